@@ -1,0 +1,44 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: run test check lint types imports sizes test-clients test-peer bench clean
+
+run: $(STAMP)
+	@$(BIN)/mektup demo
+
+test: $(STAMP)
+	$(BIN)/pytest tests
+
+check: lint types imports sizes test
+
+lint: $(STAMP)
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+sizes: $(STAMP)
+	$(BIN)/pytest -q tests/architecture
+
+test-clients: $(STAMP)
+	$(BIN)/pytest tests/clients
+
+test-peer: $(STAMP)
+	$(BIN)/pytest tests/peer
+
+bench: $(STAMP)
+	$(BIN)/python -m bench $(ROWS)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,clients]'
+	@touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Lets in: password schemes, SASL mechanisms, throttling."""

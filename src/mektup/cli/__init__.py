@@ -1,0 +1,1 @@
+"""The mektup command, one file per subcommand."""

@@ -1,0 +1,1 @@
+"""An LMTP session: how mail gets in."""

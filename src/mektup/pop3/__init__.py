@@ -1,0 +1,1 @@
+"""A POP3 session over the same INBOX."""

@@ -1,0 +1,1 @@
+"""Connects: the embedding face, listeners, TLS, worker processes, the bus, metrics, configuration."""

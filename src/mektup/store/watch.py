@@ -1,0 +1,69 @@
+"""Who wants to know of changes: wake-ups as flags, so that none is lost and none piles up.
+
+A waiter subscribes first, then looks, then sleeps. A notice sets a flag, and calls the waiter once;
+more notices before it looks again change nothing, so there is no queue that could overflow and no
+message that travels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mektup.terms.numbers import AccountId, MailboxId
+
+
+class MailboxWatch:
+    """A ``terms.peer.Watch`` on one mailbox, or on every mailbox of an account."""
+
+    __slots__ = ("_hub", "_key", "fired", "on_fire")
+
+    def __init__(self, hub: WatchHub, key: tuple[AccountId, MailboxId | None]) -> None:
+        self._hub = hub
+        self._key = key
+        self.fired = False
+        self.on_fire: Callable[[], None] | None = None
+
+    def rearm(self) -> None:
+        """Lowers the flag. To be called before one looks at what changed, never after."""
+        self.fired = False
+
+    def fire(self) -> None:
+        """Raises the flag, and wakes who waits if it was down."""
+        if not self.fired:
+            self.fired = True
+            if self.on_fire is not None:
+                self.on_fire()
+
+    def close(self) -> None:
+        """Nobody waits for this any more; may be called twice."""
+        self._hub.forget(self._key, self)
+
+
+class WatchHub:
+    """All watches of a process. To be used from the event loop's thread only."""
+
+    __slots__ = ("_watches",)
+
+    def __init__(self) -> None:
+        self._watches: dict[tuple[AccountId, MailboxId | None], set[MailboxWatch]] = {}
+
+    def watch(self, account: AccountId, mailbox: MailboxId | None) -> MailboxWatch:
+        """A watch on *mailbox*, or on the whole account for None."""
+        key = (account, mailbox)
+        watch = MailboxWatch(self, key)
+        self._watches.setdefault(key, set()).add(watch)
+        return watch
+
+    def forget(self, key: tuple[AccountId, MailboxId | None], watch: MailboxWatch) -> None:
+        """Ends *watch*."""
+        watches = self._watches.get(key)
+        if watches is not None:
+            watches.discard(watch)
+            if not watches:
+                del self._watches[key]
+
+    def changed(self, account: AccountId, mailbox: MailboxId) -> None:
+        """Fires every watch on *mailbox* and on its account."""
+        for key in ((account, mailbox), (account, None)):
+            for watch in tuple(self._watches.get(key, ())):
+                watch.fire()

@@ -1,0 +1,99 @@
+"""Whose fault, and what answer.
+
+    MektupError
+    ├── ClientError     the client's mistake:       IMAP BAD,  LMTP 500/501, POP3 -ERR
+    ├── Refused         a refusal, with a code:     IMAP NO [code],  LMTP 4xx/5xx,  POP3 -ERR [code]
+    └── Disconnected    the peer is gone:           nothing
+
+Any other exception is a bug of ours: the session answers NO [SERVERBUG] and goes on. Errors carry
+fields; their text is made in ``__str__``. They are caught in a session's ``run`` and, for errors of
+a library, at an engine's border, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Code(Enum):
+    """A response code that a refusal carries: IMAP word, LMTP status with enhanced code, POP3 word.
+
+    RFC 5530, RFC 9051 §7.1; RFC 3463 for the enhanced codes; RFC 2449 §8 and RFC 3206 for POP3.
+    """
+
+    ALREADYEXISTS = ("ALREADYEXISTS", "550 5.3.0", "")
+    AUTHENTICATIONFAILED = ("AUTHENTICATIONFAILED", "535 5.7.8", "AUTH")
+    AUTHORIZATIONFAILED = ("AUTHORIZATIONFAILED", "535 5.7.8", "AUTH")
+    BADCHARSET = ("BADCHARSET", "550 5.6.1", "")
+    CANNOT = ("CANNOT", "550 5.3.0", "")
+    CORRUPTION = ("CORRUPTION", "451 4.3.0", "SYS/PERM")
+    EXPIRED = ("EXPIRED", "535 5.7.8", "AUTH")
+    EXPUNGEISSUED = ("EXPUNGEISSUED", "451 4.3.0", "")
+    HASCHILDREN = ("HASCHILDREN", "550 5.3.0", "")
+    INUSE = ("INUSE", "451 4.3.0", "IN-USE")
+    LIMIT = ("LIMIT", "452 4.3.0", "SYS/TEMP")
+    NONEXISTENT = ("NONEXISTENT", "550 5.1.1", "")
+    NOPERM = ("NOPERM", "550 5.7.1", "")
+    NOTSAVED = ("NOTSAVED", "451 4.3.0", "")
+    OVERQUOTA = ("OVERQUOTA", "452 4.2.2", "SYS/PERM")
+    PRIVACYREQUIRED = ("PRIVACYREQUIRED", "530 5.7.11", "AUTH")
+    SERVERBUG = ("SERVERBUG", "451 4.3.0", "SYS/TEMP")
+    TOOBIG = ("TOOBIG", "552 5.3.4", "")
+    TRYCREATE = ("TRYCREATE", "550 5.1.1", "")
+    UNAVAILABLE = ("UNAVAILABLE", "451 4.3.0", "SYS/TEMP")
+    UNKNOWN_CTE = ("UNKNOWN-CTE", "550 5.6.1", "")
+
+    def __init__(self, imap: str, lmtp: str, pop3: str) -> None:
+        self.imap = imap
+        """The word in brackets after NO (RFC 5530 §3)."""
+        self.lmtp = lmtp
+        """Status and enhanced status, ``552 5.3.4``."""
+        self.pop3 = pop3
+        """The word in brackets after -ERR, or empty for none."""
+
+
+class MektupError(Exception):
+    """Anything that has an answer; never raised itself."""
+
+
+@dataclass(eq=False)
+class ClientError(MektupError):
+    """The peer sent what the grammar or the state does not allow; the session goes on."""
+
+    text: str
+    """What was expected, for a person to read; ASCII, one line."""
+    column: int | None = None
+    """Where in the command, counted in octets from 1; None where no place is to blame."""
+
+    def __str__(self) -> str:
+        return self.text if self.column is None else f"{self.text} at column {self.column}"
+
+
+@dataclass(eq=False)
+class Refused(MektupError):
+    """Understood, and not done."""
+
+    code: Code | None
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Disconnected(MektupError):
+    """The peer closed the connection, or it broke; there is nobody to answer."""
+
+
+@dataclass(eq=False)
+class TimedOut(MektupError):
+    """The peer was silent for too long; it gets a farewell and the connection closes."""
+
+    text: str = "Idle for too long"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+NO_SUCH_MAILBOX = "No such mailbox"
+"""The one text for a mailbox that is missing or forbidden, so that the two cannot be told apart."""

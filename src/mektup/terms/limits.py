@@ -1,0 +1,69 @@
+"""Every bound that mektup sets to what a peer may ask, as named settings with their units.
+
+The ``[limits]`` table of the configuration file has these names; docs/configuration.md lists them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of a session and of a message; octets and seconds unless the name says otherwise."""
+
+    # before login
+    login_line_bytes: int = 8 * KIB
+    login_literals: int = 3
+    login_literal_bytes: int = 4 * KIB
+    login_seconds: float = 60.0
+    """From the connection to the end of a successful login, not per command."""
+    login_bad_commands: int = 10
+    login_failures: int = 3
+
+    # a command after login
+    line_bytes: int = 256 * KIB
+    literal_bytes: int = 128 * KIB
+    """A literal that is not a message."""
+    literals: int = 1000
+    command_bytes: int = 1 * MIB
+    """All of a command's lines and literals, messages apart."""
+    nesting: int = 64
+    search_keys: int = 1000
+    sequence_set_ranges: int = 20_000
+    bad_commands: int = 100
+    idle_seconds: float = 30 * 60.0
+    """RFC 9051 §5.4: at least 30 minutes."""
+    still_here_seconds: float = 110.0
+    """How often an IDLE is told that the server is still there, for NATs and firewalls."""
+    write_seconds: float = 5 * 60.0
+    """How long a peer may leave the output unread."""
+    keyword_bytes: int = 100
+    keywords_per_mailbox: int = 1000
+    mailbox_name_bytes: int = 1000
+    mailbox_depth: int = 64
+    mailboxes: int = 10_000
+
+    # a message
+    message_bytes: int = 64 * MIB
+    mime_depth: int = 100
+    mime_parts: int = 10_000
+    header_bytes: int = 10 * MIB
+    """What of a header is looked at; the rest stays in the message, but is not parsed."""
+    addresses: int = 10_000
+    """In one header field."""
+
+    # connections
+    connections: int = 20_000
+    connections_per_account: int = 100
+    connections_per_address_before_login: int = 100
+    lmtp_recipients: int = 1000
+
+    sync_flags: bool = False
+    """Whether changes of flags alone, too, wait for the disk."""
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,79 @@
+"""What a session needs of its connection, and of a wake-up.
+
+A session of any protocol awaits its :class:`Peer` and the store, nothing else, so it runs in memory in
+a test, byte by byte if wanted. ``server/connection.py`` is the Peer over asyncio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Watch(Protocol):
+    """A wake-up that a session can wait for: a flag, never a queue."""
+
+    fired: bool
+    """Something changed since :meth:`rearm`."""
+
+    on_fire: Callable[[], None] | None
+    """Called once each time that *fired* turns true; the Peer sets it while it waits."""
+
+    def rearm(self) -> None:
+        """Lowers the flag. To be called before one looks at what changed, never after."""
+
+    def close(self) -> None:
+        """Nobody waits for this any more; may be called twice."""
+
+
+class Peer(Protocol):
+    """One connection, seen from its session. Reading is pulled, writing is queued."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether the bytes are encrypted, or never leave this process."""
+
+    @property
+    def local(self) -> bool:
+        """Whether the other end is on this machine: a loopback address or a Unix socket."""
+
+    @property
+    def address(self) -> str:
+        """The other end, for logs and throttling: an IP address without port, or ``unix``."""
+
+    async def read(self, seconds: float) -> bytes:
+        """The next bytes, as they came, at least one.
+
+        First sends what was written. Raises TimedOut after *seconds*, Disconnected at the end of the stream.
+        """
+
+    def write(self, octets: bytes) -> None:
+        """Queues *octets* to be sent; never blocks, never raises."""
+
+    async def drain(self) -> None:
+        """Sends what was queued, and waits while the other end leaves too much unread.
+
+        To be called between the slices of a long answer. Raises Disconnected.
+        """
+
+    async def wait(self, watch: Watch | None, seconds: float) -> bool:
+        """Waits for bytes to read, for *watch* to fire, or for *seconds*; whichever is first.
+
+        First sends what was written. Returns whether there are bytes to read (or the stream has ended), which
+        :meth:`read` then yields at once.
+        """
+
+    async def start_tls(self) -> None:
+        """Sends what was queued and turns the connection to TLS (RFC 9051 §6.2.1).
+
+        Raises Refused when the server has no certificate, Disconnected when the handshake fails or when
+        plaintext came after the command that asked for it.
+        """
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes came that no read has yielded yet."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the server is shutting down and the session should say goodbye; a wait ends at once then."""

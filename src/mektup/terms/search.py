@@ -1,0 +1,205 @@
+"""The search program: what SEARCH asks for, as a tree of frozen values.
+
+Built by wire from the client's words, narrowed by the session (which alone knows sequence numbers,
+``$`` and \\Recent, and replaces them by :class:`Uids`), compiled by the store. Text is decoded, never
+bytes. RFC 9051 §6.4.4, RFC 3501 §6.4.4; WITHIN of RFC 5032.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+
+from mektup.terms.numbers import Uid
+from mektup.terms.sets import NumberSet, SavedResult, SequenceSet
+
+
+class When(Enum):
+    """How a date compares: the day itself, before it, or on it and after."""
+
+    BEFORE = "before"
+    ON = "on"
+    SINCE = "since"
+
+
+class AddressField(Enum):
+    """The header fields that hold addresses and have keys of their own."""
+
+    FROM = "from"
+    TO = "to"
+    CC = "cc"
+    BCC = "bcc"
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """ALL: every message."""
+
+
+@dataclass(frozen=True, slots=True)
+class HasFlag:
+    """SEEN, KEYWORD x, ...: a flag, in any case of letters, backslash included for system flags."""
+
+    flag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """RECENT of RFC 3501: the session resolves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InSeqs:
+    """A sequence set of sequence numbers, or ``$``: the session resolves it."""
+
+    numbers: SequenceSet | SavedResult
+
+
+@dataclass(frozen=True, slots=True)
+class InUidSet:
+    """UID and a sequence set of UIDs, or ``$``: the session resolves it."""
+
+    numbers: SequenceSet | SavedResult
+
+
+@dataclass(frozen=True, slots=True)
+class InUids:
+    """One of these UIDs."""
+
+    uids: NumberSet[Uid]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """BEFORE, ON, SINCE: the internal date, its day in the zone that it came with."""
+
+    when: When
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """SENTBEFORE, SENTON, SENTSINCE: the Date header, its day in its own zone."""
+
+    when: When
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """OLDER (RFC 5032): arrived at least so many seconds ago."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Younger:
+    """YOUNGER (RFC 5032): arrived at most so many seconds ago."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Larger:
+    """LARGER: more octets than this."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Smaller:
+    """SMALLER: fewer octets than this."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class InAddress:
+    """FROM, TO, CC, BCC: a substring of that field, decoded."""
+
+    field: AddressField
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InSubject:
+    """SUBJECT: a substring of the decoded subject."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InHeader:
+    """HEADER: a substring of any field of that name (lower case); empty text: the field is there."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InBody:
+    """BODY: a substring of the decoded text parts."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InText:
+    """TEXT: a substring of the header or of the decoded text parts."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedSince:
+    """MODSEQ (RFC 7162 §3.1.5): a modseq greater than or equal to this."""
+
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """NOT."""
+
+    key: SearchKey
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """OR."""
+
+    left: SearchKey
+    right: SearchKey
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Several keys, all of which must hold; never empty."""
+
+    keys: tuple[SearchKey, ...]
+
+
+SearchKey = (
+    All
+    | HasFlag
+    | Recent
+    | InSeqs
+    | InUidSet
+    | InUids
+    | Arrived
+    | Sent
+    | Older
+    | Younger
+    | Larger
+    | Smaller
+    | InAddress
+    | InSubject
+    | InHeader
+    | InBody
+    | InText
+    | ChangedSince
+    | Not
+    | Or
+    | And
+)

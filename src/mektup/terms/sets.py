@@ -1,0 +1,247 @@
+"""Sets of numbers as runs, and the sequence sets that clients write.
+
+A mailbox of a million messages with few holes is a handful of runs, so all set algebra here
+works run by run and never number by number. A :class:`SequenceSet` is what stood on the wire: it
+may hold ``*``, which means something only once the largest number in use is known, so it is
+resolved late, into a :class:`NumberSet`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate, chain
+from typing import Generic, TypeVar, cast
+
+from mektup.terms.numbers import Seq, Uid
+
+N = TypeVar("N", bound=int)
+Run = tuple[int, int]
+"""First and last number, both inclusive."""
+
+STAR = 0
+"""Stands for ``*`` in a :class:`SequenceSet`; no number of IMAP is 0."""
+
+
+def merge_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
+    """The same numbers in ascending, disjoint, non-adjacent runs; *runs* may come in any order and overlap."""
+    merged: list[Run] = []
+    for first, last in sorted(runs):
+        if merged and first <= merged[-1][1] + 1:
+            if last > merged[-1][1]:
+                merged[-1] = (merged[-1][0], last)
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+class NumberSet(Generic[N]):
+    """An immutable set of positive numbers, as ascending disjoint runs that do not touch.
+
+    >>> NumberSet.of([5, 1, 2, 3]).runs
+    ((1, 3), (5, 5))
+    """
+
+    __slots__ = ("_ends", "runs")
+
+    runs: tuple[Run, ...]
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        """Takes runs in any order, overlapping or not."""
+        self.runs = merge_runs(runs)
+        self._ends: list[int] | None = None
+
+    @classmethod
+    def _ready(cls, runs: Iterable[Run]) -> NumberSet[N]:
+        made: NumberSet[N] = cls.__new__(cls)
+        made.runs = tuple(runs)
+        made._ends = None
+        return made
+
+    @classmethod
+    def of(cls, numbers: Iterable[N]) -> NumberSet[N]:
+        """The set of *numbers*, in any order."""
+        return cls._ready(_runs_of_sorted(sorted(set(numbers))))
+
+    @classmethod
+    def of_sorted(cls, numbers: Iterable[int]) -> NumberSet[N]:
+        """The set of *numbers*, which must ascend strictly; one pass."""
+        return cls._ready(_runs_of_sorted(numbers))
+
+    @classmethod
+    def span(cls, first: int, last: int) -> NumberSet[N]:
+        """All numbers from *first* to *last*; empty when *first* is larger."""
+        return cls._ready(((first, last),) if first <= last else ())
+
+    def _cumulated(self) -> list[int]:
+        if self._ends is None:
+            self._ends = list(accumulate(last - first + 1 for first, last in self.runs))
+        return self._ends
+
+    def __len__(self) -> int:
+        ends = self._cumulated()
+        return ends[-1] if ends else 0
+
+    def __bool__(self) -> bool:
+        return bool(self.runs)
+
+    def __iter__(self) -> Iterator[N]:
+        return cast("Iterator[N]", chain.from_iterable(range(first, last + 1) for first, last in self.runs))
+
+    def __contains__(self, number: int) -> bool:
+        at = bisect_right(self.runs, (number, 2**64)) - 1
+        return at >= 0 and self.runs[at][1] >= number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NumberSet) and self.runs == other.runs
+
+    def __hash__(self) -> int:
+        return hash(self.runs)
+
+    def __repr__(self) -> str:
+        return f"NumberSet({bytes(self).decode() or 'empty'})"
+
+    def __bytes__(self) -> bytes:
+        """As a sequence set of the wire, ``b"1:3,5"``; empty bytes for the empty set."""
+        return b",".join(b"%d" % first if first == last else b"%d:%d" % (first, last) for first, last in self.runs)
+
+    @property
+    def first(self) -> N:
+        """The smallest number. Raises IndexError when empty."""
+        return cast("N", self.runs[0][0])
+
+    @property
+    def last(self) -> N:
+        """The largest number. Raises IndexError when empty."""
+        return cast("N", self.runs[-1][1])
+
+    def rank(self, number: int) -> int:
+        """How many numbers of the set are less than or equal to *number*."""
+        at = bisect_right(self.runs, (number, 2**64)) - 1
+        if at < 0:
+            return 0
+        first, last = self.runs[at]
+        return self._cumulated()[at] - max(0, last - max(number, first - 1))
+
+    def nth(self, position: int) -> N:
+        """The number at *position*, counted from 1. Raises IndexError outside of the set."""
+        ends = self._cumulated()
+        if not 1 <= position <= (ends[-1] if ends else 0):
+            raise IndexError(position)
+        at = bisect_right(ends, position - 1)
+        return cast("N", self.runs[at][1] - (ends[at] - position))
+
+    def __or__(self, other: NumberSet[N]) -> NumberSet[N]:
+        if not other.runs:
+            return self
+        if not self.runs:
+            return other
+        return NumberSet(chain(self.runs, other.runs))
+
+    def __and__(self, other: NumberSet[N]) -> NumberSet[N]:
+        common: list[Run] = []
+        mine, theirs = self.runs, other.runs
+        i = j = 0
+        while i < len(mine) and j < len(theirs):
+            first, last = max(mine[i][0], theirs[j][0]), min(mine[i][1], theirs[j][1])
+            if first <= last:
+                common.append((first, last))
+            if mine[i][1] < theirs[j][1]:
+                i += 1
+            else:
+                j += 1
+        return NumberSet._ready(common)
+
+    def __sub__(self, other: NumberSet[N]) -> NumberSet[N]:
+        if not other.runs or not self.runs:
+            return self
+        left: list[Run] = []
+        theirs = other.runs
+        j = 0
+        for first, last in self.runs:
+            start = first
+            while j < len(theirs) and theirs[j][1] < start:
+                j += 1
+            k = j
+            while k < len(theirs) and theirs[k][0] <= last:
+                if theirs[k][0] > start:
+                    left.append((start, theirs[k][0] - 1))
+                start = max(start, theirs[k][1] + 1)
+                k += 1
+            if start <= last:
+                left.append((start, last))
+        return NumberSet._ready(left)
+
+    def slices(self, count: int) -> Iterator[NumberSet[N]]:
+        """The set in pieces of at most *count* numbers, ascending."""
+        piece: list[Run] = []
+        room = count
+        for start, last in self.runs:
+            first = start
+            while first <= last:
+                stop = min(last, first + room - 1)
+                piece.append((first, stop))
+                room -= stop - first + 1
+                first = stop + 1
+                if room == 0:
+                    yield NumberSet._ready(piece)
+                    piece, room = [], count
+        if piece:
+            yield NumberSet._ready(piece)
+
+
+def _runs_of_sorted(numbers: Iterable[int]) -> list[Run]:
+    runs: list[Run] = []
+    first = last = -1
+    for number in numbers:
+        if number == last + 1:
+            last = number
+        else:
+            if first > 0:
+                runs.append((first, last))
+            first = last = number
+    if first > 0:
+        runs.append((first, last))
+    return runs
+
+
+Uids = NumberSet[Uid]
+Seqs = NumberSet[Seq]
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceSet:
+    """A sequence-set as a client wrote it (RFC 9051 §9 sequence-set): ranges in their order, ``*`` as STAR."""
+
+    ranges: tuple[Run, ...]
+
+    def resolve(self, largest: int) -> NumberSet[int]:
+        """The numbers meant where *largest* is the largest in use.
+
+        ``*`` is *largest*, also when it is 0 (an empty mailbox), and then stands for no number.
+        A range may be written either way round: 4:2 is 2:4 (RFC 9051 §9 seq-range).
+        """
+        runs: list[Run] = []
+        for one, other in self.ranges:
+            first, last = one or largest, other or largest
+            if first > last:
+                first, last = last, first
+            if last > 0:
+                runs.append((max(first, 1), last))
+        return NumberSet(runs)
+
+    @property
+    def largest_named(self) -> int:
+        """The largest number that is written out; 0 when only ``*`` is."""
+        return max((max(one, other) for one, other in self.ranges), default=0)
+
+    @property
+    def names_star(self) -> bool:
+        """Whether ``*`` stands in it."""
+        return any(one == STAR or other == STAR for one, other in self.ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedResult:
+    """``$``: the result that SEARCH RETURN (SAVE) kept (RFC 5182, RFC 9051 §6.4.4.1)."""

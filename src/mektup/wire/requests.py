@@ -1,0 +1,296 @@
+"""What a client asked for: one frozen value per command, built by ``wire.commands`` and obeyed by ``imap.commands``.
+
+Names of mailboxes are decoded text (from modified UTF-7, or UTF-8). Flags are str with their backslash.
+Everything is checked as far as grammar goes; whether it makes sense now is for the session.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mektup.terms.flags import FlagChange
+from mektup.terms.search import SearchKey
+from mektup.terms.sets import SavedResult, SequenceSet
+from mektup.wire.fetch_items import FetchItem
+
+NumbersAsked = SequenceSet | SavedResult
+
+
+class StoredLiteral(Protocol):
+    """A message literal that went past the parser, into a sink of the session's (see ``wire.receiver``)."""
+
+    @property
+    def size(self) -> int:
+        """Octets as announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Any command: its tag, as it will be repeated."""
+
+    tag: bytes
+
+
+# Any state
+
+
+@dataclass(frozen=True, slots=True)
+class Capability(Request):
+    """RFC 9051 §6.1.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noop(Request):
+    """RFC 9051 §6.1.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logout(Request):
+    """RFC 9051 §6.1.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Id(Request):
+    """RFC 2971 §3.1: field (as sent) and value, None for NIL; empty for ``ID NIL``."""
+
+    fields: tuple[tuple[bytes, bytes | None], ...]
+
+
+# Not authenticated
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls(Request):
+    """RFC 9051 §6.2.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate(Request):
+    """RFC 9051 §6.2.2."""
+
+    mechanism: str
+    """Upper case."""
+    initial: bytes | None
+    """Initial response, base64 decoded; None where there is none, empty for ``=`` (RFC 4959)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login(Request):
+    """RFC 9051 §6.2.3: octets as sent, UTF-8 by intention."""
+
+    user: bytes
+    password: bytes = field(repr=False)
+
+
+# Authenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Enable(Request):
+    """RFC 9051 §6.3.1: names in upper case, known or not."""
+
+    capabilities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Select(Request):
+    """RFC 9051 §6.3.2, and EXAMINE §6.3.3 with *read_only*."""
+
+    mailbox: str
+    read_only: bool
+    condstore: bool = False
+    """``(CONDSTORE)``, RFC 7162 §3.1.8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create(Request):
+    """RFC 9051 §6.3.4; a trailing delimiter is taken off. *use* of ``(USE (...))``, RFC 6154 §3."""
+
+    mailbox: str
+    use: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(Request):
+    """RFC 9051 §6.3.5."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rename(Request):
+    """RFC 9051 §6.3.6."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe(Request):
+    """RFC 9051 §6.3.7."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe(Request):
+    """RFC 9051 §6.3.8."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class List(Request):
+    """RFC 9051 §6.3.9, basic and extended (RFC 5258, RFC 5819, RFC 6154 §2)."""
+
+    reference: str
+    patterns: tuple[str, ...]
+    """``*`` any text, ``%`` any but the delimiter."""
+    extended: bool
+    """Whether it has selection options, several patterns or RETURN: then it is not the special ``LIST "" ""`` query."""
+    select_subscribed: bool = False
+    select_remote: bool = False
+    select_special_use: bool = False
+    recursive_match: bool = False
+    return_subscribed: bool = False
+    return_children: bool = False
+    return_special_use: bool = False
+    return_status: tuple[str, ...] | None = None
+    """STATUS items, upper case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lsub(Request):
+    """RFC 3501 §6.3.9."""
+
+    reference: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace(Request):
+    """RFC 9051 §6.3.10."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Request):
+    """RFC 9051 §6.3.11: items in upper case, in the order asked for, each known to the grammar."""
+
+    mailbox: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AppendMessage:
+    """One message of an APPEND."""
+
+    flags: tuple[str, ...]
+    internaldate: tuple[int, int] | None
+    """Seconds since 1970 UTC, and zone in minutes east."""
+    message: StoredLiteral
+
+
+@dataclass(frozen=True, slots=True)
+class AppendStart:
+    """The part of an APPEND before its message: enough to decide whether the message may come.
+
+    *tag* and what of the command was read so far. RFC 9051 §6.3.12.
+    """
+
+    tag: bytes
+    mailbox: str
+    flags: tuple[str, ...]
+    internaldate: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Append(Request):
+    """RFC 9051 §6.3.12."""
+
+    mailbox: str
+    messages: tuple[AppendMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Idle(Request):
+    """RFC 9051 §6.3.13."""
+
+
+# Selected
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Request):
+    """RFC 3501 §6.4.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close(Request):
+    """RFC 9051 §6.4.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unselect(Request):
+    """RFC 9051 §6.4.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expunge(Request):
+    """RFC 9051 §6.4.3, and UID EXPUNGE §6.4.9 where *uids* is given."""
+
+    uids: NumbersAsked | None
+
+
+@dataclass(frozen=True, slots=True)
+class Search(Request):
+    """RFC 9051 §6.4.4, RFC 3501 §6.4.4."""
+
+    by_uid: bool
+    key: SearchKey
+    return_options: frozenset[str] | None
+    """MIN, MAX, ALL, COUNT, SAVE; None where there was no RETURN; ``RETURN ()`` is ALL."""
+    charset: str | None = None
+    """As named, upper case; the text in *key* is decoded already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Request):
+    """RFC 9051 §6.4.5; macros are spelled out."""
+
+    by_uid: bool
+    numbers: NumbersAsked
+    items: tuple[FetchItem, ...]
+    changed_since: int | None = None
+    """``(CHANGEDSINCE n)``, RFC 7162 §3.1.4.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store(Request):
+    """RFC 9051 §6.4.6."""
+
+    by_uid: bool
+    numbers: NumbersAsked
+    change: FlagChange
+    silent: bool
+    flags: tuple[str, ...]
+    unchanged_since: int | None = None
+    """``(UNCHANGEDSINCE n)``, RFC 7162 §3.1.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy(Request):
+    """RFC 9051 §6.4.7."""
+
+    by_uid: bool
+    numbers: NumbersAsked
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move(Request):
+    """RFC 9051 §6.4.8."""
+
+    by_uid: bool
+    numbers: NumbersAsked
+    mailbox: str
