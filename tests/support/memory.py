@@ -1,0 +1,231 @@
+"""A server in memory: sessions and clients joined by a pipe that can pass one octet at a time.
+
+Time is a clock that the script moves, so a test of a thirty-minute timeout takes no time and nothing sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from mektup.terms.errors import Disconnected, TimedOut
+from mektup.terms.peer import Watch
+
+
+class Clock:
+    """Seconds that pass only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._listeners: set[Callable[[], None]] = set()
+
+    def advance(self, seconds: float) -> None:
+        """Lets *seconds* pass, and wakes who waits for that."""
+        self.now += seconds
+        for listener in tuple(self._listeners):
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Calls *listener* at each advance."""
+        self._listeners.add(listener)
+
+
+class MemoryPeer:
+    """A ``terms.peer.Peer`` whose other end is in the same process: the test.
+
+    *by_octet*: each read yields one octet, so that every boundary in the stream is tried.
+    """
+
+    def __init__(self, clock: Clock, *, secure: bool, by_octet: bool) -> None:
+        self.secure = secure
+        self.local = True
+        self.address = "127.0.0.1"
+        self.stopping = False
+        self._clock = clock
+        self._by_octet = by_octet
+        self._incoming = bytearray()
+        self._ended = False
+        self._queued = bytearray()
+        self._changed = asyncio.Event()
+        self._sent = bytearray()
+        self._closed = False
+        self._can_receive = asyncio.Event()
+        self._handshaken = asyncio.Event()
+        self._settled = asyncio.Event()
+        clock.listen(self._changed.set)
+
+    # The session's side
+
+    @property
+    def has_unread(self) -> bool:
+        return bool(self._incoming)
+
+    async def read(self, seconds: float) -> bytes:
+        deadline = self._clock.now + seconds
+        while not self._incoming:
+            if self._ended:
+                raise Disconnected
+            if self._clock.now >= deadline:
+                raise TimedOut
+            await self._change()
+        count = 1 if self._by_octet else len(self._incoming)
+        octets = bytes(self._incoming[:count])
+        del self._incoming[:count]
+        return octets
+
+    def write(self, octets: bytes) -> None:
+        self._queued += octets
+
+    async def drain(self) -> None:
+        self._flush()
+        if self._ended and not self._incoming:
+            raise Disconnected
+        await asyncio.sleep(0)
+
+    async def wait(self, watch: Watch | None, seconds: float) -> bool:
+        deadline = self._clock.now + seconds
+        if watch is not None:
+            watch.on_fire = self._changed.set
+        try:
+            while not (self._incoming or self._ended or self.stopping or self._clock.now >= deadline):
+                if watch is not None and watch.fired:
+                    break
+                await self._change()
+        finally:
+            if watch is not None:
+                watch.on_fire = None
+        self._flush()
+        return bool(self._incoming or self._ended)
+
+    async def start_tls(self) -> None:
+        self._flush()
+        if self._incoming:
+            raise Disconnected
+        await self._handshaken.wait()
+        if self._incoming or self._ended:
+            raise Disconnected
+        self.secure = True
+        self._settled.set()
+
+    async def _change(self) -> None:
+        self._flush()
+        self._changed.clear()
+        await self._changed.wait()
+
+    def _flush(self) -> None:
+        self._sent += self._queued
+        self._queued.clear()
+        self._can_receive.set()
+
+    # The test's side
+
+    def stop(self) -> None:
+        """The server shuts down."""
+        self.stopping = True
+        self._changed.set()
+
+    def finish(self) -> None:
+        """The session is over: what it wrote is sent, then the stream ends."""
+        self._closed = True
+        self._settled.set()
+        self._flush()
+
+    def send(self, octets: bytes) -> None:
+        """Octets from the client; none after its end."""
+        self._incoming += octets
+        self._changed.set()
+
+    async def receive(self) -> bytes:
+        """What the session sent since, at least one octet; nothing when it is over."""
+        while not self._sent and not self._closed:
+            self._can_receive.clear()
+            await self._can_receive.wait()
+        octets = bytes(self._sent)
+        self._sent.clear()
+        return octets
+
+    async def handshake(self) -> None:
+        """The client's end of ``start_tls``; returns when both are in TLS, or the session is over."""
+        self._handshaken.set()
+        await self._settled.wait()
+
+    def end(self) -> None:
+        """The client closes the connection."""
+        self._ended = True
+        self._handshaken.set()
+        self._changed.set()
+
+
+class RunsASession(Protocol):
+    """What ``mektup.imap.session.Session`` and its likes have."""
+
+    async def run(self) -> None: ...
+
+
+class Backend(Protocol):
+    """What the sessions stand on: the store and all that, or a toy."""
+
+    def session(self, protocol: str, peer: MemoryPeer) -> RunsASession:
+        """A session of ``imap``, ``pop3`` or ``lmtp`` over *peer*."""
+
+    async def deliver(self, raw: bytes, account: str) -> None:
+        """A message arrives."""
+
+    async def reopen(self) -> None:
+        """Closes the store and opens it again, as a restart does."""
+
+    async def close(self) -> None: ...
+
+
+class MemoryWorld:
+    """A ``support.runner.World`` without a socket."""
+
+    lenient = False
+
+    def __init__(self, backend: Backend, *, by_octet: bool, secure: bool) -> None:
+        self._backend = backend
+        self._by_octet = by_octet
+        self._secure = secure
+        self._clock = Clock()
+        self._running: dict[MemoryPeer, asyncio.Task[None]] = {}
+
+    async def connect(self, protocol: str, account: str = "") -> MemoryPeer:
+        """A new connection."""
+        peer = MemoryPeer(self._clock, secure=self._secure, by_octet=self._by_octet)
+        self._running[peer] = asyncio.create_task(self._run(self._backend.session(protocol, peer).run(), peer))
+        return peer
+
+    async def _run(self, session: Coroutine[Any, Any, None], peer: MemoryPeer) -> None:
+        try:
+            await session
+        finally:
+            peer.finish()
+
+    async def deliver(self, raw: bytes, account: str) -> None:
+        await self._backend.deliver(raw, account)
+
+    def advance(self, seconds: float) -> None:
+        self._clock.advance(seconds)
+
+    async def stop(self) -> None:
+        """The server is told to shut down: sessions say goodbye."""
+        for peer in self._running:
+            peer.stop()
+
+    async def restart(self) -> None:
+        """Every connection breaks, the store closes, and opens again."""
+        await self._end_all()
+        await self._backend.reopen()
+
+    async def close(self) -> None:
+        await self._end_all()
+        await self._backend.close()
+
+    async def _end_all(self) -> None:
+        for peer in self._running:
+            peer.end()
+        running = tuple(self._running.values())
+        self._running.clear()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*running)

@@ -1,0 +1,90 @@
+"""Sets the stage for a transcript: what its heads say must be there, put there over IMAP itself.
+
+So one piece of code serves mektup in memory, mektup over sockets, and a server of another make.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.runner import PASSWORD, USER, Connection, World, crlf, silently
+from tests.support.transcript import MalformedTranscript, Transcript
+
+INTERNALDATE = "17-Jul-1996 02:44:25 -0700"
+"""Of every message that a transcript starts with."""
+
+_COUNT = re.compile(r"(\S+|\"[^\"]*\")(?: (\d+) messages)?")
+_FILES = re.compile(r"(\S+\.eml)(?: (\([^)]*\)))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message that is there before the first step."""
+
+    mailbox: str
+    raw: bytes
+    flags: str = "()"
+
+
+def numbered_message(number: int) -> bytes:
+    """What ``mailbox: NAME n messages`` puts in: small, plain, each different."""
+    return crlf(
+        b"Date: Wed, 17 Jul 1996 02:23:25 -0700\n"
+        b"From: Terry Gray <terry@example.org>\n"
+        b"To: linda@example.org\n"
+        b"Subject: message %d\n"
+        b"Message-ID: <%d@example.org>\n"
+        b"\n"
+        b"This is message %d.\n" % (number, number, number)
+    )
+
+
+def mailboxes(transcript: Transcript) -> Iterator[str]:
+    """Names of the mailboxes that its heads ask for, as on the wire."""
+    for value in transcript.all("mailbox"):
+        yield value.split(" ")[0] if not value.startswith('"') else value[: value.index('"', 1) + 1]
+
+
+def messages(transcript: Transcript, mail: Path) -> Iterator[Prepared]:
+    """The messages that its heads ask for: ``NAME n messages``, or ``NAME one.eml (\\Seen) two.eml``."""
+    for mailbox, value in zip(mailboxes(transcript), transcript.all("mailbox"), strict=True):
+        rest = value[len(mailbox) :].strip()
+        if count := _COUNT.fullmatch(value):
+            for number in range(1, int(count[2] or 0) + 1):
+                yield Prepared(mailbox, numbered_message(number))
+        elif _FILES.sub("", rest).strip():
+            raise MalformedTranscript(f"{transcript.path}: neither a count nor files: {value}")
+        else:
+            for found in _FILES.finditer(rest):
+                yield Prepared(mailbox, crlf((mail / found[1]).read_bytes()), found[2] or "()")
+
+
+async def set_stage(transcript: Transcript, world: World, mail: Path) -> None:
+    """Makes the mailboxes, messages and subscriptions that the heads ask for, in the account USER."""
+    commands: list[str | Prepared] = []
+    # a name and what is below it: the lowest first
+    for name in sorted(transcript.words("delete"), reverse=True):
+        commands += [f"DELETE {name}", f"UNSUBSCRIBE {name}"]
+    commands += [f"CREATE {name}" for name in mailboxes(transcript) if name.upper() != "INBOX"]
+    commands += messages(transcript, mail)
+    commands += [f"SUBSCRIBE {name}" for name in transcript.words("subscribe")]
+    commands += [f"UNSUBSCRIBE {name}" for name in transcript.words("unsubscribe")]
+    if commands:
+        connection = Connection(await world.connect("imap"), literals=True)
+        await connection.response()
+        for command in (f"LOGIN {USER} {PASSWORD}", *commands, "LOGOUT"):
+            await _do(connection, command, transcript)
+        await connection.rest()
+
+
+async def _do(connection: Connection, command: str | Prepared, transcript: Transcript) -> None:
+    if isinstance(command, Prepared):
+        start = f'APPEND {command.mailbox} {command.flags} "{INTERNALDATE}" {{{len(command.raw)}+}}\r\n'
+        failure = await silently(connection, start.encode() + command.raw)
+    else:
+        failure = await silently(connection, command.encode())
+    if failure and b"[ALREADYEXISTS]" not in failure:
+        raise MalformedTranscript(f"{transcript.path}: setting the stage, {command!r} was answered by {failure!r}")
