@@ -1,17 +1,22 @@
-"""Who may come in: one face for LOGIN, USER and PASS, and SASL.
-
-*Interface; the implementation follows.*
-"""
+"""Who may come in: one face for LOGIN, USER and PASS, and SASL."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
 
+from mektup.auth.connections import Connections
+from mektup.auth.gate import Gate
+from mektup.auth.sasl import Challenge, Exchange, Login, Plain
+from mektup.auth.scram import ScramSha256
+from mektup.auth.throttle import Throttle
+from mektup.auth.verified import Verified
 from mektup.store.interface import AccountEntry, Directory
+from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.peer import Peer
+
+__all__ = ["Authenticator", "Challenge", "Exchange", "Plaintext"]
 
 
 class Plaintext(Enum):
@@ -22,48 +27,71 @@ class Plaintext(Enum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """The server's next word in a SASL exchange; not yet base64."""
+_MECHANISMS: dict[str, Callable[[Gate, str], Exchange]] = {
+    "SCRAM-SHA-256": ScramSha256,
+    "PLAIN": Plain,
+    "LOGIN": Login,
+}
+"""Strongest first."""
 
-    octets: bytes
-
-
-class Exchange(Protocol):
-    """One SASL exchange under way."""
-
-    @property
-    def wants_initial(self) -> bool:
-        """Whether the client speaks first, so that without an initial response an empty challenge is sent."""
-
-    async def step(self, response: bytes) -> Challenge | AccountEntry:
-        """Takes the client's response (base64 decoded); the entry when it is over.
-
-        Raises Refused(AUTHENTICATIONFAILED, ...) or ClientError for a response that breaks the mechanism's grammar.
-        """
+_SENDS_NO_PASSWORD = frozenset({"SCRAM-SHA-256"})
 
 
 class Authenticator:
     """Checks who a peer says it is, slowly for those who guess."""
 
-    def __init__(self, directory: Directory, limits: Limits, *, plaintext: Plaintext = Plaintext.LOOPBACK) -> None:
-        raise NotImplementedError
+    connections: Connections
+    """Each account's sessions in this process. A session opens one here after its login."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        limits: Limits,
+        *,
+        plaintext: Plaintext = Plaintext.LOOPBACK,
+        nobodys_key: bytes | None = None,
+    ) -> None:
+        """*nobodys_key*, secret and the same in all processes of a server, makes the salts that SCRAM shows for names
+        that are not there; None makes one up, which suits a single process.
+        """
+        self._plaintext = plaintext
+        self._gate = Gate(
+            directory,
+            throttle=Throttle(limits.login_delay_seconds),
+            verified=Verified(limits.password_remembered_seconds),
+            nobodys_key=nobodys_key,
+        )
+        self.connections = Connections(limits.connections_per_account)
 
     def may_send_password(self, peer: Peer) -> bool:
         """Whether a password may cross this connection in the clear (or it is encrypted)."""
-        raise NotImplementedError
+        if peer.secure or self._plaintext is Plaintext.ALWAYS:
+            return True
+        return self._plaintext is Plaintext.LOOPBACK and peer.local
 
     def mechanisms(self, peer: Peer) -> tuple[str, ...]:
         """SASL mechanisms on offer to *peer*, strongest first; those that send the password only where that may be."""
-        raise NotImplementedError
+        if self.may_send_password(peer):
+            return tuple(_MECHANISMS)
+        return tuple(name for name in _MECHANISMS if name in _SENDS_NO_PASSWORD)
 
     async def login(self, name: bytes, password: bytes, peer: Peer) -> AccountEntry:
         """The account of *name* if *password* is its own. Octets as sent, UTF-8 by intention.
 
         Raises Refused(AUTHENTICATIONFAILED; PRIVACYREQUIRED where a password may not cross; UNAVAILABLE).
         """
-        raise NotImplementedError
+        self._require_privacy(peer)
+        return await self._gate.check_password(name, password, peer.address)
 
     def exchange(self, mechanism: str, peer: Peer) -> Exchange:
         """Begins *mechanism* (upper case). Raises Refused(CANNOT) for an unknown one, PRIVACYREQUIRED."""
-        raise NotImplementedError
+        begin = _MECHANISMS.get(mechanism)
+        if begin is None:
+            raise Refused(Code.CANNOT, "No such mechanism, try one of " + " ".join(self.mechanisms(peer)))
+        if mechanism not in _SENDS_NO_PASSWORD:
+            self._require_privacy(peer)
+        return begin(self._gate, peer.address)
+
+    def _require_privacy(self, peer: Peer) -> None:
+        if not self.may_send_password(peer):
+            raise Refused(Code.PRIVACYREQUIRED, "Encrypt the connection first, so that nobody can read the password")

@@ -1,0 +1,86 @@
+"""SASL exchanges: what one is, and the two mechanisms that send the password as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mektup.auth.gate import Gate
+from mektup.store.interface import AccountEntry
+from mektup.terms.errors import ClientError
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The server's next word in a SASL exchange; not yet base64."""
+
+    octets: bytes
+
+
+class Exchange(Protocol):
+    """One SASL exchange under way."""
+
+    @property
+    def wants_initial(self) -> bool:
+        """Whether the client speaks first, so that without an initial response an empty challenge is sent.
+
+        Where not, ``step(b"")`` yields the first challenge.
+        """
+
+    @property
+    def name(self) -> bytes:
+        """The name that the client gave, as far as it did: for logs. Octets as sent."""
+
+    async def step(self, response: bytes) -> Challenge | AccountEntry:
+        """Takes the client's response (base64 decoded); the entry when it is over.
+
+        Raises Refused(AUTHENTICATIONFAILED, ...) or ClientError for a response that breaks the mechanism's grammar.
+        """
+
+
+class Plain:
+    """PLAIN, RFC 4616."""
+
+    wants_initial = True
+
+    def __init__(self, gate: Gate, address: str) -> None:
+        self._gate = gate
+        self._address = address
+        self.name = b""
+
+    async def step(self, response: bytes) -> Challenge | AccountEntry:
+        """Takes the one message there is. See Exchange."""
+        parts = response.split(b"\0")
+        # RFC 4616 §2: message = [authzid] UTF8NUL authcid UTF8NUL passwd
+        if len(parts) != 3:
+            raise ClientError("PLAIN expects [identity] NUL name NUL password, in base64")
+        identity, self.name, password = parts
+        entry = await self._gate.check_password(self.name, password, self._address)
+        return await self._gate.authorize(entry, identity)
+
+
+class Login:
+    """LOGIN, which no RFC describes: the server asks for the name, then for the password.
+
+    Clients of Microsoft's and old ones know nothing else. Some give the name as an initial response.
+    """
+
+    wants_initial = False
+
+    def __init__(self, gate: Gate, address: str) -> None:
+        self._gate = gate
+        self._address = address
+        self.name = b""
+        self._asked = False
+
+    async def step(self, response: bytes) -> Challenge | AccountEntry:
+        """Takes nothing, or the name; then the password. See Exchange."""
+        if self.name:
+            return await self._gate.check_password(self.name, response, self._address)
+        if response:
+            self.name = response
+            return Challenge(b"Password:")
+        if self._asked:
+            raise ClientError("LOGIN expects a name, in base64")
+        self._asked = True
+        return Challenge(b"Username:")

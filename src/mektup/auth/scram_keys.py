@@ -1,0 +1,69 @@
+"""What SCRAM-SHA-256 keeps of a password (RFC 5802 §3, RFC 7677), and how that is written down (RFC 5803)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+
+from mektup.auth.preparation import saslprep
+
+MECHANISM = "SCRAM-SHA-256"
+
+ITERATIONS = 100_000
+"""RFC 7677 §4 asks for at least 4096, and for more with time. The client pays, once for each login: some 30 ms."""
+
+SALT_BYTES = 16
+
+_WRITTEN = re.compile(r"SCRAM-SHA-256\$([0-9]{1,8}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]{44}):([A-Za-z0-9+/=]{44})")
+
+
+@dataclass(frozen=True, slots=True)
+class ScramKeys:
+    """One account's keys, of which a password cannot be computed, but could be guessed at."""
+
+    iterations: int
+    salt: bytes
+    stored_key: bytes
+    server_key: bytes
+
+
+def make(prepared: str) -> str:
+    """The keys for a password that ``opaque_string`` prepared, written down."""
+    # Where SASLprep prohibits a character (an emoji newer than Unicode 3.2), clients send the text as it stands.
+    password = (saslprep(prepared) or prepared).encode()
+    salt = secrets.token_bytes(SALT_BYTES)
+    salted = hashlib.pbkdf2_hmac("sha256", password, salt, ITERATIONS)
+    stored_key = hashlib.sha256(digest(salted, b"Client Key")).digest()
+    return written(ScramKeys(ITERATIONS, salt, stored_key, digest(salted, b"Server Key")))
+
+
+def written(keys: ScramKeys) -> str:
+    """As text, ``SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`` (RFC 5803 §2)."""
+    salt, stored_key, server_key = (b64encode(part).decode() for part in (keys.salt, keys.stored_key, keys.server_key))
+    return f"{MECHANISM}${keys.iterations}:{salt}${stored_key}:{server_key}"
+
+
+def read(text: str) -> ScramKeys | None:
+    """The keys that ``written`` wrote; None for anything else."""
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        return None
+    return ScramKeys(int(found[1]), b64decode(found[2]), b64decode(found[3]), b64decode(found[4]))
+
+
+def nobodys(name: str, key: bytes) -> ScramKeys:
+    """Keys for an account that is not there, always the same for *name*, which no proof will fit.
+
+    *key* is known to this server alone; who does not know it cannot tell these from real ones (RFC 5802 §9).
+    """
+    salt = digest(key, b"salt" + name.encode())[:SALT_BYTES]
+    return ScramKeys(ITERATIONS, salt, digest(key, b"stored" + name.encode()), digest(key, b"server" + name.encode()))
+
+
+def digest(key: bytes, message: bytes) -> bytes:
+    """HMAC-SHA-256."""
+    return hmac.digest(key, message, "sha256")
