@@ -1,6 +1,34 @@
-"""Names of mailboxes on the wire: modified UTF-7 (RFC 3501 §5.1.3), or UTF-8."""
+"""Names of mailboxes on the wire: modified UTF-7 (RFC 3501 §5.1.3), or UTF-8.
+
+A name is decoded text in NFC, its levels parted by ``/``. Until a client says that it speaks UTF-8, names travel
+in modified UTF-7: printing ASCII stands for itself, ``&`` is written ``&-``, and everything else is UTF-16 in a
+base64 of its own between ``&`` and ``-``. Three kinds of client get it wrong, and all of them are understood:
+those that know nothing of it and send ``R&D`` or raw UTF-8, and those that encode character by character.
+"""
 
 from __future__ import annotations
+
+import binascii
+import re
+import unicodedata
+from typing import Final
+
+from mektup.terms.errors import ClientError
+from mektup.terms.flags import DELIMITER
+from mektup.wire import strings
+
+_SHIFTED: Final = re.compile(rb"&([A-Za-z0-9+,]*)(-?)")
+_NOT_ITSELF: Final = re.compile("&|[^\x20-\x7e]+")
+"""In a decoded name: what modified UTF-7 cannot write as it is."""
+_PRINTING_ASCII: Final = re.compile("[\x20-\x7e]")
+
+# RFC 9051 §5.1 (by RFC 5198 §2): no control characters of C0 and C1, no DEL, no line and paragraph separator.
+_FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_INBOX: Final = "INBOX"
+
+
+class _NotModifiedUtf7(Exception):
+    """The octets are something else, by intention or by mistake."""
 
 
 def decode(octets: bytes, *, utf8: bool) -> str:
@@ -9,9 +37,81 @@ def decode(octets: bytes, *, utf8: bool) -> str:
     Without *utf8*, modified UTF-7; what is not valid in it, but is UTF-8, is taken as it stands (old clients).
     Raises ClientError.
     """
-    raise NotImplementedError
+    if (utf8 or b"&" not in octets) and octets.isascii():
+        name = octets.decode("ascii")
+    else:
+        name = unicodedata.normalize("NFC", _decode_utf8(octets) if utf8 else _decode_either(octets))
+    if _FORBIDDEN.search(name):
+        raise ClientError("A mailbox name must not contain control characters")
+    return _fold_inbox(name)
 
 
 def encode(name: str, *, utf8: bool) -> bytes:
-    """As an astring of the wire: atom, quoted, or literal; modified UTF-7 without *utf8*."""
-    raise NotImplementedError
+    """As an astring of the wire: atom, quoted, or literal; modified UTF-7 without *utf8*.
+
+    With *utf8* a name that is not ASCII is quoted: whoever asked for UTF-8 can read it there (RFC 9051 §4.3).
+    """
+    if not utf8:
+        return strings.astring(to_modified_utf7(name))
+    octets = name.encode()
+    return strings.astring(octets) if octets.isascii() else strings.quoted(octets)
+
+
+def to_modified_utf7(name: str) -> bytes:
+    """*name* in modified UTF-7, in its one canonical form."""
+    if name.isascii() and name.isprintable() and "&" not in name:
+        return name.encode("ascii")
+    return _NOT_ITSELF.sub(lambda found: f"&{_shift(found[0])}-", name).encode("ascii")
+
+
+def _shift(text: str) -> str:
+    """What stands between ``&`` and ``-`` for *text*: nothing for ``&`` itself, else UTF-16 in base64."""
+    if text == "&":
+        return ""
+    encoded = binascii.b2a_base64(text.encode("utf-16-be"), newline=False)
+    return encoded.rstrip(b"=").replace(b"/", b",").decode("ascii")
+
+
+def _decode_either(octets: bytes) -> str:
+    try:
+        return _decode_modified_utf7(octets)
+    except _NotModifiedUtf7:
+        return _decode_utf8(octets)
+
+
+def _decode_utf8(octets: bytes) -> str:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as error:
+        raise ClientError("A mailbox name must be modified UTF-7 or UTF-8") from error
+
+
+def _decode_modified_utf7(octets: bytes) -> str:
+    if not octets.isascii():
+        raise _NotModifiedUtf7
+    return _SHIFTED.sub(lambda found: _unshift(found[1], found[2]).encode(), octets).decode()
+
+
+def _unshift(encoded: bytes, end: bytes) -> str:
+    # RFC 3501 §5.1.3: there is no implicit shift back, names end in ASCII.
+    if not end:
+        raise _NotModifiedUtf7
+    if not encoded:
+        return "&"
+    padded = encoded.replace(b",", b"/") + b"=" * (-len(encoded) % 4)
+    try:
+        text = binascii.a2b_base64(padded).decode("utf-16-be")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise _NotModifiedUtf7 from error
+    # RFC 3501 §5.1.3: what can represent itself must. Comparing with the canonical form also finds bits and letters
+    # to spare. Liberty: a shift right after another, which encoders make that go character by character.
+    if _PRINTING_ASCII.search(text) or _shift(text) != encoded.decode("ascii"):
+        raise _NotModifiedUtf7
+    return text
+
+
+def _fold_inbox(name: str) -> str:
+    # RFC 9051 §5.1: INBOX in any case of letters is INBOX; so is the level above "inbox/child", lest there be two.
+    if name[:5].upper() == _INBOX and (len(name) == 5 or name[5] == DELIMITER):
+        return _INBOX + name[5:]
+    return name

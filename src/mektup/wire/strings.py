@@ -2,27 +2,77 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+from mektup.wire.grammar import ATOM
+
+_PLAIN: Final = re.compile(rb'[^"\\\r\n\x00\x80-\xff]*')
+"""What stands between quotes as it is."""
+_QUOTABLE: Final = re.compile(rb"[^\r\n\x00\x80-\xff]*")
+"""What can stand between quotes, once its quoted-specials are escaped."""
+_QUOTED_SPECIAL: Final = re.compile(rb'["\\]')
+
+_EPOCH: Final = datetime(1970, 1, 1)
+_FIRST_SECOND: Final = int((datetime(1, 1, 2) - _EPOCH).total_seconds())
+_LAST_SECOND: Final = int((datetime(9999, 12, 30) - _EPOCH).total_seconds())
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 
 def literal(octets: bytes) -> bytes:
     """``{n}`` CRLF and the octets."""
     return b"{%d}\r\n%b" % (len(octets), octets)
 
 
+def quoted(octets: bytes) -> bytes:
+    """Between quotes, with its quoted-specials escaped; *octets* must hold no CR, LF or NUL."""
+    return b'"%b"' % _QUOTED_SPECIAL.sub(rb"\\\g<0>", octets)
+
+
 def string(octets: bytes) -> bytes:
     """Quoted where that is allowed, else a literal; octets of 128 and more always make a literal."""
-    raise NotImplementedError
+    if _PLAIN.fullmatch(octets):
+        return b'"%b"' % octets
+    if _QUOTABLE.fullmatch(octets):
+        return quoted(octets)
+    return literal(octets)
 
 
 def nstring(octets: bytes | None) -> bytes:
     """NIL or a string."""
-    raise NotImplementedError
+    return b"NIL" if octets is None else string(octets)
+
+
+def is_atom(octets: bytes) -> bool:
+    """Whether *octets* can stand bare where an astring is due.
+
+    Not NIL, which some clients would read as no string at all, and nothing with "]", which an astring may hold
+    but which ends a response code.
+    """
+    return ATOM.fullmatch(octets) is not None and octets.upper() != b"NIL"
 
 
 def astring(octets: bytes) -> bytes:
     """An atom where that is allowed, else a string."""
-    raise NotImplementedError
+    return octets if is_atom(octets) else string(octets)
 
 
 def date_time(seconds: int, zone: int) -> bytes:
-    """``"17-Jul-1996 02:44:25 -0700"``, quotes included, of seconds since 1970 UTC and minutes east (RFC 9051 §9)."""
-    raise NotImplementedError
+    """``"17-Jul-1996 02:44:25 -0700"``, quotes included, of seconds since 1970 UTC and minutes east (RFC 9051 §9).
+
+    Moments outside of the years 1 to 9999, which the grammar cannot write, become the nearest that it can.
+    """
+    moment = _EPOCH + timedelta(seconds=min(max(seconds, _FIRST_SECOND), _LAST_SECOND), minutes=zone)
+    hours, minutes = divmod(abs(zone), 60)
+    return b'"%02d-%b-%04d %02d:%02d:%02d %b%02d%02d"' % (
+        moment.day,
+        _MONTHS[moment.month - 1].encode(),
+        moment.year,
+        moment.hour,
+        moment.minute,
+        moment.second,
+        b"-" if zone < 0 else b"+",
+        hours,
+        minutes,
+    )

@@ -1,0 +1,103 @@
+"""The terminals of the grammar as compiled patterns, each under its rule of RFC 9051 §9.
+
+Patterns match at a position, never search, and none can backtrack into more than linear work. Where one takes
+more than its rule allows, the liberty is named with the client that needs it. What stands here is all that wire
+knows about single characters; how terminals make a command is told in the modules of the commands.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+# SP = %x20, exactly one.
+# Liberty: several, as people who type by hand send them and are left puzzled by a BAD.
+SPACE: Final = re.compile(rb" +")
+
+# tag = 1*<any ASTRING-CHAR except "+">
+TAG: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\+]+')
+
+# command = tag SP (command-any / command-auth / ...) CRLF; every command's word is an atom.
+COMMAND: Final = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\+]+) +([^\x00-\x20\x7f-\xff(){%*"\\\]]+)')
+
+# atom = 1*ATOM-CHAR
+# ATOM-CHAR = <any CHAR except atom-specials>
+# atom-specials = "(" / ")" / "{" / SP / CTL / list-wildcards / quoted-specials / resp-specials
+ATOM: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
+
+# astring = 1*ASTRING-CHAR / string
+# ASTRING-CHAR = ATOM-CHAR / resp-specials
+# Liberty: octets of 128 and more, as K-9 Mail sends search text in UTF-8 without quotes.
+ASTRING_ATOM: Final = re.compile(rb'[^\x00-\x20\x7f(){%*"\\]+')
+
+# list-mailbox = 1*list-char / string
+# list-char = ATOM-CHAR / list-wildcards / resp-specials
+LIST_ATOM: Final = re.compile(rb'[^\x00-\x20\x7f(){"\\]+')
+
+# quoted = DQUOTE *QUOTED-CHAR DQUOTE
+# QUOTED-CHAR = <any TEXT-CHAR except quoted-specials> / "\" quoted-specials / UTF8-2 / UTF8-3 / UTF8-4
+# Group 1 is what stands between the quotes, escapes included. Whether it is UTF-8 is for whoever decodes it.
+QUOTED: Final = re.compile(rb'"([^"\\\r\n\x00]*+(?:\\["\\][^"\\\r\n\x00]*+)*+)"')
+QUOTED_START: Final = re.compile(rb'"[^"\\\r\n\x00]*+(?:\\["\\][^"\\\r\n\x00]*+)*+')
+ESCAPED: Final = re.compile(rb'\\(["\\])')
+
+# nil = "NIL"
+NIL: Final = re.compile(rb"NIL(?![^\x00-\x20\x7f(){%*\"\\])", re.IGNORECASE)
+
+# number = 1*DIGIT, unsigned 32 bits; number64 = 1*DIGIT, unsigned 63 bits. The bound is checked on the value.
+NUMBER: Final = re.compile(rb"[0-9]{1,20}")
+
+# sequence-set = (seq-number / seq-range) ["," sequence-set] / seq-last-command
+# seq-range = seq-number ":" seq-number; seq-number = nz-number / "*"
+SEQUENCE_SET: Final = re.compile(
+    rb"(?:(?:[1-9][0-9]{0,9}|\*)(?::(?:[1-9][0-9]{0,9}|\*))?,)*+(?:[1-9][0-9]{0,9}|\*)(?::(?:[1-9][0-9]{0,9}|\*))?"
+)
+LONE_NUMBER: Final = re.compile(rb"[1-9][0-9]{0,8}(?= )")
+"""The commonest sequence set: one number, too short to be out of bounds, and something after it."""
+
+# flag = "\Answered" / ... / flag-keyword / flag-extension
+# flag-keyword = "$MDNSent" / ... / atom; flag-extension = "\" atom
+FLAG: Final = re.compile(rb'\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
+
+# capability = ("AUTH=" auth-type) / atom; flag-keyword, option names and return options are atoms as well.
+
+# base64 = *(4base64-char) [base64-terminal]; initial-resp = base64 / "="
+BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+
+# date = date-text / DQUOTE date-text DQUOTE
+# date-text = date-day "-" date-month "-" date-year; date-day = 1*2DIGIT
+DATE: Final = re.compile(rb'(")?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})(?(1)")')
+
+# date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
+# date-day-fixed = (SP DIGIT) / 2DIGIT
+# Liberty: a day of one digit without its space, which scripts with imaplib send.
+DATE_TIME: Final = re.compile(
+    rb'"( ?[0-9]{1,2})-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"'
+)
+
+MONTHS: Final = {
+    name: number
+    for number, name in enumerate(
+        (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"), start=1
+    )
+}
+"""date-month, lower case."""
+
+# literal = "{" number64 ["+"] "}" CRLF *CHAR8
+# literal8 = "~{" number64 "}" CRLF *OCTET, with "+" by RFC 7888 §6
+# At the end of a line, from its last "{" on; the "~" before it is looked at apart.
+ANNOUNCEMENT: Final = re.compile(rb"\{([0-9]+)(\+?)\}")
+
+# append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal
+# Whether the literal that ends such a line may be a message: in the first pattern the mailbox stands in the line,
+# in the second it was a literal itself.
+APPEND_WITH_MAILBOX: Final = re.compile(rb"[^ ]+ +APPEND +[^ ]", re.IGNORECASE)
+APPEND: Final = re.compile(rb"[^ ]+ +APPEND +$", re.IGNORECASE)
+
+
+def tag_in(line: bytes | bytearray) -> bytes | None:
+    """The tag at the start of *line*, whatever follows it; None where there is none to repeat."""
+    found = TAG.match(line)
+    if found is None or (found.end() < len(line) and line[found.end()] != 0x20):
+        return None
+    return bytes(found[0])
