@@ -118,6 +118,8 @@ class FlagsStored:
     """Of this change; when nothing changed, the mailbox's highest."""
     changed: Uids
     """Those whose flags differ now from before."""
+    previous: ModSeq
+    """The mailbox's highest just before this change: tells whether somebody else changed something in between."""
     failed: Uids
     """Those changed after *unchanged_since* and left alone (RFC 7162 §3.1.3 MODIFIED)."""
 
@@ -215,14 +217,15 @@ class Account(Protocol):
     async def delete(self, name: str) -> None:
         """Removes a mailbox and its messages; with children it stays as a name that is not selectable.
 
-        Raises Refused(NONEXISTENT; CANNOT for INBOX; HASCHILDREN for a name that was not selectable already). RFC 9051 §6.3.5.
+        Raises Refused(NONEXISTENT; CANNOT for INBOX; HASCHILDREN for a name that was not selectable already).
+        RFC 9051 §6.3.5.
         """
 
     async def rename(self, old: str, new: str) -> None:
         """Renames a mailbox and all below it; for INBOX, moves its messages to *new* and leaves it empty.
 
-        MAILBOXID and UIDVALIDITY go along. Missing levels above *new* are made. Subscriptions follow the name only where
-        RFC 9051 §6.3.6 lets them: they stay as they are. Raises Refused(NONEXISTENT, ALREADYEXISTS, CANNOT).
+        MAILBOXID and UIDVALIDITY go along. Missing levels above *new* are made. Subscriptions stay as they are
+        (RFC 9051 §6.3.6). Raises Refused(NONEXISTENT, ALREADYEXISTS, CANNOT).
         """
 
     async def subscribe(self, name: str) -> None:

@@ -42,6 +42,7 @@ class Code(Enum):
     TOOBIG = ("TOOBIG", "552 5.3.4", "")
     TRYCREATE = ("TRYCREATE", "550 5.1.1", "")
     UNAVAILABLE = ("UNAVAILABLE", "451 4.3.0", "SYS/TEMP")
+    USEATTR = ("USEATTR", "550 5.3.0", "")
     UNKNOWN_CTE = ("UNKNOWN-CTE", "550 5.6.1", "")
 
     def __init__(self, imap: str, lmtp: str, pop3: str) -> None:

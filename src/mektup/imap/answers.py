@@ -1,0 +1,41 @@
+"""Tagged and untagged status responses; here, and nowhere else, an error becomes its answer (RFC 9051 §7.1)."""
+
+from __future__ import annotations
+
+from mektup.terms.errors import ClientError, Code, Refused
+from mektup.wire import codes
+
+MAX_TEXT = 400
+"""Characters of human text; more of an echoed input helps nobody."""
+
+
+def _text(text: str) -> bytes:
+    """Human text for the wire: one line of printable ASCII that cannot be taken for a response code."""
+    line = "".join(letter if " " <= letter <= "~" else "?" for letter in text[:MAX_TEXT])
+    return (line.lstrip("[ ") or "-").encode("ascii")
+
+
+def untagged_ok(code: bytes, text: bytes) -> bytes:
+    """``* OK [code] text``, *code* with its brackets."""
+    return b"* OK %b %b\r\n" % (code, text)
+
+
+def no(tag: bytes, refusal: Refused) -> bytes:
+    """``tag NO [code] text`` (RFC 5530)."""
+    code = codes.bad_charset() if refusal.code is Code.BADCHARSET else codes.of(refusal)
+    return b" ".join(filter(None, (tag, b"NO", code, _text(str(refusal))))) + b"\r\n"
+
+
+def bad(tag: bytes | None, mistake: ClientError) -> bytes:
+    """``tag BAD text``, untagged where no tag could be read."""
+    return b"%b BAD %b\r\n" % (tag or b"*", _text(str(mistake)))
+
+
+def server_bug(tag: bytes, session_id: str) -> bytes:
+    """The answer to a bug of ours, naming the session so that its log lines are found."""
+    return no(tag, Refused(Code.SERVERBUG, f"Internal error; the server's log has it under session {session_id}"))
+
+
+def bye(text: str) -> bytes:
+    """``* BYE text`` (RFC 9051 §7.1.5)."""
+    return b"* BYE %b\r\n" % _text(text)

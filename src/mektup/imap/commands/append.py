@@ -1,0 +1,36 @@
+"""APPEND (RFC 9051 §6.3.12)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.store.intake import prepare_in_turn
+from mektup.store.interface import Incoming
+from mektup.store.spool import Spool
+from mektup.terms.errors import Code, Refused
+from mektup.wire import codes
+from mektup.wire.requests import Append, AppendMessage
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Append) -> bytes | None:
+    """Adds messages that came into spools; they are on disk before the OK. Raises Refused(TRYCREATE, OVERQUOTA)."""
+    account = session.mail
+    try:
+        mailbox = await account.mailbox(request.mailbox)
+        incoming = [await _incoming(message) for message in request.messages]
+        appended = await account.append(mailbox.id, incoming)
+    except Refused as refusal:
+        if refusal.code is Code.NONEXISTENT:
+            raise Refused(Code.TRYCREATE, refusal.text) from refusal
+        raise
+    return b"%b Appended" % codes.append_uid(appended.uidvalidity, appended.uids)
+
+
+async def _incoming(message: AppendMessage) -> Incoming:
+    assert isinstance(message.message, Spool)
+    arrival = await prepare_in_turn(message.message.octets())
+    seconds, zone = message.internaldate or (None, 0)
+    return Incoming(arrival, frozenset(message.flags), seconds, zone)

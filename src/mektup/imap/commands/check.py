@@ -1,0 +1,15 @@
+"""CHECK (RFC 3501 §6.4.1): every change is on disk already, so this is NOOP for a selected mailbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.wire.requests import Check
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Check) -> bytes | None:
+    """Does nothing."""
+    return None

@@ -1,0 +1,19 @@
+"""CLOSE (RFC 9051 §6.4.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.wire.requests import Close
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Close) -> bytes | None:
+    """Removes what has \\Deleted, without a word of it, and leaves the mailbox."""
+    view = session.selected
+    if not view.read_only:
+        await session.mail.expunge(view.mailbox, None)
+    session.leave_mailbox()
+    return None

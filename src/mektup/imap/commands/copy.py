@@ -1,0 +1,22 @@
+"""COPY (RFC 9051 §6.4.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.wire import codes
+from mektup.wire.requests import Copy
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Copy) -> bytes | None:
+    """Copies messages, all or none. Messages that are gone are passed over. Raises Refused(TRYCREATE)."""
+    view = session.selected
+    uids = view.resolve(request.numbers, by_uid=request.by_uid)
+    copied = await session.mail.copy(view.mailbox, uids, request.mailbox)
+    if not copied.sources:
+        # clients repeat a COPY that is refused for ever, so nothing to copy is a success
+        return b"Nothing to copy"
+    return b"%b Copied" % codes.copy_uid(copied.uidvalidity, copied.sources, copied.targets)

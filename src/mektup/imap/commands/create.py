@@ -1,0 +1,26 @@
+"""CREATE (RFC 9051 §6.3.4), with the special uses of RFC 6154 §3."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import SPECIAL_USES
+from mektup.wire.requests import Create
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+USES_OF_MAILBOXES = {use.lower(): use for use in SPECIAL_USES if use not in ("\\All", "\\Flagged")}
+"""\\All and \\Flagged are views of all mail, which no mailbox of ours is."""
+
+
+async def run(session: Session, request: Create) -> bytes | None:
+    """Makes a mailbox. Raises Refused(ALREADYEXISTS, CANNOT, USEATTR, LIMIT)."""
+    use = None
+    if request.use:
+        use = USES_OF_MAILBOXES.get(request.use[0].lower())
+        if len(request.use) > 1 or use is None:
+            raise Refused(Code.USEATTR, f"A mailbox has one use, of {', '.join(USES_OF_MAILBOXES.values())}")
+    await session.mail.create(request.mailbox, special_use=use)
+    return None

@@ -1,0 +1,23 @@
+"""DELETE (RFC 9051 §6.3.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.imap.answers import untagged_ok
+from mektup.wire import codes
+from mektup.wire.requests import Delete
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Delete) -> bytes | None:
+    """Removes a mailbox; the one selected here is closed first. Raises Refused(NONEXISTENT, CANNOT, HASCHILDREN)."""
+    account, view = session.mail, session.view
+    closes = view is not None and (await account.mailbox(request.mailbox)).id == view.mailbox
+    await account.delete(request.mailbox)
+    if closes:
+        session.leave_mailbox()
+        session.write(untagged_ok(codes.CLOSED, b"The selected mailbox is deleted"))
+    return None

@@ -1,0 +1,21 @@
+"""EXPUNGE and UID EXPUNGE (RFC 9051 §6.4.3, §6.4.9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.wire.requests import Expunge
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Expunge) -> bytes | None:
+    """Removes what has \\Deleted; the EXPUNGE lines come with all else that changed. Raises Refused when read-only."""
+    view = session.selected
+    view.check_writable()
+    if request.uids is None:
+        await session.mail.expunge(view.mailbox, None)
+    elif uids := view.resolve(request.uids, by_uid=True):
+        await session.mail.expunge(view.mailbox, uids)
+    return None

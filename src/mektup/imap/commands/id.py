@@ -1,0 +1,23 @@
+"""ID (RFC 2971): who is on each side. For logs and statistics only: nothing here depends on it (§1)."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from mektup.wire.requests import Id
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+MAX_LOGGED_BYTES = 1024
+ANSWER = b'* ID ("name" "mektup" "version" "%b" "support-url" NIL)\r\n' % version("mektup").encode("ascii")
+
+
+async def run(session: Session, request: Id) -> bytes | None:
+    """Logs the client's identity and tells ours."""
+    if request.fields:
+        told = b" ".join(b"%b=%b" % (name, value or b"NIL") for name, value in request.fields)
+        session.services.log.info("client_id", client=told[:MAX_LOGGED_BYTES].decode("ascii", "backslashreplace"))
+    session.write(ANSWER)
+    return None

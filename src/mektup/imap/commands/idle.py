@@ -1,0 +1,52 @@
+"""IDLE (RFC 9051 §6.3.13): changes are told as they come, until DONE.
+
+First the watch is there (since SELECT), then one look, then sleep: a change is seen by the look or fires the
+watch, so none is missed; and the watch is a flag, so changes that come while others are being told do not
+pile up.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from mektup.imap import updates
+from mektup.terms.errors import ClientError, Code, Refused, TimedOut
+from mektup.wire.requests import Idle
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Idle) -> bytes | None:
+    """Tells changes until the client says DONE. Raises ClientError for any other word, TimedOut after half an hour."""
+    session.write(b"+ Waiting; say DONE to end it\r\n")
+    limits = session.services.limits
+    ends = time.monotonic() + limits.idle_seconds
+    await _tell(session, look=True)
+    while session.ending is None:
+        line = session.receiver.next_line()
+        if line is not None:
+            if line.strip().upper() != b"DONE":
+                raise ClientError("Only DONE can end IDLE")
+            break
+        watch = session.view.watch if session.view is not None else None
+        if await session.peer.wait(watch, limits.still_here_seconds):
+            session.receiver.feed(await session.peer.read(limits.idle_seconds))
+        elif watch is not None and watch.fired:
+            await _tell(session, look=False)
+        elif time.monotonic() >= ends:
+            raise TimedOut
+        else:
+            # keeps the connection alive in routers on the way that forget silent ones
+            session.write(b"* OK Still here\r\n")
+    return b"IDLE completed"
+
+
+async def _tell(session: Session, *, look: bool) -> None:
+    try:
+        await updates.tell(session, expunges=True, look=look)
+    except Refused as refusal:
+        if refusal.code is not Code.NONEXISTENT:
+            raise
+        session.throw_out("The selected mailbox was deleted")

@@ -1,0 +1,25 @@
+"""LOGIN (RFC 9051 §6.2.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.imap.capabilities import capabilities
+from mektup.terms.errors import Code, Refused
+from mektup.wire import codes
+from mektup.wire.requests import Login
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Login) -> bytes | None:
+    """Lets in who has the right password. Raises Refused(AUTHENTICATIONFAILED, PRIVACYREQUIRED, ...)."""
+    try:
+        entry = await session.services.authenticator.login(request.user, request.password, session.peer)
+    except Refused as refusal:
+        if refusal.code is Code.AUTHENTICATIONFAILED:
+            session.count_login_failure("LOGIN", request.user.decode("utf-8", "backslashreplace"))
+        raise
+    await session.enter(entry)
+    return b"%b Welcome" % codes.capability(capabilities(session))

@@ -1,0 +1,18 @@
+"""LOGOUT (RFC 9051 §6.1.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.imap import answers
+from mektup.wire.requests import Logout
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Logout) -> bytes | None:
+    """Says goodbye; the session ends after the tagged answer."""
+    session.write(answers.bye("Goodbye"))
+    session.log_out()
+    return None

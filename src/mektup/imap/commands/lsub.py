@@ -1,0 +1,48 @@
+"""LSUB (RFC 3501 §6.3.9), for clients older than LIST (SUBSCRIBED)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.imap.list_line import list_line
+from mektup.imap.mailbox_tree import MailboxTree
+from mektup.imap.patterns import Pattern
+from mektup.terms.flags import DELIMITER
+from mektup.wire.requests import Lsub
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Lsub) -> bytes | None:
+    """Lists subscribed names."""
+    tree = MailboxTree(await session.mail.mailboxes(), await session.mail.subscriptions())
+    pattern = Pattern(request.reference, (request.pattern,))
+    for name, subscribed in _names(tree, pattern):
+        attributes = [] if subscribed else ["\\Noselect"]
+        entry = tree.find(name)
+        if entry is not None and entry.special_use is not None:
+            attributes.append(entry.special_use)
+        session.write(list_line(name, attributes, utf8=session.rev2, word=b"LSUB"))
+    return None
+
+
+def _names(tree: MailboxTree, pattern: Pattern) -> list[tuple[str, bool]]:
+    """Matching names in order, and whether each is subscribed itself.
+
+    A name that is not, but has subscribed ones below it that % does not reach, is told as \\Noselect.
+    """
+    names: dict[str, bool] = {}
+    for entry in tree.entries(with_unknown=True):
+        if not entry.subscribed:
+            continue
+        if pattern.matches(entry.name):
+            names[entry.name] = True
+            continue
+        levels = entry.name.split(DELIMITER)
+        for depth in range(len(levels) - 1, 0, -1):
+            above = DELIMITER.join(levels[:depth])
+            if pattern.matches(above):
+                names.setdefault(above, False)
+                break
+    return list(names.items())

@@ -1,0 +1,17 @@
+"""NAMESPACE (RFC 9051 §6.3.10): one personal namespace without a prefix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.terms.flags import DELIMITER
+from mektup.wire.requests import Namespace
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Namespace) -> bytes | None:
+    """Tells where the account's mailboxes are."""
+    session.write(b'* NAMESPACE (("" "%b")) NIL NIL\r\n' % DELIMITER.encode())
+    return None

@@ -1,0 +1,16 @@
+"""RENAME (RFC 9051 §6.3.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.wire.requests import Rename
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Rename) -> bytes | None:
+    """Renames a mailbox and all below it. Raises Refused(NONEXISTENT, ALREADYEXISTS, CANNOT)."""
+    await session.mail.rename(request.old, request.new)
+    return None

@@ -1,0 +1,84 @@
+"""SEARCH and UID SEARCH (RFC 9051 §6.4.4), with RETURN, and ``$`` of SEARCHRES."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.imap.search_scope import scoped
+from mektup.imap.view import View
+from mektup.store.interface import Account
+from mektup.terms.numbers import Uid
+from mektup.terms.search import ChangedSince
+from mektup.terms.sets import NumberSet, Uids
+from mektup.wire.requests import Search
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Search) -> bytes | None:
+    """Tells which messages match. Raises ClientError for sequence numbers beyond the mailbox."""
+    view = session.selected
+    scope = scoped(request.key, view)
+    found = await session.mail.search(view.mailbox, scope.key, view.uids)
+    by_modseq = scope.mentions(ChangedSince)
+    if by_modseq:
+        # RFC 7162 §3.1.5: a search by modseq says that the client knows them, and its answer names the highest
+        session.condstore = True
+    options = request.return_options
+    if options is None and session.rev2:
+        # RFC 9051 §6.4.4: in rev2 the answer is always ESEARCH
+        options = frozenset({"ALL"})
+    modseq = await _highest(session.mail, view, found) if by_modseq and found else None
+    if options is None:
+        session.write(_search_line(view, found, modseq, by_uid=request.by_uid))
+        return None
+    if options != {"SAVE"}:
+        session.write(_esearch_line(request, view, found, options, modseq))
+    if "SAVE" in options:
+        view.saved = _to_save(found, options)
+    return None
+
+
+async def _highest(account: Account, view: View, found: Uids) -> int:
+    return await account.search_highest_modseq(view.mailbox, found)
+
+
+def _search_line(view: View, found: Uids, modseq: int | None, *, by_uid: bool) -> bytes:
+    numbers = found if by_uid else view.seqs(found)
+    words = [b"* SEARCH", *(b"%d" % number for number in numbers)]
+    if modseq is not None:
+        words.append(b"(MODSEQ %d)" % modseq)
+    return b" ".join(words) + b"\r\n"
+
+
+def _esearch_line(request: Search, view: View, found: Uids, options: frozenset[str], modseq: int | None) -> bytes:
+    numbers: NumberSet[int] = NumberSet((found if request.by_uid else view.seqs(found)).runs)
+    # RFC 9051 §7.3.4: the tag is a string; some clients take nothing else
+    words = [b'* ESEARCH (TAG "%b")' % request.tag]
+    if request.by_uid:
+        words.append(b"UID")
+    if numbers:
+        if "MIN" in options:
+            words.append(b"MIN %d" % numbers.first)
+        if "MAX" in options:
+            words.append(b"MAX %d" % numbers.last)
+        if "ALL" in options:
+            words.append(b"ALL %b" % bytes(numbers))
+    if "COUNT" in options:
+        words.append(b"COUNT %d" % len(numbers))
+    if modseq is not None:
+        words.append(b"MODSEQ %d" % modseq)
+    return b" ".join(words) + b"\r\n"
+
+
+def _to_save(found: Uids, options: frozenset[str]) -> Uids:
+    """RFC 9051 §6.4.4.1, table 4: with MIN or MAX alone, only those are kept."""
+    if not found or options & {"ALL", "COUNT"} or not options & {"MIN", "MAX"}:
+        return found
+    kept: list[Uid] = []
+    if "MIN" in options:
+        kept.append(found.first)
+    if "MAX" in options:
+        kept.append(found.last)
+    return NumberSet.of(kept)

@@ -1,0 +1,56 @@
+"""SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; RFC 3501 §6.3.1 for what rev1 wants beside)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.imap import updates
+from mektup.imap.answers import untagged_ok
+from mektup.imap.list_line import list_line
+from mektup.imap.view import View
+from mektup.store.interface import Selection
+from mektup.wire import codes
+from mektup.wire.requests import Select
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Select) -> bytes | None:
+    """Opens a mailbox. When it fails, none is selected. Raises Refused(NONEXISTENT)."""
+    if session.view is not None:
+        session.leave_mailbox()
+        session.write(untagged_ok(codes.CLOSED, b"The mailbox before is closed"))
+    if request.condstore:
+        session.condstore = True
+    account = session.mail
+    selection = await account.select(request.mailbox, claim_recent=not request.read_only and not session.rev2)
+    watch = account.watch(selection.mailbox.id)
+    # a change between the two calls would go unheard, so the first look is due
+    watch.fired = True
+    view = View(selection, watch, read_only=request.read_only)
+    session.look_at(view)
+    session.write(_summary(session, view, selection))
+    return b"%b Opened" % (codes.READ_ONLY if request.read_only else codes.READ_WRITE)
+
+
+def _summary(session: Session, view: View, selection: Selection) -> bytes:
+    mailbox = selection.mailbox
+    lines = [
+        updates.flags_line(view.keywords),
+        updates.permanent_flags_line(view),
+        b"* %d EXISTS\r\n" % len(view),
+    ]
+    if not session.rev2:
+        # RFC 9051 §A: RECENT and UNSEEN are no more in rev2
+        lines.append(b"* %d RECENT\r\n" % (mailbox.recent if view.read_only else len(view.recent)))
+        if selection.first_unseen is not None:
+            lines.append(untagged_ok(codes.unseen(view.seq(selection.first_unseen)), b"First unseen"))
+    lines += [
+        untagged_ok(codes.uid_validity(mailbox.uidvalidity), b"UIDs are valid"),
+        untagged_ok(codes.uid_next(mailbox.uidnext), b"The next UID"),
+        untagged_ok(codes.highest_modseq(mailbox.highestmodseq), b"The latest change"),
+    ]
+    if session.rev2:
+        lines.append(list_line(mailbox.name, (), utf8=True))
+    return b"".join(lines)

@@ -1,0 +1,29 @@
+"""STARTTLS (RFC 9051 §6.2.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.terms.errors import ClientError, Refused
+from mektup.wire.requests import StartTls
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: StartTls) -> bytes | None:
+    """Turns the connection to TLS; the OK goes out before the handshake.
+
+    Raises ClientError where it is encrypted already.
+    """
+    if session.peer.secure:
+        raise ClientError("The connection is encrypted already")
+    if not session.services.can_start_tls:
+        raise Refused(None, "This server has no certificate")
+    if session.receiver.has_buffered or session.peer.has_unread:
+        # somebody in between may have slipped it in, to be obeyed as if it had come encrypted
+        session.throw_out("Nothing may follow STARTTLS before the TLS handshake")
+        raise ClientError("Commands came after STARTTLS in the clear")
+    session.write(b"%b OK Begin TLS now\r\n" % request.tag)
+    await session.peer.start_tls()
+    return None

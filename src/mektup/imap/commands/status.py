@@ -1,0 +1,21 @@
+"""STATUS (RFC 9051 §6.3.11)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.imap.status_line import status_line
+from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
+from mektup.wire.requests import Status
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Status) -> bytes | None:
+    """Tells a mailbox's counters. Raises Refused(NONEXISTENT)."""
+    mailbox = await session.mail.mailbox(request.mailbox)
+    if not mailbox.selectable:
+        raise Refused(Code.NONEXISTENT, NO_SUCH_MAILBOX)
+    session.write(status_line(session, mailbox, request.items))
+    return None

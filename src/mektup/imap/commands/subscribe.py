@@ -1,0 +1,19 @@
+"""SUBSCRIBE and UNSUBSCRIBE (RFC 9051 §6.3.7, §6.3.8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.wire.requests import Subscribe, Unsubscribe
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Subscribe | Unsubscribe) -> bytes | None:
+    """Remembers or forgets a name, whether or not there is such a mailbox."""
+    if isinstance(request, Subscribe):
+        await session.mail.subscribe(request.mailbox)
+    else:
+        await session.mail.unsubscribe(request.mailbox)
+    return None

@@ -1,0 +1,16 @@
+"""UNSELECT (RFC 9051 §6.4.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.wire.requests import Unselect
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def run(session: Session, request: Unselect) -> bytes | None:
+    """Leaves the mailbox and removes nothing."""
+    session.leave_mailbox()
+    return None

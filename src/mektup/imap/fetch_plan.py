@@ -1,0 +1,141 @@
+"""From fetch items to lines of the wire: which columns to ask for, and how a slice of rows becomes bytes.
+
+A plan is made once per command. Each item is a Field: a piece of the line with a ``%b`` or ``%d`` in it, the
+columns it needs, and how it fills the place for a whole slice at a time. So a slice is a few passes in C
+(a map per item, one zip, one format per message, one join) and no Python object is made per message.
+
+Only a body that is too large to hold leaves that road: its message is written piece by piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mektup.imap.sections import Later, binary_reader, binary_size_reader, section_reader
+from mektup.store.interface import Column, Row
+from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+    from mektup.imap.view import View
+
+Columns = dict[Column, Sequence[Any]]
+"""A slice of rows, column by column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One item of a FETCH line."""
+
+    label: bytes
+    """What stands before the value, its space included."""
+    place: bytes
+    """A format for the value."""
+    columns: tuple[Column, ...]
+    values: Callable[[Columns], Iterable[Any]]
+    """One value per row: what *place* takes, or a Later where *may_stream*."""
+    may_stream: bool = False
+
+
+def _plain(label: bytes, place: bytes, column: Column) -> Field:
+    return Field(label, place, (column,), lambda columns: columns[column])
+
+
+SIMPLE: dict[Item, Field] = {
+    Item.UID: _plain(b"UID ", b"%d", Column.UID),
+    Item.INTERNALDATE: _plain(b"INTERNALDATE ", b"%b", Column.INTERNALDATE),
+    Item.SIZE: _plain(b"RFC822.SIZE ", b"%d", Column.SIZE),
+    Item.ENVELOPE: _plain(b"ENVELOPE ", b"%b", Column.ENVELOPE),
+    Item.BODY: _plain(b"BODY ", b"%b", Column.BODY),
+    Item.BODYSTRUCTURE: _plain(b"BODYSTRUCTURE ", b"%b", Column.BODYSTRUCTURE),
+    Item.MODSEQ: _plain(b"MODSEQ ", b"(%d)", Column.MODSEQ),
+    Item.EMAILID: Field(
+        b"EMAILID ", b"(%b)", (Column.EMAILID,), lambda columns: map(str.encode, columns[Column.EMAILID])
+    ),
+}
+
+
+class Plan:
+    """How one FETCH command is answered."""
+
+    __slots__ = ("_fields", "_session", "_streams", "_template", "_view", "columns")
+
+    def __init__(self, session: Session, view: View, items: Sequence[FetchItem]) -> None:
+        self._session = session
+        self._view = view
+        self._fields = [self._field(item) for item in items]
+        self._streams = any(field.may_stream for field in self._fields)
+        needed = dict.fromkeys(column for field in self._fields for column in field.columns)
+        needed.pop(Column.UID, None)
+        self.columns: tuple[Column, ...] = tuple(needed)
+        """To be asked of the store; the UID comes first of itself."""
+        line = b" ".join(field.label.replace(b"%", b"%%") + field.place for field in self._fields)
+        self._template = b"* %d FETCH (" + line + b")\r\n"
+
+    def _field(self, item: FetchItem) -> Field:
+        match item:
+            case Item.FLAGS:
+                return self._flags()
+            case Item():
+                return SIMPLE[item]
+            case BodySection():
+                columns, read = section_reader(item)
+                return Field(_label(item), b"%b", columns, read, may_stream=Column.RAW in columns)
+            case Binary():
+                columns, read = binary_reader(item)
+                return Field(_label(item), b"%b", columns, read, may_stream=True)
+            case BinarySize():
+                columns, read = binary_size_reader(item)
+                return Field(item.label + b" ", b"%b", columns, read, may_stream=True)
+
+    def _flags(self) -> Field:
+        words, recent = self._session.flag_words, self._view.recent
+        if not recent or self._session.rev2:
+            return Field(
+                b"FLAGS ", b"(%b)", (Column.FLAGS,), lambda columns: map(words.__getitem__, columns[Column.FLAGS])
+            )
+
+        def with_recent(columns: Columns) -> Iterable[bytes]:
+            for uid, word in zip(columns[Column.UID], columns[Column.FLAGS], strict=True):
+                yield words.with_recent(word) if uid in recent else words[word]
+
+        return Field(b"FLAGS ", b"(%b)", (Column.FLAGS,), with_recent)
+
+    async def write(self, rows: Sequence[Row]) -> int:
+        """Writes the lines of a slice; returns how many octets were queued and not yet drained."""
+        columns: Columns = dict(zip((Column.UID, *self.columns), zip(*rows, strict=True), strict=True))
+        seqs = self._view.number(rows)
+        values = [field.values(columns) for field in self._fields]
+        if self._streams:
+            lists = [list(per_row) for per_row in values]
+            if any(type(value) is Later for per_row in lists for value in per_row):
+                return await self._write_streaming(seqs, lists)
+            values = list(lists)
+        octets = b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
+        self._session.write(octets)
+        return len(octets)
+
+    async def _write_streaming(self, seqs: Sequence[int], values: list[list[Any]]) -> int:
+        """The slow road: message by message, and a large body piece by piece."""
+        write, peer, account = self._session.write, self._session.peer, self._session.mail
+        for seq, *waiting in zip(seqs, *values, strict=True):
+            # all that can be refused is read before the line begins, since then there is no way back
+            row = [await value.load(account) if type(value) is Later else value for value in waiting]
+            write(b"* %d FETCH (" % seq)
+            for at, (field, value) in enumerate(zip(self._fields, row, strict=True)):
+                write((b" " if at else b"") + field.label)
+                if isinstance(value, Later):
+                    async for piece in value.pieces(account):
+                        write(piece)
+                        await peer.drain()
+                else:
+                    write(field.place % value)
+            write(b")\r\n")
+        return 0
+
+
+def _label(item: BodySection | Binary) -> bytes:
+    origin = b"<%d>" % item.partial.start if item.partial is not None else b""
+    return item.label + origin + b" "

@@ -1,0 +1,20 @@
+"""The LIST response (RFC 9051 §7.3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mektup.terms.flags import DELIMITER
+from mektup.wire.mailbox_names import encode
+
+
+def list_line(
+    name: str, attributes: Sequence[str], *, utf8: bool, word: bytes = b"LIST", extended: bytes = b""
+) -> bytes:
+    """``* LIST (attributes) "/" name``, with *extended* data (its parentheses included) after it.
+
+    *word* is LSUB for that command of RFC 3501.
+    """
+    flags = " ".join(attributes).encode("ascii")
+    tail = b" " + extended if extended else b""
+    return b'* %b (%b) "%b" %b%b\r\n' % (word, flags, DELIMITER.encode(), encode(name, utf8=utf8), tail)

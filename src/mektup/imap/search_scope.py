@@ -1,0 +1,78 @@
+"""A search program as the store understands it: what only a session knows is replaced by UIDs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mektup.imap.view import View
+from mektup.terms.search import And, InSeqs, InUids, InUidSet, Not, Or, Recent, SearchKey
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A search program in which InSeqs, InUidSet and Recent stand no more."""
+
+    key: SearchKey
+    kinds: frozenset[type]
+    """The kinds of keys in it."""
+
+    def mentions(self, kind: type) -> bool:
+        """Whether a key of that kind stands anywhere in it."""
+        return kind in self.kinds
+
+
+def scoped(key: SearchKey, view: View) -> Scope:
+    """*key* with every sequence number, ``$`` and RECENT resolved in *view*.
+
+    Iterative, so that no depth of NOT and OR exhausts the stack: a key is rebuilt once those below it are.
+    Raises ClientError for a sequence number beyond the mailbox.
+    """
+    kinds: set[type] = set()
+    todo: list[tuple[SearchKey, bool]] = [(key, False)]
+    done: list[SearchKey] = []
+    while todo:
+        node, below_is_done = todo.pop()
+        kinds.add(type(node))
+        if isinstance(node, Not | Or | And):
+            if below_is_done:
+                _rebuild(node, done)
+            else:
+                todo.append((node, True))
+                todo.extend((child, False) for child in reversed(_children(node)))
+        else:
+            done.append(_resolved(node, view))
+    return Scope(done.pop(), frozenset(kinds))
+
+
+def _children(node: Not | Or | And) -> tuple[SearchKey, ...]:
+    match node:
+        case Not(child):
+            return (child,)
+        case Or(left, right):
+            return (left, right)
+        case And(keys):
+            return keys
+
+
+def _rebuild(node: Not | Or | And, done: list[SearchKey]) -> None:
+    match node:
+        case Not():
+            done.append(Not(done.pop()))
+        case Or():
+            right, left = done.pop(), done.pop()
+            done.append(Or(left, right))
+        case And(keys):
+            below = tuple(done[-len(keys) :])
+            del done[-len(keys) :]
+            done.append(And(below))
+
+
+def _resolved(node: SearchKey, view: View) -> SearchKey:
+    match node:
+        case InSeqs(numbers):
+            return InUids(view.resolve(numbers, by_uid=False))
+        case InUidSet(numbers):
+            return InUids(view.resolve(numbers, by_uid=True))
+        case Recent():
+            return InUids(view.recent)
+    return node

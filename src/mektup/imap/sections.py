@@ -1,0 +1,163 @@
+"""The bytes that BODY[...], BINARY[...] and BINARY.SIZE[...] name (RFC 9051 §6.4.5.1, §6.4.5.2).
+
+A reader takes a slice of rows, column by column, and gives for each row the value as it stands on the wire:
+NIL, or a literal. Where the store did not hand the message out whole, as it is large, the value is a Later,
+which reads just the octets that are needed when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mektup.message.headers import select_fields
+from mektup.message.layout import Layout, PartPlace, Span, unpack
+from mektup.message.transfer import UnknownEncoding, decode_part
+from mektup.store.interface import Account, Column
+from mektup.terms.errors import Code, Disconnected, Refused
+from mektup.terms.numbers import ContentId
+from mektup.wire.fetch_items import Binary, BinarySize, BodySection, Partial, Section, Text
+from mektup.wire.strings import literal
+
+Reader = Callable[[dict[Column, Sequence[Any]]], Iterable[Any]]
+Finish = Callable[[bytes], bytes]
+"""From the octets of a span to the value on the wire."""
+
+WHOLE = (Column.LAYOUT, Column.RAW, Column.CONTENT)
+NIL = b"NIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A value that is read when its turn comes."""
+
+    content: ContentId
+    start: int
+    stop: int
+    finish: Finish | None
+    """What is to be done with the octets, which then are held whole; None: they go out as a literal, as they come."""
+
+    async def load(self, account: Account) -> bytes | Later:
+        """The value where it has to be *finish*ed, and so held whole; itself where it can go out as it comes."""
+        if self.finish is None:
+            return self
+        return self.finish(b"".join([piece async for piece in account.content(self.content, self.start, self.stop)]))
+
+    async def pieces(self, account: Account) -> AsyncIterator[bytes]:
+        """The value on the wire, in pieces of bounded size.
+
+        Raises Disconnected when the message goes while it is being sent: the literal was announced, and only the end
+        of the connection can say that it will not come.
+        """
+        yield b"{%d}\r\n" % (self.stop - self.start)
+        try:
+            async for piece in account.content(self.content, self.start, self.stop):
+                yield piece
+        except Refused as refusal:
+            raise Disconnected from refusal
+
+
+def section_reader(item: BodySection) -> tuple[tuple[Column, ...], Reader]:
+    """The columns that BODY[...] needs, and its reader."""
+    section, partial = item.section, item.partial
+    finish = _finish(section, partial)
+    if not section.part and section.text in (Text.HEADER, Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
+        return (Column.HEADER,), lambda columns: map(finish or literal, columns[Column.HEADER])
+
+    def span(layout: Layout) -> Span | None:
+        found = _span(layout, section)
+        return found if finish is not None or found is None else _cut(found, partial)
+
+    return WHOLE, lambda columns: [
+        _value(row, span(unpack(row[0])), finish) for row in zip(*(columns[column] for column in WHOLE), strict=True)
+    ]
+
+
+def _span(layout: Layout, section: Section) -> Span | None:
+    match section.text:
+        case Text.ALL:
+            return layout.whole(section.part)
+        case Text.TEXT:
+            return layout.text(section.part)
+        case Text.MIME:
+            return layout.mime(section.part)
+        case Text.HEADER | Text.HEADER_FIELDS | Text.HEADER_FIELDS_NOT:
+            return layout.header(section.part)
+
+
+def _cut(span: Span, partial: Partial | None) -> Span:
+    """Only what ``<start.count>`` asks for; empty where it starts behind the end (RFC 9051 §6.4.5.1)."""
+    if partial is None:
+        return span
+    start, stop = span
+    first = min(start + partial.start, stop)
+    return first, min(first + partial.count, stop)
+
+
+def _finish(section: Section, partial: Partial | None) -> Finish | None:
+    """What makes a value of a span's octets where it is more than to send them; header fields are chosen."""
+    if section.text in (Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
+        names, exclude = section.fields, section.text is Text.HEADER_FIELDS_NOT
+        if partial is None:
+            return lambda header: literal(select_fields(header, names, exclude=exclude))
+        return lambda header: literal(_partial(select_fields(header, names, exclude=exclude), partial))
+    if section.text is Text.HEADER and not section.part and partial is not None:
+        return lambda header: literal(_partial(header, partial))
+    return None
+
+
+def _partial(octets: bytes, partial: Partial | None) -> bytes:
+    return octets if partial is None else octets[partial.start : partial.start + partial.count]
+
+
+def _value(row: tuple[bytes, bytes | None, ContentId], span: Span | None, finish: Finish | None) -> bytes | Later:
+    if span is None:
+        return NIL
+    _, raw, content = row
+    start, stop = span
+    if raw is None:
+        return Later(content, start, stop, finish)
+    return (finish or literal)(raw[start:stop])
+
+
+def binary_reader(item: Binary) -> tuple[tuple[Column, ...], Reader]:
+    """The columns that BINARY[...] needs, and its reader."""
+    return _decoding_reader(item.part, lambda octets: _binary(_partial(octets, item.partial)))
+
+
+def binary_size_reader(item: BinarySize) -> tuple[tuple[Column, ...], Reader]:
+    """The columns that BINARY.SIZE[...] needs, and its reader."""
+    return _decoding_reader(item.part, lambda octets: b"%d" % len(octets), missing=b"0")
+
+
+def _decoding_reader(path: tuple[int, ...], render: Finish, missing: bytes = NIL) -> tuple[tuple[Column, ...], Reader]:
+    def value(row: tuple[bytes, bytes | None, ContentId]) -> bytes | Later:
+        layout = unpack(row[0])
+        span = layout.whole(path)
+        if span is None:
+            return missing
+        place = layout.part(path)
+
+        def finish(octets: bytes) -> bytes:
+            return render(_decoded(octets, place))
+
+        return _value(row, span, finish)
+
+    return WHOLE, lambda columns: [value(row) for row in zip(*(columns[column] for column in WHOLE), strict=True)]
+
+
+def _decoded(octets: bytes, place: PartPlace | None) -> bytes:
+    if place is None or place.is_multipart or place.body_start is not None:
+        # RFC 3516 §4.3: what holds other parts has no encoding of its own to take off
+        return octets
+    try:
+        return decode_part(octets, place.encoding)
+    except UnknownEncoding as unknown:
+        # RFC 9051 §6.4.5: UNKNOWN-CTE, and nothing of the message
+        raise Refused(Code.UNKNOWN_CTE, f"No way to decode {unknown}") from unknown
+
+
+def _binary(octets: bytes) -> bytes:
+    # RFC 9051 §7.5.2: a literal8 only where there is a NUL, so that the client need not look for one
+    return b"~" + literal(octets) if b"\0" in octets else literal(octets)

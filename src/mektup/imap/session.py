@@ -1,0 +1,287 @@
+"""An IMAP session: the life of one connection, from greeting to BYE.
+
+Five rules that must never be broken:
+
+1. One command at a time, in the order received; its tagged answer is the last that is said of it.
+2. What changed in the selected mailbox is told by ``updates.tell`` and nowhere else, before the tagged answer.
+3. An error becomes an answer in ``_obey`` and nowhere else; whatever happens inside a command, the session goes on.
+4. A wait is always on the peer, bounded in time; a session holds no lock of the store while it waits.
+5. Nothing that a client sends is held that no limit covers.
+"""
+
+from __future__ import annotations
+
+import time
+from enum import Enum, auto
+
+from mektup.auth.services import Services
+from mektup.imap import answers, updates
+from mektup.imap.capabilities import capabilities
+from mektup.imap.flag_words import FlagWords
+from mektup.imap.table import TABLE, Row, State, Tells
+from mektup.imap.uploads import Uploads
+from mektup.imap.view import View
+from mektup.store.interface import Account, AccountEntry
+from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
+from mektup.terms.peer import Peer
+from mektup.wire import codes, commands
+from mektup.wire.receiver import Fault, LiteralOffered, RawCommand, Receiver
+from mektup.wire.requests import Request
+
+
+class Ending(Enum):
+    """How a session came to its end, for the log."""
+
+    LOGOUT = auto()
+    GONE = auto()
+    TIMED_OUT = auto()
+    THROWN_OUT = auto()
+
+
+class Session:
+    """One client, from connection to farewell."""
+
+    __slots__ = (
+        "_bad_commands",
+        "_deadline",
+        "_flag_words",
+        "_login_failures",
+        "account",
+        "condstore",
+        "ending",
+        "peer",
+        "receiver",
+        "rev2",
+        "services",
+        "state",
+        "uploads",
+        "user",
+        "view",
+    )
+
+    def __init__(self, peer: Peer, services: Services) -> None:
+        self.peer = peer
+        self.services = services
+        self.receiver = Receiver(services.limits)
+        self.state = State.NOT_AUTHENTICATED
+        self.account: Account | None = None
+        self.user: str | None = None
+        self.view: View | None = None
+        self.rev2 = False
+        """Whether ENABLE IMAP4rev2 came: names are UTF-8, ESEARCH replaces SEARCH, \\Recent is no more."""
+        self.condstore = False
+        """Whether the client knows modseqs (RFC 7162 §3.1): FETCH lines then carry them."""
+        self.uploads = Uploads()
+        self.ending: Ending | None = None
+        self._flag_words: FlagWords | None = None
+        self._login_failures = 0
+        self._bad_commands = 0
+        self._deadline = time.monotonic() + services.limits.login_seconds
+
+    # The life
+
+    async def run(self) -> None:
+        """Serves the peer until it, or the server, says goodbye; never raises but at a bug outside of any command."""
+        self.write(answers.untagged_ok(codes.capability(capabilities(self)), self._greeting()))
+        try:
+            while self.ending is None:
+                await self._serve()
+            await self.peer.drain()
+        except Disconnected:
+            self.ending = Ending.GONE
+        except TimedOut as silence:
+            await self._take_leave(str(silence))
+        finally:
+            self.leave_mailbox()
+            self.uploads.close()
+
+    async def _serve(self) -> None:
+        event = self.receiver.next_event()
+        if event is None:
+            self.receiver.feed(await self.peer.read(self.patience()))
+        elif isinstance(event, RawCommand):
+            await self._obey(event)
+        elif isinstance(event, LiteralOffered):
+            await self._consider(event)
+        else:
+            self._complain(event)
+
+    async def _take_leave(self, text: str) -> None:
+        self.ending = Ending.TIMED_OUT
+        self.write(answers.bye(text))
+        try:
+            await self.peer.drain()
+        except Disconnected:
+            self.ending = Ending.GONE
+
+    def _greeting(self) -> bytes:
+        return b"mektup ready, session %b" % self.services.session_id.encode("ascii")
+
+    def patience(self) -> float:
+        """Seconds that the client may stay silent now. Raises TimedOut when its time to log in is over."""
+        if self.account is not None:
+            return self.services.limits.idle_seconds
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimedOut("Too slow to log in")
+        return left
+
+    # One command
+
+    async def _obey(self, command: RawCommand) -> None:
+        tag = commands.tag_of(command) or b"*"
+        limits = self.services.limits
+        try:
+            request = commands.parse(command, utf8=self.rev2, limits=limits)
+            row = TABLE[type(request)]
+            row.check(self.state)
+            await self._run(row, request)
+        except ClientError as mistake:
+            self.write(answers.bad(tag, mistake))
+            self.count_bad_command()
+        except Refused as refusal:
+            self._forget_saved(command)
+            self.write(answers.no(tag, refusal))
+        except (Disconnected, TimedOut):
+            raise
+        except Exception:
+            # the boundary: a bug of ours is answered, logged with its traceback, and the session lives on
+            self.services.log.exception("command_failed", tag=tag, user=self.user)
+            self.write(answers.server_bug(tag, self.services.session_id))
+        finally:
+            if self.uploads:
+                self.uploads.close()
+
+    async def _run(self, row: Row, request: Request) -> None:
+        try:
+            answer = await row.run(self, request)
+        except Refused:
+            await self._tell(row.tells, request)
+            raise
+        await self._tell(row.tells, request)
+        self.write(b"%b OK %b\r\n" % (request.tag, answer) if answer else row.done % request.tag)
+
+    async def _tell(self, tells: Tells, request: Request) -> None:
+        if self.view is None or tells is Tells.NOTHING:
+            return
+        by_uid = getattr(request, "by_uid", False)
+        try:
+            await updates.tell(
+                self,
+                expunges=tells is not Tells.UID_EXPUNGES or by_uid,
+                look=tells is Tells.LOOKS,
+                with_uid=by_uid,
+            )
+        except Refused as refusal:
+            if refusal.code is not Code.NONEXISTENT:
+                raise
+            # nothing in IMAP can tell a client that its mailbox is no more, but to let it go
+            self.throw_out("The selected mailbox was deleted")
+
+    def _forget_saved(self, command: RawCommand) -> None:
+        # RFC 9051 §6.4.4.1: a SEARCH with SAVE that is answered NO leaves $ empty
+        if self.view is not None and b"SAVE" in command.fragments[0].upper():
+            self.view.saved = self.view.saved - self.view.saved
+
+    async def _consider(self, offer: LiteralOffered) -> None:
+        """Answers a literal's question: may it come?"""
+        tag = commands.tag_of(offer.command) or b"*"
+        try:
+            start = commands.parse_append_start(offer.command, utf8=self.rev2, limits=self.services.limits)
+            if start is None:
+                self.receiver.accept()
+            else:
+                self.receiver.accept_into(await self.uploads.admit(self, start, offer))
+            if offer.synchronizing:
+                self.write(b"+ Go ahead\r\n")
+        except ClientError as mistake:
+            self.receiver.refuse()
+            self.write(answers.bad(tag, mistake))
+            self.count_bad_command()
+        except Refused as refusal:
+            self.receiver.refuse()
+            self.write(answers.no(tag, refusal))
+
+    def _complain(self, fault: Fault) -> None:
+        self.write(answers.bad(fault.tag, ClientError(fault.text, fault.column)))
+        self.uploads.close()
+        if fault.fatal:
+            self.throw_out("Nothing that follows could be understood")
+        else:
+            self.count_bad_command()
+
+    def count_bad_command(self) -> None:
+        """One more mistake; too many end the session."""
+        self._bad_commands += 1
+        limits = self.services.limits
+        if self._bad_commands >= (limits.login_bad_commands if self.account is None else limits.bad_commands):
+            self.throw_out("Too many commands that are no IMAP")
+
+    def throw_out(self, text: str) -> None:
+        """Says BYE and ends the session after the command under way."""
+        if self.ending is None:
+            self.write(answers.bye(text))
+            self.ending = Ending.THROWN_OUT
+
+    def log_out(self) -> None:
+        """Ends the session after the tagged answer; the client asked for it."""
+        self.ending = Ending.LOGOUT
+
+    # What commands use
+
+    def write(self, octets: bytes) -> None:
+        """Queues *octets* for the client."""
+        self.peer.write(octets)
+
+    async def read_line(self) -> bytes:
+        """The next line where no command is expected, without CRLF: DONE, or a SASL response. Raises ClientError."""
+        while (line := self.receiver.next_line()) is None:
+            self.receiver.feed(await self.peer.read(self.patience()))
+        return line
+
+    @property
+    def mail(self) -> Account:
+        """The account, in a state where there is one."""
+        assert self.account is not None
+        return self.account
+
+    @property
+    def selected(self) -> View:
+        """The view, in the selected state."""
+        assert self.view is not None
+        return self.view
+
+    @property
+    def flag_words(self) -> FlagWords:
+        """The flags that a flag word stands for, as wire bytes."""
+        if self._flag_words is None:
+            self._flag_words = FlagWords(self.mail)
+        return self._flag_words
+
+    async def enter(self, entry: AccountEntry) -> None:
+        """The client is who it says: from here on it is in the authenticated state."""
+        self.account = await self.services.store.account(entry.id)
+        self.user = entry.name
+        self.state = State.AUTHENTICATED
+        self.receiver.logged_in()
+        self.services.log.info("login", user=entry.name)
+
+    def count_login_failure(self, mechanism: str, user: str) -> None:
+        """One more failed login; too many end the session."""
+        self._login_failures += 1
+        self.services.log.warning("auth_failed", user=user, ip=self.peer.address, mech=mechanism)
+        if self._login_failures >= self.services.limits.login_failures:
+            self.throw_out("Too many failed logins")
+
+    def look_at(self, view: View) -> None:
+        """*view* is the selected mailbox from now on."""
+        self.leave_mailbox()
+        self.view = view
+        self.state = State.SELECTED
+
+    def leave_mailbox(self) -> None:
+        """No mailbox is selected any more."""
+        if self.view is not None:
+            self.view.watch.close()
+            self.view = None
+            self.state = State.AUTHENTICATED

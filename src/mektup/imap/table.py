@@ -1,0 +1,133 @@
+"""One row per command: the states it is allowed in, and what may be told after it (RFC 9051 §3, §6, §7.5.1).
+
+To add a command: a request in ``wire.requests``, its grammar in ``wire.commands``, a module in ``commands`` with
+``run``, and its row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+from mektup.imap.commands import (
+    append,
+    authenticate,
+    capability,
+    check,
+    close,
+    copy,
+    create,
+    delete,
+    enable,
+    expunge,
+    fetch,
+    id,
+    idle,
+    list,
+    login,
+    logout,
+    lsub,
+    move,
+    namespace,
+    noop,
+    rename,
+    search,
+    select,
+    starttls,
+    status,
+    store,
+    subscribe,
+    unselect,
+)
+from mektup.terms.errors import ClientError
+from mektup.wire import requests
+
+
+class State(Enum):
+    """Where a session is (RFC 9051 §3); the fourth, logout, is the end of ``Session.run``."""
+
+    NOT_AUTHENTICATED = auto()
+    AUTHENTICATED = auto()
+    SELECTED = auto()
+
+
+class Tells(Enum):
+    """What the client may be told of its selected mailbox before the tagged answer."""
+
+    NOTHING = auto()
+    """The command ends the mailbox, or the session."""
+    UID_EXPUNGES = auto()
+    """All but EXPUNGE, and that too after the UID form (RFC 9051 §7.5.1: FETCH, STORE, SEARCH)."""
+    ALL = auto()
+    """Whatever was heard of."""
+    LOOKS = auto()
+    """All, and the store is asked even when nothing was heard: the command is there to learn of changes."""
+
+
+Run = Callable[[Any, Any], Awaitable[bytes | None]]
+"""Takes the Session and its Request; returns ``[CODE] text`` of the OK answer, None for the usual text."""
+
+ANY = frozenset(State)
+OUT = frozenset({State.NOT_AUTHENTICATED})
+IN = frozenset({State.AUTHENTICATED, State.SELECTED})
+SELECTED = frozenset({State.SELECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A command."""
+
+    name: str
+    states: frozenset[State]
+    tells: Tells
+    run: Run
+    done: bytes = field(init=False)
+    """The usual OK answer, with a place for the tag."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "done", b"%%b OK %b completed\r\n" % self.name.encode("ascii"))
+
+    def check(self, state: State) -> None:
+        """Raises ClientError where the command is not allowed in *state*, saying what to do first."""
+        if state in self.states:
+            return
+        if state is State.NOT_AUTHENTICATED:
+            raise ClientError(f"{self.name} is not possible before LOGIN or AUTHENTICATE")
+        if self.states is OUT:
+            raise ClientError(f"{self.name} is not possible any more: you are logged in")
+        raise ClientError(f"{self.name} needs a mailbox: SELECT or EXAMINE one first")
+
+
+TABLE: dict[type[requests.Request], Row] = {
+    requests.Capability: Row("CAPABILITY", ANY, Tells.ALL, capability.run),
+    requests.Noop: Row("NOOP", ANY, Tells.LOOKS, noop.run),
+    requests.Logout: Row("LOGOUT", ANY, Tells.NOTHING, logout.run),
+    requests.Id: Row("ID", ANY, Tells.ALL, id.run),
+    requests.StartTls: Row("STARTTLS", OUT, Tells.NOTHING, starttls.run),
+    requests.Authenticate: Row("AUTHENTICATE", OUT, Tells.NOTHING, authenticate.run),
+    requests.Login: Row("LOGIN", OUT, Tells.NOTHING, login.run),
+    requests.Enable: Row("ENABLE", IN, Tells.ALL, enable.run),
+    requests.Select: Row("SELECT", IN, Tells.NOTHING, select.run),
+    requests.Create: Row("CREATE", IN, Tells.ALL, create.run),
+    requests.Delete: Row("DELETE", IN, Tells.ALL, delete.run),
+    requests.Rename: Row("RENAME", IN, Tells.ALL, rename.run),
+    requests.Subscribe: Row("SUBSCRIBE", IN, Tells.ALL, subscribe.run),
+    requests.Unsubscribe: Row("UNSUBSCRIBE", IN, Tells.ALL, subscribe.run),
+    requests.List: Row("LIST", IN, Tells.ALL, list.run),
+    requests.Lsub: Row("LSUB", IN, Tells.ALL, lsub.run),
+    requests.Namespace: Row("NAMESPACE", IN, Tells.ALL, namespace.run),
+    requests.Status: Row("STATUS", IN, Tells.ALL, status.run),
+    requests.Append: Row("APPEND", IN, Tells.ALL, append.run),
+    requests.Idle: Row("IDLE", IN, Tells.ALL, idle.run),
+    requests.Check: Row("CHECK", SELECTED, Tells.LOOKS, check.run),
+    requests.Close: Row("CLOSE", SELECTED, Tells.NOTHING, close.run),
+    requests.Unselect: Row("UNSELECT", SELECTED, Tells.NOTHING, unselect.run),
+    requests.Expunge: Row("EXPUNGE", SELECTED, Tells.ALL, expunge.run),
+    requests.Search: Row("SEARCH", SELECTED, Tells.UID_EXPUNGES, search.run),
+    requests.Fetch: Row("FETCH", SELECTED, Tells.UID_EXPUNGES, fetch.run),
+    requests.Store: Row("STORE", SELECTED, Tells.UID_EXPUNGES, store.run),
+    requests.Copy: Row("COPY", SELECTED, Tells.ALL, copy.run),
+    requests.Move: Row("MOVE", SELECTED, Tells.ALL, move.run),
+}

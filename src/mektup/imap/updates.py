@@ -1,0 +1,129 @@
+"""The one place that tells a client what changed, and decides which of it may be said now.
+
+Every command ends here before its tagged answer. If nothing was heard (the watch is down) nothing is asked.
+Else one query brings what differs from what the client knows, and it is told in the one order that keeps
+both sides agreed: first EXPUNGE, where it may be said, then EXISTS (and RECENT), then the flags.
+
+Where EXPUNGE may not be said (RFC 9051 §7.5.1) the messages stay in the view, so the numbers stay as they
+are, and the debt is remembered until a command that may pay it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.imap.answers import untagged_ok
+from mektup.store.interface import Changes, Column
+from mektup.terms.flags import SYSTEM_FLAG_NAMES
+from mektup.terms.numbers import ModSeq, Uid
+from mektup.terms.sets import NumberSet, Uids
+from mektup.wire import codes
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+    from mektup.imap.view import View
+
+SYSTEM_FLAGS = " ".join(SYSTEM_FLAG_NAMES.values())
+
+
+def flags_line(keywords: tuple[str, ...]) -> bytes:
+    """``* FLAGS (...)``: every flag that this mailbox knows (RFC 9051 §7.3.5)."""
+    return f"* FLAGS ({' '.join((SYSTEM_FLAGS, *keywords))})\r\n".encode("ascii")
+
+
+def permanent_flags_line(view: View) -> bytes:
+    """``* OK [PERMANENTFLAGS ...]``: all that can be changed for good (RFC 9051 §7.1)."""
+    flags = () if view.read_only else (SYSTEM_FLAGS, *view.keywords)
+    return untagged_ok(codes.permanent_flags(flags, new_keywords=not view.read_only), b"Flags may be kept")
+
+
+async def tell(
+    session: Session,
+    *,
+    expunges: bool,
+    look: bool = False,
+    with_uid: bool = False,
+    show: Uids | None = None,
+) -> None:
+    """Writes what the client does not know yet of its selected mailbox.
+
+    *expunges*: whether EXPUNGE may be said. *look*: ask the store even if nothing was heard, since another process's
+    notice may still be on its way. *with_uid*: FETCH lines carry the UID (RFC 9051 §6.4.9). *show*: tell the flags
+    of these too, changed or not.
+
+    Raises Refused(NONEXISTENT) when the mailbox was deleted.
+    """
+    view, account = session.view, session.account
+    if view is None or account is None:
+        return
+    heard = view.watch.fired
+    if not heard and look:
+        heard = await account.modseq(view.mailbox) != view.modseq
+    if not heard and show is None and not (expunges and view.owes_expunges):
+        return
+    view.watch.rearm()
+    changes = await account.changes(
+        view.mailbox,
+        since=view.modseq,
+        expunged_since=view.expunged_modseq,
+        uidnext=view.uidnext,
+        claim_recent=not view.read_only and not session.rev2,
+    )
+    _tell_keywords(session, view, changes)
+    _tell_expunges(session, view, changes, expunges=expunges)
+    if view.arrive(changes):
+        session.write(b"* %d EXISTS\r\n" % len(view))
+        if not session.rev2:
+            session.write(b"* %d RECENT\r\n" % len(view.recent))
+    told = _tell_flags(session, view, changes, with_uid=with_uid)
+    view.modseq = changes.modseq
+    view.silent.clear()
+    if show is not None and len(show) != len(told):
+        await _show_flags(session, view, (show & view.uids) - NumberSet.of(told), with_uid=with_uid)
+
+
+def _tell_keywords(session: Session, view: View, changes: Changes) -> None:
+    if changes.keywords != view.keywords:
+        view.keywords = changes.keywords
+        session.write(flags_line(view.keywords))
+        session.write(permanent_flags_line(view))
+
+
+def _tell_expunges(session: Session, view: View, changes: Changes, *, expunges: bool) -> None:
+    gone = changes.expunged & view.uids
+    view.owes_expunges = bool(gone) and not expunges
+    if expunges:
+        view.expunged_modseq = changes.modseq
+        if gone:
+            session.write(b"".join([b"* %d EXPUNGE\r\n" % seq for seq in view.expunge(gone)]))
+
+
+def _tell_flags(session: Session, view: View, changes: Changes, *, with_uid: bool) -> list[Uid]:
+    """Writes the FETCH lines of changed flags; returns the UIDs that they were about."""
+    told: list[Uid] = []
+    lines: list[bytes] = []
+    uids, silent = view.uids, view.silent
+    for uid, word, modseq in changes.flags:
+        if modseq in silent or uid not in uids:
+            continue
+        told.append(uid)
+        lines.append(_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid))
+    if lines:
+        session.write(b"".join(lines))
+    return told
+
+
+async def _show_flags(session: Session, view: View, uids: Uids, *, with_uid: bool) -> None:
+    assert session.account is not None
+    async for rows in session.account.fetch(view.mailbox, uids, (Column.FLAGS, Column.MODSEQ)):
+        lines = [_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows]
+        session.write(b"".join(lines))
+
+
+def _flags_fetch(session: Session, view: View, uid: Uid, word: int, modseq: ModSeq, *, with_uid: bool) -> bytes:
+    words = session.flag_words
+    flags = words.with_recent(word) if view.recent and not session.rev2 and uid in view.recent else words[word]
+    uid_item = b"UID %d " % uid if with_uid else b""
+    # RFC 7162 §3.2.4: once the client knows modseqs, every change of flags tells its own
+    modseq_item = b" MODSEQ (%d)" % modseq if session.condstore else b""
+    return b"* %d FETCH (%bFLAGS (%b)%b)\r\n" % (view.seq(uid), uid_item, flags, modseq_item)

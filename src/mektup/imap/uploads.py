@@ -1,0 +1,54 @@
+"""Messages on their way in by APPEND: each is admitted before it comes, and spooled while it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mektup.store.spool import Spool
+from mektup.terms.errors import NO_SUCH_MAILBOX, ClientError, Code, Refused
+from mektup.wire.receiver import LiteralOffered
+from mektup.wire.requests import AppendStart
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+class Uploads:
+    """The spools of the command under way."""
+
+    __slots__ = ("_spools",)
+
+    def __init__(self) -> None:
+        self._spools: list[Spool] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._spools)
+
+    async def admit(self, session: Session, start: AppendStart, offer: LiteralOffered) -> Spool:
+        """A place for the offered message, before the client sends it.
+
+        Raises ClientError in the wrong state, Refused(TRYCREATE) without the mailbox, Refused(TOOBIG) beyond
+        APPENDLIMIT (RFC 9051 §6.3.12, RFC 7889 §4).
+        """
+        if session.account is None:
+            raise ClientError("APPEND is not possible now: log in first")
+        limit = session.services.limits.message_bytes
+        if offer.size > limit:
+            raise Refused(Code.TOOBIG, f"A message may have at most {limit} octets")
+        try:
+            mailbox = await session.account.mailbox(start.mailbox)
+        except Refused as refusal:
+            if refusal.code is Code.NONEXISTENT:
+                raise Refused(Code.TRYCREATE, NO_SUCH_MAILBOX) from refusal
+            raise
+        if not mailbox.selectable:
+            raise Refused(Code.TRYCREATE, NO_SUCH_MAILBOX)
+        spool = Spool()
+        self._spools.append(spool)
+        return spool
+
+    def close(self) -> None:
+        """Gives back what the spools hold; may be called at any time."""
+        for spool in self._spools:
+            spool.close()
+        self._spools.clear()

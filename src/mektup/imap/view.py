@@ -1,0 +1,161 @@
+"""The selected mailbox as this client knows it.
+
+A client and its server must at every moment agree which message a sequence number means. The client learns
+of changes only by what it is told, and it must not be told of expunges while it may still be using old
+numbers (RFC 9051 §7.5.1). So each session keeps its own View: the UIDs that the client knows of, in order;
+position *n* is sequence number *n*. The store moves on meanwhile; ``updates.tell`` alone brings the View
+after it, and tells the client in the same breath.
+
+Invariants: *uids* changes only together with an EXISTS or EXPUNGE written to the client; *modseq* says up to
+where arrivals and flags were told, *expunged_modseq* up to where expunges were; the second is never ahead.
+UIDs are kept as runs, so a mailbox of a million messages with few holes costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from mektup.store.interface import Changes, Row, Selection
+from mektup.terms.errors import ClientError, Refused
+from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
+from mektup.terms.peer import Watch
+from mektup.terms.sets import NumberSet, Run, SavedResult, Seqs, SequenceSet, Uids
+
+
+class View:
+    """Sequence numbers and UIDs of one session's selected mailbox, and what it was told so far."""
+
+    __slots__ = (
+        "_ends",
+        "_uids",
+        "expunged_modseq",
+        "keywords",
+        "mailbox",
+        "modseq",
+        "name",
+        "owes_expunges",
+        "read_only",
+        "recent",
+        "saved",
+        "silent",
+        "uidnext",
+        "watch",
+    )
+
+    def __init__(self, selection: Selection, watch: Watch, *, read_only: bool) -> None:
+        self.mailbox: MailboxId = selection.mailbox.id
+        self.name = selection.mailbox.name
+        self.read_only = read_only
+        self.watch = watch
+        self.modseq: ModSeq = selection.mailbox.highestmodseq
+        self.expunged_modseq: ModSeq = selection.mailbox.highestmodseq
+        self.uidnext: Uid = selection.mailbox.uidnext
+        self.keywords = selection.keywords
+        self.recent: Uids = selection.recent
+        self.saved: Uids = NumberSet()
+        """The search result variable ``$`` (RFC 9051 §6.4.4.1)."""
+        self.silent: set[ModSeq] = set()
+        """Changes of this session's own whose flags the client asked not to hear."""
+        self.owes_expunges = False
+        """Whether messages are gone of which the client could not be told yet."""
+        self.uids = selection.uids
+
+    @property
+    def uids(self) -> Uids:
+        """Every message that the client knows of, ascending."""
+        return self._uids
+
+    @uids.setter
+    def uids(self, uids: Uids) -> None:
+        self._uids = uids
+        self._ends: list[int] = []
+        total = 0
+        for first, last in uids.runs:
+            total += last - first + 1
+            self._ends.append(total)
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def check_writable(self) -> None:
+        """Raises Refused where the mailbox was opened read-only (RFC 9051 §6.3.3)."""
+        if self.read_only:
+            raise Refused(None, "The mailbox is open read-only: SELECT it to change it")
+
+    def seq(self, uid: Uid) -> Seq:
+        """The sequence number of a UID that is in the view."""
+        return Seq(self._uids.rank(uid))
+
+    def seqs(self, uids: Uids) -> Seqs:
+        """The sequence numbers of *uids*, those not in the view left out; run by run."""
+        known = uids & self._uids
+        return NumberSet((self._uids.rank(first), self._uids.rank(last)) for first, last in known.runs)
+
+    def uids_at(self, seqs: NumberSet[int]) -> Uids:
+        """The UIDs at sequence numbers, all of which must be in the view; run by run."""
+        runs: list[Run] = []
+        mine, ends = self._uids.runs, self._ends
+        for first, last in seqs.runs:
+            at = bisect_left(ends, first)
+            position = first
+            while position <= last:
+                run_last, end = mine[at][1], ends[at]
+                stop = min(last, end)
+                runs.append((run_last - (end - position), run_last - (end - stop)))
+                position = stop + 1
+                at += 1
+        return NumberSet(runs)
+
+    def resolve(self, numbers: SequenceSet | SavedResult, *, by_uid: bool) -> Uids:
+        """The messages of the view that *numbers* names.
+
+        UIDs that are not there are passed over (RFC 9051 §6.4.9). Raises ClientError for a sequence number beyond the
+        last message, ``*`` in an empty mailbox included (RFC 9051 §9 seq-number).
+        """
+        if isinstance(numbers, SavedResult):
+            return self.saved & self._uids
+        if by_uid:
+            largest = self._uids.last if self._uids else 0
+            named: Uids = NumberSet(numbers.resolve(largest).runs)
+            return named & self._uids
+        count = len(self)
+        if numbers.largest_named > count or (count == 0 and numbers.names_star):
+            known = f"there are {count} messages" if count else "the mailbox is empty"
+            raise ClientError(f"No message has that sequence number: {known}")
+        return self.uids_at(numbers.resolve(count))
+
+    def number(self, rows: Sequence[Row]) -> Sequence[int] | list[int]:
+        """The sequence numbers of fetched *rows*, which ascend by UID, the first column, and are in the view."""
+        first, last = self._uids.rank(rows[0][0]), self._uids.rank(rows[-1][0])
+        if last - first + 1 == len(rows):
+            return range(first, last + 1)
+        rank = self._uids.rank
+        return [rank(row[0]) for row in rows]
+
+    def arrive(self, changes: Changes) -> bool:
+        """Takes in new messages; returns whether there were any, and an EXISTS is due."""
+        self.uidnext = changes.uidnext
+        if not changes.arrived:
+            return False
+        self.uids = self._uids | changes.arrived
+        self.recent = self.recent | changes.recent
+        return True
+
+    def expunge(self, gone: Uids) -> Iterator[int]:
+        """Takes out messages; yields the number for each EXPUNGE line, lowest message first.
+
+        Each is valid at its moment: those taken out before it no longer count (RFC 9051 §7.5.1).
+        """
+        seqs = self.seqs(gone)
+        self.uids = self._uids - gone
+        self.recent = self.recent & self._uids
+        self.saved = self.saved & self._uids
+        # within a run of numbers every message moves into the place of the one before it
+        told = 0
+        places: list[Iterator[int]] = []
+        for first, last in seqs.runs:
+            places.append(iter([first - told] * (last - first + 1)))
+            told += last - first + 1
+        return chain.from_iterable(places)
