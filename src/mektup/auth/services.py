@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mektup.terms.limits import Limits
@@ -12,6 +12,28 @@ if TYPE_CHECKING:
 
     from mektup.auth.authenticator import Authenticator
     from mektup.store.interface import Store
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened so far in this process's sessions of one protocol; for the metrics, which read it when asked."""
+
+    commands: int = 0
+    """Answered, well or badly."""
+    messages: int = 0
+    """Taken into a mailbox, once for each mailbox."""
+    bugs: int = 0
+    """Errors of ours that a session lived through."""
+    logins: int = 0
+    refused_logins: int = 0
+    connections: int = 0
+    """Begun so far."""
+    open: int = 0
+    """At this moment."""
+    refused_connections: int = 0
+    octets_in: int = 0
+    octets_out: int = 0
+    """Of connections that have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +50,5 @@ class Services:
     """For greetings."""
     can_start_tls: bool = True
     """Whether there is a certificate."""
+    tally: Tally = field(default_factory=Tally)
+    """Shared by this process's sessions of the same protocol; a session counts commands, messages and bugs in it."""

@@ -65,6 +65,8 @@ class Limits:
     connections_per_account: int = 100
     connections_per_address_before_login: int = 100
     lmtp_recipients: int = 1000
+    stop_seconds: float = 10.0
+    """How long sessions have to finish what they are at when the server stops."""
 
     sync_flags: bool = False
     """Whether changes of flags alone, too, wait for the disk."""

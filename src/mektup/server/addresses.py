@@ -1,0 +1,64 @@
+"""Where to listen, as it stands in the configuration: ``host:port`` or ``unix:/path``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+
+class Service(Enum):
+    """What is spoken at an address, by its name under ``[listen]``."""
+
+    IMAP = "imap"
+    IMAPS = "imaps"
+    POP3 = "pop3"
+    POP3S = "pop3s"
+    LMTP = "lmtp"
+    METRICS = "metrics"
+
+    @property
+    def implicit_tls(self) -> bool:
+        """Whether TLS starts with the connection (RFC 8314 §3), not by a command."""
+        return self in (Service.IMAPS, Service.POP3S)
+
+    @property
+    def protocol(self) -> str:
+        """``imap``, ``pop3``, ``lmtp`` or ``metrics``, encrypted or not."""
+        return "imap" if self is Service.IMAPS else "pop3" if self is Service.POP3S else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One address to listen at: a host and a port, or the path of a Unix socket."""
+
+    host: str = ""
+    """A name or an IP address; empty for every interface."""
+    port: int = 0
+    """0: any port that is free."""
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        if self.path is not None:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host or "*"
+        return f"{host}:{self.port}"
+
+
+EXPECTED = '"host:port", "[IPv6 address]:port", "*:port" or "unix:/path"'
+
+
+def endpoint(text: str, base: Path) -> Endpoint:
+    """Reads an address; a relative path starts at *base*. Raises ValueError that says what was expected."""
+    if text.startswith("unix:"):
+        if text == "unix:":
+            raise ValueError(f'expected {EXPECTED}, got "{text}"')
+        return Endpoint(path=(base / text[len("unix:") :]).absolute())
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(f'expected {EXPECTED}, got "{text}": an IPv6 address needs brackets')
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f'expected {EXPECTED}, got "{text}"')
+    return Endpoint(host="" if host == "*" else host, port=int(port))

@@ -1,0 +1,183 @@
+"""The bus: one process tells the others, by a datagram, that a mailbox changed.
+
+Each process that has a data directory open binds a Unix datagram socket under ``run/``, and sends to every
+other socket that it finds there; so independent servers and commands on one directory find each other
+with no one in the middle. A notice names the account and the mailbox, no more: who cares asks the store.
+
+A kernel may hold as few as ten datagrams for a process that is busy. What does not fit is kept here, each
+mailbox once, and sent again a moment later. What a dead process left behind is removed by the first that
+finds nobody at home.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mektup.terms.numbers import AccountId, MailboxId
+
+Notice = tuple[AccountId, MailboxId]
+
+SUFFIX = ".bus"
+RETRY_SECONDS = (0.002, 1.0)
+"""The first pause before what did not fit is sent again, and the longest."""
+MAX_KEPT = 100_000
+"""Notices kept for one process that does not read; beyond, they are dropped, and that process learns late."""
+NOTICES_PER_DATAGRAM = 100
+DATAGRAM_BYTES = 16 * 1024
+DATAGRAMS_PER_TURN = 100
+SETTLED_SECONDS = 0.1
+"""A directory that changed less than this ago may change again without a new time of change."""
+
+
+class Bus:
+    """This process's place on the bus of one data directory. ``store.interface.Bus`` is what the store sees of it."""
+
+    def __init__(self, data: Path) -> None:
+        """Joins the bus of *data*; other processes' notices wait until ``start``."""
+        self._directory = data / "run"
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._handle = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        # the path of a socket may have 107 octets at most; Linux has a short one, however deep the directory lies
+        self._base = f"/proc/self/fd/{self._handle}" if os.path.isdir("/proc/self/fd") else str(self._directory)
+        self._name = f"{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._socket.bind(self._address(self._name))
+        os.chmod(self._directory / self._name, 0o600)
+        self._others: list[str] = []
+        self._seen: int | None = None
+        self._lock = threading.Lock()
+        self._pending: set[Notice] = set()
+        self._kept: dict[str, set[Notice]] = {}
+        self._retry: asyncio.TimerHandle | None = None
+        self._pause = RETRY_SECONDS[0]
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._changed: Callable[[AccountId, MailboxId], None] | None = None
+
+    def start(self, changed: Callable[[AccountId, MailboxId], None]) -> None:
+        """From now on *changed* is called, in this event loop, for each notice that another process sends."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._changed = changed
+        self._loop.add_reader(self._socket.fileno(), self._receive)
+
+    def publish(self, account: AccountId, mailbox: MailboxId) -> None:
+        """Tells the other processes; from any thread, never blocks, never raises.
+
+        Leaves with the loop's next turn, so that a burst of changes to one mailbox is one notice.
+        """
+        with self._lock:
+            first = not self._pending
+            self._pending.add((account, mailbox))
+        if first and self._loop is not None:
+            if threading.get_ident() == self._thread:
+                self._loop.call_soon(self._send)
+            else:
+                with contextlib.suppress(RuntimeError):  # the loop is closed: close() has sent, or will
+                    self._loop.call_soon_threadsafe(self._send)
+
+    def close(self) -> None:
+        """Sends what is pending, and leaves; may be called twice."""
+        if self._socket.fileno() < 0:
+            return
+        if self._retry is not None:
+            self._retry.cancel()
+        self._send()
+        if self._retry is not None:
+            self._retry.cancel()
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        (self._directory / self._name).unlink(missing_ok=True)
+        os.close(self._handle)
+
+    # Receiving
+
+    def _receive(self) -> None:
+        heard: set[Notice] = set()
+        for _ in range(DATAGRAMS_PER_TURN):
+            try:
+                datagram = self._socket.recv(DATAGRAM_BYTES)
+            except OSError:
+                break
+            heard.update(_unpack(datagram))
+        if self._changed is not None:
+            for account, mailbox in heard:
+                self._changed(account, mailbox)
+
+    # Sending
+
+    def _send(self) -> None:
+        with self._lock:
+            pending, self._pending = self._pending, set()
+        if self._socket.fileno() < 0:
+            return
+        for other in self._find_others():
+            notices = pending | self._kept.pop(other, set())
+            if notices:
+                self._send_to(other, notices)
+        if not self._kept:
+            self._pause = RETRY_SECONDS[0]
+        elif self._retry is None and self._loop is not None and not self._loop.is_closed():
+            self._retry = self._loop.call_later(self._pause, self._send_again)
+            self._pause = min(self._pause * 2, RETRY_SECONDS[1])
+
+    def _send_again(self) -> None:
+        self._retry = None
+        self._send()
+
+    def _send_to(self, other: str, notices: set[Notice]) -> None:
+        left = list(notices)
+        while left:
+            datagram = "\n".join(f"{account} {mailbox}" for account, mailbox in left[:NOTICES_PER_DATAGRAM])
+            try:
+                self._socket.sendto(datagram.encode("ascii"), socket.MSG_DONTWAIT, self._address(other))
+            except (BlockingIOError, InterruptedError):
+                self._kept[other] = set(left[:MAX_KEPT])
+                return
+            except OSError as error:
+                if error.errno == errno.ECONNREFUSED:
+                    self._remove(other)
+                elif error.errno in (errno.ENOBUFS, errno.ENOMEM):
+                    self._kept[other] = set(left[:MAX_KEPT])
+                else:
+                    self._seen = None
+                return
+            del left[:NOTICES_PER_DATAGRAM]
+
+    def _find_others(self) -> list[str]:
+        try:
+            changed = os.fstat(self._handle).st_mtime_ns
+            if changed != self._seen:
+                names = os.listdir(self._handle)
+                self._others = [name for name in names if name.endswith(SUFFIX) and name != self._name]
+                self._kept = {name: notices for name, notices in self._kept.items() if name in self._others}
+                self._seen = changed if time.time() - changed / 1e9 > SETTLED_SECONDS else None
+        except OSError:
+            self._others = []
+        return self._others
+
+    def _remove(self, other: str) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(other, dir_fd=self._handle)
+
+    def _address(self, name: str) -> str:
+        return f"{self._base}/{name}"
+
+
+def _unpack(datagram: bytes) -> list[Notice]:
+    notices = []
+    for line in datagram.decode("ascii", "replace").split("\n"):
+        account, _, mailbox = line.partition(" ")
+        if account and mailbox.isdigit() and len(mailbox) < 20:
+            notices.append((AccountId(account), MailboxId(int(mailbox))))
+    return notices

@@ -1,0 +1,217 @@
+"""The configuration: one TOML file, read into frozen values, or refused with words that help.
+
+Every error names the file, the key, and what is allowed there. Nothing is guessed and nothing is passed
+over: a misspelt limit that silently did not hold would be worse than a server that does not start.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from mektup.auth.authenticator import Plaintext
+from mektup.server.addresses import Endpoint, Service, endpoint
+from mektup.terms.limits import Limits
+
+DEFAULT_LISTEN: Mapping[Service, tuple[str, ...]] = {
+    Service.IMAP: ("127.0.0.1:1143",),
+    Service.IMAPS: ("127.0.0.1:1993",),
+    Service.POP3: ("127.0.0.1:1110",),
+    Service.POP3S: ("127.0.0.1:1995",),
+    Service.LMTP: ("127.0.0.1:1024",),
+    Service.METRICS: (),
+}
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; its text says where and why, for the person who wrote it."""
+
+
+class _Listen(msgspec.Struct, forbid_unknown_fields=True):
+    """Where the table is there, only what it names is listened at."""
+
+    imap: list[str] = []
+    imaps: list[str] = []
+    pop3: list[str] = []
+    pop3s: list[str] = []
+    lmtp: list[str] = []
+    metrics: list[str] = []
+
+
+class _Tls(msgspec.Struct, forbid_unknown_fields=True):
+    cert: str | None = None
+    key: str | None = None
+
+
+class _Auth(msgspec.Struct, forbid_unknown_fields=True):
+    plaintext: Plaintext = Plaintext.LOOPBACK
+
+
+class _Log(msgspec.Struct, forbid_unknown_fields=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    data: str = "mektup-data"
+    workers: int = 0
+    hostname: str | None = None
+    listen: _Listen | None = None
+    tls: _Tls = msgspec.field(default_factory=_Tls)
+    auth: _Auth = msgspec.field(default_factory=_Auth)
+    log: _Log = msgspec.field(default_factory=_Log)
+    limits: Limits = msgspec.field(default_factory=Limits)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a server runs with; every path is absolute."""
+
+    data: Path | None
+    """The data directory; None keeps everything in memory."""
+    workers: int = 1
+    """Processes that serve; 0: one for each core."""
+    hostname: str = "mektup"
+    """For greetings, and in the self-signed certificate."""
+    listen: Mapping[Service, tuple[Endpoint, ...]]
+    cert: Path | None = None
+    """A PEM chain, the server's own certificate first; None: a self-signed one."""
+    key: Path | None = None
+    """None where *cert* holds the key, too."""
+    plaintext: Plaintext = Plaintext.LOOPBACK
+    log_level: str = "info"
+    log_format: str = "text"
+    limits: Limits = dataclasses.field(default_factory=Limits)
+
+
+def load(file: Path) -> Config:
+    """The configuration in *file*; relative paths in it start at its own directory. Raises ConfigError."""
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: not UTF-8 at octet {error.start + 1}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: {error}") from error
+    return _read(table, str(file), file.absolute().parent)
+
+
+def default(data: Path) -> Config:
+    """What holds where there is no file: *data*, and the ports of DEFAULT_LISTEN on 127.0.0.1."""
+    return _read({"data": str(data)}, "default configuration", Path.cwd())
+
+
+def _read(table: dict[str, Any], source: str, base: Path) -> Config:
+    _refuse_unknown_keys(table, source)
+    try:
+        file = msgspec.convert(table, _File)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}: {_in_words(str(error))}") from error
+    _check_numbers(file, source)
+    if file.tls.key is not None and file.tls.cert is None:
+        raise ConfigError(f"{source}: tls.key needs tls.cert beside it")
+    settled = {} if file.hostname is None else {"hostname": file.hostname}
+    return Config(
+        data=base / file.data,
+        workers=file.workers,
+        listen=_endpoints(file.listen, source, base),
+        cert=None if file.tls.cert is None else base / file.tls.cert,
+        key=None if file.tls.key is None else base / file.tls.key,
+        plaintext=file.auth.plaintext,
+        log_level=file.log.level,
+        log_format=file.log.format,
+        limits=file.limits,
+        **settled,
+    )
+
+
+_TABLES: Mapping[str, tuple[str, ...]] = {
+    "listen": _Listen.__struct_fields__,
+    "tls": _Tls.__struct_fields__,
+    "auth": _Auth.__struct_fields__,
+    "log": _Log.__struct_fields__,
+    "limits": tuple(field.name for field in dataclasses.fields(Limits)),
+}
+
+
+def _refuse_unknown_keys(table: Mapping[str, Any], source: str) -> None:
+    _refuse_unknown(table, _File.__struct_fields__, "", source)
+    for name, allowed in _TABLES.items():
+        inner = table.get(name)
+        if isinstance(inner, dict):
+            _refuse_unknown(inner, allowed, f"{name}.", source)
+
+
+def _refuse_unknown(keys: Iterable[str], allowed: tuple[str, ...], prefix: str, source: str) -> None:
+    for key in keys:
+        if key not in allowed:
+            raise ConfigError(f"{source}: unknown key {prefix}{key}; {_suggestion(key, allowed, prefix)}")
+
+
+def _suggestion(key: str, allowed: tuple[str, ...], prefix: str) -> str:
+    near = difflib.get_close_matches(key.lower(), allowed, n=1)
+    if near:
+        return f"did you mean {prefix}{near[0]}?"
+    homes = [f"{table}.{key}" for table, names in _TABLES.items() if key in names]
+    if homes:
+        return f"did you mean {homes[0]}?"
+    return f"allowed here: {', '.join(sorted(allowed))}"
+
+
+def _in_words(message: str) -> str:
+    """Turns ``Expected `int`, got `str` - at `$.limits.line_bytes` `` around, with TOML's names for types."""
+    what, _, place = message.replace(" | null`", "`").partition(" - at ")
+    key = place.strip("`").removeprefix("$.") or "the file"
+    for name, word in (
+        ("int | float", "number"),
+        ("float", "number"),
+        ("int", "whole number"),
+        ("str", "string"),
+        ("bool", "true or false"),
+        ("array", "array"),
+        ("object", "table"),
+    ):
+        what = what.replace(f"`{name}`", word)
+    what = what.replace("`", "")
+    if what.startswith("Invalid enum value"):
+        what = f"{what[0].lower()}{what[1:]}; allowed: {', '.join(_allowed_values(key))}"
+    else:
+        what = what[0].lower() + what[1:]
+    return f"{key}: {what}"
+
+
+def _allowed_values(key: str) -> list[str]:
+    choices = {
+        "auth.plaintext": [repr(choice.value) for choice in Plaintext],
+        "log.level": ["'debug'", "'info'", "'warning'", "'error'"],
+        "log.format": ["'text'", "'json'"],
+    }
+    return choices[re.sub(r"\[\d+\]$", "", key)]
+
+
+def _check_numbers(file: _File, source: str) -> None:
+    if file.workers < 0:
+        raise ConfigError(f"{source}: workers: expected 0 (one for each core) or more, got {file.workers}")
+    for field in dataclasses.fields(Limits):
+        value = getattr(file.limits, field.name)
+        if not isinstance(value, bool) and not 0 < value < 2**53:
+            raise ConfigError(f"{source}: limits.{field.name}: expected more than 0, got {value}")
+
+
+def _endpoints(listen: _Listen | None, source: str, base: Path) -> dict[Service, tuple[Endpoint, ...]]:
+    endpoints = {}
+    for service in Service:
+        texts = DEFAULT_LISTEN[service] if listen is None else getattr(listen, service.value)
+        try:
+            endpoints[service] = tuple(endpoint(text, base) for text in texts)
+        except ValueError as error:
+            raise ConfigError(f"{source}: listen.{service.value}: {error}") from error
+    return endpoints

@@ -1,0 +1,392 @@
+"""A connection as a session sees it: ``terms.peer.Peer`` over asyncio.
+
+Reading is pulled. What arrives is kept until the session asks, and when too much is waiting the socket is
+not read any more, so that a client which sends faster than it is served fills its own buffers, not ours.
+Writing is queued and leaves in one piece when the session turns to read, wait or drain; while the client
+leaves too much unread, the session waits too.
+
+An idle connection is to be cheap, as there are thousands: one task, one future while it waits, one timer.
+The timer is armed once and found to be early when it fires, not moved at every read; that makes a deadline
+cost a comparison.
+
+A session never gives way by itself while there is something to read and room to write. So that one busy
+client does not stall the others, it is made to after TURN_SECONDS, and gets at most READ_BYTES at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from ipaddress import ip_address
+from ssl import SSLContext
+from typing import cast
+
+from mektup.terms.errors import Disconnected, Refused, TimedOut
+from mektup.terms.peer import Watch
+
+UNREAD_BYTES = 256 * 1024
+"""Unread octets at which the socket is not read any more."""
+
+READ_BYTES = 16 * 1024
+"""The most that one read yields."""
+
+JOIN_BYTES = 256 * 1024
+"""Queued output up to this size is joined; more is handed on piece by piece, to spare the copy."""
+
+TURN_SECONDS = 0.005
+"""How long a session may keep the event loop to itself."""
+
+HANDSHAKE_SECONDS = 10.0
+SHUTDOWN_SECONDS = 3.0
+"""How long TLS may take to begin and to end; the defaults, 60 and 30, wait on peers that are gone."""
+
+LINGER_SECONDS = 2.0
+"""How long a client has to take a farewell and close; what it sends meanwhile is thrown away."""
+
+STOPPING_SECONDS = 0.25
+"""How long a silence a read stands while the server is shutting down."""
+
+
+def address_of(peer_name: object) -> tuple[str, bool]:
+    """An IP address without port and scope, or ``unix``, and whether it is on this machine.
+
+    *peer_name* is what ``accept`` or ``getpeername`` yields.
+    """
+    if not isinstance(peer_name, tuple):
+        return "unix", True
+    address = ip_address(str(peer_name[0]).partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    return str(address), address.is_loopback
+
+
+class Connection(asyncio.Protocol):
+    """One client's socket, encrypted or not. See ``terms.peer.Peer`` for what a session may ask of it."""
+
+    __slots__ = (
+        "_certificate",
+        "_deadline",
+        "_discarding",
+        "_ended",
+        "_incoming",
+        "_loop",
+        "_lost",
+        "_on_lost",
+        "_outgoing",
+        "_reading_paused",
+        "_taken",
+        "_timer",
+        "_timer_at",
+        "_transport",
+        "_turn_began",
+        "_upgrading",
+        "_waiter",
+        "_write_seconds",
+        "_writing_paused",
+        "address",
+        "bytes_in",
+        "bytes_out",
+        "local",
+        "login_pending",
+        "secure",
+        "stopping",
+        "user",
+    )
+
+    def __init__(
+        self,
+        peer_name: object,
+        *,
+        secure: bool,
+        certificate: Callable[[], SSLContext | None],
+        write_seconds: float,
+        on_lost: Callable[[Connection], None],
+    ) -> None:
+        """Stands for the socket that *peer_name* is the other end of; *secure* if TLS comes first.
+
+        *certificate* yields what STARTTLS uses at that time; *on_lost* is called once, when the socket is closed.
+        """
+        self.address, self.local = address_of(peer_name)
+        self.secure = secure
+        self.stopping = False
+        self.user: str | None = None
+        """Who logged in; the server notes it here for its log."""
+        self.login_pending = False
+        """Whether it counts among its address's connections before login."""
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._certificate = certificate
+        self._write_seconds = write_seconds
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._incoming = b""
+        self._taken = 0
+        self._outgoing: list[bytes] = []
+        self._ended = False
+        self._lost = False
+        self._reading_paused = False
+        self._writing_paused = False
+        self._upgrading = False
+        self._discarding = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._turn_began = time.monotonic()
+
+    # Called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is ours."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Octets came."""
+        self.bytes_in += len(data)
+        if self._discarding:
+            return
+        if self._incoming:
+            self._incoming = self._incoming[self._taken :] + data
+            self._taken = 0
+        else:
+            self._incoming = data
+        # while TLS is being started, the transport at hand is the one underneath, not to be touched
+        if len(self._incoming) > UNREAD_BYTES and not self._reading_paused and not self._upgrading:
+            self._pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """The client sends no more, but may still read: ``printf ... | nc`` is to get its answers."""
+        self._ended = True
+        self._wake()
+        # TLS cannot be half open (RFC 5246 §7.2.1; later versions could be, but the libraries do not let them)
+        return not self._discarding and not self.secure
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self._ended = self._lost = True
+        self._outgoing.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wake()
+        self._on_lost(self)
+
+    def pause_writing(self) -> None:
+        """The client leaves too much unread."""
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._writing_paused = False
+        self._wake()
+
+    # Called by the session
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes came that no read has yielded yet."""
+        return bool(self._incoming)
+
+    async def read(self, seconds: float) -> bytes:
+        """The next bytes, at least one and at most READ_BYTES. Raises TimedOut, Disconnected."""
+        await self.drain()
+        if not self._incoming:
+            await self._wait_for_octets(seconds)
+        start, stop = self._taken, self._taken + READ_BYTES
+        incoming = self._incoming
+        if stop < len(incoming):
+            self._taken = stop
+            return incoming[start:stop]
+        self._incoming, self._taken = b"", 0
+        if self._reading_paused and not self._discarding:
+            self._resume_reading()
+        return incoming[start:] if start else incoming
+
+    async def _wait_for_octets(self, seconds: float) -> None:
+        began = time.monotonic()
+        while not self._incoming:
+            if self._ended:
+                raise Disconnected
+            patience = min(seconds, STOPPING_SECONDS) if self.stopping else seconds
+            if not await self._sleep_until(began + patience) and not self._incoming and not self._ended:
+                raise TimedOut("The server is shutting down") if self.stopping else TimedOut()
+
+    def write(self, octets: bytes) -> None:
+        """Queues *octets* to be sent; never blocks, never raises."""
+        self._outgoing.append(octets)
+
+    async def drain(self) -> None:
+        """Sends what was queued, and waits while the other end leaves too much unread. Raises Disconnected."""
+        if self._outgoing:
+            self._send()
+        if self._writing_paused:
+            deadline = time.monotonic() + self._write_seconds
+            while self._writing_paused and not self._lost:
+                if not await self._sleep_until(deadline) and self._writing_paused:
+                    self.abort()
+        elif time.monotonic() - self._turn_began > TURN_SECONDS:
+            await asyncio.sleep(0)
+            self._turn_began = time.monotonic()
+        if self._lost:
+            raise Disconnected
+
+    async def wait(self, watch: Watch | None, seconds: float) -> bool:
+        """Waits for bytes to read, for *watch* to fire, for the server to stop, or for *seconds*. Raises Disconnected.
+
+        Returns whether there are bytes to read, or the stream has ended.
+        """
+        await self.drain()
+        deadline = time.monotonic() + seconds
+        if watch is not None:
+            watch.on_fire = self._wake
+        try:
+            while not (self._incoming or self._ended or self.stopping or (watch is not None and watch.fired)):
+                if not await self._sleep_until(deadline):
+                    break
+        finally:
+            if watch is not None:
+                watch.on_fire = None
+        return bool(self._incoming) or self._ended
+
+    async def start_tls(self) -> None:
+        """Sends what was queued and turns the connection to TLS. Raises Refused, Disconnected.
+
+        What the client sent in the clear after it asked would, if kept, be taken for what it says under TLS (the
+        command injection of CVE-2011-0411). So reading stops first, what is there already ends the connection, and
+        what still waits in the socket goes to the handshake, which it fails. RFC 9051 §6.2.1, RFC 2595 §4.
+        """
+        context = self._certificate()
+        transport = self._transport
+        if context is None:
+            raise Refused(None, "There is no certificate for TLS")
+        if self._lost or transport is None:
+            raise Disconnected
+        transport.pause_reading()
+        self._send()
+        if self._incoming:
+            self.close()
+            raise Disconnected
+        self._upgrading = self.secure = True
+        try:
+            upgraded = await self._loop.start_tls(
+                transport,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
+            )
+        except OSError as error:
+            self.abort()
+            raise Disconnected from error
+        if upgraded is None or self._lost:
+            raise Disconnected
+        self._transport, self._upgrading, self._writing_paused = upgraded, False, False
+        if len(self._incoming) > UNREAD_BYTES:
+            self._pause_reading()
+
+    # Called by the server
+
+    def stop(self) -> None:
+        """Tells the session that the server is shutting down."""
+        self.stopping = True
+        self._wake()
+
+    def close(self) -> None:
+        """Sends what was queued and closes; may be called twice.
+
+        A socket closed with octets unread is reset, which can destroy a farewell on its way. So our side says that
+        it is done, and the client has LINGER_SECONDS to close.
+        """
+        transport = self._transport
+        if transport is None or self._lost or self._discarding:
+            return
+        self._send()
+        self._discarding, self._incoming, self._taken = True, b"", 0
+        if self._ended or self.secure or not transport.can_write_eof():
+            transport.close()
+        else:
+            transport.write_eof()
+            self._resume_reading()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._deadline = time.monotonic() + self._write_seconds
+        self._timer = self._loop.call_later(LINGER_SECONDS, self._linger)
+
+    def abort(self) -> None:
+        """Closes at once, whatever was queued; may be called twice."""
+        if self._transport is not None and not self._lost:
+            self._transport.abort()
+
+    # Within
+
+    def _send(self) -> None:
+        queued = self._outgoing
+        if not queued or self._lost or self._transport is None:
+            return
+        self._outgoing = []
+        size = sum(map(len, queued)) if len(queued) > 1 else len(queued[0])
+        self.bytes_out += size
+        if len(queued) == 1:
+            self._transport.write(queued[0])
+        elif size <= JOIN_BYTES:
+            self._transport.write(b"".join(queued))
+        else:
+            self._transport.writelines(queued)
+
+    def _linger(self) -> None:
+        transport = self._transport
+        if transport is not None and transport.get_write_buffer_size() and time.monotonic() < self._deadline:
+            # a slow client is still taking the last answer
+            self._timer = self._loop.call_later(LINGER_SECONDS, self._linger)
+        else:
+            self.abort()
+
+    def _pause_reading(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        self._reading_paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _sleep_until(self, deadline: float) -> bool:
+        """Waits until something happens; false if that was the time *deadline* (of ``time.monotonic``)."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        self._deadline = deadline
+        if self._timer is None or self._timer_at > deadline:
+            self._arm(left)
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        self._turn_began = time.monotonic()
+        return self._turn_began < deadline
+
+    def _arm(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = time.monotonic() + seconds
+        self._timer = self._loop.call_later(seconds, self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        left = self._deadline - time.monotonic()
+        if left > 0:
+            # the deadline has moved on since this was armed
+            self._arm(left)
+        else:
+            self._wake()

@@ -1,0 +1,182 @@
+"""Listening sockets, and the accepting of connections from them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mektup.server.addresses import Endpoint
+from mektup.server.config import ConfigError
+
+BACKLOG = 4096
+ACCEPTS_PER_TURN = 64
+PAUSE_SECONDS = 0.5
+"""How long no connection is accepted after the system had no descriptor left for one."""
+
+KEEPALIVE_SECONDS = 300
+"""After so long a silence the system asks whether a client is still there; those that moved away never say so."""
+
+
+def open_sockets(endpoint: Endpoint, *, shared: bool) -> list[socket.socket]:
+    """Sockets bound to *endpoint*, not listening yet: more than one where a name has several addresses.
+
+    With *shared*, TCP sockets may be bound to the same port again, by :func:`bind_again`. Raises ConfigError.
+    """
+    try:
+        if endpoint.path is not None:
+            return [_bound_path(endpoint.path)]
+        return _bound_host(endpoint, shared=shared)
+    except OSError as error:
+        raise ConfigError(f"cannot listen at {endpoint}: {error.strerror or error}") from error
+
+
+def bind_again(bound: socket.socket) -> socket.socket:
+    """Another socket at the same address as *bound*, which was opened as shared; the kernel spreads what comes."""
+    return _bound(bound.family, bound.getsockname()[:2], shared=True)
+
+
+def endpoint_of(bound: socket.socket) -> Endpoint:
+    """Where *bound* is bound, its port known."""
+    name = bound.getsockname()
+    if bound.family == socket.AF_UNIX:
+        return Endpoint(path=Path(name))
+    return Endpoint(host=name[0], port=name[1])
+
+
+def _bound_host(endpoint: Endpoint, *, shared: bool) -> list[socket.socket]:
+    found = socket.getaddrinfo(endpoint.host or None, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    failure: OSError | None = None
+    port = endpoint.port
+    for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
+        try:
+            if shared:
+                # a socket that shares its port would share it with another server, too, were there one already
+                _bound(family, (address[0], port), shared=False).close()
+            sockets.append(_bound(family, (address[0], port), shared=shared))
+        except OSError as error:
+            failure = error
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                break
+        else:
+            # where any port would do, all addresses of the name get the same
+            port = sockets[0].getsockname()[1]
+            failure = None
+    if failure is not None and (not sockets or failure.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)):
+        for opened in sockets:
+            opened.close()
+        raise failure
+    return sockets
+
+
+def _bound(family: int, address: tuple[object, ...], *, shared: bool) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # on Linux, accepted sockets inherit these
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if sys.platform == "linux":
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_SECONDS // 10)
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _bound_path(path: Path) -> socket.socket:
+    _clear_way(path)
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        # who else may connect is a matter of the file's group: an MTA's, for LMTP
+        mask = os.umask(0o117)
+        try:
+            made.bind(str(path))
+        finally:
+            os.umask(mask)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _clear_way(path: Path) -> None:
+    """Removes a socket that nobody listens at any more; any other file stays, and stands in the way."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            return
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+
+
+class Listener:
+    """Accepts connections at one socket, and hands each on."""
+
+    def __init__(self, bound: socket.socket, accepted: Callable[[socket.socket, object], None]) -> None:
+        """Listens at *bound* from now on; *accepted* takes each new socket, non-blocking, with its peer's name."""
+        self._socket = bound
+        self._accepted = accepted
+        self._loop = asyncio.get_running_loop()
+        self._pause: asyncio.TimerHandle | None = None
+        bound.listen(BACKLOG)
+        self._loop.add_reader(bound.fileno(), self._accept)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens."""
+        return endpoint_of(self._socket)
+
+    def close(self) -> None:
+        """Listens no more; may be called twice. The file of a Unix socket is its maker's to remove."""
+        if self._socket.fileno() >= 0:
+            if self._pause is not None:
+                self._pause.cancel()
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                accepted, peer_name = self._socket.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionError:
+                continue  # gone before we came to it
+            except OSError:
+                # no descriptors or no memory: to ask again at once would only burn the processor
+                self._loop.remove_reader(self._socket.fileno())
+                self._pause = self._loop.call_later(PAUSE_SECONDS, self._resume)
+                return
+            accepted.setblocking(False)
+            self._accepted(accepted, peer_name)
+
+    def _resume(self) -> None:
+        self._pause = None
+        self._loop.add_reader(self._socket.fileno(), self._accept)
+
+
+def remove_path(endpoint: Endpoint) -> None:
+    """Removes the file of a Unix socket that is closed; for any other address, nothing."""
+    if endpoint.path is not None:
+        with contextlib.suppress(OSError):
+            endpoint.path.unlink()
