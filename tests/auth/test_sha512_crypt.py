@@ -1,0 +1,63 @@
+"""SHA512-CRYPT against the vectors that came with its specification, and against crypt(3)."""
+
+import pytest
+
+from mektup.auth.sha512_crypt import is_sha512_crypt, matches
+
+VECTORS = [
+    (
+        "Hello world!",
+        "$6$saltstring$"
+        "svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+    ),
+    (
+        "Hello world!",
+        "$6$rounds=10000$saltstringsaltst$"
+        "OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.",
+    ),
+    (
+        "This is just a test",
+        "$6$rounds=5000$toolongsaltstrin$"
+        "lQ8jolhgVRVhY4b5pZKaysCLi0QBxGoNeKQzQ3glMhwllF7oGDZxUhx1yxdYcz/e1JSbq3y6JMxxl8audkUEm0",
+    ),
+    (
+        "a very much longer text to encrypt.  This one even stretches over morethan one line.",
+        "$6$rounds=1400$anotherlongsalts$"
+        "POfYwTEok97VWcjxIiSOjiykti.o/pQs.wPvMxQ6Fm7I6IoYN3CmLs66x9t0oSwbtEW7o7UmJEiDwGqd8p4ur1",
+    ),
+    # made by crypt(3) of libxcrypt 4.4
+    (
+        "Pa$$123",
+        "$6$abc$8kdx7eblgj75YdWAOdLFebJbaJjIGhdFfs5lwBHkpfPUD130jDYKjBhtcAlSriHIFB4ER/TQPYe1QShecsOQY0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("password", "stored"), VECTORS)
+def test_vectors(password: str, stored: str) -> None:
+    assert is_sha512_crypt(stored)
+    assert matches(password.encode(), stored)
+    assert not matches(password.encode() + b" ", stored)
+
+
+_HASH = VECTORS[0][1].removeprefix("$6$saltstring$")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "$6$",
+        "$6$saltstring$" + _HASH[:-1],
+        "$6$saltstring$" + _HASH + "x",
+        "$6$saltstring$" + _HASH[:-1] + "!",
+        "$6$seventeen-letters$" + _HASH,
+        "$6$rounds=999999999$saltstring$" + _HASH,
+        "$6$rounds=$saltstring$" + _HASH,
+        "$6$s\u00e4lt$" + _HASH,
+        "$5$saltstring$" + _HASH,
+    ],
+)
+def test_malformed_or_unbearable(stored: str) -> None:
+    assert not is_sha512_crypt(stored)
+    assert not matches(b"Hello world!", stored)
