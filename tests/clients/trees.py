@@ -1,0 +1,31 @@
+"""Maildirs and other trees that clients write: what is in them, and whether a second run changed anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Each file below *folder* by its relative name, with its bytes."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def maildir(folder: Path) -> Counter[tuple[bytes, str]]:
+    """The messages of a Maildir, each with the letters of its flags (``S`` seen, ``F`` flagged, ``T`` deleted...).
+
+    A Maildir keeps lines as LF; they are CRLF here, so that they compare with the server's.
+    """
+    found: Counter[tuple[bytes, str]] = Counter()
+    for part in ("cur", "new"):
+        for path in (folder / part).iterdir():
+            letters = path.name.partition(":2,")[2]
+            found[path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), letters] += 1
+    return found
+
+
+def put(folder: Path, name: str, raw: bytes, letters: str) -> None:
+    """Adds a message to a Maildir, as a local mail program would."""
+    for part in ("cur", "new", "tmp"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    (folder / "cur" / f"{name}:2,{letters}").write_bytes(raw.replace(b"\r\n", b"\n"))
