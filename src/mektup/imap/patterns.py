@@ -1,8 +1,12 @@
-"""The patterns of LIST and LSUB: ``*`` and ``%`` (RFC 9051 §6.3.9)."""
+"""The patterns of LIST and LSUB: ``*`` and ``%`` (RFC 9051 §6.3.9).
+
+A pattern with many wildcards makes a backtracking matcher try without end, and a client may send any. So a
+name is matched in one pass over its letters: bit *n* of a number says that the first *n* letters of the pattern
+have been met, and a wildcard is a bit that stays set.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from mektup.terms.flags import DELIMITER
@@ -14,34 +18,50 @@ class Pattern:
     __slots__ = ("_alternatives",)
 
     def __init__(self, reference: str, patterns: Sequence[str]) -> None:
-        self._alternatives = [_compiled(_canonical(reference, pattern)) for pattern in patterns]
+        self._alternatives = [_Alternative(_canonical(reference, pattern)) for pattern in patterns]
 
     def matches(self, name: str) -> bool:
         """Whether *name* as a whole is meant."""
-        return any(alternative.fullmatch(name) for alternative in self._alternatives)
+        return any(alternative.matches(name) for alternative in self._alternatives)
 
 
 def _canonical(reference: str, pattern: str) -> str:
     # RFC 9051 §6.3.9: how the two combine is the server's; a pattern from the root stands alone
-    if pattern.startswith(DELIMITER):
-        return pattern[1:]
-    return reference + pattern
+    whole = pattern[1:] if pattern.startswith(DELIMITER) else reference + pattern
+    first, delimiter, rest = whole.partition(DELIMITER)
+    # RFC 9051 §5.1: INBOX in any case of letters
+    return f"INBOX{delimiter}{rest}" if first.upper() == "INBOX" else whole
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """A regex that needs no backtracking beyond its last ``*``: runs of wildcards are one."""
-    first, delimiter, rest = pattern.partition(DELIMITER)
-    if first.upper() == "INBOX":
-        # RFC 9051 §5.1: INBOX in any case of letters
-        pattern = f"INBOX{delimiter}{rest}"
-    folded = re.sub(r"[*%]*\*[*%]*", "*", pattern)
-    folded = re.sub(r"%+", "%", folded)
-    parts = []
-    for piece in re.split(r"([*%])", folded):
-        if piece == "*":
-            parts.append(".*?")
-        elif piece == "%":
-            parts.append(f"[^{DELIMITER}]*?")
-        else:
-            parts.append(re.escape(piece))
-    return re.compile("".join(parts), re.DOTALL)
+class _Alternative:
+    """One pattern, compiled."""
+
+    __slots__ = ("_at_letter", "_met_all", "_pattern", "_stay", "_stay_in_level")
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._at_letter: dict[str, int] = {}
+        self._stay = self._stay_in_level = 0
+        place = 1
+        for letter in pattern:
+            if letter == "*":
+                self._stay |= place
+            elif letter == "%":
+                self._stay_in_level |= place
+            else:
+                self._at_letter[letter] = self._at_letter.get(letter, 0) | place
+                place <<= 1
+        self._met_all = place
+
+    def matches(self, name: str) -> bool:
+        if self._pattern == "*":
+            return True
+        if not (self._stay or self._stay_in_level):
+            return name == self._pattern
+        met = 1
+        for letter in name:
+            stay = self._stay if letter == DELIMITER else self._stay | self._stay_in_level
+            met = (met & self._at_letter.get(letter, 0)) << 1 | met & stay
+            if not met:
+                return False
+        return bool(met & self._met_all)

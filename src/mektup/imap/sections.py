@@ -13,9 +13,9 @@ from typing import Any
 
 from mektup.message.headers import select_fields
 from mektup.message.layout import Layout, PartPlace, Span, unpack
-from mektup.message.transfer import UnknownEncoding, decode_part
+from mektup.message.transfer import decode_part
 from mektup.store.interface import Account, Column
-from mektup.terms.errors import Code, Disconnected, Refused
+from mektup.terms.errors import Disconnected, Refused
 from mektup.terms.numbers import ContentId
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, Partial, Section, Text
 from mektup.wire.strings import literal
@@ -98,10 +98,10 @@ def _cut(span: Span, partial: Partial | None) -> Span:
 def _finish(section: Section, partial: Partial | None) -> Finish | None:
     """What makes a value of a span's octets where it is more than to send them; header fields are chosen."""
     if section.text in (Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
-        names, exclude = section.fields, section.text is Text.HEADER_FIELDS_NOT
+        names, exclude = frozenset(section.fields), section.text is Text.HEADER_FIELDS_NOT
         if partial is None:
-            return lambda header: literal(select_fields(header, names, exclude=exclude))
-        return lambda header: literal(_partial(select_fields(header, names, exclude=exclude), partial))
+            return lambda header: literal(select_fields(header, names, exclude))
+        return lambda header: literal(_partial(select_fields(header, names, exclude), partial))
     if section.text is Text.HEADER and not section.part and partial is not None:
         return lambda header: literal(_partial(header, partial))
     return None
@@ -151,11 +151,7 @@ def _decoded(octets: bytes, place: PartPlace | None) -> bytes:
     if place is None or place.is_multipart or place.body_start is not None:
         # RFC 3516 §4.3: what holds other parts has no encoding of its own to take off
         return octets
-    try:
-        return decode_part(octets, place.encoding)
-    except UnknownEncoding as unknown:
-        # RFC 9051 §6.4.5: UNKNOWN-CTE, and nothing of the message
-        raise Refused(Code.UNKNOWN_CTE, f"No way to decode {unknown}") from unknown
+    return decode_part(octets, place.encoding)
 
 
 def _binary(octets: bytes) -> bytes:

@@ -90,7 +90,7 @@ class Session:
         except Disconnected:
             self.ending = Ending.GONE
         except TimedOut as silence:
-            await self._take_leave(str(silence))
+            await self._take_leave("The server is shutting down" if self.peer.stopping else str(silence))
         finally:
             self.leave_mailbox()
             self.uploads.close()

@@ -13,7 +13,6 @@ UIDs are kept as runs, so a mailbox of a million messages with few holes costs n
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -21,15 +20,13 @@ from mektup.store.interface import Changes, Row, Selection
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
 from mektup.terms.peer import Watch
-from mektup.terms.sets import NumberSet, Run, SavedResult, Seqs, SequenceSet, Uids
+from mektup.terms.sets import NumberSet, SavedResult, Seqs, SequenceSet, Uids
 
 
 class View:
     """Sequence numbers and UIDs of one session's selected mailbox, and what it was told so far."""
 
     __slots__ = (
-        "_ends",
-        "_uids",
         "expunged_modseq",
         "keywords",
         "mailbox",
@@ -41,6 +38,7 @@ class View:
         "saved",
         "silent",
         "uidnext",
+        "uids",
         "watch",
     )
 
@@ -61,23 +59,10 @@ class View:
         self.owes_expunges = False
         """Whether messages are gone of which the client could not be told yet."""
         self.uids = selection.uids
-
-    @property
-    def uids(self) -> Uids:
         """Every message that the client knows of, ascending."""
-        return self._uids
-
-    @uids.setter
-    def uids(self, uids: Uids) -> None:
-        self._uids = uids
-        self._ends: list[int] = []
-        total = 0
-        for first, last in uids.runs:
-            total += last - first + 1
-            self._ends.append(total)
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return len(self.uids)
 
     def check_writable(self) -> None:
         """Raises Refused where the mailbox was opened read-only (RFC 9051 §6.3.3)."""
@@ -86,27 +71,11 @@ class View:
 
     def seq(self, uid: Uid) -> Seq:
         """The sequence number of a UID that is in the view."""
-        return Seq(self._uids.rank(uid))
+        return Seq(self.uids.rank(uid))
 
     def seqs(self, uids: Uids) -> Seqs:
-        """The sequence numbers of *uids*, those not in the view left out; run by run."""
-        known = uids & self._uids
-        return NumberSet((self._uids.rank(first), self._uids.rank(last)) for first, last in known.runs)
-
-    def uids_at(self, seqs: NumberSet[int]) -> Uids:
-        """The UIDs at sequence numbers, all of which must be in the view; run by run."""
-        runs: list[Run] = []
-        mine, ends = self._uids.runs, self._ends
-        for first, last in seqs.runs:
-            at = bisect_left(ends, first)
-            position = first
-            while position <= last:
-                run_last, end = mine[at][1], ends[at]
-                stop = min(last, end)
-                runs.append((run_last - (end - position), run_last - (end - stop)))
-                position = stop + 1
-                at += 1
-        return NumberSet(runs)
+        """The sequence numbers of *uids*, those not in the view left out."""
+        return self.uids.positions(uids)
 
     def resolve(self, numbers: SequenceSet | SavedResult, *, by_uid: bool) -> Uids:
         """The messages of the view that *numbers* names.
@@ -115,23 +84,23 @@ class View:
         last message, ``*`` in an empty mailbox included (RFC 9051 §9 seq-number).
         """
         if isinstance(numbers, SavedResult):
-            return self.saved & self._uids
+            return self.saved & self.uids
         if by_uid:
-            largest = self._uids.last if self._uids else 0
+            largest = self.uids.last if self.uids else 0
             named: Uids = NumberSet(numbers.resolve(largest).runs)
-            return named & self._uids
+            return named & self.uids
         count = len(self)
         if numbers.largest_named > count or (count == 0 and numbers.names_star):
             known = f"there are {count} messages" if count else "the mailbox is empty"
             raise ClientError(f"No message has that sequence number: {known}")
-        return self.uids_at(numbers.resolve(count))
+        return self.uids.at(numbers.resolve(count))
 
     def number(self, rows: Sequence[Row]) -> Sequence[int] | list[int]:
         """The sequence numbers of fetched *rows*, which ascend by UID, the first column, and are in the view."""
-        first, last = self._uids.rank(rows[0][0]), self._uids.rank(rows[-1][0])
+        first, last = self.uids.rank(rows[0][0]), self.uids.rank(rows[-1][0])
         if last - first + 1 == len(rows):
             return range(first, last + 1)
-        rank = self._uids.rank
+        rank = self.uids.rank
         return [rank(row[0]) for row in rows]
 
     def arrive(self, changes: Changes) -> bool:
@@ -139,7 +108,7 @@ class View:
         self.uidnext = changes.uidnext
         if not changes.arrived:
             return False
-        self.uids = self._uids | changes.arrived
+        self.uids = self.uids | changes.arrived
         self.recent = self.recent | changes.recent
         return True
 
@@ -149,9 +118,9 @@ class View:
         Each is valid at its moment: those taken out before it no longer count (RFC 9051 §7.5.1).
         """
         seqs = self.seqs(gone)
-        self.uids = self._uids - gone
-        self.recent = self.recent & self._uids
-        self.saved = self.saved & self._uids
+        self.uids = self.uids - gone
+        self.recent = self.recent & self.uids
+        self.saved = self.saved & self.uids
         # within a run of numbers every message moves into the place of the one before it
         told = 0
         places: list[Iterator[int]] = []

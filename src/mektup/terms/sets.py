@@ -8,11 +8,11 @@ resolved late, into a :class:`NumberSet`.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, chain
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from mektup.terms.numbers import Seq, Uid
 
@@ -131,6 +131,27 @@ class NumberSet(Generic[N]):
             raise IndexError(position)
         at = bisect_right(ends, position - 1)
         return cast("N", self.runs[at][1] - (ends[at] - position))
+
+    def at(self, positions: NumberSet[Any]) -> NumberSet[N]:
+        """The numbers at *positions*, counted from 1; run by run. Raises IndexError outside of the set."""
+        found: list[Run] = []
+        ends = self._cumulated()
+        for start, last in positions.runs:
+            if last > (ends[-1] if ends else 0):
+                raise IndexError(last)
+            position = start
+            at = bisect_left(ends, position)
+            while position <= last:
+                stop = min(last, ends[at])
+                highest = self.runs[at][1]
+                found.append((highest - (ends[at] - position), highest - (ends[at] - stop)))
+                position = stop + 1
+                at += 1
+        return NumberSet(found)
+
+    def positions(self, members: NumberSet[N]) -> NumberSet[Any]:
+        """The positions, counted from 1, of those of *members* that are in the set; run by run."""
+        return NumberSet((self.rank(first), self.rank(last)) for first, last in (self & members).runs)
 
     def __or__(self, other: NumberSet[N]) -> NumberSet[N]:
         if not other.runs:
