@@ -15,7 +15,7 @@ from mektup.terms.sets import NumberSet, SavedResult, SequenceSet, Uids
 
 
 def view_of(*uids: int, read_only: bool = False) -> View:
-    known: Uids = NumberSet(((uid, uid) for uid in uids))
+    known: Uids = NumberSet((uid, uid) for uid in uids)
     mailbox = Mailbox(
         id=MailboxId(1),
         name="INBOX",
@@ -107,6 +107,6 @@ def test_read_only_refuses() -> None:
 def test_expunging_one_by_one_as_told_gives_what_is_left(known: set[int], gone: set[int]) -> None:
     view = view_of(*known)
     client = sorted(known)
-    for seq in view.expunge(NumberSet(((uid, uid) for uid in gone))):
+    for seq in view.expunge(NumberSet((uid, uid) for uid in gone)):
         del client[seq - 1]
     assert client == sorted(known - gone) == list(view.uids)
