@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from enum import Enum, auto
 
+from mektup.auth.connections import Connection
 from mektup.auth.services import Services
 from mektup.imap import answers, updates
 from mektup.imap.capabilities import capabilities
@@ -46,6 +47,7 @@ class Session:
         "_deadline",
         "_flag_words",
         "_login_failures",
+        "_place",
         "account",
         "condstore",
         "ending",
@@ -74,6 +76,7 @@ class Session:
         self.uploads = Uploads()
         self.ending: Ending | None = None
         self._flag_words: FlagWords | None = None
+        self._place: Connection | None = None
         self._login_failures = 0
         self._bad_commands = 0
         self._deadline = time.monotonic() + services.limits.login_seconds
@@ -94,6 +97,8 @@ class Session:
         finally:
             self.leave_mailbox()
             self.uploads.close()
+            if self._place is not None:
+                self._place.close()
 
     async def _serve(self) -> None:
         event = self.receiver.next_event()
@@ -131,6 +136,7 @@ class Session:
     async def _obey(self, command: RawCommand) -> None:
         tag = commands.tag_of(command) or b"*"
         limits = self.services.limits
+        self.services.tally.commands += 1
         try:
             request = commands.parse(command, utf8=self.rev2, limits=limits)
             row = TABLE[type(request)]
@@ -146,6 +152,7 @@ class Session:
             raise
         except Exception:
             # the boundary: a bug of ours is answered, logged with its traceback, and the session lives on
+            self.services.tally.bugs += 1
             self.services.log.exception("command_failed", tag=tag, user=self.user)
             self.write(answers.server_bug(tag, self.services.session_id))
         finally:
@@ -259,7 +266,11 @@ class Session:
         return self._flag_words
 
     async def enter(self, entry: AccountEntry) -> None:
-        """The client is who it says: from here on it is in the authenticated state."""
+        """The client is who it says: from here on it is in the authenticated state.
+
+        Raises Refused(LIMIT) where the account has too many connections, (UNAVAILABLE) where its mail cannot be opened.
+        """
+        self._place = self.services.authenticator.connections.open(entry.id)
         self.account = await self.services.store.account(entry.id)
         self.user = entry.name
         self.state = State.AUTHENTICATED

@@ -26,6 +26,7 @@ async def run(session: Session, request: Append) -> bytes | None:
         if refusal.code is Code.NONEXISTENT:
             raise Refused(Code.TRYCREATE, refusal.text) from refusal
         raise
+    session.services.tally.messages += len(incoming)
     return b"%b Appended" % codes.append_uid(appended.uidvalidity, appended.uids)
 
 

@@ -35,7 +35,7 @@ async def run(session: Session, request: Idle) -> bytes | None:
             session.receiver.feed(await session.peer.read(limits.idle_seconds))
         elif watch is not None and watch.fired:
             await _tell(session, look=False)
-        elif time.monotonic() >= ends:
+        elif session.peer.stopping or time.monotonic() >= ends:
             raise TimedOut
         else:
             # keeps the connection alive in routers on the way that forget silent ones
