@@ -7,8 +7,7 @@ from mektup.auth.sha512_crypt import is_sha512_crypt, matches
 VECTORS = [
     (
         "Hello world!",
-        "$6$saltstring$"
-        "svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+        "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
     ),
     (
         "Hello world!",

@@ -1,0 +1,222 @@
+"""One line to one frozen command: the grammar of LMTP (RFC 2033), which is SMTP's (RFC 5321 §4.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mektup.terms.errors import ClientError
+
+BAD_ARGUMENTS = "501 5.5.4"
+BAD_SEQUENCE = "503 5.5.1"
+NOT_IMPLEMENTED = "502 5.5.1"
+BAD_PARAMETER = "555 5.5.4"
+BAD_ADDRESS = "501 5.1.3"
+
+
+@dataclass(eq=False)
+class CommandError(ClientError):
+    """A mistake that has a reply of its own; any other ClientError is ``500 5.5.2``."""
+
+    status: str = BAD_ARGUMENTS
+    """Status and enhanced status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a message goes, or comes from, as its envelope says."""
+
+    local: str
+    """Unquoted."""
+    domain: str
+    """Empty where there is none, as for ``<postmaster>``."""
+
+    def __str__(self) -> str:
+        return f"{self.local}@{self.domain}" if self.domain else self.local
+
+
+@dataclass(frozen=True, slots=True)
+class Lhlo:
+    """RFC 2033 §4.1."""
+
+    domain: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """RFC 5321 §4.1.1.2, with the parameters of RFC 1870, RFC 6152 and RFC 6531."""
+
+    sender: Address | None
+    """None for ``<>``."""
+    size: int | None = None
+    """Octets, as the client expects them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rcpt:
+    """RFC 5321 §4.1.1.3."""
+
+    recipient: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """RFC 5321 §4.1.1.4."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rset:
+    """RFC 5321 §4.1.1.5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vrfy:
+    """RFC 5321 §4.1.1.6."""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """RFC 5321 §4.1.1.8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noop:
+    """RFC 5321 §4.1.1.9."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """RFC 5321 §4.1.1.10."""
+
+
+Command = Lhlo | Mail | Rcpt | Data | Rset | Vrfy | Help | Noop | Quit
+
+# RFC 5321 §4.1.2, read generously: a source route is passed over, as it asks; a local part may be any atom-like text,
+# with dots wherever people have them; and UTF-8 is taken with and without SMTPUTF8, since nothing is passed on.
+_PATH = re.compile(
+    r"<(?:@[^:>]*:)?"
+    r'(?:"(?P<quoted>(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*)"|(?P<plain>[^\x00-\x20"<>@\x7f]+))'
+    r"(?:@(?P<domain>[^\x00-\x20<>@\x7f]+))?>"
+)
+_QUOTED_PAIR = re.compile(r"\\(.)")
+_PARAMETER = re.compile(r"(?P<keyword>[A-Za-z0-9][A-Za-z0-9-]*)(?:=(?P<value>[^\x00-\x20=\x7f]+))?")
+_SIZE = re.compile(r"[0-9]{1,20}")
+
+
+def parse(line: bytes) -> Command:
+    """The command that *line*, without its end, makes. Raises ClientError; a CommandError where it is not 500."""
+    verb, _, argument = line.partition(b" ")
+    word = verb.upper()
+    rule = _RULES.get(word)
+    if rule is not None:
+        return rule(argument.strip(b" "))
+    if word in (b"HELO", b"EHLO"):
+        # RFC 2033 §4.1: LHLO takes their place, and they must be refused with 500.
+        raise ClientError("This is LMTP: say LHLO in place of HELO or EHLO")
+    if word in _KNOWN_ELSEWHERE:
+        raise CommandError(f"{word.decode()} is not offered here", status=NOT_IMPLEMENTED)
+    raise ClientError("Unknown command, known are LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT")
+
+
+def _lhlo(argument: bytes) -> Lhlo:
+    if not argument:
+        raise CommandError("LHLO expects the name of the client, as in LHLO mail.example.org")
+    return Lhlo(argument)
+
+
+def _mail(argument: bytes) -> Mail:
+    path, parameters = _path_and_parameters("FROM", argument)
+    size: int | None = None
+    for keyword, value in parameters:
+        match keyword, value:
+            case "SIZE", str() if _SIZE.fullmatch(value):
+                size = int(value)
+            case "BODY", str() if value.upper() in ("7BIT", "8BITMIME"):
+                pass
+            case "SMTPUTF8", None:
+                pass
+            case "SIZE" | "BODY" | "SMTPUTF8", _:
+                raise CommandError("MAIL expects SIZE=octets, BODY=7BIT or BODY=8BITMIME, SMTPUTF8")
+            case _:
+                raise CommandError(f"MAIL knows no parameter {_shown(keyword)}", status=BAD_PARAMETER)
+    return Mail(None if path == "<>" else _address(path), size)
+
+
+def _rcpt(argument: bytes) -> Rcpt:
+    path, parameters = _path_and_parameters("TO", argument)
+    if parameters:
+        raise CommandError(f"RCPT knows no parameter {_shown(parameters[0][0])}", status=BAD_PARAMETER)
+    return Rcpt(_address(path))
+
+
+def _path_and_parameters(word: str, argument: bytes) -> tuple[str, list[tuple[str, str | None]]]:
+    expected = f"{'MAIL' if word == 'FROM' else 'RCPT'} {word}:<address> is expected"
+    try:
+        text = argument.decode()
+    except UnicodeDecodeError:
+        raise CommandError("An address is UTF-8", status=BAD_ADDRESS) from None
+    before, colon, rest = text.partition(":")
+    if before.strip().upper() != word or not colon:
+        raise CommandError(expected)
+    # Some clients put a space before the path.
+    rest = rest.lstrip(" ")
+    found = _PATH.match(rest)
+    if rest.startswith("<>"):
+        end = 2
+    elif found is not None:
+        end = found.end()
+    else:
+        raise CommandError(expected, status=BAD_ADDRESS)
+    words = rest[end:].split(" ")
+    if words[0]:
+        raise CommandError(expected, status=BAD_ADDRESS)
+    return rest[:end], [_parameter(word) for word in words if word]
+
+
+def _parameter(text: str) -> tuple[str, str | None]:
+    found = _PARAMETER.fullmatch(text)
+    if found is None:
+        raise CommandError("A parameter is KEYWORD or KEYWORD=value")
+    return found["keyword"].upper(), found["value"]
+
+
+def _address(path: str) -> Address:
+    found = _PATH.fullmatch(path)
+    if found is None:
+        raise CommandError("RCPT TO:<> names nobody", status=BAD_ADDRESS)
+    quoted = found["quoted"]
+    local = found["plain"] if quoted is None else _QUOTED_PAIR.sub(r"\1", quoted)
+    return Address(local, found["domain"] or "")
+
+
+def _shown(keyword: str) -> str:
+    return keyword[:40]
+
+
+def _alone(command: Command) -> Callable[[bytes], Command]:
+    def rule(argument: bytes) -> Command:
+        if argument:
+            raise CommandError(f"{type(command).__name__.upper()} stands alone")
+        return command
+
+    return rule
+
+
+def _with_anything(command: Command) -> Callable[[bytes], Command]:
+    return lambda argument: command
+
+
+_RULES: dict[bytes, Callable[[bytes], Command]] = {
+    b"LHLO": _lhlo,
+    b"MAIL": _mail,
+    b"RCPT": _rcpt,
+    b"DATA": _alone(Data()),
+    b"RSET": _alone(Rset()),
+    b"VRFY": _with_anything(Vrfy()),
+    b"HELP": _with_anything(Help()),
+    b"NOOP": _with_anything(Noop()),
+    b"QUIT": _alone(Quit()),
+}
+
+_KNOWN_ELSEWHERE = frozenset({b"EXPN", b"BDAT", b"STARTTLS", b"AUTH", b"TURN", b"ETRN"})

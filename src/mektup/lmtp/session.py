@@ -1,0 +1,248 @@
+"""An LMTP session: mail comes in, and each recipient gets an answer of its own.
+
+RFC 2033 is SMTP for the last hop, without a queue here: after the data there is one reply for each recipient, and
+a 250 says that for this one the message is on disk. Replies leave in the order of the commands (RFC 2920 §3.2), so a
+client may pipeline. Nothing is added to a message, neither Return-Path nor Received: it is given back as it came,
+octet for octet, and the trace is the business of the agent before us, which has the envelope (RFC 5321 §4.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mektup.auth.services import Services
+from mektup.lmtp.commands import (
+    BAD_SEQUENCE,
+    Command,
+    CommandError,
+    Data,
+    Help,
+    Lhlo,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Rset,
+    Vrfy,
+    parse,
+)
+from mektup.lmtp.data import Unstuffer
+from mektup.lmtp.recipients import INBOX, Recipient, mailbox_for, resolve
+from mektup.store.arrival import Arrival
+from mektup.store.intake import prepare_in_turn
+from mektup.store.interface import Account, Incoming, Mailbox
+from mektup.store.spool import Spool
+from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
+from mektup.terms.lines import LineBuffer
+from mektup.terms.numbers import AccountId, MailboxId
+from mektup.terms.peer import Peer
+
+NO_CODE = "550 5.0.0"
+"""Of a refusal that has no code."""
+
+
+@dataclass(slots=True)
+class Transaction:
+    """From MAIL to the end of the data."""
+
+    recipients: list[Recipient] = field(default_factory=list)
+
+
+class Session:
+    """One client, from greeting to farewell."""
+
+    def __init__(self, peer: Peer, services: Services) -> None:
+        self._peer = peer
+        self._services = services
+        self._lines = LineBuffer(services.limits.login_line_bytes)
+        self._said_hello = False
+        self._transaction: Transaction | None = None
+        self._owed = 0
+        """Replies that the command under way still has to give: one, but after the data one for each recipient."""
+        self._bad_commands = 0
+        self._ending = False
+
+    async def run(self) -> None:
+        """Serves the peer until it, or the server, says goodbye; never raises but at a bug outside of any command."""
+        self._write(f"220 {self._services.hostname} LMTP mektup ready, session {self._services.session_id}")
+        try:
+            while not self._ending:
+                await self._serve()
+            await self._peer.drain()
+        except Disconnected:
+            pass
+        except TimedOut as silence:
+            await self._leave(str(silence))
+
+    async def _serve(self) -> None:
+        self._owed = 1
+        try:
+            line = self._lines.next_line()
+        except ClientError as mistake:
+            self._complain(mistake)
+            return
+        if line is not None:
+            await self._obey(line)
+        elif await self._peer.wait(None, self._services.limits.idle_seconds):
+            self._lines.feed(await self._peer.read(self._services.limits.idle_seconds))
+        else:
+            raise TimedOut("Shutting down" if self._peer.stopping else "Idle for too long")
+
+    async def _leave(self, text: str) -> None:
+        # RFC 5321 §3.8: 421 may come at any time
+        self._write(f"421 4.4.2 {self._services.hostname} {text}")
+        try:
+            await self._peer.drain()
+        except Disconnected:
+            pass
+
+    async def _obey(self, line: bytes) -> None:
+        try:
+            await self._run(parse(line))
+        except ClientError as mistake:
+            self._complain(mistake)
+        except Refused as refusal:
+            self._answer_rest(_refusal(refusal))
+        except (Disconnected, TimedOut):
+            raise
+        except Exception:
+            # the boundary: a bug of ours is answered, logged with its traceback, and the session lives on
+            self._services.log.exception("command_failed", verb=line[:4])
+            self._answer_rest(f"{Code.SERVERBUG.lmtp} Internal error, session {self._services.session_id}")
+
+    def _complain(self, mistake: ClientError) -> None:
+        status = mistake.status if isinstance(mistake, CommandError) else "500 5.5.2"
+        self._answer_rest(f"{status} {mistake}")
+        self._bad_commands += 1
+        if self._bad_commands >= self._services.limits.bad_commands:
+            self._write(f"421 4.7.0 {self._services.hostname} Too many commands that are no LMTP")
+            self._ending = True
+
+    async def _run(self, command: Command) -> None:
+        match command:
+            case Lhlo():
+                self._greet()
+            case Mail():
+                self._begin(command)
+            case Rcpt():
+                await self._add(command)
+            case Data():
+                await self._receive()
+            case Rset():
+                self._transaction = None
+                self._answer("250 2.0.0 Forgotten")
+            case Vrfy():
+                # RFC 5321 §7.3: does not tell who has an account
+                self._answer("252 2.1.5 Send some mail, and it will be seen")
+            case Help():
+                self._answer("214 2.0.0 LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT: see RFC 2033")
+            case Noop():
+                self._answer("250 2.0.0 Here")
+            case Quit():
+                self._answer(f"221 2.0.0 {self._services.hostname} Goodbye")
+                self._ending = True
+
+    def _greet(self) -> None:
+        # RFC 5321 §4.1.4: a greeting in the middle of a transaction ends it, as RSET does
+        self._said_hello = True
+        self._transaction = None
+        extensions = ("PIPELINING", "8BITMIME", "SMTPUTF8", f"SIZE {self._services.limits.message_bytes}")
+        for extension in (self._services.hostname, *extensions):
+            self._write(f"250-{extension}")
+        self._answer("250 ENHANCEDSTATUSCODES")
+
+    def _begin(self, command: Mail) -> None:
+        if not self._said_hello:
+            raise CommandError("Say LHLO first", status=BAD_SEQUENCE)
+        if self._transaction is not None:
+            raise CommandError("A transaction is under way: DATA or RSET come first", status=BAD_SEQUENCE)
+        self._require_size(command.size or 0)
+        self._transaction = Transaction()
+        self._answer("250 2.1.0 Sender accepted")
+
+    async def _add(self, command: Rcpt) -> None:
+        if self._transaction is None:
+            raise CommandError("MAIL comes before RCPT", status=BAD_SEQUENCE)
+        recipients = self._transaction.recipients
+        if len(recipients) >= self._services.limits.lmtp_recipients:
+            # RFC 5321 §4.5.3.1.10: the client sends to these, and starts anew for the others
+            self._answer("452 4.5.3 Too many recipients for one message")
+            return
+        recipients.append(await resolve(command.recipient, self._services.store.directory))
+        self._answer("250 2.1.5 Recipient accepted")
+
+    async def _receive(self) -> None:
+        transaction = self._transaction
+        # RFC 2033 §4.2: where no RCPT was accepted, DATA must fail
+        if transaction is None or not transaction.recipients:
+            raise CommandError("MAIL and RCPT come before DATA", status=BAD_SEQUENCE)
+        self._write("354 Go ahead, CRLF.CRLF ends it")
+        self._owed = len(transaction.recipients)
+        self._transaction = None
+        with Spool(limit=self._services.limits.message_bytes) as spool:
+            await self._fill(spool)
+            if spool.too_big:
+                raise _too_big(self._services.limits.message_bytes)
+            await self._deliver(await prepare_in_turn(spool.octets()), transaction.recipients)
+
+    async def _fill(self, spool: Spool) -> None:
+        unstuffer = Unstuffer()
+        octets, after = unstuffer.take(self._lines.take_all())
+        while after is None:
+            spool.write(octets)
+            octets, after = unstuffer.take(await self._peer.read(self._services.limits.idle_seconds))
+        spool.write(octets)
+        self._lines.feed(after)
+
+    async def _deliver(self, arrival: Arrival, recipients: list[Recipient]) -> None:
+        """One reply for each recipient, in their order (RFC 2033 §4.2)."""
+        done: set[tuple[AccountId, MailboxId]] = set()
+        for recipient in recipients:
+            try:
+                account = await self._services.store.account(recipient.entry.id)
+                mailbox = await mailbox_for(recipient, account)
+                # two addresses of one mailbox get one copy
+                if (account.id, mailbox.id) not in done:
+                    mailbox = await _append(account, mailbox, arrival)
+                    done.add((account.id, mailbox.id))
+                self._answer(f"250 2.0.0 <{recipient.address}> Saved")
+                self._services.log.info("delivered", user=account.name, octets=arrival.size)
+            except Refused as refusal:
+                self._answer(_refusal(refusal))
+            await self._peer.drain()
+
+    def _require_size(self, octets: int) -> None:
+        # RFC 1870 §6.1: refused before it is sent
+        if octets > self._services.limits.message_bytes:
+            raise _too_big(self._services.limits.message_bytes)
+
+    def _answer(self, reply: str) -> None:
+        self._write(reply)
+        self._owed -= 1
+
+    def _answer_rest(self, reply: str) -> None:
+        while self._owed > 0:
+            self._answer(reply)
+
+    def _write(self, reply: str) -> None:
+        self._peer.write(reply.encode("utf-8", "replace") + b"\r\n")
+
+
+async def _append(account: Account, mailbox: Mailbox, arrival: Arrival) -> Mailbox:
+    try:
+        await account.append(mailbox.id, [Incoming(arrival)])
+    except Refused as refusal:
+        # It was deleted just now, and mail must not bounce for that.
+        if refusal.code is not Code.NONEXISTENT or mailbox.name == INBOX:
+            raise
+        mailbox = await account.mailbox(INBOX)
+        await account.append(mailbox.id, [Incoming(arrival)])
+    return mailbox
+
+
+def _refusal(refusal: Refused) -> str:
+    return f"{refusal.code.lmtp if refusal.code is not None else NO_CODE} {refusal}"
+
+
+def _too_big(limit: int) -> Refused:
+    return Refused(Code.TOOBIG, f"A message may have at most {limit} octets")
