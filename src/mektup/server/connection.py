@@ -165,6 +165,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
+        if self._lost:
+            return
         self._ended = self._lost = True
         self._outgoing.clear()
         if self._timer is not None:
@@ -226,6 +228,7 @@ class Connection(asyncio.Protocol):
             while self._writing_paused and not self._lost:
                 if not await self._sleep_until(deadline) and self._writing_paused:
                     self.abort()
+                    raise Disconnected
         elif time.monotonic() - self._turn_began > TURN_SECONDS:
             await asyncio.sleep(0)
             self._turn_began = time.monotonic()
@@ -269,6 +272,7 @@ class Connection(asyncio.Protocol):
             self.close()
             raise Disconnected
         self._upgrading = self.secure = True
+        upgraded = None
         try:
             upgraded = await self._loop.start_tls(
                 transport,
@@ -279,11 +283,16 @@ class Connection(asyncio.Protocol):
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,
             )
         except OSError as error:
-            self.abort()
             raise Disconnected from error
-        if upgraded is None or self._lost:
+        finally:
+            self._upgrading = False
+            if upgraded is None:
+                # a transport that is lost while hands are shaken tells nobody
+                transport.abort()
+                self.connection_lost(None)
+        if self._lost:
             raise Disconnected
-        self._transport, self._upgrading, self._writing_paused = upgraded, False, False
+        self._transport, self._writing_paused = upgraded, False
         if len(self._incoming) > UNREAD_BYTES:
             self._pause_reading()
 

@@ -1,0 +1,356 @@
+"""The Peer over asyncio: reading, writing, waiting, TLS, and what a hostile other end can do."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+import time
+
+import pytest
+
+from mektup.server import connection as connection_module
+from mektup.server.addresses import Service
+from mektup.server.connection import READ_BYTES, UNREAD_BYTES, address_of
+from mektup.terms.errors import Disconnected
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import MailboxId
+
+from .echo import ACCOUNT, House, house
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connect(at: House, **options: object) -> Streams:
+    reader, writer = await asyncio.open_connection("127.0.0.1", at.port, **options)  # type: ignore[arg-type]
+    assert await reader.readline() == b"hello\r\n"
+    return reader, writer
+
+
+async def part(streams: Streams) -> None:
+    streams[1].close()
+    await streams[1].wait_closed()
+
+
+async def until(predicate: object, *, seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not predicate():  # type: ignore[operator]
+            await asyncio.sleep(0.001)
+
+
+async def test_lines_come_back_however_they_are_cut() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        for octet in b"one\r\ntwo\r\n":
+            writer.write(bytes([octet]))
+            await writer.drain()
+            await asyncio.sleep(0)
+        assert await reader.readline() == b"one\r\n"
+        assert await reader.readline() == b"two\r\n"
+        await part((reader, writer))
+
+
+async def test_a_segment_of_many_commands_is_answered_in_one_piece() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        writer.write(b"".join(b"line %d\r\n" % n for n in range(1000)) + b"quit\r\n")
+        answer = await reader.read()
+        assert answer.splitlines() == [b"line %d" % n for n in range(1000)] + [b"bye"]
+        await part((reader, writer))
+
+
+async def test_a_client_that_has_sent_all_still_gets_its_answers() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        writer.write(b"last words\r\nflood 20\r\nquit\r\n")
+        writer.write_eof()
+        answer = await reader.read()
+        assert answer.startswith(b"last words\r\nx")
+        assert answer.endswith(b"x\r\nbye\r\n")
+        await part((reader, writer))
+
+
+async def test_a_client_that_goes_away_ends_its_session() -> None:
+    async with house() as at:
+        streams = await connect(at)
+        await part(streams)
+        await until(lambda: at.sessions.count == 0)
+        assert isinstance(at.echoes[0].ended_by, Disconnected)
+
+
+async def test_a_reset_ends_the_session_quietly() -> None:
+    async with house() as at:
+        _reader, writer = await connect(at)
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        await until(lambda: at.sessions.count == 0)
+        assert isinstance(at.echoes[0].ended_by, Disconnected)
+
+
+async def test_silence_is_ended_with_a_farewell() -> None:
+    async with house(seconds=0.05) as at:
+        reader, writer = await connect(at)
+        began = time.monotonic()
+        assert (await reader.read()).startswith(b"bye: ")
+        assert 0.04 < time.monotonic() - began < 2
+        await part((reader, writer))
+
+
+async def test_a_deadline_counts_from_the_last_read() -> None:
+    async with house(seconds=0.3) as at:
+        reader, writer = await connect(at)
+        began = time.monotonic()
+        for _ in range(4):
+            await asyncio.sleep(0.1)
+            writer.write(b"still here\r\n")
+            assert await reader.readline() == b"still here\r\n"
+        assert (await reader.read()).startswith(b"bye: ")
+        assert time.monotonic() - began > 0.65
+        await part((reader, writer))
+
+
+async def test_a_client_that_sends_without_being_read_fills_its_own_buffers() -> None:
+    async with house() as at:
+        _reader, writer = await connect(at)
+        writer.write(b"wait 30\r\n")
+        writer.write(b"flood 1000\r\n" + b"y" * (64 * 1024 * 1024))
+        # the session cannot go on, as nobody reads its flood; what it was sent meanwhile must stay with the sender
+        peer = at.echoes[0].peer
+        await until(lambda: not peer._transport.is_reading())  # type: ignore[attr-defined]
+        assert peer.has_unread
+        assert peer.bytes_in < 4 * UNREAD_BYTES  # type: ignore[attr-defined]
+        writer.transport.abort()
+
+
+async def test_a_client_that_reads_nothing_is_let_go() -> None:
+    async with house(limits=Limits(write_seconds=0.1)) as at:
+        _reader, writer = await connect(at)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"flood 1000\r\n")
+        await until(lambda: at.echoes[0].ended_by is not None)
+        assert isinstance(at.echoes[0].ended_by, Disconnected)
+        assert at.log[-1]["octets_out"] < 32 * 1024 * 1024
+        writer.transport.abort()
+
+
+async def test_a_slow_reader_gets_all() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        writer.write(b"flood 100\r\nquit\r\n")
+        answer = await _read_slowly(reader)
+        assert len(answer) == 100 * 65536 + len(b"\r\nbye\r\n")
+        await part((reader, writer))
+
+
+async def _read_slowly(reader: asyncio.StreamReader) -> bytes:
+    pieces = []
+    while piece := await reader.read(200_000):
+        pieces.append(piece)
+        await asyncio.sleep(0)
+    return b"".join(pieces)
+
+
+async def test_a_wait_ends_by_what_is_watched() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        writer.write(b"wait 30\r\n")
+        await until(lambda: at.echoes[0].watch.on_fire is not None)
+        at.hub.changed(ACCOUNT, MailboxId(1))
+        assert await reader.readline() == b"fired\r\n"
+        assert at.echoes[0].watch is not None
+        assert at.echoes[0].watch.on_fire is None
+        await part((reader, writer))
+
+
+async def test_a_wait_on_what_fired_already_ends_at_once() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        at.hub.changed(ACCOUNT, MailboxId(1))
+        writer.write(b"wait 30\r\n")
+        assert await reader.readline() == b"fired\r\n"
+        await part((reader, writer))
+
+
+async def test_a_wait_ends_by_time_and_by_octets() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        writer.write(b"wait 0.02\r\n")
+        assert await reader.readline() == b"nothing\r\n"
+        writer.write(b"wait 30\r\n")
+        await until(lambda: at.echoes[0].watch.on_fire is not None)
+        writer.write(b"here\r\n")
+        assert await reader.readline() == b"readable\r\n"
+        assert await reader.readline() == b"here\r\n"
+        await part((reader, writer))
+
+
+async def test_a_wait_ends_when_the_client_is_gone() -> None:
+    async with house() as at:
+        streams = await connect(at)
+        streams[1].write(b"wait 30\r\n")
+        await until(lambda: at.echoes[0].watch.on_fire is not None)
+        await part(streams)
+        await until(lambda: at.sessions.count == 0)
+
+
+async def test_stopping_says_goodbye_to_who_is_silent() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        stop = asyncio.create_task(at.sessions.stop())
+        assert await reader.read() == b"bye: The server is shutting down\r\n"
+        await part((reader, writer))
+        await stop
+        assert at.sessions.count == 0
+
+
+async def test_stopping_aborts_who_does_not_finish() -> None:
+    async with house(limits=Limits(stop_seconds=0.05)) as at:
+        _reader, writer = await connect(at)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"flood 1000\r\n")
+        await until(lambda: at.echoes[0].peer.bytes_in > 0)
+        began = time.monotonic()
+        await at.sessions.stop()
+        assert time.monotonic() - began < 3
+        assert at.sessions.count == 0
+        writer.transport.abort()
+
+
+async def test_a_farewell_arrives_although_the_client_keeps_sending() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        writer.write(b"quit\r\n" + b"z" * 3_000_000)
+        assert await reader.read() == b"bye\r\n"
+        await writer.drain()
+        await part((reader, writer))
+
+
+async def test_who_stays_after_the_farewell_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "LINGER_SECONDS", 0.05)
+    async with house() as at:
+        reader, writer = await connect(at)
+        writer.write(b"quit\r\n")
+        assert await reader.read() == b"bye\r\n"
+        await until(lambda: at.sessions.count == 0)
+        writer.transport.abort()
+
+
+async def test_a_busy_client_does_not_keep_the_others_waiting() -> None:
+    async with house() as at:
+        busy_reader, busy_writer = await connect(at)
+        reader, writer = await connect(at)
+        busy_writer.write(b"a\r\n" * 500_000 + b"quit\r\n")
+        reading = asyncio.create_task(busy_reader.read())
+        await until(lambda: at.echoes[0].peer.bytes_in > 100_000)
+        writer.write(b"me too\r\n")
+        assert await reader.readline() == b"me too\r\n"
+        assert not reading.done()
+        assert len(await reading) == 500_000 * 3 + 5
+        await part((busy_reader, busy_writer))
+        await part((reader, writer))
+
+
+# TLS
+
+
+async def test_tls_from_the_start(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
+    async with house(service=Service.IMAPS, context=server_tls) as at:
+        reader, writer = await connect(at, ssl=client_tls)
+        writer.write(b"secure\r\nflood 50\r\nquit\r\n")
+        assert await reader.readline() == b"yes\r\n"
+        assert len(await reader.read()) == 50 * 65536 + len(b"\r\nbye\r\n")
+        await part((reader, writer))
+
+
+async def test_tls_by_command(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
+    async with house(context=server_tls) as at:
+        reader, writer = await connect(at)
+        writer.write(b"secure\r\n")
+        assert await reader.readline() == b"no\r\n"
+        writer.write(b"tls\r\n")
+        assert await reader.readline() == b"go\r\n"
+        await writer.start_tls(client_tls, server_hostname="localhost")
+        writer.write(b"secure\r\nflood 50\r\nquit\r\n")
+        assert await reader.readline() == b"yes\r\n"
+        assert len(await reader.read()) == 50 * 65536 + len(b"\r\nbye\r\n")
+        await part((reader, writer))
+
+
+async def test_plaintext_behind_the_request_for_tls_is_never_obeyed(server_tls: ssl.SSLContext) -> None:
+    async with house(context=server_tls) as at:
+        reader, writer = await connect(at)
+        # one segment, of which the first read yields all up to the request, so that the rest waits in the connection
+        padding = b"p" * (READ_BYTES - len(b"\r\ntls\r\n"))
+        writer.write(padding + b"\r\ntls\r\ninjected\r\n")
+        assert await reader.read() == padding + b"\r\ngo\r\n"
+        await part((reader, writer))
+        await until(lambda: at.sessions.count == 0)
+        assert isinstance(at.echoes[0].ended_by, Disconnected)
+
+
+async def test_plaintext_that_comes_in_its_own_segment_is_never_obeyed(server_tls: ssl.SSLContext) -> None:
+    async with house(context=server_tls) as at:
+        reader, writer = await connect(at)
+        writer.write(b"wait 30\r\n")
+        await until(lambda: at.echoes[0].watch.on_fire is not None)
+        writer.write(b"tls\r\n")
+        assert await reader.readline() == b"readable\r\n"
+        assert await reader.readline() == b"go\r\n"
+        writer.write(b"injected\r\n")
+        try:
+            answer = await reader.read()
+        except ConnectionError:
+            answer = b""
+        assert b"injected" not in answer
+        await until(lambda: at.sessions.count == 0)
+        assert isinstance(at.echoes[0].ended_by, Disconnected)
+        writer.transport.abort()
+
+
+async def test_a_handshake_that_never_comes_is_not_waited_for(
+    server_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "HANDSHAKE_SECONDS", 0.05)
+    async with house(context=server_tls) as at:
+        reader, writer = await connect(at)
+        writer.write(b"tls\r\n")
+        assert await reader.readline() == b"go\r\n"
+        await until(lambda: at.sessions.count == 0)
+        assert isinstance(at.echoes[0].ended_by, Disconnected)
+        writer.transport.abort()
+
+
+async def test_a_client_that_vanishes_during_the_handshake_leaves_nothing(server_tls: ssl.SSLContext) -> None:
+    async with house(context=server_tls) as at:
+        reader, writer = await connect(at)
+        writer.write(b"tls\r\n")
+        assert await reader.readline() == b"go\r\n"
+        writer.transport.abort()
+        await until(lambda: at.sessions.count == 0)
+        assert isinstance(at.echoes[0].ended_by, Disconnected)
+
+
+async def test_no_tls_speaker_at_a_tls_port_leaves_nothing(server_tls: ssl.SSLContext) -> None:
+    async with house(service=Service.IMAPS, context=server_tls) as at:
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await reader.read()
+        await until(lambda: at.sessions.count == 0)
+        assert not at.echoes
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("peer_name", "expected"),
+    [
+        (("127.0.0.1", 1), ("127.0.0.1", True)),
+        (("::1", 1, 0, 0), ("::1", True)),
+        (("::ffff:192.0.2.7", 1, 0, 0), ("192.0.2.7", False)),
+        (("fe80::1%eth0", 1, 0, 2), ("fe80::1", False)),
+        ("", ("unix", True)),
+    ],
+)
+async def test_addresses(peer_name: object, expected: tuple[str, bool]) -> None:
+    assert address_of(peer_name) == expected
