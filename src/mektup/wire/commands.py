@@ -1,10 +1,117 @@
-"""RawCommand to one frozen request: the command grammar of RFC 9051 and RFC 3501."""
+"""RawCommand to one frozen request: the command grammar of RFC 9051 and RFC 3501.
+
+Here a command's tag and word are read; what follows the word is read by the function that stands beside it in the
+table. The commands about messages, about mailboxes and about who one is have modules of their own.
+"""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from mektup.terms.errors import ClientError
 from mektup.terms.limits import Limits
+from mektup.wire.access_commands import authenticate, enable, id_, login
+from mektup.wire.append_command import append, append_start
+from mektup.wire.cursor import Cursor
+from mektup.wire.grammar import COMMAND, SPACE, tag_in
+from mektup.wire.mailbox_commands import create, list_, lsub, named, rename, select, status
+from mektup.wire.message_commands import copy, expunge, fetch, search, store, uid_expunge
 from mektup.wire.receiver import RawCommand
-from mektup.wire.requests import AppendStart, Request
+from mektup.wire.requests import (
+    AppendStart,
+    Capability,
+    Check,
+    Close,
+    Copy,
+    Delete,
+    Idle,
+    Logout,
+    Move,
+    Namespace,
+    Noop,
+    Request,
+    StartTls,
+    Subscribe,
+    Unselect,
+    Unsubscribe,
+)
+
+Parser = Callable[[Cursor, bytes], Request]
+"""Reads a command's arguments, from behind its word to its end; the octets are its tag."""
+
+
+def bare(make: Callable[[bytes], Request]) -> Parser:
+    """The parser of a command without arguments."""
+
+    def read(cursor: Cursor, tag: bytes) -> Request:
+        cursor.expect_end()
+        return make(tag)
+
+    return read
+
+
+def uid(cursor: Cursor, tag: bytes) -> Request:
+    """uid = "UID" SP (copy / move / fetch / search / store / uid-expunge) (RFC 9051 §6.4.9)."""
+    cursor.expect_space("COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE")
+    start = cursor.at
+    read = UID_COMMANDS.get(cursor.expect_atom("COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE"))
+    if read is None:
+        cursor.at = start
+        raise cursor.wrong("COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE")
+    return read(cursor, tag)
+
+
+UID_COMMANDS: Final[dict[bytes, Parser]] = {
+    b"COPY": partial(copy, make=Copy, by_uid=True),
+    b"EXPUNGE": uid_expunge,
+    b"FETCH": partial(fetch, by_uid=True),
+    b"MOVE": partial(copy, make=Move, by_uid=True),
+    b"SEARCH": partial(search, by_uid=True),
+    b"STORE": partial(store, by_uid=True),
+}
+"""What can follow UID."""
+
+COMMANDS: Final[dict[bytes, Parser]] = {
+    # Any state
+    b"CAPABILITY": bare(Capability),
+    b"NOOP": bare(Noop),
+    b"LOGOUT": bare(Logout),
+    b"ID": id_,
+    # Not authenticated
+    b"STARTTLS": bare(StartTls),
+    b"AUTHENTICATE": authenticate,
+    b"LOGIN": login,
+    # Authenticated
+    b"ENABLE": enable,
+    b"SELECT": partial(select, read_only=False),
+    b"EXAMINE": partial(select, read_only=True),
+    b"CREATE": create,
+    b"DELETE": partial(named, make=Delete),
+    b"RENAME": rename,
+    b"SUBSCRIBE": partial(named, make=Subscribe),
+    b"UNSUBSCRIBE": partial(named, make=Unsubscribe),
+    b"LIST": list_,
+    b"LSUB": lsub,
+    b"NAMESPACE": bare(Namespace),
+    b"STATUS": status,
+    b"APPEND": append,
+    b"IDLE": bare(Idle),
+    # Selected
+    b"CHECK": bare(Check),
+    b"CLOSE": bare(Close),
+    b"UNSELECT": bare(Unselect),
+    b"EXPUNGE": expunge,
+    b"SEARCH": partial(search, by_uid=False),
+    b"FETCH": partial(fetch, by_uid=False),
+    b"STORE": partial(store, by_uid=False),
+    b"COPY": partial(copy, make=Copy, by_uid=False),
+    b"MOVE": partial(copy, make=Move, by_uid=False),
+    b"UID": uid,
+}
+"""Every command, by its word in upper case."""
 
 
 def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
@@ -13,7 +120,16 @@ def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
     *utf8*: names of mailboxes are UTF-8 (after ENABLE IMAP4rev2 or UTF8=ACCEPT), else modified UTF-7 (where plain
     UTF-8 is let pass too). Raises ClientError with the column, and Refused(BADCHARSET) for a SEARCH charset unknown.
     """
-    raise NotImplementedError
+    cursor = Cursor(command.fragments, command.literals, utf8=utf8, limits=limits)
+    found = COMMAND.match(cursor.text)
+    if found is None:
+        raise _wrong_start(cursor)
+    tag, word = found.groups()
+    read = COMMANDS.get(word.upper())
+    if read is None:
+        raise _unknown(tag, word, found.start(2) + 1)
+    cursor.at = found.end()
+    return read(cursor, tag)
 
 
 def parse_append_start(command: RawCommand, *, utf8: bool, limits: Limits) -> AppendStart | None:
@@ -21,9 +137,38 @@ def parse_append_start(command: RawCommand, *, utf8: bool, limits: Limits) -> Ap
 
     Also None where the offered literal is the mailbox's name. Raises ClientError.
     """
-    raise NotImplementedError
+    cursor = Cursor(command.fragments, command.literals, utf8=utf8, limits=limits)
+    found = COMMAND.match(cursor.text)
+    if found is None or found[2].upper() != b"APPEND":
+        return None
+    cursor.at = found.end()
+    return append_start(cursor, found[1])
 
 
 def tag_of(command: RawCommand) -> bytes | None:
     """The tag, also of a command that can't be parsed; None where there is none."""
-    raise NotImplementedError
+    return tag_in(command.fragments[0])
+
+
+_EXAMPLE: Final = "such as: a1 NOOP"
+
+
+def _wrong_start(cursor: Cursor) -> ClientError:
+    """The complaint about what does not even begin as ``tag SP word``."""
+    tag = tag_in(cursor.text)
+    if tag is None:
+        return cursor.wrong(f"a tag of your choice and a command, {_EXAMPLE}")
+    cursor.at = len(tag)
+    if tag.upper() in COMMANDS:
+        return ClientError(f"Expected a tag of your choice before the command, {_EXAMPLE}", 1)
+    cursor.take(SPACE)
+    return cursor.wrong(f"a command after the tag, {_EXAMPLE}")
+
+
+def _unknown(tag: bytes, word: bytes, column: int) -> ClientError:
+    """The complaint about a word that is no command, with the one that may be meant."""
+    if tag.upper() in COMMANDS:
+        return ClientError(f"Expected a tag of your choice before the command, {_EXAMPLE}", 1)
+    known = [name.decode("ascii") for name in COMMANDS]
+    near = difflib.get_close_matches(word[:20].upper().decode("ascii"), known, n=1)
+    return ClientError(f"Unknown command; did you mean {near[0]}?" if near else "Unknown command", column)

@@ -1,4 +1,4 @@
-"""What FETCH can ask of a message: fetch-att of RFC 9051 §9, as values, and their grammar."""
+"""What FETCH can ask of a message: fetch-att of RFC 9051 §9, as values. Their grammar is in ``fetch_grammar``."""
 
 from __future__ import annotations
 

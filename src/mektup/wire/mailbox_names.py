@@ -112,6 +112,8 @@ def _unshift(encoded: bytes, end: bytes) -> str:
 
 def _fold_inbox(name: str) -> str:
     # RFC 9051 §5.1: INBOX in any case of letters is INBOX; so is the level above "inbox/child", lest there be two.
-    if name[:5].upper() == _INBOX and (len(name) == 5 or name[5] == DELIMITER):
+    # Case of ASCII alone: the Turkish dotless i has the same capital, and is another letter.
+    first = name[:5]
+    if first.isascii() and first.upper() == _INBOX and (len(name) == 5 or name[5] == DELIMITER):
         return _INBOX + name[5:]
     return name

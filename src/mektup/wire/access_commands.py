@@ -1,0 +1,72 @@
+"""The grammar of the commands about who a client is and what it can: ID, AUTHENTICATE, LOGIN, ENABLE."""
+
+from __future__ import annotations
+
+import binascii
+
+from mektup.wire.cursor import Cursor
+from mektup.wire.grammar import BASE64, NIL, SPACE
+from mektup.wire.requests import Authenticate, Enable, Id, Login
+
+
+def id_(cursor: Cursor, tag: bytes) -> Id:
+    """id = "ID" SP id-params-list; id-params-list = "(" *(string SP nstring) ")" / nil (RFC 2971 §4)."""
+    cursor.expect_space('NIL or fields such as ("name" "mutt")')
+    pairs = [] if cursor.take(NIL) else cursor.parenthesized(_id_pair, 'fields such as ("name" "mutt")')
+    cursor.expect_end()
+    return Id(tag, tuple(pairs))
+
+
+def _id_pair(cursor: Cursor) -> tuple[bytes, bytes | None]:
+    # Liberty: a field's name without quotes, as it is typed by hand.
+    name = cursor.astring("the name of a field")
+    cursor.expect_space("the field's value or NIL")
+    return name, cursor.nstring("the field's value or NIL")
+
+
+def authenticate(cursor: Cursor, tag: bytes) -> Authenticate:
+    """authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] (RFC 9051 §9, RFC 4959)."""
+    cursor.expect_space("a mechanism such as PLAIN")
+    mechanism = cursor.expect_atom("a mechanism such as PLAIN").decode("ascii")
+    initial = _initial_response(cursor) if cursor.take_space() else None
+    cursor.expect_end()
+    return Authenticate(tag, mechanism, initial)
+
+
+def _initial_response(cursor: Cursor) -> bytes:
+    """initial-resp = base64 / "="."""
+    if cursor.text == b"=" or cursor.text.endswith(b" =", cursor.at - 1):
+        cursor.at = len(cursor.text)
+        return b""
+    start = cursor.at
+    octets = cursor.expect(BASE64, "an initial response in base64")[0]
+    try:
+        return binascii.a2b_base64(octets, strict_mode=True)
+    except binascii.Error as error:
+        cursor.at = start
+        raise cursor.wrong("an initial response in base64, or = for an empty one") from error
+
+
+def login(cursor: Cursor, tag: bytes) -> Login:
+    """login = "LOGIN" SP userid SP password; both are astrings (RFC 9051 §9).
+
+    Liberty: "%" and "*" without quotes, as imaplib sends names like linda%example.org and people type passwords.
+    """
+    cursor.expect_space("a user name and a password")
+    user = cursor.list_mailbox("a user name")
+    cursor.expect_space("a password")
+    password = cursor.list_mailbox("a password, in quotes where it has special characters")
+    cursor.take(SPACE)
+    if not cursor.at_end:
+        raise cursor.wrong("the end of the command (put a password with spaces or special characters in quotes)")
+    return Login(tag, user, password)
+
+
+def enable(cursor: Cursor, tag: bytes) -> Enable:
+    """enable = "ENABLE" 1*(SP capability) (RFC 9051 §9)."""
+    cursor.expect_space("capabilities such as IMAP4rev2")
+    names = [cursor.expect_atom("a capability such as IMAP4rev2").decode("ascii")]
+    while cursor.take_space():
+        names.append(cursor.expect_atom("a capability such as IMAP4rev2").decode("ascii"))
+    cursor.expect_end()
+    return Enable(tag, tuple(names))

@@ -1,0 +1,153 @@
+"""Arguments that several commands share: mailboxes, sequence sets, flags, dates."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import date
+from typing import Final
+
+from mektup.terms.errors import ClientError
+from mektup.terms.numbers import MAX_UINT32
+from mektup.terms.sets import STAR, Run, SavedResult, SequenceSet
+from mektup.wire import mailbox_names
+from mektup.wire.cursor import Cursor
+from mektup.wire.grammar import DATE, DATE_TIME, FLAG, LONE_NUMBER, MONTHS, SEQUENCE_SET
+from mektup.wire.requests import NumbersAsked
+
+_A_SET: Final = "a sequence set such as 7 or 1:5,9:*"
+_A_FLAG: Final = "a flag such as \\Seen or a keyword such as $Forwarded"
+_A_DATE: Final = "a date such as 1-Feb-2024"
+_A_DATE_TIME: Final = 'a date and time such as "01-Feb-2024 09:30:00 +0100"'
+_SAVED: Final = SavedResult()
+
+
+# Mailboxes
+
+
+def mailbox(cursor: Cursor, what: str = "a mailbox name") -> str:
+    """mailbox = "INBOX" / astring (RFC 9051 §9), decoded. Raises ClientError."""
+    column = cursor.column
+    return _decoded(cursor, cursor.astring(what), column)
+
+
+def mailbox_pattern(cursor: Cursor) -> str:
+    """list-mailbox = 1*list-char / string (RFC 9051 §9), decoded; wildcards stand as they are. Raises ClientError."""
+    column = cursor.column
+    return _decoded(cursor, cursor.list_mailbox('a pattern such as "*" or INBOX/%'), column)
+
+
+def _decoded(cursor: Cursor, octets: bytes, column: int) -> str:
+    try:
+        return mailbox_names.decode(octets, utf8=cursor.utf8)
+    except ClientError as error:
+        error.column = column
+        raise
+
+
+# Sequence sets
+
+
+def numbers(cursor: Cursor) -> NumbersAsked:
+    """sequence-set (RFC 9051 §9), ``$`` included. Raises ClientError."""
+    found = LONE_NUMBER.match(cursor.text, cursor.at)
+    if found is not None:
+        cursor.at = found.end()
+        number = int(found[0])
+        return SequenceSet(((number, number),))
+    if cursor.take_octet(b"$"):
+        return _SAVED
+    return sequence_set(cursor)
+
+
+def sequence_set(cursor: Cursor) -> SequenceSet:
+    """sequence-set (RFC 9051 §9) without ``$``. Raises ClientError."""
+    found = SEQUENCE_SET.match(cursor.text, cursor.at)
+    if found is None:
+        raise cursor.wrong(_A_SET)
+    text = found[0]
+    if text.count(b",") >= cursor.limits.sequence_set_ranges:
+        raise cursor.wrong(f"a sequence set of at most {cursor.limits.sequence_set_ranges} ranges")
+    ranges = tuple([_range(part) for part in text.replace(b"*", b"0").split(b",")])
+    # Ten digits can say more than 32 bits; fewer cannot.
+    if len(text) > 9 and max(map(max, ranges)) > MAX_UINT32:
+        raise cursor.wrong(f"numbers from 1 to {MAX_UINT32}")
+    cursor.at = found.end()
+    return SequenceSet(ranges)
+
+
+def _range(part: bytes) -> Run:
+    """``7``, ``3:9`` or, with STAR as 0, ``3:0``."""
+    first, colon, last = part.partition(b":")
+    one = int(first)
+    return (one, int(last)) if colon else (one, one)
+
+
+assert STAR == 0, "sequence_set() reads * as 0"
+
+
+# Flags
+
+
+def flag(cursor: Cursor) -> str:
+    """flag, as the client spelled it (RFC 9051 §9). Raises ClientError, for \\Recent too, which nobody can set."""
+    start, column = cursor.at, cursor.column
+    octets = cursor.expect(FLAG, _A_FLAG)[0]
+    if len(octets) > cursor.limits.keyword_bytes:
+        cursor.at = start
+        raise cursor.wrong(f"a keyword of at most {cursor.limits.keyword_bytes} octets")
+    # RFC 3501 §2.3.2: \Recent can not be altered by the client.
+    if octets.lower() == b"\\recent":
+        raise ClientError("\\Recent cannot be changed", column)
+    return octets.decode("ascii")
+
+
+def flag_list(cursor: Cursor) -> tuple[str, ...]:
+    """flag-list = "(" [flag *(SP flag)] ")" (RFC 9051 §9). Raises ClientError."""
+    return tuple(cursor.parenthesized(flag, "flags"))
+
+
+def keyword(cursor: Cursor) -> str:
+    """flag-keyword = atom (RFC 9051 §9), as SEARCH KEYWORD names it. Raises ClientError.
+
+    Liberty: system flags too, as scripts write KEYWORD \\Flagged.
+    """
+    return cursor.expect(FLAG, "a keyword such as $Forwarded")[0].decode("ascii")
+
+
+# Dates
+
+
+def day(cursor: Cursor) -> date:
+    """date, with its quotes or without (RFC 9051 §9). Raises ClientError."""
+    start = cursor.at
+    found = cursor.expect(DATE, _A_DATE)
+    made = _day(found[2], found[3], found[4])
+    if made is None:
+        cursor.at = start
+        raise cursor.wrong(_A_DATE)
+    return made
+
+
+def date_time(cursor: Cursor) -> tuple[int, int]:
+    """date-time (RFC 9051 §9): seconds since 1970 UTC, and its zone in minutes east. Raises ClientError."""
+    start = cursor.at
+    found = cursor.expect(DATE_TIME, _A_DATE_TIME)
+    made = _day(found[1], found[2], found[3])
+    hour, minute, second, zone_hours, zone_minutes = map(int, found.group(4, 5, 6, 8, 9))
+    # A second of 60 is a leap second, and becomes the one after it.
+    if made is None or hour > 23 or minute > 59 or second > 60 or zone_hours > 23 or zone_minutes > 59:
+        cursor.at = start
+        raise cursor.wrong(_A_DATE_TIME)
+    zone = (zone_hours * 60 + zone_minutes) * (-1 if found[7] == b"-" else 1)
+    local = calendar.timegm((made.year, made.month, made.day, hour, minute, second))
+    return local - zone * 60, zone
+
+
+def _day(day: bytes, month: bytes, year: bytes) -> date | None:
+    number = MONTHS.get(month.lower())
+    if number is None:
+        return None
+    try:
+        return date(int(year), number, int(day))
+    except ValueError:
+        return None

@@ -1,0 +1,218 @@
+"""A place in a command, from which its grammar is read: ``take`` what may be there, ``expect`` what must.
+
+A rule of the grammar then reads like its ABNF, and every complaint has its column for free. Columns count octets
+from 1, over the fragments and literals of a command as they were sent; the ``{n}`` between them do not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+from mektup.terms.errors import ClientError
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import MAX_MODSEQ, MAX_UINT32
+from mektup.wire.grammar import ASTRING_ATOM, ATOM, ESCAPED, LIST_ATOM, NIL, NUMBER, QUOTED, QUOTED_START, SPACE
+from mektup.wire.requests import StoredLiteral
+
+T = TypeVar("T")
+
+
+class Cursor:
+    """Reads one command from left to right; never back."""
+
+    __slots__ = ("_before", "_index", "at", "fragments", "limits", "literals", "text", "utf8")
+
+    def __init__(
+        self, fragments: tuple[bytes, ...], literals: tuple[bytes | StoredLiteral, ...], *, utf8: bool, limits: Limits
+    ) -> None:
+        """At the start of the command that :class:`~mektup.wire.receiver.RawCommand` describes."""
+        self.fragments = fragments
+        self.literals = literals
+        self.utf8 = utf8
+        """Whether names of mailboxes are UTF-8."""
+        self.limits = limits
+        self.text = fragments[0]
+        """The fragment being read; no pattern ever sees past its end."""
+        self.at = 0
+        """Where in *text*."""
+        self._index = 0
+        self._before = 0
+
+    # Where it is, and what to say about it
+
+    @property
+    def column(self) -> int:
+        """Of the next octet."""
+        return self._before + self.at + 1
+
+    @property
+    def at_literal(self) -> bool:
+        """Whether a literal comes next."""
+        return self.at == len(self.text) and self._index < len(self.literals)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether nothing comes any more."""
+        return self.at == len(self.text) and self._index >= len(self.literals)
+
+    def wrong(self, expected: str) -> ClientError:
+        """The complaint that *expected* is not what comes here."""
+        return ClientError(f"Expected {expected}", self.column)
+
+    # Terminals
+
+    def take(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
+        """What *pattern* matches here, and moves past it; None where it does not."""
+        found = pattern.match(self.text, self.at)
+        if found is not None:
+            self.at = found.end()
+        return found
+
+    def expect(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
+        """As :meth:`take`. Raises ClientError, which names *what* was expected, where it does not match."""
+        found = pattern.match(self.text, self.at)
+        if found is None:
+            raise self.wrong(what)
+        self.at = found.end()
+        return found
+
+    def take_octet(self, octet: bytes) -> bool:
+        """Whether *octet* comes here; moves past it."""
+        if not self.text.startswith(octet, self.at):
+            return False
+        self.at += 1
+        return True
+
+    def expect_octet(self, octet: bytes, what: str) -> None:
+        """Moves past *octet*. Raises ClientError where it does not come."""
+        if not self.text.startswith(octet, self.at):
+            raise self.wrong(what)
+        self.at += 1
+
+    def expect_space(self, what: str) -> None:
+        """Moves past the space before *what*. Raises ClientError where there is none."""
+        if self.take(SPACE) is None:
+            raise self.wrong(f"a space and {what}")
+
+    def take_space(self) -> bool:
+        """Whether something more comes after a space; moves past the space. A space that ends the command is none."""
+        found = SPACE.match(self.text, self.at)
+        if found is None:
+            return False
+        self.at = found.end()
+        return not self.at_end
+
+    def expect_end(self) -> None:
+        """Raises ClientError where something is left.
+
+        Liberty: spaces may be, as people leave them when they type and clients when they drop an argument.
+        """
+        if self.at != len(self.text):
+            self.take(SPACE)
+        if not self.at_end:
+            raise self.wrong("the end of the command")
+
+    def take_atom(self) -> bytes | None:
+        """An atom in upper case, for words that the grammar knows; None where there is none."""
+        found = self.take(ATOM)
+        return None if found is None else found[0].upper()
+
+    def expect_atom(self, what: str) -> bytes:
+        """As :meth:`take_atom`. Raises ClientError."""
+        return self.expect(ATOM, what)[0].upper()
+
+    # Strings
+
+    def astring(self, what: str) -> bytes:
+        """An astring's octets (RFC 9051 §9). Raises ClientError."""
+        found = self.take(ASTRING_ATOM)
+        return self.string(what) if found is None else found[0]
+
+    def list_mailbox(self, what: str) -> bytes:
+        """A list-mailbox's octets: as an astring, in which ``%`` and ``*`` may stand bare. Raises ClientError."""
+        found = self.take(LIST_ATOM)
+        return self.string(what) if found is None else found[0]
+
+    def nstring(self, what: str) -> bytes | None:
+        """A string's octets, or None for NIL. Raises ClientError."""
+        return None if self.take(NIL) else self.string(what)
+
+    def string(self, what: str) -> bytes:
+        """A quoted string's octets, or a literal's. Raises ClientError."""
+        found = QUOTED.match(self.text, self.at)
+        if found is not None:
+            self.at = found.end()
+            octets = found[1]
+            return ESCAPED.sub(rb"\1", octets) if b"\\" in octets else octets
+        if self.at_literal:
+            return self._take_literal_octets()
+        if self.text.startswith(b'"', self.at):
+            raise self._wrong_quoted()
+        raise self.wrong(what)
+
+    def stored_literal(self, what: str) -> StoredLiteral:
+        """A literal that went into a sink of the session's. Raises ClientError."""
+        if self.at_literal:
+            literal = self.literals[self._index]
+            if not isinstance(literal, bytes):
+                self._pass_literal(0)
+                return literal
+        raise self.wrong(what)
+
+    def _take_literal_octets(self) -> bytes:
+        literal = self.literals[self._index]
+        if not isinstance(literal, bytes):
+            raise self.wrong("a string, and not a message")
+        # RFC 9051 §9 rule 3: a literal holds no NUL; what may hold it is a message.
+        if 0 in literal:
+            raise ClientError("A string must not contain NUL", self.column + literal.index(0))
+        self._pass_literal(len(literal))
+        return literal
+
+    def _pass_literal(self, size: int) -> None:
+        self._before += len(self.text) + size
+        self._index += 1
+        self.text = self.fragments[self._index]
+        self.at = 0
+
+    def _wrong_quoted(self) -> ClientError:
+        start = QUOTED_START.match(self.text, self.at)
+        self.at = len(self.text) if start is None else start.end()
+        if self.text.startswith(b"\\", self.at):
+            return self.wrong('\\" or \\\\, as a backslash in a quoted string is written \\\\')
+        return self.wrong('" at the end of a quoted string')
+
+    # Numbers
+
+    def number(self, what: str) -> int:
+        """A number of 32 bits. Raises ClientError."""
+        return self._number(what, MAX_UINT32)
+
+    def number64(self, what: str) -> int:
+        """A number of 63 bits. Raises ClientError."""
+        return self._number(what, MAX_MODSEQ)
+
+    def _number(self, what: str, largest: int) -> int:
+        found = NUMBER.match(self.text, self.at)
+        if found is None or int(found[0]) > largest:
+            raise self.wrong(f"{what}: a number up to {largest}")
+        self.at = found.end()
+        return int(found[0])
+
+    # Lists
+
+    def parenthesized(self, item: Callable[[Cursor], T], what: str) -> list[T]:
+        """``(`` items, a space between any two ``)``; may be empty. Raises ClientError.
+
+        Liberty: spaces within the parentheses' edges, as people type them and some clients leave one at the end.
+        """
+        self.expect_octet(b"(", f"( and {what}")
+        self.take(SPACE)
+        items: list[T] = []
+        while not self.take_octet(b")"):
+            items.append(item(self))
+            if self.take(SPACE) is None and not self.text.startswith(b")", self.at):
+                raise self.wrong("a space or )")
+        return items

@@ -1,0 +1,157 @@
+"""The grammar of fetch-att (RFC 9051 §9): what FETCH asks for, from words to the values of ``fetch_items``.
+
+Apart from them because requests are built of those values, and the grammar of the cursor that reads requests.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mektup.terms.errors import ClientError
+from mektup.wire.cursor import Cursor
+from mektup.wire.fetch_items import (
+    ALL,
+    FAST,
+    FULL,
+    Binary,
+    BinarySize,
+    BodySection,
+    FetchItem,
+    Item,
+    Partial,
+    Section,
+    Text,
+)
+from mektup.wire.strings import astring
+
+_ITEMS: Final = "an item such as FLAGS, or several such as (UID FLAGS BODY.PEEK[HEADER])"
+_SECTION: Final = "a section such as BODY[], BODY[TEXT] or BODY[1.2]"
+
+_WORD: Final = re.compile(rb"[A-Za-z][A-Za-z0-9.]*")
+
+# section-part = nz-number *("." nz-number)
+_PART: Final = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*+")
+
+# section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT"
+# section-text = section-msgtext / "MIME"
+_SECTION_TEXT: Final = re.compile(rb"HEADER(?:\.FIELDS(?:\.NOT)?)?|TEXT|MIME", re.IGNORECASE)
+_TEXTS: Final = {text.value.encode("ascii"): text for text in Text}
+
+# partial = "<" number64 "." nz-number64 ">"
+_PARTIAL: Final = re.compile(rb"<([0-9]{1,18})\.(0*[1-9][0-9]{0,17})>")
+
+_WHOLE: Final = Section()
+_WORDS: Final[dict[bytes, FetchItem]] = {
+    **{item.value.encode("ascii"): item for item in Item},
+    # RFC 3501 §6.4.5: equivalent to BODY[], BODY.PEEK[HEADER] and BODY[TEXT], but answered by their own names.
+    b"RFC822": BodySection(_WHOLE, peek=False, label=b"RFC822"),
+    b"RFC822.HEADER": BodySection(Section(text=Text.HEADER), peek=True, label=b"RFC822.HEADER"),
+    b"RFC822.TEXT": BodySection(Section(text=Text.TEXT), peek=False, label=b"RFC822.TEXT"),
+}
+_MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {b"ALL": ALL, b"FAST": FAST, b"FULL": FULL}
+
+
+def fetch_items(cursor: Cursor) -> tuple[FetchItem, ...]:
+    """What stands after the sequence set, macros spelled out; each item once, never empty. Raises ClientError.
+
+    fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
+    """
+    if cursor.text.startswith(b"(", cursor.at):
+        column = cursor.column
+        items = cursor.parenthesized(_item, "items")
+        if not items:
+            raise ClientError(f"Expected {_ITEMS}", column)
+        return tuple(dict.fromkeys(items))
+    found = _WORD.match(cursor.text, cursor.at)
+    macro = None if found is None else _MACROS.get(found[0].upper())
+    if found is None or macro is None:
+        return (_item(cursor),)
+    cursor.at = found.end()
+    return macro
+
+
+def _item(cursor: Cursor) -> FetchItem:
+    start = cursor.at
+    word = cursor.expect(_WORD, _ITEMS)[0].upper()
+    if cursor.text.startswith(b"[", cursor.at):
+        if word in (b"BODY", b"BODY.PEEK"):
+            return _body_section(cursor, peek=word == b"BODY.PEEK")
+        if word in (b"BINARY", b"BINARY.PEEK"):
+            return _binary(cursor, peek=word == b"BINARY.PEEK")
+        if word == b"BINARY.SIZE":
+            part, label = _binary_part(cursor)
+            return BinarySize(part, b"BINARY.SIZE" + label)
+    item = _WORDS.get(word)
+    if item is None or cursor.text.startswith(b"[", cursor.at):
+        cursor.at = start
+        raise cursor.wrong(_ITEMS)
+    return item
+
+
+def _body_section(cursor: Cursor, *, peek: bool) -> BodySection:
+    """section [partial]; section = "[" [section-spec] "]"."""
+    cursor.at += 1
+    part, name = _part(cursor)
+    text = Text.ALL
+    fields: tuple[bytes, ...] = ()
+    if not part or cursor.take_octet(b"."):
+        found = cursor.take(_SECTION_TEXT)
+        if found is not None:
+            text = _TEXTS[found[0].upper()]
+            # section-spec = section-msgtext / (section-part ["." section-text]): MIME is of a part.
+            if text is Text.MIME and not part:
+                raise cursor.wrong("a part before MIME, such as BODY[1.MIME]")
+            name += (b"." if part else b"") + text.value.encode("ascii")
+        elif part:
+            raise cursor.wrong("HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT, MIME or a part number")
+    if text in (Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
+        fields = _header_list(cursor)
+        name += b" (%b)" % b" ".join(map(astring, fields))
+    cursor.expect_octet(b"]", f"] at the end of {_SECTION}")
+    return BodySection(Section(part, text, fields), peek, _partial(cursor), b"BODY[%b]" % name)
+
+
+def _binary(cursor: Cursor, *, peek: bool) -> Binary:
+    """section-binary [partial]."""
+    part, label = _binary_part(cursor)
+    return Binary(part, peek, _partial(cursor), b"BINARY" + label)
+
+
+def _binary_part(cursor: Cursor) -> tuple[tuple[int, ...], bytes]:
+    """section-binary = "[" [section-part] "]"; and as it was written."""
+    cursor.at += 1
+    part, name = _part(cursor)
+    cursor.expect_octet(b"]", "a part and ], such as BINARY[1.2]")
+    return part, b"[%b]" % name
+
+
+def _part(cursor: Cursor) -> tuple[tuple[int, ...], bytes]:
+    found = cursor.take(_PART)
+    if found is None:
+        return (), b""
+    part = tuple(map(int, found[0].split(b".")))
+    if len(part) > cursor.limits.mime_depth:
+        raise cursor.wrong(f"a part of at most {cursor.limits.mime_depth} levels")
+    return part, found[0]
+
+
+def _header_list(cursor: Cursor) -> tuple[bytes, ...]:
+    """header-list = "(" header-fld-name *(SP header-fld-name) ")"; header-fld-name = astring."""
+    cursor.expect_space("names of header fields such as (FROM DATE)")
+    column = cursor.column
+    names = cursor.parenthesized(_header_name, "names of header fields")
+    if not names:
+        raise ClientError("Expected the name of a header field", column + 1)
+    return tuple(names)
+
+
+def _header_name(cursor: Cursor) -> bytes:
+    return cursor.astring("the name of a header field")
+
+
+def _partial(cursor: Cursor) -> Partial | None:
+    if not cursor.text.startswith(b"<", cursor.at):
+        return None
+    found = cursor.expect(_PARTIAL, "a start and a count such as <0.2048>")
+    return Partial(int(found[1]), int(found[2]))

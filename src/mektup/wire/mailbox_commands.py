@@ -1,0 +1,201 @@
+"""The grammar of the commands about mailboxes: SELECT, CREATE, RENAME, LIST, STATUS and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from mektup.terms.errors import ClientError
+from mektup.terms.flags import DELIMITER
+from mektup.wire.arguments import mailbox, mailbox_pattern
+from mektup.wire.cursor import Cursor
+from mektup.wire.grammar import FLAG
+from mektup.wire.requests import Create, List, Lsub, Rename, Request, Select, Status
+
+STATUS_ITEMS: Final = frozenset(
+    {"MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "RECENT", "HIGHESTMODSEQ", "MAILBOXID"}
+)
+"""What STATUS can be asked: RFC 9051 §6.3.11, RFC 3501 §6.3.10 (RECENT), RFC 7162 §3.1.7, RFC 8474 §4.3."""
+
+_STATUS_ITEM: Final = "a STATUS item such as MESSAGES or UIDNEXT"
+
+
+def named(cursor: Cursor, tag: bytes, *, make: Callable[[bytes, str], Request]) -> Request:
+    """A command whose one argument is a mailbox: DELETE, SUBSCRIBE, UNSUBSCRIBE."""
+    cursor.expect_space("a mailbox name")
+    name = mailbox(cursor)
+    _end_after_name(cursor)
+    return make(tag, name)
+
+
+def _end_after_name(cursor: Cursor) -> None:
+    """The command ends here; else a name with spaces stands there without its quotes, as imaplib's users send it."""
+    if cursor.take_space():
+        raise cursor.wrong("the end of the command (put a mailbox name with spaces in quotes)")
+    cursor.expect_end()
+
+
+def select(cursor: Cursor, tag: bytes, *, read_only: bool) -> Select:
+    """select = "SELECT" SP mailbox [SP "(" select-param ")"] (RFC 9051 §9; RFC 4466 §2.1, RFC 7162 §7)."""
+    cursor.expect_space("a mailbox name")
+    name = mailbox(cursor)
+    condstore = False
+    if cursor.take_space():
+        if not cursor.text.startswith(b"(", cursor.at):
+            raise cursor.wrong("( or the end of the command (put a mailbox name with spaces in quotes)")
+        condstore = bool(cursor.parenthesized(_select_parameter, "CONDSTORE"))
+    cursor.expect_end()
+    return Select(tag, name, read_only, condstore)
+
+
+def _select_parameter(cursor: Cursor) -> bytes:
+    return _one_of(cursor, (b"CONDSTORE",), "CONDSTORE")
+
+
+def create(cursor: Cursor, tag: bytes) -> Create:
+    """create = "CREATE" SP mailbox [SP "(" create-param ")"] (RFC 9051 §9; RFC 6154 §6)."""
+    cursor.expect_space("a mailbox name")
+    # RFC 9051 §6.3.4: a trailing delimiter declares that names will be made below; it is no part of the name.
+    name = mailbox(cursor).removesuffix(DELIMITER)
+    uses: list[str] = []
+    if cursor.take_space():
+        if not cursor.text.startswith(b"(", cursor.at):
+            raise cursor.wrong("( or the end of the command (put a mailbox name with spaces in quotes)")
+        for use in cursor.parenthesized(_create_parameter, "USE"):
+            uses += use
+    cursor.expect_end()
+    return Create(tag, name, tuple(uses))
+
+
+def _create_parameter(cursor: Cursor) -> list[str]:
+    """create-param =/ "USE" SP "(" [use-attr *(SP use-attr)] ")" (RFC 6154 §6)."""
+    _one_of(cursor, (b"USE",), "USE")
+    cursor.expect_space("special uses such as (\\Drafts)")
+    return cursor.parenthesized(_special_use, "special uses such as \\Drafts")
+
+
+def _special_use(cursor: Cursor) -> str:
+    if not cursor.text.startswith(b"\\", cursor.at):
+        raise cursor.wrong("a special use such as \\Drafts")
+    return cursor.expect(FLAG, "a special use such as \\Drafts")[0].decode("ascii")
+
+
+def rename(cursor: Cursor, tag: bytes) -> Rename:
+    """rename = "RENAME" SP mailbox SP mailbox (RFC 9051 §9)."""
+    cursor.expect_space("a mailbox name")
+    old = mailbox(cursor)
+    cursor.expect_space("the mailbox's new name")
+    new = mailbox(cursor, "the mailbox's new name")
+    _end_after_name(cursor)
+    # As for CREATE: a trailing delimiter is no part of the name.
+    return Rename(tag, old, new.removesuffix(DELIMITER))
+
+
+def lsub(cursor: Cursor, tag: bytes) -> Lsub:
+    """lsub = "LSUB" SP mailbox SP list-mailbox (RFC 3501 §9)."""
+    cursor.expect_space('a reference such as ""')
+    reference = mailbox(cursor, 'a reference such as ""')
+    cursor.expect_space('a pattern such as "*"')
+    pattern = mailbox_pattern(cursor)
+    cursor.expect_end()
+    return Lsub(tag, reference, pattern)
+
+
+# LIST
+
+_SELECT_OPTIONS: Final = (b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE")
+_RETURN_OPTIONS: Final = (b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS")
+
+
+def list_(cursor: Cursor, tag: bytes) -> List:
+    """list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts] (RFC 9051 §9)."""
+    cursor.expect_space('a reference such as ""')
+    has_selection = cursor.text.startswith(b"(", cursor.at)
+    selected: set[bytes] = set()
+    if has_selection:
+        column = cursor.column
+        selected.update(cursor.parenthesized(_select_option, "selection options"))
+        # RFC 9051 §6.3.9.1: RECURSIVEMATCH only together with an option that selects by itself.
+        if b"RECURSIVEMATCH" in selected and b"SUBSCRIBED" not in selected:
+            raise ClientError("RECURSIVEMATCH needs SUBSCRIBED beside it", column)
+        cursor.expect_space('a reference such as ""')
+    reference = mailbox(cursor, 'a reference such as ""')
+    cursor.expect_space('a pattern such as "*"')
+    has_patterns = cursor.text.startswith(b"(", cursor.at)
+    patterns = cursor.parenthesized(mailbox_pattern, "patterns") if has_patterns else [mailbox_pattern(cursor)]
+    if not patterns:
+        raise ClientError('Expected a pattern such as "*"', cursor.column - 1)
+    returned = _return_options(cursor) if cursor.take_space() else None
+    cursor.expect_end()
+    return List(
+        tag,
+        reference,
+        tuple(patterns),
+        extended=has_selection or has_patterns or returned is not None,
+        select_subscribed=b"SUBSCRIBED" in selected,
+        select_remote=b"REMOTE" in selected,
+        select_special_use=b"SPECIAL-USE" in selected,
+        recursive_match=b"RECURSIVEMATCH" in selected,
+        return_subscribed=returned is not None and b"SUBSCRIBED" in returned,
+        return_children=returned is not None and b"CHILDREN" in returned,
+        return_special_use=returned is not None and b"SPECIAL-USE" in returned,
+        return_status=None if returned is None else returned.get(b"STATUS"),
+    )
+
+
+def _select_option(cursor: Cursor) -> bytes:
+    return _one_of(cursor, _SELECT_OPTIONS, "SUBSCRIBED, REMOTE, RECURSIVEMATCH or SPECIAL-USE")
+
+
+def _return_options(cursor: Cursor) -> dict[bytes, tuple[str, ...]]:
+    """list-return-opts = "RETURN" SP "(" [list-return-opt *(SP list-return-opt)] ")"."""
+    _one_of(cursor, (b"RETURN",), "RETURN or the end of the command (put a pattern with spaces in quotes)")
+    cursor.expect_space("return options such as (CHILDREN)")
+    return dict(cursor.parenthesized(_return_option, "return options"))
+
+
+def _return_option(cursor: Cursor) -> tuple[bytes, tuple[str, ...]]:
+    """return-option = "SUBSCRIBED" / "CHILDREN" / status-option / "SPECIAL-USE", with what STATUS asks."""
+    word = _one_of(cursor, _RETURN_OPTIONS, "SUBSCRIBED, CHILDREN, SPECIAL-USE or STATUS")
+    if word != b"STATUS":
+        return word, ()
+    cursor.expect_space("STATUS items such as (MESSAGES UNSEEN)")
+    return word, _status_items(cursor)
+
+
+# STATUS
+
+
+def status(cursor: Cursor, tag: bytes) -> Status:
+    """status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" (RFC 9051 §9)."""
+    cursor.expect_space("a mailbox name")
+    name = mailbox(cursor)
+    cursor.expect_space("STATUS items such as (MESSAGES UNSEEN)")
+    items = _status_items(cursor)
+    cursor.expect_end()
+    return Status(tag, name, items)
+
+
+def _status_items(cursor: Cursor) -> tuple[str, ...]:
+    items = cursor.parenthesized(_status_item, "STATUS items such as (MESSAGES UNSEEN)")
+    if not items:
+        raise ClientError(f"Expected {_STATUS_ITEM}", cursor.column - 1)
+    return tuple(dict.fromkeys(items))
+
+
+def _status_item(cursor: Cursor) -> str:
+    start = cursor.at
+    item = cursor.expect_atom(_STATUS_ITEM).decode("ascii")
+    if item not in STATUS_ITEMS:
+        cursor.at = start
+        raise cursor.wrong(_STATUS_ITEM)
+    return item
+
+
+def _one_of(cursor: Cursor, words: tuple[bytes, ...], what: str) -> bytes:
+    start = cursor.at
+    word = cursor.take_atom()
+    if word is None or word not in words:
+        cursor.at = start
+        raise cursor.wrong(what)
+    return word

@@ -1,0 +1,133 @@
+"""The grammar of the commands about messages of the selected mailbox, by sequence number or by UID."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mektup.terms.flags import FlagChange
+from mektup.wire.arguments import flag, flag_list, mailbox, numbers
+from mektup.wire.cursor import Cursor
+from mektup.wire.fetch_grammar import fetch_items
+from mektup.wire.grammar import SPACE
+from mektup.wire.requests import Copy, Expunge, Fetch, Move, Search, Store
+from mektup.wire.search_keys import charset_name, search_key
+
+_NUMBERS: Final = "a sequence set such as 1:5"
+
+# store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+_STORE_WHAT: Final = re.compile(rb"([+-]?FLAGS)(\.SILENT)?(?= |\Z)", re.IGNORECASE)
+_STORE_EXPECTED: Final = "FLAGS, +FLAGS or -FLAGS and flags such as (\\Seen)"
+_CHANGES: Final = {change.value.encode("ascii"): change for change in FlagChange}
+
+_RETURN: Final = re.compile(rb"RETURN(?= )", re.IGNORECASE)
+_CHARSET: Final = re.compile(rb"CHARSET(?= )", re.IGNORECASE)
+_RETURN_OPTIONS: Final = frozenset({"MIN", "MAX", "ALL", "COUNT", "SAVE"})
+
+
+def expunge(cursor: Cursor, tag: bytes) -> Expunge:
+    """ "EXPUNGE" (RFC 9051 §6.4.3)."""
+    cursor.expect_end()
+    return Expunge(tag, None)
+
+
+def uid_expunge(cursor: Cursor, tag: bytes) -> Expunge:
+    """uid-expunge = "EXPUNGE" SP sequence-set (RFC 9051 §6.4.9)."""
+    cursor.expect_space("a set of UIDs such as 1:5")
+    uids = numbers(cursor)
+    cursor.expect_end()
+    return Expunge(tag, uids)
+
+
+def fetch(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Fetch:
+    """fetch = "FETCH" SP sequence-set SP (macro / fetch-att / list) [fetch-modifiers] (RFC 9051 §9, RFC 7162 §7)."""
+    cursor.expect_space(_NUMBERS)
+    asked = numbers(cursor)
+    cursor.expect_space("items such as (UID FLAGS)")
+    items = fetch_items(cursor)
+    changed_since = None
+    if cursor.take_space():
+        if not cursor.text.startswith(b"(", cursor.at):
+            raise cursor.wrong("the end of the command (put several items in parentheses)")
+        changed_since = _modifier(cursor, b"CHANGEDSINCE")
+    cursor.expect_end()
+    return Fetch(tag, by_uid, asked, items, changed_since)
+
+
+def _modifier(cursor: Cursor, name: bytes) -> int | None:
+    """ "(" name SP mod-sequence-valzer ")", of which there can be one (RFC 7162 §7); None for an empty list.
+
+    Liberty: CHANGEDSINCE 0 too, which the mail client of iOS sends for a mailbox it has not seen yet.
+    """
+
+    def modifier(cursor: Cursor) -> int:
+        start = cursor.at
+        if cursor.take_atom() != name:
+            cursor.at = start
+            raise cursor.wrong(f"{name.decode('ascii')} and a modseq")
+        cursor.expect_space("a modseq")
+        return cursor.number64("a modseq")
+
+    values = cursor.parenthesized(modifier, f"{name.decode('ascii')} and a modseq")
+    return values[-1] if values else None
+
+
+def store(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Store:
+    """store = "STORE" SP sequence-set [store-modifiers] SP store-att-flags (RFC 9051 §9, RFC 4466 §2.5)."""
+    cursor.expect_space(_NUMBERS)
+    asked = numbers(cursor)
+    cursor.expect_space(_STORE_EXPECTED)
+    unchanged_since = None
+    if cursor.text.startswith(b"(", cursor.at):
+        unchanged_since = _modifier(cursor, b"UNCHANGEDSINCE")
+        cursor.expect_space(_STORE_EXPECTED)
+    found = cursor.expect(_STORE_WHAT, _STORE_EXPECTED)
+    cursor.expect_space("flags such as (\\Seen)")
+    flags = flag_list(cursor) if cursor.text.startswith(b"(", cursor.at) else _bare_flags(cursor)
+    cursor.expect_end()
+    change, silent = _CHANGES[found[1].upper()], found[2] is not None
+    return Store(tag, by_uid, asked, change, silent, flags, unchanged_since)
+
+
+def _bare_flags(cursor: Cursor) -> tuple[str, ...]:
+    """flag *(SP flag)."""
+    flags = [flag(cursor)]
+    while cursor.take_space():
+        flags.append(flag(cursor))
+    return tuple(flags)
+
+
+def copy(cursor: Cursor, tag: bytes, *, make: type[Copy] | type[Move], by_uid: bool) -> Copy | Move:
+    """copy = "COPY" SP sequence-set SP mailbox, and move, which is the same (RFC 9051 §9)."""
+    cursor.expect_space(_NUMBERS)
+    asked = numbers(cursor)
+    cursor.expect_space("a mailbox name")
+    target = mailbox(cursor)
+    cursor.expect_end()
+    return make(tag, by_uid, asked, target)
+
+
+def search(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Search:
+    """search = "SEARCH" [search-return-opts] SP search-program (RFC 9051 §9)."""
+    cursor.expect_space("search keys such as ALL or UNSEEN")
+    options: frozenset[str] | None = None
+    if cursor.take(_RETURN):
+        cursor.take(SPACE)
+        # RFC 9051 §6.4.4: an empty list of options is ALL.
+        options = frozenset(cursor.parenthesized(_return_option, "MIN, MAX, ALL, COUNT or SAVE")) or frozenset({"ALL"})
+        cursor.expect_space("search keys such as ALL or UNSEEN")
+    charset = None
+    if cursor.take(_CHARSET):
+        cursor.take(SPACE)
+        charset = charset_name(cursor)
+        cursor.expect_space("search keys such as ALL or UNSEEN")
+    return Search(tag, by_uid, search_key(cursor, charset), options, charset)
+
+
+def _return_option(cursor: Cursor) -> str:
+    start = cursor.at
+    option = cursor.expect_atom("MIN, MAX, ALL, COUNT or SAVE").decode("ascii")
+    if option not in _RETURN_OPTIONS:
+        cursor.at = start
+        raise cursor.wrong("MIN, MAX, ALL, COUNT or SAVE")
+    return option

@@ -1,0 +1,284 @@
+"""The grammar of SEARCH's program (RFC 9051 §9 search-program), from words to the tree of ``terms.search``.
+
+Keys nest, by NOT, OR and parentheses, and what nests in the input is a stack here and never a call, so that no
+client decides how deep Python recurses. The tree it makes is at most ``limits.nesting`` deep, and whoever walks it
+may recurse. Text is decoded here, as its charset is known nowhere else.
+"""
+
+from __future__ import annotations
+
+import encodings
+import pkgutil
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from encodings.aliases import aliases
+from enum import Enum, auto
+from functools import partial
+from typing import Final
+
+from mektup.terms.errors import ClientError, Code, Refused
+from mektup.terms.flags import SYSTEM_FLAG_NAMES
+from mektup.terms.search import (
+    AddressField,
+    All,
+    And,
+    Arrived,
+    ChangedSince,
+    HasFlag,
+    InAddress,
+    InBody,
+    InHeader,
+    InSeqs,
+    InSubject,
+    InText,
+    InUidSet,
+    Larger,
+    Not,
+    Older,
+    Or,
+    Recent,
+    SearchKey,
+    Sent,
+    Smaller,
+    When,
+    Younger,
+)
+from mektup.wire.arguments import day, keyword, numbers
+from mektup.wire.cursor import Cursor
+from mektup.wire.grammar import SPACE
+
+_KEY: Final = 'a search key such as UNSEEN, FROM "linda" or SINCE 1-Feb-2024'
+
+# charset = atom / quoted
+_CHARSET_NAME: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:()+-]{0,39}")
+_NO_CHARSETS: Final = frozenset(
+    {"aliases", "idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "mbcs", "oem", "charmap"}
+    | {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
+)
+"""What Python keeps among its codecs, but is not how text is written down in octets."""
+_CHARSETS: Final = (frozenset(module.name for module in pkgutil.iter_modules(encodings.__path__))) - _NO_CHARSETS
+"""Python's codecs that are charsets. Looked up here first: Python remembers each name that it was ever asked for."""
+
+# A word that starts a key; a sequence set and a list start otherwise.
+_WORD: Final = re.compile(rb"[A-Za-z]+(?=[ )]|\Z)")
+_SET_START: Final = re.compile(rb"(?=[0-9*$])")
+# Liberty: a space before ")", as programs leave it that put a list together key by key.
+_CLOSE: Final = re.compile(rb" *\)")
+# search-modseq-ext = SP entry-name SP entry-type-req, after MODSEQ (RFC 7162 §7)
+_ENTRY_TYPE: Final = re.compile(rb"(?:priv|shared|all)(?= )", re.IGNORECASE)
+
+
+def search_key(cursor: Cursor, charset: str | None) -> SearchKey:
+    """The keys from here to the end of the command, as one; all of them must hold.
+
+    *charset* as named, None where none was. Raises ClientError, and Refused(BADCHARSET) for a charset unknown.
+    """
+    return _Program(cursor, _codec(charset)).read()
+
+
+def charset_name(cursor: Cursor) -> str:
+    """The charset after CHARSET, in upper case. Raises ClientError."""
+    return cursor.astring("a charset such as UTF-8").decode("ascii", "replace").upper()
+
+
+def _codec(charset: str | None) -> str:
+    """Python's name of *charset*.
+
+    Liberty: UTF-8 where none is named, of which ASCII is a part; K-9 Mail and others search so for words like "käse".
+    """
+    if charset is None:
+        return "utf_8"
+    if _CHARSET_NAME.fullmatch(charset.encode("ascii", "replace")):
+        name = encodings.normalize_encoding(charset).lower()
+        name = aliases.get(name, name)
+        if name in _CHARSETS:
+            return name
+    raise Refused(Code.BADCHARSET, "This charset is not known here")
+
+
+_SEEN: Final = HasFlag("\\Seen")
+_CONSTANTS: Final[dict[bytes, SearchKey]] = {
+    b"ALL": All(),
+    # RFC 3501 §6.4.4: NEW is (RECENT UNSEEN), OLD is NOT RECENT.
+    b"NEW": And((Recent(), Not(_SEEN))),
+    b"OLD": Not(Recent()),
+    b"RECENT": Recent(),
+}
+_FLAGS: Final[dict[bytes, SearchKey]] = {
+    name[1:].upper().encode("ascii"): HasFlag(name) for name in SYSTEM_FLAG_NAMES.values()
+}
+_WITHOUT_ARGUMENT: Final = _CONSTANTS | _FLAGS | {b"UN" + word: Not(key) for word, key in _FLAGS.items()}
+_OF_TEXT: Final[dict[bytes, Callable[[str], SearchKey]]] = {
+    b"BODY": InBody,
+    b"SUBJECT": InSubject,
+    b"TEXT": InText,
+    **{field.name.encode("ascii"): partial(InAddress, field) for field in AddressField},
+}
+_OF_DATE: Final[dict[bytes, Callable[[date], SearchKey]]] = {
+    **{when.name.encode("ascii"): partial(Arrived, when) for when in When},
+    **{b"SENT" + when.name.encode("ascii"): partial(Sent, when) for when in When},
+}
+_OF_OCTETS: Final[dict[bytes, Callable[[int], SearchKey]]] = {b"LARGER": Larger, b"SMALLER": Smaller}
+_OF_SECONDS: Final[dict[bytes, Callable[[int], SearchKey]]] = {b"OLDER": Older, b"YOUNGER": Younger}
+
+
+class _Kind(Enum):
+    """What waits for keys."""
+
+    ALL_OF = auto()
+    """The program itself, or a list in parentheses."""
+    NOT = auto()
+    OR = auto()
+
+
+@dataclass(slots=True)
+class _Open:
+    """A construct some of whose keys are still to come."""
+
+    kind: _Kind
+    keys: list[SearchKey]
+
+
+class _Program:
+    """One search program being read. Between two steps, a key is due or a key was just completed."""
+
+    __slots__ = ("_codec", "_count", "_cursor", "_open")
+
+    def __init__(self, cursor: Cursor, codec: str) -> None:
+        self._cursor = cursor
+        self._codec = codec
+        self._open = [_Open(_Kind.ALL_OF, [])]
+        self._count = 0
+
+    def read(self) -> SearchKey:
+        cursor = self._cursor
+        while True:
+            self._read_key()
+            while cursor.take(_CLOSE):
+                self._close()
+            if not cursor.take_space():
+                break
+        if self._open[-1].kind is _Kind.OR:
+            raise cursor.wrong("a space and the second search key of OR")
+        if len(self._open) > 1:
+            raise cursor.wrong(") at the end of a list of search keys")
+        cursor.expect_end()
+        return _all_of(self._open[0].keys)
+
+    def _read_key(self) -> None:
+        """Reads what a key starts with, over any NOT, OR and ``(``, until one is complete."""
+        cursor = self._cursor
+        while True:
+            self._bound()
+            if cursor.take_octet(b"("):
+                self._open.append(_Open(_Kind.ALL_OF, []))
+                cursor.take(SPACE)
+            elif cursor.take(_SET_START):
+                return self._give(InSeqs(numbers(cursor)))
+            else:
+                start = cursor.at
+                word = cursor.expect(_WORD, _KEY)[0].upper()
+                if word not in (b"NOT", b"OR"):
+                    key = self._key(word)
+                    if key is None:
+                        cursor.at = start
+                        raise cursor.wrong(_KEY)
+                    return self._give(key)
+                self._open.append(_Open(_Kind.NOT if word == b"NOT" else _Kind.OR, []))
+                cursor.expect_space(_KEY)
+
+    def _bound(self) -> None:
+        limits = self._cursor.limits
+        self._count += 1
+        if self._count > limits.search_keys:
+            raise self._cursor.wrong(f"at most {limits.search_keys} search keys")
+        if len(self._open) > limits.nesting:
+            raise self._cursor.wrong(f"search keys nested at most {limits.nesting} deep")
+
+    def _give(self, key: SearchKey) -> None:
+        """Hands a complete key to the construct that waits for it, which it may complete in turn."""
+        while True:
+            waiting = self._open[-1]
+            waiting.keys.append(key)
+            if waiting.kind is _Kind.NOT:
+                key = Not(key)
+            elif waiting.kind is _Kind.OR and len(waiting.keys) == 2:
+                key = Or(*waiting.keys)
+            else:
+                return
+            self._open.pop()
+
+    def _close(self) -> None:
+        if len(self._open) == 1 or self._open[-1].kind is not _Kind.ALL_OF:
+            raise ClientError("This ) ends no list of search keys", self._cursor.column - 1)
+        self._give(_all_of(self._open.pop().keys))
+
+    def _key(self, word: bytes) -> SearchKey | None:
+        """The key that *word* and its arguments make; None for a word that is none."""
+        key = _WITHOUT_ARGUMENT.get(word)
+        if key is not None:
+            return key
+        if make_of_text := _OF_TEXT.get(word):
+            return make_of_text(self._text())
+        cursor = self._cursor
+        if make_of_date := _OF_DATE.get(word):
+            cursor.expect_space("a date such as 1-Feb-2024")
+            return make_of_date(day(cursor))
+        if make_of_octets := _OF_OCTETS.get(word):
+            cursor.expect_space("a number of octets")
+            return make_of_octets(cursor.number64("a number of octets"))
+        if make_of_seconds := _OF_SECONDS.get(word):
+            return make_of_seconds(self._seconds())
+        match word:
+            case b"UID":
+                cursor.expect_space("a set of UIDs")
+                return InUidSet(numbers(cursor))
+            case b"KEYWORD" | b"UNKEYWORD":
+                cursor.expect_space("a keyword")
+                has = HasFlag(keyword(cursor))
+                return has if word == b"KEYWORD" else Not(has)
+            case b"HEADER":
+                name = self._text("the name of a header field")
+                return InHeader(name.lower(), self._text())
+            case b"MODSEQ":
+                return self._modseq()
+        return None
+
+    def _text(self, what: str = "text to search for") -> str:
+        cursor = self._cursor
+        cursor.expect_space(what)
+        column = cursor.column
+        octets = cursor.astring(what)
+        try:
+            return octets.decode(self._codec)
+        except UnicodeError as error:
+            raise ClientError(
+                f"Expected text in the charset {self._codec.upper().replace('_', '-')}", column
+            ) from error
+
+    def _seconds(self) -> int:
+        # RFC 5032 §3: an nz-number.
+        self._cursor.expect_space("a number of seconds")
+        column = self._cursor.column
+        seconds = self._cursor.number("a number of seconds")
+        if seconds == 0:
+            raise ClientError("Expected at least one second", column)
+        return seconds
+
+    def _modseq(self) -> ChangedSince:
+        """search-modsequence = "MODSEQ" [search-modseq-ext] SP mod-sequence-valzer (RFC 7162 §7)."""
+        cursor = self._cursor
+        cursor.expect_space("a modseq")
+        if cursor.text.startswith(b'"', cursor.at):
+            # RFC 7162 §3.1.5: a server with one modseq for all of a message ignores the entry's name and type.
+            cursor.string("the name of an entry")
+            cursor.expect_space("priv, shared or all")
+            cursor.expect(_ENTRY_TYPE, "priv, shared or all")
+            cursor.expect_space("a modseq")
+        return ChangedSince(cursor.number64("a modseq"))
+
+
+def _all_of(keys: list[SearchKey]) -> SearchKey:
+    return keys[0] if len(keys) == 1 else And(tuple(keys))
