@@ -1,0 +1,114 @@
+"""One line to one command: the grammar of POP3 (RFC 1939 §9, RFC 2449 §3), and where each is allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from mektup.terms.errors import ClientError
+
+
+class State(Enum):
+    """RFC 1939 §3. UPDATE has no commands: it is what QUIT does."""
+
+    AUTHORIZATION = "before login"
+    TRANSACTION = "after login"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that its state allows, with as many arguments as it takes."""
+
+    verb: str
+    """Upper case."""
+    text: bytes = b""
+    """USER, PASS: all that follows the verb; AUTH: likewise. Octets as sent."""
+    numbers: tuple[int, ...] = ()
+    """Of the others: a message-number, TOP's lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What may stand in a line, and when."""
+
+    states: frozenset[State]
+    usage: str
+    """Shown to who gets it wrong."""
+    arguments: Callable[[Rule, str, bytes], Command]
+
+
+_NUMBER = re.compile(rb"[0-9]{1,10}")
+_VERB = re.compile(rb"[A-Za-z0-9]{3,4}")
+
+
+def parse(line: bytes, state: State) -> Command:
+    """The command that *line*, without its end, makes. Raises ClientError that says what was expected."""
+    verb, _, text = line.partition(b" ")
+    name = verb.upper().decode("ascii") if _VERB.fullmatch(verb) else ""
+    rule = RULES.get(name)
+    if rule is None:
+        known = " ".join(name for name, rule in RULES.items() if state in rule.states)
+        raise ClientError(f"Unknown command, {state.value} there are {known}")
+    if state not in rule.states:
+        raise ClientError(f"{name} is not possible {state.value}")
+    return rule.arguments(rule, name, text)
+
+
+def _nothing(rule: Rule, verb: str, text: bytes) -> Command:
+    return _counted(rule, verb, text, 0, 0)
+
+
+def _message(rule: Rule, verb: str, text: bytes) -> Command:
+    return _counted(rule, verb, text, 1, 1)
+
+
+def _message_or_all(rule: Rule, verb: str, text: bytes) -> Command:
+    return _counted(rule, verb, text, 0, 1)
+
+
+def _message_and_lines(rule: Rule, verb: str, text: bytes) -> Command:
+    return _counted(rule, verb, text, 2, 2)
+
+
+def _counted(rule: Rule, verb: str, text: bytes, least: int, most: int) -> Command:
+    words = text.split()
+    if not least <= len(words) <= most or not all(map(_NUMBER.fullmatch, words)):
+        raise ClientError(f"{rule.usage} is expected")
+    return Command(verb, numbers=tuple(map(int, words)))
+
+
+def _text(rule: Rule, verb: str, text: bytes) -> Command:
+    if not text:
+        raise ClientError(f"{rule.usage} is expected")
+    # RFC 1939 §7: a password may have spaces in it, and at its ends.
+    return Command(verb, text)
+
+
+def _text_or_nothing(rule: Rule, verb: str, text: bytes) -> Command:
+    return Command(verb, text.strip())
+
+
+_BEFORE = frozenset({State.AUTHORIZATION})
+_AFTER = frozenset({State.TRANSACTION})
+_BOTH = frozenset(State)
+
+RULES: dict[str, Rule] = {
+    "CAPA": Rule(_BOTH, "CAPA", _nothing),
+    "USER": Rule(_BEFORE, "USER name", _text),
+    "PASS": Rule(_BEFORE, "PASS password", _text),
+    "AUTH": Rule(_BEFORE, "AUTH mechanism [initial-response]", _text_or_nothing),
+    "STLS": Rule(_BEFORE, "STLS", _nothing),
+    "UTF8": Rule(_BEFORE, "UTF8", _nothing),
+    "STAT": Rule(_AFTER, "STAT", _nothing),
+    "LIST": Rule(_AFTER, "LIST [message]", _message_or_all),
+    "UIDL": Rule(_AFTER, "UIDL [message]", _message_or_all),
+    "RETR": Rule(_AFTER, "RETR message", _message),
+    "TOP": Rule(_AFTER, "TOP message lines", _message_and_lines),
+    "DELE": Rule(_AFTER, "DELE message", _message),
+    "RSET": Rule(_AFTER, "RSET", _nothing),
+    "NOOP": Rule(_AFTER, "NOOP", _nothing),
+    "QUIT": Rule(_BOTH, "QUIT", _nothing),
+}
+"""Every command there is, in the order in which a newcomer meets them."""

@@ -1,0 +1,87 @@
+"""USER and PASS (RFC 1939 §7), and AUTH (RFC 5034)."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from typing import TYPE_CHECKING
+
+from mektup.auth.authenticator import Challenge, Exchange
+from mektup.pop3.commands import Command
+from mektup.store.interface import AccountEntry
+from mektup.terms.errors import ClientError, Code, Refused
+
+if TYPE_CHECKING:
+    from mektup.pop3.session import Session
+
+_WRONG = frozenset({Code.AUTHENTICATIONFAILED, Code.AUTHORIZATIONFAILED})
+"""Refusals that count as a failed login."""
+
+
+async def user(session: Session, command: Command) -> None:
+    """USER: remembers the name, whether or not anybody has it."""
+    session.user = None
+    if not session.services.authenticator.may_send_password(session.peer):
+        raise Refused(Code.PRIVACYREQUIRED, "Encrypt the connection first: STLS")
+    session.user = command.text
+    session.say("+OK Now the password")
+
+
+async def password(session: Session, command: Command) -> None:
+    """PASS: the login. USER must be said again after a failure."""
+    name, session.user = session.user, None
+    if name is None:
+        raise ClientError("USER comes before PASS")
+    try:
+        entry = await session.services.authenticator.login(name, command.text, session.peer)
+    except Refused as refusal:
+        if refusal.code in _WRONG:
+            session.count_login_failure("PASS", name)
+        raise
+    await session.enter(entry)
+
+
+async def auth(session: Session, command: Command) -> None:
+    """AUTH: a SASL exchange; alone, a list of the mechanisms, which is how Outlook asks for them."""
+    session.user = None
+    mechanism, _, initial = command.text.decode("ascii", "replace").partition(" ")
+    if not mechanism:
+        mechanisms = session.services.authenticator.mechanisms(session.peer)
+        for line in ("+OK These are the mechanisms", *mechanisms, "."):
+            session.say(line)
+        return
+    exchange = session.services.authenticator.exchange(mechanism.upper(), session.peer)
+    try:
+        entry = await _exchanged(session, exchange, initial.strip() or None)
+    except Refused as refusal:
+        if refusal.code in _WRONG:
+            session.count_login_failure(mechanism.upper(), exchange.name)
+        raise
+    await session.enter(entry)
+
+
+async def _exchanged(session: Session, exchange: Exchange, initial: str | None) -> AccountEntry:
+    if initial is not None:
+        # RFC 5034 §4: a lone "=" is an empty response
+        response = b"" if initial == "=" else _decoded(initial.encode("ascii", "replace"))
+    else:
+        response = await _asked(session, b"") if exchange.wants_initial else b""
+    while isinstance(outcome := await exchange.step(response), Challenge):
+        response = await _asked(session, outcome.octets)
+    return outcome
+
+
+async def _asked(session: Session, challenge: bytes) -> bytes:
+    session.say("+ " + b64encode(challenge).decode("ascii"))
+    line = await session.read_line()
+    if line == b"*":
+        raise ClientError("Given up, as you wish")
+    return _decoded(line)
+
+
+def _decoded(line: bytes) -> bytes:
+    # RFC 5034 §4: what is not base64 to the letter is refused, not passed over
+    try:
+        return b64decode(line, validate=True)
+    except Base64Error:
+        raise ClientError("A base64 response is expected") from None

@@ -1,0 +1,317 @@
+"""A POP3 session: the life of one connection, from greeting to QUIT.
+
+Commands are obeyed one at a time, in the order received, so a client may pipeline (RFC 2449 §6.6). Nothing is removed
+but by QUIT (RFC 1939 §6): a session that breaks off, times out or is shut down leaves the mailbox as it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+from mektup.auth.connections import Connection
+from mektup.auth.services import Services
+from mektup.pop3 import login
+from mektup.pop3.commands import Command, State, parse
+from mektup.pop3.maildrop import Maildrop, open_maildrop
+from mektup.pop3.multiline import Stuffer, TopCutter
+from mektup.store.interface import AccountEntry
+from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
+from mektup.terms.lines import LineBuffer
+from mektup.terms.peer import Peer
+
+LISTED_AT_ONCE = 1000
+"""Lines of a listing between two drains."""
+
+
+class Session:
+    """One client, from connection to farewell."""
+
+    def __init__(self, peer: Peer, services: Services) -> None:
+        self.peer = peer
+        self.services = services
+        self.user: bytes | None = None
+        """What USER said, for the PASS that follows."""
+        self._lines = LineBuffer(services.limits.login_line_bytes)
+        self._state = State.AUTHORIZATION
+        self._maildrop: Maildrop | None = None
+        self._place: Connection | None = None
+        self._midway = False
+        """Whether a multi-line response has begun and not ended, so that no error can be told."""
+        self._login_failures = 0
+        self._bad_commands = 0
+        self._ending = False
+        self._deadline = time.monotonic() + services.limits.login_seconds
+
+    async def run(self) -> None:
+        """Serves the peer until it, or the server, says goodbye; never raises but at a bug outside of any command."""
+        self.say(f"+OK mektup POP3 ready, session {self.services.session_id}")
+        try:
+            while not self._ending:
+                await self._serve()
+            await self.peer.drain()
+        except (Disconnected, TimedOut):
+            # RFC 1939 §3: who was silent for too long is sent nothing, and nothing is removed.
+            pass
+        finally:
+            if self._place is not None:
+                self._place.close()
+
+    async def _serve(self) -> None:
+        try:
+            line = self._lines.next_line()
+        except ClientError as mistake:
+            self._complain(mistake)
+            return
+        if line is not None:
+            await self._obey(line)
+        elif await self.peer.wait(None, self._patience()):
+            self._lines.feed(await self.peer.read(self._patience()))
+        elif self.peer.stopping:
+            self.end("-ERR [SYS/TEMP] The server is shutting down; nothing was removed")
+        else:
+            raise TimedOut
+
+    def _patience(self) -> float:
+        if self._state is State.TRANSACTION:
+            return self.services.limits.idle_seconds
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimedOut
+        return left
+
+    async def _obey(self, line: bytes) -> None:
+        verb = line[:4]
+        try:
+            command = parse(line, self._state)
+            verb = command.verb.encode()
+            await _RUNS[command.verb](self, command)
+        except ClientError as mistake:
+            self._complain(mistake)
+        except Refused as refusal:
+            self._tell(error(refusal))
+        except (Disconnected, TimedOut):
+            raise
+        except Exception:
+            # the boundary: a bug of ours is answered, logged with its traceback, and the session lives on
+            self.services.log.exception("command_failed", verb=verb)
+            self._tell(f"-ERR [{Code.SERVERBUG.pop3}] Internal error, session {self.services.session_id}")
+
+    def _tell(self, line: str) -> None:
+        if self._midway:
+            # In the middle of a message it would be taken for a part of that. An end without the end says it.
+            self._ending = True
+        else:
+            self.say(line)
+
+    def _complain(self, mistake: ClientError) -> None:
+        self.say(f"-ERR {mistake}")
+        self._bad_commands += 1
+        limits = self.services.limits
+        most = limits.bad_commands if self._state is State.TRANSACTION else limits.login_bad_commands
+        if self._bad_commands >= most:
+            self.end("-ERR Too many commands that are no POP3")
+
+    # What commands use
+
+    def say(self, line: str) -> None:
+        """Queues one line."""
+        self.peer.write(line.encode("ascii", "replace") + b"\r\n")
+
+    def end(self, line: str) -> None:
+        """Queues one line, the last of the session."""
+        self.say(line)
+        self._ending = True
+
+    async def read_line(self) -> bytes:
+        """The next line where no command is expected. Raises ClientError for one that is too long."""
+        while (line := self._lines.next_line()) is None:
+            self._lines.feed(await self.peer.read(self._patience()))
+        return line
+
+    async def enter(self, entry: AccountEntry) -> None:
+        """The client is who it says: opens its maildrop. Raises Refused."""
+        place = self.services.authenticator.connections.open(entry.id)
+        try:
+            self._maildrop = await open_maildrop(await self.services.store.account(entry.id))
+        except BaseException:
+            place.close()
+            raise
+        self._place = place
+        self._state = State.TRANSACTION
+        self._bad_commands = 0
+        self.services.log.info("login", user=entry.name)
+        messages, octets = self._maildrop.stat()
+        self.say(f"+OK Welcome, there are {messages} messages ({octets} octets)")
+
+    def count_login_failure(self, mechanism: str, name: bytes) -> None:
+        """One more failed login; too many end the session."""
+        user = name[:256].decode("utf-8", "backslashreplace")
+        self.services.log.warning("auth_failed", user=user, ip=self.peer.address, mech=mechanism)
+        self._login_failures += 1
+        if self._login_failures >= self.services.limits.login_failures:
+            self._ending = True
+
+    @property
+    def drop(self) -> Maildrop:
+        """The maildrop, in the state where there is one."""
+        assert self._maildrop is not None
+        return self._maildrop
+
+    # Commands of both states
+
+    async def capa(self, command: Command) -> None:
+        """RFC 2449 §5."""
+        self.say("+OK This is what can be done here")
+        for capability in self._capabilities():
+            self.say(capability)
+        self.say(".")
+
+    def _capabilities(self) -> Iterator[str]:
+        authenticator = self.services.authenticator
+        yield from ("TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER")
+        # RFC 6856 §2.1: names and passwords may be UTF-8, too
+        yield "UTF8 USER"
+        if authenticator.may_send_password(self.peer):
+            yield "USER"
+        yield "SASL " + " ".join(authenticator.mechanisms(self.peer))
+        # RFC 2595 §4: announced before the login alone, and not once the connection is encrypted
+        if self._may_start_tls():
+            yield "STLS"
+        yield "IMPLEMENTATION mektup"
+
+    def _may_start_tls(self) -> bool:
+        return self.services.can_start_tls and not self.peer.secure and self._state is State.AUTHORIZATION
+
+    async def quit(self, command: Command) -> None:
+        """RFC 1939 §4, and §6 after a login: the UPDATE state."""
+        self._ending = True
+        if self._maildrop is None:
+            self.say("+OK Goodbye")
+            return
+        await self._maildrop.update()
+        messages, _ = self._maildrop.stat()
+        self.say(f"+OK Goodbye, {messages} messages left")
+
+    # Commands before the login; USER, PASS and AUTH are in ``pop3.login``
+
+    async def stls(self, command: Command) -> None:
+        """RFC 2595 §4."""
+        if not self._may_start_tls():
+            raise Refused(
+                None, "The connection is encrypted already" if self.peer.secure else "There is no certificate"
+            )
+        if self._lines.has_buffered or self.peer.has_unread:
+            # Who put it there may not be the client, and after TLS it would look like the client's.
+            self.end("-ERR Nothing may follow STLS before the connection is encrypted")
+            return
+        self.say("+OK Go ahead with TLS")
+        await self.peer.start_tls()
+        # RFC 2595 §4: what was said before TLS is forgotten
+        self.user = None
+
+    async def utf8(self, command: Command) -> None:
+        """RFC 6856 §2.1. Messages are given out as they came in either mode: there is nothing to convert."""
+        self.say("+OK UTF-8 it is")
+
+    # Commands after the login
+
+    async def stat(self, command: Command) -> None:
+        """RFC 1939 §5."""
+        messages, octets = self.drop.stat()
+        self.say(f"+OK {messages} {octets}")
+
+    async def list(self, command: Command) -> None:
+        """RFC 1939 §5."""
+        await self._listing(command, lambda number: str(self.drop.size(number)))
+
+    async def uidl(self, command: Command) -> None:
+        """RFC 1939 §7."""
+        await self._listing(command, self.drop.unique_id)
+
+    async def _listing(self, command: Command, about: Callable[[int], str]) -> None:
+        if command.numbers:
+            (number,) = command.numbers
+            self.drop.require(number)
+            self.say(f"+OK {number} {about(number)}")
+            return
+        messages, octets = self.drop.stat()
+        lines = [f"+OK {messages} messages ({octets} octets)\r\n"]
+        for number in self.drop.numbers():
+            lines.append(f"{number} {about(number)}\r\n")
+            if len(lines) == LISTED_AT_ONCE:
+                self.peer.write("".join(lines).encode("ascii"))
+                lines.clear()
+                await self.peer.drain()
+        self.peer.write("".join([*lines, ".\r\n"]).encode("ascii"))
+        await self.peer.drain()
+
+    async def retr(self, command: Command) -> None:
+        """RFC 1939 §5."""
+        (number,) = command.numbers
+        self.drop.require(number)
+        await self._give(number, f"+OK {self.drop.size(number)} octets", None)
+        self.drop.retrieved(number)
+
+    async def top(self, command: Command) -> None:
+        """RFC 1939 §7."""
+        number, lines = command.numbers
+        self.drop.require(number)
+        await self._give(number, "+OK The top of it", TopCutter(lines))
+
+    async def _give(self, number: int, first: str, cutter: TopCutter | None) -> None:
+        stuffer = Stuffer()
+        enough = (lambda: False) if cutter is None else (lambda: cutter.is_done)
+        async for piece in self.drop.content(number, enough):
+            if not self._midway:
+                # not before there is a piece: a message that is gone can still be refused
+                self.say(first)
+                self._midway = True
+            if ready := stuffer.take(piece if cutter is None else cutter.take(piece)):
+                self.peer.write(ready)
+                await self.peer.drain()
+        self.peer.write(stuffer.finish())
+        self._midway = False
+        await self.peer.drain()
+
+    async def dele(self, command: Command) -> None:
+        """RFC 1939 §5."""
+        (number,) = command.numbers
+        self.drop.require(number)
+        self.drop.delete(number)
+        self.say(f"+OK Message {number} will be removed at QUIT")
+
+    async def rset(self, command: Command) -> None:
+        """RFC 1939 §5."""
+        self.drop.undelete_all()
+        messages, octets = self.drop.stat()
+        self.say(f"+OK {messages} messages ({octets} octets)")
+
+    async def noop(self, command: Command) -> None:
+        """RFC 1939 §5."""
+        self.say("+OK")
+
+
+def error(refusal: Refused) -> str:
+    """The line for a refusal, with its response code where POP3 has one (RFC 2449 §8, RFC 3206)."""
+    code = refusal.code.pop3 if refusal.code is not None else ""
+    return f"-ERR [{code}] {refusal}" if code else f"-ERR {refusal}"
+
+
+_RUNS: dict[str, Callable[[Session, Command], Awaitable[None]]] = {
+    "CAPA": Session.capa,
+    "QUIT": Session.quit,
+    "USER": login.user,
+    "PASS": login.password,
+    "AUTH": login.auth,
+    "STLS": Session.stls,
+    "UTF8": Session.utf8,
+    "STAT": Session.stat,
+    "LIST": Session.list,
+    "UIDL": Session.uidl,
+    "RETR": Session.retr,
+    "TOP": Session.top,
+    "DELE": Session.dele,
+    "RSET": Session.rset,
+    "NOOP": Session.noop,
+}
