@@ -18,6 +18,9 @@ from tests.support.transcript import Act, Expect, ExpectClosed, Piece, Send, Ski
 SECONDS = 10.0
 """How long a response may take before the run has failed."""
 
+PROTOCOLS = frozenset({"imap", "pop3", "lmtp"})
+"""A connection with one of these names speaks it, whatever the head says, so that one transcript can have several."""
+
 USER, PASSWORD = "linda", "Pa$$123"
 """The account that every world has."""
 
@@ -265,10 +268,11 @@ class Player:
     async def _connection(self, step: Step) -> Connection:
         connection = self._connections.get(step.connection)
         if connection is None:
-            wire = await self._world.connect(self._protocol)
-            connection = Connection(wire, literals=self._protocol == "imap")
+            protocol = step.connection if step.connection in PROTOCOLS else self._protocol
+            wire = await self._world.connect(protocol)
+            connection = Connection(wire, literals=protocol == "imap")
             self._connections[step.connection] = connection
-            if self._protocol == "imap":
+            if protocol == "imap":
                 await self._enter_state(connection, step)
         return connection
 

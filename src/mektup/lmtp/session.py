@@ -97,6 +97,7 @@ class Session:
             pass
 
     async def _obey(self, line: bytes) -> None:
+        self._services.tally.commands += 1
         try:
             await self._run(parse(line))
         except ClientError as mistake:
@@ -107,6 +108,7 @@ class Session:
             raise
         except Exception:
             # the boundary: a bug of ours is answered, logged with its traceback, and the session lives on
+            self._services.tally.bugs += 1
             self._services.log.exception("command_failed", verb=line[:4])
             self._answer_rest(f"{Code.SERVERBUG.lmtp} Internal error, session {self._services.session_id}")
 
@@ -205,6 +207,7 @@ class Session:
                 if (account.id, mailbox.id) not in done:
                     mailbox = await _append(account, mailbox, arrival)
                     done.add((account.id, mailbox.id))
+                    self._services.tally.messages += 1
                 self._answer(f"250 2.0.0 <{recipient.address}> Saved")
                 self._services.log.info("delivered", user=account.name, octets=arrival.size)
             except Refused as refusal:

@@ -82,6 +82,7 @@ class Session:
 
     async def _obey(self, line: bytes) -> None:
         verb = line[:4]
+        self.services.tally.commands += 1
         try:
             command = parse(line, self._state)
             verb = command.verb.encode()
@@ -94,6 +95,7 @@ class Session:
             raise
         except Exception:
             # the boundary: a bug of ours is answered, logged with its traceback, and the session lives on
+            self.services.tally.bugs += 1
             self.services.log.exception("command_failed", verb=verb)
             self._tell(f"-ERR [{Code.SERVERBUG.pop3}] Internal error, session {self.services.session_id}")
 
