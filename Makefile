@@ -33,7 +33,7 @@ test-peer: $(STAMP)
 	$(BIN)/pytest tests/peer
 
 bench: $(STAMP)
-	$(BIN)/python -m bench $(ROWS)
+	$(BIN)/python -m bench $(OPTIONS) $(ROWS)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.dovecot import Dovecot
-from bench.ports import PROTOCOLS, choose_ports, wait_for_listener
+from bench.mektup import Mektup
 
-MEKTUP = str(Path(sys.executable).with_name("mektup"))
 HOST = "127.0.0.1"
 WORKERS = 2
 WITNESS = os.environ.get("MEKTUP_CLIENTS_SERVER") == "dovecot"
@@ -63,65 +60,6 @@ class Account:
         return self.server.certificate
 
 
-def mektup(*words: str, standard_input: str = "") -> str:
-    """What a ``mektup`` command prints; its exit status must be 0."""
-    command = [MEKTUP, *words]
-    done = subprocess.run(command, input=standard_input, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-class MektupProcess:
-    """``mektup serve`` on a data directory below *folder*."""
-
-    def __init__(self, folder: Path, *, workers: int = WORKERS) -> None:
-        self.ports = choose_ports(PROTOCOLS)
-        self.data = folder / "data"
-        self.log = folder / "log"
-        self.configuration = folder / "mektup.toml"
-        listen = "".join(f'{protocol} = ["{HOST}:{port}"]\n' for protocol, port in self.ports.items())
-        self.configuration.write_text(f'data = "{self.data}"\nworkers = {workers}\n\n[listen]\n{listen}')
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Starts it, and returns when it answers on every port."""
-        with self.log.open("ab") as log:
-            command = [MEKTUP, "serve", "--config", str(self.configuration)]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        for port in self.ports.values():
-            wait_for_listener(self._process, port)
-
-    def stop(self) -> None:
-        """Ends it by SIGTERM, which it must answer with exit status 0."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(timeout=30) == 0, self.log.read_text()
-
-    @property
-    def pid(self) -> int:
-        """The parent of the workers."""
-        assert self._process is not None
-        return self._process.pid
-
-    @property
-    def certificate(self) -> Path | None:
-        """The self-signed one that it made for itself."""
-        found = [path for path in (self.data / "tls").iterdir() if "BEGIN CERTIFICATE" in path.read_text()]
-        return found[0] if found else None
-
-    def add_user(self, name: str, password: str) -> None:
-        """Adds an account with the command line, while the server runs."""
-        mektup(
-            "user", "add", name, "--password-stdin", "--config", str(self.configuration), standard_input=f"{password}\n"
-        )
-
-    @property
-    def bugs(self) -> str:
-        """What the log says of errors of its own; empty when all is well."""
-        text = self.log.read_text(errors="replace")
-        return text if re.search(r"Traceback|SERVERBUG|level=error|\[error|\"error\"", text) else ""
-
-
 class Witness(Dovecot):
     """A Dovecot that has the accounts of all tests from the start."""
 
@@ -140,13 +78,10 @@ def serving(folder: Path) -> Iterator[Served]:
         with Witness(folder) as witness:
             yield witness
         return
-    server = MektupProcess(folder)
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-    assert not server.bugs, server.bugs
+    with Mektup(folder, workers=WORKERS) as mektup:
+        yield mektup
+    log = mektup.log.read_text(errors="replace")
+    assert not re.search(r"Traceback|SERVERBUG", log), log
 
 
 def _self_signed(folder: Path) -> Path:

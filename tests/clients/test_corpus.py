@@ -9,7 +9,6 @@ import imaplib
 import poplib
 import re
 import smtplib
-from os.path import commonprefix
 
 import pytest
 
@@ -118,6 +117,11 @@ def differing(expected: dict[str, bytes], found: list[bytes]) -> dict[str, str]:
     for (name, want), got in zip(expected.items(), found, strict=True):
         # The witness puts trace fields on top of what LMTP brings.
         if want != got and not (WITNESS and got.endswith(want)):
-            place = max(len(commonprefix([want, got])) - 20, 0)
+            place = max(first_difference(want, got) - 20, 0)
             different[name] = f"{want[place : place + 60]!r} came back as {got[place : place + 60]!r}"
     return different
+
+
+def first_difference(one: bytes, other: bytes) -> int:
+    """How many octets two byte strings have in common at their start."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

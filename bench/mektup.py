@@ -1,0 +1,72 @@
+"""``mektup serve`` as a process of its own, on a data directory of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.ports import PROTOCOLS, choose_ports, wait_for_listener
+
+PROGRAM = Path(sys.executable).with_name("mektup")
+
+
+class Mektup:
+    """A running mektup, to be used in a ``with``; data, configuration and log are in *folder*.
+
+    At the end it gets SIGTERM, which it must answer with exit status 0.
+    """
+
+    name = "mektup"
+
+    def __init__(self, folder: Path, *, workers: int, settings: str = "") -> None:
+        """*settings* are more lines for the top of the configuration file."""
+        self.ports = choose_ports(PROTOCOLS)
+        self.data = folder / "data"
+        self.log = folder / "log"
+        self.configuration = folder / "mektup.toml"
+        listen = "".join(f'{protocol} = ["127.0.0.1:{port}"]\n' for protocol, port in self.ports.items())
+        folder.mkdir(parents=True, exist_ok=True)
+        self.configuration.write_text(f'data = "{self.data}"\nworkers = {workers}\n{settings}\n[listen]\n{listen}')
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Mektup:
+        with self.log.open("ab") as log:
+            command = [str(PROGRAM), "serve", "--config", str(self.configuration)]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        for port in self.ports.values():
+            wait_for_listener(self._process, port)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        status = self._process.wait(timeout=30)
+        if status != 0:
+            raise OSError(f"mektup ended with status {status}: {self.log.read_text(errors='replace')}")
+
+    @property
+    def pid(self) -> int:
+        """The parent process; the workers are below it."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def certificate(self) -> Path | None:
+        """The self-signed one that it made for itself."""
+        found = [path for path in (self.data / "tls").iterdir() if "BEGIN CERTIFICATE" in path.read_text()]
+        return found[0] if found else None
+
+    @property
+    def version(self) -> str:
+        """As ``mektup --version`` says it."""
+        done = subprocess.run([str(PROGRAM), "--version"], capture_output=True, text=True, check=True, timeout=60)
+        return done.stdout.split()[-1]
+
+    def add_user(self, name: str, password: str) -> None:
+        """Adds an account with the command line, while the server runs; it can log in at once."""
+        command = [str(PROGRAM), "user", "add", name, "--password-stdin", "--config", str(self.configuration)]
+        done = subprocess.run(command, input=f"{password}\n", capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            raise OSError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
