@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 
 from mektup.wire.cursor import Cursor
-from mektup.wire.grammar import BASE64, NIL, SPACE
+from mektup.wire.grammar import BASE64, NIL
 from mektup.wire.requests import Authenticate, Enable, Id, Login
 
 
@@ -56,7 +56,7 @@ def login(cursor: Cursor, tag: bytes) -> Login:
     user = cursor.list_mailbox("a user name")
     cursor.expect_space("a password")
     password = cursor.list_mailbox("a password, in quotes where it has special characters")
-    cursor.take(SPACE)
+    cursor.skip_spaces()
     if not cursor.at_end:
         raise cursor.wrong("the end of the command (put a password with spaces or special characters in quotes)")
     return Login(tag, user, password)

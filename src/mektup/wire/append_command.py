@@ -55,10 +55,10 @@ def _arguments(cursor: Cursor) -> tuple[tuple[str, ...], tuple[int, int] | None]
     """[flag-list SP] [date-time SP], as the space before each was read already."""
     flags: tuple[str, ...] = ()
     internaldate: tuple[int, int] | None = None
-    if cursor.text.startswith(b"(", cursor.at):
+    if cursor.comes(b"("):
         flags = flag_list(cursor)
         cursor.expect_space(_MESSAGE)
-    if cursor.text.startswith(b'"', cursor.at):
+    if cursor.comes(b'"'):
         internaldate = date_time(cursor)
         cursor.expect_space(_MESSAGE)
     return flags, internaldate

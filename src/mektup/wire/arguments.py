@@ -11,7 +11,7 @@ from mektup.terms.numbers import MAX_UINT32
 from mektup.terms.sets import STAR, Run, SavedResult, SequenceSet
 from mektup.wire import mailbox_names
 from mektup.wire.cursor import Cursor
-from mektup.wire.grammar import DATE, DATE_TIME, FLAG, LONE_NUMBER, MONTHS, SEQUENCE_SET
+from mektup.wire.grammar import DATE, DATE_TIME, FLAG, FLAG_LIST, MONTHS, ONE_RANGE, SEQUENCE_SET
 from mektup.wire.requests import NumbersAsked
 
 _A_SET: Final = "a sequence set such as 7 or 1:5,9:*"
@@ -49,11 +49,12 @@ def _decoded(cursor: Cursor, octets: bytes, column: int) -> str:
 
 def numbers(cursor: Cursor) -> NumbersAsked:
     """sequence-set (RFC 9051 §9), ``$`` included. Raises ClientError."""
-    found = LONE_NUMBER.match(cursor.text, cursor.at)
+    found = ONE_RANGE.match(cursor.text, cursor.at)
     if found is not None:
         cursor.at = found.end()
-        number = int(found[0])
-        return SequenceSet(((number, number),))
+        first, last = found.groups()
+        one = int(first)
+        return SequenceSet(((one, one if last is None else STAR if last == b"*" else int(last)),))
     if cursor.take_octet(b"$"):
         return _SAVED
     return sequence_set(cursor)
@@ -90,20 +91,27 @@ assert STAR == 0, "sequence_set() reads * as 0"
 
 def flag(cursor: Cursor) -> str:
     """flag, as the client spelled it (RFC 9051 §9). Raises ClientError, for \\Recent too, which nobody can set."""
-    start, column = cursor.at, cursor.column
-    octets = cursor.expect(FLAG, _A_FLAG)[0]
-    if len(octets) > cursor.limits.keyword_bytes:
-        cursor.at = start
+    found = FLAG.match(cursor.text, cursor.at)
+    if found is None:
+        raise cursor.wrong(_A_FLAG)
+    name = found[0].decode("ascii")
+    if len(name) > cursor.limits.keyword_bytes:
         raise cursor.wrong(f"a keyword of at most {cursor.limits.keyword_bytes} octets")
     # RFC 3501 §2.3.2: \Recent can not be altered by the client.
-    if octets.lower() == b"\\recent":
-        raise ClientError("\\Recent cannot be changed", column)
-    return octets.decode("ascii")
+    if name.lower() == "\\recent":
+        raise ClientError("\\Recent cannot be changed", cursor.column)
+    cursor.at = found.end()
+    return name
 
 
 def flag_list(cursor: Cursor) -> tuple[str, ...]:
     """flag-list = "(" [flag *(SP flag)] ")" (RFC 9051 §9). Raises ClientError."""
-    return tuple(cursor.parenthesized(flag, "flags"))
+    # A list in which every flag is certainly short enough needs no look at each.
+    found = FLAG_LIST.match(cursor.text, cursor.at)
+    if found is None or len(found[1]) > cursor.limits.keyword_bytes:
+        return tuple(cursor.parenthesized(flag, "flags"))
+    cursor.at = found.end()
+    return tuple(found[1].decode("ascii").split())
 
 
 def keyword(cursor: Cursor) -> str:

@@ -16,7 +16,7 @@ from mektup.terms.limits import Limits
 from mektup.wire.access_commands import authenticate, enable, id_, login
 from mektup.wire.append_command import append, append_start
 from mektup.wire.cursor import Cursor
-from mektup.wire.grammar import COMMAND, SPACE, tag_in
+from mektup.wire.grammar import COMMAND, tag_in
 from mektup.wire.mailbox_commands import create, list_, lsub, named, rename, select, status
 from mektup.wire.message_commands import copy, expunge, fetch, search, store, uid_expunge
 from mektup.wire.receiver import RawCommand
@@ -53,18 +53,7 @@ def bare(make: Callable[[bytes], Request]) -> Parser:
     return read
 
 
-def uid(cursor: Cursor, tag: bytes) -> Request:
-    """uid = "UID" SP (copy / move / fetch / search / store / uid-expunge) (RFC 9051 §6.4.9)."""
-    cursor.expect_space("COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE")
-    start = cursor.at
-    read = UID_COMMANDS.get(cursor.expect_atom("COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE"))
-    if read is None:
-        cursor.at = start
-        raise cursor.wrong("COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE")
-    return read(cursor, tag)
-
-
-UID_COMMANDS: Final[dict[bytes, Parser]] = {
+COMMANDS: Final[dict[bytes, Parser]] = {
     b"COPY": partial(copy, make=Copy, by_uid=True),
     b"EXPUNGE": uid_expunge,
     b"FETCH": partial(fetch, by_uid=True),
@@ -109,9 +98,14 @@ COMMANDS: Final[dict[bytes, Parser]] = {
     b"STORE": partial(store, by_uid=False),
     b"COPY": partial(copy, make=Copy, by_uid=False),
     b"MOVE": partial(copy, make=Move, by_uid=False),
-    b"UID": uid,
+    b"UID COPY": partial(copy, make=Copy, by_uid=True),
+    b"UID EXPUNGE": uid_expunge,
+    b"UID FETCH": partial(fetch, by_uid=True),
+    b"UID MOVE": partial(copy, make=Move, by_uid=True),
+    b"UID SEARCH": partial(search, by_uid=True),
+    b"UID STORE": partial(store, by_uid=True),
 }
-"""Every command, by its word in upper case."""
+"""Every command, by its word in upper case, or its two words with a space between them."""
 
 
 def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
@@ -125,7 +119,7 @@ def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
     if found is None:
         raise _wrong_start(cursor)
     tag, word = found.groups()
-    read = COMMANDS.get(word.upper())
+    read = COMMANDS.get(word.upper()) or COMMANDS.get(b" ".join(word.upper().split()))
     if read is None:
         raise _unknown(tag, word, found.start(2) + 1)
     cursor.at = found.end()
@@ -161,7 +155,7 @@ def _wrong_start(cursor: Cursor) -> ClientError:
     cursor.at = len(tag)
     if tag.upper() in COMMANDS:
         return ClientError(f"Expected a tag of your choice before the command, {_EXAMPLE}", 1)
-    cursor.take(SPACE)
+    cursor.skip_spaces()
     return cursor.wrong(f"a command after the tag, {_EXAMPLE}")
 
 
@@ -169,6 +163,8 @@ def _unknown(tag: bytes, word: bytes, column: int) -> ClientError:
     """The complaint about a word that is no command, with the one that may be meant."""
     if tag.upper() in COMMANDS:
         return ClientError(f"Expected a tag of your choice before the command, {_EXAMPLE}", 1)
+    if word[:4].upper() in (b"UID", b"UID "):
+        return ClientError("Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE after UID", column)
     known = [name.decode("ascii") for name in COMMANDS]
     near = difflib.get_close_matches(word[:20].upper().decode("ascii"), known, n=1)
     return ClientError(f"Unknown command; did you mean {near[0]}?" if near else "Unknown command", column)

@@ -78,30 +78,39 @@ class Cursor:
         self.at = found.end()
         return found
 
+    def comes(self, octet: bytes) -> bool:
+        """Whether *octet* comes here; stays where it is."""
+        return self.text[self.at : self.at + 1] == octet
+
     def take_octet(self, octet: bytes) -> bool:
         """Whether *octet* comes here; moves past it."""
-        if not self.text.startswith(octet, self.at):
+        if self.text[self.at : self.at + 1] != octet:
             return False
         self.at += 1
         return True
 
     def expect_octet(self, octet: bytes, what: str) -> None:
         """Moves past *octet*. Raises ClientError where it does not come."""
-        if not self.text.startswith(octet, self.at):
+        if not self.take_octet(octet):
             raise self.wrong(what)
-        self.at += 1
+
+    def skip_spaces(self) -> None:
+        """Moves past any spaces."""
+        if self.text[self.at : self.at + 1] == b" ":
+            self.take(SPACE)
 
     def expect_space(self, what: str) -> None:
         """Moves past the space before *what*. Raises ClientError where there is none."""
-        if self.take(SPACE) is None:
+        if self.text[self.at : self.at + 1] != b" ":
             raise self.wrong(f"a space and {what}")
+        self.at += 1
+        self.skip_spaces()
 
     def take_space(self) -> bool:
         """Whether something more comes after a space; moves past the space. A space that ends the command is none."""
-        found = SPACE.match(self.text, self.at)
-        if found is None:
+        if self.text[self.at : self.at + 1] != b" ":
             return False
-        self.at = found.end()
+        self.skip_spaces()
         return not self.at_end
 
     def expect_end(self) -> None:
@@ -109,8 +118,9 @@ class Cursor:
 
         Liberty: spaces may be, as people leave them when they type and clients when they drop an argument.
         """
-        if self.at != len(self.text):
-            self.take(SPACE)
+        if self.at == len(self.text) and self._index == len(self.literals):
+            return
+        self.skip_spaces()
         if not self.at_end:
             raise self.wrong("the end of the command")
 
@@ -148,7 +158,7 @@ class Cursor:
             return ESCAPED.sub(rb"\1", octets) if b"\\" in octets else octets
         if self.at_literal:
             return self._take_literal_octets()
-        if self.text.startswith(b'"', self.at):
+        if self.comes(b'"'):
             raise self._wrong_quoted()
         raise self.wrong(what)
 
@@ -180,7 +190,7 @@ class Cursor:
     def _wrong_quoted(self) -> ClientError:
         start = QUOTED_START.match(self.text, self.at)
         self.at = len(self.text) if start is None else start.end()
-        if self.text.startswith(b"\\", self.at):
+        if self.comes(b"\\"):
             return self.wrong('\\" or \\\\, as a backslash in a quoted string is written \\\\')
         return self.wrong('" at the end of a quoted string')
 
@@ -209,10 +219,12 @@ class Cursor:
         Liberty: spaces within the parentheses' edges, as people type them and some clients leave one at the end.
         """
         self.expect_octet(b"(", f"( and {what}")
-        self.take(SPACE)
+        self.skip_spaces()
         items: list[T] = []
         while not self.take_octet(b")"):
             items.append(item(self))
-            if self.take(SPACE) is None and not self.text.startswith(b")", self.at):
-                raise self.wrong("a space or )")
+            if not self.comes(b")"):
+                if not self.comes(b" "):
+                    raise self.wrong("a space or )")
+                self.skip_spaces()
         return items

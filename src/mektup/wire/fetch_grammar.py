@@ -51,13 +51,32 @@ _WORDS: Final[dict[bytes, FetchItem]] = {
 }
 _MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {b"ALL": ALL, b"FAST": FAST, b"FULL": FULL}
 
+_MEMO_OCTETS: Final = 300
+_MEMO_ENTRIES: Final = 500
+_asked_lately: Final[dict[bytes, tuple[FetchItem, ...]]] = {}
+"""Items by the words that ask for them: a client asks with the same words all day, and values can be shared."""
+
 
 def fetch_items(cursor: Cursor) -> tuple[FetchItem, ...]:
     """What stands after the sequence set, macros spelled out; each item once, never empty. Raises ClientError.
 
     fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
     """
-    if cursor.text.startswith(b"(", cursor.at):
+    rest = cursor.text[cursor.at :]
+    known = _asked_lately.get(rest)
+    if known is not None:
+        cursor.at += len(rest)
+        return known
+    items = _read(cursor)
+    if cursor.at_end and len(rest) <= _MEMO_OCTETS and not cursor.literals:
+        if len(_asked_lately) >= _MEMO_ENTRIES:
+            _asked_lately.clear()
+        _asked_lately[rest] = items
+    return items
+
+
+def _read(cursor: Cursor) -> tuple[FetchItem, ...]:
+    if cursor.comes(b"("):
         column = cursor.column
         items = cursor.parenthesized(_item, "items")
         if not items:
@@ -74,7 +93,7 @@ def fetch_items(cursor: Cursor) -> tuple[FetchItem, ...]:
 def _item(cursor: Cursor) -> FetchItem:
     start = cursor.at
     word = cursor.expect(_WORD, _ITEMS)[0].upper()
-    if cursor.text.startswith(b"[", cursor.at):
+    if cursor.comes(b"["):
         if word in (b"BODY", b"BODY.PEEK"):
             return _body_section(cursor, peek=word == b"BODY.PEEK")
         if word in (b"BINARY", b"BINARY.PEEK"):
@@ -83,7 +102,7 @@ def _item(cursor: Cursor) -> FetchItem:
             part, label = _binary_part(cursor)
             return BinarySize(part, b"BINARY.SIZE" + label)
     item = _WORDS.get(word)
-    if item is None or cursor.text.startswith(b"[", cursor.at):
+    if item is None or cursor.comes(b"["):
         cursor.at = start
         raise cursor.wrong(_ITEMS)
     return item
@@ -151,7 +170,7 @@ def _header_name(cursor: Cursor) -> bytes:
 
 
 def _partial(cursor: Cursor) -> Partial | None:
-    if not cursor.text.startswith(b"<", cursor.at):
+    if not cursor.comes(b"<"):
         return None
     found = cursor.expect(_PARTIAL, "a start and a count such as <0.2048>")
     return Partial(int(found[1]), int(found[2]))

@@ -10,20 +10,23 @@ from __future__ import annotations
 import re
 from typing import Final
 
+# ATOM-CHAR = <any CHAR except atom-specials>
+# atom-specials = "(" / ")" / "{" / SP / CTL / list-wildcards / quoted-specials / resp-specials
+_ATOM: Final = rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]++'
+_TAG: Final = rb'[^\x00-\x20\x7f-\xff(){%*"\\+]++'
+
 # SP = %x20, exactly one.
 # Liberty: several, as people who type by hand send them and are left puzzled by a BAD.
 SPACE: Final = re.compile(rb" +")
 
 # tag = 1*<any ASTRING-CHAR except "+">
-TAG: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\+]+')
+TAG: Final = re.compile(_TAG)
 
-# command = tag SP (command-any / command-auth / ...) CRLF; every command's word is an atom.
-COMMAND: Final = re.compile(rb'([^\x00-\x20\x7f-\xff(){%*"\\+]+) +([^\x00-\x20\x7f-\xff(){%*"\\\]]+)')
+# command = tag SP (command-any / command-auth / ...) CRLF; every command's word is an atom, or UID and an atom.
+COMMAND: Final = re.compile(rb"(" + _TAG + rb") +((?:(?i:UID) ++)?" + _ATOM + rb")")
 
 # atom = 1*ATOM-CHAR
-# ATOM-CHAR = <any CHAR except atom-specials>
-# atom-specials = "(" / ")" / "{" / SP / CTL / list-wildcards / quoted-specials / resp-specials
-ATOM: Final = re.compile(rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
+ATOM: Final = re.compile(_ATOM)
 
 # astring = 1*ASTRING-CHAR / string
 # ASTRING-CHAR = ATOM-CHAR / resp-specials
@@ -52,12 +55,20 @@ NUMBER: Final = re.compile(rb"[0-9]{1,20}")
 SEQUENCE_SET: Final = re.compile(
     rb"(?:(?:[1-9][0-9]{0,9}|\*)(?::(?:[1-9][0-9]{0,9}|\*))?,)*+(?:[1-9][0-9]{0,9}|\*)(?::(?:[1-9][0-9]{0,9}|\*))?"
 )
-LONE_NUMBER: Final = re.compile(rb"[1-9][0-9]{0,8}(?= )")
-"""The commonest sequence set: one number, too short to be out of bounds, and something after it."""
+ONE_RANGE: Final = re.compile(rb"([1-9][0-9]{0,8})(?::([1-9][0-9]{0,8}|\*))?(?= )")
+"""The commonest sequence sets: one number or range, too short to be out of bounds, and something after it."""
 
 # flag = "\Answered" / ... / flag-keyword / flag-extension
 # flag-keyword = "$MDNSent" / ... / atom; flag-extension = "\" atom
-FLAG: Final = re.compile(rb'\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
+FLAG: Final = re.compile(rb"\\?" + _ATOM)
+
+# flag-list = "(" [flag *(SP flag)] ")"
+# As the rule has it, without liberties and without \Recent; group 1 is what stands between the parentheses.
+_SETTABLE: Final = rb"(?!\\(?i:recent)[ )])\\?" + _ATOM
+FLAG_LIST: Final = re.compile(rb"\(((?:" + _SETTABLE + rb"(?: " + _SETTABLE + rb")*+)?)\)")
+
+# status-att-list and its like: "(" atom *(SP atom) ")"; group 1 as above.
+ATOM_LIST: Final = re.compile(rb"\((" + _ATOM + rb"(?: " + _ATOM + rb")*+)\)")
 
 # capability = ("AUTH=" auth-type) / atom; flag-keyword, option names and return options are atoms as well.
 

@@ -9,7 +9,7 @@ from mektup.terms.errors import ClientError
 from mektup.terms.flags import DELIMITER
 from mektup.wire.arguments import mailbox, mailbox_pattern
 from mektup.wire.cursor import Cursor
-from mektup.wire.grammar import FLAG
+from mektup.wire.grammar import ATOM_LIST, FLAG
 from mektup.wire.requests import Create, List, Lsub, Rename, Request, Select, Status
 
 STATUS_ITEMS: Final = frozenset(
@@ -41,7 +41,7 @@ def select(cursor: Cursor, tag: bytes, *, read_only: bool) -> Select:
     name = mailbox(cursor)
     condstore = False
     if cursor.take_space():
-        if not cursor.text.startswith(b"(", cursor.at):
+        if not cursor.comes(b"("):
             raise cursor.wrong("( or the end of the command (put a mailbox name with spaces in quotes)")
         condstore = bool(cursor.parenthesized(_select_parameter, "CONDSTORE"))
     cursor.expect_end()
@@ -59,7 +59,7 @@ def create(cursor: Cursor, tag: bytes) -> Create:
     name = mailbox(cursor).removesuffix(DELIMITER)
     uses: list[str] = []
     if cursor.take_space():
-        if not cursor.text.startswith(b"(", cursor.at):
+        if not cursor.comes(b"("):
             raise cursor.wrong("( or the end of the command (put a mailbox name with spaces in quotes)")
         for use in cursor.parenthesized(_create_parameter, "USE"):
             uses += use
@@ -75,7 +75,7 @@ def _create_parameter(cursor: Cursor) -> list[str]:
 
 
 def _special_use(cursor: Cursor) -> str:
-    if not cursor.text.startswith(b"\\", cursor.at):
+    if not cursor.comes(b"\\"):
         raise cursor.wrong("a special use such as \\Drafts")
     return cursor.expect(FLAG, "a special use such as \\Drafts")[0].decode("ascii")
 
@@ -110,7 +110,7 @@ _RETURN_OPTIONS: Final = (b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS")
 def list_(cursor: Cursor, tag: bytes) -> List:
     """list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts] (RFC 9051 §9)."""
     cursor.expect_space('a reference such as ""')
-    has_selection = cursor.text.startswith(b"(", cursor.at)
+    has_selection = cursor.comes(b"(")
     selected: set[bytes] = set()
     if has_selection:
         column = cursor.column
@@ -121,7 +121,7 @@ def list_(cursor: Cursor, tag: bytes) -> List:
         cursor.expect_space('a reference such as ""')
     reference = mailbox(cursor, 'a reference such as ""')
     cursor.expect_space('a pattern such as "*"')
-    has_patterns = cursor.text.startswith(b"(", cursor.at)
+    has_patterns = cursor.comes(b"(")
     patterns = cursor.parenthesized(mailbox_pattern, "patterns") if has_patterns else [mailbox_pattern(cursor)]
     if not patterns:
         raise ClientError('Expected a pattern such as "*"', cursor.column - 1)
@@ -177,6 +177,12 @@ def status(cursor: Cursor, tag: bytes) -> Status:
 
 
 def _status_items(cursor: Cursor) -> tuple[str, ...]:
+    found = ATOM_LIST.match(cursor.text, cursor.at)
+    if found is not None:
+        known = dict.fromkeys(found[1].decode("ascii").upper().split())
+        if known.keys() <= STATUS_ITEMS:
+            cursor.at = found.end()
+            return tuple(known)
     items = cursor.parenthesized(_status_item, "STATUS items such as (MESSAGES UNSEEN)")
     if not items:
         raise ClientError(f"Expected {_STATUS_ITEM}", cursor.column - 1)

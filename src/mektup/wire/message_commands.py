@@ -9,7 +9,6 @@ from mektup.terms.flags import FlagChange
 from mektup.wire.arguments import flag, flag_list, mailbox, numbers
 from mektup.wire.cursor import Cursor
 from mektup.wire.fetch_grammar import fetch_items
-from mektup.wire.grammar import SPACE
 from mektup.wire.requests import Copy, Expunge, Fetch, Move, Search, Store
 from mektup.wire.search_keys import charset_name, search_key
 
@@ -47,7 +46,7 @@ def fetch(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Fetch:
     items = fetch_items(cursor)
     changed_since = None
     if cursor.take_space():
-        if not cursor.text.startswith(b"(", cursor.at):
+        if not cursor.comes(b"("):
             raise cursor.wrong("the end of the command (put several items in parentheses)")
         changed_since = _modifier(cursor, b"CHANGEDSINCE")
     cursor.expect_end()
@@ -78,12 +77,12 @@ def store(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Store:
     asked = numbers(cursor)
     cursor.expect_space(_STORE_EXPECTED)
     unchanged_since = None
-    if cursor.text.startswith(b"(", cursor.at):
+    if cursor.comes(b"("):
         unchanged_since = _modifier(cursor, b"UNCHANGEDSINCE")
         cursor.expect_space(_STORE_EXPECTED)
     found = cursor.expect(_STORE_WHAT, _STORE_EXPECTED)
     cursor.expect_space("flags such as (\\Seen)")
-    flags = flag_list(cursor) if cursor.text.startswith(b"(", cursor.at) else _bare_flags(cursor)
+    flags = flag_list(cursor) if cursor.comes(b"(") else _bare_flags(cursor)
     cursor.expect_end()
     change, silent = _CHANGES[found[1].upper()], found[2] is not None
     return Store(tag, by_uid, asked, change, silent, flags, unchanged_since)
@@ -112,13 +111,13 @@ def search(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Search:
     cursor.expect_space("search keys such as ALL or UNSEEN")
     options: frozenset[str] | None = None
     if cursor.take(_RETURN):
-        cursor.take(SPACE)
+        cursor.skip_spaces()
         # RFC 9051 §6.4.4: an empty list of options is ALL.
         options = frozenset(cursor.parenthesized(_return_option, "MIN, MAX, ALL, COUNT or SAVE")) or frozenset({"ALL"})
         cursor.expect_space("search keys such as ALL or UNSEEN")
     charset = None
     if cursor.take(_CHARSET):
-        cursor.take(SPACE)
+        cursor.skip_spaces()
         charset = charset_name(cursor)
         cursor.expect_space("search keys such as ALL or UNSEEN")
     return Search(tag, by_uid, search_key(cursor, charset), options, charset)

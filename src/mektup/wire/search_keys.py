@@ -47,7 +47,6 @@ from mektup.terms.search import (
 )
 from mektup.wire.arguments import day, keyword, numbers
 from mektup.wire.cursor import Cursor
-from mektup.wire.grammar import SPACE
 
 _KEY: Final = 'a search key such as UNSEEN, FROM "linda" or SINCE 1-Feb-2024'
 
@@ -174,7 +173,7 @@ class _Program:
             self._bound()
             if cursor.take_octet(b"("):
                 self._open.append(_Open(_Kind.ALL_OF, []))
-                cursor.take(SPACE)
+                cursor.skip_spaces()
             elif cursor.take(_SET_START):
                 return self._give(InSeqs(numbers(cursor)))
             else:
@@ -271,7 +270,7 @@ class _Program:
         """search-modsequence = "MODSEQ" [search-modseq-ext] SP mod-sequence-valzer (RFC 7162 §7)."""
         cursor = self._cursor
         cursor.expect_space("a modseq")
-        if cursor.text.startswith(b'"', cursor.at):
+        if cursor.comes(b'"'):
             # RFC 7162 §3.1.5: a server with one modseq for all of a message ignores the entry's name and type.
             cursor.string("the name of an entry")
             cursor.expect_space("priv, shared or all")
