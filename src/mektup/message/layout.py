@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-Path = tuple[int, ...]
-"""Part numbers, outermost first; empty for the message itself."""
+import msgspec
+
+from mektup.message.scan import Part, Path
 
 Span = tuple[int, int]
 """Octets of the message from start to stop, stop excluded."""
 
 
-@dataclass(frozen=True, slots=True)
-class PartPlace:
+class PartPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One part: its MIME header, its content, and for an embedded message where that one's body starts."""
 
     path: Path
@@ -26,34 +26,81 @@ class PartPlace:
     """For message/rfc822 (and global): where the body of the embedded message starts; its header is before it."""
 
 
-class Layout:
+class Layout(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The parts of one message, by path. RFC 9051 §6.4.5.1 says what a path means.
 
     A message that is not multipart has one part, 1, which is its body.
     """
 
+    size: int
+    """Octets of the message."""
+    body_start: int
+    """Where the message's own header has ended, its empty line included."""
+    parts: tuple[PartPlace, ...]
+
     def part(self, path: Path) -> PartPlace | None:
         """The part at *path*, None where there is none (or for the empty path)."""
-        raise NotImplementedError
+        for place in self.parts:
+            if place.path == path:
+                return place
+        return None
 
     def whole(self, path: Path) -> Span | None:
         """``BODY[path]``: a part's content, or all of the message for the empty path."""
-        raise NotImplementedError
+        if not path:
+            return 0, self.size
+        place = self.part(path)
+        return (place.content_start, place.stop) if place is not None else None
 
     def header(self, path: Path) -> Span | None:
         """``BODY[path.HEADER]``: of the message, or of the message embedded at *path*; empty line included."""
-        raise NotImplementedError
+        if not path:
+            return 0, self.body_start
+        place = self.part(path)
+        if place is None or place.body_start is None:
+            return None
+        return place.content_start, place.body_start
 
     def text(self, path: Path) -> Span | None:
         """``BODY[path.TEXT]``: what follows that header."""
-        raise NotImplementedError
+        if not path:
+            return self.body_start, self.size
+        place = self.part(path)
+        if place is None or place.body_start is None:
+            return None
+        return place.body_start, place.stop
 
     def mime(self, path: Path) -> Span | None:
         """``BODY[path.MIME]``: the part's own header, empty line included. For part 1 of a message that is not
         multipart, the message's header."""
-        raise NotImplementedError
+        place = self.part(path)
+        return (place.header_start, place.content_start) if place is not None else None
+
+
+def pack(parts: Sequence[Part]) -> bytes:
+    """The layout of a message of these parts, as ``scan`` yields them."""
+    message = parts[0]
+    places = tuple(_place(part) for part in parts if part.is_numbered)
+    return _encode(Layout(message.stop, message.content_start, places))
+
+
+def _place(part: Part) -> PartPlace:
+    encoding = part.encoding
+    return PartPlace(
+        part.path,
+        part.header_start,
+        part.content_start,
+        part.stop,
+        encoding.decode("latin-1").lower() if encoding else "7bit",
+        part.is_multipart,
+        part.children[0].content_start if part.is_message else None,
+    )
 
 
 def unpack(packed: bytes) -> Layout:
     """The layout that ``pack`` made *packed* of."""
-    raise NotImplementedError
+    return _decode(packed)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Layout).decode

@@ -5,11 +5,21 @@ The only user of wire in the store: its string and body renderers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from mmap import mmap
+from hashlib import blake2b
 
-Octets = bytes | mmap
-"""A message's bytes: in memory, or mapped from a temporary file where it is large."""
+from mektup.message.addresses import Address
+from mektup.message.dates import parse_date
+from mektup.message.envelope import Envelope, read_envelope
+from mektup.message.headers import Fields, decode_words, unfold
+from mektup.message.layout import pack
+from mektup.message.scan import Octets as Octets
+from mektup.message.scan import scan
+from mektup.message.subject import base_subject, message_ids
+from mektup.message.text import field_text, fold, preview
+from mektup.terms.limits import DEFAULT_LIMITS, Limits
+from mektup.wire import bodies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +77,78 @@ class Arrival:
     """RFC 8970: up to 200 characters of its text, white space folded."""
 
 
-def prepare(raw: Octets) -> Arrival:
-    """All that never changes about the message *raw*, whose lines end in CRLF already (see ``spool``)."""
-    raise NotImplementedError
+def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
+    """All that never changes about the message *raw*, whose lines end in CRLF already (see ``spool``).
+
+    Whatever the octets are, there is an answer; nothing is raised.
+    """
+    parts = scan(raw, limits)
+    message = parts[0]
+    fields = message.fields
+    envelope = read_envelope(fields, limits.addresses)
+    body, bodystructure = bodies.bodies(parts, limits.addresses)
+    subject = decode_words(envelope.subject) if envelope.subject is not None else ""
+    base, is_reply = base_subject(subject)
+    sent = parse_date(envelope.date) if envelope.date is not None else None
+    return Arrival(
+        raw=raw,
+        size=len(raw),
+        header_size=message.content_start,
+        digest=blake2b(raw, digest_size=20).digest(),
+        envelope=bodies.envelope(envelope),
+        body=body,
+        bodystructure=bodystructure,
+        layout=pack(parts),
+        sent=sent[0] if sent is not None else None,
+        sent_zone=sent[1] if sent is not None else 0,
+        subject=fold(subject),
+        from_=_searchable(fields, b"from"),
+        to=_searchable(fields, b"to"),
+        cc=_searchable(fields, b"cc"),
+        bcc=_searchable(fields, b"bcc"),
+        base_subject=fold(base),
+        is_reply=is_reply,
+        from_key=_mailbox_key(envelope.from_),
+        to_key=_mailbox_key(envelope.to),
+        cc_key=_mailbox_key(envelope.cc),
+        display_from=_display_key(envelope.from_),
+        display_to=_display_key(envelope.to),
+        message_id=_message_id(envelope.message_id),
+        references=_references(fields, envelope, limits.references),
+        preview=preview(raw, parts),
+    )
+
+
+def _searchable(fields: Fields, name: bytes) -> str:
+    """The text of every field of that name."""
+    return fold("\n".join([field_text(value) for value in fields.get(name, ())]))
+
+
+def _mailbox_key(addresses: Sequence[Address]) -> str:
+    """RFC 5256 §3, FROM: the mailbox of the first address."""
+    return fold(decode_words(addresses[0].mailbox or b"")) if addresses else ""
+
+
+def _display_key(addresses: Sequence[Address]) -> str:
+    """RFC 5957 §3: the name of the first address, else ``mailbox@host``, else its mailbox."""
+    if not addresses:
+        return ""
+    name, _, mailbox, host = addresses[0]
+    shown = decode_words(name).strip() if name else ""
+    if not shown and mailbox is not None:
+        shown = decode_words(mailbox if host is None else b"%b@%b" % (mailbox, host))
+    return fold(shown)
+
+
+def _message_id(value: bytes | None) -> str:
+    ids = message_ids(value, 1) if value is not None else ()
+    return ids[0] if ids else ""
+
+
+def _references(fields: Fields, envelope: Envelope, most: int) -> tuple[str, ...]:
+    """RFC 5256 §3, REFERENCES: those of References, else the first of In-Reply-To."""
+    values = fields.get(b"references")
+    ids = message_ids(unfold(values[-1]), most) if values else []
+    if not ids and envelope.in_reply_to is not None:
+        ids = message_ids(envelope.in_reply_to, most)[:1]
+    return tuple(ids)

@@ -57,6 +57,12 @@ class Limits:
     mime_parts: int = 10_000
     header_bytes: int = 10 * MIB
     """What of a header is looked at; the rest stays in the message, but is not parsed."""
+    header_field_bytes: int = 1 * MIB
+    """The same for one field of it."""
+    references: int = 1000
+    """Message-IDs in References that threading looks at, the last ones."""
+    text_part_bytes: int = 8 * MIB
+    """How much of a text part, decoded, can be searched."""
     addresses: int = 10_000
     """In one header field."""
 

@@ -1,1 +1,129 @@
-"""ENVELOPE, BODY and BODYSTRUCTURE of a message as wire bytes (RFC 9051 §7.5.2). The one user of message in wire."""
+"""ENVELOPE, BODY and BODYSTRUCTURE of a message as wire bytes (RFC 9051 §7.5.2). The one user of message in wire.
+
+Strings are the header's own octets, unfolded: quoted where that is allowed, else a literal, and so is what has 8-bit octets
+(``docs/decisions/0001-raw-8-bit-headers.md``). White space in what people read (subject, names) is made one space.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mektup.message.addresses import Address
+from mektup.message.envelope import Envelope, read_envelope
+from mektup.message.params import Params, parse_disposition, parse_languages
+from mektup.message.scan import Part
+from mektup.wire.strings import nstring, string
+
+_UNEVEN_SPACE = re.compile(rb"[ \t]{2,}|\t")
+_US_ASCII = (b"charset", b"us-ascii")
+"""RFC 9051 §7.5.2 wants parameters; RFC 2045 §5.2 says what text is when it does not say."""
+
+
+def envelope(values: Envelope) -> bytes:
+    """ENVELOPE, parentheses included."""
+    from_ = _addresses(values.from_)
+    return b"(%b %b %b %b %b %b %b %b %b %b)" % (
+        nstring(values.date),
+        _words(values.subject),
+        from_,
+        from_ if values.sender is values.from_ else _addresses(values.sender),
+        from_ if values.reply_to is values.from_ else _addresses(values.reply_to),
+        _addresses(values.to),
+        _addresses(values.cc),
+        _addresses(values.bcc),
+        nstring(values.in_reply_to),
+        nstring(values.message_id),
+    )
+
+
+def bodies(parts: Sequence[Part], most_addresses: int) -> tuple[bytes, bytes]:
+    """BODY and BODYSTRUCTURE of a message of these parts, as ``scan`` yields them.
+
+    *most_addresses*: as many are shown of each address field of an embedded message.
+    """
+    rendered: dict[Part, tuple[bytes, bytes]] = {}
+    for part in reversed(parts):  # children stand behind their parents, so here they come first
+        inner = [rendered.pop(child) for child in part.children]
+        rendered[part] = _multipart(part, inner) if part.is_multipart else _single(part, inner, most_addresses)
+    return rendered[parts[0]]
+
+
+def _multipart(part: Part, inner: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """body-type-mpart, without and with body-ext-mpart."""
+    subtype = string(part.content_type.subtype)
+    body = b"(%b %b)" % (b"".join([body for body, _ in inner]), subtype)
+    structure = b"(%b %b %b %b)" % (
+        b"".join([structure for _, structure in inner]),
+        subtype,
+        _params(part.content_type.params),
+        _extension(part),
+    )
+    return body, structure
+
+
+def _single(part: Part, inner: list[tuple[bytes, bytes]], most_addresses: int) -> tuple[bytes, bytes]:
+    """body-type-1part, without and with body-ext-1part."""
+    content_type = part.content_type
+    params = content_type.params
+    if part.is_text and content_type.param(b"charset") is None:
+        params = (*params, _US_ASCII)
+    encoding = part.encoding
+    fields = b"%b %b %b %b %b %b %d" % (
+        string(content_type.type),
+        string(content_type.subtype),
+        _params(params),
+        nstring(part.value(b"content-id")),
+        nstring(part.value(b"content-description")),
+        string(encoding) if encoding is not None else b'"7bit"',
+        part.octets,
+    )
+    extension = b"%b %b" % (nstring(part.value(b"content-md5")), _extension(part))
+    if part.is_message:
+        message_envelope = envelope(read_envelope(part.children[0].fields, most_addresses))
+        ((body, structure),) = inner
+        return (
+            b"(%b %b %b %d)" % (fields, message_envelope, body, part.lines),
+            b"(%b %b %b %d %b)" % (fields, message_envelope, structure, part.lines, extension),
+        )
+    if part.is_text:
+        fields = b"%b %d" % (fields, part.lines)
+    return b"(%b)" % fields, b"(%b %b)" % (fields, extension)
+
+
+def _extension(part: Part) -> bytes:
+    """body-fld-dsp, body-fld-lang and body-fld-loc."""
+    fields = part.fields
+    disposition = parse_disposition(fields[b"content-disposition"][0]) if b"content-disposition" in fields else None
+    languages = parse_languages(fields[b"content-language"][0]) if b"content-language" in fields else ()
+    return b"%b %b %b" % (
+        b"(%b %b)" % (string(disposition.kind), _params(disposition.params)) if disposition is not None else b"NIL",
+        b"(%b)" % b" ".join([string(language) for language in languages]) if languages else b"NIL",
+        nstring(part.value(b"content-location")),
+    )
+
+
+def _params(params: Params) -> bytes:
+    """body-fld-param."""
+    if not params:
+        return b"NIL"
+    return b"(%b)" % b" ".join([b"%b %b" % (string(name), string(value)) for name, value in params])
+
+
+def _addresses(addresses: tuple[Address, ...]) -> bytes:
+    """env-from and its like."""
+    if not addresses:
+        return b"NIL"
+    return b"(%b)" % b"".join(
+        [
+            b"(%b %b %b %b)" % (_words(name), nstring(route), nstring(mailbox), nstring(host))
+            for name, route, mailbox, host in addresses
+        ]
+    )
+
+
+def _words(octets: bytes | None) -> bytes:
+    """An nstring that people read."""
+    if octets is not None and (b"  " in octets or b"\t" in octets):
+        octets = _UNEVEN_SPACE.sub(b" ", octets)
+    return nstring(octets)

@@ -1,0 +1,264 @@
+"""Address lists: From, To and their like, as RFC 5322 §3.4 writes them and as people do.
+
+What is broken still yields addresses, in the way that Dovecot answers it, for clients know its words: an address without
+a host has ``MISSING_DOMAIN``, one without a mailbox ``MISSING_MAILBOX``, one whose ``<...>`` cannot be read ``SYNTAX_ERROR``.
+None of these may be NIL, which would mark a group (RFC 9051 §7.5.2).
+
+Nearly every address is of one plain form, which one pattern takes whole; the others go through a small parser that looks at
+each octet a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mektup.message.comments import skip_comment
+
+
+class Address(NamedTuple):
+    """One address, or a mark of a group; octets, unquoted, encoded words as they are."""
+
+    name: bytes | None
+    route: bytes | None
+    mailbox: bytes | None
+    host: bytes | None
+    """None for the start of a group, whose name then is *mailbox*, and for its end, where all four are None."""
+
+
+GROUP_END = Address(None, None, None, None)
+MISSING_MAILBOX = b"MISSING_MAILBOX"
+MISSING_DOMAIN = b"MISSING_DOMAIN"
+SYNTAX_ERROR = b"SYNTAX_ERROR"
+_ENDS = (b",", b";", b"")
+
+# atext of RFC 5322 §3.2.3, and 8-bit octets (RFC 6532 §3.2).
+_ATEXT = rb"A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-"
+_PLAIN = re.compile(
+    rb"[ \t]*"
+    rb'(?:(?:"([^"\\\r\n\x00]*)"|((?:[%b][%b.]*)(?: [%b.]+)*))[ \t]*<|(<?))'
+    rb"([%b.]*[%b])@([%b.]*[%b]|\[[0-9A-Fa-f:.]+\])(>?)[ \t]*(,|\Z)" % ((_ATEXT,) * 7)
+)
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_DOT_ATOM = re.compile(rb"[%b.]+" % _ATEXT)
+_CLOSING = re.compile(rb">")
+_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_DOMAIN_LITERAL = re.compile(rb"\[(?:[^\]\\]|\\.)*\]", re.DOTALL)
+
+
+def parse_addresses(value: bytes, most: int) -> list[Address]:
+    """The addresses and groups of an unfolded field value, at most about *most* of them."""
+    addresses: list[Address] = []
+    position = 0
+    while len(addresses) < most:
+        match = _PLAIN.match(value, position)
+        if match is None:
+            rest = _Parser(value, position, most - len(addresses)).address_list() if value[position:].strip() else []
+            return addresses + rest
+        quoted, phrase, opening, mailbox, host, closing, end = match.groups()
+        named = opening is None
+        if (named or bool(opening)) is not bool(closing):
+            return addresses + _Parser(value, position, most - len(addresses)).address_list()
+        addresses.append(Address(quoted or phrase, None, mailbox, host))
+        position = match.end()
+        if not end or position == len(value):
+            return addresses
+    return addresses
+
+
+class _Broken(Exception):
+    """What is here cannot be what was looked for."""
+
+
+class _Parser:
+    """Reads what the plain form is not: groups, routes, comments, quoted mailboxes, obsolete and broken syntax.
+
+    Methods move on past what they read and the space and comments behind it; ``_Broken`` says that it is not there.
+    """
+
+    def __init__(self, value: bytes, position: int, most: int) -> None:
+        self._value = value
+        self._position = position
+        self._most = most
+        self._addresses: list[Address] = []
+        self._comment: bytes | None = None
+
+    def address_list(self) -> list[Address]:
+        """address-list = (address *("," address)) / obs-addr-list."""
+        try:
+            self._skip()
+            self._list(self._address)
+        except _Broken:
+            pass
+        return self._addresses
+
+    def _list(self, item: Callable[[], None]) -> None:
+        """Items with commas between; RFC 5322 §4.4: there may be none between two commas."""
+        while len(self._addresses) < self._most:
+            while self._next() == b",":
+                self._pass()
+            if not self._next():
+                return
+            item()
+            if self._next() != b",":
+                return
+
+    def _next(self) -> bytes:
+        """The octet to come; empty at the end."""
+        return self._value[self._position : self._position + 1]
+
+    def _pass(self) -> None:
+        """Over that octet, and the space behind it."""
+        self._position += 1
+        self._skip()
+
+    def _skip(self) -> None:
+        """CFWS. Remembers the last comment, which obsolete mail uses for a name: ``a@b (Ann)``."""
+        while True:
+            space = _SPACE.match(self._value, self._position)
+            assert space is not None  # it matches nothing at all, too
+            self._position = space.end()
+            if self._next() != b"(":
+                return
+            end = skip_comment(self._value, self._position)
+            if end is None:
+                self._position = len(self._value)
+                raise _Broken
+            self._comment = _unquoted(self._value[self._position + 1 : end - 1])
+            self._position = end
+
+    def _take(self, pattern: re.Pattern[bytes]) -> bytes:
+        match = pattern.match(self._value, self._position)
+        if match is None:
+            raise _Broken
+        self._position = match.end()
+        return match[0]
+
+    def _quoted_string(self) -> bytes:
+        return _unquoted(self._take(_QUOTED)[1:-1])
+
+    def _phrase(self) -> bytes:
+        """phrase = 1*word / obs-phrase, which has dots too; a space between words."""
+        words: list[bytes] = []
+        while True:
+            words.append(self._quoted_string() if self._next() == b'"' else self._take(_DOT_ATOM))
+            self._skip()
+            if self._next() != b'"' and not _DOT_ATOM.match(self._next()):
+                return b" ".join(words)
+
+    def _dotted(self) -> bytes:
+        """dot-atom, with space and comments allowed around the dots (RFC 5322 §4.4)."""
+        atoms = self._take(_DOT_ATOM)
+        self._skip()
+        while self._next() == b"." or (atoms.endswith(b".") and _DOT_ATOM.match(self._next())):
+            atoms += self._take(_DOT_ATOM)
+            self._skip()
+        return atoms
+
+    def _local_part(self) -> bytes:
+        if self._next() != b'"':
+            return self._dotted()
+        local = self._quoted_string()
+        self._skip()
+        return local
+
+    def _domain(self) -> bytes:
+        """Behind an ``@``."""
+        self._pass()
+        if self._next() != b"[":
+            return self._dotted()
+        literal = self._take(_DOMAIN_LITERAL)
+        self._skip()
+        return literal
+
+    def _opening(self) -> bytes | None:
+        """The phrase that a name-addr or a group begins with; empty before a ``<``, None for what is no phrase."""
+        if self._next() == b"<":
+            return b""
+        if self._next() == b".":
+            return None
+        try:
+            return self._phrase()
+        except _Broken:
+            return None
+
+    def _address(self) -> None:
+        """address = mailbox / group."""
+        start = self._position
+        phrase = self._opening()
+        if phrase is not None and self._next() == b":":
+            self._group(phrase)
+        else:
+            self._mailbox(start, phrase)
+
+    def _member(self) -> None:
+        start = self._position
+        self._mailbox(start, self._opening())
+
+    def _group(self, name: bytes) -> None:
+        """group = display-name ":" [mailbox-list / CFWS] ";", from its colon."""
+        self._addresses.append(Address(None, None, name, None))
+        try:
+            self._pass()
+            if self._next() != b";":
+                self._list(self._member)
+            if self._next() == b";":
+                self._pass()
+        finally:
+            self._addresses.append(GROUP_END)
+
+    def _mailbox(self, start: int, phrase: bytes | None) -> None:
+        """mailbox = name-addr / addr-spec, which begins at *start* and has been read up to behind its *phrase*."""
+        if phrase is not None and self._next() == b"<":
+            self._angle_addr(phrase or None)
+            return
+        after_phrase, self._position = self._position, start
+        self._comment = None
+        mailbox = host = None
+        try:
+            mailbox = self._local_part()
+            if self._next() == b"@":
+                host = self._domain()
+        finally:
+            if phrase and host is None and self._next() not in _ENDS:  # words, but no address
+                self._position = after_phrase
+                self._add(phrase, None, None, None)
+            else:
+                self._add(self._comment, None, mailbox, host)
+
+    def _angle_addr(self, name: bytes | None) -> None:
+        """angle-addr = "<" [route] addr-spec ">"."""
+        route = mailbox = host = None
+        try:
+            self._pass()
+            if self._next() == b"@":
+                route = self._route()
+            if self._next() != b">":
+                mailbox = self._local_part()
+            if self._next() == b"@":
+                host = self._domain()
+            self._take(_CLOSING)
+        except _Broken:
+            host = SYNTAX_ERROR
+        self._add(name, route, mailbox, host)
+        self._skip()
+
+    def _route(self) -> bytes:
+        """obs-route (RFC 5322 §4.4): ``@a,@b:``, without the colon."""
+        domains: list[bytes] = []
+        while self._next() == b"@":
+            domains.append(b"@" + self._domain())
+            while self._next() == b",":
+                self._pass()
+        if self._next() == b":":
+            self._pass()
+        return b",".join(domains)
+
+    def _add(self, name: bytes | None, route: bytes | None, mailbox: bytes | None, host: bytes | None) -> None:
+        self._addresses.append(Address(name, route, mailbox or MISSING_MAILBOX, host or MISSING_DOMAIN))
+
+
+def _unquoted(octets: bytes) -> bytes:
+    return _QUOTED_PAIR.sub(rb"\1", octets) if b"\\" in octets else octets

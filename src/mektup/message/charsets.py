@@ -1,0 +1,97 @@
+"""Octets to text, whatever charset a message claims: never raises, never asks the system for a codec by a name that came in.
+
+Python's own lookup imports modules by name and remembers every name that it did not find, so a stranger could fill it up;
+and some of its codecs (``idna``, ``unicode_escape``) are not charsets at all. So names are looked up in a table of our own.
+"""
+
+from __future__ import annotations
+
+import encodings.aliases
+
+_NOT_CHARSETS = frozenset(
+    {
+        "base64_codec",
+        "bz2_codec",
+        "hex_codec",
+        "idna",
+        "mbcs",
+        "oem",
+        "punycode",
+        "quopri_codec",
+        "raw_unicode_escape",
+        "rot_13",
+        "undefined",
+        "unicode_escape",
+        "uu_codec",
+        "zlib_codec",
+    }
+)
+
+_SUPERSETS = {
+    # What is labelled with the left one is written with the right one, by the clients of that country.
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+    "iso2022_jp": "iso2022_jp_ext",
+    "ascii": "utf_8",
+}
+
+_MAIL_NAMES = {
+    "iso_8859_8_i": "iso8859_8",
+    "iso_8859_8_e": "iso8859_8",
+    "ks_c_5601": "cp949",
+    "unicode_1_1_utf_7": "utf_7",
+    "unicode_1_1_utf_8": "utf_8",
+    "windows_874": "cp874",
+    "windows_936": "gb18030",
+    "windows_949": "cp949",
+    "windows_31j": "cp932",
+    "x_gbk": "gb18030",
+    "x_mac_roman": "mac_roman",
+    "x_sjis": "cp932",
+    "x_unicode_2_0_utf_7": "utf_7",
+}
+
+
+def _table() -> dict[str, str]:
+    """Normalised name to Python's name of the codec."""
+    table = {name: codec for name, codec in encodings.aliases.aliases.items() if codec not in _NOT_CHARSETS}
+    table |= {codec: codec for codec in table.values()}
+    table |= {codec: codec for codec in ("cp874", "cp1006", "cp720", "koi8_t", "koi8_u", "mac_arabic", "mac_farsi")}
+    table |= {f"iso_8859_{part}": f"iso8859_{part}" for part in (*range(1, 12), *range(13, 17))}
+    table |= _MAIL_NAMES
+    return {name: _SUPERSETS.get(codec, codec) for name, codec in table.items()}
+
+
+_CODECS = _table()
+
+
+def codec_of(charset: bytes) -> str | None:
+    """Python's name of the codec for a charset as a message names it, None where there is none."""
+    if len(charset) > 40:
+        return None
+    return _CODECS.get(charset.decode("latin-1").strip(" \t'\"").lower().replace("-", "_").replace(" ", "_"))
+
+
+def decode(octets: bytes, charset: bytes) -> str:
+    """The text of *octets*; what is not valid in *charset* becomes U+FFFD.
+
+    A charset that is not known is taken for UTF-8 where that is what they are, else for ISO 8859-1, so that at least the
+    ASCII in them is found.
+    """
+    codec = codec_of(charset)
+    if codec is None or codec == "utf_8":
+        return guess(octets)
+    return octets.decode(codec, "replace")
+
+
+def guess(octets: bytes) -> str:
+    """The text of octets of which nothing is known: UTF-8, perhaps cut off at its end, else ISO 8859-1."""
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            return octets.decode(errors="ignore")
+        return octets.decode("latin-1")

@@ -1,0 +1,69 @@
+"""What ENVELOPE tells of a message: ten fields of its header, read but not decoded (RFC 9051 §7.5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mektup.message.addresses import Address, parse_addresses
+from mektup.message.headers import Fields, unfold
+
+Addresses = tuple[Address, ...]
+
+
+class Envelope(NamedTuple):
+    """The fields; octets, unfolded. None, or no addresses, where a field is not there.
+
+    A message ought to have each once. Where it has one twice, the last text counts and all addresses do, as Dovecot has it.
+    """
+
+    date: bytes | None
+    subject: bytes | None
+    from_: Addresses
+    sender: Addresses
+    """As *from_* where there are none, and so is *reply_to* (RFC 9051 §7.5.2)."""
+    reply_to: Addresses
+    to: Addresses
+    cc: Addresses
+    bcc: Addresses
+    in_reply_to: bytes | None
+    message_id: bytes | None
+
+
+def read_envelope(fields: Fields, most_addresses: int) -> Envelope:
+    """The envelope of a message whose header has *fields*; of each address field at most so many addresses."""
+
+    def text(name: bytes) -> bytes | None:
+        values = fields.get(name)
+        return unfold(values[-1]) if values else None
+
+    def addresses(name: bytes) -> Addresses:
+        values = fields.get(name)
+        if values is None:
+            return ()
+        if len(values) == 1:
+            return tuple(parse_addresses(unfold(values[0]), most_addresses))
+        return tuple(_first(most_addresses, values))
+
+    from_ = addresses(b"from")
+    return Envelope(
+        text(b"date"),
+        text(b"subject"),
+        from_,
+        addresses(b"sender") or from_,
+        addresses(b"reply-to") or from_,
+        addresses(b"to"),
+        addresses(b"cc"),
+        addresses(b"bcc"),
+        text(b"in-reply-to"),
+        text(b"message-id"),
+    )
+
+
+def _first(most: int, values: list[bytes]) -> Iterator[Address]:
+    for value in values:
+        found = parse_addresses(unfold(value), most)
+        yield from found
+        most -= len(found)
+        if most <= 0:
+            return

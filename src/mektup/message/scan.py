@@ -1,0 +1,282 @@
+"""The MIME structure of a message, in one pass from its first octet to its last.
+
+The idea: between two lines that begin with ``--`` nothing can change, so only those lines are looked at, and only while a
+multipart is open. A stack holds the parts that are open, another the boundaries that may end them. Nothing recurses, each
+octet is searched a bounded number of times, and ``Limits`` bounds how deep and how many the parts can be: what lies beyond
+is one opaque part, so every message has an answer.
+
+The rules where mail is broken are Dovecot's, as clients are used to them:
+
+* A line ends a part when it *begins* with ``--`` and an open boundary; the longest such boundary counts, then the innermost.
+  So an inner boundary may extend an outer one, and an outer one that appears closes all that is inside.
+* A boundary line ends a header, too, that has no empty line.
+* A multipart in which no part begins has one that is empty, for BODYSTRUCTURE must show one.
+* Content fields count in a message only when it says that it is MIME: by MIME-Version or by Content-Type itself.
+* message/rfc822 is looked into even where it claims to be encoded, which RFC 2046 §5.2.1 forbids.
+
+Lines end in CRLF (see ``store.spool``); a message with other line ends is answered too, only less well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from mmap import mmap
+
+from mektup.message.headers import Fields, index_fields, unfold
+from mektup.message.params import (
+    MESSAGE_RFC822,
+    OPAQUE,
+    TEXT_PLAIN,
+    ContentType,
+    parse_content_type,
+    parse_token,
+)
+from mektup.terms.limits import DEFAULT_LIMITS, Limits
+
+Octets = bytes | mmap
+"""A message's bytes: in memory, or mapped from a temporary file where it is large."""
+
+Path = tuple[int, ...]
+"""Part numbers, outermost first; empty for the message itself."""
+
+_BOUNDARY_BYTES = 80
+"""Of a boundary, so many octets are compared: the 70 of RFC 2046 §5.1.1, and some for those who make longer ones."""
+
+_COUNTED_AT_ONCE = 1024 * 1024
+_MESSAGES = frozenset({b"message/rfc822", b"message/global"})
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """One MIME entity: the message itself, a part of a multipart, or a message inside of a message/rfc822."""
+
+    header_start: int
+    fields: Fields
+    """Of its header, those about content only where it is MIME."""
+    content_type: ContentType
+    is_multipart: bool
+    is_message: bool
+    """message/rfc822 or message/global: then its one child is the message inside."""
+    content_start: int
+    """Where its header has ended, empty line included."""
+    stop: int
+    parent: Part | None
+    path: Path = ()
+    """RFC 9051 §6.4.5.1. A multipart that is all of a message has no number of its own: its path is the message's."""
+    lines: int = 0
+    """Of its content; for text and messages only."""
+    children: list[Part] = field(default_factory=list)
+
+    @property
+    def is_text(self) -> bool:
+        return self.content_type.type.lower() == b"text"
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether its path is its own."""
+        return not (self.is_multipart and (self.parent is None or self.parent.is_message))
+
+    @property
+    def encoding(self) -> bytes | None:
+        """Content-Transfer-Encoding as it is written; None where there is none, or none that is a token."""
+        values = self.fields.get(b"content-transfer-encoding")
+        return parse_token(values[0]) if values else None
+
+    @property
+    def octets(self) -> int:
+        """Of its content, as it is encoded."""
+        return self.stop - self.content_start
+
+    def value(self, name: bytes) -> bytes | None:
+        """The first field of that name (lower case), unfolded; None where there is none."""
+        values = self.fields.get(name)
+        return unfold(values[0]) if values else None
+
+
+def scan(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> list[Part]:
+    """The parts of a message, each before its children; the first is the message itself."""
+    parts = _Scanner(raw, limits).scan()
+    _number(parts)
+    _count_lines(raw, parts)
+    return parts
+
+
+class _Scanner:
+    """The pass: where it is, what is open, what may come."""
+
+    def __init__(self, raw: Octets, limits: Limits) -> None:
+        self._raw = raw
+        self._size = len(raw)
+        self._limits = limits
+        self._parts: list[Part] = []
+        self._open: list[Part] = []
+        """From the message to the part that is being read."""
+        self._boundaries: list[tuple[bytes, Part]] = []
+        """Outermost first, each with the multipart that it divides."""
+        self._prefixes: tuple[bytes, ...] = ()
+        """The boundaries alone, for one quick look at a line."""
+        # The next of each kind at or behind where it was last looked for: no stretch is searched twice.
+        self._empty_line = -1
+        self._dashes = -1
+
+    def scan(self) -> list[Part]:
+        position = self._begin(None, 0)
+        while self._boundaries:
+            line = self._dashes_from(position)
+            if line == self._size:
+                break
+            boundary = self._boundary_at(line)
+            position = line + 2 if boundary is None else self._cross(line, boundary)
+        for part in self._open:
+            part.stop = self._size
+        for part in [part for part in self._parts if part.is_multipart and not part.children]:
+            self._add(part, part.stop, part.stop, part.stop)
+        return self._parts
+
+    def _begin(self, parent: Part | None, position: int) -> int:
+        """A part begins, and where it is a message, the message inside it as well. Yields where the search goes on."""
+        while True:
+            header_stop, is_cut = self._header_stop(position)
+            part = self._add(parent, position, header_stop, header_stop)
+            self._open.append(part)
+            if len(self._parts) >= self._limits.mime_parts:
+                self._close_the_search(part)
+            elif is_cut:
+                if part.is_message:
+                    self._add(part, header_stop, header_stop, header_stop)
+                return header_stop
+            elif part.is_multipart:
+                self._expect(part)
+            if not part.is_message:
+                return header_stop
+            parent, position = part, header_stop
+
+    def _add(self, parent: Part | None, header_start: int, content_start: int, stop: int) -> Part:
+        """A part with this header, of the type that the header says."""
+        header_stop = min(content_start, header_start + self._limits.header_bytes)
+        fields = index_fields(self._raw[header_start:header_stop], self._limits.header_field_bytes)
+        in_multipart = parent is not None and parent.is_multipart
+        if not (in_multipart or b"content-type" in fields or b"mime-version" in fields):
+            fields = {name: values for name, values in fields.items() if not name.startswith(b"content-")}
+        values = fields.get(b"content-type")
+        if values:
+            # RFC 2045 §5.2: one that cannot be read is as if there were none.
+            content_type = parse_content_type(values[0]) or TEXT_PLAIN
+        elif parent is not None and in_multipart and parent.content_type.subtype.lower() == b"digest":
+            content_type = MESSAGE_RFC822  # RFC 2046 §5.1.5
+        else:
+            content_type = TEXT_PLAIN
+        essence = content_type.essence
+        is_multipart = essence.startswith(b"multipart/")
+        is_message = essence in _MESSAGES
+        if (is_multipart or is_message) and len(self._open) + 1 >= self._limits.mime_depth:
+            content_type, is_multipart, is_message = OPAQUE, False, False
+        part = Part(header_start, fields, content_type, is_multipart, is_message, content_start, stop, parent)
+        self._parts.append(part)
+        if parent is not None:
+            parent.children.append(part)
+        return part
+
+    def _expect(self, part: Part) -> None:
+        """From now on, the boundary of the multipart *part* counts."""
+        boundary = part.content_type.param(b"boundary")
+        if boundary:
+            self._boundaries.append((boundary[:_BOUNDARY_BYTES], part))
+            self._prefixes = tuple(boundary for boundary, _ in self._boundaries)
+
+    def _close_the_search(self, part: Part) -> None:
+        """There are as many parts as may be: *part* is the last, and holds all the rest."""
+        part.content_type, part.is_multipart, part.is_message = OPAQUE, False, False
+        self._boundaries.clear()
+
+    def _cross(self, line: int, index: int) -> int:
+        """The line at *line* is that boundary: ends what is open inside its multipart. Yields where the search goes on."""
+        boundary, multipart = self._boundaries[index]
+        # RFC 2046 §5.1.1: the line break before a boundary belongs to it.
+        stop = line - 2 if self._raw[line - 2 : line] == b"\r\n" else line - 1
+        while self._open[-1] is not multipart:
+            part = self._open.pop()
+            part.stop = max(part.content_start, stop)
+        behind = line + 2 + len(boundary)
+        is_last = self._raw[behind : behind + 2] == b"--"
+        del self._boundaries[index if is_last else index + 1 :]
+        self._prefixes = tuple(boundary for boundary, _ in self._boundaries)
+        line_end = self._raw.find(b"\n", line)
+        if line_end < 0:
+            return self._size
+        return line_end + 1 if is_last else self._begin(multipart, line_end + 1)
+
+    def _header_stop(self, position: int) -> tuple[int, bool]:
+        """Where the header at *position* has ended, and whether a boundary has ended it."""
+        if self._raw[position : position + 2] == b"\r\n":
+            end = position + 2
+        else:
+            if self._empty_line < position:
+                found = self._raw.find(b"\r\n\r\n", position)
+                self._empty_line = found if found >= 0 else self._size
+            end = min(self._empty_line + 4, self._size)
+        if self._boundaries:
+            line = self._dashes_from(position)
+            while line < end:
+                if self._boundary_at(line) is not None:
+                    return max(position, line - 2), True
+                line = self._dashes_from(line + 2)
+        return end, False
+
+    def _dashes_from(self, position: int) -> int:
+        """The first line at or behind *position* that begins with two dashes; the size where there is none."""
+        if self._dashes < position:
+            found = self._raw.find(b"\n--", max(position - 1, 0))
+            self._dashes = found + 1 if found >= 0 else self._size
+        return self._dashes
+
+    def _boundary_at(self, line: int) -> int | None:
+        """Which boundary the line at *line*, which begins with two dashes, is; None for none."""
+        octets = self._raw[line + 2 : line + 2 + _BOUNDARY_BYTES]
+        if not octets.startswith(self._prefixes):
+            return None
+        lengths = [len(boundary) if octets.startswith(boundary) else 0 for boundary, _ in self._boundaries]
+        longest = max(lengths)
+        return max(index for index, length in enumerate(lengths) if length == longest)
+
+
+def _number(parts: list[Part]) -> None:
+    """Gives each part its path (RFC 9051 §6.4.5.1)."""
+    for part in parts:
+        parent = part.parent
+        if parent is not None and parent.is_multipart:
+            continue  # numbered with its siblings
+        enclosing = parent.path if parent is not None else ()
+        part.path = enclosing if part.is_multipart else (*enclosing, 1)
+        _number_children(part)
+
+
+def _number_children(multipart: Part) -> None:
+    waiting = [multipart]
+    while waiting:
+        parent = waiting.pop()
+        if parent.is_multipart:
+            for number, child in enumerate(parent.children, 1):
+                child.path = (*parent.path, number)
+                waiting.append(child)
+
+
+def _count_lines(raw: Octets, parts: list[Part]) -> None:
+    """Fills in ``lines``. Messages lie inside of messages, so each stretch between two ends is counted once, for all."""
+    counted = [part for part in parts if part.is_message or part.is_text]
+    marks = sorted({mark for part in counted for mark in (part.content_start, part.stop)})
+    before: dict[int, int] = {}
+    lines = 0
+    last = 0
+    for mark in marks:
+        lines += _newlines(raw, last, mark)
+        before[mark] = lines
+        last = mark
+    for part in counted:
+        part.lines = before[part.stop] - before[part.content_start]
+
+
+def _newlines(raw: Octets, start: int, stop: int) -> int:
+    if isinstance(raw, bytes):
+        return raw.count(b"\n", start, stop)
+    return sum(raw[at : min(at + _COUNTED_AT_ONCE, stop)].count(b"\n") for at in range(start, stop, _COUNTED_AT_ONCE))

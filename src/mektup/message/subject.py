@@ -1,0 +1,53 @@
+"""What sorts and threads messages: the base subject of RFC 5256 §2.1, and message IDs in one spelling."""
+
+from __future__ import annotations
+
+import re
+
+_WSP = re.compile(r"[ \t\r\n]+")
+_REFWD = r"(?:re|fwd?)[ ]*(?:\[[^\[\]]*\][ ]*)?:"
+_LEADER = re.compile(rf"[ ]+|(?:\[[^\[\]]*\][ ]*)*{_REFWD}", re.IGNORECASE)
+"""subj-leader = (*subj-blob subj-refwd) / WSP."""
+_BLOBS = re.compile(r"(?:\[[^\[\]]*\][ ]*)+(?=[^ ])")
+"""All subj-blobs but one that would leave nothing behind it."""
+_FORWARDED = re.compile(r"\[fwd:", re.IGNORECASE)
+_TRAILER = "(fwd)"
+
+_MESSAGE_ID = re.compile(rb'<[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^<>@"\s]+))@([^<>\s]+)[ \t]*>', re.DOTALL)
+_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+
+
+def base_subject(subject: str) -> tuple[str, bool]:
+    """The base subject of a decoded subject, and whether what came off it marks a reply or a forward.
+
+    RFC 5256 §2.1; the mark: a subj-refwd, a "(fwd)", or "[fwd: ]" (§3, REFERENCES).
+    """
+    text = _WSP.sub(" ", subject)
+    start, stop = 0, len(text)
+    is_reply = False
+    while True:
+        # (2): trailers
+        while stop > start and (text[stop - 1] == " " or text[max(start, stop - 5) : stop].lower() == _TRAILER):
+            is_reply |= text[stop - 1] != " "
+            stop -= 1 if text[stop - 1] == " " else len(_TRAILER)
+        # (3) to (5): leaders, and blobs before them
+        while match := _LEADER.match(text, start, stop):
+            is_reply |= match[0][-1] == ":"
+            start = match.end()
+        if blobs := _BLOBS.match(text, start, stop):
+            start = blobs.end()  # none of them has a leader behind it, or it would be gone
+        # (6): [fwd: ... ]
+        forwarded = _FORWARDED.match(text, start, stop)
+        if forwarded is None or text[stop - 1] != "]":
+            return text[start:stop], is_reply
+        start, stop = forwarded.end(), stop - 1
+        is_reply = True
+
+
+def message_ids(value: bytes, most: int) -> list[str]:
+    """The msg-ids of an unfolded Message-ID, References or In-Reply-To, without angle brackets and quotes; the last *most*."""
+    ids = []
+    for quoted, plain, host in _MESSAGE_ID.findall(value)[-most:]:
+        left = _QUOTED_PAIR.sub(rb"\1", quoted) if quoted else plain
+        ids.append((left + b"@" + host).decode("utf-8", "replace"))
+    return ids

@@ -1,0 +1,47 @@
+"""Content-Transfer-Encoding undone (RFC 2045 §6), as far as what came can be understood."""
+
+from __future__ import annotations
+
+import re
+from binascii import Error, a2b_base64, a2b_qp
+
+from mektup.terms.errors import Code, Refused
+
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+_NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
+_PADDING = re.compile(rb"=+")
+
+IDENTITIES = frozenset({"7bit", "8bit", "binary"})
+
+
+def decode_part(octets: bytes, encoding: str) -> bytes:
+    """The content that *octets* stand for; *encoding* in lower case, as ``PartPlace.encoding`` has it.
+
+    Broken base64 and quoted-printable yield what can be read of them. Raises Refused(UNKNOWN_CTE) for an encoding that is
+    not one of RFC 2045's (RFC 9051 §6.4.5.2).
+    """
+    if encoding in IDENTITIES:
+        return octets
+    if encoding == "base64":
+        return decode_base64(octets)
+    if encoding == "quoted-printable":
+        return a2b_qp(octets)
+    raise Refused(Code.UNKNOWN_CTE, "Content-Transfer-Encoding is not known")
+
+
+def decode_base64(octets: bytes) -> bytes:
+    """Base64 decoded; characters that do not belong are passed over (RFC 2045 §6.8), and so is an incomplete end."""
+    octets = octets.translate(None, _NOT_BASE64)
+    if b"=" not in octets.rstrip(b"="):
+        return _decode_run(octets.rstrip(b"="))
+    # Several encoded pieces in a row, as some list software makes them: padding ends one, not all.
+    return b"".join(_decode_run(run) for run in _PADDING.split(octets))
+
+
+def _decode_run(run: bytes) -> bytes:
+    if len(run) % 4 == 1:
+        run = run[:-1]
+    try:
+        return a2b_base64(run + b"=" * (-len(run) % 4))
+    except Error:  # pragma: no cover
+        return b""
