@@ -114,15 +114,17 @@ class Generator:
         else:
             self._subjects.append((subject, message_id))
         day = 1 + number * 28 // 60_000 % 28
+        minute = f"{number % 60:02}"
         relays = "".join(
-            f"Received: from relay{hop}.example ([192.0.2.{chance.randint(1, 254)}])\n\tby mx{hop}.example with ESMTPS id "
-            f"{chance.getrandbits(40):010x}\n\tfor <linda@example.org>; Tue, {day} Sep 2026 08:{number % 60:02}:00 +0000\n"
+            f"Received: from relay{hop}.example ([192.0.2.{chance.randint(1, 254)}])\n"
+            f"\tby mx{hop}.example with ESMTPS id {chance.getrandbits(40):010x}\n"
+            f"\tfor <linda@example.org>; Tue, {day} Sep 2026 08:{minute}:00 +0000\n"
             for hop in range(chance.randint(1, 4))
         )
         copied = f"Cc: {', '.join(f'{name} <{address}>' for name, address in copies)}\n" if copies else ""
         return (
             f"Return-Path: <{sender[1]}>\n{relays}"
             f"From: {sender[0]} <{sender[1]}>\nTo: {receiver[0]} <{receiver[1]}>\n{copied}Subject: {subject}\n"
-            f"Date: Tue, {day} Sep 2026 08:{number % 60:02}:{number // 60 % 60:02} +0000\nMessage-ID: {message_id}\n"
+            f"Date: Tue, {day} Sep 2026 08:{minute}:{number // 60 % 60:02} +0000\nMessage-ID: {message_id}\n"
             f"{thread}User-Agent: Pigeon/{chance.randint(1, 9)}.{chance.randint(0, 20)}\nMIME-Version: 1.0\n"
         )
