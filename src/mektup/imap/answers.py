@@ -20,10 +20,10 @@ def untagged_ok(code: bytes, text: bytes) -> bytes:
     return b"* OK %b %b\r\n" % (code, text)
 
 
-def no(tag: bytes, refusal: Refused) -> bytes:
-    """``tag NO [code] text`` (RFC 5530)."""
+def no(tag: bytes | None, refusal: Refused) -> bytes:
+    """``tag NO [code] text`` (RFC 5530), untagged where no tag could be read."""
     code = codes.bad_charset() if refusal.code is Code.BADCHARSET else codes.of(refusal)
-    return b" ".join(filter(None, (tag, b"NO", code, _text(str(refusal))))) + b"\r\n"
+    return b" ".join(filter(None, (tag or b"*", b"NO", code, _text(str(refusal))))) + b"\r\n"
 
 
 def bad(tag: bytes | None, mistake: ClientError) -> bytes:
@@ -31,7 +31,7 @@ def bad(tag: bytes | None, mistake: ClientError) -> bytes:
     return b"%b BAD %b\r\n" % (tag or b"*", _text(str(mistake)))
 
 
-def server_bug(tag: bytes, session_id: str) -> bytes:
+def server_bug(tag: bytes | None, session_id: str) -> bytes:
     """The answer to a bug of ours, naming the session so that its log lines are found."""
     return no(tag, Refused(Code.SERVERBUG, f"Internal error; the server's log has it under session {session_id}"))
 

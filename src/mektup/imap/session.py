@@ -134,7 +134,6 @@ class Session:
     # One command
 
     async def _obey(self, command: RawCommand) -> None:
-        tag = commands.tag_of(command) or b"*"
         limits = self.services.limits
         self.services.tally.commands += 1
         try:
@@ -143,16 +142,17 @@ class Session:
             row.check(self.state)
             await self._run(row, request)
         except ClientError as mistake:
-            self.write(answers.bad(tag, mistake))
+            self.write(answers.bad(commands.tag_of(command), mistake))
             self.count_bad_command()
         except Refused as refusal:
             self._forget_saved(command)
-            self.write(answers.no(tag, refusal))
+            self.write(answers.no(commands.tag_of(command), refusal))
         except (Disconnected, TimedOut):
             raise
         except Exception:
             # the boundary: a bug of ours is answered, logged with its traceback, and the session lives on
             self.services.tally.bugs += 1
+            tag = commands.tag_of(command)
             self.services.log.exception("command_failed", tag=tag, user=self.user)
             self.write(answers.server_bug(tag, self.services.session_id))
         finally:
@@ -192,7 +192,7 @@ class Session:
 
     async def _consider(self, offer: LiteralOffered) -> None:
         """Answers a literal's question: may it come?"""
-        tag = commands.tag_of(offer.command) or b"*"
+        tag = commands.tag_of(offer.command)
         try:
             start = commands.parse_append_start(offer.command, utf8=self.rev2, limits=self.services.limits)
             if start is None:
@@ -210,7 +210,10 @@ class Session:
             self.write(answers.no(tag, refusal))
 
     def _complain(self, fault: Fault) -> None:
-        self.write(answers.bad(fault.tag, ClientError(fault.text, fault.column)))
+        if fault.code is None:
+            self.write(answers.bad(fault.tag, ClientError(fault.text, fault.column)))
+        else:
+            self.write(answers.no(fault.tag, Refused(fault.code, fault.text)))
         self.uploads.close()
         if fault.fatal:
             self.throw_out("Nothing that follows could be understood")
