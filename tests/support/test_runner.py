@@ -262,8 +262,8 @@ def test_reads_heads_and_steps() -> None:
         "RFC 1 §2: t",
         (("mailbox", "a 1 messages"), ("mailbox", "b")),
         (
-            Send(5, "", (Piece(b"a ~", b"\x00", False), Piece(b" b")), True),
-            Expect(8, "x", (Piece(b"ok"),)),
+            Send(6, "", (Piece(b"a ~", b"\x00", False), Piece(b" b")), True),
+            Expect(9, "x", (Piece(b"ok"),)),
         ),
         transcript.lines,
     )
