@@ -53,10 +53,9 @@ class Mektup:
         return self._process.pid
 
     @property
-    def certificate(self) -> Path | None:
+    def certificate(self) -> Path:
         """The self-signed one that it made for itself."""
-        found = [path for path in (self.data / "tls").iterdir() if "BEGIN CERTIFICATE" in path.read_text()]
-        return found[0] if found else None
+        return self.data / "tls" / "self-signed.crt"
 
     @property
     def version(self) -> str:
