@@ -31,7 +31,6 @@ GROUP_END = Address(None, None, None, None)
 MISSING_MAILBOX = b"MISSING_MAILBOX"
 MISSING_DOMAIN = b"MISSING_DOMAIN"
 SYNTAX_ERROR = b"SYNTAX_ERROR"
-_ENDS = (b",", b";", b"")
 
 # atext of RFC 5322 §3.2.3, and 8-bit octets (RFC 6532 §3.2).
 _ATEXT = rb"A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-"
@@ -222,7 +221,7 @@ class _Parser:
             if self._next() == b"@":
                 host = self._domain()
         finally:
-            if phrase and host is None and self._next() not in _ENDS:  # words, but no address
+            if phrase and host is None and phrase != mailbox:  # words, but no address
                 self._position = after_phrase
                 self._add(phrase, None, None, None)
             else:

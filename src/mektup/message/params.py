@@ -63,7 +63,7 @@ def parse_content_type(value: bytes) -> ContentType | None:
     match = _TYPE.match(value)
     if match is None:
         return None
-    return ContentType(match[1], match[2], _params(value, match.end()))
+    return ContentType(match[1], match[2], _params(value[match.end() :]))
 
 
 def parse_disposition(value: bytes) -> Disposition | None:
@@ -72,7 +72,7 @@ def parse_disposition(value: bytes) -> Disposition | None:
     match = _VALUE.match(value)
     if match is None:
         return None
-    return Disposition(match[1], _params(value, match.end()))
+    return Disposition(match[1], _params(value[match.end() :]))
 
 
 def parse_token(value: bytes) -> bytes | None:
@@ -94,16 +94,24 @@ def _plain(value: bytes) -> bytes:
     return without_comments(value) if b"(" in value else value
 
 
-def _params(value: bytes, start: int) -> Params:
-    if value.find(b";", start) < 0:
+def _params(rest: bytes) -> Params:
+    if not rest:
         return ()
+    # Some software forgets the first semicolon.
     params = [
-        (name, _QUOTED_PAIR.sub(rb"\1", quoted) if b"\\" in quoted else quoted or bare.rstrip(b" \t"))
-        for name, quoted, bare in _PARAM.findall(value, start)
+        (name, _QUOTED_PAIR.sub(rb"\1", quoted) if b"\\" in quoted else quoted or _bare(bare))
+        for name, quoted, bare in _PARAM.findall(b";" + rest)
     ]
     if any(b"*" in name for name, _ in params):
         return _joined(params)
     return tuple(params)
+
+
+def _bare(value: bytes) -> bytes:
+    """A value without quotes: all up to the semicolon, but not a parameter that only lacks a semicolon before it."""
+    value = value.strip(b" \t")
+    first, space, more = value.partition(b" ")
+    return first if space and b"=" in more else value
 
 
 def _joined(params: list[tuple[bytes, bytes]]) -> Params:

@@ -141,15 +141,25 @@ class _Scanner:
             self._open.append(part)
             if len(self._parts) >= self._limits.mime_parts:
                 self._close_the_search(part)
-            elif is_cut:
-                if part.is_message:
-                    self._add(part, header_stop, header_stop, header_stop)
-                return header_stop
-            elif part.is_multipart:
+            elif part.is_multipart and not is_cut:
                 self._expect(part)
-            if not part.is_message:
+            if self._boundaries and not is_cut and self._is_empty(part):
+                # RFC 2046 §5.1.1: the line break before a boundary belongs to it, even that of an empty line.
+                header_stop = part.content_start = part.stop = max(position, header_stop - 2)
+                is_cut = True
+            if is_cut and part.is_message:
+                self._add(part, header_stop, header_stop, header_stop)
+            if is_cut or not part.is_message:
                 return header_stop
             parent, position = part, header_stop
+
+    def _is_empty(self, part: Part) -> bool:
+        """Whether the part, whose header has just ended with an empty line, ends at once by a boundary around it."""
+        line = self._dashes_from(part.content_start)
+        if line != part.content_start:
+            return False
+        boundary = self._boundary_at(line)
+        return boundary is not None and self._boundaries[boundary][1] is not part
 
     def _add(self, parent: Part | None, header_start: int, content_start: int, stop: int) -> Part:
         """A part with this header, of the type that the header says."""

@@ -1,0 +1,74 @@
+"""What is compared of a message, and how: values, so that a quoted string equals a literal of the same octets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mektup.message.layout import Layout, Path, unpack
+from mektup.store.arrival import prepare
+from tests.peer.imap_client import Value, parse
+
+Answers = dict[str, Value]
+"""Item, as FETCH answers it, to its value."""
+
+
+def items(layout: Layout) -> list[str]:
+    """What to fetch of a message of this layout: everything that a server makes of it."""
+    asked = ["ENVELOPE", "BODY", "BODYSTRUCTURE", "RFC822.SIZE", "BODY[]", "BODY[HEADER]", "BODY[TEXT]"]
+    for place in layout.parts:
+        number = _dotted(place.path)
+        asked += [f"BODY[{number}]", f"BODY[{number}.MIME]"]
+        if place.body_start is not None:
+            asked += [f"BODY[{number}.HEADER]", f"BODY[{number}.TEXT]"]
+    return asked
+
+
+def peeking(item: str) -> str:
+    """*item* in the form that does not set \\Seen."""
+    return item.replace("BODY[", "BODY.PEEK[")
+
+
+def prepared(raw: bytes) -> tuple[Layout, Answers]:
+    """What is stored of *raw* when it arrives, in the form of answers to ``items``."""
+    arrival = prepare(raw)
+    layout = unpack(arrival.layout)
+    answers: Answers = {
+        "ENVELOPE": parse(arrival.envelope)[0],
+        "BODY": parse(arrival.body)[0],
+        "BODYSTRUCTURE": parse(arrival.bodystructure)[0],
+        "RFC822.SIZE": str(arrival.size),
+    }
+    for item in items(layout):
+        if item.startswith("BODY["):
+            start, stop = _span(layout, item)
+            # RFC 9051 §9: CHAR8 has no NUL. Dovecot sends 0x80 for it; here only the place of the octets is compared.
+            answers[item] = raw[start:stop].replace(b"\0", b"\x80")
+    return layout, answers
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(map(str, path))
+
+
+def _span(layout: Layout, item: str) -> tuple[int, int]:
+    section = item.removeprefix("BODY[").removesuffix("]")
+    numbers = [word for word in section.split(".") if word.isdigit()]
+    path = tuple(map(int, numbers))
+    match section.split(".")[len(numbers) :]:
+        case ["HEADER"] | ["", "HEADER"]:
+            span = layout.header(path)
+        case ["TEXT"]:
+            span = layout.text(path)
+        case ["MIME"]:
+            span = layout.mime(path)
+        case _:
+            span = layout.whole(path)
+    assert span is not None, f"the layout does not know its own {item}"
+    return span
+
+
+def differences(ours: Answers, theirs: Answers) -> Iterator[tuple[str, Value, Value]]:
+    """Item, our value and theirs, of every item that is not the same."""
+    for item, value in theirs.items():
+        if item in ours and ours[item] != value:
+            yield item, ours[item], value
