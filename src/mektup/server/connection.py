@@ -87,10 +87,8 @@ class Connection(asyncio.Protocol):
         "bytes_in",
         "bytes_out",
         "local",
-        "login_pending",
         "secure",
         "stopping",
-        "user",
     )
 
     def __init__(
@@ -109,10 +107,6 @@ class Connection(asyncio.Protocol):
         self.address, self.local = address_of(peer_name)
         self.secure = secure
         self.stopping = False
-        self.user: str | None = None
-        """Who logged in; the server notes it here for its log."""
-        self.login_pending = False
-        """Whether it counts among its address's connections before login."""
         self.bytes_in = 0
         self.bytes_out = 0
         self._certificate = certificate

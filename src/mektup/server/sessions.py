@@ -11,7 +11,6 @@ import contextlib
 import secrets
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ssl import SSLContext
@@ -22,6 +21,7 @@ from structlog.typing import FilteringBoundLogger
 from mektup.auth.services import Tally
 from mektup.server.addresses import Service
 from mektup.server.connection import HANDSHAKE_SECONDS, SHUTDOWN_SECONDS, Connection
+from mektup.store.interface import AccountEntry
 from mektup.terms.errors import MektupError
 from mektup.terms.limits import Limits
 
@@ -59,21 +59,52 @@ _FAREWELLS: Mapping[str, str] = {
 
 
 @dataclass(slots=True)
+class Visit:
+    """What the server knows of one connection."""
+
+    tally: Tally
+    log: FilteringBoundLogger
+    user: str | None = None
+    """Who logged in."""
+    login_pending: bool = False
+    """Whether it counts among its address's connections before login."""
+
+
+@dataclass(slots=True)
 class Door:
     """Who may connect. The limits are those of one process."""
 
     open: int = 0
     refusing: int = 0
-    before_login: Counter[str] = field(default_factory=Counter)
-    """By address."""
+    before_login: dict[str, int] = field(default_factory=dict)
+    """Connections by address."""
 
     def objection(self, address: str, service: Service, limits: Limits) -> str | None:
         """Why one more may not come in; None where it may."""
         if self.open >= limits.connections:
             return "Too many connections, try again later"
-        if service is not Service.LMTP and self.before_login[address] >= limits.connections_per_address_before_login:
+        if (
+            service is not Service.LMTP
+            and self.before_login.get(address, 0) >= limits.connections_per_address_before_login
+        ):
             return "Too many connections from your address that did not log in"
         return None
+
+    def enter(self, address: str, service: Service) -> bool:
+        """One more is in. Returns whether it is one before login, as everything but LMTP is."""
+        self.open += 1
+        if service is Service.LMTP:
+            return False
+        self.before_login[address] = self.before_login.get(address, 0) + 1
+        return True
+
+    def no_longer_before_login(self, address: str) -> None:
+        """One from *address* has logged in, or is gone."""
+        left = self.before_login[address] - 1
+        if left:
+            self.before_login[address] = left
+        else:
+            del self.before_login[address]
 
 
 class Sessions:
@@ -93,7 +124,7 @@ class Sessions:
         self._log = log
         self._door = Door()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._connections: set[Connection] = set()
+        self._visits: dict[Connection, Visit] = {}
         self._gone = asyncio.Event()
         self.limits = limits
         """May be replaced; sessions that are there keep theirs."""
@@ -102,7 +133,7 @@ class Sessions:
     @property
     def count(self) -> int:
         """How many connections are open."""
-        return len(self._connections)
+        return len(self._visits)
 
     def accept(self, accepted: socket.socket, peer_name: object, service: Service) -> None:
         """Takes a connection that was accepted at a *service*'s address."""
@@ -125,14 +156,22 @@ class Sessions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def logged_in(self, connection: Connection, user: str) -> None:
-        """Notes that *connection* is *user*; may be called twice."""
-        connection.user = user
-        self._let_address_go(connection)
+    def note_attempt(self, connection: Connection, entry: AccountEntry | None) -> None:
+        """Notes that *connection* proved to be *entry*, or failed to."""
+        visit = self._visits.get(connection)
+        if visit is None:
+            return
+        if entry is None:
+            visit.tally.refused_logins += 1
+            visit.log.info("login_refused")
+        else:
+            visit.tally.logins += 1
+            visit.user = entry.name
+            self._no_longer_before_login(connection, visit)
 
     async def stop(self) -> None:
         """Tells every session to say goodbye, and ends those that have not within ``limits.stop_seconds``."""
-        for connection in tuple(self._connections):
+        for connection in tuple(self._visits):
             connection.stop()
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=self.limits.stop_seconds)
@@ -140,18 +179,18 @@ class Sessions:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._until_gone(FAREWELL_SECONDS)
-        for connection in tuple(self._connections):
+        for connection in tuple(self._visits):
             connection.abort()
         await self._until_gone(FAREWELL_SECONDS)
 
     async def _until_gone(self, seconds: float) -> None:
-        if self._connections:
+        if self._visits:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._gone.wait(), seconds)
 
     def _lost(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        if not self._connections:
+        self._visits.pop(connection, None)
+        if not self._visits:
             self._gone.set()
 
     # One connection
@@ -163,9 +202,9 @@ class Sessions:
         tally = self.tallies[service.protocol]
         tally.connections += 1
         tally.open += 1
-        self._enter(connection, service)
+        visit = Visit(tally, log, login_pending=self._door.enter(connection.address, service))
         try:
-            if await self._connect(connection, accepted, service, log):
+            if await self._connect(connection, visit, accepted, service):
                 await self._begin(Begin(connection, service, session_id, log, tally)).run()
         except MektupError as ending:
             log.debug("session_broke", reason=str(ending))
@@ -175,38 +214,41 @@ class Sessions:
             log.exception("session_failed")
         finally:
             connection.close()
-            self._leave(connection)
+            self._no_longer_before_login(connection, visit)
+            self._door.open -= 1
             tally.open -= 1
             tally.octets_in += connection.bytes_in
             tally.octets_out += connection.bytes_out
             log.info(
                 "session_ended",
-                user=connection.user,
+                user=visit.user,
                 octets_in=connection.bytes_in,
                 octets_out=connection.bytes_out,
                 seconds=round(time.monotonic() - began, 3),
             )
 
     async def _refuse(self, connection: Connection, accepted: socket.socket, service: Service, objection: str) -> None:
-        self.tallies[service.protocol].refused_connections += 1
-        self._log.info("connection_refused", protocol=service.value, address=connection.address, reason=objection)
+        tally = self.tallies[service.protocol]
+        tally.refused_connections += 1
+        log = self._log.bind(protocol=service.value, address=connection.address)
+        log.info("connection_refused", reason=objection)
         self._door.refusing += 1
         try:
-            if await self._connect(connection, accepted, service, self._log):
+            if await self._connect(connection, Visit(tally, log), accepted, service):
                 connection.write(_FAREWELLS[service.protocol].format(objection).encode("ascii"))
         finally:
             self._door.refusing -= 1
             connection.close()
 
-    async def _connect(
-        self, connection: Connection, accepted: socket.socket, service: Service, log: FilteringBoundLogger
-    ) -> bool:
+    async def _connect(self, connection: Connection, visit: Visit, accepted: socket.socket, service: Service) -> bool:
+        """Ties *connection* to its socket, TLS included; false where nothing came of it."""
         context = self._certificate() if service.implicit_tls else None
-        self._connections.add(connection)
+        self._visits[connection] = visit
         self._gone.clear()
+        connected = False
         try:
             if service.implicit_tls and context is None:
-                raise ConnectionAbortedError("There is no certificate for TLS")
+                raise ConnectionAbortedError("there is no certificate")
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection,
                 accepted,
@@ -214,31 +256,17 @@ class Sessions:
                 ssl_handshake_timeout=None if context is None else HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=None if context is None else SHUTDOWN_SECONDS,
             )
+            connected = True
         except OSError as error:
-            # a client that does not trust us, a port scanner, TLS where none was expected
-            log.debug("handshake_failed", reason=str(error))
-            accepted.close()
-            self._lost(connection)
-            return False
-        except asyncio.CancelledError:
-            accepted.close()
-            self._lost(connection)
-            raise
-        return True
+            # a client that does not trust us, a port scanner, no TLS where it was expected
+            visit.log.debug("handshake_failed", reason=str(error))
+        finally:
+            if not connected:
+                accepted.close()
+                self._lost(connection)
+        return connected
 
-    def _enter(self, connection: Connection, service: Service) -> None:
-        self._door.open += 1
-        if service is not Service.LMTP:
-            self._door.before_login[connection.address] += 1
-            connection.login_pending = True
-
-    def _leave(self, connection: Connection) -> None:
-        self._door.open -= 1
-        self._let_address_go(connection)
-
-    def _let_address_go(self, connection: Connection) -> None:
-        if connection.login_pending:
-            connection.login_pending = False
-            self._door.before_login[connection.address] -= 1
-            if not self._door.before_login[connection.address]:
-                del self._door.before_login[connection.address]
+    def _no_longer_before_login(self, connection: Connection, visit: Visit) -> None:
+        if visit.login_pending:
+            visit.login_pending = False
+            self._door.no_longer_before_login(connection.address)

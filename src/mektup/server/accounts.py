@@ -1,0 +1,93 @@
+"""What is done to accounts and mail from outside of a session: by an embedding program, or by a command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+
+from mektup.auth import passwords, scram_keys
+from mektup.auth.preparation import opaque_string
+from mektup.store.intake import prepare_in_turn
+from mektup.store.interface import AccountEntry, Incoming, Store
+from mektup.store.spool import Spool
+from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import Uid
+
+Message = bytes | EmailMessage | Path
+"""A message as octets, as the standard library's object, or as a file that holds its octets."""
+
+PIECE_BYTES = 1024 * 1024
+
+
+async def set_password(store: Store, name: str, password: str, *, passing: bool = False) -> AccountEntry:
+    """Adds account *name*, or gives it a new password where it is there. Raises Refused(CANNOT).
+
+    *passing* is for a store in memory, where hashing would guard nothing and every test would wait for it.
+    """
+    make = _passing_secrets if passing else passwords.secrets_for
+    secrets = await asyncio.to_thread(make, password)
+    if await store.directory.find(name) is None:
+        return await store.directory.add(name, secrets)
+    return await store.directory.set_secrets(name, secrets)
+
+
+def _passing_secrets(password: str) -> dict[str, str]:
+    prepared = opaque_string(password.encode("utf-8", "surrogatepass"))
+    if prepared is None:
+        raise Refused(Code.CANNOT, "A password is not empty and has no control characters")
+    return {passwords.PASSWORD: f"{{PLAIN}}{prepared}", scram_keys.MECHANISM: scram_keys.make(prepared)}
+
+
+async def deliver(
+    store: Store,
+    limits: Limits,
+    user: str,
+    message: Message,
+    *,
+    mailbox: str = "INBOX",
+    flags: Iterable[str] = (),
+    internaldate: datetime | None = None,
+) -> Uid:
+    """Puts *message* into a mailbox of *user*, durably, and returns its UID; every session sees it at once.
+
+    A bare LF becomes CRLF, nothing else is changed. A date without a zone is local time; None: now.
+    Raises Refused(NONEXISTENT, TOOBIG, OVERQUOTA), OSError for a file that cannot be read.
+    """
+    entry = await store.directory.find(user)
+    if entry is None:
+        raise Refused(Code.NONEXISTENT, f"No such account: {user}")
+    account = await store.account(entry.id)
+    place = await account.mailbox(mailbox)
+    if not place.selectable:
+        raise Refused(Code.NONEXISTENT, NO_SUCH_MAILBOX)
+    octets = await asyncio.to_thread(_octets, message)
+    with Spool(limit=limits.message_bytes) as spool:
+        for start in range(0, len(octets), PIECE_BYTES):
+            spool.write(octets[start : start + PIECE_BYTES])
+        if spool.too_big:
+            raise Refused(Code.TOOBIG, f"A message has at most {limits.message_bytes} octets")
+        moment = None if internaldate is None else internaldate.astimezone()
+        offset = None if internaldate is None or moment is None else (internaldate.utcoffset() or moment.utcoffset())
+        incoming = Incoming(
+            await prepare_in_turn(spool.octets()),
+            frozenset(flags),
+            None if moment is None else int(moment.timestamp()),
+            0 if offset is None else round(offset.total_seconds() / 60),
+        )
+        appended = await account.append(place.id, [incoming])
+    return appended.uids.first
+
+
+def _octets(message: Message) -> bytes:
+    match message:
+        case bytes():
+            return message
+        case EmailMessage():
+            return message.as_bytes(policy=message.policy.clone(linesep=SMTP.linesep))
+        case _:
+            return message.read_bytes()

@@ -1,0 +1,69 @@
+"""An authenticator that tells the server who came in, for its counts and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mektup.auth.authenticator import Authenticator, Challenge, Exchange, Plaintext
+from mektup.server.connection import Connection
+from mektup.store.interface import AccountEntry, Directory
+from mektup.terms.errors import Refused
+from mektup.terms.limits import Limits
+from mektup.terms.peer import Peer
+
+Outcome = Callable[[Connection, AccountEntry | None], None]
+"""Told of each attempt; None for one that was refused."""
+
+
+class Admission(Authenticator):
+    """An Authenticator that reports each attempt on a connection of this server."""
+
+    def __init__(
+        self, directory: Directory, limits: Limits, outcome: Outcome, *, plaintext: Plaintext, nobodys_key: bytes | None
+    ) -> None:
+        super().__init__(directory, limits, plaintext=plaintext, nobodys_key=nobodys_key)
+        self._outcome = outcome
+
+    async def login(self, name: bytes, password: bytes, peer: Peer) -> AccountEntry:
+        """As Authenticator.login."""
+        try:
+            entry = await super().login(name, password, peer)
+        except Refused:
+            self._report(peer, None)
+            raise
+        self._report(peer, entry)
+        return entry
+
+    def exchange(self, mechanism: str, peer: Peer) -> Exchange:
+        """As Authenticator.exchange."""
+        return _Reported(super().exchange(mechanism, peer), lambda entry: self._report(peer, entry))
+
+    def _report(self, peer: Peer, entry: AccountEntry | None) -> None:
+        if isinstance(peer, Connection):
+            self._outcome(peer, entry)
+
+
+class _Reported:
+    """An exchange whose end is reported."""
+
+    def __init__(self, exchange: Exchange, report: Callable[[AccountEntry | None], None]) -> None:
+        self._exchange = exchange
+        self._report = report
+
+    @property
+    def wants_initial(self) -> bool:
+        return self._exchange.wants_initial
+
+    @property
+    def name(self) -> bytes:
+        return self._exchange.name
+
+    async def step(self, response: bytes) -> Challenge | AccountEntry:
+        try:
+            outcome = await self._exchange.step(response)
+        except Refused:
+            self._report(None)
+            raise
+        if isinstance(outcome, AccountEntry):
+            self._report(outcome)
+        return outcome

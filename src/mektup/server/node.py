@@ -1,0 +1,181 @@
+"""All that one process serves with: a store, the way in, certificates, the bus, sessions, listening sockets.
+
+A node is given sockets that are bound already: by itself where there is one process (``single``), by the
+parent where there are several (``workers``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from structlog.typing import FilteringBoundLogger
+
+from mektup.auth.services import Services
+from mektup.imap.session import Session as ImapSession
+from mektup.lmtp.session import Session as LmtpSession
+from mektup.pop3.session import Session as Pop3Session
+from mektup.server.addresses import Endpoint, Service
+from mektup.server.admission import Admission
+from mektup.server.bus import Bus
+from mektup.server.config import Config, ConfigError
+from mektup.server.listeners import Listener
+from mektup.server.sessions import Begin, Session, Sessions
+from mektup.server.tls import LOOK_SECONDS, Certificates
+from mektup.store.interface import Store
+from mektup.store.sqlite import open_store
+
+Report = Mapping[str, Mapping[str, int]]
+"""What happened so far, by protocol, and by field of Tally."""
+
+EXPIRY_DAYS = 14
+"""How long before a certificate expires the log warns of it."""
+
+
+class Node:
+    """One process's share of a server."""
+
+    def __init__(
+        self, config: Config, store: Store, bus: Bus | None, certificates: Certificates, log: FilteringBoundLogger
+    ) -> None:
+        """Puts together what ``open_node`` opened."""
+        self.config = config
+        self.store = store
+        self.certificates = certificates
+        self.log = log
+        self._bus = bus
+        self._nobodys_key = _nobodys_key(config.data)
+        self.sessions = Sessions(self._begin, certificate=certificates.context, limits=config.limits, log=log)
+        self._authenticator = self._make_authenticator(config)
+        self._listeners: dict[tuple[Service, Endpoint], list[Listener]] = {}
+        self._look = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._refresh_certificates)
+        self._warn_of_expiry()
+
+    # Listening
+
+    def listen(self, service: Service, configured: Endpoint, bound: list[socket.socket]) -> None:
+        """Accepts what comes at the sockets *bound*; they are the node's from now on."""
+        accept = partial(_accept, self.sessions, service)
+        self._listeners.setdefault((service, configured), []).extend(Listener(each, accept) for each in bound)
+
+    def stop_listening(self, service: Service, configured: Endpoint) -> None:
+        """Accepts no more there; sessions that are there stay."""
+        for listener in self._listeners.pop((service, configured), ()):
+            listener.close()
+
+    # Being asked
+
+    def report(self) -> Report:
+        """What happened so far."""
+        return {protocol: dataclasses.asdict(tally) for protocol, tally in self.sessions.tallies.items()}
+
+    # Changing and ending
+
+    def reload(self, config: Config) -> None:
+        """Takes up *config*, but for its data directory, its workers and its listening; sessions keep what they have.
+
+        Raises ConfigError where the certificate cannot be used, and then all stays as it was.
+        """
+        self.certificates.reload(config)
+        self._warn_of_expiry()
+        if (config.limits, config.plaintext) != (self.config.limits, self.config.plaintext):
+            self._authenticator = self._make_authenticator(config)
+            self.sessions.limits = config.limits
+        self.config = dataclasses.replace(config, data=self.config.data)
+
+    async def stop(self) -> None:
+        """Accepts no more, lets sessions finish within ``limits.stop_seconds``, and closes everything."""
+        for service, configured in tuple(self._listeners):
+            self.stop_listening(service, configured)
+        self._look.cancel()
+        await self.sessions.stop()
+        await self.store.close()
+        if self._bus is not None:
+            self._bus.close()
+
+    # Within
+
+    def _begin(self, what: Begin) -> Session:
+        services = Services(
+            store=self.store,
+            authenticator=self._authenticator,
+            limits=self.sessions.limits,
+            log=what.log,
+            session_id=what.session_id,
+            hostname=self.config.hostname,
+            can_start_tls=True,
+            tally=what.tally,
+        )
+        match what.service:
+            case Service.POP3 | Service.POP3S:
+                return Pop3Session(what.connection, services)
+            case Service.LMTP:
+                return LmtpSession(what.connection, services)
+            case _:
+                return ImapSession(what.connection, services)
+
+    def _make_authenticator(self, config: Config) -> Admission:
+        return Admission(
+            self.store.directory,
+            config.limits,
+            self.sessions.note_attempt,
+            plaintext=config.plaintext,
+            nobodys_key=self._nobodys_key,
+        )
+
+    def _refresh_certificates(self) -> None:
+        self._look = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._refresh_certificates)
+        try:
+            if self.certificates.refresh():
+                self.log.info("certificate_replaced", days_left=round(self.certificates.days_left))
+                self._warn_of_expiry()
+        except ConfigError as error:
+            self.log.warning("certificate_unusable", reason=str(error), consequence="the one before stays in use")
+
+    def _warn_of_expiry(self) -> None:
+        days = self.certificates.days_left
+        if days < EXPIRY_DAYS:
+            self.log.warning("certificate_expires", days_left=round(days, 1))
+
+
+async def open_node(config: Config, log: FilteringBoundLogger) -> Node:
+    """A node with everything open but its listening sockets. Raises ConfigError."""
+    certificates = Certificates(config)
+    bus = None
+    if config.data is not None:
+        try:
+            bus = Bus(config.data)
+        except OSError as error:
+            raise ConfigError(f"data: {error.filename or config.data}: {error.strerror}") from error
+    store = await open_store(config.data, bus=bus, limits=config.limits)
+    if bus is not None:
+        bus.start(store.changed_elsewhere)
+    return Node(config, store, bus, certificates, log)
+
+
+def _accept(sessions: Sessions, service: Service, accepted: socket.socket, peer_name: object) -> None:
+    sessions.accept(accepted, peer_name, service)
+
+
+def _nobodys_key(data: Path | None) -> bytes | None:
+    """What the processes on one data directory share to answer alike for accounts that are not there."""
+    if data is None:
+        return None
+    path = data / "run" / "nobodys.key"
+    fresh = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    if not path.exists():
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_bytes()

@@ -1,0 +1,101 @@
+"""A server as a process of its own: signals, logs, and one process or several."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import resource
+import signal
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import uvloop
+from structlog.typing import FilteringBoundLogger
+
+from mektup.server import logs
+from mektup.server.addresses import Endpoint, Service
+from mektup.server.config import Config, ConfigError
+from mektup.server.single import open_single
+from mektup.server.workers import open_parent, workers_wanted
+
+Endpoints = Mapping[Service, tuple[Endpoint, ...]]
+
+
+class Running(Protocol):
+    """A server that serves: in one process, or as the parent of several."""
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where it listens, ports known."""
+
+    async def reload(self, config: Config) -> None:
+        """Takes up *config*; no session is dropped. Raises ConfigError."""
+
+    async def stop(self) -> None:
+        """Finishes, and ends."""
+
+
+def serve(load: Callable[[], Config], announce: Callable[[Endpoints], None]) -> None:
+    """Serves until SIGTERM or SIGINT, then lets sessions finish; at SIGHUP, takes up what *load* yields then.
+
+    Calls *announce* when it listens. Raises ConfigError where it cannot start.
+    """
+    config = load()
+    raise_descriptor_limit()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(config, load, announce))
+
+
+async def _serve(config: Config, load: Callable[[], Config], announce: Callable[[Endpoints], None]) -> None:
+    log = logs.logger(config.log_level, config.log_format)
+    workers = workers_wanted(config)
+    running: Running = await (open_single(config, log) if workers == 1 else open_parent(config, workers, log))
+    # what is there by now stays for good; the collector need not look at it again and again
+    gc.freeze()
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def hang_up() -> None:
+        task = loop.create_task(_reload(running, load, log))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+    announce(running.endpoints)
+    log.info("serving", workers=workers, **{service.value: _listed(at) for service, at in running.endpoints.items()})
+    await told_to_stop()
+    log.info("stopping")
+    loop.remove_signal_handler(signal.SIGHUP)
+    await asyncio.gather(*reloads)
+    await running.stop()
+    log.info("stopped")
+
+
+async def _reload(running: Running, load: Callable[[], Config], log: FilteringBoundLogger) -> None:
+    try:
+        await running.reload(load())
+    except ConfigError as error:
+        log.error("not_reloaded", reason=str(error), consequence="what can stay as it was, does")
+    else:
+        log.info("reloaded", note="data, workers, hostname of open sessions and log change at the next start")
+
+
+async def told_to_stop() -> None:
+    """Returns at SIGTERM or SIGINT; a second one during what follows ends the process as usual."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+    loop.remove_signal_handler(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def raise_descriptor_limit() -> None:
+    """Lets this process have as many open files as the system allows: a connection is one, an account a few."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _listed(endpoints: tuple[Endpoint, ...]) -> str:
+    return " ".join(map(str, endpoints))

@@ -1,0 +1,90 @@
+"""A server in one process: a node, with sockets that it opens itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from structlog.typing import FilteringBoundLogger
+
+from mektup.server.addresses import Endpoint, Service
+from mektup.server.config import Config, ConfigError
+from mektup.server.listeners import endpoint_of, open_sockets, remove_path
+from mektup.server.metrics import MetricsPage, Status
+from mektup.server.node import Node, open_node
+
+Key = tuple[Service, Endpoint]
+
+
+class Single:
+    """A node and where it listens."""
+
+    def __init__(self, node: Node) -> None:
+        """To be made by ``open_single``."""
+        self.node = node
+        self._open: dict[Key, tuple[Endpoint, ...]] = {}
+        self._pages: dict[Key, MetricsPage] = {}
+
+    @property
+    def endpoints(self) -> Mapping[Service, tuple[Endpoint, ...]]:
+        """Where it listens, ports known; services that are off are not there."""
+        found: dict[Service, tuple[Endpoint, ...]] = {}
+        for (service, _), endpoints in self._open.items():
+            found[service] = found.get(service, ()) + endpoints
+        return found
+
+    async def reload(self, config: Config) -> None:
+        """Takes up *config*; sessions that are there stay. Raises ConfigError, with as much taken up as could be."""
+        self.node.reload(config)
+        await self.listen(config.listen)
+
+    async def listen(self, listen: Mapping[Service, tuple[Endpoint, ...]]) -> None:
+        """Listens there, and nowhere else. Raises ConfigError for the first place where it cannot."""
+        wanted = [(service, endpoint) for service, endpoints in listen.items() for endpoint in endpoints]
+        for key in [key for key in self._open if key not in wanted]:
+            await self._close(key)
+        for key in wanted:
+            if key not in self._open:
+                await self._listen(key)
+
+    async def stop(self) -> None:
+        """Ends all; see Node.stop."""
+        for key in [key for key in self._open if key[0] is Service.METRICS]:
+            await self._close(key)
+        await self.node.stop()
+        for endpoints in self._open.values():
+            for endpoint in endpoints:
+                remove_path(endpoint)
+        self._open.clear()
+
+    async def status(self) -> Status:
+        """For the metrics."""
+        return Status({"0": self.node.report()}, workers=1, certificate_days=self.node.certificates.days_left)
+
+    async def _listen(self, key: Key) -> None:
+        service, configured = key
+        bound = open_sockets(configured, shared=False)
+        self._open[key] = tuple(endpoint_of(each) for each in bound)
+        if service is Service.METRICS:
+            self._pages[key] = MetricsPage(self.status)
+            await self._pages[key].open(bound)
+        else:
+            self.node.listen(service, configured, bound)
+
+    async def _close(self, key: Key) -> None:
+        if key in self._pages:
+            await self._pages.pop(key).close()
+        else:
+            self.node.stop_listening(*key)
+        for endpoint in self._open.pop(key):
+            remove_path(endpoint)
+
+
+async def open_single(config: Config, log: FilteringBoundLogger) -> Single:
+    """A server that listens. Raises ConfigError, and then nothing stays open."""
+    single = Single(await open_node(config, log))
+    try:
+        await single.listen(config.listen)
+    except ConfigError:
+        await single.stop()
+        raise
+    return single

@@ -1,0 +1,112 @@
+"""A worker process: a node that does what its parent says, until it is told to stop or the parent is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+
+import uvloop
+
+from mektup.server import logs
+from mektup.server.channel import (
+    AskReport,
+    Channel,
+    Failed,
+    Listen,
+    Message,
+    Ready,
+    Reload,
+    Reported,
+    Start,
+    StopListening,
+)
+from mektup.server.config import ConfigError
+from mektup.server.node import Node, open_node
+
+
+class Worker:
+    """What one worker process runs."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._channel = Channel(end, self._received, self._stop)
+        self._started: asyncio.Future[Start] = asyncio.get_running_loop().create_future()
+        self._stopping = asyncio.Event()
+        self._early: list[tuple[Message, list[socket.socket]]] = []
+        self._node: Node | None = None
+
+    async def run(self) -> int:
+        """Serves; returns the exit status."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        # of a terminal's Ctrl-C and hang-up the parent makes what is to be done
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        stopping = loop.create_task(self._stopping.wait())
+        await asyncio.wait((self._started, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not self._started.done():
+            stopping.cancel()
+            return 0
+        start = self._started.result()
+        log = logs.logger(start.config.log_level, start.config.log_format).bind(worker=start.number)
+        try:
+            self._node = await open_node(start.config, log)
+        except ConfigError as error:
+            self._channel.send(Failed(str(error)))
+            stopping.cancel()
+            return 1
+        for message, sockets in self._early:
+            self._obey(self._node, message, sockets)
+        self._early.clear()
+        self._channel.send(Ready())
+        await stopping
+        await self._node.stop()
+        self._channel.close()
+        return 0
+
+    def _received(self, message: Message, sockets: list[socket.socket]) -> None:
+        if isinstance(message, Start):
+            self._started.set_result(message)
+        elif self._node is None:
+            self._early.append((message, sockets))
+        else:
+            self._obey(self._node, message, sockets)
+
+    def _obey(self, node: Node, message: Message, sockets: list[socket.socket]) -> None:
+        match message:
+            case Listen(service, configured):
+                if self._stopping.is_set():
+                    for each in sockets:
+                        each.close()
+                else:
+                    node.listen(service, configured, sockets)
+            case StopListening(service, configured):
+                node.stop_listening(service, configured)
+            case Reload(config):
+                try:
+                    node.reload(config)
+                except ConfigError as error:
+                    self._channel.send(Failed(str(error)))
+            case AskReport():
+                self._channel.send(Reported(node.report()))
+            case _:
+                raise TypeError(f"a worker cannot be told {message}")
+
+    def _stop(self) -> None:
+        self._stopping.set()
+
+
+async def _run(end: socket.socket) -> int:
+    return await Worker(end).run()
+
+
+def main() -> int:
+    """Serves as the worker at the other end of the channel whose descriptor is the first argument."""
+    end = socket.socket(fileno=int(sys.argv[1]))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(end))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
