@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import binascii
+from typing import Final
 
 from mektup.wire.cursor import Cursor
-from mektup.wire.grammar import BASE64, NIL
+from mektup.wire.grammar import INITIAL_RESPONSE, NIL
 from mektup.wire.requests import Authenticate, Enable, Id, Login
+
+_INITIAL: Final = "an initial response in base64, or = for an empty one"
 
 
 def id_(cursor: Cursor, tag: bytes) -> Id:
@@ -35,16 +38,13 @@ def authenticate(cursor: Cursor, tag: bytes) -> Authenticate:
 
 def _initial_response(cursor: Cursor) -> bytes:
     """initial-resp = base64 / "="."""
-    if cursor.text == b"=" or cursor.text.endswith(b" =", cursor.at - 1):
-        cursor.at = len(cursor.text)
-        return b""
     start = cursor.at
-    octets = cursor.expect(BASE64, "an initial response in base64")[0]
+    octets = cursor.expect(INITIAL_RESPONSE, _INITIAL)[0]
     try:
-        return binascii.a2b_base64(octets, strict_mode=True)
+        return b"" if octets == b"=" else binascii.a2b_base64(octets, strict_mode=True)
     except binascii.Error as error:
         cursor.at = start
-        raise cursor.wrong("an initial response in base64, or = for an empty one") from error
+        raise cursor.wrong(_INITIAL) from error
 
 
 def login(cursor: Cursor, tag: bytes) -> Login:

@@ -72,8 +72,8 @@ ATOM_LIST: Final = re.compile(rb"\((" + _ATOM + rb"(?: " + _ATOM + rb")*+)\)")
 
 # capability = ("AUTH=" auth-type) / atom; flag-keyword, option names and return options are atoms as well.
 
-# base64 = *(4base64-char) [base64-terminal]; initial-resp = base64 / "="
-BASE64: Final = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+# initial-resp = base64 / "="; base64 = *(4base64-char) [base64-terminal]
+INITIAL_RESPONSE: Final = re.compile(rb"[A-Za-z0-9+/]++={0,2}|=")
 
 # date = date-text / DQUOTE date-text DQUOTE
 # date-text = date-day "-" date-month "-" date-year; date-day = 1*2DIGIT

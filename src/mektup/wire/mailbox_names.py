@@ -40,7 +40,7 @@ def decode(octets: bytes, *, utf8: bool) -> str:
     if (utf8 or b"&" not in octets) and octets.isascii():
         name = octets.decode("ascii")
     else:
-        name = unicodedata.normalize("NFC", _decode_utf8(octets) if utf8 else _decode_either(octets))
+        name = unicodedata.normalize("NFC", _decode_utf8(octets, "UTF-8") if utf8 else _decode_either(octets))
     if _FORBIDDEN.search(name):
         raise ClientError("A mailbox name must not contain control characters")
     return _fold_inbox(name)
@@ -76,14 +76,14 @@ def _decode_either(octets: bytes) -> str:
     try:
         return _decode_modified_utf7(octets)
     except _NotModifiedUtf7:
-        return _decode_utf8(octets)
+        return _decode_utf8(octets, "modified UTF-7 or UTF-8")
 
 
-def _decode_utf8(octets: bytes) -> str:
+def _decode_utf8(octets: bytes, allowed: str) -> str:
     try:
         return octets.decode()
     except UnicodeDecodeError as error:
-        raise ClientError("A mailbox name must be modified UTF-7 or UTF-8") from error
+        raise ClientError(f"A mailbox name must be {allowed}") from error
 
 
 def _decode_modified_utf7(octets: bytes) -> str:

@@ -1,0 +1,49 @@
+"""What is wrong with an APPEND is said before its message is sent, and again when it was."""
+
+import pytest
+
+from mektup.terms.errors import ClientError
+from mektup.terms.limits import DEFAULT_LIMITS
+from mektup.wire.commands import parse_append_start
+from tests.wire.parsing import Message, command, complaint
+
+MESSAGE = "the message as a literal such as {310}"
+DATE = 'a date and time such as "01-Feb-2024 09:30:00 +0100"'
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("a1 APPEND", "Expected a space and a mailbox name at column 10"),
+        ("a1 APPEND (\\Seen) ", "Expected a mailbox name at column 11"),
+        ("a1 APPEND INBOX", f"Expected a space and {MESSAGE} at column 16"),
+        ("a1 APPEND INBOX x ", f"Expected {MESSAGE} at column 17"),
+        ("a1 APPEND INBOX (\\Seen)", f"Expected a space and {MESSAGE} at column 24"),
+        ("a1 APPEND INBOX (\\Seen ", "Expected a flag such as \\Seen or a keyword such as $Forwarded at column 24"),
+        ("a1 APPEND INBOX (\\Recent) ", "\\Recent cannot be changed at column 18"),
+        ('a1 APPEND INBOX "17-Jul-1996" ', f"Expected {DATE} at column 17"),
+        ('a1 APPEND INBOX "31-Feb-1996 02:44:25 -0700" ', f"Expected {DATE} at column 17"),
+        ('a1 APPEND INBOX "hello" ', f"Expected {DATE} at column 17"),
+        ("a1 APPEND a\x01b ", f"Expected a space and {MESSAGE} at column 12"),
+        ('a1 APPEND "a\x01b" ', "A mailbox name must not contain control characters at column 11"),
+    ],
+)
+def test_complaints(line: str, text: str) -> None:
+    with pytest.raises(ClientError) as error:
+        parse_append_start(command(line), utf8=False, limits=DEFAULT_LIMITS)
+    assert str(error.value) == text
+    assert complaint(line + "{}", Message(3)) == text
+
+
+def test_complaints_about_whole_commands() -> None:
+    assert complaint("a1 APPEND INBOX ") == f"Expected {MESSAGE} at column 17"
+    assert complaint("a1 APPEND INBOX {}", b"held in memory") == f"Expected {MESSAGE} at column 17"
+    assert complaint("a1 APPEND INBOX {}x", Message(3)) == "Expected the end of the command at column 17"
+    assert complaint("a1 APPEND INBOX {} x", Message(3)) == f"Expected {MESSAGE} at column 18"
+    assert complaint("a1 APPEND {} {}", Message(3), Message(3)) == "Expected a string, and not a message at column 11"
+
+
+def test_complaints_about_later_messages() -> None:
+    with pytest.raises(ClientError) as error:
+        parse_append_start(command("a1 APPEND x {}(\\Seen) ", Message(3)), utf8=False, limits=DEFAULT_LIMITS)
+    assert str(error.value) == f"Expected a space and {MESSAGE} at column 13"
