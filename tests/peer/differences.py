@@ -5,21 +5,23 @@ A test fails for a difference that is not here, and for one here that is none an
 
 from __future__ import annotations
 
-LINE_BREAK = """RFC 2046 §5.1.1: "The boundary delimiter MUST occur at the beginning of a line, i.e., following a CRLF, and the
-initial CRLF is considered to be attached to the boundary delimiter line rather than part of the preceding part."
-Dovecot leaves it in the part where that part ends in a boundary of its own, or in a header that no empty line ends."""
+LINE_BREAK = """RFC 2046 §5.1.1: "The boundary delimiter MUST occur at the beginning of a line, i.e., following a
+CRLF, and the initial CRLF is considered to be attached to the boundary delimiter line rather than part of the
+preceding part." Dovecot leaves it in the part where that part ends in a boundary of its own, or in a header that no
+empty line ends."""
 
-INVALID_TYPE = """RFC 2045 §5.2: "It is also recommend that this default [text/plain] be assumed when a syntactically invalid
-Content-Type header field is encountered." Dovecot answers empty strings for type and subtype."""
+INVALID_TYPE = """RFC 2045 §5.2: "It is also recommend that this default [text/plain] be assumed when a syntactically
+invalid Content-Type header field is encountered." Dovecot answers empty strings for type and subtype."""
 
 FORGOTTEN_SEMICOLON = """RFC 9051 §7.5.2: the body type is "A string giving the content media-type name as defined in
-[MIME-IMB]", which the empty string that Dovecot answers is not. What is missing is the semicolon before the boundary."""
+[MIME-IMB]", which the empty string that Dovecot answers is not. What is missing is the semicolon before the
+boundary."""
 
 EMPTY_PARAMETER = """RFC 2046 §5.1: "The body must then contain one or more body parts, each preceded by a boundary
 delimiter line". It does; Dovecot gives up at the second of two semicolons, and so shows none of them."""
 
-CASE = """RFC 2045 §5.1: "The type, subtype, and parameter names are not case sensitive." Dovecot writes message/rfc822 in
-lower case whatever came; mektup writes all types as they came."""
+CASE = """RFC 2045 §5.1: "The type, subtype, and parameter names are not case sensitive." Dovecot writes
+message/rfc822 in lower case whatever came; mektup writes all types as they came."""
 
 LAST_OCTET = """RFC 9051 §6.3.12: "The APPEND command appends the literal argument as a new message", all of it. Dovecot
 drops a bare CR that is the message's last octet."""

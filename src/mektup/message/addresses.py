@@ -1,11 +1,11 @@
 """Address lists: From, To and their like, as RFC 5322 §3.4 writes them and as people do.
 
-What is broken still yields addresses, in the way that Dovecot answers it, for clients know its words: an address without
-a host has ``MISSING_DOMAIN``, one without a mailbox ``MISSING_MAILBOX``, one whose ``<...>`` cannot be read ``SYNTAX_ERROR``.
-None of these may be NIL, which would mark a group (RFC 9051 §7.5.2).
+What is broken still yields addresses, in the way that Dovecot answers it, for clients know its words: an address
+without a host has ``MISSING_DOMAIN``, one without a mailbox ``MISSING_MAILBOX``, one whose ``<...>`` cannot be read
+``SYNTAX_ERROR``. None of these may be NIL, which would mark a group (RFC 9051 §7.5.2).
 
-Nearly every address is of one plain form, which one pattern takes whole; the others go through a small parser that looks at
-each octet a bounded number of times.
+Nearly every address is of one plain form, which one pattern takes whole; the others go through a small parser that
+looks at each octet a bounded number of times.
 """
 
 from __future__ import annotations

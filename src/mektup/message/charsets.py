@@ -1,7 +1,9 @@
-"""Octets to text, whatever charset a message claims: never raises, never asks the system for a codec by a name that came in.
+"""Octets to text, whatever charset a message claims: never raises, never asks the system for a codec by a name that
+came in.
 
-Python's own lookup imports modules by name and remembers every name that it did not find, so a stranger could fill it up;
-and some of its codecs (``idna``, ``unicode_escape``) are not charsets at all. So names are looked up in a table of our own.
+Python's own lookup imports modules by name and remembers every name that it did not find, so a stranger could fill it
+up; and some of its codecs (``idna``, ``unicode_escape``) are not charsets at all. So names are looked up in a table
+of our own.
 """
 
 from __future__ import annotations
@@ -78,8 +80,8 @@ def codec_of(charset: bytes) -> str | None:
 def decode(octets: bytes, charset: bytes) -> str:
     """The text of *octets*; what is not valid in *charset* becomes U+FFFD.
 
-    A charset that is not known is taken for UTF-8 where that is what they are, else for ISO 8859-1, so that at least the
-    ASCII in them is found.
+    A charset that is not known is taken for UTF-8 where that is what they are, else for ISO 8859-1, so that at least
+    the ASCII in them is found.
     """
     codec = codec_of(charset)
     if codec is None or codec == "utf_8":

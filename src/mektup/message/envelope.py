@@ -14,7 +14,8 @@ Addresses = tuple[Address, ...]
 class Envelope(NamedTuple):
     """The fields; octets, unfolded. None, or no addresses, where a field is not there.
 
-    A message ought to have each once. Where it has one twice, the last text counts and all addresses do, as Dovecot has it.
+    A message ought to have each once. Where it has one twice, the last text counts and all addresses do, as Dovecot
+    has it.
     """
 
     date: bytes | None

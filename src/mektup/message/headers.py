@@ -1,7 +1,7 @@
 """The header of a message or of a part: its fields, unfolded and decoded, or a choice of them as they stand.
 
-Knows RFC 5322 §2.2 (fields and folding) and RFC 2047 (encoded words), and nothing of what the fields mean. Every pattern
-here is linear: none can begin again inside what it has passed over.
+Knows RFC 5322 §2.2 (fields and folding) and RFC 2047 (encoded words), and nothing of what the fields mean. Every
+pattern here is linear: none can begin again inside what it has passed over.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ OPAQUE = ContentType(b"application", b"octet-stream")
 _TOKEN = rb"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]+"
 _TYPE = re.compile(rb"[ \t]*(%b)[ \t]*/[ \t]*(%b)" % (_TOKEN, _TOKEN))
 _VALUE = re.compile(rb"[ \t]*(%b)" % _TOKEN)
-# Clients leave out quotes that RFC 2045 asks for (``boundary=a=b``, ``name=my file.txt``): so a value without them goes on to
-# the next semicolon.
+# Clients leave out quotes that RFC 2045 asks for (``boundary=a=b``, ``name=my file.txt``): so a value without them
+# goes on to the next semicolon.
 _PARAM = re.compile(rb';[ \t]*(%b)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))' % _TOKEN, re.DOTALL)
 _PIECE = re.compile(rb"([^*]+)\*(?:([0-9]{1,4})(\*?))?")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)

@@ -1,14 +1,14 @@
 """The MIME structure of a message, in one pass from its first octet to its last.
 
-The idea: between two lines that begin with ``--`` nothing can change, so only those lines are looked at, and only while a
-multipart is open. A stack holds the parts that are open, another the boundaries that may end them. Nothing recurses, each
-octet is searched a bounded number of times, and ``Limits`` bounds how deep and how many the parts can be: what lies beyond
-is one opaque part, so every message has an answer.
+The idea: between two lines that begin with ``--`` nothing can change, so only those lines are looked at, and only
+while a multipart is open. A stack holds the parts that are open, another the boundaries that may end them. Nothing
+recurses, each octet is searched a bounded number of times, and ``Limits`` bounds how deep and how many the parts can
+be: what lies beyond is one opaque part, so every message has an answer.
 
 The rules where mail is broken are Dovecot's, as clients are used to them:
 
-* A line ends a part when it *begins* with ``--`` and an open boundary; the longest such boundary counts, then the innermost.
-  So an inner boundary may extend an outer one, and an outer one that appears closes all that is inside.
+* A line ends a part when it *begins* with ``--`` and an open boundary; the longest such boundary counts, then the
+  innermost. So an inner boundary may extend an outer one, and an outer one that appears closes all that is inside.
 * A boundary line ends a header, too, that has no empty line.
 * A multipart in which no part begins has one that is empty, for BODYSTRUCTURE must show one.
 * Content fields count in a message only when it says that it is MIME: by MIME-Version or by Content-Type itself.
@@ -200,11 +200,10 @@ class _Scanner:
         self._boundaries.clear()
 
     def _cross(self, line: int, index: int) -> int:
-        """The line at *line* is that boundary: ends what is open inside its multipart. Yields where the search goes on."""
-        boundary, multipart = self._boundaries[index]
-        # RFC 2046 §5.1.1: the line break before a boundary belongs to it.
-        stop = line - 2 if self._raw[line - 2 : line] == b"\r\n" else line - 1
-        while self._open[-1] is not multipart:
+        """The line at *line* is that boundary: ends what is open inside its multipart. Yields where the search goes
+        on.""" boundary, multipart = self._boundaries[index] # RFC 2046 §5.1.1: the line break before a boundary
+        belongs to it. stop = line - 2 if self._raw[line - 2 : line] == b"\r\n" else line - 1 while self._open[-1] is
+        not multipart:
             part = self._open.pop()
             part.stop = max(part.content_start, stop)
         behind = line + 2 + len(boundary)
@@ -272,13 +271,10 @@ def _number_children(multipart: Part) -> None:
 
 
 def _count_lines(raw: Octets, parts: list[Part]) -> None:
-    """Fills in ``lines``. Messages lie inside of messages, so each stretch between two ends is counted once, for all."""
-    counted = [part for part in parts if part.is_message or part.is_text]
-    marks = sorted({mark for part in counted for mark in (part.content_start, part.stop)})
-    before: dict[int, int] = {}
-    lines = 0
-    last = 0
-    for mark in marks:
+    """Fills in ``lines``. Messages lie inside of messages, so each stretch between two ends is counted once, for
+    all.""" counted = [part for part in parts if part.is_message or part.is_text] marks = sorted({mark for part in
+    counted for mark in (part.content_start, part.stop)}) before: dict[int, int] = {} lines = 0 last = 0 for mark in
+    marks:
         lines += _newlines(raw, last, mark)
         before[mark] = lines
         last = mark

@@ -39,9 +39,10 @@ _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 def fold(text: str) -> str:
     """*text* as it is compared in SEARCH and SORT: without regard to case, width and ways to compose a letter.
 
-    As i;unicode-casemap (RFC 5051) does it, but composed (NFKC) instead of decomposed: so "u" is not found in "ü", which
-    to a German or a Turk is another letter; and full case folding, so "STRASSE" is found in "Straße". The four letters i of
-    Turkish (i, ı, I, İ) are one, as RFC 5051 has it for three of them: what was written "İstanbul" is found by any spelling.
+    As i;unicode-casemap (RFC 5051) does it, but composed (NFKC) instead of decomposed: so "u" is not found in "ü",
+    which to a German or a Turk is another letter; and full case folding, so "STRASSE" is found in "Straße". The four
+    letters i of Turkish (i, ı, I, İ) are one, as RFC 5051 has it for three of them: what was written "İstanbul" is
+    found by any spelling.
     """
     if text.isascii():
         return text.lower()
@@ -62,9 +63,9 @@ def header_values(header: bytes, name: str) -> list[str]:
 def search_text(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> tuple[str, str]:
     """What SEARCH TEXT and BODY look into: the text of all headers, and that of the body; decoded and case-folded.
 
-    RFC 9051 §6.4.4: TEXT includes MIME header fields, those of the parts; BODY matches no header field at all, so the header
-    of a message inside the message is with the headers. The body is the text parts, and what other parts of type message
-    there are (delivery reports); of each so much as ``limits.text_part_bytes``.
+    RFC 9051 §6.4.4: TEXT includes MIME header fields, those of the parts; BODY matches no header field at all, so the
+    header of a message inside the message is with the headers. The body is the text parts, and what other parts of
+    type message there are (delivery reports); of each so much as ``limits.text_part_bytes``.
     """
     parts = scan(raw, limits)
     headers = [header_text(raw[part.header_start : _header_stop(part, limits)]) for part in parts]
@@ -83,7 +84,8 @@ def _texts(raw: Octets, parts: Sequence[Part], limits: Limits) -> Iterator[str]:
 
 def part_text(raw: Octets, part: Part, most: int) -> str:
     """The decoded text of one part, of HTML only what it shows; of it about *most* octets."""
-    # Base64 is a third longer than what it encodes; quoted-printable three times at worst, which nobody needs to the end.
+    # Base64 is a third longer than what it encodes; quoted-printable three times at worst, which nobody needs to the
+    # end.
     octets = raw[part.content_start : min(part.stop, part.content_start + most + most // 2)]
     text = decode(_undone(octets, part)[:most], part.content_type.param(b"charset") or b"")
     return html_text(text) if part.content_type.subtype.lower() == b"html" else text
@@ -100,9 +102,8 @@ def _undone(octets: bytes, part: Part) -> bytes:
 
 
 def html_text(markup: str) -> str:
-    """What a page of HTML shows, roughly: no tags, no style, no script, a new line at each block. Linear, whatever comes."""
-    text = _shown(markup)
-    return html.unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", text)))
+    """What a page of HTML shows, roughly: no tags, no style, no script, a new line at each block. Linear, whatever
+    comes.""" text = _shown(markup) return html.unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", text)))
 
 
 def _shown(markup: str) -> str:

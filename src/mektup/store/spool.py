@@ -1,4 +1,131 @@
 """A message on its way in: kept in memory while small, in a temporary file when large.
 
-Turns a bare LF into CRLF as the bytes pass, and changes nothing else (IMAP's lines end in CRLF).
+Turns a bare LF into CRLF as the bytes pass, and changes nothing else (IMAP's lines end in CRLF). The file has no
+name, so nothing is left of it whatever happens.
 """
+
+from __future__ import annotations
+
+from contextlib import suppress
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+from mektup.message.scan import Octets
+from mektup.terms.errors import Code, Refused
+from mektup.terms.limits import MIB
+
+MEMORY_BYTES = 1 * MIB
+"""What is larger goes to a file."""
+
+
+class Spool:
+    """Takes a message in pieces, by ``write``; gives it whole, by ``octets``; a context manager that closes itself.
+
+    *limit*: octets that the message may have as it is stored; None for any. *directory*: where a large one is kept;
+    None for the system's place for temporary files.
+    """
+
+    __slots__ = (
+        "_after_cr",
+        "_broken",
+        "_directory",
+        "_file",
+        "_limit",
+        "_map",
+        "_memory",
+        "_size",
+        "_stored",
+        "too_big",
+    )
+
+    def __init__(self, *, limit: int | None = None, directory: Path | None = None) -> None:
+        self._limit = limit
+        self._directory = directory
+        self._memory = bytearray()
+        self._file: BinaryIO | None = None
+        self._map: mmap | None = None
+        self._size = 0
+        self._stored = 0
+        self._after_cr = False
+        self._broken = False
+        self.too_big = False
+        """Whether more came than the limit; then what came is forgotten, and what comes is passed over."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """Octets as they were received, before a bare LF became CRLF."""
+        return self._size
+
+    def write(self, octets: bytes | memoryview) -> None:
+        """Takes the next octets. Never raises: what goes wrong is told by ``too_big`` and by ``octets``."""
+        self._size += len(octets)
+        if self.too_big or self._broken or not octets:
+            return
+        piece = self._with_crlf(bytes(octets))
+        self._stored += len(piece)
+        if self._limit is not None and self._stored > self._limit:
+            self.too_big = True
+            self.close()
+            return
+        try:
+            self._keep(piece)
+        except OSError:
+            self._broken = True
+            self.close()
+
+    def _with_crlf(self, octets: bytes) -> bytes:
+        after_cr, self._after_cr = self._after_cr, octets.endswith(b"\r")
+        first = b""
+        if after_cr and octets.startswith(b"\n"):  # a CRLF that came in two pieces
+            first, octets = b"\n", octets[1:]
+        if octets.count(b"\n") != octets.count(b"\r\n"):
+            octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        return first + octets
+
+    def _keep(self, piece: bytes) -> None:
+        if self._file is None and len(self._memory) + len(piece) <= MEMORY_BYTES:
+            self._memory += piece
+            return
+        if self._file is None:
+            self._file = cast(BinaryIO, TemporaryFile(dir=self._directory))
+            self._file.write(self._memory)
+            self._memory.clear()
+        self._file.write(piece)
+
+    def octets(self) -> Octets:
+        """The message, every line ended by CRLF; readable until ``close``.
+
+        Raises Refused(UNAVAILABLE) where the disk had no room for it.
+        """
+        if self._file is not None and self._map is None:
+            try:
+                self._file.flush()
+                self._map = mmap(self._file.fileno(), 0, access=ACCESS_READ)
+            except (OSError, ValueError):
+                self._broken = True
+        if self._broken:
+            raise Refused(Code.UNAVAILABLE, "The server has no room to take the message at the moment")
+        return self._map if self._map is not None else bytes(self._memory)
+
+    def close(self) -> None:
+        """Gives back memory and file; may be called twice."""
+        self._memory = bytearray()
+        if self._map is not None:
+            with suppress(BufferError):  # someone still looks at it: it goes when they are done
+                self._map.close()
+            self._map = None
+        if self._file is not None:
+            with suppress(OSError):  # a full disk may be heard of only here
+                self._file.close()
+            self._file = None

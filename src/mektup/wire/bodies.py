@@ -1,7 +1,8 @@
 """ENVELOPE, BODY and BODYSTRUCTURE of a message as wire bytes (RFC 9051 §7.5.2). The one user of message in wire.
 
-Strings are the header's own octets, unfolded: quoted where that is allowed, else a literal, and so is what has 8-bit octets
-(``docs/decisions/0001-raw-8-bit-headers.md``). White space in what people read (subject, names) is made one space.
+Strings are the header's own octets, unfolded: quoted where that is allowed, else a literal, and so is what has 8-bit
+octets (``docs/decisions/0001-raw-8-bit-headers.md``). White space in what people read (subject, names) is made one
+space.
 """
 
 from __future__ import annotations
