@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from mektup.terms.errors import Disconnected, TimedOut
 from mektup.terms.peer import Watch
+from tests.support.runner import PASSWORD, USER
 
 
 class Clock:
@@ -182,6 +183,7 @@ class MemoryWorld:
     """A ``support.runner.World`` without a socket."""
 
     lenient = False
+    login = (USER, PASSWORD)
 
     def __init__(self, backend: Backend, *, by_octet: bool, secure: bool) -> None:
         self._backend = backend

@@ -22,7 +22,7 @@ PROTOCOLS = frozenset({"imap", "pop3", "lmtp"})
 """A connection with one of these names speaks it, whatever the head says, so that one transcript can have several."""
 
 USER, PASSWORD = "linda", "Pa$$123"
-"""The account that every world has."""
+"""The account that a world of our own has; a ``World`` says which its is."""
 
 _ANNOUNCED = re.compile(rb"\{(\d+)\}$")
 _DURATION = re.compile(r"\+(\d+)([smhd])")
@@ -45,7 +45,10 @@ class Wire(Protocol):
 
 
 class World(Protocol):
-    """A server with the account USER, and whatever a transcript's heads asked for."""
+    """A server with an account, and whatever a transcript's heads asked for."""
+
+    login: tuple[str, str]
+    """Name and password of the account in which a transcript begins."""
 
     lenient: bool
     """Whether untagged responses may come in another order, and more than expected: a witness of another make."""
@@ -281,7 +284,7 @@ class Player:
         if state == "none":
             return
         await connection.response()
-        commands = [f"LOGIN {USER} {PASSWORD}"]
+        commands = ["LOGIN {} {}".format(*self._world.login)]
         if enabled := self._transcript.head("enable"):
             commands.append(f"ENABLE {enabled}")
         if state == "selected":

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.runner import PASSWORD, USER, Connection, World, crlf, silently
+from tests.support.runner import Connection, World, crlf, silently
 from tests.support.transcript import MalformedTranscript, Transcript
 
 INTERNALDATE = "17-Jul-1996 02:44:25 -0700"
@@ -63,7 +63,7 @@ def messages(transcript: Transcript, mail: Path) -> Iterator[Prepared]:
 
 
 async def set_stage(transcript: Transcript, world: World, mail: Path) -> None:
-    """Makes the mailboxes, messages and subscriptions that the heads ask for, in the account USER."""
+    """Makes the mailboxes, messages and subscriptions that the heads ask for, in the world's account."""
     commands: list[str | Prepared] = []
     # a name and what is below it: the lowest first
     for name in sorted(transcript.words("delete"), reverse=True):
@@ -75,7 +75,7 @@ async def set_stage(transcript: Transcript, world: World, mail: Path) -> None:
     if commands:
         connection = Connection(await world.connect("imap"), literals=True)
         await connection.response()
-        for command in (f"LOGIN {USER} {PASSWORD}", *commands, "LOGOUT"):
+        for command in ("LOGIN {} {}".format(*world.login), *commands, "LOGOUT"):
             await _do(connection, command, transcript)
         await connection.rest()
 

@@ -1,0 +1,60 @@
+"""What is there is shown: limits in the documentation, capabilities and commands in the transcripts."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mektup.imap.capabilities import CAPABILITIES
+from mektup.imap.table import TABLE
+from mektup.terms.limits import Limits
+from tests.support.transcript import Send, Transcript, read
+
+ROOT = Path(__file__).parents[2]
+HERE = ROOT / "tests" / "transcripts"
+TRANSCRIPTS = [read(path) for path in sorted(HERE.glob("*/*.txt"))]
+CITES = re.compile(r"RFC \d+ §[\w.]+( [\w.-]+)?: \S")
+
+transcript = pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda each: str(each.path.relative_to(HERE)))
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Limits)])
+def test_every_limit_is_documented(field: str) -> None:
+    assert f"`{field}`" in (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", [capability.name for capability in CAPABILITIES])
+def test_every_capability_has_a_transcript(name: str) -> None:
+    assert any(name in each.words("needs") for each in TRANSCRIPTS)
+
+
+def test_no_transcript_needs_what_is_never_announced() -> None:
+    known = {capability.name for capability in CAPABILITIES} | {"APPENDLIMIT"}
+    assert {word for each in TRANSCRIPTS for word in each.words("needs")} <= known
+
+
+@pytest.mark.parametrize("name", sorted({row.name for row in TABLE.values()} | {"EXAMINE"}))
+def test_every_command_has_a_transcript(name: str) -> None:
+    sent = re.compile(rb"[^ ]+ (uid )?" + name.encode() + rb"\b", re.IGNORECASE)
+    assert any(sent.match(step.pieces[0].text) for each in TRANSCRIPTS for step in each.steps if isinstance(step, Send))
+
+
+@transcript
+def test_a_transcript_cites_the_section_that_it_shows(transcript: Transcript) -> None:
+    assert CITES.match(transcript.title)
+
+
+@transcript
+def test_a_transcript_is_named_for_what_it_shows(transcript: Transcript) -> None:
+    assert transcript.path is not None
+    assert re.fullmatch(r"\d\d-[a-z0-9-]+", transcript.path.parent.name)
+    assert re.fullmatch(r"[A-Za-z0-9.-]+", transcript.path.stem)
+
+
+def test_no_two_transcripts_show_the_same() -> None:
+    counted = Counter(each.title for each in TRANSCRIPTS)
+    assert not [title for title, count in counted.items() if count > 1]

@@ -1,0 +1,95 @@
+"""The shape of the source: sizes, names, and what must not stand in it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted((ROOT / "src").rglob("*.py"))
+MODULE_LINES = 600
+FUNCTION_LINES = 50
+"""Its docstring apart."""
+
+FORBIDDEN_NAMES = frozenset({"utils", "util", "helpers", "helper", "manager", "misc", "common"})
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+
+BOUNDARIES = frozenset({"mektup/imap/session.py", "mektup/pop3/session.py", "mektup/lmtp/session.py"})
+"""Where a bug of ours becomes an answer; below ``server`` a session as a whole has one, too."""
+
+module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT / "src")))
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function of a module, nested ones too."""
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its docstring and its decorators."""
+    assert function.end_lineno is not None
+    lines = function.end_lineno - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        assert first.end_lineno is not None
+        lines -= first.end_lineno - first.lineno + 1
+    return lines
+
+
+@module
+def test_a_module_can_be_read_at_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MODULE_LINES
+
+
+@module
+def test_a_function_fits_a_screen(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    too_long = {function.name: length(function) for function in functions(tree) if length(function) > FUNCTION_LINES}
+    assert not too_long
+
+
+@module
+def test_imports_stand_at_the_top(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = [
+        f"{function.name}, line {node.lineno}"
+        for function in functions(tree)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert not inside
+
+
+@module
+def test_a_module_is_named_for_what_it_holds(path: Path) -> None:
+    assert path.stem not in FORBIDDEN_NAMES
+
+
+@module
+def test_nothing_is_left_for_later(path: Path) -> None:
+    assert not UNFINISHED.findall(path.read_text(encoding="utf-8"))
+
+
+@module
+def test_every_error_is_caught_only_at_a_boundary(path: Path) -> None:
+    name = str(path.relative_to(ROOT / "src"))
+    if name in BOUNDARIES or name.startswith("mektup/server/"):
+        pytest.skip("a boundary")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    broad = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
+    ]
+    assert not broad
+
+
+@module
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not text.strip() or ast.get_docstring(ast.parse(text))

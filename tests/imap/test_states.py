@@ -1,0 +1,115 @@
+"""Every command in every state: allowed or BAD, and a BAD changes nothing (RFC 9051 §3, §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mektup.imap.session import Session
+from mektup.imap.table import TABLE, State
+from mektup.wire import requests
+from tests.support.backend import open_world
+from tests.support.runner import Connection
+from tests.support.transcript import parse
+
+LINES: dict[type[requests.Request], tuple[bytes, ...]] = {
+    requests.Capability: (b"CAPABILITY",),
+    requests.Noop: (b"NOOP",),
+    requests.Logout: (b"LOGOUT",),
+    requests.Id: (b"ID NIL", b'ID ("name" "x")'),
+    requests.StartTls: (b"STARTTLS",),
+    requests.Authenticate: (b"AUTHENTICATE PLAIN AGxpbmRhAFBhJCQxMjM=",),
+    requests.Login: (b"LOGIN linda Pa$$123",),
+    requests.Enable: (b"ENABLE IMAP4rev2",),
+    requests.Select: (b"SELECT INBOX", b"EXAMINE INBOX"),
+    requests.Create: (b"CREATE new",),
+    requests.Delete: (b"DELETE Archive",),
+    requests.Rename: (b"RENAME Archive Old",),
+    requests.Subscribe: (b"SUBSCRIBE Sent",),
+    requests.Unsubscribe: (b"UNSUBSCRIBE Sent",),
+    requests.List: (b'LIST "" *', b'LIST (SUBSCRIBED) "" * RETURN (STATUS (MESSAGES))'),
+    requests.Lsub: (b'LSUB "" *',),
+    requests.Namespace: (b"NAMESPACE",),
+    requests.Status: (b"STATUS INBOX (MESSAGES)",),
+    requests.Append: (b"APPEND INBOX {1+}\r\nx",),
+    requests.Idle: (b"IDLE\r\nDONE",),
+    requests.Check: (b"CHECK",),
+    requests.Close: (b"CLOSE",),
+    requests.Unselect: (b"UNSELECT",),
+    requests.Expunge: (b"EXPUNGE", b"UID EXPUNGE 1"),
+    requests.Search: (b"SEARCH ALL", b"UID SEARCH ALL", b"SEARCH RETURN (COUNT) ALL"),
+    requests.Fetch: (b"FETCH 1 FLAGS", b"UID FETCH 1 FLAGS"),
+    requests.Store: (b"STORE 1 FLAGS ()", b"UID STORE 1 FLAGS ()"),
+    requests.Copy: (b"COPY 1 Sent", b"UID COPY 1 Sent"),
+    requests.Move: (b"MOVE 1 Sent", b"UID MOVE 1 Sent"),
+}
+
+LEADS_TO: dict[type[requests.Request], State] = {
+    requests.Authenticate: State.AUTHENTICATED,
+    requests.Login: State.AUTHENTICATED,
+    requests.Select: State.SELECTED,
+    requests.Close: State.AUTHENTICATED,
+    requests.Unselect: State.AUTHENTICATED,
+}
+"""The commands that change the state when they succeed; all others leave it."""
+
+WAYS_IN: dict[State, tuple[bytes, ...]] = {
+    State.NOT_AUTHENTICATED: (),
+    State.AUTHENTICATED: (b"LOGIN linda Pa$$123",),
+    State.SELECTED: (b"LOGIN linda Pa$$123", b"APPEND INBOX {1+}\r\nx", b"SELECT INBOX"),
+}
+
+
+def cases() -> Iterator[Any]:
+    """Each line of each command, in each state."""
+    for request, lines in LINES.items():
+        for line in lines:
+            for state in State:
+                yield pytest.param(request, line, state, id=f"{line.decode()!r} {state.name.lower()}")
+
+
+def test_every_command_is_here() -> None:
+    assert LINES.keys() == TABLE.keys()
+
+
+@pytest.mark.parametrize(("request_type", "line", "state"), cases())
+async def test_a_command_is_allowed_in_its_states_only(
+    request_type: type[requests.Request], line: bytes, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Session] = []
+    begin = Session.__init__
+    monkeypatch.setattr(Session, "__init__", lambda self, *given: (begin(self, *given), begun.append(self))[0])
+    world = await open_world(parse("title\ntls: no\n"), None, by_octet=False)
+    try:
+        peer = await world.connect("imap")
+        connection = Connection(peer, literals=True)
+        await connection.response()
+        for way in WAYS_IN[state]:
+            assert (await answer(connection, way)).startswith(b"t OK")
+        if request_type is requests.StartTls:
+            peer.send(b"t STARTTLS\r\n")
+            answered = await connection.response() or b""
+            if answered.startswith(b"t OK"):
+                await peer.handshake()
+        else:
+            answered = await answer(connection, line)
+        (session,) = begun
+        if state in TABLE[request_type].states:
+            assert answered.startswith(b"t OK"), answered
+            assert session.state is LEADS_TO.get(request_type, state)
+        else:
+            assert answered.startswith(b"t BAD"), answered
+            assert session.state is state
+    finally:
+        await world.close()
+
+
+async def answer(connection: Connection, line: bytes) -> bytes:
+    """The tagged response to *line*."""
+    connection.wire.send(b"t " + line + b"\r\n")
+    while (came := await connection.response()) is not None:
+        if came.startswith(b"t "):
+            return came
+    return b"(closed)"

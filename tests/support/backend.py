@@ -1,0 +1,124 @@
+"""mektup itself as the backend of a MemoryWorld: real sessions over a real store, no socket."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from mektup.auth.authenticator import Authenticator, Plaintext
+from mektup.auth.services import Services
+from mektup.imap.session import Session as ImapSession
+from mektup.lmtp.session import Session as LmtpSession
+from mektup.pop3.session import Session as Pop3Session
+from mektup.store.arrival import prepare
+from mektup.store.interface import Incoming, Store
+from mektup.store.sqlite import open_store
+from mektup.terms.limits import Limits
+from tests.support.memory import MemoryPeer, MemoryWorld, RunsASession
+from tests.support.runner import PASSWORD, USER
+from tests.support.transcript import MalformedTranscript, Transcript
+
+_SETTING = re.compile(r"(?P<key>[a-z_.]+) = (?P<value>\S+)")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What a transcript's ``config:`` heads ask for."""
+
+    limits: Limits
+    plaintext: Plaintext = Plaintext.LOOPBACK
+
+
+def settings_of(transcript: Transcript) -> Settings:
+    """Defaults, but that a wrong password is answered at once, and what *transcript* says otherwise."""
+    limits: dict[str, Any] = {"login_delay_seconds": 0.0}
+    plaintext = Plaintext.LOOPBACK
+    for value in transcript.all("config"):
+        match = _SETTING.fullmatch(value)
+        if match is None:
+            raise MalformedTranscript(f"{transcript.path}: no setting: {value}")
+        if match["key"] == "plaintext":
+            plaintext = Plaintext(match["value"])
+        else:
+            name = match["key"].removeprefix("limits.")
+            limits[name] = type(getattr(Limits(), name))(float(match["value"]))
+    return Settings(Limits(**limits), plaintext)
+
+
+def accounts_of(transcript: Transcript) -> dict[str, str]:
+    """Names and passwords: linda, and who else the heads name (``account: fred secret``)."""
+    accounts = {USER: PASSWORD}
+    for value in transcript.all("account"):
+        name, password = value[1:].split('" ', 1) if value.startswith('"') else value.split(" ", 1)
+        accounts[name] = password
+    return accounts
+
+
+class ErrorLog:
+    """Keeps what was logged as an error: a bug that a session lived through is still a bug."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+
+    def __call__(self, logger: object, level: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+        if level in ("error", "critical", "exception"):
+            self.errors.append(str(structlog.processors.format_exc_info(logger, level, event)))
+        raise structlog.DropEvent
+
+
+class MektupInMemory:
+    """A ``support.memory.Backend``."""
+
+    def __init__(self, store: Store, folder: Path | None, settings: Settings) -> None:
+        """To be made by ``open_backend``."""
+        self._store = store
+        self._folder = folder
+        self._settings = settings
+        self._errors = ErrorLog()
+        self._log = structlog.wrap_logger(structlog.PrintLogger(), processors=[self._errors])
+        self._authenticator = self._make_authenticator()
+
+    def _make_authenticator(self) -> Authenticator:
+        return Authenticator(
+            self._store.directory, self._settings.limits, plaintext=self._settings.plaintext, nobodys_key=b"nobody"
+        )
+
+    def session(self, protocol: str, peer: MemoryPeer) -> RunsASession:
+        services = Services(self._store, self._authenticator, self._settings.limits, self._log, "memory")
+        match protocol:
+            case "pop3":
+                return Pop3Session(peer, services)
+            case "lmtp":
+                return LmtpSession(peer, services)
+            case _:
+                return ImapSession(peer, services)
+
+    async def deliver(self, raw: bytes, account: str) -> None:
+        entry = await self._store.directory.find(account)
+        assert entry is not None, account
+        opened = await self._store.account(entry.id)
+        inbox = await opened.mailbox("INBOX")
+        await opened.append(inbox.id, [Incoming(prepare(raw))])
+
+    async def reopen(self) -> None:
+        await self._store.close()
+        self._store = await open_store(self._folder, limits=self._settings.limits)
+        self._authenticator = self._make_authenticator()
+
+    async def close(self) -> None:
+        await self._store.close()
+        assert not self._errors.errors, "\n".join(self._errors.errors)
+
+
+async def open_world(transcript: Transcript, folder: Path | None, *, by_octet: bool) -> MemoryWorld:
+    """A world in memory for *transcript*; *folder* is where its store is, None for memory too."""
+    settings = settings_of(transcript)
+    store = await open_store(folder, limits=settings.limits)
+    for name, password in accounts_of(transcript).items():
+        await store.directory.add(name, {"password": "{PLAIN}" + password})
+    backend = MektupInMemory(store, folder, settings)
+    return MemoryWorld(backend, by_octet=by_octet, secure=transcript.head("tls") != "no")

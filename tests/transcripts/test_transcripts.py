@@ -1,0 +1,39 @@
+"""Every transcript, played: in memory as a whole, octet by octet, and over sockets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.backend import open_world
+from tests.support.runner import play
+from tests.support.sockets import Certificate, SocketWorld
+from tests.support.stage import set_stage
+from tests.support.transcript import Transcript, read
+
+HERE = Path(__file__).parent
+MAIL = HERE / "mail"
+TRANSCRIPTS = {str(path.relative_to(HERE)): read(path) for path in sorted(HERE.glob("*/*.txt"))}
+
+
+@pytest.mark.parametrize("by_octet", [False, True], ids=["whole", "by octet"])
+@pytest.mark.parametrize("transcript", TRANSCRIPTS.values(), ids=TRANSCRIPTS.keys())
+async def test_in_memory(transcript: Transcript, by_octet: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "data" if "restart" in transcript.acts else None
+    world = await open_world(transcript, folder, by_octet=by_octet)
+    await set_stage(transcript, world, MAIL)
+    await play(transcript, world, MAIL)
+
+
+OVER_SOCKETS = {name: each for name, each in TRANSCRIPTS.items() if "clock" not in each.acts}
+"""Time cannot be moved for a server on sockets."""
+
+
+@pytest.mark.parametrize("transcript", OVER_SOCKETS.values(), ids=OVER_SOCKETS.keys())
+async def test_over_sockets(transcript: Transcript, certificate: Certificate, tmp_path: Path) -> None:
+    folder = tmp_path / "data" if "restart" in transcript.acts else None
+    world = SocketWorld(transcript, folder, certificate)
+    await world.open()
+    await set_stage(transcript, world, MAIL)
+    await play(transcript, world, MAIL)
