@@ -1,0 +1,86 @@
+"""A test that talks to one session in memory: lines out, lines in, and nothing that can wait for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+
+from mektup.auth.services import Services
+from mektup.terms.peer import Peer
+from tests.support.memory import Clock, MemoryPeer, RunsASession
+
+SECONDS = 10.0
+"""How long an answer may take before the test has failed."""
+
+
+class Dialogue:
+    """The client's end of a session of any protocol; to be used as ``async with``."""
+
+    def __init__(
+        self,
+        begin: Callable[[Peer, Services], RunsASession],
+        services: Services,
+        *,
+        secure: bool = False,
+        by_octet: bool = False,
+    ) -> None:
+        self.clock = Clock()
+        self.peer = MemoryPeer(self.clock, secure=secure, by_octet=by_octet)
+        self._session = begin(self.peer, services)
+        self._buffer = b""
+
+    async def __aenter__(self) -> Dialogue:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def _run(self) -> None:
+        try:
+            await self._session.run()
+        finally:
+            self.peer.finish()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.peer.end()
+        async with asyncio.timeout(SECONDS):
+            await self._task
+
+    def send(self, octets: bytes) -> None:
+        """Octets, as they are."""
+        self.peer.send(octets)
+
+    async def line(self) -> bytes:
+        """The next line, without its CRLF."""
+        return (await self.until(b"\r\n")).removesuffix(b"\r\n")
+
+    async def lines(self, count: int) -> list[bytes]:
+        """The next lines."""
+        return [await self.line() for _ in range(count)]
+
+    async def until(self, end: bytes) -> bytes:
+        """All up to *end*, and that."""
+        while end not in self._buffer:
+            octets = await self._receive()
+            assert octets, f"closed after {self._buffer!r}"
+            self._buffer += octets
+        at = self._buffer.index(end) + len(end)
+        taken, self._buffer = self._buffer[:at], self._buffer[at:]
+        return taken
+
+    async def ask(self, line: bytes) -> bytes:
+        """Says *line*; the first line of the answer."""
+        self.send(line + b"\r\n")
+        return await self.line()
+
+    async def rest(self) -> bytes:
+        """All that comes until the session ends by itself."""
+        while octets := await self._receive():
+            self._buffer += octets
+        taken, self._buffer = self._buffer, b""
+        return taken
+
+    async def _receive(self) -> bytes:
+        async with asyncio.timeout(SECONDS):
+            return await self.peer.receive()

@@ -1,0 +1,99 @@
+"""What a session is given in a test: a store in memory with the account linda, and a log that can be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from structlog.testing import LogCapture
+
+from mektup.auth.authenticator import Authenticator
+from mektup.auth.services import Services
+from mektup.store.intake import prepare_in_turn
+from mektup.store.interface import Account, Appended, Column, Incoming
+from mektup.store.sqlite import open_store
+from mektup.terms.limits import Limits
+from mektup.terms.sets import Uids
+
+LIMITS = Limits(login_delay_seconds=0.001)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Services, and what the test wants to see of them."""
+
+    services: Services
+    capture: LogCapture
+
+    def limited(self, **changes: Any) -> Services:
+        """The same, with other limits for the session."""
+        return replace(self.services, limits=replace(self.services.limits, **changes))
+
+    @property
+    def events(self) -> list[str]:
+        """Names of what was logged."""
+        return [entry["event"] for entry in self.capture.entries]
+
+    async def account(self, name: str = "linda") -> Account:
+        """An account that is there."""
+        entry = await self.services.store.directory.find(name)
+        assert entry is not None
+        return await self.services.store.account(entry.id)
+
+    async def add(self, name: str) -> Account:
+        """Another account, with linda's password."""
+        entry = await self.services.store.directory.add(name, {"password": "{PLAIN}Pa$$123"})
+        return await self.services.store.account(entry.id)
+
+
+@asynccontextmanager
+async def given_services() -> AsyncIterator[Given]:
+    """Ends with the store closed."""
+    store = await open_store(None)
+    capture = LogCapture()
+    log = structlog.wrap_logger(
+        structlog.ReturnLogger(), processors=[capture], wrapper_class=structlog.make_filtering_bound_logger(0)
+    )
+    try:
+        services = Services(store, Authenticator(store.directory, LIMITS), LIMITS, log, "s1", hostname="mx.example.org")
+        given = Given(services, capture)
+        await given.add("linda")
+        yield given
+    finally:
+        await store.close()
+
+
+async def append(account: Account, raw: bytes, mailbox: str = "INBOX") -> Appended:
+    """Puts *raw* into a mailbox."""
+    target = await account.mailbox(mailbox)
+    return await account.append(target.id, [Incoming(await prepare_in_turn(raw))])
+
+
+async def messages(account: Account, mailbox: str = "INBOX") -> list[bytes]:
+    """All that are in a mailbox, whole, in order."""
+    selection = await account.select(mailbox, claim_recent=False)
+    found: list[bytes] = []
+    columns = (Column.RAW, Column.CONTENT, Column.SIZE)
+    async for rows in account.fetch(selection.mailbox.id, selection.uids, columns):
+        for _, raw, content, size in rows:
+            pieces = [piece async for piece in account.content(content, 0, size)] if raw is None else [raw]
+            found.append(b"".join(pieces))
+    return found
+
+
+async def flags(account: Account, mailbox: str = "INBOX") -> list[tuple[str, ...]]:
+    """Of every message in a mailbox, in order."""
+    selection = await account.select(mailbox, claim_recent=False)
+    found: list[tuple[str, ...]] = []
+    async for rows in account.fetch(selection.mailbox.id, selection.uids, (Column.FLAGS,)):
+        found += [account.flag_names(word) for _, word in rows]
+    return found
+
+
+async def remove_first(account: Account, mailbox: str = "INBOX") -> None:
+    """As another session might."""
+    selection = await account.select(mailbox, claim_recent=False)
+    await account.remove(selection.mailbox.id, Uids.of([selection.uids.first]))
