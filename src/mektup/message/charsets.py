@@ -1,5 +1,4 @@
-"""Octets to text, whatever charset a message claims: never raises, never asks the system for a codec by a name that
-came in.
+"""Octets to text, whatever charset a message claims; never raises.
 
 Python's own lookup imports modules by name and remembers every name that it did not find, so a stranger could fill it
 up; and some of its codecs (``idna``, ``unicode_escape``) are not charsets at all. So names are looked up in a table

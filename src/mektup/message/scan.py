@@ -200,10 +200,11 @@ class _Scanner:
         self._boundaries.clear()
 
     def _cross(self, line: int, index: int) -> int:
-        """The line at *line* is that boundary: ends what is open inside its multipart. Yields where the search goes
-        on.""" boundary, multipart = self._boundaries[index] # RFC 2046 §5.1.1: the line break before a boundary
-        belongs to it. stop = line - 2 if self._raw[line - 2 : line] == b"\r\n" else line - 1 while self._open[-1] is
-        not multipart:
+        """The line at *line* is that boundary: what is open inside its multipart ends. Yields where to search on."""
+        boundary, multipart = self._boundaries[index]
+        # RFC 2046 §5.1.1: the line break before a boundary belongs to it.
+        stop = line - 2 if self._raw[line - 2 : line] == b"\r\n" else line - 1
+        while self._open[-1] is not multipart:
             part = self._open.pop()
             part.stop = max(part.content_start, stop)
         behind = line + 2 + len(boundary)
@@ -271,10 +272,13 @@ def _number_children(multipart: Part) -> None:
 
 
 def _count_lines(raw: Octets, parts: list[Part]) -> None:
-    """Fills in ``lines``. Messages lie inside of messages, so each stretch between two ends is counted once, for
-    all.""" counted = [part for part in parts if part.is_message or part.is_text] marks = sorted({mark for part in
-    counted for mark in (part.content_start, part.stop)}) before: dict[int, int] = {} lines = 0 last = 0 for mark in
-    marks:
+    """Fills in ``lines``. Messages lie in messages, so each stretch between two ends is counted once, for all."""
+    counted = [part for part in parts if part.is_message or part.is_text]
+    marks = sorted({mark for part in counted for mark in (part.content_start, part.stop)})
+    before: dict[int, int] = {}
+    lines = 0
+    last = 0
+    for mark in marks:
         lines += _newlines(raw, last, mark)
         before[mark] = lines
         last = mark

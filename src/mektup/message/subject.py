@@ -45,8 +45,9 @@ def base_subject(subject: str) -> tuple[str, bool]:
 
 
 def message_ids(value: bytes, most: int) -> list[str]:
-    """The msg-ids of an unfolded Message-ID, References or In-Reply-To, without angle brackets and quotes; the last
-    *most*.""" ids = [] for quoted, plain, host in _MESSAGE_ID.findall(value)[-most:]:
+    """The msg-ids of an unfolded Message-ID, References or In-Reply-To, bare and unquoted; the last *most* of them."""
+    ids = []
+    for quoted, plain, host in _MESSAGE_ID.findall(value)[-most:]:
         left = _QUOTED_PAIR.sub(rb"\1", quoted) if quoted else plain
         ids.append((left + b"@" + host).decode("utf-8", "replace"))
     return ids

@@ -102,8 +102,9 @@ def _undone(octets: bytes, part: Part) -> bytes:
 
 
 def html_text(markup: str) -> str:
-    """What a page of HTML shows, roughly: no tags, no style, no script, a new line at each block. Linear, whatever
-    comes.""" text = _shown(markup) return html.unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", text)))
+    """What a page of HTML shows, roughly: no tags, no style, no script, a new line at each block. Linear always."""
+    text = _shown(markup)
+    return html.unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", text)))
 
 
 def _shown(markup: str) -> str:
