@@ -1,1 +1,5 @@
 """The mektup command, one file per subcommand."""
+
+from mektup.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,29 @@
+"""How a command says what went wrong: one line to stderr, and exit status 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from mektup.server.config import ConfigError
+from mektup.terms.errors import Refused
+
+
+@contextmanager
+def complaints() -> Iterator[None]:
+    """Turns the errors that are the user's business into words, and leaves bugs their tracebacks."""
+    try:
+        yield
+    except (ConfigError, Refused) as error:
+        raise complain(str(error)) from error
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise complain(f"{place}{error.strerror or error}") from error
+
+
+def complain(text: str) -> typer.Exit:
+    """Says *text*; to be raised."""
+    typer.echo(f"mektup: {text}", err=True)
+    return typer.Exit(1)

@@ -1,0 +1,35 @@
+"""The command itself: its subcommands, and how its errors are told.
+
+Exit status: 0 for done, 1 for refused or not possible, 2 for a command line that cannot be.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+COMMANDS = ("serve", "demo", "user")
+"""Each is a module here of that name, with ``register``."""
+
+
+def main() -> None:
+    """Runs ``mektup`` with the arguments of this process."""
+    app = typer.Typer(
+        help="Mektup: an IMAP server, with LMTP and POP3 beside it.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_nothing)
+    word = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    # only the command that was called is loaded: who adds a user need not wait for what serves one
+    for name in (word,) if word in COMMANDS else COMMANDS:
+        importlib.import_module(f"mektup.cli.{name}").register(app)
+    app()
+
+
+def _nothing() -> None:
+    """Mektup: an IMAP server, with LMTP and POP3 beside it."""

@@ -1,0 +1,28 @@
+"""``mektup serve``: the server, until SIGTERM."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import typer
+
+from mektup.cli.complaints import complaints
+from mektup.cli.options import DEFAULT_DATA, ConfigFile, DataDirectory, refuse_both
+from mektup.server import config
+from mektup.server.run import serve as run_server
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to *app*."""
+    app.command("serve")(serve)
+
+
+def serve(config_file: ConfigFile = None, data: DataDirectory = None) -> None:
+    """Serve mail. SIGTERM stops when sessions have finished; SIGHUP reloads configuration and certificates."""
+    refuse_both(data, config_file)
+    if config_file is not None:
+        load = partial(config.load, config_file.absolute())
+    else:
+        load = partial(config.default, (data or DEFAULT_DATA).absolute())
+    with complaints():
+        run_server(load, lambda endpoints: None)

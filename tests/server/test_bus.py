@@ -1,0 +1,148 @@
+"""The bus between processes: several of its ends in one process do as well."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mektup.server import bus as bus_module
+from mektup.server.bus import Bus, Notice
+from mektup.terms.numbers import AccountId, MailboxId
+
+LINDA = AccountId("aa01")
+
+
+class Ear:
+    """One process's end, and what it heard."""
+
+    def __init__(self, data: Path) -> None:
+        self.bus = Bus(data)
+        self.heard: list[Notice] = []
+        self._news = asyncio.Event()
+        self.bus.start(self._hear)
+
+    def _hear(self, account: AccountId, mailbox: MailboxId) -> None:
+        self.heard.append((account, mailbox))
+        self._news.set()
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(set(self.heard)) < count:
+                self._news.clear()
+                await self._news.wait()
+
+
+@pytest.fixture
+async def ears(data: Path) -> AsyncIterator[list[Ear]]:
+    made = [Ear(data) for _ in range(3)]
+    yield made
+    for ear in made:
+        ear.bus.close()
+    assert not list((data / "run").iterdir())
+
+
+async def test_all_others_hear_it(ears: list[Ear]) -> None:
+    ears[0].bus.publish(LINDA, MailboxId(7))
+    await ears[1].until(1)
+    await ears[2].until(1)
+    assert ears[1].heard == ears[2].heard == [(LINDA, MailboxId(7))]
+    assert ears[0].heard == []
+
+
+async def test_a_burst_is_one_notice(ears: list[Ear]) -> None:
+    for _ in range(1000):
+        ears[0].bus.publish(LINDA, MailboxId(7))
+    await ears[1].until(1)
+    assert ears[1].heard == [(LINDA, MailboxId(7))]
+
+
+async def test_more_than_the_kernel_holds_arrives_all_the_same(ears: list[Ear]) -> None:
+    for number in range(1, 5001):
+        ears[0].bus.publish(LINDA, MailboxId(number))
+    await ears[1].until(5000)
+    await ears[2].until(5000)
+    assert set(ears[1].heard) == {(LINDA, MailboxId(number)) for number in range(1, 5001)}
+
+
+async def test_one_that_does_not_read_delays_only_itself(ears: list[Ear]) -> None:
+    loop = asyncio.get_running_loop()
+    stuck = ears[2].bus._socket.fileno()
+    loop.remove_reader(stuck)
+    for number in range(1, 51):
+        ears[0].bus.publish(LINDA, MailboxId(number))
+        await ears[1].until(number)
+    loop.add_reader(stuck, ears[2].bus._receive)
+    await ears[2].until(50)
+
+
+async def test_it_may_be_called_from_any_thread(ears: list[Ear]) -> None:
+    threads = [threading.Thread(target=ears[0].bus.publish, args=(LINDA, MailboxId(n))) for n in range(1, 21)]
+    for thread in threads:
+        thread.start()
+    await ears[1].until(20)
+    for thread in threads:
+        thread.join()
+
+
+async def test_who_comes_later_is_found(ears: list[Ear], data: Path) -> None:
+    ears[0].bus.publish(LINDA, MailboxId(1))
+    await ears[1].until(1)
+    late = Ear(data)
+    ears[0].bus.publish(LINDA, MailboxId(2))
+    await late.until(1)
+    assert late.heard == [(LINDA, MailboxId(2))]
+    late.bus.close()
+
+
+async def test_what_the_dead_left_is_cleared_away(ears: list[Ear], data: Path) -> None:
+    dead = data / "run" / "1-dead.bus"
+    left = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    here = os.getcwd()
+    os.chdir(data / "run")  # the path may be too long for a socket
+    try:
+        left.bind("1-dead.bus")
+    finally:
+        os.chdir(here)
+    left.close()
+    ears[0].bus.publish(LINDA, MailboxId(1))
+    await ears[1].until(1)
+    assert not dead.exists()
+
+
+async def test_one_that_only_publishes_needs_no_loop_of_its_own(ears: list[Ear], data: Path) -> None:
+    def command() -> None:
+        short = Bus(data)
+        short.publish(LINDA, MailboxId(3))
+        short.close()
+        short.close()
+
+    await asyncio.to_thread(command)
+    await ears[0].until(1)
+    assert ears[0].heard == [(LINDA, MailboxId(3))]
+
+
+async def test_a_deep_directory_will_do(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a-directory-with-a-long-name"] * 6)
+    one, other = Ear(deep), Ear(deep)
+    one.bus.publish(LINDA, MailboxId(1))
+    await other.until(1)
+    one.bus.close()
+    other.bus.close()
+
+
+async def test_nonsense_is_passed_over(ears: list[Ear], data: Path) -> None:
+    name = next(path.name for path in (data / "run").iterdir() if path.name == ears[1].bus._name)
+    ears[0].bus._socket.sendto(b"\xff\x00\naa 1 2\n\naa -1\nlinda 5", ears[0].bus._address(name))
+    await ears[1].until(1)
+    assert ears[1].heard == [(AccountId("linda"), MailboxId(5))]
+
+
+def test_a_datagram_holds_what_is_put_in_one() -> None:
+    longest = len(f"{'f' * 64} {2**63}\n")
+    assert bus_module.NOTICES_PER_DATAGRAM * longest < bus_module.DATAGRAM_BYTES

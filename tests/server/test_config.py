@@ -1,0 +1,126 @@
+"""The configuration file: what is read, and that every mistake is told with its key and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mektup.auth.authenticator import Plaintext
+from mektup.server import config
+from mektup.server.addresses import Endpoint, Service
+from mektup.server.config import ConfigError
+from mektup.terms.limits import Limits
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "mektup.toml"
+
+
+def test_all_of_it(file: Path) -> None:
+    file.write_text("""
+data = "mail"
+workers = 4
+hostname = "mail.example.org"
+[listen]
+imap = ["*:143", "[::1]:1143"]
+lmtp = ["unix:lmtp.sock", "localhost:24"]
+[tls]
+cert = "chain.pem"
+key = "/etc/key.pem"
+[auth]
+plaintext = "never"
+[log]
+level = "debug"
+format = "json"
+[limits]
+idle_seconds = 2000
+message_bytes = 1000
+sync_flags = true
+""")
+    read = config.load(file)
+    assert read.data == file.parent / "mail"
+    assert (read.workers, read.hostname) == (4, "mail.example.org")
+    assert read.listen[Service.IMAP] == (Endpoint("", 143), Endpoint("::1", 1143))
+    assert read.listen[Service.LMTP] == (Endpoint(path=file.parent / "lmtp.sock"), Endpoint("localhost", 24))
+    assert read.listen[Service.POP3] == ()
+    assert (read.cert, read.key) == (file.parent / "chain.pem", Path("/etc/key.pem"))
+    assert read.plaintext is Plaintext.NEVER
+    assert (read.log_level, read.log_format) == ("debug", "json")
+    assert read.limits == Limits(idle_seconds=2000.0, message_bytes=1000, sync_flags=True)
+
+
+def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
+    file.write_text("")
+    read = config.load(file)
+    assert read == config.default(tmp_path / "mektup-data")
+    assert read.listen[Service.IMAP] == (Endpoint("127.0.0.1", 1143),)
+    assert read.listen[Service.IMAPS] == (Endpoint("127.0.0.1", 1993),)
+    assert read.listen[Service.POP3] == (Endpoint("127.0.0.1", 1110),)
+    assert read.listen[Service.POP3S] == (Endpoint("127.0.0.1", 1995),)
+    assert read.listen[Service.LMTP] == (Endpoint("127.0.0.1", 1024),)
+    assert read.listen[Service.METRICS] == ()
+    assert read.plaintext is Plaintext.LOOPBACK
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('datta = "x"', ["unknown key datta", "did you mean data?"]),
+        ('colour = "x"', ["unknown key colour", "allowed here: auth, data, hostname"]),
+        ("idle_seconds = 3", ["unknown key idle_seconds", "did you mean limits.idle_seconds?"]),
+        ("[limits]\nidle_secnds = 3", ["unknown key limits.idle_secnds", "did you mean limits.idle_seconds?"]),
+        ("[limits]\nidle_seconds = 'x'", ["limits.idle_seconds", "expected number, got string"]),
+        ("[limits]\nline_bytes = 1.5", ["limits.line_bytes", "expected whole number"]),
+        ("[limits]\nline_bytes = 0", ["limits.line_bytes", "more than 0"]),
+        ("[limits]\nidle_seconds = nan", ["limits.idle_seconds", "more than 0"]),
+        ("[limits]\nsync_flags = 1", ["limits.sync_flags", "expected true or false"]),
+        ("workers = -1", ["workers", "expected 0"]),
+        ("hostname = 3", ["hostname", "expected string"]),
+        ("listen = 3", ["listen", "expected table"]),
+        ('[listen]\nimap = "127.0.0.1:143"', ["listen.imap", "expected array, got string"]),
+        ("[listen]\nimap = [143]", ["listen.imap[0]", "expected string"]),
+        ('[listen]\nimap = ["143"]', ["listen.imap", '"host:port"', '"143"']),
+        ('[listen]\nimap = ["localhost:99999"]', ["listen.imap", '"host:port"']),
+        ('[listen]\nimap = ["::1:143"]', ["listen.imap", "brackets"]),
+        ('[listen]\nlmtp = ["unix:"]', ["listen.lmtp", '"unix:/path"']),
+        ('[listen]\nimaps2 = ["a:1"]', ["unknown key listen.imaps2", "did you mean listen.imaps?"]),
+        ('[auth]\nplaintext = "yes"', ["auth.plaintext", "'yes'", "'loopback', 'always', 'never'"]),
+        ('[log]\nlevel = "loud"', ["log.level", "'loud'", "'warning'"]),
+        ('[tls]\nkey = "k"', ["tls.key", "tls.cert"]),
+        ("data = mail", ["line 1", "column 8"]),
+    ],
+)
+def test_a_mistake_is_told(file: Path, text: str, words: list[str]) -> None:
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        config.load(file)
+    assert str(caught.value).startswith(f"{file}: ")
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_file_that_is_not_there(file: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        config.load(file)
+
+
+def test_a_file_that_is_not_text(file: Path) -> None:
+    file.write_bytes(b"data = '\xff'")
+    with pytest.raises(ConfigError, match="not UTF-8 at octet 9"):
+        config.load(file)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "text"),
+    [
+        (Endpoint("127.0.0.1", 143), "127.0.0.1:143"),
+        (Endpoint("::1", 143), "[::1]:143"),
+        (Endpoint("", 143), "*:143"),
+        (Endpoint(path=Path("/run/lmtp")), "unix:/run/lmtp"),
+    ],
+)
+def test_an_endpoint_is_written_as_it_is_read(endpoint: Endpoint, text: str) -> None:
+    assert str(endpoint) == text
+    assert config.endpoint(text, Path("/")) == endpoint

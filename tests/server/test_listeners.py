@@ -1,0 +1,230 @@
+"""Where the server listens, and what happens at the door."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+import ssl
+import stat
+from pathlib import Path
+
+import pytest
+
+from mektup.server import listeners
+from mektup.server.addresses import Endpoint, Service
+from mektup.server.config import ConfigError
+from mektup.server.listeners import bind_again, endpoint_of, open_sockets, remove_path
+from mektup.terms.limits import Limits
+
+from .echo import house
+from .test_connection import connect, part, until
+
+
+def closing(sockets: list[socket.socket]) -> list[Endpoint]:
+    endpoints = [endpoint_of(each) for each in sockets]
+    for each in sockets:
+        each.close()
+    return endpoints
+
+
+def test_a_free_port_is_reported() -> None:
+    (endpoint,) = closing(open_sockets(Endpoint("127.0.0.1", 0), shared=False))
+    assert endpoint.host == "127.0.0.1"
+    assert endpoint.port > 0
+
+
+def test_every_interface_has_the_same_port() -> None:
+    endpoints = closing(open_sockets(Endpoint("", 0), shared=False))
+    assert {endpoint.host for endpoint in endpoints} <= {"0.0.0.0", "::"}
+    assert len({endpoint.port for endpoint in endpoints}) == 1
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_port_that_is_taken_is_told(shared: bool) -> None:
+    (taken,) = open_sockets(Endpoint("127.0.0.1", 0), shared=True)
+    taken.listen()
+    endpoint = endpoint_of(taken)
+    # even by a server that would share it: its mail is not ours
+    with pytest.raises(ConfigError, match=f"cannot listen at {endpoint}: Address already in use"):
+        open_sockets(endpoint, shared=shared)
+    taken.close()
+
+
+def test_a_name_that_is_none_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"cannot listen at no\.such\.invalid:143"):
+        open_sockets(Endpoint("no.such.invalid", 143), shared=False)
+
+
+def test_what_is_bound_again_shares_the_port() -> None:
+    (kept,) = open_sockets(Endpoint("127.0.0.1", 0), shared=True)
+    workers = [bind_again(kept) for _ in range(2)]
+    for worker in workers:
+        worker.listen()
+    assert {endpoint_of(worker) for worker in workers} == {endpoint_of(kept)}
+    # the one that is kept does not listen, so nothing is ever queued for it
+    for _ in range(20):
+        with socket.create_connection(kept.getsockname()):
+            pass
+    accepted = 0
+    for worker in workers:
+        try:
+            while True:
+                worker.accept()[0].close()
+                accepted += 1
+        except BlockingIOError:
+            pass
+    assert accepted == 20
+    for each in (kept, *workers):
+        each.close()
+
+
+def test_a_path_is_for_owner_and_group(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "lmtp"
+    (bound,) = open_sockets(Endpoint(path=path), shared=False)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    assert endpoint_of(bound) == Endpoint(path=path)
+    bound.close()
+    remove_path(Endpoint(path=path))
+    assert not path.exists()
+
+
+def test_a_path_left_behind_is_taken_over(tmp_path: Path) -> None:
+    endpoint = Endpoint(path=tmp_path / "lmtp")
+    closing(open_sockets(endpoint, shared=False))
+    assert endpoint.path is not None
+    assert endpoint.path.exists()
+    closing(open_sockets(endpoint, shared=False))
+
+
+def test_a_path_in_use_is_left_alone(tmp_path: Path) -> None:
+    endpoint = Endpoint(path=tmp_path / "lmtp")
+    (used,) = open_sockets(endpoint, shared=False)
+    used.listen()
+    with pytest.raises(ConfigError, match="Address already in use"):
+        open_sockets(endpoint, shared=False)
+    used.close()
+
+
+def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lmtp"
+    path.write_text("precious")
+    with pytest.raises(ConfigError, match="Address already in use"):
+        open_sockets(Endpoint(path=path), shared=False)
+    assert path.read_text() == "precious"
+
+
+async def test_a_path_serves(tmp_path: Path) -> None:
+    path = tmp_path / "imap"
+    async with house(endpoint=Endpoint(path=path)) as at:
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(b"quit\r\n")
+        assert await reader.read() == b"hello\r\nbye\r\n"
+        assert at.echoes[0].peer.local
+        assert at.echoes[0].peer.address == "unix"
+        assert not at.echoes[0].peer.secure
+        await part((reader, writer))
+
+
+@pytest.mark.parametrize(
+    ("service", "farewell"),
+    [
+        (Service.IMAP, b"* BYE [UNAVAILABLE] Too many connections"),
+        (Service.POP3, b"-ERR [SYS/TEMP] Too many connections"),
+        (Service.LMTP, b"421 4.3.2 Too many connections"),
+    ],
+)
+async def test_one_too_many_is_told_why(service: Service, farewell: bytes) -> None:
+    async with house(service=service, limits=Limits(connections=2)) as at:
+        first, second = await connect(at), await connect(at)
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+        answer = await reader.read()
+        assert answer.startswith(farewell)
+        assert answer.endswith(b"\r\n")
+        assert at.sessions.tallies[service.protocol].refused_connections == 1
+        await part((reader, writer))
+        await part(first)
+        await until(lambda: at.sessions.tallies[service.protocol].open == 1)
+        third = await connect(at)
+        await part(second)
+        await part(third)
+
+
+async def test_one_too_many_is_told_why_under_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
+    async with house(service=Service.IMAPS, context=server_tls, limits=Limits(connections=1)) as at:
+        first = await connect(at, ssl=client_tls)
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.port, ssl=client_tls)
+        assert (await reader.read()).startswith(b"* BYE [UNAVAILABLE] ")
+        await part((reader, writer))
+        await part(first)
+
+
+async def test_an_address_may_hold_so_many_places_before_login() -> None:
+    async with house(limits=Limits(connections_per_address_before_login=2)) as at:
+        first, second = await connect(at), await connect(at)
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+        assert b"from your address" in await reader.read()
+        await part((reader, writer))
+        await part(first)
+        await until(lambda: at.sessions.count == 1)
+        third = await connect(at)
+        await part(second)
+        await part(third)
+
+
+async def test_mail_transfer_agents_never_log_in() -> None:
+    async with house(service=Service.LMTP, limits=Limits(connections_per_address_before_login=1)) as at:
+        first, second = await connect(at), await connect(at)
+        await part(first)
+        await part(second)
+
+
+async def test_a_session_that_fails_takes_nobody_along() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        other = await connect(at)
+        writer.write(b"fail\r\n")
+        assert await reader.read() == b""
+        await until(lambda: any(entry["event"] == "session_ended" for entry in at.log))
+        failure = next(entry for entry in at.log if entry["event"] == "session_failed")
+        ended = next(entry for entry in at.log if entry["event"] == "session_ended")
+        assert failure["session"] == ended["session"]
+        assert at.sessions.tallies["imap"].bugs == 1
+        other[1].write(b"still here\r\n")
+        assert await other[0].readline() == b"still here\r\n"
+        await part((reader, writer))
+        await part(other)
+
+
+async def test_each_session_leaves_one_line() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        writer.write(b"quit\r\n")
+        await reader.read()
+        await part((reader, writer))
+        await until(lambda: at.sessions.count == 0)
+        (line,) = [entry for entry in at.log if entry["event"] == "session_ended"]
+        assert line["protocol"] == "imap"
+        assert line["address"] == "127.0.0.1"
+        assert (line["octets_in"], line["octets_out"]) == (6, len(b"hello\r\nbye\r\n"))
+        assert line["user"] is None
+        assert len(line["session"]) == 8
+
+
+async def test_no_descriptors_left_is_survived(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listeners, "PAUSE_SECONDS", 0.01)
+    loop = asyncio.get_running_loop()
+    async with house() as at:
+        client = socket.socket()
+        client.setblocking(False)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.socket() as next_one:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (next_one.fileno(), hard))
+        try:
+            await loop.sock_connect(client, ("127.0.0.1", at.port))
+            await until(lambda: at.listener._pause is not None)
+            assert at.sessions.count == 0
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert await loop.sock_recv(client, 100) == b"hello\r\n"
+        client.close()

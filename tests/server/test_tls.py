@@ -1,0 +1,131 @@
+"""Certificates: made once, replaced while the server runs, and never by a broken pair."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mektup.server import config, self_signed
+from mektup.server.addresses import Service
+from mektup.server.config import Config, ConfigError
+from mektup.server.self_signed import Pair, pair_under
+from mektup.server.tls import Certificates
+
+from .echo import house
+
+
+def configured(pair: Pair) -> Config:
+    return Config(data=None, listen={}, cert=pair.cert, key=pair.key)
+
+
+def replace(pair: Pair) -> None:
+    cert, key = self_signed.make("other")
+    pair.key.write_bytes(key)
+    pair.cert.write_bytes(cert)
+
+
+def test_a_pair_is_made_once(data: Path) -> None:
+    first = Certificates(config.default(data))
+    second = Certificates(config.default(data))
+    assert first.pem == second.pem
+    assert b"PRIVATE" not in first.pem
+    assert first.days_left > 3000
+    assert stat.S_IMODE((data / "tls" / "self-signed.key").stat().st_mode) == 0o600
+
+
+def test_processes_that_start_together_agree(data: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        pairs = list(pool.map(lambda _: pair_under(data / "tls", "mektup"), range(8)))
+    assert len(set(pairs)) == 1
+    assert Certificates(config.default(data)).context() is not None
+
+
+def test_memory_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    certificates = Certificates(Config(data=None, listen={}))
+    assert certificates.pem.startswith(b"-----BEGIN CERTIFICATE")
+    assert not certificates.refresh()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_replaced_pair_is_taken_up(tmp_path: Path) -> None:
+    pair = pair_under(tmp_path, "mektup")
+    certificates = Certificates(configured(pair))
+    before, pem = certificates.context(), certificates.pem
+    assert not certificates.refresh()
+    replace(pair)
+    assert certificates.refresh()
+    assert certificates.context() is not before
+    assert certificates.pem != pem
+    assert not certificates.refresh()
+
+
+def test_a_half_written_pair_is_not(tmp_path: Path) -> None:
+    pair = pair_under(tmp_path, "mektup")
+    certificates = Certificates(configured(pair))
+    before = certificates.context()
+    pair.key.write_bytes(self_signed.make("other")[1])
+    with pytest.raises(ConfigError, match="cannot be used: key values mismatch"):
+        certificates.refresh()
+    assert certificates.context() is before
+    # it is complained of once, and looked at again when it changes again
+    assert not certificates.refresh()
+    replace(pair)
+    assert certificates.refresh()
+
+
+def test_a_link_that_moves_is_noticed(tmp_path: Path) -> None:
+    first, second = pair_under(tmp_path / "1", "mektup"), pair_under(tmp_path / "2", "mektup")
+    linked = Pair(tmp_path / "cert", tmp_path / "key")
+    linked.cert.symlink_to(first.cert)
+    linked.key.symlink_to(first.key)
+    certificates = Certificates(configured(linked))
+    for link, target in ((linked.cert, second.cert), (linked.key, second.key)):
+        link.unlink()
+        link.symlink_to(target)
+    assert certificates.refresh()
+
+
+@pytest.mark.parametrize("broken", ["cert", "key"])
+def test_a_missing_file_is_named(tmp_path: Path, broken: str) -> None:
+    pair = pair_under(tmp_path, "mektup")
+    path = getattr(pair, broken)
+    path.unlink()
+    with pytest.raises(ConfigError, match=f"{path} is not there"):
+        Certificates(configured(pair))
+
+
+def test_a_file_that_is_no_certificate(tmp_path: Path) -> None:
+    pair = pair_under(tmp_path, "mektup")
+    pair.cert.write_text("hello")
+    with pytest.raises(ConfigError, match="cannot be used"):
+        Certificates(configured(pair))
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(ConfigError, match="Permission denied"):
+        Certificates(config.default(tmp_path / "data"))
+
+
+async def test_old_protocols_are_refused(server_tls: ssl.SSLContext) -> None:
+    assert server_tls.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+async def test_strict_verifiers_accept_it(pair: Pair, server_tls: ssl.SSLContext) -> None:
+    client = ssl.create_default_context(cafile=pair.cert)
+    client.verify_flags |= ssl.VERIFY_X509_STRICT
+    async with house(service=Service.IMAPS, context=server_tls) as at:
+        for name in ("localhost", "127.0.0.1", "mektup"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", at.port, ssl=client, server_hostname=name)
+            writer.write(b"quit\r\n")
+            assert await reader.read() == b"hello\r\nbye\r\n"
+            writer.close()
+            await writer.wait_closed()
