@@ -23,6 +23,11 @@ class Terminal:
         """Presses *keys*, by tmux's names for them."""
         subprocess.run([*self._tmux, "send-keys", *keys], check=True, timeout=10)
 
+    def type(self, text: str) -> None:
+        """Types *text*, letter by letter as it stands, and Enter."""
+        self.press("-l", text)
+        self.press("Enter")
+
     @property
     def screen(self) -> str:
         """The text on the screen."""
