@@ -16,8 +16,9 @@ def folder() -> Path | None:
 
 
 def messages() -> dict[str, bytes]:
-    """Path in the folder to message, its lines ended by CRLF as a server stores them; empty where there is no
-    corpus.""" root = folder() if root is None:
+    """Path in the folder to message, its lines ended by CRLF as a server stores them; empty without a corpus."""
+    root = folder()
+    if root is None:
         return {}
     files = sorted(path for path in root.rglob("*") if path.is_file() and not path.name.startswith("LICENSE"))
     return {path.relative_to(root).as_posix(): re.sub(rb"\r?\n", b"\r\n", path.read_bytes()) for path in files}

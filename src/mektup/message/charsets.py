@@ -8,7 +8,9 @@ of our own.
 from __future__ import annotations
 
 import encodings.aliases
+from functools import lru_cache
 
+_NAME_BYTES = 40
 _NOT_CHARSETS = frozenset(
     {
         "base64_codec",
@@ -71,8 +73,11 @@ _CODECS = _table()
 
 def codec_of(charset: bytes) -> str | None:
     """Python's name of the codec for a charset as a message names it, None where there is none."""
-    if len(charset) > 40:
-        return None
+    return _codec_of(charset) if len(charset) <= _NAME_BYTES else None
+
+
+@lru_cache(maxsize=256)
+def _codec_of(charset: bytes) -> str | None:
     return _CODECS.get(charset.decode("latin-1").strip(" \t'\"").lower().replace("-", "_").replace(" ", "_"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mektup.message.comments import without_comments
 from mektup.message.headers import unfold
@@ -53,17 +54,26 @@ _VALUE = re.compile(rb"[ \t]*(%b)" % _TOKEN)
 # Clients leave out quotes that RFC 2045 asks for (``boundary=a=b``, ``name=my file.txt``): so a value without them
 # goes on to the next semicolon.
 _PARAM = re.compile(rb';[ \t]*(%b)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))' % _TOKEN, re.DOTALL)
+_CACHED_BYTES = 50
 _PIECE = re.compile(rb"([^*]+)\*(?:([0-9]{1,4})(\*?))?")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 
 def parse_content_type(value: bytes) -> ContentType | None:
     """The media type of a Content-Type *value*, folded or not; None where it is none that RFC 2045 §5.1 would know."""
+    # Most mail says one of a few things; what is long, such as a boundary, is said once.
+    return _cached_content_type(value) if len(value) <= _CACHED_BYTES else _read_content_type(value)
+
+
+def _read_content_type(value: bytes) -> ContentType | None:
     value = _plain(value)
     match = _TYPE.match(value)
     if match is None:
         return None
     return ContentType(match[1], match[2], _params(value[match.end() :]))
+
+
+_cached_content_type = lru_cache(maxsize=512)(_read_content_type)
 
 
 def parse_disposition(value: bytes) -> Disposition | None:

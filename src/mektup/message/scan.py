@@ -54,13 +54,16 @@ class Part:
     fields: Fields
     """Of its header, those about content only where it is MIME."""
     content_type: ContentType
-    is_multipart: bool
-    is_message: bool
-    """message/rfc822 or message/global: then its one child is the message inside."""
+    encoding: bytes | None
+    """Content-Transfer-Encoding as it is written; None where there is none, or none that is a token."""
     content_start: int
     """Where its header has ended, empty line included."""
     stop: int
     parent: Part | None
+    is_text: bool
+    is_multipart: bool
+    is_message: bool
+    """message/rfc822 or message/global: then its one child is the message inside."""
     path: Path = ()
     """RFC 9051 §6.4.5.1. A multipart that is all of a message has no number of its own: its path is the message's."""
     lines: int = 0
@@ -68,19 +71,9 @@ class Part:
     children: list[Part] = field(default_factory=list)
 
     @property
-    def is_text(self) -> bool:
-        return self.content_type.type.lower() == b"text"
-
-    @property
     def is_numbered(self) -> bool:
         """Whether its path is its own."""
         return not (self.is_multipart and (self.parent is None or self.parent.is_message))
-
-    @property
-    def encoding(self) -> bytes | None:
-        """Content-Transfer-Encoding as it is written; None where there is none, or none that is a token."""
-        values = self.fields.get(b"content-transfer-encoding")
-        return parse_token(values[0]) if values else None
 
     @property
     def octets(self) -> int:
@@ -168,20 +161,18 @@ class _Scanner:
         in_multipart = parent is not None and parent.is_multipart
         if not (in_multipart or b"content-type" in fields or b"mime-version" in fields):
             fields = {name: values for name, values in fields.items() if not name.startswith(b"content-")}
-        values = fields.get(b"content-type")
-        if values:
-            # RFC 2045 §5.2: one that cannot be read is as if there were none.
-            content_type = parse_content_type(values[0]) or TEXT_PLAIN
-        elif parent is not None and in_multipart and parent.content_type.subtype.lower() == b"digest":
-            content_type = MESSAGE_RFC822  # RFC 2046 §5.1.5
-        else:
-            content_type = TEXT_PLAIN
+        content_type = _content_type(fields, parent)
         essence = content_type.essence
+        is_text = essence.startswith(b"text/")
         is_multipart = essence.startswith(b"multipart/")
         is_message = essence in _MESSAGES
         if (is_multipart or is_message) and len(self._open) + 1 >= self._limits.mime_depth:
             content_type, is_multipart, is_message = OPAQUE, False, False
-        part = Part(header_start, fields, content_type, is_multipart, is_message, content_start, stop, parent)
+        encodings = fields.get(b"content-transfer-encoding")
+        encoding = parse_token(encodings[0]) if encodings else None
+        part = Part(
+            header_start, fields, content_type, encoding, content_start, stop, parent, is_text, is_multipart, is_message
+        )
         self._parts.append(part)
         if parent is not None:
             parent.children.append(part)
@@ -196,7 +187,7 @@ class _Scanner:
 
     def _close_the_search(self, part: Part) -> None:
         """There are as many parts as may be: *part* is the last, and holds all the rest."""
-        part.content_type, part.is_multipart, part.is_message = OPAQUE, False, False
+        part.content_type, part.is_text, part.is_multipart, part.is_message = OPAQUE, False, False, False
         self._boundaries.clear()
 
     def _cross(self, line: int, index: int) -> int:
@@ -248,6 +239,16 @@ class _Scanner:
         lengths = [len(boundary) if octets.startswith(boundary) else 0 for boundary, _ in self._boundaries]
         longest = max(lengths)
         return max(index for index, length in enumerate(lengths) if length == longest)
+
+
+def _content_type(fields: Fields, parent: Part | None) -> ContentType:
+    values = fields.get(b"content-type")
+    if values:
+        # RFC 2045 §5.2: one that cannot be read is as if there were none.
+        return parse_content_type(values[0]) or TEXT_PLAIN
+    if parent is not None and parent.is_multipart and parent.content_type.subtype.lower() == b"digest":
+        return MESSAGE_RFC822  # RFC 2046 §5.1.5
+    return TEXT_PLAIN
 
 
 def _number(parts: list[Part]) -> None:

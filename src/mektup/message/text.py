@@ -133,4 +133,4 @@ def preview(raw: Octets, parts: Sequence[Part]) -> str:
         return ""
     plain = [part for part in texts if part.content_type.subtype.lower() != b"html"]
     text = part_text(raw, plain[0], _PREVIEW_BYTES) if plain else part_text(raw, texts[0], _PREVIEW_HTML_BYTES)
-    return " ".join(text[: 16 * PREVIEW_CHARACTERS].split())[:PREVIEW_CHARACTERS].rstrip()
+    return " ".join(text.lstrip()[: 2 * PREVIEW_CHARACTERS].split())[:PREVIEW_CHARACTERS].rstrip()
