@@ -219,6 +219,7 @@ async def test_a_client_that_goes_in_the_middle_delivers_nothing(given: Given) -
     async with Dialogue(Session, given.services) as client:
         await _begin(client, b"linda")
         client.send(RAW)
+        await client.taken()
         client.peer.end()
         assert await client.rest() == b""
     assert await messages(await given.account()) == []
@@ -228,6 +229,7 @@ async def test_silence_in_the_middle_delivers_nothing(given: Given) -> None:
     async with Dialogue(Session, given.services) as client:
         await _begin(client, b"linda")
         client.send(RAW)
+        await client.taken()
         client.clock.advance(given.services.limits.idle_seconds)
         assert (await client.rest()).startswith(b"421 4.4.2 mx.example.org ")
     assert await messages(await given.account()) == []
@@ -236,6 +238,7 @@ async def test_silence_in_the_middle_delivers_nothing(given: Given) -> None:
 async def test_silence_between_commands(given: Given) -> None:
     async with Dialogue(Session, given.services) as client:
         await client.line()
+        await client.taken()
         client.clock.advance(given.services.limits.idle_seconds)
         assert (await client.rest()).startswith(b"421 4.4.2 mx.example.org Idle")
 

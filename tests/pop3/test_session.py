@@ -116,6 +116,7 @@ async def test_a_session_that_ends_in_another_way_removes_nothing(given: Given, 
         await _login(client)
         await client.ask(b"DELE 1")
         await _multi(client, b"RETR 2")
+        await client.taken()
         match ending:
             case "gone":
                 client.peer.end()
@@ -243,6 +244,7 @@ async def test_failures_are_logged_and_few(given: Given) -> None:
 async def test_a_login_has_a_deadline(given: Given) -> None:
     async with Dialogue(Session, given.services) as client:
         await client.line()
+        await client.taken()
         client.clock.advance(given.services.limits.login_seconds)
         assert await client.rest() == b""
 

@@ -14,6 +14,17 @@ SECONDS = 10.0
 """How long an answer may take before the test has failed."""
 
 
+class ObservedPeer(MemoryPeer):
+    """Knows whether its session waits for it."""
+
+    waits = False
+
+    async def _change(self) -> None:
+        self.waits = True
+        await super()._change()
+        self.waits = False
+
+
 class Dialogue:
     """The client's end of a session of any protocol; to be used as ``async with``."""
 
@@ -26,7 +37,7 @@ class Dialogue:
         by_octet: bool = False,
     ) -> None:
         self.clock = Clock()
-        self.peer = MemoryPeer(self.clock, secure=secure, by_octet=by_octet)
+        self.peer = ObservedPeer(self.clock, secure=secure, by_octet=by_octet)
         self._session = begin(self.peer, services)
         self._buffer = b""
 
@@ -50,6 +61,12 @@ class Dialogue:
     def send(self, octets: bytes) -> None:
         """Octets, as they are."""
         self.peer.send(octets)
+
+    async def taken(self) -> None:
+        """Returns once the session has read what was sent, and waits for more."""
+        async with asyncio.timeout(SECONDS):
+            while self.peer.has_unread or not self.peer.waits:
+                await asyncio.sleep(0)
 
     async def line(self) -> bytes:
         """The next line, without its CRLF."""
