@@ -166,7 +166,10 @@ class Session:
             await self._tell(row.tells, request)
             raise
         await self._tell(row.tells, request)
-        self.write(b"%b OK %b\r\n" % (request.tag, answer) if answer else row.done % request.tag)
+        if answer is None:
+            self.write(row.done % request.tag)
+        elif answer:
+            self.write(b"%b OK %b\r\n" % (request.tag, answer))
 
     async def _tell(self, tells: Tells, request: Request) -> None:
         if self.view is None or tells is Tells.NOTHING:

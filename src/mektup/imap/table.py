@@ -67,7 +67,10 @@ class Tells(Enum):
 
 
 Run = Callable[[Any, Any], Awaitable[bytes | None]]
-"""Takes the Session and its Request; returns ``[CODE] text`` of the OK answer, None for the usual text."""
+"""Takes the Session and its Request; returns ``[CODE] text`` of the OK answer, None for the usual text.
+
+Empty where the command has said OK itself: STARTTLS, whose answer is the last that is not encrypted.
+"""
 
 ANY = frozenset(State)
 OUT = frozenset({State.NOT_AUTHENTICATED})

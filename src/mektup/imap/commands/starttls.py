@@ -26,4 +26,4 @@ async def run(session: Session, request: StartTls) -> bytes | None:
         raise ClientError("Commands came after STARTTLS in the clear")
     session.write(b"%b OK Begin TLS now\r\n" % request.tag)
     await session.peer.start_tls()
-    return None
+    return b""
