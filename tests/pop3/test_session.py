@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
 
 import pytest
+from scramp import ScramClient
 
+from mektup.auth.passwords import secrets_for
 from mektup.pop3.session import Session
 from mektup.store.interface import RAW_BYTES, Account
 from mektup.terms.flags import FlagChange
@@ -347,3 +350,21 @@ async def test_removing_nothing_that_is_there(given: Given) -> None:
         await remove_first(account)
         assert (await client.ask(b"QUIT")).startswith(b"+OK")
     assert (await account.select("INBOX", claim_recent=False)).uids == Uids()
+
+
+@pytest.mark.parametrize("password", ["Pa$$123", "wrong"])
+async def test_scram(given: Given, password: str) -> None:
+    await given.services.store.directory.set_secrets("linda", secrets_for("Pa$$123"))
+    scram = ScramClient(["SCRAM-SHA-256"], "linda", password)
+    async with Dialogue(Session, given.services) as client:
+        await client.line()
+        first = await client.ask(b"AUTH SCRAM-SHA-256 " + b64encode(scram.get_client_first().encode()))
+        scram.set_server_first(b64decode(first.removeprefix(b"+ ")).decode())
+        final = await client.ask(b64encode(scram.get_client_final().encode()))
+        if password == "wrong":
+            assert final == b"-ERR [AUTH] Wrong name or password"
+            assert given.capture.entries[-1]["mech"] == "SCRAM-SHA-256"
+            assert given.capture.entries[-1]["user"] == "linda"
+        else:
+            scram.set_server_final(b64decode(final.removeprefix(b"+ ")).decode())
+            assert (await client.ask(b"")).startswith(b"+OK Welcome")
