@@ -1,1 +1,5 @@
-"""The embedded engine: one SQLite file per account, through apsw."""
+"""The embedded engine: an account is one SQLite file. Copy the file, and you have copied the account."""
+
+from mektup.store.sqlite.store import open_store
+
+__all__ = ["open_store"]

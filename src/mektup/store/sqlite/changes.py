@@ -1,0 +1,176 @@
+"""What a mailbox holds, and what changed in it since: the questions of SELECT, NOOP, IDLE and STATUS.
+
+The UIDs of a mailbox are found without looking at its messages: every UID below UIDNEXT that is not
+in a range of ``expunged`` is there. So opening costs what was expunged, not what was kept; and what a
+process found once (``Known``) it brings up to date from the modseq on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mektup.store.interface import Changes, Mailbox, Selection
+from mektup.store.sqlite import mailboxes
+from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite.database import Change
+from mektup.store.sqlite.mailboxes import no_such_mailbox
+from mektup.terms.flags import SystemFlag
+from mektup.terms.numbers import MailboxId, ModSeq, Uid
+from mektup.terms.sets import Uids
+
+SEEN = int(SystemFlag.SEEN)
+
+NONE: Uids = Uids()
+
+
+@contextmanager
+def moment(cursor: Cursor) -> Iterator[None]:
+    """All that is read within shows one committed state; also inside a transaction that is open already."""
+    if cursor.connection.in_transaction:
+        yield
+        return
+    cursor.execute("BEGIN")
+    try:
+        yield
+    finally:
+        cursor.execute("COMMIT")
+
+
+def modseq(cursor: Cursor, mailbox: MailboxId) -> ModSeq:
+    """The mailbox's highest. Raises Refused(NONEXISTENT)."""
+    found = cursor.execute("SELECT highestmodseq FROM mailboxes WHERE id = ? AND selectable", (mailbox,)).get
+    if found is None:
+        raise no_such_mailbox()
+    return ModSeq(found)
+
+
+def deleted(cursor: Cursor, mailbox: MailboxId) -> int:
+    """How many messages of the mailbox have \\Deleted. Raises Refused(NONEXISTENT)."""
+    found = cursor.execute("SELECT deleted FROM mailboxes WHERE id = ? AND selectable", (mailbox,)).get
+    if found is None:
+        raise no_such_mailbox()
+    return int(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A mailbox's messages as of a modseq."""
+
+    modseq: ModSeq
+    uidnext: int
+    uids: Uids
+    first_unseen: Uid | None
+
+
+UNKNOWN = Known(ModSeq(0), 1, NONE, None)
+
+
+def _learn(cursor: Cursor, box: Mailbox, known: Known) -> Known:
+    if known.modseq == box.highestmodseq:
+        return known
+    gone: Uids = Uids(
+        cursor.execute("SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?", (box.id, known.modseq))
+    )
+    uids = (known.uids | Uids.span(known.uidnext, box.uidnext - 1)) - gone
+    return Known(box.highestmodseq, box.uidnext, uids, _first_unseen(cursor, box, known))
+
+
+def _first_unseen(cursor: Cursor, box: Mailbox, known: Known) -> Uid | None:
+    if box.unseen == 0:
+        return None
+    # Below what was the first, only messages that changed since can be unseen now.
+    start = known.first_unseen or known.uidnext
+    if start > 1:
+        changed = cursor.execute(
+            f"SELECT min(uid) FROM messages INDEXED BY messages_by_modseq "
+            f"WHERE mailbox = ? AND modseq > ? AND flags & {SEEN} = 0",
+            (box.id, known.modseq),
+        ).get
+        start = min(start, changed or start)
+    found = cursor.execute(
+        f"SELECT uid FROM messages WHERE mailbox = ? AND uid >= ? AND flags & {SEEN} = 0 ORDER BY uid LIMIT 1",
+        (box.id, start),
+    ).get
+    return None if found is None else Uid(found)
+
+
+def select(cursor: Cursor, name: str, known: dict[MailboxId, Known]) -> Selection:
+    """Opens *name*, with what is *known* and noting there what is found. Raises Refused(NONEXISTENT)."""
+    with moment(cursor):
+        box = mailboxes.mailbox(cursor, name)
+        if not box.selectable:
+            raise no_such_mailbox()
+        before = known.get(box.id, UNKNOWN)
+        now = _learn(cursor, box, before)
+        if now is not before:
+            known[box.id] = now
+        return Selection(box, now.uids, now.first_unseen, _keywords(cursor, box.id), NONE)
+
+
+def _keywords(cursor: Cursor, mailbox: MailboxId) -> tuple[str, ...]:
+    return tuple(str(cursor.execute("SELECT keywords FROM mailboxes WHERE id = ?", (mailbox,)).get).split())
+
+
+def claim_recent(change: Change, mailbox: MailboxId) -> Uid | None:
+    """Makes every message there is \\Recent for the caller alone; the first UID of these, None for none."""
+    first, some = change.cursor.execute("SELECT recent_from, recent FROM mailboxes WHERE id = ?", (mailbox,)).get
+    if not some:
+        return None
+    change.cursor.execute("UPDATE mailboxes SET recent_from = uidnext, recent = 0 WHERE id = ?", (mailbox,))
+    return Uid(first)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """The state that an asker knows: see ``interface.Account.changes``."""
+
+    modseq: ModSeq
+    expunged: ModSeq
+    uidnext: Uid
+
+
+def changes(cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None = None) -> Changes | None:
+    """What differs from *since*; None where more than *most* messages do. Raises Refused(NONEXISTENT)."""
+    with moment(cursor):
+        row = cursor.execute(
+            "SELECT highestmodseq, uidnext, keywords FROM mailboxes WHERE id = ? AND selectable", (mailbox,)
+        ).get
+        if row is None:
+            raise no_such_mailbox()
+        highest, uidnext, keywords = row
+        differ = cursor.execute(
+            "SELECT uid, flags, modseq FROM messages INDEXED BY messages_by_modseq "
+            "WHERE mailbox = ? AND modseq > ? LIMIT ?",
+            (mailbox, since.modseq, -1 if most is None else most + 1),
+        ).fetchall()
+        if most is not None and len(differ) > most:
+            return None
+        expunged: Uids = Uids(
+            cursor.execute(
+                "SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?", (mailbox, since.expunged)
+            )
+        )
+    differ.sort()
+    return Changes(
+        modseq=highest,
+        uidnext=uidnext,
+        arrived=Uids.of_sorted(row[0] for row in differ if row[0] >= since.uidnext),
+        recent=NONE,
+        flags=[row for row in differ if row[0] < since.uidnext],
+        expunged=expunged,
+        keywords=tuple(keywords.split()),
+    )
+
+
+def highest_modseq(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> ModSeq:
+    """The highest modseq of *uids*; 0 where none of them is there."""
+    # From the latest change downwards: the first of them that is met has it.
+    for uid, found in cursor.execute(
+        "SELECT uid, modseq FROM messages INDEXED BY messages_by_modseq WHERE mailbox = ? ORDER BY modseq DESC",
+        (mailbox,),
+    ):
+        if uid in uids:
+            return ModSeq(found)
+    return ModSeq(0)

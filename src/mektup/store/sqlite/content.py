@@ -1,0 +1,172 @@
+"""The bytes of messages, and what was rendered of them: written once, shared by copies, freed with the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import apsw
+import zstandard
+
+from mektup.store.arrival import Arrival
+from mektup.store.sqlite.cursor import Cursor, add_function
+from mektup.store.sqlite.fetch import octets_of
+from mektup.store.sqlite.schema import CHUNK_BITS, CHUNK_BYTES
+from mektup.terms.errors import Code, Refused
+from mektup.terms.numbers import ContentId
+
+_CHUNK = f"SELECT {octets_of('k')} FROM chunks AS k WHERE k.id = ?"
+
+
+def equip(connection: apsw.Connection) -> None:
+    """Gives *connection* the functions that the columns of ``fetch`` use."""
+
+    def long_header(content: int) -> bytes:
+        return header(connection.cursor(), ContentId(content))
+
+    add_function(connection, "unpack", 1, _unpack)
+    add_function(connection, "long_header", 1, long_header)
+
+
+def _unpack(octets: bytes) -> bytes:
+    # A decompressor is not to be shared by threads, and cheap beside what it does.
+    return zstandard.ZstdDecompressor().decompress(octets, max_output_size=CHUNK_BYTES)
+
+
+class Packing:
+    """Whether and how chunks are compressed on their way in."""
+
+    def __init__(self, level: int | None) -> None:
+        """*level* is zstandard's, None for not at all; what is stored stays readable whatever it is."""
+        self._level = level
+
+    def packed(self, octets: bytes) -> tuple[bytes, int]:
+        """What to store, and whether it is compressed: only where that makes it smaller."""
+        if self._level is None:
+            return octets, 0
+        smaller = zstandard.ZstdCompressor(self._level).compress(octets)
+        return (smaller, 1) if len(smaller) < len(octets) else (octets, 0)
+
+
+def add(cursor: Cursor, arrival: Arrival, packing: Packing) -> ContentId:
+    """Stores a message's bytes and what was rendered of them."""
+    content = ContentId(cursor.execute("UPDATE account SET content = content + 1 RETURNING content").get)
+    cursor.execute(
+        "INSERT INTO contents VALUES (?, ?, ?, ?, ?)",
+        (content, arrival.size, arrival.header_size, arrival.digest, arrival.envelope),
+    )
+    cursor.execute(
+        "INSERT INTO structures VALUES (?, ?, ?, ?)", (content, arrival.body, arrival.bodystructure, arrival.layout)
+    )
+    cursor.execute(
+        "INSERT INTO texts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            content,
+            arrival.sent,
+            arrival.sent_zone,
+            arrival.subject,
+            arrival.from_,
+            arrival.to,
+            arrival.cc,
+            arrival.bcc,
+            arrival.base_subject,
+            arrival.is_reply,
+            arrival.from_key,
+            arrival.to_key,
+            arrival.cc_key,
+            arrival.display_from,
+            arrival.display_to,
+            arrival.message_id,
+            " ".join(arrival.references),
+            arrival.preview,
+        ),
+    )
+    for number, (start, stop) in enumerate(_spans(arrival.size, arrival.header_size)):
+        octets, packed = packing.packed(arrival.raw[start:stop])
+        cursor.execute("INSERT INTO chunks VALUES (?, ?, ?)", (content << CHUNK_BITS | number, octets, packed))
+    return content
+
+
+def _spans(size: int, header_size: int) -> Iterator[tuple[int, int]]:
+    """Where each chunk of a message starts and stops; the first one ends with the header at the latest."""
+    stop = min(header_size, CHUNK_BYTES)
+    yield 0, stop
+    while stop < size:
+        start, stop = stop, min(size, stop + CHUNK_BYTES)
+        yield start, stop
+
+
+def spans(cursor: Cursor, content: ContentId, start: int, stop: int) -> list[tuple[int, int, int]]:
+    """Key of each chunk that holds octets from *start* to *stop*, and which of its octets these are.
+
+    Raises Refused(EXPUNGEISSUED) when the content is gone.
+    """
+    found = cursor.execute("SELECT size, header_size FROM contents WHERE id = ?", (content,)).get
+    if found is None:
+        raise _gone()
+    size, header_size = found
+    first = min(header_size, CHUNK_BYTES)
+    start, stop = max(start, 0), min(stop, size)
+    needed: list[tuple[int, int, int]] = []
+    while start < stop:
+        number = 0 if start < first else 1 + (start - first) // CHUNK_BYTES
+        offset = 0 if number == 0 else first + (number - 1) * CHUNK_BYTES
+        end = first if number == 0 else offset + CHUNK_BYTES
+        needed.append((content << CHUNK_BITS | number, start - offset, min(stop, end) - offset))
+        start = end
+    return needed
+
+
+def piece(cursor: Cursor, chunk: int, start: int, stop: int) -> bytes:
+    """Octets *start* to *stop* of a chunk. Raises Refused(EXPUNGEISSUED) when it is gone."""
+    octets: bytes | None = cursor.execute(_CHUNK, (chunk,)).get
+    if octets is None:
+        raise _gone()
+    return octets[start:stop]
+
+
+def read(cursor: Cursor, content: ContentId, start: int, stop: int) -> Iterator[bytes]:
+    """Octets *start* to *stop*, chunk by chunk."""
+    for chunk, first, last in spans(cursor, content, start, stop):
+        yield piece(cursor, chunk, first, last)
+
+
+def header(cursor: Cursor, content: ContentId) -> bytes:
+    """A message's header, the empty line that ends it included; not bounded but by the message's own size."""
+    octets = piece(cursor, content << CHUNK_BITS, 0, CHUNK_BYTES)
+    if len(octets) < CHUNK_BYTES:
+        return octets
+    size = cursor.execute("SELECT header_size FROM contents WHERE id = ?", (content,)).get
+    return b"".join((octets, *read(cursor, content, CHUNK_BYTES, size)))
+
+
+def _gone() -> Refused:
+    return Refused(Code.EXPUNGEISSUED, "The message is gone")
+
+
+def share(cursor: Cursor, contents: Iterable[int]) -> None:
+    """One more message refers to each of *contents*."""
+    cursor.executemany(
+        "INSERT INTO shared VALUES (?, 1) ON CONFLICT DO UPDATE SET copies = copies + 1", ((each,) for each in contents)
+    )
+
+
+def release(cursor: Cursor, contents: Iterable[int]) -> None:
+    """One message less refers to each of *contents*, which may name one several times; those with none are freed."""
+    if cursor.execute("SELECT 1 FROM shared LIMIT 1").get is None:
+        freed = [(content,) for content in contents]
+    else:
+        freed = [(content,) for content in contents if not _still_shared(cursor, content)]
+    cursor.executemany("DELETE FROM contents WHERE id = ?", freed)
+    cursor.executemany("DELETE FROM structures WHERE content = ?", freed)
+    cursor.executemany("DELETE FROM texts WHERE content = ?", freed)
+    cursor.executemany(
+        f"DELETE FROM chunks WHERE id BETWEEN ?1 << {CHUNK_BITS} AND ?1 << {CHUNK_BITS} | {(1 << CHUNK_BITS) - 1}",
+        freed,
+    )
+
+
+def _still_shared(cursor: Cursor, content: int) -> bool:
+    copies = cursor.execute("UPDATE shared SET copies = copies - 1 WHERE content = ? RETURNING copies", (content,)).get
+    if copies == 0:
+        cursor.execute("DELETE FROM shared WHERE content = ?", (content,))
+    return copies is not None

@@ -1,0 +1,362 @@
+"""One SQLite file, and how it is read and written without stopping the event loop.
+
+* **Short work runs in the loop**, on a connection of its own (*near*): a question of microseconds is
+  answered sooner than a thread is woken. Long reads run in a thread, each on a connection of its own
+  (*far*). SQLite's WAL gives every one of them a consistent moment, whatever is written meanwhile.
+* **A small change commits in the loop too**, because its commit does not wait for the disk: the
+  connections are ``synchronous=NORMAL``, so a commit is a few writes into the page cache, which a crash
+  of the process survives. A large change runs in a thread. One lock per file keeps them in order; other
+  processes are kept apart by SQLite's own lock, which is held for as long as a commit takes, and not
+  for as long as the disk takes.
+* **What must be durable then waits for one fdatasync of the WAL**, in a thread, and everyone who waits at
+  that time shares it: eight deliveries at once cost two syncs, not eight. It is the same promise as
+  ``synchronous=FULL``: nothing is acknowledged, and nobody told, before its frames are on disk. (What a
+  session may *see* earlier, by asking in that millisecond, recovery.py keeps from doing harm.)
+* **Checkpoints run in a thread** as well, when the WAL has grown.
+
+In memory there is one connection and no thread: nothing waits there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Concatenate, ParamSpec, TypeVar
+
+import apsw
+
+from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite.errors import ENGINE_ERRORS, refusal
+from mektup.store.sqlite.open_files import OpenFiles
+from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, sync
+from mektup.store.sqlite.threads import Threads
+from mektup.terms.errors import Code, Refused
+from mektup.terms.numbers import MailboxId, ModSeq
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+NEAR_BUSY_MS = 2
+"""How long the loop itself waits for another process's commit, which takes less; then a thread waits."""
+
+FAR_BUSY_MS = 10_000
+
+NEAR_CACHE_KIB = 512
+FAR_CACHE_KIB = 4096
+
+CHECKPOINT_PAGES = 1000
+"""Pages in the WAL at which they are moved into the file."""
+
+RESTART_PAGES = 16 * CHECKPOINT_PAGES
+"""Pages at which writers wait for the checkpoint, so that the WAL starts over: it never does while they go on."""
+
+
+class Change:
+    """A write transaction under way."""
+
+    __slots__ = ("_modseq", "cursor", "on_rollback", "touched")
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        """One statement at a time: the next execute ends the one before."""
+        self.touched: set[MailboxId] = set()
+        """Whose watches fire once it is committed."""
+        self.on_rollback: list[Callable[[], None]] = []
+        self._modseq = 0
+
+    @property
+    def modseq(self) -> ModSeq:
+        """Of this transaction: higher than any before in this account. Raises Refused where the account is removed."""
+        if not self._modseq:
+            found = self.cursor.execute("UPDATE account SET modseq = modseq + 1 RETURNING modseq").get
+            if found is None:
+                raise Refused(Code.UNAVAILABLE, "The account is gone")
+            self._modseq = int(found)
+        return ModSeq(self._modseq)
+
+
+class Database:
+    """A file, or memory for no path. All methods are for the event loop's thread."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        threads: Threads,
+        open_files: OpenFiles,
+        *,
+        equip: Callable[[apsw.Connection], None] = lambda connection: None,
+        changed: Callable[[MailboxId], None] = lambda mailbox: None,
+    ) -> None:
+        """*equip* adds functions to each new connection; *changed* is told of each mailbox that a commit touched."""
+        self._path = path
+        self._threads = threads
+        self._open_files = open_files
+        self._equip = equip
+        self._changed = changed
+        self._near: Cursor | None = None
+        self._writer: Cursor | None = None
+        self._spare: apsw.Connection | None = None
+        self._wal: int | None = None
+        self._lock = asyncio.Lock()
+        self._under_way = 0
+        self._wal_pages = 0
+        self._checkpoint_at = CHECKPOINT_PAGES
+        self._checkpoint: asyncio.Task[None] | None = None
+        self._written = self._synced = 0
+        self._round: asyncio.Task[None] | None = None
+        self._ended: Refused | None = None
+        self.used = 0.0
+        """When it was last read or written, by the monotonic clock."""
+
+    # Making
+
+    async def create(self, schema: Schema) -> None:
+        """Makes the file, readable to its owner alone, or the tables in memory. The file must not be there."""
+        if self._path is None:
+            create(self._cursor.connection, schema, in_memory=True)
+        else:
+            await self._threads.sync(partial(self._create_file, self._path, schema))
+
+    def _create_file(self, path: Path, schema: Schema) -> None:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))  # SQLite gives the WAL the rights of the file
+        connection = self._connect(FAR_BUSY_MS, FAR_CACHE_KIB)
+        try:
+            create(connection, schema)
+        finally:
+            connection.close()
+        sync(path.parent)
+
+    async def prepare(self, schema: Schema) -> None:
+        """To be called once before the first use of a file that may be of an older version.
+
+        Raises Refused(UNAVAILABLE where it is not there or not fit to be used; CORRUPTION).
+        """
+        if self._path is not None:
+            await self.read_long(_bring_up_to_date, self._path, schema)
+
+    # Connections
+
+    def _connect(self, busy_ms: int, cache_kib: int) -> apsw.Connection:
+        """A new connection; from any thread. Raises what apsw raises."""
+        name = ":memory:" if self._path is None else str(self._path)
+        connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE)
+        connection.set_busy_timeout(busy_ms)
+        connection.execute(f"PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = {-cache_kib}")
+        if self._path is not None:
+            connection.set_wal_hook(self._note_wal)
+        self._equip(connection)
+        return connection
+
+    def _note_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        if pages < self._wal_pages:  # it started over
+            self._checkpoint_at = CHECKPOINT_PAGES
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    @property
+    def _cursor(self) -> Cursor:
+        """The near connection's, opened when it is not."""
+        self.used = monotonic()
+        if self._near is None:
+            if self._ended is not None:
+                raise self._ended
+            self._near = self._connect(NEAR_BUSY_MS, NEAR_CACHE_KIB).cursor()
+            if self._path is not None:
+                self._open_files.opened(self)
+        return self._near
+
+    # Reading
+
+    async def read(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What *ask* finds, asked in the loop: for questions of microseconds."""
+        try:
+            return ask(self._cursor, *args, **kwargs)
+        except apsw.BusyError:
+            return await self.read_long(ask, *args, **kwargs)
+        except ENGINE_ERRORS as error:
+            raise refusal(error) from error
+
+    def read_now(self, ask: Callable[[Cursor], T]) -> T:
+        """What *ask* finds, for who cannot wait; a question of microseconds."""
+        try:
+            return ask(self._cursor)
+        except ENGINE_ERRORS as error:
+            raise refusal(error) from error
+
+    async def read_long(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What *ask* finds, asked in a thread. Ends early when cancelled."""
+        if self._path is None:
+            return ask(self._cursor, *args, **kwargs)
+        self._check()
+        connection, self._spare = self._spare, None
+        self._under_way += 1
+        try:
+            if connection is None:
+                connection = await self._threads.sync(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
+            work = partial(_ask, connection, ask, *args, **kwargs)
+            return await self._threads.read(work, connection.interrupt)
+        except ENGINE_ERRORS as error:
+            raise refusal(error) from error
+        finally:
+            self._under_way -= 1
+            if self._spare is None and self._ended is None:
+                self._spare = connection
+            elif connection is not None:
+                connection.close()
+
+    # Writing
+
+    async def write(self, make: Callable[[Change], T], *, durable: bool = True, long: bool = False) -> T:
+        """Does *make* in a transaction; returns when it is committed, with *durable* when it is on disk.
+
+        With *long* in a thread. Whoever watches what it touched is told before this returns, and also when it is
+        cancelled after the commit. Raises what *make* raises, and then nothing has changed.
+        """
+        self._check()
+        committed: list[Change] = []
+        self._under_way += 1
+        try:
+            async with self._lock:
+                result = await self._transact(make, committed, long=long)
+            if durable and self._path is not None:
+                await self._reach_disk(self._written)
+            return result
+        except ENGINE_ERRORS as error:
+            raise refusal(error) from error
+        finally:
+            self._under_way -= 1
+            for change in committed:
+                for mailbox in change.touched:
+                    self._changed(mailbox)
+            if self._wal_pages >= self._checkpoint_at and self._checkpoint is None and self._ended is None:
+                self._checkpoint = asyncio.create_task(self._move_wal())
+
+    async def _transact(self, make: Callable[[Change], T], committed: list[Change], *, long: bool) -> T:
+        if self._path is None or not long:
+            try:
+                return self._commit(self._cursor, make, committed)
+            except apsw.BusyError:  # another process is at it: not for the loop to wait
+                pass
+        if self._writer is None:
+            connection = await self._threads.sync(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
+            self._writer = connection.cursor()
+        return await self._threads.sync(partial(self._commit, self._writer, make, committed))
+
+    def _commit(self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change]) -> T:
+        cursor.execute("BEGIN IMMEDIATE")
+        change = Change(cursor)
+        try:
+            result = make(change)
+            cursor.execute("COMMIT")
+        finally:
+            if cursor.connection.in_transaction:
+                cursor.execute("ROLLBACK")
+                for undo in change.on_rollback:
+                    undo()
+        self._written += 1
+        committed.append(change)
+        return result
+
+    # Being on disk
+
+    async def _reach_disk(self, goal: int) -> None:
+        """Returns when the first *goal* commits of this process are on disk; all who wait at one time share a sync."""
+        while self._synced < goal:
+            self._check()
+            if self._round is None:
+                self._round = asyncio.create_task(self._sync())
+            await asyncio.shield(self._round)
+
+    async def _sync(self) -> None:
+        upto = self._written
+        try:
+            await self._threads.sync(self._sync_wal)
+            self._synced = upto
+        except OSError:
+            # What the disk failed to take the page cache may have dropped: a later sync would succeed and be a lie.
+            self._ended = Refused(Code.UNAVAILABLE, "The disk failed")
+            raise
+        finally:
+            self._round = None
+
+    def _sync_wal(self) -> None:
+        if self._wal is None:
+            assert self._path is not None
+            self._wal = os.open(f"{self._path}-wal", os.O_RDONLY)
+            sync(self._path.parent)  # the WAL's name, too, must be there after a loss of power
+        os.fdatasync(self._wal)
+
+    async def _move_wal(self) -> None:
+        try:
+            await self.read_long(_checkpoint, apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if self._wal_pages >= RESTART_PAGES:
+                async with self._lock:
+                    await self.read_long(_checkpoint, apsw.SQLITE_CHECKPOINT_RESTART)
+            self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
+        except Refused:
+            pass  # a checkpoint that fails loses nothing: the next commit asks for another
+        finally:
+            self._checkpoint = None
+
+    # Ending
+
+    def _check(self) -> None:
+        if self._ended is not None:
+            raise self._ended
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, so that its connections may be closed."""
+        return not self._under_way and self._checkpoint is None and self._round is None and not self._lock.locked()
+
+    async def release(self) -> None:
+        """Closes the connections, unless something is under way; the next use opens them again. Not for memory."""
+        if self.idle:
+            await self._shut()
+
+    async def _shut(self) -> None:
+        connections = [cursor.connection for cursor in (self._near, self._writer) if cursor is not None]
+        if self._spare is not None:
+            connections.append(self._spare)
+        wal, self._wal = self._wal, None
+        self._near = self._writer = self._spare = None
+        self._open_files.closed(self)
+        if connections:
+            await self._threads.sync(partial(_close, connections, wal))  # the last to close checkpoints
+
+    async def close(self, why: Refused) -> None:
+        """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""
+        if self._ended is None:
+            self._ended = why
+        async with self._lock:
+            for task in (self._checkpoint, self._round):
+                if task is not None:
+                    await asyncio.wait((task,))
+            await self._shut()
+
+
+def _ask(connection: apsw.Connection, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    cursor = connection.cursor()
+    try:
+        return ask(cursor, *args, **kwargs)
+    finally:
+        cursor.close(True)
+
+
+def _bring_up_to_date(cursor: Cursor, path: Path, schema: Schema) -> None:
+    bring_up_to_date(cursor.connection, path, schema)
+
+
+def _checkpoint(cursor: Cursor, mode: int) -> None:
+    cursor.connection.wal_checkpoint(mode=mode)
+
+
+def _close(connections: list[apsw.Connection], wal: int | None) -> None:
+    for connection in connections:
+        connection.close()
+    if wal is not None:
+        os.close(wal)

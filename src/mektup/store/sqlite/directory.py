@@ -1,0 +1,119 @@
+"""The accounts there are: a small file beside theirs, with names and what auth keeps of the passwords."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+
+from mektup.store.interface import AccountEntry
+from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite.database import Change, Database
+from mektup.terms.errors import Code, Refused
+from mektup.terms.numbers import AccountId
+
+_COLUMNS = "id, name, secrets"
+
+
+def folded(name: str) -> str:
+    """How names are compared: NFC and case-folded, so that two spellings never are two accounts."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _entry(row: tuple[str, str, str]) -> AccountEntry:
+    account, name, secrets = row
+    return AccountEntry(AccountId(account), name, json.loads(secrets))
+
+
+def _find(cursor: Cursor, name: str) -> AccountEntry | None:
+    row = cursor.execute(f"SELECT {_COLUMNS} FROM accounts WHERE folded = ?", (folded(name),)).get
+    return None if row is None else _entry(row)
+
+
+def find_by_id(cursor: Cursor, account: AccountId) -> AccountEntry | None:
+    """The account of that id."""
+    row = cursor.execute(f"SELECT {_COLUMNS} FROM accounts WHERE id = ?", (account,)).get
+    return None if row is None else _entry(row)
+
+
+def _entries(cursor: Cursor) -> Sequence[AccountEntry]:
+    return [_entry(row) for row in cursor.execute(f"SELECT {_COLUMNS} FROM accounts ORDER BY folded").fetchall()]
+
+
+def _add(change: Change, entry: AccountEntry) -> None:
+    if _find(change.cursor, entry.name) is not None:
+        raise _taken()
+    secrets = json.dumps(dict(entry.secrets))
+    change.cursor.execute(
+        "INSERT INTO accounts VALUES (?, ?, ?, ?)", (entry.id, entry.name, folded(entry.name), secrets)
+    )
+
+
+def _set_secrets(change: Change, name: str, secrets: Mapping[str, str]) -> AccountEntry:
+    change.cursor.execute("UPDATE accounts SET secrets = ? WHERE folded = ?", (json.dumps(dict(secrets)), folded(name)))
+    return _there(_find(change.cursor, name))
+
+
+def _remove(change: Change, name: str) -> AccountEntry:
+    entry = _there(_find(change.cursor, name))
+    change.cursor.execute("DELETE FROM accounts WHERE id = ?", (entry.id,))
+    return entry
+
+
+def _there(entry: AccountEntry | None) -> AccountEntry:
+    if entry is None:
+        raise Refused(Code.NONEXISTENT, "There is no account of that name")
+    return entry
+
+
+def _taken() -> Refused:
+    return Refused(Code.ALREADYEXISTS, "There is an account of that name")
+
+
+def _check_name(name: str) -> None:
+    if not name or "/" in name or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        raise Refused(Code.CANNOT, 'The name of an account is not empty and holds no control character and no "/"')
+
+
+class SqliteDirectory:
+    """An ``interface.Directory`` in one file."""
+
+    def __init__(
+        self,
+        database: Database,
+        make_mail: Callable[[str], Awaitable[AccountId]],
+        remove_mail: Callable[[AccountId], Awaitable[None]],
+    ) -> None:
+        """*make_mail* makes an account's own file, for its name, and *remove_mail* removes it."""
+        self._database = database
+        self._make_mail = make_mail
+        self._remove_mail = remove_mail
+
+    async def find(self, name: str) -> AccountEntry | None:
+        """See ``interface.Directory``, as for all that follows."""
+        return await self._database.read(_find, name)
+
+    async def add(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
+        name = unicodedata.normalize("NFC", name)
+        _check_name(name)
+        if await self.find(name) is not None:
+            raise _taken()
+        # The mail first: should the process end in between, a file is left that nobody names, not a name without mail.
+        entry = AccountEntry(await self._make_mail(name), name, dict(secrets))
+        try:
+            await self._database.write(partial(_add, entry=entry))
+        except Refused:
+            await self._remove_mail(entry.id)
+            raise
+        return entry
+
+    async def set_secrets(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
+        return await self._database.write(partial(_set_secrets, name=name, secrets=secrets))
+
+    async def remove(self, name: str) -> None:
+        entry = await self._database.write(partial(_remove, name=name))
+        await self._remove_mail(entry.id)
+
+    async def entries(self) -> Sequence[AccountEntry]:
+        return await self._database.read(_entries)

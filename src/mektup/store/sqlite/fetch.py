@@ -1,0 +1,68 @@
+"""What a fetch asks for, as columns of SQL: each ready as stored, and only the tables that are needed are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from mektup.store.interface import RAW_BYTES, Column
+from mektup.store.sqlite.schema import CHUNK_BITS, CHUNK_BYTES
+from mektup.store.sqlite.uids import Query
+
+
+def octets_of(table: str) -> str:
+    """The octets of a row of chunks, unpacked where they are compressed."""
+    return f"CASE {table}.packed WHEN 0 THEN {table}.octets ELSE unpack({table}.octets) END"
+
+
+_CONTENTS = "CROSS JOIN contents AS c ON c.id = m.content"
+_STRUCTURES = "CROSS JOIN structures AS s ON s.content = m.content"
+_TEXTS = "CROSS JOIN texts AS t ON t.content = m.content"
+_HEADER = f"CROSS JOIN chunks AS h ON h.id = m.content << {CHUNK_BITS}"
+_REST = f"LEFT JOIN chunks AS r ON r.id = m.content << {CHUNK_BITS} | 1"
+
+# A message of RAW_BYTES has its header in the first chunk and its body in the second at most.
+assert RAW_BYTES <= CHUNK_BYTES
+
+_RAW = (
+    f"CASE WHEN m.size <= {RAW_BYTES} THEN CASE WHEN r.id IS NULL THEN {octets_of('h')} "
+    f"ELSE CAST({octets_of('h')} || {octets_of('r')} AS BLOB) END END"
+)
+_WHOLE_HEADER = f"CASE WHEN c.header_size <= {CHUNK_BYTES} THEN {octets_of('h')} ELSE long_header(m.content) END"
+
+_COLUMNS: dict[Column, tuple[str, tuple[str, ...]]] = {
+    Column.UID: ("m.uid", ()),
+    Column.FLAGS: ("m.flags", ()),
+    Column.MODSEQ: ("m.modseq", ()),
+    Column.INTERNALDATE: ("m.internaldate", ()),
+    Column.SIZE: ("m.size", ()),
+    Column.ENVELOPE: ("c.envelope", (_CONTENTS,)),
+    Column.BODY: ("s.body", (_STRUCTURES,)),
+    Column.BODYSTRUCTURE: ("s.bodystructure", (_STRUCTURES,)),
+    Column.CONTENT: ("m.content", ()),
+    Column.LAYOUT: ("s.layout", (_STRUCTURES,)),
+    Column.HEADER: (_WHOLE_HEADER, (_CONTENTS, _HEADER)),
+    Column.RAW: (_RAW, (_HEADER, _REST)),
+    Column.PREVIEW: ("t.preview", (_TEXTS,)),
+    Column.EMAILID: ("'M' || lower(hex(c.digest))", (_CONTENTS,)),
+}
+
+_WIDE = frozenset(
+    (Column.ENVELOPE, Column.BODY, Column.BODYSTRUCTURE, Column.LAYOUT, Column.HEADER, Column.RAW, Column.PREVIEW)
+)
+
+BYTES_OF_MESSAGES = frozenset((Column.HEADER, Column.RAW))
+"""Columns that are read from where the bytes are: many at a time are for a thread."""
+
+
+@lru_cache(256)
+def query_for(columns: Sequence[Column]) -> Query:
+    """The query that reads *columns*, a tuple."""
+    joins: dict[str, None] = {}
+    for column in columns:
+        joins.update(dict.fromkeys(_COLUMNS[column][1]))
+    return Query(
+        expressions=", ".join(_COLUMNS[column][0] for column in columns),
+        joins=" ".join(joins),
+        wide=tuple(at for at, column in enumerate(columns, 1) if column in _WIDE),
+    )

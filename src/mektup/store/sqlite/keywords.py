@@ -1,0 +1,118 @@
+"""Flag words: the flags of a message as one integer.
+
+The low bits are the SystemFlags; the rest is the number of a set of keywords, which every message of
+the account with just these keywords shares. So equal words are equal flags, a change of flags is one
+UPDATE for each word that occurs, and what a word spells is looked up once. Sets are added and never
+changed, which is why a process may remember them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite.database import Change
+from mektup.store.sqlite.schema import KEYWORD_SHIFT
+from mektup.terms.flags import SYSTEM_FLAG_NAMES, SYSTEM_FLAGS_BY_NAME, FlagChange
+
+SYSTEM_MASK = (1 << KEYWORD_SHIFT) - 1
+
+Names = tuple[str, ...]
+
+
+class KeywordSets:
+    """The sets of one account, as far as this process has seen them."""
+
+    __slots__ = ("_ids", "_names", "_spelling", "_words")
+
+    def __init__(self) -> None:
+        self._words: dict[int, Names] = {}
+        self._names: dict[int, Names] = {0: ()}
+        self._ids: dict[Names, int] = {(): 0}
+        self._spelling: dict[str, str] = {}
+
+    def _remember(self, number: int, names: Names) -> None:
+        self._names[number] = names
+        self._ids[_folded(names)] = number
+        for name in names:
+            self._spelling.setdefault(name.lower(), name)
+
+    def _forget(self, number: int) -> None:
+        del self._ids[_folded(self._names.pop(number))]
+
+    def load(self, cursor: Cursor) -> None:
+        """Learns the sets that were added since."""
+        for number, names in cursor.execute(
+            "SELECT id, names FROM keyword_sets WHERE id > ? ORDER BY id", (max(self._names),)
+        ).fetchall():
+            self._remember(number, tuple(names.split(" ")))
+
+    def known(self, word: int) -> bool:
+        """Whether what *word* spells is known without a load."""
+        return word >> KEYWORD_SHIFT in self._names
+
+    def keywords(self, word: int) -> Names:
+        """The keywords of *word*, which must be known."""
+        return self._names[word >> KEYWORD_SHIFT]
+
+    def flags(self, word: int) -> Names:
+        """All flags of *word*, which must be known: system flags in their usual order, then keywords."""
+        names = self._words.get(word)
+        if names is None:
+            system = tuple(name for flag, name in SYSTEM_FLAG_NAMES.items() if word & flag)
+            names = self._words[word] = system + self.keywords(word)
+        return names
+
+    def numbers_with(self, keyword: str) -> list[int]:
+        """The known sets that *keyword* is in."""
+        folded = keyword.lower()
+        return [number for names, number in self._ids.items() if folded in names]
+
+    def word(self, change: Change, flags: Iterable[str]) -> int:
+        """The flag word of *flags*, of which unknown keywords and sets are added; \\Recent is none of them."""
+        system = 0
+        keywords: dict[str, str] = {}
+        for name in flags:
+            folded = name.lower()
+            if folded in SYSTEM_FLAGS_BY_NAME:
+                system |= SYSTEM_FLAGS_BY_NAME[folded]
+            elif folded != "\\recent":
+                keywords[folded] = name
+        return system | self._number(change, keywords) << KEYWORD_SHIFT
+
+    def _number(self, change: Change, keywords: dict[str, str]) -> int:
+        key = tuple(sorted(keywords))
+        if key not in self._ids:
+            self.load(change.cursor)
+        if key not in self._ids:
+            # RFC 9051 §2.3.2 compares without regard to case: the first spelling stays.
+            names = tuple(self._spelling.get(folded, keywords[folded]) for folded in key)
+            number = change.cursor.execute(
+                "INSERT INTO keyword_sets (names) VALUES (?) RETURNING id", (" ".join(names),)
+            ).get
+            self._remember(number, names)
+            change.on_rollback.append(partial(self._forget, number))
+        return self._ids[key]
+
+    def changed_word(self, change: Change, word: int, how: FlagChange, operand: int) -> int:
+        """*word* after a STORE of the flags of *operand*."""
+        if how is FlagChange.REPLACE:
+            return operand
+        if not (operand | word) >> KEYWORD_SHIFT:
+            return word | operand if how is FlagChange.ADD else word & ~operand
+        for each in (word, operand):
+            if not self.known(each):
+                self.load(change.cursor)
+        mine, theirs = self.keywords(word), self.keywords(operand)
+        if how is FlagChange.ADD:
+            system = (word | operand) & SYSTEM_MASK
+            keywords = {name.lower(): name for name in mine + theirs}
+        else:
+            system = word & ~operand & SYSTEM_MASK
+            keywords = {name.lower(): name for name in mine if name not in theirs}
+        return system | self._number(change, keywords) << KEYWORD_SHIFT
+
+
+def _folded(names: Names) -> Names:
+    return tuple(name.lower() for name in names)

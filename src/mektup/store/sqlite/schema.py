@@ -1,0 +1,234 @@
+"""The tables of an account's file and of the directory's, and how a file of an older version becomes one of today's.
+
+What is asked together stands together: the rows of ``messages`` are small, so that FLAGS of a whole
+mailbox is a scan of few pages; ENVELOPE is in ``contents``, the structures and the texts for SEARCH
+and SORT have tables of their own, and the bytes are in ``chunks``, numbered so that any range is found
+without an index. ``mailboxes.highestmodseq`` and the counters there change in the same transaction as
+the rows that they count.
+
+Not there yet, and with room left for it: the trigram index of SEARCH, which will be keyed by
+``contents.id`` and filled behind the arrivals, so a column or table of its own and no change here.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from mektup.terms.errors import Code, Refused
+
+CHUNK_BYTES = 256 * 1024
+"""Octets in a chunk; the first holds the header alone (what of it fits), so that HEADER is one row."""
+
+CHUNK_BITS = 12
+"""Of a chunk's key, what numbers it within its content: up to 1 GiB."""
+
+KEYWORD_SHIFT = 5
+"""Of a flag word, the bits below are the SystemFlags; those above name a row of keyword_sets, 0 for none."""
+
+PAGE_BYTES = 4096
+"""A change of one flag touches five pages whatever their size, and writes each whole: small ones are cheaper."""
+
+ACCOUNT_TABLES = """
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL,
+    modseq INTEGER NOT NULL,
+    uidvalidity INTEGER NOT NULL,   -- the highest ever given
+    content INTEGER NOT NULL,       -- the highest contents.id ever given
+    boot TEXT NOT NULL              -- the life of the machine in which the file was last opened, see recovery.py
+);
+CREATE TABLE mailboxes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    uidvalidity INTEGER NOT NULL,
+    uidnext INTEGER NOT NULL,
+    highestmodseq INTEGER NOT NULL,
+    messages INTEGER NOT NULL DEFAULT 0,
+    unseen INTEGER NOT NULL DEFAULT 0,
+    deleted INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL DEFAULT 0,
+    recent INTEGER NOT NULL DEFAULT 0,
+    mailboxid TEXT NOT NULL,
+    special_use TEXT UNIQUE,
+    selectable INTEGER NOT NULL DEFAULT 1,
+    recent_from INTEGER NOT NULL DEFAULT 1,   -- the first UID that no session has claimed as \\Recent
+    keywords TEXT NOT NULL DEFAULT ''         -- by first use, parted by spaces
+);
+CREATE TABLE subscriptions (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE keyword_sets (
+    id INTEGER PRIMARY KEY,
+    names TEXT NOT NULL UNIQUE                -- in order of their folded spelling, parted by spaces
+);
+CREATE TABLE messages (
+    mailbox INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    flags INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    content INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    arrived INTEGER NOT NULL,       -- the internal date, seconds since 1970 UTC
+    zone INTEGER NOT NULL,          -- minutes east
+    internaldate BLOB NOT NULL,     -- both as FETCH shows them
+    saved INTEGER NOT NULL,         -- when it came into this mailbox, seconds since 1970 UTC
+    PRIMARY KEY (mailbox, uid)
+) WITHOUT ROWID;
+CREATE INDEX messages_by_modseq ON messages (mailbox, modseq);
+CREATE TABLE expunged (             -- every UID below a mailbox's uidnext is in messages or in one of these ranges
+    mailbox INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, modseq, first)
+) WITHOUT ROWID;
+CREATE TABLE contents (
+    id INTEGER PRIMARY KEY,         -- never used twice, as a session may still hold one that was freed
+    size INTEGER NOT NULL,
+    header_size INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    envelope BLOB NOT NULL
+);
+CREATE TABLE shared (               -- only contents that several rows of messages refer to
+    content INTEGER PRIMARY KEY,
+    copies INTEGER NOT NULL         -- how many beyond the first
+);
+CREATE TABLE structures (
+    content INTEGER PRIMARY KEY,
+    body BLOB NOT NULL,
+    bodystructure BLOB NOT NULL,
+    layout BLOB NOT NULL
+);
+CREATE TABLE texts (                -- decoded; case-folded but for the preview
+    content INTEGER PRIMARY KEY,
+    sent INTEGER,
+    sent_zone INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    from_ TEXT NOT NULL,
+    to_ TEXT NOT NULL,
+    cc TEXT NOT NULL,
+    bcc TEXT NOT NULL,
+    base_subject TEXT NOT NULL,
+    is_reply INTEGER NOT NULL,
+    from_key TEXT NOT NULL,
+    to_key TEXT NOT NULL,
+    cc_key TEXT NOT NULL,
+    display_from TEXT NOT NULL,
+    display_to TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    reference_ids TEXT NOT NULL,    -- parted by spaces
+    preview TEXT NOT NULL
+);
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY,         -- content << CHUNK_BITS | number
+    octets BLOB NOT NULL,
+    packed INTEGER NOT NULL         -- 1 where octets are compressed by zstandard
+);
+"""
+
+DIRECTORY_TABLES = """
+CREATE TABLE accounts (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    folded TEXT NOT NULL UNIQUE,
+    secrets TEXT NOT NULL           -- a JSON object
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a kind of file holds, and the way there."""
+
+    application_id: int
+    tables: str
+    """As a new file gets them."""
+    upgrades: Sequence[Callable[[apsw.Connection], None]] = ()
+    """The nth takes a file from version n, counted from 1, to the next; all run in one transaction."""
+
+    @property
+    def version(self) -> int:
+        """Of today."""
+        return len(self.upgrades) + 1
+
+
+ACCOUNT = Schema(application_id=0x6D656B41, tables=ACCOUNT_TABLES)
+DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES)
+
+
+def create(connection: apsw.Connection, schema: Schema, *, in_memory: bool = False) -> None:
+    """Fills a new, empty file; does nothing where another process was faster."""
+    if not in_memory:
+        connection.pragma("page_size", PAGE_BYTES)
+        connection.pragma("journal_mode", "wal")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if connection.pragma("user_version") == 0:
+            connection.execute(schema.tables)
+            connection.pragma("application_id", schema.application_id)
+            connection.pragma("user_version", schema.version)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def bring_up_to_date(connection: apsw.Connection, path: Path, schema: Schema) -> None:
+    """Turns a file of an older version into one of today's, after a backup beside it; else does nothing.
+
+    To be called where it may take long. Raises Refused(UNAVAILABLE) for a file that a newer mektup wrote or that is
+    none of mektup's.
+    """
+    if connection.pragma("application_id") != schema.application_id:
+        raise Refused(Code.UNAVAILABLE, "Not a file of mektup's")
+    version = connection.pragma("user_version")
+    if version > schema.version:
+        raise Refused(Code.UNAVAILABLE, "Written by a newer version of mektup")
+    if version < schema.version:
+        _upgrade(connection, path, schema)
+
+
+def _upgrade(connection: apsw.Connection, path: Path, schema: Schema) -> None:
+    connection.execute("BEGIN IMMEDIATE")  # from here on no other process writes, so the backup is the file's last word
+    try:
+        version = connection.pragma("user_version")
+        if version < schema.version:
+            back_up(path, path.with_name(f"{path.name}.v{version}"))
+            for upgrade in schema.upgrades[version - 1 :]:
+                upgrade(connection)
+            connection.pragma("user_version", schema.version)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def back_up(path: Path, target: Path) -> None:
+    """Writes what is committed in *path* to the one file *target*, which is on disk and its owner's alone after that.
+
+    *target* is whole or not there; what was there is replaced.
+    """
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR))
+    source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        source.execute("VACUUM INTO ?", (str(unfinished),))
+    finally:
+        source.close()
+    sync(unfinished)
+    unfinished.rename(target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Waits until the file or directory *path* is on disk."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

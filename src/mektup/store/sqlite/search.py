@@ -1,0 +1,334 @@
+"""SEARCH as one SQL query: the program compiled to a condition over a message's rows.
+
+What is cheap stands first in an AND: columns of the message's own row, then the decoded header texts,
+then functions that read the message's bytes. A program can be as deep as the client's limits let it
+be, so it is walked with a stack; and one that is too deep for SQLite's own parser is answered by set
+algebra over its leaves, each a query.
+
+No condition is ever NULL, so that NOT means not.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from itertools import chain
+from typing import Any, Generic, TypeVar
+
+import apsw
+
+from mektup.message.text import fold, header_values, search_text
+from mektup.store.sqlite import content
+from mektup.store.sqlite.changes import modseq, moment
+from mektup.store.sqlite.cursor import Cursor, add_function
+from mektup.store.sqlite.keywords import KeywordSets
+from mektup.store.sqlite.schema import KEYWORD_SHIFT
+from mektup.terms import search as terms
+from mektup.terms.flags import SYSTEM_FLAGS_BY_NAME
+from mektup.terms.numbers import ContentId, MailboxId
+from mektup.terms.search import SearchKey
+from mektup.terms.sets import Uids
+
+T = TypeVar("T")
+
+MAX_DEPTH = 500
+"""Of a condition, in levels of AND, OR and NOT; SQLite parses 1000 of its own."""
+
+RUNS_IN_LINE = 16
+"""How many runs of UIDs are compared one by one; more are looked up in a list of numbers."""
+
+
+# Walking a program
+
+
+@dataclass(frozen=True, slots=True)
+class Algebra(Generic[T]):
+    """What to make of a program: something of each leaf, and of what its parts became."""
+
+    leaf: Callable[[SearchKey], T]
+    negation: Callable[[T], T]
+    conjunction: Callable[[Sequence[T]], T]
+    disjunction: Callable[[Sequence[T]], T]
+
+
+def walk(key: SearchKey, algebra: Algebra[T]) -> T:
+    """Applies *algebra* from the leaves up, without recursion."""
+    todo: list[tuple[SearchKey, bool]] = [(key, False)]
+    made: list[T] = []
+    while todo:
+        node, parts_are_made = todo.pop()
+        parts = _parts(node)
+        if not parts:
+            made.append(algebra.leaf(node))
+        elif not parts_are_made:
+            todo.append((node, True))
+            todo += [(part, False) for part in reversed(parts)]
+        else:
+            mine = made[-len(parts) :]
+            del made[-len(parts) :]
+            match node:
+                case terms.Not():
+                    made.append(algebra.negation(mine[0]))
+                case terms.Or():
+                    made.append(algebra.disjunction(mine))
+                case _:
+                    made.append(algebra.conjunction(mine))
+    return made[0]
+
+
+def _parts(node: SearchKey) -> list[SearchKey]:
+    """What *node* combines, nothing for a leaf; ORs within an OR count as one, and so do ANDs."""
+    match node:
+        case terms.Not():
+            return [node.key]
+        case terms.Or() | terms.And():
+            found: list[SearchKey] = []
+            todo: list[SearchKey] = [node]
+            while todo:
+                each = todo.pop()
+                if type(each) is not type(node):
+                    found.append(each)
+                elif isinstance(each, terms.Or):
+                    todo += (each.right, each.left)
+                elif isinstance(each, terms.And):
+                    todo += reversed(each.keys)
+            return found
+        case _:
+            return []
+
+
+# Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A piece of SQL that is 0 or 1 for each message."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+    cost: int = 0
+    """0: the message's row. TEXTS: header texts. BYTES: the message."""
+    depth: int = 1
+
+
+TEXTS, BYTES = 1, 2
+
+
+def _combined(word: str, conditions: Sequence[Condition]) -> Condition:
+    """All of them joined by *word*, the cheap ones first, as a balanced tree: SQLite limits its depth."""
+    level = sorted(conditions, key=lambda condition: condition.cost)
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        paired = [
+            Condition(
+                f"({one.sql} {word} {other.sql})",
+                one.parameters + other.parameters,
+                max(one.cost, other.cost),
+                max(one.depth, other.depth) + 1,
+            )
+            for one, other in pairs
+        ]
+        level = paired + level[len(paired) * 2 :]
+    return level[0]
+
+
+def _negated(condition: Condition) -> Condition:
+    return Condition(f"NOT {condition.sql}", condition.parameters, condition.cost, condition.depth + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Makes conditions of programs, for one account at one moment."""
+
+    keyword_sets: KeywordSets
+    now: int
+    within: Uids
+
+    @property
+    def algebra(self) -> Algebra[Condition]:
+        """To be walked with."""
+        return Algebra(
+            leaf=self.leaf,
+            negation=_negated,
+            conjunction=lambda parts: _combined("AND", parts),
+            disjunction=lambda parts: _combined("OR", parts),
+        )
+
+    def leaf(self, key: SearchKey) -> Condition:
+        """The condition of a key that combines no others."""
+        match key:
+            case terms.All():
+                return Condition("1")
+            case terms.HasFlag(flag):
+                return self._flag(flag)
+            case terms.InUids(uids):
+                return self._uids(uids)
+            case terms.Arrived(when, day):
+                return _day("m.arrived + m.zone * 60", when, day)
+            case terms.Sent(when, day):
+                dated = _day("t.sent + t.sent_zone * 60", when, day)
+                return Condition(f"(t.sent IS NOT NULL AND {dated.sql})", dated.parameters, TEXTS)
+            case terms.Older(seconds):
+                return Condition("m.arrived <= ?", (self.now - seconds,))
+            case terms.Younger(seconds):
+                return Condition("m.arrived >= ?", (self.now - seconds,))
+            case terms.Larger(octets):
+                return Condition("m.size > ?", (octets,))
+            case terms.Smaller(octets):
+                return Condition("m.size < ?", (octets,))
+            case terms.ChangedSince(since):
+                return Condition("m.modseq >= ?", (min(since, 2**63 - 1),))
+            case _:
+                return self._text(key)
+
+    def _flag(self, flag: str) -> Condition:
+        system = SYSTEM_FLAGS_BY_NAME.get(flag.lower())
+        if system is not None:
+            return Condition(f"m.flags & {int(system)} <> 0")
+        numbers = ", ".join(map(str, self.keyword_sets.numbers_with(flag)))
+        return Condition(f"m.flags >> {KEYWORD_SHIFT} IN ({numbers})")
+
+    def _uids(self, uids: Uids) -> Condition:
+        runs = (uids & self.within).runs
+        if len(runs) > RUNS_IN_LINE:
+            numbers = json.dumps(list(chain.from_iterable(range(first, last + 1) for first, last in runs)))
+            return Condition("m.uid IN (SELECT value FROM json_each(?))", (numbers,))
+        if not runs:
+            return Condition("0")
+        return _combined("OR", [Condition("m.uid BETWEEN ? AND ?", run) for run in runs])
+
+    def _text(self, key: SearchKey) -> Condition:
+        match key:
+            case terms.InAddress(field, text):
+                return _contains(_ADDRESS_COLUMNS[field], text)
+            case terms.InSubject(text):
+                return _contains("t.subject", text)
+            case terms.InHeader(name, text):
+                return Condition("in_header(m.content, ?, ?)", (name, fold(text)), BYTES)
+            case terms.InBody(text):
+                return Condition("in_body(m.content, ?)", (fold(text),), BYTES)
+            case terms.InText(text):
+                return Condition("in_text(m.content, ?)", (fold(text),), BYTES)
+            case _:
+                raise TypeError(f"{type(key).__name__} is for the session to resolve")
+
+
+_ADDRESS_COLUMNS = {
+    terms.AddressField.FROM: "t.from_",
+    terms.AddressField.TO: "t.to_",
+    terms.AddressField.CC: "t.cc",
+    terms.AddressField.BCC: "t.bcc",
+}
+
+
+def _contains(column: str, text: str) -> Condition:
+    return Condition(f"instr({column}, ?) > 0", (fold(text),), TEXTS)
+
+
+def _day(seconds: str, when: terms.When, day: date) -> Condition:
+    # RFC 9051 §6.4.4: dates are compared disregarding time and timezone, so in the zone that each came with
+    start = (day - date(1970, 1, 1)).days * 86400
+    match when:
+        case terms.When.BEFORE:
+            return Condition(f"{seconds} < ?", (start,))
+        case terms.When.SINCE:
+            return Condition(f"{seconds} >= ?", (start,))
+        case terms.When.ON:
+            return Condition(f"{seconds} BETWEEN ? AND ?", (start, start + 86399))
+
+
+# Asking
+
+
+def is_long(key: SearchKey) -> bool:
+    """Whether an answer may need more than the messages' own rows, so that a thread should look for it."""
+    cheap = (
+        terms.All
+        | terms.HasFlag
+        | terms.InUids
+        | terms.Arrived
+        | terms.Older
+        | terms.Younger
+        | terms.Larger
+        | terms.Smaller
+        | terms.ChangedSince
+    )
+    return walk(key, Algebra(lambda leaf: not isinstance(leaf, cheap), bool, any, any))
+
+
+def search(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, keyword_sets: KeywordSets) -> Uids:
+    """Those of *within* that match; see ``interface.Account.search``."""
+    with moment(cursor):
+        modseq(cursor, mailbox)  # refuses where the mailbox is gone
+        keyword_sets.load(cursor)
+        key, within = _narrowed(key, within)
+        compiler = Compiler(keyword_sets, int(time.time()), within)
+        condition = walk(key, compiler.algebra)
+        if condition.depth <= MAX_DEPTH:
+            return _matching(cursor, mailbox, condition, within)
+        return walk(
+            key,
+            Algebra(
+                leaf=lambda leaf: _matching(cursor, mailbox, compiler.leaf(leaf), within),
+                negation=lambda part: _matching(cursor, mailbox, Condition("1"), within) - part,
+                conjunction=lambda parts: reduce(lambda one, other: one & other, parts),
+                disjunction=lambda parts: reduce(lambda one, other: one | other, parts),
+            ),
+        )
+
+
+def _narrowed(key: SearchKey, within: Uids) -> tuple[SearchKey, Uids]:
+    """The same question with the UIDs that every answer must be of taken into *within*."""
+    kept: list[SearchKey] = []
+    for part in _parts(key) if isinstance(key, terms.And) else [key]:
+        if isinstance(part, terms.InUids):
+            within = within & part.uids
+        else:
+            kept.append(part)
+    return (terms.And(tuple(kept)) if kept else terms.All()), within
+
+
+def _matching(cursor: Cursor, mailbox: MailboxId, condition: Condition, within: Uids) -> Uids:
+    if not within:
+        return within
+    joins = "CROSS JOIN texts AS t ON t.content = m.content" if "t." in condition.sql else ""
+    sql = (
+        f"SELECT m.uid FROM messages AS m {joins} WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? "
+        f"AND {condition.sql} ORDER BY m.uid"
+    )
+    found: Uids = Uids.of_sorted(
+        uid for (uid,) in cursor.execute(sql, (mailbox, within.first, within.last, *condition.parameters))
+    )
+    return found & within
+
+
+# Reading messages for the conditions that need their bytes
+
+
+def equip(connection: apsw.Connection) -> None:
+    """Gives *connection* the functions that conditions use."""
+    last: list[Any] = [None, "", ""]
+
+    def texts(number: int) -> tuple[str, str]:
+        if last[0] != number:
+            raw = b"".join(content.read(connection.cursor(), ContentId(number), 0, 2**63))
+            last[:] = number, *search_text(raw)
+        return last[1], last[2]
+
+    def in_header(number: int, name: str, text: str) -> bool:
+        header = content.header(connection.cursor(), ContentId(number))
+        return any(text in value for value in header_values(header, name))
+
+    def in_body(number: int, text: str) -> bool:
+        return text in texts(number)[1]
+
+    def in_text(number: int, text: str) -> bool:
+        return any(text in part for part in texts(number))
+
+    add_function(connection, "in_header", 3, in_header)
+    add_function(connection, "in_body", 2, in_body)
+    add_function(connection, "in_text", 2, in_text)

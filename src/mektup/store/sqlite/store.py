@@ -1,0 +1,184 @@
+"""A data directory, opened: the directory of accounts, and each account's file when somebody asks for it.
+
+    mektup.db                     accounts and credentials
+    accounts/<xx>/<id>.db         an account, whole; <xx> are the first two digits of its id
+
+No name that a user chose becomes a path. Directories are 0700, files 0600.
+"""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import apsw
+
+from mektup.store.interface import Bus
+from mektup.store.sqlite import content, mailboxes, recovery, search
+from mektup.store.sqlite.account import SqliteAccount
+from mektup.store.sqlite.content import Packing
+from mektup.store.sqlite.database import Database
+from mektup.store.sqlite.directory import SqliteDirectory, find_by_id
+from mektup.store.sqlite.open_files import OpenFiles
+from mektup.store.sqlite.schema import ACCOUNT, DIRECTORY
+from mektup.store.sqlite.threads import Threads
+from mektup.store.watch import WatchHub
+from mektup.terms.errors import Code, Refused
+from mektup.terms.limits import DEFAULT_LIMITS, Limits
+from mektup.terms.numbers import AccountId, MailboxId
+
+
+async def open_store(
+    data: Path | None, *, bus: Bus | None = None, limits: Limits = DEFAULT_LIMITS, compression: int | None = None
+) -> SqliteStore:
+    """Opens the data directory *data*, which is made if need be; for None a store in memory that leaves nothing.
+
+    *bus* is told of every change, for other processes. *compression* is zstandard's level for new messages, None for
+    none. To be called in the event loop that will use the store. Raises Refused(UNAVAILABLE, CORRUPTION).
+    """
+    store = SqliteStore(data, bus, limits, Packing(compression))
+    try:
+        await store.open()
+    except Refused:
+        await store.close()
+        raise
+    return store
+
+
+class SqliteStore:
+    """An ``interface.Store``; made by :func:`open_store`."""
+
+    def __init__(self, data: Path | None, bus: Bus | None, limits: Limits, packing: Packing) -> None:
+        self._data = data
+        self._bus = bus
+        self._limits = limits
+        self._packing = packing
+        self._hub = WatchHub()
+        self._threads = Threads()
+        self._open_files = OpenFiles()
+        self._accounts: WeakValueDictionary[AccountId, SqliteAccount] = WeakValueDictionary()
+        self._in_memory: dict[AccountId, SqliteAccount] = {}
+        self._closed = False
+        names = None if data is None else data / "mektup.db"
+        self._names = Database(names, self._threads, OpenFiles())
+        self._directory = SqliteDirectory(self._names, self._make_mail, self._remove_mail)
+
+    @property
+    def directory(self) -> SqliteDirectory:
+        """See ``interface.Store``."""
+        return self._directory
+
+    async def open(self) -> None:
+        """Makes what is not there yet, and brings it up to date."""
+        if self._data is not None:
+            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._data / "accounts").mkdir(mode=0o700, exist_ok=True)
+        if self._data is None or not (self._data / "mektup.db").exists():
+            await self._names.create(DIRECTORY)
+        await self._names.prepare(DIRECTORY)
+
+    async def account(self, account: AccountId) -> SqliteAccount:
+        """See ``interface.Store``."""
+        known = self._accounts.get(account)
+        if known is not None:
+            return known
+        self._check()
+        entry = await self._names.read(find_by_id, account)
+        if entry is None or self._data is None:
+            raise _gone()
+        database = self._mail(account)
+        try:
+            await self._make_ready(database, self._path(account))
+        except Refused:
+            await database.close(_gone())
+            raise
+        # Another task may have opened it meanwhile: all share the first.
+        return self._accounts.setdefault(account, self._opened(account, entry.name, database))
+
+    async def _make_ready(self, database: Database, path: Path) -> None:
+        was_closed = not path.with_name(f"{path.name}-wal").exists()
+        await database.prepare(ACCOUNT)
+        if await database.read(recovery.is_due, recovery.boot()):
+            await database.write(partial(recovery.recover, life=recovery.boot(), was_closed=was_closed), long=True)
+
+    def _opened(self, account: AccountId, name: str, database: Database) -> SqliteAccount:
+        return SqliteAccount(account, name, database, self._hub, self._limits, self._packing)
+
+    def _path(self, account: AccountId) -> Path:
+        assert self._data is not None
+        return self._data / "accounts" / account[:2] / f"{account}.db"
+
+    def _mail(self, account: AccountId) -> Database:
+        path = None if self._data is None else self._path(account)
+        changed = partial(self._changed_here, account)
+        return Database(path, self._threads, self._open_files, equip=_equip, changed=changed)
+
+    async def _make_mail(self, name: str) -> AccountId:
+        self._check()
+        account = AccountId(secrets.token_hex(16))
+        database = self._mail(account)
+        if self._data is not None:
+            self._path(account).parent.mkdir(mode=0o700, exist_ok=True)
+        await database.create(ACCOUNT)
+        await database.write(partial(mailboxes.populate, name=name, boot=recovery.boot()))
+        opened = self._accounts.setdefault(account, self._opened(account, name, database))
+        if self._data is None:
+            self._in_memory[account] = opened
+        return account
+
+    async def _remove_mail(self, account: AccountId) -> None:
+        opened = self._accounts.get(account)
+        if opened is None and self._data is not None and self._path(account).exists():
+            database = self._mail(account)
+            opened = self._opened(account, "", database)
+        if opened is not None:
+            await opened.wipe()
+            await opened.close(_gone())
+        self._accounts.pop(account, None)
+        self._in_memory.pop(account, None)
+        if self._data is not None:
+            for file in self._path(account).parent.glob(f"{account}.db*"):
+                file.unlink(missing_ok=True)
+
+    # Being told
+
+    def _changed_here(self, account: AccountId, mailbox: MailboxId) -> None:
+        self._hub.changed(account, mailbox)
+        if self._bus is not None:
+            self._bus.publish(account, mailbox)
+
+    def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
+        """See ``interface.Store``."""
+        self._hub.changed(account, mailbox)
+
+    # Ending
+
+    def _check(self) -> None:
+        if self._closed:
+            raise _closed()
+
+    async def close(self) -> None:
+        """See ``interface.Store``."""
+        if self._closed:
+            return
+        self._closed = True
+        for opened in list(self._accounts.values()):
+            await opened.close(_closed())
+        await self._names.close(_closed())
+        await self._open_files.settle()
+        await self._threads.close()
+
+
+def _equip(connection: apsw.Connection) -> None:
+    content.equip(connection)
+    search.equip(connection)
+
+
+def _gone() -> Refused:
+    return Refused(Code.UNAVAILABLE, "The account is gone")
+
+
+def _closed() -> Refused:
+    return Refused(Code.UNAVAILABLE, "The server is stopping")

@@ -1,0 +1,57 @@
+"""Where the store's slow work is done: threads for what waits for the disk, and others for what reads long.
+
+They are apart so that searches, however many and long, never keep a delivery from being acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SYNCING_THREADS = 8
+"""Each waits for the disk most of the time."""
+
+READING_THREADS = max(2, min(8, os.cpu_count() or 2))
+
+
+class Threads:
+    """The threads of one store. Work in a thread cannot be stopped: whoever is cancelled still waits for its end."""
+
+    def __init__(self) -> None:
+        self._syncing = ThreadPoolExecutor(SYNCING_THREADS, "mektup-sync")
+        self._reading = ThreadPoolExecutor(READING_THREADS, "mektup-read")
+
+    async def sync(self, work: Callable[[], T]) -> T:
+        """Does *work*, which writes or waits for the disk."""
+        return await _outcome(self._syncing.submit(work))
+
+    async def read(self, work: Callable[[], T], interrupt: Callable[[], None]) -> T:
+        """Does *work*, which may take long; *interrupt* makes it end early when nobody waits for it any more."""
+        return await _outcome(self._reading.submit(work), interrupt)
+
+    async def close(self) -> None:
+        """Waits for all that is under way."""
+        for pool in (self._syncing, self._reading):
+            await asyncio.to_thread(partial(pool.shutdown, wait=True))
+
+
+async def _outcome(work: Future[T], interrupt: Callable[[], None] | None = None) -> T:
+    future = asyncio.wrap_future(work)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        if interrupt is not None:
+            interrupt()
+        while not future.done():
+            try:
+                await asyncio.wait((future,))
+            except asyncio.CancelledError:
+                continue  # its connection is in use until it ends, however often one is told to stop
+        future.exception()  # seen, and of no interest now
+        raise
