@@ -95,6 +95,7 @@ FAULTS: list[tuple[str, bytes, Fault]] = [
     ("a line too long", LONG + b"\r\n", Fault(b"a", "A line may have 60 octets", 61)),
     ("without a tag", b"(" * 61 + b"\r\n", Fault(None, "A line may have 60 octets", 61)),
     ("much too long", b"a " + b"x" * 500 + b"\r\n", Fault(b"a", "A line may have 60 octets", 61)),
+    ("without an end to its tag", b"x" * 70 + b"\r\n", Fault(None, "A line may have 60 octets", 61)),
     ("with a literal that comes at once", LONG + b"{3+}\r\n\r\nx y\r\n", Fault(b"a", "A line may have 60 octets", 61)),
     ("with a literal that would wait", LONG + b"{3}\r\n", Fault(b"a", "A line may have 60 octets", 61)),
     ("NUL", b"a NO\0OP\r\n", Fault(b"a", "NUL may stand only in a literal", 5)),

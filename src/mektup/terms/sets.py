@@ -20,6 +20,9 @@ N = TypeVar("N", bound=int)
 Run = tuple[int, int]
 """First and last number, both inclusive."""
 
+_BEYOND = 2**64
+"""More than any number, so that (n, _BEYOND) sorts behind every run that starts at n."""
+
 STAR = 0
 """Stands for ``*`` in a :class:`SequenceSet`; no number of IMAP is 0."""
 
@@ -90,7 +93,7 @@ class NumberSet(Generic[N]):
         return cast("Iterator[N]", chain.from_iterable(range(first, last + 1) for first, last in self.runs))
 
     def __contains__(self, number: int) -> bool:
-        at = bisect_right(self.runs, (number, 2**64)) - 1
+        at = bisect_right(self.runs, (number, _BEYOND)) - 1
         return at >= 0 and self.runs[at][1] >= number
 
     def __eq__(self, other: object) -> bool:
@@ -118,7 +121,7 @@ class NumberSet(Generic[N]):
 
     def rank(self, number: int) -> int:
         """How many numbers of the set are less than or equal to *number*."""
-        at = bisect_right(self.runs, (number, 2**64)) - 1
+        at = bisect_right(self.runs, (number, _BEYOND)) - 1
         if at < 0:
             return 0
         first, last = self.runs[at]
@@ -153,46 +156,45 @@ class NumberSet(Generic[N]):
         """The positions, counted from 1, of those of *members* that are in the set; run by run."""
         return NumberSet((self.rank(first), self.rank(last)) for first, last in (self & members).runs)
 
+    def _touching(self, first: int, last: int) -> tuple[int, int]:
+        """Which runs overlap *first* to *last*: index of the first of them, and of the first behind them."""
+        start = bisect_right(self.runs, (first, _BEYOND)) - 1
+        if start < 0 or self.runs[start][1] < first:
+            start += 1
+        return start, bisect_right(self.runs, (last, _BEYOND), start)
+
     def __or__(self, other: NumberSet[N]) -> NumberSet[N]:
-        if not other.runs:
-            return self
-        if not self.runs:
-            return other
-        return NumberSet(chain(self.runs, other.runs))
+        large, small = (self, other) if len(self.runs) >= len(other.runs) else (other, self)
+        if not small.runs:
+            return large
+        # Only what lies between the small set's ends, or touches them, can change.
+        start, stop = large._touching(small.runs[0][0] - 1, small.runs[-1][1] + 1)
+        merged = merge_runs(chain(large.runs[start:stop], small.runs))
+        return NumberSet._ready((*large.runs[:start], *merged, *large.runs[stop:]))
 
     def __and__(self, other: NumberSet[N]) -> NumberSet[N]:
+        large, small = (self, other) if len(self.runs) >= len(other.runs) else (other, self)
         common: list[Run] = []
-        mine, theirs = self.runs, other.runs
-        i = j = 0
-        while i < len(mine) and j < len(theirs):
-            first, last = max(mine[i][0], theirs[j][0]), min(mine[i][1], theirs[j][1])
-            if first <= last:
-                common.append((first, last))
-            if mine[i][1] < theirs[j][1]:
-                i += 1
-            else:
-                j += 1
+        for first, last in small.runs:
+            start, stop = large._touching(first, last)
+            common += [(max(first, one), min(last, other)) for one, other in large.runs[start:stop]]
         return NumberSet._ready(common)
 
     def __sub__(self, other: NumberSet[N]) -> NumberSet[N]:
         if not other.runs or not self.runs:
             return self
+        # As for union: what lies outside of the other set's ends stays.
+        start, stop = self._touching(other.runs[0][0], other.runs[-1][1])
         left: list[Run] = []
-        theirs = other.runs
-        j = 0
-        for first, last in self.runs:
-            start = first
-            while j < len(theirs) and theirs[j][1] < start:
-                j += 1
-            k = j
-            while k < len(theirs) and theirs[k][0] <= last:
-                if theirs[k][0] > start:
-                    left.append((start, theirs[k][0] - 1))
-                start = max(start, theirs[k][1] + 1)
-                k += 1
-            if start <= last:
-                left.append((start, last))
-        return NumberSet._ready(left)
+        for first, last in self.runs[start:stop]:
+            rest = first
+            for one, end in other.runs[slice(*other._touching(first, last))]:
+                if one > rest:
+                    left.append((rest, one - 1))
+                rest = end + 1
+            if rest <= last:
+                left.append((rest, last))
+        return NumberSet._ready((*self.runs[:start], *left, *self.runs[stop:]))
 
     def slices(self, count: int) -> Iterator[NumberSet[N]]:
         """The set in pieces of at most *count* numbers, ascending."""
@@ -250,7 +252,7 @@ class SequenceSet:
                 first, last = last, first
             if last > 0:
                 runs.append((max(first, 1), last))
-        return NumberSet(runs)
+        return NumberSet._ready(runs) if len(runs) < 2 else NumberSet(runs)
 
     @property
     def largest_named(self) -> int:

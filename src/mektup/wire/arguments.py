@@ -30,6 +30,16 @@ def mailbox(cursor: Cursor, what: str = "a mailbox name") -> str:
     return _decoded(cursor, cursor.astring(what), column)
 
 
+def end_after_mailbox(cursor: Cursor) -> None:
+    """The command ends here; else a name with spaces stands there without its quotes, as imaplib lets it.
+
+    Raises ClientError.
+    """
+    if cursor.take_space():
+        raise cursor.wrong("the end of the command (put a mailbox name with spaces in quotes)")
+    cursor.expect_end()
+
+
 def mailbox_pattern(cursor: Cursor) -> str:
     """list-mailbox = 1*list-char / string (RFC 9051 §9), decoded; wildcards stand as they are. Raises ClientError."""
     column = cursor.column

@@ -7,7 +7,7 @@ from typing import Final
 
 from mektup.terms.errors import ClientError
 from mektup.terms.flags import DELIMITER
-from mektup.wire.arguments import mailbox, mailbox_pattern
+from mektup.wire.arguments import end_after_mailbox, mailbox, mailbox_pattern
 from mektup.wire.cursor import Cursor
 from mektup.wire.grammar import ATOM_LIST, FLAG
 from mektup.wire.requests import Create, List, Lsub, Rename, Request, Select, Status
@@ -24,15 +24,8 @@ def named(cursor: Cursor, tag: bytes, *, make: Callable[[bytes, str], Request]) 
     """A command whose one argument is a mailbox: DELETE, SUBSCRIBE, UNSUBSCRIBE."""
     cursor.expect_space("a mailbox name")
     name = mailbox(cursor)
-    _end_after_name(cursor)
+    end_after_mailbox(cursor)
     return make(tag, name)
-
-
-def _end_after_name(cursor: Cursor) -> None:
-    """The command ends here; else a name with spaces stands there without its quotes, as imaplib's users send it."""
-    if cursor.take_space():
-        raise cursor.wrong("the end of the command (put a mailbox name with spaces in quotes)")
-    cursor.expect_end()
 
 
 def select(cursor: Cursor, tag: bytes, *, read_only: bool) -> Select:
@@ -86,7 +79,7 @@ def rename(cursor: Cursor, tag: bytes) -> Rename:
     old = mailbox(cursor)
     cursor.expect_space("the mailbox's new name")
     new = mailbox(cursor, "the mailbox's new name")
-    _end_after_name(cursor)
+    end_after_mailbox(cursor)
     # As for CREATE: a trailing delimiter is no part of the name.
     return Rename(tag, old, new.removesuffix(DELIMITER))
 

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from mektup.terms.flags import FlagChange
-from mektup.wire.arguments import flag, flag_list, mailbox, numbers
+from mektup.wire.arguments import end_after_mailbox, flag, flag_list, mailbox, numbers
 from mektup.wire.cursor import Cursor
 from mektup.wire.fetch_grammar import fetch_items
 from mektup.wire.requests import Copy, Expunge, Fetch, Move, Search, Store
@@ -102,7 +102,7 @@ def copy(cursor: Cursor, tag: bytes, *, make: type[Copy] | type[Move], by_uid: b
     asked = numbers(cursor)
     cursor.expect_space("a mailbox name")
     target = mailbox(cursor)
-    cursor.expect_end()
+    end_after_mailbox(cursor)
     return make(tag, by_uid, asked, target)
 
 

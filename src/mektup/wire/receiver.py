@@ -305,7 +305,10 @@ class Receiver:
         return fault
 
     def _too_long(self, line: bytes | bytearray) -> Fault:
-        return Fault(self._tag(line), f"A line may have {self._bounds.line} octets", column=self._bounds.line + 1)
+        # A tag that may go on behind what was read so far is none to repeat.
+        start = line[: self._bounds.line]
+        tag = self._tag(start) if self._fragments or b" " in start else None
+        return Fault(tag, f"A line may have {self._bounds.line} octets", column=self._bounds.line + 1)
 
     def _tag(self, line: bytes | bytearray) -> bytes | None:
         return tag_in(self._fragments[0] if self._fragments else line)

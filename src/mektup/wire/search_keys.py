@@ -193,7 +193,7 @@ class _Program:
         self._count += 1
         if self._count > limits.search_keys:
             raise self._cursor.wrong(f"at most {limits.search_keys} search keys")
-        if len(self._open) > limits.nesting:
+        if len(self._open) - 1 > limits.nesting:
             raise self._cursor.wrong(f"search keys nested at most {limits.nesting} deep")
 
     def _give(self, key: SearchKey) -> None:

@@ -1,0 +1,179 @@
+"""The commands about messages; what FETCH and SEARCH can ask has tests of its own."""
+
+import pytest
+
+from mektup.terms.flags import FlagChange
+from mektup.terms.limits import Limits
+from mektup.terms.search import All, HasFlag, InSubject
+from mektup.terms.sets import STAR, SavedResult, SequenceSet
+from mektup.wire.fetch_items import Item
+from mektup.wire.requests import Copy, Expunge, Fetch, Move, Request, Search, Store
+from tests.wire.parsing import complaint, parsed
+
+TAG = b"a1"
+ADD, REMOVE, REPLACE = FlagChange.ADD, FlagChange.REMOVE, FlagChange.REPLACE
+
+
+def numbers(*ranges: tuple[int, int]) -> SequenceSet:
+    return SequenceSet(ranges)
+
+
+SEVEN = numbers((7, 7))
+SAVED = SavedResult()
+
+
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        ("a1 EXPUNGE", Expunge(TAG, None)),
+        ("a1 UID EXPUNGE 7", Expunge(TAG, SEVEN)),
+        ("a1 uid  expunge $", Expunge(TAG, SAVED)),
+        ("a1 COPY 7 x", Copy(TAG, False, SEVEN, "x")),
+        ('a1 UID COPY 1:5,7 "a b"', Copy(TAG, True, numbers((1, 5), (7, 7)), "a b")),
+        ("a1 MOVE $ inbox", Move(TAG, False, SAVED, "INBOX")),
+        ("a1 UID MOVE 7:* x", Move(TAG, True, numbers((7, STAR)), "x")),
+        ("a1 FETCH 7 FLAGS", Fetch(TAG, False, SEVEN, (Item.FLAGS,))),
+        ("a1 UID FETCH 7 (UID FLAGS)", Fetch(TAG, True, SEVEN, (Item.UID, Item.FLAGS))),
+        ("a1 FETCH 7 (FLAGS) (CHANGEDSINCE 12345)", Fetch(TAG, False, SEVEN, (Item.FLAGS,), 12345)),
+        ("a1 UID FETCH 7 FLAGS (changedsince 0)", Fetch(TAG, True, SEVEN, (Item.FLAGS,), 0)),
+        ("a1 FETCH 7 FLAGS ()", Fetch(TAG, False, SEVEN, (Item.FLAGS,))),
+        ("a1 FETCH 7 FLAGS ", Fetch(TAG, False, SEVEN, (Item.FLAGS,))),
+        ("a1 STORE 7 FLAGS (\\Seen)", Store(TAG, False, SEVEN, REPLACE, False, ("\\Seen",))),
+        ("a1 STORE 7 +FLAGS.SILENT (\\seen $Junk)", Store(TAG, False, SEVEN, ADD, True, ("\\seen", "$Junk"))),
+        ("a1 uid store 7 -flags.silent \\Seen \\X", Store(TAG, True, SEVEN, REMOVE, True, ("\\Seen", "\\X"))),
+        ("a1 STORE 7 FLAGS ()", Store(TAG, False, SEVEN, REPLACE, False, ())),
+        ("a1 STORE 7 FLAGS ( \\Seen  a )", Store(TAG, False, SEVEN, REPLACE, False, ("\\Seen", "a"))),
+        ("a1 STORE 7 +FLAGS x ", Store(TAG, False, SEVEN, ADD, False, ("x",))),
+        (
+            "a1 STORE 7 (UNCHANGEDSINCE 9223372036854775807) +FLAGS (x)",
+            Store(TAG, False, SEVEN, ADD, False, ("x",), 9223372036854775807),
+        ),
+        ("a1 UID STORE 7 (unchangedsince 0) FLAGS x", Store(TAG, True, SEVEN, REPLACE, False, ("x",), 0)),
+        ("a1 STORE 7 FLAGS (\\Recently)", Store(TAG, False, SEVEN, REPLACE, False, ("\\Recently",))),
+        ("a1 SEARCH ALL", Search(TAG, False, All(), None)),
+        ("a1 UID SEARCH RETURN () SEEN", Search(TAG, True, HasFlag("\\Seen"), frozenset({"ALL"}))),
+        ("a1 SEARCH return (min MAX) ALL", Search(TAG, False, All(), frozenset({"MIN", "MAX"}))),
+        ("a1 SEARCH RETURN (ALL COUNT SAVE) ALL", Search(TAG, False, All(), frozenset({"ALL", "COUNT", "SAVE"}))),
+        ("a1 SEARCH CHARSET utf-8 SUBJECT x", Search(TAG, False, InSubject("x"), None, "UTF-8")),
+        ('a1 SEARCH RETURN (MIN) CHARSET "UTF-8" ALL', Search(TAG, False, All(), frozenset({"MIN"}), "UTF-8")),
+    ],
+)
+def test_requests(line: str, request_: Request) -> None:
+    assert parsed(line) == request_
+
+
+@pytest.mark.parametrize(
+    ("text", "ranges"),
+    [
+        ("1", [(1, 1)]),
+        ("*", [(STAR, STAR)]),
+        ("1:*", [(1, STAR)]),
+        ("*:4", [(STAR, 4)]),
+        ("4:2", [(4, 2)]),
+        ("*:*", [(STAR, STAR)]),
+        ("4294967295", [(2**32 - 1, 2**32 - 1)]),
+        ("1:4294967295", [(1, 2**32 - 1)]),
+        ("2,4:7,9,12:*", [(2, 2), (4, 7), (9, 9), (12, STAR)]),
+        ("5,3,3,1:9", [(5, 5), (3, 3), (3, 3), (1, 9)]),
+    ],
+)
+def test_sequence_sets(text: str, ranges: list[tuple[int, int]]) -> None:
+    for line in (f"a1 UID EXPUNGE {text}", f"a1 COPY {text} x"):
+        request = parsed(line)
+        assert isinstance(request, Expunge | Copy)
+        assert (request.uids if isinstance(request, Expunge) else request.numbers) == SequenceSet(tuple(ranges))
+
+
+SET = "a sequence set such as 7 or 1:5,9:*"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", f"Expected {SET} at column 16"),
+        ("0", f"Expected {SET} at column 16"),
+        ("01", f"Expected {SET} at column 16"),
+        ("x", f"Expected {SET} at column 16"),
+        (",1", f"Expected {SET} at column 16"),
+        ("1,", f"Expected {SET} at column 16"),
+        ("1,,2", f"Expected {SET} at column 16"),
+        ("1:", "Expected the end of the command at column 17"),
+        ("1-5", "Expected the end of the command at column 17"),
+        ("1:0", "Expected the end of the command at column 17"),
+        ("$,1", "Expected the end of the command at column 17"),
+        ("1, 2", f"Expected {SET} at column 16"),
+        ("4294967296", "Expected numbers from 1 to 4294967295 at column 16"),
+        ("1:9999999999", "Expected numbers from 1 to 4294967295 at column 16"),
+        ("12345678901", "Expected the end of the command at column 26"),
+    ],
+)
+def test_wrong_sequence_sets(text: str, told: str) -> None:
+    assert complaint(f"a1 UID EXPUNGE {text}") == told
+
+
+def test_large_sequence_sets() -> None:
+    text = ",".join(str(number) for number in range(1, 20_001))
+    request = parsed(f"a1 UID EXPUNGE {text}")
+    assert isinstance(request, Expunge)
+    assert isinstance(request.uids, SequenceSet)
+    assert len(request.uids.ranges) == 20_000
+    told = "Expected a sequence set of at most 20000 ranges at column 16"
+    assert complaint(f"a1 UID EXPUNGE {text},20001") == told
+
+
+FLAG = "a flag such as \\Seen or a keyword such as $Forwarded"
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("a1 EXPUNGE 1", "Expected the end of the command at column 12"),
+        ("a1 UID EXPUNGE", "Expected a space and a set of UIDs such as 1:5 at column 15"),
+        ("a1 COPY", "Expected a space and a sequence set such as 1:5 at column 8"),
+        ("a1 COPY 1", "Expected a space and a mailbox name at column 10"),
+        ("a1 COPY 1 x y", "Expected the end of the command (put a mailbox name with spaces in quotes) at column 13"),
+        ("a1 FETCH 1", "Expected a space and items such as (UID FLAGS) at column 11"),
+        ("a1 FETCH x FLAGS", f"Expected {SET} at column 10"),
+        ("a1 FETCH 1 FLAGS UID", "Expected the end of the command (put several items in parentheses) at column 18"),
+        ("a1 FETCH 1 FLAGS (CHANGEDSINCE)", "Expected a space and a modseq at column 31"),
+        ("a1 FETCH 1 FLAGS (VANISHED)", "Expected CHANGEDSINCE and a modseq at column 19"),
+        (
+            "a1 FETCH 1 FLAGS (CHANGEDSINCE 9223372036854775808)",
+            "Expected a modseq: a number up to 9223372036854775807 at column 32",
+        ),
+        (
+            "a1 FETCH 1 FLAGS (CHANGEDSINCE " + "9" * 5000,
+            "Expected a modseq: a number up to 9223372036854775807 at column 32",
+        ),
+        ("a1 STORE 1", "Expected a space and FLAGS, +FLAGS or -FLAGS and flags such as (\\Seen) at column 11"),
+        ("a1 STORE 1 \\Seen", "Expected FLAGS, +FLAGS or -FLAGS and flags such as (\\Seen) at column 12"),
+        ("a1 STORE 1 FLAGS.LOUD (x)", "Expected FLAGS, +FLAGS or -FLAGS and flags such as (\\Seen) at column 12"),
+        ("a1 STORE 1 FLAGS", "Expected a space and flags such as (\\Seen) at column 17"),
+        ("a1 STORE 1 FLAGS (\\)", f"Expected {FLAG} at column 19"),
+        ("a1 STORE 1 FLAGS (\\*)", f"Expected {FLAG} at column 19"),
+        ("a1 STORE 1 FLAGS (\\Seen\\Deleted)", "Expected a space or ) at column 24"),
+        ("a1 STORE 1 FLAGS (a \\Recent)", "\\Recent cannot be changed at column 21"),
+        ("a1 STORE 1 FLAGS \\RECENT", "\\Recent cannot be changed at column 18"),
+        ('a1 STORE 1 FLAGS ("a")', f"Expected {FLAG} at column 19"),
+        ("a1 STORE 1 FLAGS (é)", f"Expected {FLAG} at column 19"),
+        ("a1 STORE 1 FLAGS (a", "Expected a space or ) at column 20"),
+        ("a1 STORE 1 FLAGS (a) b", "Expected the end of the command at column 22"),
+        ("a1 STORE 1 FLAGS (" + "a" * 101 + ")", "Expected a keyword of at most 100 octets at column 19"),
+        ("a1 STORE 1 (CHANGEDSINCE 1) FLAGS a", "Expected UNCHANGEDSINCE and a modseq at column 13"),
+        ("a1 SEARCH", "Expected a space and search keys such as ALL or UNSEEN at column 10"),
+        ("a1 SEARCH RETURN (MIN)", "Expected a space and search keys such as ALL or UNSEEN at column 23"),
+        ("a1 SEARCH RETURN (BEST) ALL", "Expected MIN, MAX, ALL, COUNT or SAVE at column 19"),
+        ("a1 SEARCH RETURN ALL", "Expected ( and MIN, MAX, ALL, COUNT or SAVE at column 18"),
+    ],
+)
+def test_complaints(line: str, text: str) -> None:
+    assert complaint(line) == text
+
+
+def test_many_flags() -> None:
+    flags = tuple(f"keyword-{number}" for number in range(100))
+    request = parsed(f"a1 STORE 1 FLAGS ({' '.join(flags)})")
+    assert isinstance(request, Store)
+    assert request.flags == flags
+    limits = Limits(keyword_bytes=9)
+    assert complaint("a1 STORE 1 FLAGS (short keyword-10)", limits=limits).endswith("at most 9 octets at column 25")
