@@ -1,0 +1,56 @@
+"""One suite for every engine, each opened fresh; nothing here or in the tests knows what is inside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from mektup.store.interface import Account, Bus, Store
+from mektup.store.sqlite import open_store
+from mektup.terms.limits import DEFAULT_LIMITS, Limits
+from mektup.terms.numbers import AccountId, MailboxId
+
+OpenStore = Callable[..., Awaitable[Store]]
+
+
+class RecordingBus:
+    """A bus that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[AccountId, MailboxId]] = []
+
+    def publish(self, account: AccountId, mailbox: MailboxId) -> None:
+        self.told.append((account, mailbox))
+
+
+@pytest.fixture(params=["sqlite on disk", "sqlite in memory"])
+async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
+    """Opens stores of one engine, and closes them."""
+    stores: list[Store] = []
+
+    async def opening(*, bus: Bus | None = None, limits: Limits = DEFAULT_LIMITS) -> Store:
+        where = tmp_path / f"data{len(stores)}" if request.param == "sqlite on disk" else None
+        store: Store = await open_store(where, bus=bus, limits=limits)
+        stores.append(store)
+        return store
+
+    yield opening
+    for store in stores:
+        await store.close()
+
+
+@pytest.fixture
+async def bus() -> RecordingBus:
+    return RecordingBus()
+
+
+@pytest.fixture
+async def store(opened: OpenStore, bus: RecordingBus) -> Store:
+    return await opened(bus=bus)
+
+
+@pytest.fixture
+async def account(store: Store) -> Account:
+    return await store.account((await store.directory.add("linda", {})).id)

@@ -1,0 +1,266 @@
+"""What select and changes tell, and who is woken."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mektup.store.interface import Account, Changes, Store
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import FlagChange
+from mektup.terms.numbers import AccountId, MailboxId, ModSeq, Uid
+from mektup.terms.sets import Uids
+from tests.contract.conftest import RecordingBus
+from tests.contract.mail import EVERYTHING, fill, inbox, incoming, uids
+
+ADD, REMOVE = FlagChange.ADD, FlagChange.REMOVE
+SEEN = frozenset({"\\Seen"})
+
+
+async def since(account: Account, mailbox: MailboxId, modseq: ModSeq, uidnext: int, *, claim: bool = False) -> Changes:
+    return await account.changes(mailbox, since=modseq, expunged_since=modseq, uidnext=Uid(uidnext), claim_recent=claim)
+
+
+async def test_select_shows_one_moment(account: Account) -> None:
+    mailbox = await fill(account, 5)
+    await account.store_flags(mailbox, uids(1, 2, 4), ADD, SEEN)
+    await account.remove(mailbox, uids(2))
+    selection = await account.select("inbox", claim_recent=False)
+    assert selection.mailbox == await account.mailbox("INBOX")
+    assert (selection.uids, selection.first_unseen, selection.recent) == (uids(1, 3, 4, 5), 3, Uids())
+
+
+async def test_select_follows_every_change(account: Account) -> None:
+    mailbox = await fill(account, 8)
+
+    async def seen() -> tuple[list[int], int | None]:
+        selection = await account.select("INBOX", claim_recent=False)
+        return list(selection.uids), selection.first_unseen
+
+    assert await seen() == (list(range(1, 9)), 1)
+    await account.store_flags(mailbox, uids(1, 2, 3), ADD, SEEN)
+    assert await seen() == (list(range(1, 9)), 4)
+    await account.remove(mailbox, uids(4, 5))
+    assert await seen() == ([1, 2, 3, 6, 7, 8], 6)
+    await account.store_flags(mailbox, EVERYTHING, ADD, SEEN)
+    assert await seen() == ([1, 2, 3, 6, 7, 8], None)
+    await account.append(mailbox, [incoming("\\Seen"), incoming()])
+    assert await seen() == ([1, 2, 3, 6, 7, 8, 9, 10], 10)
+    await account.store_flags(mailbox, uids(2, 7), REMOVE, SEEN)
+    assert await seen() == ([1, 2, 3, 6, 7, 8, 9, 10], 2)
+    await account.move(mailbox, uids(1, 2, 10), "INBOX")
+    assert await seen() == ([3, 6, 7, 8, 9, 11, 12, 13], 7)
+    await account.remove(mailbox, EVERYTHING)
+    assert await seen() == ([], None)
+
+
+async def test_recent_is_claimed_once(account: Account) -> None:
+    mailbox = await fill(account, 2)
+    assert (await account.mailbox("INBOX")).recent == 2
+    modseq = await account.modseq(mailbox)
+    assert (await account.select("INBOX", claim_recent=False)).recent == Uids()
+    first = await account.select("INBOX", claim_recent=True)
+    assert (first.recent, first.mailbox.recent) == (uids(1, 2), 0)
+    assert (await account.select("INBOX", claim_recent=True)).recent == Uids()
+    assert await account.modseq(mailbox) == modseq
+    appended = await account.append(mailbox, [incoming(), incoming()])
+    await account.remove(mailbox, uids(3))
+    assert (await account.mailbox("INBOX")).recent == 1
+    looked = await since(account, mailbox, first.mailbox.highestmodseq, 3)
+    assert (looked.arrived, looked.recent) == (uids(4), Uids())
+    claimed = await since(account, mailbox, first.mailbox.highestmodseq, 3, claim=True)
+    assert (claimed.arrived, claimed.recent) == (uids(4), uids(4))
+    late = await since(account, mailbox, first.mailbox.highestmodseq, 3, claim=True)
+    assert (late.arrived, late.recent) == (uids(4), Uids())
+    assert (await account.mailbox("INBOX")).recent == 0
+    assert appended.uids == uids(3, 4)
+
+
+async def test_changes_since_now_are_none(account: Account) -> None:
+    mailbox = await fill(account, 3)
+    now = await account.modseq(mailbox)
+    changes = await since(account, mailbox, now, 4)
+    assert (changes.modseq, changes.uidnext, changes.arrived, list(changes.flags), changes.expunged) == (
+        now,
+        4,
+        Uids(),
+        [],
+        Uids(),
+    )
+
+
+async def test_changes_tell_arrivals_flags_and_expunges_apart(account: Account) -> None:
+    mailbox = await fill(account, 5)
+    start = await account.modseq(mailbox)
+    await account.append(mailbox, [incoming(), incoming()])
+    stored = await account.store_flags(mailbox, uids(2, 6), ADD, frozenset({"$New"}))
+    await account.remove(mailbox, uids(1, 4, 7))
+    changes = await since(account, mailbox, start, 6)
+    assert changes.arrived == uids(6)
+    assert [(uid, account.flag_names(word), modseq) for uid, word, modseq in changes.flags] == [
+        (2, ("$New",), stored.modseq)
+    ]
+    assert uids(1, 4) == changes.expunged & Uids.span(1, 5)
+    assert not changes.expunged & (await account.select("INBOX", claim_recent=False)).uids
+    assert changes.keywords == ("$New",)
+    assert (changes.uidnext, changes.modseq) == (8, await account.modseq(mailbox))
+
+
+async def test_expunges_can_be_asked_for_from_further_back(account: Account) -> None:
+    mailbox = await fill(account, 5)
+    start = await account.modseq(mailbox)
+    first = await account.remove(mailbox, uids(1))
+    await account.remove(mailbox, uids(3))
+    changes = await account.changes(
+        mailbox, since=first.modseq, expunged_since=start, uidnext=Uid(6), claim_recent=False
+    )
+    assert changes.expunged == uids(1, 3)
+    changes = await account.changes(
+        mailbox, since=first.modseq, expunged_since=first.modseq, uidnext=Uid(6), claim_recent=False
+    )
+    assert changes.expunged == uids(3)
+
+
+async def test_many_changes_at_once(account: Account) -> None:
+    mailbox = await inbox(account)
+    message = incoming()
+    await account.append(mailbox, [message] * 1500)
+    start = await account.modseq(mailbox)
+    await account.store_flags(mailbox, EVERYTHING, ADD, SEEN)
+    await account.append(mailbox, [message] * 700)
+    changes = await since(account, mailbox, start, 1501, claim=True)
+    assert [row[0] for row in changes.flags] == list(range(1, 1501))
+    assert changes.arrived == changes.recent == Uids.span(1501, 2200)
+
+
+async def test_modseqs_ascend_over_the_whole_account(account: Account) -> None:
+    mailbox, archive = await fill(account, 3), (await account.mailbox("Archive")).id
+    seen = [await account.modseq(mailbox)]
+    seen.append((await account.append(archive, [incoming()])).modseq)
+    seen.append((await account.store_flags(mailbox, uids(1), ADD, SEEN)).modseq)
+    seen.append((await account.copy(mailbox, uids(1), "Archive")).modseq)
+    seen.append((await account.move(mailbox, uids(2), "Archive")).modseq)
+    seen.append((await account.create("new")).highestmodseq)
+    seen.append((await account.remove(mailbox, uids(1))).modseq)
+    assert seen == sorted(set(seen))
+
+
+async def test_highest_modseq_of_a_set(account: Account) -> None:
+    mailbox = await fill(account, 4)
+    start = await account.modseq(mailbox)
+    stored = await account.store_flags(mailbox, uids(3), ADD, SEEN)
+    assert await account.search_highest_modseq(mailbox, uids(1, 3)) == stored.modseq
+    assert await account.search_highest_modseq(mailbox, uids(1, 4)) == start
+    assert await account.search_highest_modseq(mailbox, uids(9)) == 0
+
+
+async def test_each_write_fires_the_watches_before_it_returns(account: Account, bus: RecordingBus) -> None:
+    mailbox = await fill(account, 4)
+    archive = (await account.mailbox("Archive")).id
+    here, there, anywhere = account.watch(mailbox), account.watch(archive), account.watch(None)
+
+    async def fired(asking: object) -> tuple[bool, bool, bool]:
+        bus.told.clear()
+        for watch in (here, there, anywhere):
+            watch.rearm()
+        await asking  # type: ignore[misc]
+        assert {told for _, told in bus.told if told in (mailbox, archive)} == {
+            number for number, watch in ((mailbox, here), (archive, there)) if watch.fired
+        }
+        assert all(account.id == told for told, _ in bus.told)
+        return here.fired, there.fired, anywhere.fired
+
+    assert await fired(account.append(mailbox, [incoming()])) == (True, False, True)
+    assert await fired(account.store_flags(mailbox, uids(1), ADD, SEEN)) == (True, False, True)
+    assert await fired(account.store_flags(mailbox, uids(1), ADD, SEEN)) == (False, False, False)
+    assert await fired(account.copy(mailbox, uids(1), "Archive")) == (False, True, True)
+    assert await fired(account.move(mailbox, uids(1), "Archive")) == (True, True, True)
+    assert await fired(account.remove(mailbox, uids(2))) == (True, False, True)
+    assert await fired(account.expunge(mailbox, None)) == (False, False, False)
+    assert await fired(account.create("more")) == (False, False, True)
+    assert await fired(account.rename("Archive", "Old")) == (False, True, True)
+    assert await fired(account.delete("Old")) == (False, True, True)
+    assert await fired(account.mailboxes()) == (False, False, False)
+
+
+async def test_a_watch_calls_once_until_it_is_rearmed(account: Account) -> None:
+    mailbox = await inbox(account)
+    watch = account.watch(mailbox)
+    calls: list[bool] = []
+    watch.on_fire = lambda: calls.append(watch.fired)
+    await account.append(mailbox, [incoming()])
+    await account.append(mailbox, [incoming()])
+    assert calls == [True]
+    watch.rearm()
+    await account.append(mailbox, [incoming()])
+    assert calls == [True, True]
+    watch.close()
+    watch.close()
+    watch.rearm()
+    await account.append(mailbox, [incoming()])
+    assert calls == [True, True]
+
+
+async def test_a_change_of_another_process_fires_the_watches(store: Store, account: Account) -> None:
+    mailbox = await inbox(account)
+    watch = account.watch(mailbox)
+    store.changed_elsewhere(account.id, mailbox)
+    assert watch.fired
+    store.changed_elsewhere(AccountId("0" * 32), mailbox)
+
+
+async def test_a_failed_write_fires_nothing(account: Account, bus: RecordingBus) -> None:
+    mailbox = await fill(account, 1)
+    watch = account.watch(None)
+    bus.told.clear()
+    with pytest.raises(Refused):
+        await account.copy(mailbox, uids(1), "nowhere")
+    assert not watch.fired
+    assert bus.told == []
+
+
+async def test_who_is_cancelled_after_the_commit_has_told_all_the_same(account: Account) -> None:
+    mailbox = await inbox(account)
+    messages = [incoming()] * 2000
+    watch = account.watch(mailbox)
+    task = asyncio.create_task(account.append(mailbox, messages))
+    await asyncio.sleep(0)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+    there = (await account.mailbox("INBOX")).messages
+    assert there in (0, 2000)
+    assert watch.fired == (there == 2000)
+    assert (await account.append(mailbox, [incoming()])).uids == uids(there + 1)
+
+
+async def test_many_writers_and_readers_at_once(account: Account) -> None:
+    mailbox = await inbox(account)
+
+    async def write(number: int) -> None:
+        appended = await account.append(mailbox, [incoming()] * (1 if number % 3 else 400))
+        await account.store_flags(mailbox, appended.uids, ADD, SEEN)
+        if number % 5 == 0:
+            await account.remove(mailbox, appended.uids)
+
+    async def read() -> None:
+        selection = await account.select("INBOX", claim_recent=False)
+        assert len(selection.uids) == selection.mailbox.messages
+
+    await asyncio.gather(*(write(number) for number in range(20)), *(read() for _ in range(20)))
+    await read()
+    now = await account.mailbox("INBOX")
+    assert (now.messages, now.unseen) == (5 * 400 + 11, 0)
+
+
+async def test_a_store_that_is_closed_refuses(store: Store, account: Account) -> None:
+    mailbox = await inbox(account)
+    await store.close()
+    await store.close()
+    for asking in (account.mailboxes(), account.modseq(mailbox), account.append(mailbox, [incoming()])):
+        with pytest.raises(Refused) as caught:
+            await asking
+        assert caught.value.code is Code.UNAVAILABLE

@@ -1,0 +1,117 @@
+"""Accounts: added, found by any spelling, removed with their mail."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mektup.store.interface import Store
+from mektup.terms.errors import Code, Refused
+from mektup.terms.numbers import AccountId
+from tests.contract.mail import fill, inbox, incoming
+
+
+async def test_an_account_is_found_by_any_spelling(store: Store) -> None:
+    added = await store.directory.add("Linda@Example.org", {"password": "{PLAIN}x"})
+    for name in ("linda@example.org", "LINDA@EXAMPLE.ORG"):
+        assert await store.directory.find(name) == added
+    assert added.name == "Linda@Example.org"
+    assert dict(added.secrets) == {"password": "{PLAIN}x"}
+    assert await store.directory.find("lind") is None
+    composed = await store.directory.add("ze\N{COMBINING DIAERESIS}", {})
+    assert composed.name == "zë"
+    assert await store.directory.find("ZË") == composed
+
+
+async def test_the_account_knows_its_name(store: Store) -> None:
+    added = await store.directory.add("Linda", {})
+    account = await store.account(added.id)
+    assert (account.id, account.name) == (added.id, "Linda")
+    assert await store.account(added.id) is account
+
+
+async def test_names_are_had_once(store: Store) -> None:
+    await store.directory.add("linda", {})
+    with pytest.raises(Refused) as caught:
+        await store.directory.add("LINDA", {})
+    assert caught.value.code is Code.ALREADYEXISTS
+    assert len(await store.directory.entries()) == 1
+
+
+async def test_of_many_who_add_one_name_at_once_one_succeeds(store: Store) -> None:
+    outcomes = await asyncio.gather(*(store.directory.add("linda", {}) for _ in range(5)), return_exceptions=True)
+    assert [isinstance(outcome, Refused) for outcome in outcomes].count(False) == 1
+    (entry,) = await store.directory.entries()
+    assert len(await (await store.account(entry.id)).mailboxes()) == 6
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a\x00", "a\nb", "../x", "a\udc80"])
+async def test_names_that_cannot_be(store: Store, name: str) -> None:
+    with pytest.raises(Refused) as caught:
+        await store.directory.add(name, {})
+    assert caught.value.code is Code.CANNOT
+
+
+@pytest.mark.parametrize("name", ["..", ".", "linda@example.org", "İstanbul", "a b", "'; DROP TABLE accounts"])
+async def test_names_that_can(store: Store, name: str) -> None:
+    added = await store.directory.add(name, {})
+    assert await store.directory.find(name) == added
+
+
+async def test_secrets_are_replaced_whole(store: Store) -> None:
+    added = await store.directory.add("linda", {"password": "old", "SCRAM-SHA-256": "keys"})
+    changed = await store.directory.set_secrets("LINDA", {"password": "new"})
+    assert (changed.id, dict(changed.secrets)) == (added.id, {"password": "new"})
+    assert await store.directory.find("linda") == changed
+    with pytest.raises(Refused) as caught:
+        await store.directory.set_secrets("nobody", {})
+    assert caught.value.code is Code.NONEXISTENT
+
+
+async def test_entries_come_by_name(store: Store) -> None:
+    for name in ("zoe", "Ali", "linda"):
+        await store.directory.add(name, {})
+    assert [entry.name for entry in await store.directory.entries()] == ["Ali", "linda", "zoe"]
+
+
+async def test_a_removed_account_is_gone_for_its_sessions_too(store: Store) -> None:
+    added = await store.directory.add("linda", {})
+    account = await store.account(added.id)
+    mailbox = await fill(account, 2)
+    watch = account.watch(mailbox)
+    await store.directory.remove("Linda")
+    assert watch.fired
+    assert await store.directory.find("linda") is None
+    for asking in (
+        account.mailboxes(),
+        account.modseq(mailbox),
+        account.append(mailbox, [incoming()]),
+        store.account(added.id),
+    ):
+        with pytest.raises(Refused) as caught:
+            await asking
+        assert caught.value.code is Code.UNAVAILABLE
+    with pytest.raises(Refused) as caught:
+        await store.directory.remove("linda")
+    assert caught.value.code is Code.NONEXISTENT
+    again = await store.directory.add("linda", {})
+    assert again.id != added.id
+    assert (await (await store.account(again.id)).mailbox("INBOX")).messages == 0
+
+
+async def test_accounts_are_apart(store: Store) -> None:
+    linda = await store.account((await store.directory.add("linda", {})).id)
+    ali = await store.account((await store.directory.add("ali", {})).id)
+    await fill(linda, 2)
+    assert (await ali.mailbox("INBOX")).messages == 0
+    watch = ali.watch(await inbox(ali))
+    await fill(linda, 1)
+    assert not watch.fired
+
+
+@pytest.mark.parametrize("account", ["0" * 32, "../../etc", ""])
+async def test_an_account_that_is_not_there(store: Store, account: str) -> None:
+    with pytest.raises(Refused) as caught:
+        await store.account(AccountId(account))
+    assert caught.value.code is Code.UNAVAILABLE
