@@ -1,5 +1,6 @@
 """DATA ends at CRLF.CRLF and nowhere else, in whatever pieces it comes."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -31,6 +32,10 @@ CASES = [
     (b"a\r\n..\r\n...\r\n.\r\n", b"a\r\n.\r\n..\r\n", b""),
     (b"a\r\r\n.\r\n", b"a\r\r\n", b""),
     (b"a\r\n.\r\n.\r\n", b"a\r\n", b".\r\n"),
+    # after a bare LF
+    (b"a\n..b\n...\n.c\n.\r\n.\r\n", b"a\n.b\n..\n.c\n.\r\n", b""),
+    (b"a\n.\n..\r\n..\r\n.\r\n", b"a\n.\n.\r\n.\r\n", b""),
+    (b"\n..\r\n.\r\n", b"\n.\r\n", b""),
 ]
 
 # What a generous server would take for the end, and a body could smuggle a command after.
@@ -66,9 +71,10 @@ LINES = st.lists(st.text(alphabet=".\r\na", max_size=5).filter(lambda line: "\r\
 
 @given(LINES, st.lists(st.integers(1, 60)), st.binary(max_size=10))
 def test_what_was_stuffed_comes_back(lines: list[str], sizes: list[int], after: bytes) -> None:
-    raw = [line.encode() for line in lines]
-    stuffed = b"".join((b"." if line.startswith(b".") else b"") + line + b"\r\n" for line in raw)
-    assert _take(stuffed + b".\r\n" + after, sizes) == (b"".join(line + b"\r\n" for line in raw), after)
+    raw = b"".join(line.encode() + b"\r\n" for line in lines)
+    # as Python's smtplib does it: a line is what comes after an LF
+    stuffed = re.sub(rb"(?m)^\.", b"..", raw)
+    assert _take(stuffed + b".\r\n" + after, sizes) == (raw, after)
 
 
 def test_holds_back_at_most_four_octets() -> None:

@@ -2,13 +2,21 @@
 
 Only CRLF "." CRLF ends a message, never a dot beside a bare LF or CR. A server that is generous here disagrees with
 the one before it about where a message ends, and then the body of one can smuggle in another, with an envelope of its
-author's choosing ("SMTP smuggling"; RFC 5321 §4.1.1.4 says so, too). A bare LF in the message is another matter: it
-stands in the data, no line ends there as far as dots go, and the spool turns it into CRLF.
+author's choosing ("SMTP smuggling"; RFC 5321 §4.1.1.4 says so, too).
+
+A bare LF in the message is another matter. The spool turns it into CRLF, and clients that send one (Python's smtplib,
+given octets) have put a dot before a dot there, too. So after a bare LF two dots become one; a single one, which such
+a client never sends, is kept.
 """
 
 from __future__ import annotations
 
+import re
+
 _END = b"\r\n.\r\n"
+_BEGINNINGS = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r", b"\n.", b"\n")
+"""Of an end, or of a line with a dot that is not the sender's; the longest first."""
+_STUFFED = re.compile(rb"(\r\n)\.|((?<!\r)\n)\.(?=\.)")
 
 
 class Unstuffer:
@@ -27,8 +35,8 @@ class Unstuffer:
         end = held.find(_END)
         if end >= 0:
             return self._given(held[: end + 2]), held[end + len(_END) :]
-        # An end may have begun, up to all but its last octet; hold that back.
-        keep = next((count for count in range(len(_END) - 1, 0, -1) if held.endswith(_END[:count])), 0)
+        # Hold back what cannot be told yet.
+        keep = next((len(beginning) for beginning in _BEGINNINGS if held.endswith(beginning)), 0)
         certain = len(held) - keep
         self._held = held[certain:]
         return self._given(held[:certain]), None
@@ -36,6 +44,7 @@ class Unstuffer:
     def _given(self, octets: bytes) -> bytes:
         if not octets:
             return octets
-        given = octets.replace(b"\r\n.", b"\r\n")[self._to_drop :]
+        unstuffed = _STUFFED.sub(rb"\1\2", octets) if b"\n." in octets else octets
+        given = unstuffed[self._to_drop :]
         self._to_drop = 0
         return given
