@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.runner import Connection, World, crlf, silently
+from tests.support.runner import Connection, Player, World, crlf, silently
 from tests.support.transcript import MalformedTranscript, Transcript
 
 INTERNALDATE = "17-Jul-1996 02:44:25 -0700"
@@ -78,6 +78,15 @@ async def set_stage(transcript: Transcript, world: World, mail: Path) -> None:
         for command in ("LOGIN {} {}".format(*world.login), *commands, "LOGOUT"):
             await _do(connection, command, transcript)
         await connection.rest()
+
+
+async def perform(transcript: Transcript, world: World, mail: Path) -> None:
+    """Sets the stage, plays, and closes the world, whatever happens. Raises TranscriptFailed."""
+    try:
+        await set_stage(transcript, world, mail)
+        await Player(transcript, world, mail).play()
+    finally:
+        await world.close()
 
 
 async def _do(connection: Connection, command: str | Prepared, transcript: Transcript) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.backend import open_world
-from tests.support.runner import play
 from tests.support.sockets import Certificate, SocketWorld
-from tests.support.stage import set_stage
+from tests.support.stage import perform
 from tests.support.transcript import Transcript, read
 
 HERE = Path(__file__).parent
@@ -22,8 +21,7 @@ TRANSCRIPTS = {str(path.relative_to(HERE)): read(path) for path in sorted(HERE.g
 async def test_in_memory(transcript: Transcript, by_octet: bool, tmp_path: Path) -> None:
     folder = tmp_path / "data" if "restart" in transcript.acts else None
     world = await open_world(transcript, folder, by_octet=by_octet)
-    await set_stage(transcript, world, MAIL)
-    await play(transcript, world, MAIL)
+    await perform(transcript, world, MAIL)
 
 
 OVER_SOCKETS = {name: each for name, each in TRANSCRIPTS.items() if "clock" not in each.acts}
@@ -35,5 +33,4 @@ async def test_over_sockets(transcript: Transcript, certificate: Certificate, tm
     folder = tmp_path / "data" if "restart" in transcript.acts else None
     world = SocketWorld(transcript, folder, certificate)
     await world.open()
-    await set_stage(transcript, world, MAIL)
-    await play(transcript, world, MAIL)
+    await perform(transcript, world, MAIL)

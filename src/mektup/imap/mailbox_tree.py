@@ -16,7 +16,7 @@ class Entry:
 
     name: str
     mailbox: Mailbox | None
-    """None for a name that is only subscribed."""
+    """None for a name that is only subscribed, or only above one that is."""
     subscribed: bool
     has_children: bool
 
@@ -33,6 +33,9 @@ class MailboxTree:
 
     def __init__(self, mailboxes: Sequence[Mailbox], subscribed: frozenset[str]) -> None:
         by_name: dict[str, Mailbox | None] = dict.fromkeys(subscribed)
+        for name in subscribed:
+            while name := name.rpartition(DELIMITER)[0]:
+                by_name.setdefault(name)
         by_name.update({mailbox.name: mailbox for mailbox in mailboxes})
         self._names = sorted(by_name)
         parents = {name.rpartition(DELIMITER)[0] for name, mailbox in by_name.items() if mailbox is not None}
@@ -43,7 +46,7 @@ class MailboxTree:
         return self._entries.get(name)
 
     def entries(self, *, with_unknown: bool) -> Iterator[Entry]:
-        """All mailboxes, INBOX first; *with_unknown*, also names that are only subscribed."""
+        """All mailboxes, INBOX first; *with_unknown*, also names that only subscriptions know."""
         names = sorted(self._names, key=lambda name: (name != "INBOX", name))
         for name in names:
             entry = self._entries[name]

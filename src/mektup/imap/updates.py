@@ -75,11 +75,11 @@ async def tell(
         session.write(b"* %d EXISTS\r\n" % len(view))
         if not session.rev2:
             session.write(b"* %d RECENT\r\n" % len(view.recent))
-    told = _tell_flags(session, view, changes, with_uid=with_uid)
+    told = _tell_flags(session, view, changes, show or NumberSet(), with_uid=with_uid)
     view.modseq = changes.modseq
     view.silent.clear()
-    if show is not None and len(show) != len(told):
-        await _show_flags(session, view, (show & view.uids) - NumberSet.of(told), with_uid=with_uid)
+    if show is not None and (untold := (show & view.uids) - NumberSet.of(told)):
+        await _show_flags(session, view, untold, with_uid=with_uid)
 
 
 def _tell_keywords(session: Session, view: View, changes: Changes) -> None:
@@ -98,8 +98,11 @@ def _tell_expunges(session: Session, view: View, changes: Changes, *, expunges: 
             session.write(b"".join([b"* %d EXPUNGE\r\n" % seq for seq in view.expunge(gone)]))
 
 
-def _tell_flags(session: Session, view: View, changes: Changes, *, with_uid: bool) -> list[Uid]:
-    """Writes the FETCH lines of changed flags; returns the UIDs that they were about."""
+def _tell_flags(session: Session, view: View, changes: Changes, asked: Uids, *, with_uid: bool) -> list[Uid]:
+    """Writes the FETCH lines of changed flags; returns the UIDs that they were about.
+
+    RFC 9051 §7.5.2: in rev2, those that the client has not *asked* for carry the UID.
+    """
     told: list[Uid] = []
     lines: list[bytes] = []
     uids, silent = view.uids, view.silent
@@ -107,7 +110,8 @@ def _tell_flags(session: Session, view: View, changes: Changes, *, with_uid: boo
         if modseq in silent or uid not in uids:
             continue
         told.append(uid)
-        lines.append(_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid))
+        unasked = session.rev2 and uid not in asked
+        lines.append(_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid or unasked))
     if lines:
         session.write(b"".join(lines))
     return told

@@ -24,18 +24,18 @@ async def run(session: Session, request: List) -> bytes | None:
     tree = MailboxTree(await session.mail.mailboxes(), subscribed)
     pattern = Pattern(request.reference, request.patterns)
     for entry in tree.entries(with_unknown=request.select_subscribed):
-        extended = b""
         if not pattern.matches(entry.name):
             continue
-        if not _selected(request, entry):
-            if not (request.recursive_match and _below_matches(request, tree, entry, pattern)):
-                continue
-        if request.recursive_match and _below_matches(request, tree, entry, pattern):
-            extended = b'("CHILDINFO" ("SUBSCRIBED"))'
+        selected = _selected(request, entry)
+        above_selected = request.recursive_match and _below_matches(request, tree, entry, pattern)
+        if not (selected or above_selected):
+            continue
+        extended = b'("CHILDINFO" ("SUBSCRIBED"))' if above_selected else b""
         session.write(list_line(entry.name, _attributes(request, entry), utf8=session.rev2, extended=extended))
-        if request.return_status is not None and entry.mailbox is not None and entry.mailbox.selectable:
-            # RFC 5819 §2: the STATUS follows its LIST
-            session.write(status_line(session, entry.mailbox, request.return_status))
+        # RFC 5819 §2: the STATUS follows its LIST; what is told for its children alone has none
+        mailbox = entry.mailbox if selected else None
+        if request.return_status is not None and mailbox is not None and mailbox.selectable:
+            session.write(status_line(session, mailbox, request.return_status))
     return None
 
 
