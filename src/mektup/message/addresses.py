@@ -31,6 +31,7 @@ GROUP_END = Address(None, None, None, None)
 MISSING_MAILBOX = b"MISSING_MAILBOX"
 MISSING_DOMAIN = b"MISSING_DOMAIN"
 SYNTAX_ERROR = b"SYNTAX_ERROR"
+_MOST_COMMENTS = 1000
 
 # atext of RFC 5322 §3.2.3, and 8-bit octets (RFC 6532 §3.2).
 _ATEXT = rb"A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\xff-"
@@ -41,6 +42,7 @@ _PLAIN = re.compile(
 )
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _DOT_ATOM = re.compile(rb"[%b.]+" % _ATEXT)
+_COMMAS = re.compile(rb"[ \t\r\n,]*")
 _CLOSING = re.compile(rb">")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
@@ -83,6 +85,7 @@ class _Parser:
         self._most = most
         self._addresses: list[Address] = []
         self._comment: bytes | None = None
+        self._comments = 0
 
     def address_list(self) -> list[Address]:
         """address-list = (address *("," address)) / obs-addr-list."""
@@ -96,8 +99,8 @@ class _Parser:
     def _list(self, item: Callable[[], None]) -> None:
         """Items with commas between; RFC 5322 §4.4: there may be none between two commas."""
         while len(self._addresses) < self._most:
-            while self._next() == b",":
-                self._pass()
+            self._take(_COMMAS)
+            self._skip()
             if not self._next():
                 return
             item()
@@ -122,7 +125,8 @@ class _Parser:
             if self._next() != b"(":
                 return
             end = skip_comment(self._value, self._position)
-            if end is None:
+            self._comments += 1
+            if end is None or self._comments > _MOST_COMMENTS:
                 self._position = len(self._value)
                 raise _Broken
             self._comment = _unquoted(self._value[self._position + 1 : end - 1])
@@ -149,12 +153,12 @@ class _Parser:
 
     def _dotted(self) -> bytes:
         """dot-atom, with space and comments allowed around the dots (RFC 5322 §4.4)."""
-        atoms = self._take(_DOT_ATOM)
+        atoms = [self._take(_DOT_ATOM)]
         self._skip()
-        while self._next() == b"." or (atoms.endswith(b".") and _DOT_ATOM.match(self._next())):
-            atoms += self._take(_DOT_ATOM)
+        while self._next() == b"." or (atoms[-1].endswith(b".") and _DOT_ATOM.match(self._next())):
+            atoms.append(self._take(_DOT_ATOM))
             self._skip()
-        return atoms
+        return b"".join(atoms)
 
     def _local_part(self) -> bytes:
         if self._next() != b'"':

@@ -20,7 +20,7 @@ Fields = dict[bytes, list[bytes]]
 
 # Begins with a newline, for which a search is a memchr; so a newline is put before a header.
 _FIELD = re.compile(rb"\n([^:\s]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
-_FOLD = re.compile(rb"\r*\n[ \t]+")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
 _LINE = re.compile(rb"\n(([^:\s][^:\n]*)[^\n]*(?:\n[ \t][^\n]*)*)")
 # Patterns of names that clients choose are kept only while they are small.

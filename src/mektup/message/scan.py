@@ -101,6 +101,7 @@ class _Scanner:
         self._raw = raw
         self._size = len(raw)
         self._limits = limits
+        self._header_bytes_left = limits.header_bytes
         self._parts: list[Part] = []
         self._open: list[Part] = []
         """From the message to the part that is being read."""
@@ -156,7 +157,8 @@ class _Scanner:
 
     def _add(self, parent: Part | None, header_start: int, content_start: int, stop: int) -> Part:
         """A part with this header, of the type that the header says."""
-        header_stop = min(content_start, header_start + self._limits.header_bytes)
+        header_stop = min(content_start, header_start + self._header_bytes_left)
+        self._header_bytes_left -= header_stop - header_start
         fields = index_fields(self._raw[header_start:header_stop], self._limits.header_field_bytes)
         in_multipart = parent is not None and parent.is_multipart
         if not (in_multipart or b"content-type" in fields or b"mime-version" in fields):

@@ -30,10 +30,14 @@ _SHOWING = {
 _BLOCK_TAG = re.compile(
     r"</?(?:p|div|br|tr|td|th|table|h[1-6]|li|ul|ol|dl|dt|dd|hr|pre|blockquote|body|html)\b[^<>]*>", re.IGNORECASE
 )
-_TAG = re.compile(
-    r"</?(?:p|div|br|tr|td|th|table|h[1-6]|li|ul|ol|dl|dt|dd|hr|pre|blockquote|title|body|html)\b[^<>]*>", re.I
-)
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
+_LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
+"""No character has such a number, and Python refuses to read a long one."""
+
+# To normalize takes time quadratic in the length of a run of combining marks, so long text is cut, and that before an
+# ASCII character, which composes with nothing before it.
+_PIECE_CHARACTERS = 512
+_PIECES = re.compile(rf".{{1,{_PIECE_CHARACTERS}}}[^\x00-\x7f]{{0,{_PIECE_CHARACTERS}}}", re.DOTALL)
 
 
 def fold(text: str) -> str:
@@ -46,6 +50,12 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
+    if len(text) > _PIECE_CHARACTERS:
+        return "".join([_fold_piece(piece) for piece in _PIECES.findall(text)])
+    return _fold_piece(text)
+
+
+def _fold_piece(text: str) -> str:
     folded = normalize("NFKC", normalize("NFKC", text).casefold())
     return folded.replace("i\N{COMBINING DOT ABOVE}", "i").replace("ı", "i")
 
@@ -65,21 +75,27 @@ def search_text(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> tuple[str, str]
 
     RFC 9051 §6.4.4: TEXT includes MIME header fields, those of the parts; BODY matches no header field at all, so the
     header of a message inside the message is with the headers. The body is the text parts, and what other parts of
-    type message there are (delivery reports); of each so much as ``limits.text_part_bytes``.
+    type message there are (delivery reports), up to ``limits.text_bytes``.
     """
     parts = scan(raw, limits)
-    headers = [header_text(raw[part.header_start : _header_stop(part, limits)]) for part in parts]
-    return fold("\n".join(headers)), fold("\n".join(_texts(raw, parts, limits)))
+    headers = "\n".join(_headers(raw, parts, limits.header_bytes))
+    body = "\n".join(_texts(raw, parts, limits.text_bytes))
+    return fold(headers), fold(body)
 
 
-def _header_stop(part: Part, limits: Limits) -> int:
-    return min(part.content_start, part.header_start + limits.header_bytes)
+def _headers(raw: Octets, parts: Sequence[Part], most: int) -> Iterator[str]:
+    for part in parts:
+        stop = min(part.content_start, part.header_start + most)
+        most -= stop - part.header_start
+        yield header_text(raw[part.header_start : stop])
 
 
-def _texts(raw: Octets, parts: Sequence[Part], limits: Limits) -> Iterator[str]:
+def _texts(raw: Octets, parts: Sequence[Part], most: int) -> Iterator[str]:
     for part in parts:
         if part.is_text or (part.content_type.type.lower() == b"message" and not part.is_message):
-            yield part_text(raw, part, limits.text_part_bytes)
+            text = part_text(raw, part, most)
+            most = max(most - len(text), 0)
+            yield text
 
 
 def part_text(raw: Octets, part: Part, most: int) -> str:
@@ -104,7 +120,8 @@ def _undone(octets: bytes, part: Part) -> bytes:
 def html_text(markup: str) -> str:
     """What a page of HTML shows, roughly: no tags, no style, no script, a new line at each block. Linear always."""
     text = _shown(markup)
-    return html.unescape(_TAG.sub("", _BLOCK_TAG.sub("\n", text)))
+    text = _TAG.sub("", _BLOCK_TAG.sub("\n", text))
+    return html.unescape(_LONG_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _shown(markup: str) -> str:

@@ -56,13 +56,13 @@ class Limits:
     mime_depth: int = 100
     mime_parts: int = 10_000
     header_bytes: int = 10 * MIB
-    """What of a header is looked at; the rest stays in the message, but is not parsed."""
+    """What of a message's headers, those of its parts included, is looked at; the rest stays, but is not parsed."""
     header_field_bytes: int = 1 * MIB
-    """The same for one field of it."""
+    """The same for one field."""
     references: int = 1000
     """Message-IDs in References that threading looks at, the last ones."""
-    text_part_bytes: int = 8 * MIB
-    """How much of a text part, decoded, can be searched."""
+    text_bytes: int = 16 * MIB
+    """How much of a message's text, decoded, can be searched."""
     addresses: int = 10_000
     """In one header field."""
 
