@@ -54,16 +54,6 @@ def bare(make: Callable[[bytes], Request]) -> Parser:
 
 
 COMMANDS: Final[dict[bytes, Parser]] = {
-    b"COPY": partial(copy, make=Copy, by_uid=True),
-    b"EXPUNGE": uid_expunge,
-    b"FETCH": partial(fetch, by_uid=True),
-    b"MOVE": partial(copy, make=Move, by_uid=True),
-    b"SEARCH": partial(search, by_uid=True),
-    b"STORE": partial(store, by_uid=True),
-}
-"""What can follow UID."""
-
-COMMANDS: Final[dict[bytes, Parser]] = {
     # Any state
     b"CAPABILITY": bare(Capability),
     b"NOOP": bare(Noop),
