@@ -8,8 +8,12 @@ message that travels.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mektup.terms.numbers import AccountId, MailboxId
+
+if TYPE_CHECKING:
+    from mektup.store.interface import Bus
 
 
 class MailboxWatch:
@@ -67,3 +71,27 @@ class WatchHub:
         for key in ((account, mailbox), (account, None)):
             for watch in tuple(self._watches.get(key, ())):
                 watch.fire()
+
+
+class Circle:
+    """Everyone who hears of a change: the watches of this process and, through the bus, the others."""
+
+    __slots__ = ("_bus", "_hub")
+
+    def __init__(self, bus: Bus | None) -> None:
+        self._bus = bus
+        self._hub = WatchHub()
+
+    def watch(self, account: AccountId, mailbox: MailboxId | None) -> MailboxWatch:
+        """See ``WatchHub.watch``."""
+        return self._hub.watch(account, mailbox)
+
+    def changed(self, account: AccountId, mailbox: MailboxId) -> None:
+        """This process committed a change of *mailbox*."""
+        self._hub.changed(account, mailbox)
+        if self._bus is not None:
+            self._bus.publish(account, mailbox)
+
+    def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
+        """Another process did, as the bus says."""
+        self._hub.changed(account, mailbox)

@@ -31,7 +31,7 @@ from mektup.store.sqlite.changes import Known, Since
 from mektup.store.sqlite.fetch import BYTES_OF_MESSAGES, query_for
 from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.uids import read_slice
-from mektup.store.watch import WatchHub
+from mektup.store.watch import Circle
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid
@@ -42,7 +42,6 @@ from mektup.terms.sets import Uids
 if TYPE_CHECKING:
     from mektup.store.sqlite.content import Packing
     from mektup.store.sqlite.database import Change, Database
-    from mektup.terms.errors import Refused
 
 FEW_ROWS = 250
 """Of messages: what a change in the loop may touch at most."""
@@ -67,63 +66,74 @@ class SqliteAccount:
     """An ``interface.Account`` in one file."""
 
     def __init__(
-        self, account: AccountId, name: str, database: Database, hub: WatchHub, limits: Limits, packing: Packing
+        self,
+        account: AccountId,
+        name: str,
+        make_database: Callable[[Callable[[MailboxId], None]], Database],
+        circle: Circle,
+        limits: Limits,
+        packing: Packing,
     ) -> None:
+        """*make_database* opens the file, given whom to tell of each mailbox that a commit touched."""
         self.id = account
         self.name = name
-        self._database = database
-        self._hub = hub
+        # The file keeps the account alive as long as it is open, so that an account has no two of them.
+        self.database = make_database(self._changed)
+        self._circle = circle
         self._limits = limits
         self._packing = packing
         self._keyword_sets = KeywordSets()
         self._known: dict[MailboxId, Known] = {}
 
+    def _changed(self, mailbox: MailboxId) -> None:
+        self._circle.changed(self.id, mailbox)
+
     # Mailboxes
 
     async def mailboxes(self) -> Sequence[Mailbox]:
         """See ``interface.Account``, as for all that follows."""
-        return await self._database.read(mailboxes.mailboxes)
+        return await self.database.read(mailboxes.mailboxes)
 
     async def subscriptions(self) -> frozenset[str]:
-        return await self._database.read(mailboxes.subscriptions)
+        return await self.database.read(mailboxes.subscriptions)
 
     async def mailbox(self, name: str) -> Mailbox:
-        return await self._database.read(mailboxes.mailbox, name)
+        return await self.database.read(mailboxes.mailbox, name)
 
     async def create(self, name: str, *, special_use: str | None = None) -> Mailbox:
-        return await self._database.write(
+        return await self.database.write(
             partial(mailboxes.create, name=name, special_use=special_use, limits=self._limits)
         )
 
     async def delete(self, name: str) -> None:
         doomed = await self.mailbox(name)
-        await self._database.write(partial(mailboxes.delete, name=name), long=doomed.messages > FEW_EXPUNGED)
+        await self.database.write(partial(mailboxes.delete, name=name), long=doomed.messages > FEW_EXPUNGED)
 
     async def rename(self, old: str, new: str) -> None:
         if mailboxes.canonical(old) == mailboxes.INBOX:
             inbox = await self.mailbox(old)
             empty = partial(writing.rename_inbox, new=new, keyword_sets=self._keyword_sets, limits=self._limits)
-            await self._database.write(empty, long=inbox.messages > FEW_ROWS)
+            await self.database.write(empty, long=inbox.messages > FEW_ROWS)
         else:
-            await self._database.write(partial(mailboxes.rename, old=old, new=new, limits=self._limits))
+            await self.database.write(partial(mailboxes.rename, old=old, new=new, limits=self._limits))
 
     async def subscribe(self, name: str) -> None:
-        await self._database.write(partial(mailboxes.subscribe, name=name, limits=self._limits))
+        await self.database.write(partial(mailboxes.subscribe, name=name, limits=self._limits))
 
     async def unsubscribe(self, name: str) -> None:
-        await self._database.write(partial(mailboxes.unsubscribe, name=name))
+        await self.database.write(partial(mailboxes.unsubscribe, name=name))
 
     # One mailbox, read
 
     async def select(self, name: str, *, claim_recent: bool) -> Selection:
         opened = await self.mailbox(name)
         cold = opened.id not in self._known and opened.messages > FEW_SCANNED
-        ask = self._database.read_long if cold else self._database.read
+        ask = self.database.read_long if cold else self.database.read
         while len(self._known) >= KNOWN_MAILBOXES:
             del self._known[next(iter(self._known))]
         selection = await ask(changes.select, name, self._known)
         if claim_recent and selection.mailbox.recent:
-            return await self._database.write(partial(self._select_and_claim, name), durable=False)
+            return await self.database.write(partial(self._select_and_claim, name), durable=False)
         return selection
 
     def _select_and_claim(self, name: str, change: Change) -> Selection:
@@ -134,19 +144,19 @@ class SqliteAccount:
         return replace(selection, recent=recent)
 
     async def modseq(self, mailbox: MailboxId) -> ModSeq:
-        return await self._database.read(changes.modseq, mailbox)
+        return await self.database.read(changes.modseq, mailbox)
 
     async def changes(
         self, mailbox: MailboxId, *, since: ModSeq, expunged_since: ModSeq, uidnext: Uid, claim_recent: bool
     ) -> Changes:
         state = Since(since, expunged_since, uidnext)
-        found = await self._database.read(changes.changes, mailbox, state, FEW_CHANGED)
+        found = await self.database.read(changes.changes, mailbox, state, FEW_CHANGED)
         if found is None:
-            found = await self._database.read_long(changes.changes, mailbox, state)
+            found = await self.database.read_long(changes.changes, mailbox, state)
         assert found is not None
         if claim_recent and found.arrived:
             claim = partial(self._claim_arrived, mailbox, state)
-            found = await self._database.write(claim, durable=False, long=len(found.arrived) > FEW_CHANGED)
+            found = await self.database.write(claim, durable=False, long=len(found.arrived) > FEW_CHANGED)
         return found
 
     def _claim_arrived(self, mailbox: MailboxId, state: Since, change: Change) -> Changes:
@@ -158,7 +168,7 @@ class SqliteAccount:
     async def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column]) -> AsyncIterator[Sequence[Row]]:
         query = query_for(tuple(columns))
         long = len(uids) > 1 and not BYTES_OF_MESSAGES.isdisjoint(columns)
-        ask = self._database.read_long if long else self._database.read
+        ask = self.database.read_long if long else self.database.read
         rows, upto = await ask(read_slice, query, mailbox, uids, 0)
         if not rows:
             await self.modseq(mailbox)  # refuses where the mailbox is gone
@@ -171,23 +181,23 @@ class SqliteAccount:
             rows, upto = await ask(read_slice, query, mailbox, uids, upto)
 
     async def content(self, content: ContentId, start: int, stop: int) -> AsyncIterator[bytes]:
-        spans = await self._database.read(contents.spans, content, start, stop)
-        ask = self._database.read if len(spans) == 1 else self._database.read_long
+        spans = await self.database.read(contents.spans, content, start, stop)
+        ask = self.database.read if len(spans) == 1 else self.database.read_long
         for chunk, first, last in spans:
             yield await ask(contents.piece, chunk, first, last)
 
     def flag_names(self, word: int) -> tuple[str, ...]:
         if not self._keyword_sets.known(word):
-            self._database.read_now(self._keyword_sets.load)
+            self.database.read_now(self._keyword_sets.load)
         return self._keyword_sets.flags(word)
 
     async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
         long = len(within) > FEW_SCANNED or search.is_long(key)
-        ask = self._database.read_long if long else self._database.read
+        ask = self.database.read_long if long else self.database.read
         return await ask(search.search, mailbox, key, within, self._keyword_sets)
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
-        return await self._database.read_long(changes.highest_modseq, mailbox, uids)
+        return await self.database.read_long(changes.highest_modseq, mailbox, uids)
 
     # One mailbox, written
 
@@ -200,7 +210,7 @@ class SqliteAccount:
             packing=self._packing,
             limits=self._limits,
         )
-        return await self._database.write(make, long=sum(each.arrival.size for each in messages) > FEW_BYTES)
+        return await self.database.write(make, long=sum(each.arrival.size for each in messages) > FEW_BYTES)
 
     async def store_flags(
         self,
@@ -221,7 +231,7 @@ class SqliteAccount:
             keyword_sets=self._keyword_sets,
             limits=self._limits,
         )
-        return await self._database.write(make, durable=self._limits.sync_flags, long=len(uids) > FEW_ROWS)
+        return await self.database.write(make, durable=self._limits.sync_flags, long=len(uids) > FEW_ROWS)
 
     async def copy(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
         return await self._transfer(writing.copy, mailbox, uids, target)
@@ -233,29 +243,19 @@ class SqliteAccount:
         make = partial(
             how, mailbox=mailbox, uids=uids, target=target, keyword_sets=self._keyword_sets, limits=self._limits
         )
-        return await self._database.write(make, long=len(uids) > FEW_ROWS)
+        return await self.database.write(make, long=len(uids) > FEW_ROWS)
 
     async def expunge(self, mailbox: MailboxId, uids: Uids | None) -> Expunged:
         long = uids is None or len(uids) > FEW_EXPUNGED
         if long:
-            long = await self._database.read(changes.deleted, mailbox) > FEW_EXPUNGED
-        return await self._database.write(partial(writing.expunge, mailbox=mailbox, uids=uids), long=long)
+            long = await self.database.read(changes.deleted, mailbox) > FEW_EXPUNGED
+        return await self.database.write(partial(writing.expunge, mailbox=mailbox, uids=uids), long=long)
 
     async def remove(self, mailbox: MailboxId, uids: Uids) -> Expunged:
         long = len(uids) > FEW_EXPUNGED
-        return await self._database.write(partial(writing.remove, mailbox=mailbox, uids=uids), long=long)
+        return await self.database.write(partial(writing.remove, mailbox=mailbox, uids=uids), long=long)
 
     # Being told
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
-        return self._hub.watch(self.id, mailbox)
-
-    # For the store
-
-    async def wipe(self) -> None:
-        """Removes all mail, before the file itself is removed."""
-        await self._database.write(mailboxes.wipe)
-
-    async def close(self, why: Refused) -> None:
-        """Ends the account in this process: every method raises *why* from now on."""
-        await self._database.close(why)
+        return self._circle.watch(self.id, mailbox)

@@ -51,7 +51,7 @@ FAR_CACHE_KIB = 4096
 CHECKPOINT_PAGES = 1000
 """Pages in the WAL at which they are moved into the file."""
 
-RESTART_PAGES = 16 * CHECKPOINT_PAGES
+RESTART_PAGES = 4 * CHECKPOINT_PAGES
 """Pages at which writers wait for the checkpoint, so that the WAL starts over: it never does while they go on."""
 
 

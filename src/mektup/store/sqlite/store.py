@@ -9,6 +9,7 @@ No name that a user chose becomes a path. Directories are 0700, files 0600.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -24,7 +25,7 @@ from mektup.store.sqlite.directory import SqliteDirectory, find_by_id
 from mektup.store.sqlite.open_files import OpenFiles
 from mektup.store.sqlite.schema import ACCOUNT, DIRECTORY
 from mektup.store.sqlite.threads import Threads
-from mektup.store.watch import WatchHub
+from mektup.store.watch import Circle
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.numbers import AccountId, MailboxId
@@ -52,10 +53,9 @@ class SqliteStore:
 
     def __init__(self, data: Path | None, bus: Bus | None, limits: Limits, packing: Packing) -> None:
         self._data = data
-        self._bus = bus
         self._limits = limits
         self._packing = packing
-        self._hub = WatchHub()
+        self._circle = Circle(bus)
         self._threads = Threads()
         self._open_files = OpenFiles()
         self._accounts: WeakValueDictionary[AccountId, SqliteAccount] = WeakValueDictionary()
@@ -88,14 +88,14 @@ class SqliteStore:
         entry = await self._names.read(find_by_id, account)
         if entry is None or self._data is None:
             raise _gone()
-        database = self._mail(account)
+        opened = self._open(account, entry.name)
         try:
-            await self._make_ready(database, self._path(account))
+            await self._make_ready(opened.database, self._path(account))
         except Refused:
-            await database.close(_gone())
+            await opened.database.close(_gone())
             raise
         # Another task may have opened it meanwhile: all share the first.
-        return self._accounts.setdefault(account, self._opened(account, entry.name, database))
+        return self._accounts.setdefault(account, opened)
 
     async def _make_ready(self, database: Database, path: Path) -> None:
         was_closed = not path.with_name(f"{path.name}-wal").exists()
@@ -103,27 +103,24 @@ class SqliteStore:
         if await database.read(recovery.is_due, recovery.boot()):
             await database.write(partial(recovery.recover, life=recovery.boot(), was_closed=was_closed), long=True)
 
-    def _opened(self, account: AccountId, name: str, database: Database) -> SqliteAccount:
-        return SqliteAccount(account, name, database, self._hub, self._limits, self._packing)
+    def _open(self, account: AccountId, name: str) -> SqliteAccount:
+        path = None if self._data is None else self._path(account)
+        database = partial(_database, path, self._threads, self._open_files)
+        return SqliteAccount(account, name, database, self._circle, self._limits, self._packing)
 
     def _path(self, account: AccountId) -> Path:
         assert self._data is not None
         return self._data / "accounts" / account[:2] / f"{account}.db"
 
-    def _mail(self, account: AccountId) -> Database:
-        path = None if self._data is None else self._path(account)
-        changed = partial(self._changed_here, account)
-        return Database(path, self._threads, self._open_files, equip=_equip, changed=changed)
-
     async def _make_mail(self, name: str) -> AccountId:
         self._check()
         account = AccountId(secrets.token_hex(16))
-        database = self._mail(account)
+        opened = self._open(account, name)
         if self._data is not None:
             self._path(account).parent.mkdir(mode=0o700, exist_ok=True)
-        await database.create(ACCOUNT)
-        await database.write(partial(mailboxes.populate, name=name, boot=recovery.boot()))
-        opened = self._accounts.setdefault(account, self._opened(account, name, database))
+        await opened.database.create(ACCOUNT)
+        await opened.database.write(partial(mailboxes.populate, name=name, boot=recovery.boot()))
+        self._accounts[account] = opened
         if self._data is None:
             self._in_memory[account] = opened
         return account
@@ -131,11 +128,10 @@ class SqliteStore:
     async def _remove_mail(self, account: AccountId) -> None:
         opened = self._accounts.get(account)
         if opened is None and self._data is not None and self._path(account).exists():
-            database = self._mail(account)
-            opened = self._opened(account, "", database)
+            opened = self._open(account, "")
         if opened is not None:
-            await opened.wipe()
-            await opened.close(_gone())
+            await opened.database.write(mailboxes.wipe)
+            await opened.database.close(_gone())
         self._accounts.pop(account, None)
         self._in_memory.pop(account, None)
         if self._data is not None:
@@ -144,14 +140,9 @@ class SqliteStore:
 
     # Being told
 
-    def _changed_here(self, account: AccountId, mailbox: MailboxId) -> None:
-        self._hub.changed(account, mailbox)
-        if self._bus is not None:
-            self._bus.publish(account, mailbox)
-
     def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
         """See ``interface.Store``."""
-        self._hub.changed(account, mailbox)
+        self._circle.changed_elsewhere(account, mailbox)
 
     # Ending
 
@@ -165,10 +156,16 @@ class SqliteStore:
             return
         self._closed = True
         for opened in list(self._accounts.values()):
-            await opened.close(_closed())
+            await opened.database.close(_closed())
         await self._names.close(_closed())
         await self._open_files.settle()
         await self._threads.close()
+
+
+def _database(
+    path: Path | None, threads: Threads, open_files: OpenFiles, changed: Callable[[MailboxId], None]
+) -> Database:
+    return Database(path, threads, open_files, equip=_equip, changed=changed)
 
 
 def _equip(connection: apsw.Connection) -> None:
