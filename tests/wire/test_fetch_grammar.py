@@ -4,7 +4,7 @@ import pytest
 
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.wire.cursor import Cursor
-from mektup.wire.fetch_grammar import fetch_items
+from mektup.wire.fetch_grammar import _MEMO_ENTRIES, _MEMO_OCTETS, _asked_lately, fetch_items
 from mektup.wire.fetch_items import (
     ALL,
     FAST,
@@ -156,3 +156,13 @@ def test_items_asked_for_before_do_not_swallow_what_follows() -> None:
     parsed("a1 FETCH 1 (UID)")
     assert complaint("a1 FETCH 1 (UID) x") != ""
     assert complaint("a1 FETCH 1 (UID){}", b"x") == "Expected the end of the command at column 17"
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    for number in range(1, 2 * _MEMO_ENTRIES):
+        (item,) = items(f"BODY[{number}]")
+        assert item == BodySection(Section((number,)), False, label=b"BODY[%d]" % number)
+    assert len(_asked_lately) <= _MEMO_ENTRIES
+    long = "(" + "UID " * _MEMO_OCTETS + ")"
+    assert items(long) == (Item.UID,)
+    assert long.encode() not in _asked_lately

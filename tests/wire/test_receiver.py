@@ -373,3 +373,15 @@ def test_a_bare_line_too_long(piece: int) -> None:
 
 def test_every_state_has_its_step() -> None:
     assert len(_STEPS) == len(State)
+
+
+def test_octets_may_come_while_others_are_unread() -> None:
+    receiver = Receiver(LIMITS)
+    receiver.feed(b"a X {3+}\r\nyy")
+    assert isinstance(receiver.next_event(), LiteralOffered)
+    receiver.feed(b"y\r\nb NO")
+    receiver.feed(b"OP\r\n")
+    receiver.accept()
+    assert receiver.next_event() == RawCommand((b"a X ", b""), (b"yyy",))
+    assert receiver.has_buffered
+    assert receiver.next_event() == raw(b"b NOOP")
