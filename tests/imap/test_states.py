@@ -74,7 +74,7 @@ def test_every_command_is_here() -> None:
     assert LINES.keys() == TABLE.keys()
 
 
-@pytest.mark.parametrize(("request_type", "line", "state"), cases())
+@pytest.mark.parametrize(("request_type", "line", "state"), [*cases()])
 async def test_a_command_is_allowed_in_its_states_only(
     request_type: type[requests.Request], line: bytes, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
