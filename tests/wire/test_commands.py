@@ -2,6 +2,7 @@
 
 import pytest
 
+from mektup.terms.errors import ClientError
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.wire.commands import COMMANDS, parse_append_start, tag_of
 from mektup.wire.requests import (
@@ -129,9 +130,16 @@ def test_append_start(line, literals, mailbox, flags, date) -> None:
     assert (start.tag, start.mailbox, start.flags, start.internaldate) == (b"a1", mailbox, flags, date)
 
 
-@pytest.mark.parametrize("line", ["a1 APPEND ", "a1 LOGIN ", "a1 SEARCH TEXT ", "a1", "", "(", "a1 X APPEND INBOX "])
+@pytest.mark.parametrize("line", ["a1 APPEND ", "a1 LOGIN ", "a1 SEARCH TEXT ", "a1 UID SEARCH TEXT ", "a1 NOOP "])
 def test_no_append_start(line: str) -> None:
     assert parse_append_start(command(line), utf8=False, limits=DEFAULT_LIMITS) is None
+
+
+@pytest.mark.parametrize("line", ["", "a1", "(", "a1 X APPEND INBOX ", "a1 UID ", "APPEND INBOX "])
+def test_a_literal_of_no_command_need_not_come(line: str) -> None:
+    with pytest.raises(ClientError) as error:
+        parse_append_start(command(line), utf8=False, limits=DEFAULT_LIMITS)
+    assert str(error.value) == complaint(line + "{}", b"")
 
 
 def test_append_start_with_utf8_names() -> None:

@@ -105,6 +105,23 @@ def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
     UTF-8 is let pass too). Raises ClientError with the column, and Refused(BADCHARSET) for a SEARCH charset unknown.
     """
     cursor = Cursor(command.fragments, command.literals, utf8=utf8, limits=limits)
+    tag, read = _begin(cursor)
+    return read(cursor, tag)
+
+
+def parse_append_start(command: RawCommand, *, utf8: bool, limits: Limits) -> AppendStart | None:
+    """The beginning of an APPEND at the point where its message is offered; None when it is another command.
+
+    Also None where the offered literal is the mailbox's name. Raises ClientError, for what is no command at all too:
+    its literal need not come (RFC 9051 §7.6).
+    """
+    cursor = Cursor(command.fragments, command.literals, utf8=utf8, limits=limits)
+    tag, read = _begin(cursor)
+    return append_start(cursor, tag) if read is append else None
+
+
+def _begin(cursor: Cursor) -> tuple[bytes, Parser]:
+    """Takes a command's tag and word; returns the tag, and what reads the arguments. Raises ClientError."""
     found = COMMAND.match(cursor.text)
     if found is None:
         raise _wrong_start(cursor)
@@ -113,20 +130,7 @@ def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
     if read is None:
         raise _unknown(tag, word, found.start(2) + 1)
     cursor.at = found.end()
-    return read(cursor, tag)
-
-
-def parse_append_start(command: RawCommand, *, utf8: bool, limits: Limits) -> AppendStart | None:
-    """The beginning of an APPEND at the point where its message is offered; None when it is another command.
-
-    Also None where the offered literal is the mailbox's name. Raises ClientError.
-    """
-    cursor = Cursor(command.fragments, command.literals, utf8=utf8, limits=limits)
-    found = COMMAND.match(cursor.text)
-    if found is None or found[2].upper() != b"APPEND":
-        return None
-    cursor.at = found.end()
-    return append_start(cursor, found[1])
+    return tag, read
 
 
 def tag_of(command: RawCommand) -> bytes | None:
