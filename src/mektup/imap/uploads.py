@@ -32,6 +32,9 @@ class Uploads:
         """
         if session.account is None:
             raise ClientError("APPEND is not possible now: log in first")
+        if offer.size == 0:
+            # RFC 3502 §6.3.11: an error, by which a client may take its message back
+            raise Refused(None, "A message has at least one octet")
         limit = session.services.limits.message_bytes
         if offer.size > limit:
             raise Refused(Code.TOOBIG, f"A message may have at most {limit} octets")
