@@ -1,0 +1,5 @@
+"""``python -m mektup`` is ``mektup``."""
+
+from mektup.cli import main
+
+main()

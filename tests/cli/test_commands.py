@@ -1,0 +1,157 @@
+"""The mektup command as a user types it."""
+
+from __future__ import annotations
+
+import imaplib
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mektup.server.config import DEFAULT_LISTEN
+
+MEKTUP = [sys.executable, "-m", "mektup"]
+
+
+def mektup(*arguments: str, typed: str = "", where: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*MEKTUP, *arguments], input=typed, capture_output=True, text=True, timeout=30, check=False, cwd=where
+    )
+
+
+def test_help_names_the_commands() -> None:
+    done = mektup("--help")
+    assert done.returncode == 0
+    for command in ("serve", "demo", "user"):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_accounts_come_and_go(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    assert mektup("user", "add", "linda", "--password-stdin", *data, typed="Pa$$123\n").stdout == "added linda\n"
+    again = mektup("user", "add", "LINDA", "--password-stdin", *data, typed="x\n")
+    assert again.returncode == 1
+    assert again.stderr.startswith("mektup: ")
+    assert "Traceback" not in again.stderr
+    assert mektup("user", "list", *data).stdout == "linda\n"
+    assert mektup("user", "passwd", "linda", "--password-stdin", *data, typed="new\n").returncode == 0
+    kept = mektup("user", "remove", "linda", *data, typed="n\n")
+    assert kept.returncode == 1
+    assert "nothing was removed" in kept.stderr
+    assert mektup("user", "remove", "linda", "--yes", *data).stdout == "removed linda\n"
+    assert mektup("user", "list", *data).stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("user", "passwd", "nobody", "--password-stdin"), 1, "there is no account nobody"),
+        (("user", "remove", "nobody", "--yes"), 1, "there is no account nobody"),
+        (("user", "add", "a/b", "--password-stdin"), 1, "mektup: "),
+        (("user", "import", "nowhere"), 1, "nowhere: No such file or directory"),
+        (("user", "list", "--config", "nowhere.toml"), 1, "nowhere.toml: No such file or directory"),
+        (("user", "list", "--data", "elsewhere"), 1, "elsewhere is not there"),
+        (("user", "list", "--data", "a", "--config", "b"), 2, "either --data or --config"),
+        (("user", "ad"), 2, "No such command 'ad'"),
+        (("serv",), 2, "No such command 'serv'"),
+        (("serve", "--config", "nowhere.toml"), 1, "nowhere.toml: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_is_told(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
+    (tmp_path / "mektup-data").mkdir()
+    done = mektup(*arguments, typed="x\n", where=tmp_path)
+    assert done.returncode == status
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_password_is_refused(tmp_path: Path) -> None:
+    done = mektup("user", "add", "linda", "--password-stdin", "--data", str(tmp_path), typed="\n")
+    assert done.returncode == 1
+    assert "password" in done.stderr
+    assert mektup("user", "list", "--data", str(tmp_path)).stdout == ""
+
+
+def test_a_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*MEKTUP, "user", "add", "linda", "--data", str(tmp_path / "data")],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    seen = b""
+    for _ in range(2):
+        while not seen.rstrip(b" ").endswith(b":"):
+            seen += os.read(ours, 1000)
+        os.write(ours, b"Pa$$123\n")
+        seen += os.read(ours, 1000)
+    assert process.wait(30) == 0
+    assert b"Pa$$123" not in seen
+    os.close(ours)
+    assert mektup("user", "list", "--data", str(tmp_path / "data")).stdout == "linda\n"
+
+
+def test_accounts_from_a_file(tmp_path: Path) -> None:
+    config = tmp_path / "mektup.toml"
+    config.write_text('data = "mail"\n')
+    file = tmp_path / "passwd"
+    file.write_text(
+        "# ours\n\nlinda:{PLAIN}Pa$$123\n"
+        "deniz:{BLF-CRYPT}$2b$04$abcdefghijklmnopqrstuuLFG7VnOSSCsGSGTiO7RCcCgqbDVbnFe:1000:1000::/home/deniz::\n"
+    )
+    done = mektup("user", "import", str(file), "--config", str(config))
+    assert (done.returncode, done.stdout) == (0, "imported 2 accounts\n")
+    assert mektup("user", "list", "--data", str(tmp_path / "mail")).stdout == "deniz\nlinda\n"
+    broken = mektup("user", "import", "-", "--config", str(config), typed="linda:{PLAIN}new\nçiğdem:{MD5}abc\n")
+    assert broken.returncode == 1
+    assert "line 2: çiğdem: " in broken.stderr
+    assert "{ARGON2ID}" in broken.stderr
+    nonsense = mektup("user", "import", "-", "--config", str(config), typed="linda\n")
+    assert "line 1: expected name:{SCHEME}secret" in nonsense.stderr
+
+
+def _are_free(ports: list[int]) -> bool:
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
+def test_the_demo_is_the_same_each_time(tmp_path: Path) -> None:
+    ports = [int(text.rpartition(":")[2]) for texts in DEFAULT_LISTEN.values() for text in texts]
+    if not _are_free(ports):
+        pytest.skip("another server is at the demo's ports")
+    for _ in range(2):
+        process = subprocess.Popen(
+            [*MEKTUP, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        )
+        assert process.stdout is not None
+        said = ""
+        while "Ctrl-C" not in said:
+            said += process.stdout.readline()
+        assert "telnet 127.0.0.1 1143" in said
+        for port in ports:
+            assert f"127.0.0.1:{port}" in said
+        with imaplib.IMAP4("127.0.0.1", 1143) as client:
+            client.login("linda", "Pa$$123")
+            assert client.select() == ("OK", [b"3"])
+            _, ((_, text), _) = client.fetch("3", "BODY[TEXT]")  # type: ignore[misc]
+            assert text.startswith(b"Hi Linda,\r\n")
+            client.store("1:*", "+FLAGS", "\\Deleted")
+            client.expunge()
+        process.send_signal(signal.SIGINT)
+        _, noise = process.communicate(timeout=20)
+        assert (process.returncode, noise) == (0, "")
+    assert not list(tmp_path.iterdir())

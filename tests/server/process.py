@@ -1,0 +1,134 @@
+"""``mektup serve`` as a process of its own, as an operator runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+SECONDS = 20.0
+
+Entry = dict[str, Any]
+
+
+class Process:
+    """A server that runs, and its log."""
+
+    def __init__(self, config: Path) -> None:
+        self.log: list[Entry] = []
+        self.noise: list[str] = []
+        self._news = threading.Condition()
+        self._process = subprocess.Popen(
+            [sys.executable, "-X", "dev", "-m", "mektup", "serve", "--config", str(config)],
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        serving = self.until("serving")
+        self.ports = {
+            service: int(found[1])
+            for service, where in serving.items()
+            if (found := re.match(r"127\.0\.0\.1:(\d+)", str(where)))
+        }
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            with self._news:
+                try:
+                    self.log.append(json.loads(line))
+                except ValueError:
+                    self.noise.append(line)
+                self._news.notify_all()
+
+    def until(self, event: str, since: int = 0, where: Callable[[Entry], bool] = lambda entry: True) -> Entry:
+        """The first log entry of that *event*; waits for it."""
+        deadline = time.monotonic() + SECONDS
+        with self._news:
+            while True:
+                for entry in self.log[since:]:
+                    if entry["event"] == event and where(entry):
+                        return entry
+                if not self._news.wait(deadline - time.monotonic()):
+                    raise TimeoutError(f"no {event} in {self.log} {self.noise}")
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def workers(self) -> list[int]:
+        """The process ids of the workers."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def stop(self) -> int:
+        """Asks it to stop, and returns the exit status."""
+        self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        status = self._process.wait(SECONDS)
+        self._reader.join(SECONDS)
+        return status
+
+    def end(self) -> None:
+        """Whatever state it is in."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self.wait()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+
+
+@contextmanager
+def serving(
+    directory: Path, *, workers: int = 1, more: str = "", alone: bool = True, killed: bool = False
+) -> Iterator[Process]:
+    """A server on free ports, its data in *directory*, that is asked to stop in the end and must do so quietly.
+
+    *alone*: on its data, so that nothing is on the bus afterwards. *killed*: by the test, so that nothing is quiet.
+    """
+    config = directory / "mektup.toml"
+    config.write_text(f"""
+data = "data"
+workers = {workers}
+[log]
+format = "json"
+[listen]
+imap = ["127.0.0.1:0"]
+imaps = ["127.0.0.1:0"]
+pop3 = ["127.0.0.1:0"]
+lmtp = ["127.0.0.1:0", "unix:lmtp.sock"]
+metrics = ["127.0.0.1:0"]
+{more}
+""")
+    process = Process(config)
+    try:
+        yield process
+        if killed:
+            return
+        assert process.stop() == 0
+        assert not process.noise
+        assert not alone or not list((directory / "data" / "run").glob("*.bus"))
+        assert not (directory / "lmtp.sock").exists()
+    finally:
+        process.end()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether that process runs; a zombie does not."""
+    try:
+        os.kill(pid, 0)
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (ProcessLookupError, FileNotFoundError):
+        return False

@@ -1,0 +1,222 @@
+"""A server inside a program: what embeds it, and clients of every protocol that speak with it."""
+
+from __future__ import annotations
+
+import asyncio
+import imaplib
+import poplib
+import smtplib
+import ssl
+import time
+from datetime import UTC, datetime, timedelta, timezone
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from mektup import Server
+from mektup.server.config import ConfigError
+from mektup.terms.errors import Refused
+from mektup.terms.limits import Limits
+
+LINDA = {"linda": "Pa$$123"}
+NOTE = b"Subject: note\r\n\r\nhello\r\n"
+
+
+async def test_a_message_delivered_is_read_by_imap() -> None:
+    async with Server(users=LINDA) as server:
+        uid = await server.deliver("linda", NOTE)
+        assert uid == 1
+
+        def read() -> bytes:
+            with imaplib.IMAP4(*server.address("imap")) as client:
+                client.login("linda", "Pa$$123")
+                assert client.select("INBOX") == ("OK", [b"1"])
+                _, ((_, body), _) = client.fetch("1", "(BODY[TEXT])")  # type: ignore[misc]
+                return bytes(body)
+
+        assert await asyncio.to_thread(read) == b"hello\r\n"
+
+
+async def test_what_may_be_delivered(tmp_path: Path) -> None:
+    message = EmailMessage()
+    message["Subject"] = "çay"
+    message.set_content("Cuma günü\n")
+    file = tmp_path / "note.eml"
+    file.write_bytes(NOTE.replace(b"\r\n", b"\n"))
+    async with Server(users=LINDA) as server:
+        await server.deliver("linda", message, "Archive", flags=["\\Seen", "$Label"])
+        entry = await server.store.directory.find("linda")
+        assert entry is not None
+        account = await server.store.account(entry.id)
+        moment = datetime(2026, 11, 5, 12, 0, tzinfo=timezone(timedelta(hours=3)))
+        await server.deliver("LINDA", file, internaldate=moment)
+        mailboxes = {mailbox.name: mailbox for mailbox in await account.mailboxes()}
+        assert (mailboxes["Archive"].messages, mailboxes["Archive"].unseen) == (1, 0)
+        assert mailboxes["INBOX"].size == len(NOTE)
+        with pytest.raises(Refused, match="No such account: nobody"):
+            await server.deliver("nobody", NOTE)
+        with pytest.raises(Refused, match="No such mailbox"):
+            await server.deliver("linda", NOTE, "Nowhere")
+
+        def date() -> float:
+            with imaplib.IMAP4(*server.address("imap")) as client:
+                client.login("linda", "Pa$$123")
+                client.select("INBOX")
+                _, (answer,) = client.fetch("1", "(INTERNALDATE)")
+                assert isinstance(answer, bytes)
+                assert b'" 5-Nov-2026 12:00:00 +0300"' in answer
+                return time.mktime(imaplib.Internaldate2tuple(answer))
+
+        assert datetime.fromtimestamp(await asyncio.to_thread(date), UTC) == moment
+
+
+async def test_a_message_over_the_limit_is_refused() -> None:
+    async with Server(users=LINDA, limits=Limits(message_bytes=100)) as server:
+        with pytest.raises(Refused, match="at most 100 octets"):
+            await server.deliver("linda", b"x" * 101)
+
+
+async def test_a_data_directory_is_kept(tmp_path: Path) -> None:
+    async with Server(tmp_path / "data", users=LINDA) as server:
+        await server.deliver("linda", NOTE)
+        pem = server.ssl_context().get_ca_certs()
+    async with Server(tmp_path / "data") as server:
+        assert await server.deliver("linda", NOTE) == 2
+        assert server.ssl_context().get_ca_certs() == pem
+    assert not list((tmp_path / "data" / "run").glob("*.bus"))
+
+
+async def test_it_starts_and_stops_at_once() -> None:
+    best = 10.0
+    for _ in range(3):
+        began = time.perf_counter()
+        async with Server():
+            best = min(best, time.perf_counter() - began)
+    # a machine under load may be slower now and then; a sleep or a hash at start-up would be slow each time
+    assert best < 0.1
+
+
+async def test_it_leaves_no_address_behind(tmp_path: Path) -> None:
+    path = tmp_path / "lmtp"
+    async with Server(listen={"imap": ["127.0.0.1:0"], "lmtp": [f"unix:{path}"]}) as server:
+        host, port = server.address("imap")
+        assert path.exists()
+    assert not path.exists()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(host, port)
+
+
+async def test_services_that_are_off_have_no_address() -> None:
+    async with Server(listen={"imap": ["127.0.0.1:0"]}) as server:
+        assert server.port("imap") > 0
+        with pytest.raises(KeyError):
+            server.port("pop3")
+        with pytest.raises(KeyError, match="expected one of imap, imaps"):
+            server.port("http")
+    with pytest.raises(RuntimeError, match="not running"):
+        server.port("imap")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"listen": {"imap": ["nowhere"]}}, "listen: imap: expected"),
+        ({"listen": {"http": ["127.0.0.1:0"]}}, "listen: http: expected one of imap"),
+        ({"plaintext": "sometimes"}, "plaintext: expected one of 'loopback', 'always', 'never'"),
+    ],
+)
+async def test_options_that_cannot_be(options: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Server(**options)  # type: ignore[arg-type]
+
+
+async def test_a_start_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    async with Server(listen={"imap": ["127.0.0.1:0"]}) as server:
+        port = server.port("imap")
+        twice = Server(tmp_path, listen={"pop3": ["127.0.0.1:0"], "imap": [f"127.0.0.1:{port}"]})
+        with pytest.raises(ConfigError, match="Address already in use"):
+            await twice.__aenter__()
+    assert not list((tmp_path / "run").glob("*.bus"))
+    with pytest.raises(Refused):
+        await Server(users={"linda": ""}).__aenter__()
+
+
+def test_in_a_thread_beside_a_client_that_waits() -> None:
+    with Server(users=LINDA).in_thread() as server:
+        server.add_user("deniz", "çay")
+        server.deliver("deniz", NOTE)
+        client = imaplib.IMAP4(*server.address("imap"))
+        client.login("linda", "Pa$$123")
+        assert client.select() == ("OK", [b"0"])
+        client.response("EXISTS")
+        server.deliver("linda", NOTE)
+        client.noop()
+        assert client.response("EXISTS") == ("EXISTS", [b"1"])
+        client.logout()
+
+
+def test_a_thread_that_cannot_start_says_why() -> None:
+    with pytest.raises(Refused), Server(users={"linda": ""}).in_thread():
+        pass
+
+
+def test_every_protocol_over_tls_and_without() -> None:
+    with Server(users=LINDA).in_thread() as server:
+        trust = server.ssl_context()
+        with smtplib.LMTP(*server.address("lmtp")) as lmtp:
+            assert lmtp.sendmail("deniz@example.org", ["linda"], NOTE) == {}
+        for imap in (
+            imaplib.IMAP4_SSL(*server.address("imaps"), ssl_context=trust),
+            imaplib.IMAP4(*server.address("imap")),
+        ):
+            if isinstance(imap.sock, ssl.SSLSocket):
+                assert imap.sock.version() == "TLSv1.3"
+            else:
+                imap.starttls(trust)
+            imap.login("linda", "Pa$$123")
+            assert imap.select() == ("OK", [b"1"])
+            imap.logout()
+        for pop in (
+            poplib.POP3_SSL(*server.address("pop3s"), context=trust),
+            poplib.POP3(*server.address("pop3")),
+        ):
+            if not isinstance(pop.sock, ssl.SSLSocket):  # type: ignore[attr-defined]
+                pop.stls(trust)
+            pop.user("linda")
+            pop.pass_("Pa$$123")
+            assert pop.stat()[0] == 1
+            pop.quit()
+
+
+def test_stopping_says_goodbye() -> None:
+    with Server(users=LINDA).in_thread() as server:
+        imap = imaplib.IMAP4(*server.address("imap"))
+        imap.login("linda", "Pa$$123")
+        idle = imaplib.IMAP4(*server.address("imap"))
+        idle.login("linda", "Pa$$123")
+        idle.select()
+        idle.send(b"x IDLE\r\n")
+        assert idle.readline().startswith(b"+ ")
+        pop = poplib.POP3(*server.address("pop3"))
+        lmtp = smtplib.LMTP(*server.address("lmtp"))
+        lmtp.ehlo_or_helo_if_needed()
+        began = time.monotonic()
+    assert time.monotonic() - began < 3
+    assert imap.readline().startswith(b"* BYE ")
+    assert idle.readline().startswith(b"* BYE ")
+    assert pop.file.readline().startswith(b"-ERR [SYS/TEMP] ")  # type: ignore[attr-defined]
+    assert lmtp.getreply()[0] == 421
+    imap.shutdown()
+    idle.shutdown()
+    pop.close()
+    lmtp.close()
+
+
+def test_a_password_may_not_cross_where_it_must_not() -> None:
+    with Server(users=LINDA, plaintext="never").in_thread() as server:
+        imap = imaplib.IMAP4(*server.address("imap"))
+        assert "LOGINDISABLED" in imap.capabilities
+        with pytest.raises(imaplib.IMAP4.error, match="PRIVACYREQUIRED"):
+            imap.login("linda", "Pa$$123")
+        imap.logout()
