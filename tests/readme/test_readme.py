@@ -1,0 +1,161 @@
+"""The README in both languages, against the server that it speaks of."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from mektup import Server
+from mektup.cli.demo.command import PASSWORD, USER
+from mektup.server import config
+from mektup.server.app import ThreadedServer
+from mektup.server.config import DEFAULT_LISTEN
+from tests.readme.document import READMES, ROOT, blocks, both_sessions
+
+readme = pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
+
+DIFFERENT_EACH_TIME = re.compile(r"(?<=session )[0-9a-f]+|(?<=UIDVALIDITY )\d+")
+"""What the text around the sessions says of itself: the session's name, and UIDVALIDITY."""
+
+TELNETS_OWN = re.compile(r"\$ telnet|Trying|Connected to|Escape character|Connection closed")
+TYPED = re.compile(r"A\d+ (?!OK|NO|BAD)")
+
+
+@pytest.fixture
+def demo() -> Iterator[ThreadedServer]:
+    """What ``mektup demo`` serves, on ports that are free."""
+    mail = files("mektup.cli.demo")
+    with Server(users={USER: PASSWORD}).in_thread() as server:
+        for name in sorted(entry.name for entry in mail.iterdir() if entry.name.endswith(".eml")):
+            server.deliver(USER, mail.joinpath(name).read_bytes())
+        yield server
+
+
+class Talk:
+    """A connection, line by line."""
+
+    def __init__(self, server: ThreadedServer, protocol: str) -> None:
+        self._socket = socket.create_connection(server.address(protocol), timeout=20)
+        self._lines = self._socket.makefile("rb")
+
+    def type(self, line: str) -> None:
+        """Sends *line*."""
+        self._socket.sendall(line.encode() + b"\r\n")
+
+    def read(self) -> str:
+        """The server's next line, without what is different each time; empty at the end of the stream."""
+        return DIFFERENT_EACH_TIME.sub("*", self._lines.readline().decode().removesuffix("\r\n"))
+
+    def close(self) -> None:
+        """Hangs up."""
+        self._lines.close()
+        self._socket.close()
+
+
+@readme
+def test_telnet_session_word_for_word(path: Path, demo: ThreadedServer) -> None:
+    [session] = blocks(path, "telnet")
+    shown = [line for line in session.splitlines() if not TELNETS_OWN.match(line)]
+    talk = Talk(demo, "imap")
+    for line in shown:
+        if TYPED.match(line):
+            talk.type(line)
+        else:
+            assert talk.read() == DIFFERENT_EACH_TIME.sub("*", line)
+    assert talk.read() == ""
+    talk.close()
+    typed = [line for line in shown if TYPED.match(line)]
+    assert typed == ["A001 LOGIN linda Pa$$123", "A002 SELECT INBOX", "A003 FETCH 3 BODY[TEXT]", "A004 LOGOUT"]
+
+
+@readme
+def test_two_sessions_side_by_side(path: Path, demo: ThreadedServer) -> None:
+    steps = both_sessions(path)
+    assert len(steps) > 10
+    talks = {protocol: Talk(demo, protocol) for protocol in ("imap", "pop3")}
+    for talk in talks.values():
+        talk.read()
+    for step in steps:
+        if step.typed:
+            talks[step.protocol].type(step.line)
+            continue
+        while not matches(came := talks[step.protocol].read(), step.line):
+            # Only what comes before the last word of a command may be left out.
+            assert came.startswith("* "), f"{came!r} came in place of {step.line!r}"
+    assert [step.line for step in steps if step.line.endswith("EXPUNGE")] == ["* 1 EXPUNGE"]
+    for talk in talks.values():
+        talk.close()
+
+
+def matches(came: str, shown: str) -> bool:
+    """Whether *came* is the line that is *shown*, in which a response code may be cut to ``[…]``."""
+    return re.fullmatch(re.escape(shown).replace(re.escape("[…]"), r"\[[^]]*\]"), came) is not None
+
+
+@readme
+def test_python_example(path: Path, tmp_path: Path) -> None:
+    [example, printed] = blocks(path, "python") + blocks(path, "text")
+    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, cwd=tmp_path, timeout=50)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == printed
+
+
+@pytest.mark.parametrize("path", [*READMES, ROOT / "docs" / "configuration.md"], ids=lambda path: path.name)
+def test_configuration_examples_can_be_used(path: Path, tmp_path: Path) -> None:
+    examples = blocks(path, "toml")
+    assert examples
+    for number, example in enumerate(examples):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(example)
+        assert config.load(file).data == Path("/var/lib/mektup")
+
+
+@readme
+def test_commands_are_there(path: Path) -> None:
+    program = Path(sys.executable).with_name("mektup")
+    commands = {line for block in blocks(path, "sh") for line in block.splitlines() if "bin/mektup" in line}
+    assert len(commands) >= 7
+    for command in commands:
+        words = shlex.split(command)[1:]
+        subcommand = [word for word in words[:2] if word.isalpha() and word != USER]
+        done = subprocess.run([program, *subcommand, "--help"], capture_output=True, text=True, timeout=50)
+        assert done.returncode == 0, command
+        for option in (word for word in words if word.startswith("--")):
+            assert option in done.stdout, command
+
+
+@readme
+def test_ports_are_the_defaults(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for addresses in DEFAULT_LISTEN.values():
+        for address in addresses:
+            assert address.rpartition(":")[2] in text
+
+
+@readme
+def test_links_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@readme
+def test_commands_of_the_makefile_are_there(path: Path) -> None:
+    named = set(re.findall(r"`?make ([a-z-]+)", path.read_text(encoding="utf-8")))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"run", "test", "check", "test-clients", "test-peer", "bench"} <= named
+    assert named <= targets
+
+
+def test_both_languages_show_the_same() -> None:
+    english, turkish = READMES
+    assert blocks(english) == blocks(turkish)
+    assert both_sessions(english) == both_sessions(turkish)
