@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mektup.terms.flags import DELIMITER
 from mektup.wire.mailbox_names import encode
+from mektup.wire.strings import quoted
 
 
 def list_line(
@@ -18,3 +19,8 @@ def list_line(
     flags = " ".join(attributes).encode("ascii")
     tail = b" " + extended if extended else b""
     return b'* %b (%b) "%b" %b%b\r\n' % (word, flags, DELIMITER.encode(), encode(name, utf8=utf8), tail)
+
+
+def old_name(name: str | None) -> bytes:
+    """The extended data that tells a client which name it gave to the mailbox (RFC 9051 §6.3.9.7); empty for None."""
+    return b"" if name is None else b'("OLDNAME" (%b))' % quoted(name.encode())

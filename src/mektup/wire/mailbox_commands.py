@@ -7,15 +7,27 @@ from typing import Final
 
 from mektup.terms.errors import ClientError
 from mektup.terms.flags import DELIMITER
-from mektup.wire.arguments import end_after_mailbox, mailbox, mailbox_pattern
+from mektup.wire.arguments import end_after_mailbox, mailbox, mailbox_and_old_name, mailbox_pattern
 from mektup.wire.cursor import Cursor
 from mektup.wire.grammar import ATOM_LIST, FLAG
 from mektup.wire.requests import Create, List, Lsub, Rename, Request, Select, Status
 
 STATUS_ITEMS: Final = frozenset(
-    {"MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "RECENT", "HIGHESTMODSEQ", "MAILBOXID"}
+    {
+        "MESSAGES",
+        "UIDNEXT",
+        "UIDVALIDITY",
+        "UNSEEN",
+        "DELETED",
+        "SIZE",
+        "RECENT",
+        "HIGHESTMODSEQ",
+        "MAILBOXID",
+        "APPENDLIMIT",
+    }
 )
-"""What STATUS can be asked: RFC 9051 §6.3.11, RFC 3501 §6.3.10 (RECENT), RFC 7162 §3.1.7, RFC 8474 §4.3."""
+"""What STATUS can be asked: RFC 9051 §6.3.11, RFC 3501 §6.3.10 (RECENT), RFC 7162 §3.1.7, RFC 8474 §4.3,
+RFC 7889 §3."""
 
 _STATUS_ITEM: Final = "a STATUS item such as MESSAGES or UIDNEXT"
 
@@ -31,14 +43,14 @@ def named(cursor: Cursor, tag: bytes, *, make: Callable[[bytes, str], Request]) 
 def select(cursor: Cursor, tag: bytes, *, read_only: bool) -> Select:
     """select = "SELECT" SP mailbox [SP "(" select-param ")"] (RFC 9051 §9; RFC 4466 §2.1, RFC 7162 §7)."""
     cursor.expect_space("a mailbox name")
-    name = mailbox(cursor)
+    name, old_name = mailbox_and_old_name(cursor)
     condstore = False
     if cursor.take_space():
         if not cursor.comes(b"("):
             raise cursor.wrong("( or the end of the command (put a mailbox name with spaces in quotes)")
         condstore = bool(cursor.parenthesized(_select_parameter, "CONDSTORE"))
     cursor.expect_end()
-    return Select(tag, name, read_only, condstore)
+    return Select(tag, name, read_only, condstore, old_name)
 
 
 def _select_parameter(cursor: Cursor) -> bytes:
@@ -49,7 +61,7 @@ def create(cursor: Cursor, tag: bytes) -> Create:
     """create = "CREATE" SP mailbox [SP "(" create-param ")"] (RFC 9051 §9; RFC 6154 §6)."""
     cursor.expect_space("a mailbox name")
     # RFC 9051 §6.3.4: a trailing delimiter declares that names will be made below; it is no part of the name.
-    name = mailbox(cursor).removesuffix(DELIMITER)
+    name, old_name = mailbox_and_old_name(cursor)
     uses: list[str] = []
     if cursor.take_space():
         if not cursor.comes(b"("):
@@ -57,7 +69,8 @@ def create(cursor: Cursor, tag: bytes) -> Create:
         for use in cursor.parenthesized(_create_parameter, "USE"):
             uses += use
     cursor.expect_end()
-    return Create(tag, name, tuple(uses))
+    old_name = None if old_name is None else old_name.removesuffix(DELIMITER)
+    return Create(tag, name.removesuffix(DELIMITER), tuple(uses), old_name)
 
 
 def _create_parameter(cursor: Cursor) -> list[str]:

@@ -101,6 +101,8 @@ class Select(Request):
     read_only: bool
     condstore: bool = False
     """``(CONDSTORE)``, RFC 7162 §3.1.8."""
+    old_name: str | None = None
+    """The name as the client wrote it, where a client that speaks UTF-8 wrote it otherwise (RFC 9051 §6.3.9.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class Create(Request):
 
     mailbox: str
     use: tuple[str, ...] = ()
+    old_name: str | None = None
+    """As in Select."""
 
 
 @dataclass(frozen=True, slots=True)

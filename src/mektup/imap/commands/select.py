@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mektup.imap import updates
 from mektup.imap.answers import untagged_ok
-from mektup.imap.list_line import list_line
+from mektup.imap.list_line import list_line, old_name
 from mektup.imap.view import View
 from mektup.store.interface import Selection
 from mektup.wire import codes
@@ -30,11 +30,11 @@ async def run(session: Session, request: Select) -> bytes | None:
     watch.fired = True
     view = View(selection, watch, read_only=request.read_only)
     session.look_at(view)
-    session.write(_summary(session, view, selection))
+    session.write(_summary(session, request, view, selection))
     return b"%b Opened" % (codes.READ_ONLY if request.read_only else codes.READ_WRITE)
 
 
-def _summary(session: Session, view: View, selection: Selection) -> bytes:
+def _summary(session: Session, request: Select, view: View, selection: Selection) -> bytes:
     mailbox = selection.mailbox
     lines = [
         updates.flags_line(view.keywords),
@@ -52,5 +52,5 @@ def _summary(session: Session, view: View, selection: Selection) -> bytes:
         untagged_ok(codes.highest_modseq(mailbox.highestmodseq), b"The latest change"),
     ]
     if session.rev2:
-        lines.append(list_line(mailbox.name, (), utf8=True))
+        lines.append(list_line(mailbox.name, (), utf8=True, extended=old_name(request.old_name)))
     return b"".join(lines)
