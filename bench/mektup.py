@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import signal
 import subprocess
 import sys
@@ -59,9 +60,8 @@ class Mektup:
 
     @property
     def version(self) -> str:
-        """As ``mektup --version`` says it."""
-        done = subprocess.run([str(PROGRAM), "--version"], capture_output=True, text=True, check=True, timeout=60)
-        return done.stdout.split()[-1]
+        """Of the package that is installed."""
+        return importlib.metadata.version("mektup")
 
     def add_user(self, name: str, password: str) -> None:
         """Adds an account with the command line, while the server runs; it can log in at once."""
