@@ -48,7 +48,7 @@ TAG = b"a1"
         ("a1 LSUB a/ inbox/%", Lsub(TAG, "a/", "INBOX/%")),
         ("a1 STATUS x (MESSAGES)", Status(TAG, "x", ("MESSAGES",))),
         (
-            "a1 STATUS x (uidnext Messages UIDVALIDITY unseen DELETED SIZE recent HIGHESTMODSEQ MAILBOXID)",
+            "a1 STATUS x (uidnext Messages UIDVALIDITY unseen DELETED SIZE recent HIGHESTMODSEQ MAILBOXID APPENDLIMIT)",
             Status(
                 TAG,
                 "x",
@@ -62,6 +62,7 @@ TAG = b"a1"
                     "RECENT",
                     "HIGHESTMODSEQ",
                     "MAILBOXID",
+                    "APPENDLIMIT",
                 ),
             ),
         ),
@@ -76,6 +77,23 @@ def test_names_in_utf8() -> None:
     assert parsed("a1 SELECT Käse", utf8=True) == Select(TAG, "Käse", read_only=False)
     assert parsed("a1 SELECT K&AOQ-se", utf8=True) == Select(TAG, "K&AOQ-se", read_only=False)
     assert parsed("a1 RENAME {} {}", "e\u0301".encode(), b"x", utf8=True) == Rename(TAG, "é", "x")
+
+
+@pytest.mark.parametrize("word", ["SELECT", "CREATE"])
+def test_the_name_as_a_client_wrote_it(word: str) -> None:
+    """RFC 9051 §6.3.9.7: for a client that speaks UTF-8, where its name is another than ours."""
+
+    def old_name(name: str, *, utf8: bool = True) -> str | None:
+        request = parsed(f"a1 {word} {name}", utf8=utf8)
+        assert isinstance(request, Select | Create)
+        return request.old_name
+
+    assert old_name('"Cafe\u0301"') == "Cafe\u0301"
+    assert old_name("inbox") == "inbox"
+    assert old_name('"a b"') is None
+    assert old_name("Caf\u00e9") is None
+    assert old_name("inbox", utf8=False) is None
+    assert old_name("K&AOQ-se", utf8=False) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from mektup.terms.numbers import MAX_UINT32
 from mektup.terms.sets import STAR, Run, SavedResult, SequenceSet
 from mektup.wire import mailbox_names
 from mektup.wire.cursor import Cursor
-from mektup.wire.grammar import DATE, DATE_TIME, FLAG, FLAG_LIST, MONTHS, ONE_RANGE, SEQUENCE_SET
+from mektup.wire.grammar import ATOM, DATE, DATE_TIME, FLAG, FLAG_LIST, MONTHS, ONE_RANGE, SEQUENCE_SET
 from mektup.wire.requests import NumbersAsked
 
 _A_SET: Final = "a sequence set such as 7 or 1:5,9:*"
@@ -136,11 +136,11 @@ def flag_list(cursor: Cursor) -> tuple[str, ...]:
 
 
 def keyword(cursor: Cursor) -> str:
-    """flag-keyword = atom (RFC 9051 §9), as SEARCH KEYWORD names it. Raises ClientError.
+    """flag-keyword = atom (RFC 9051 §9), as SEARCH KEYWORD names it; system flags have keys of their own.
 
-    Liberty: system flags too, as scripts write KEYWORD \\Flagged.
+    Raises ClientError.
     """
-    return cursor.expect(FLAG, "a keyword such as $Forwarded")[0].decode("ascii")
+    return cursor.expect(ATOM, "a keyword such as $Forwarded")[0].decode("ascii")
 
 
 # Dates
