@@ -58,6 +58,9 @@ FEW_SCANNED = 20_000
 FEW_BYTES = 128 * 1024
 """Of messages: what an append in the loop may write at most."""
 
+FEW_CHUNKS = 2
+"""The same for a piece of a message: its header, and the start of its body."""
+
 KNOWN_MAILBOXES = 64
 """How many mailboxes' UIDs are remembered between two questions."""
 
@@ -126,12 +129,12 @@ class SqliteAccount:
     # One mailbox, read
 
     async def select(self, name: str, *, claim_recent: bool) -> Selection:
-        opened = await self.mailbox(name)
-        cold = opened.id not in self._known and opened.messages > FEW_SCANNED
-        ask = self.database.read_long if cold else self.database.read
         while len(self._known) >= KNOWN_MAILBOXES:
             del self._known[next(iter(self._known))]
-        selection = await ask(changes.select, name, self._known)
+        selection = await self.database.read(changes.select, name, self._known, FEW_SCANNED)
+        if selection is None:
+            selection = await self.database.read_long(changes.select, name, self._known)
+        assert selection is not None
         if claim_recent and selection.mailbox.recent:
             return await self.database.write(partial(self._select_and_claim, name), durable=False)
         return selection
@@ -140,6 +143,7 @@ class SqliteAccount:
         first = changes.claim_recent(change, mailboxes.mailbox(change.cursor, name).id)
         # What is known must be what is committed; this transaction changes nothing of that.
         selection = changes.select(change.cursor, name, self._known)
+        assert selection is not None
         recent = selection.uids & Uids.span(first, selection.mailbox.uidnext) if first else Uids()
         return replace(selection, recent=recent)
 
@@ -174,7 +178,7 @@ class SqliteAccount:
             await self.modseq(mailbox)  # refuses where the mailbox is gone
         while rows:
             yield rows
-            if upto >= uids.last:
+            if upto == uids.last:
                 return
             if not long:
                 await asyncio.sleep(0)  # others' turn
@@ -182,7 +186,7 @@ class SqliteAccount:
 
     async def content(self, content: ContentId, start: int, stop: int) -> AsyncIterator[bytes]:
         spans = await self.database.read(contents.spans, content, start, stop)
-        ask = self.database.read if len(spans) == 1 else self.database.read_long
+        ask = self.database.read if len(spans) <= FEW_CHUNKS else self.database.read_long
         for chunk, first, last in spans:
             yield await ask(contents.piece, chunk, first, last)
 

@@ -82,6 +82,14 @@ def mailbox(cursor: Cursor, name: str) -> Mailbox:
     return found
 
 
+def selectable(cursor: Cursor, name: str) -> tuple[Mailbox, tuple[str, ...]]:
+    """The mailbox of that name with its keywords. Raises Refused(NONEXISTENT) also where it is not selectable."""
+    row = cursor.execute(f"SELECT {_COLUMNS}, keywords FROM mailboxes WHERE name = ?", (canonical(name),)).get
+    if row is None or not row[-2]:
+        raise no_such_mailbox()
+    return _mailbox(row[:-1]), tuple(row[-1].split())
+
+
 def mailboxes(cursor: Cursor) -> Sequence[Mailbox]:
     """All of them: INBOX first, then by name, parents before children."""
     found = [_mailbox(row) for row in cursor.execute(f"SELECT {_COLUMNS} FROM mailboxes").fetchall()]

@@ -18,13 +18,13 @@ from mektup.store.sqlite import content, mailboxes
 from mektup.store.sqlite.content import Packing
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
-from mektup.store.sqlite.keywords import KeywordSets
+from mektup.store.sqlite.keywords import SYSTEM_MASK, KeywordSets
 from mektup.store.sqlite.uids import Query, slices
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange, SystemFlag
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, UidValidity
-from mektup.terms.sets import Uids
+from mektup.terms.sets import NumberSet, Run, Uids
 
 SEEN, DELETED = int(SystemFlag.SEEN), int(SystemFlag.DELETED)
 
@@ -45,6 +45,18 @@ def internaldate(seconds: int, zone: int) -> bytes:
     sign, (hours, minutes) = "+" if zone >= 0 else "-", divmod(abs(zone), 60)
     date = f"{at.day:2}-{_MONTHS[at.month - 1]}-{at.year:04}"
     return f'"{date} {at.hour:02}:{at.minute:02}:{at.second:02} {sign}{hours:02}{minutes:02}"'.encode()
+
+
+# Not by way of Uids, an alias that costs a microsecond each time it is called.
+_NONE: Uids = NumberSet()
+
+
+def _set(ascending: list[int]) -> Uids:
+    return NumberSet.of_sorted(ascending) if ascending else _NONE
+
+
+def _runs(ascending: list[int]) -> tuple[Run, ...]:
+    return NumberSet.of_sorted(ascending).runs
 
 
 @dataclass(slots=True)
@@ -199,7 +211,7 @@ def store_flags(
     """See ``interface.Account.store_flags``."""
     box = _open(change.cursor, mailbox)
     operand = keyword_sets.word(change, flags)
-    if how is not FlagChange.REMOVE:
+    if operand > SYSTEM_MASK and how is not FlagChange.REMOVE:
         box.use_keywords(keyword_sets.keywords(operand), limits)
     words: dict[int, int] = {}
     changed: list[int] = []
@@ -219,9 +231,9 @@ def store_flags(
         _close(change, box)
     return FlagsStored(
         modseq=change.modseq if changed else box.highestmodseq,
-        changed=Uids.of_sorted(changed),
+        changed=_set(changed),
         previous=box.highestmodseq,
-        failed=Uids.of_sorted(failed),
+        failed=_set(failed),
     )
 
 
@@ -231,11 +243,12 @@ def _rewrite(change: Change, box: _Box, rows: list[Row], different: list[Row], w
     An UPDATE finds its rows by the old word, so it may run over all *rows* where these lie closer together. One
     cannot catch what another made, as a word that a STORE made is not changed by it again.
     """
-    all_runs = Uids.of_sorted(row[0] for row in rows).runs
     for old in {row[1] for row in different}:
         new = words[old]
         affected = [row[0] for row in different if row[1] == old]
-        runs = min(all_runs, Uids.of_sorted(affected).runs, key=len)
+        runs = _runs(affected)
+        if len(runs) > 1:
+            runs = min(_runs([row[0] for row in rows]), runs, key=len)
         change.cursor.executemany(
             "UPDATE messages SET flags = ?, modseq = ? WHERE mailbox = ? AND uid BETWEEN ? AND ? AND flags = ?",
             [(new, change.modseq, box.id, first, last, old) for first, last in runs],
@@ -280,7 +293,7 @@ def move(
         _take_out(change, source, rows)
         _add_copies(change, to, rows, keyword_sets, limits)
     if sources:
-        _note_expunged(change, source, Uids.of_sorted(sources))
+        _note_expunged(change, source, _set(sources))
         _close(change, to)
         if to is not source:
             _close(change, source)
@@ -311,7 +324,7 @@ def _add_copies(change: Change, to: _Box, rows: list[Row], keyword_sets: Keyword
 def _copied(change: Change, to: _Box, sources: list[int], first: int) -> Copied:
     return Copied(
         uidvalidity=to.uidvalidity,
-        sources=Uids.of_sorted(sources),
+        sources=_set(sources),
         targets=Uids.span(first, to.uidnext - 1),
         modseq=change.modseq if sources else to.highestmodseq,
     )
@@ -339,7 +352,7 @@ def _remove(change: Change, mailbox: MailboxId, uids: Uids | None, query: Query)
         gone += [row[0] for row in rows]
         _take_out(change, box, rows)
         content.release(change.cursor, [row[3] for row in rows])
-    removed: Uids = Uids.of_sorted(gone)
+    removed = _set(gone)
     if removed:
         _note_expunged(change, box, removed)
         _close(change, box)
@@ -351,7 +364,7 @@ def _take_out(change: Change, box: _Box, rows: list[Row]) -> None:
         box.count(row[1], row[2], row[0], -1)
     change.cursor.executemany(
         "DELETE FROM messages WHERE mailbox = ? AND uid BETWEEN ? AND ?",
-        [(box.id, first, last) for first, last in Uids.of_sorted(row[0] for row in rows).runs],
+        [(box.id, first, last) for first, last in _runs([row[0] for row in rows])],
     )
 
 

@@ -68,11 +68,11 @@ def read_slice(
 ) -> tuple[list[Row], int]:
     """The next messages of *uids* with a UID above *after*, and the UID up to which that is all of them.
 
-    Ascending; at most *rows*; none only where there are none left.
+    Ascending; at most *rows*; none only where there are none left, and then that UID is the last of *uids*.
     """
     runs = uids.runs
     while True:
-        at = bisect_left(runs, after + 1, key=_last_of)
+        at = bisect_left(runs, after + 1, key=_last_of) if after else 0
         if at == len(runs):
             return [], after
         first, last = max(runs[at][0], after + 1), runs[at][1]
@@ -84,7 +84,7 @@ def read_slice(
         found, whole = _fetch(cursor, query.wide)
         if not whole or len(found) == rows:
             return found, found[-1][0]
-        if found:
+        if found or last == runs[-1][1]:
             return found, last
         after = last
 
@@ -120,8 +120,7 @@ def _fetch(cursor: Cursor, wide: tuple[int, ...]) -> tuple[list[Row], bool]:
 def slices(cursor: Cursor, query: Query, mailbox: MailboxId, uids: Uids, rows: int = SLICE_ROWS) -> Iterator[list[Row]]:
     """All the messages of *uids*, slice by slice; the cursor is free for other use in between."""
     after = 0
-    while True:
+    while uids and after < uids.last:
         found, after = read_slice(cursor, query, mailbox, uids, after, rows)
-        if not found:
-            return
-        yield found
+        if found:
+            yield found
