@@ -124,14 +124,14 @@ class _Scanner:
         for part in self._open:
             part.stop = self._size
         for part in [part for part in self._parts if part.is_multipart and not part.children]:
-            self._add(part, part.stop, part.stop, part.stop)
+            self._add_empty(part, part.stop)
         return self._parts
 
     def _begin(self, parent: Part | None, position: int) -> int:
         """A part begins, and where it is a message, the message inside it as well. Yields where the search goes on."""
         while True:
             header_stop, is_cut = self._header_stop(position)
-            part = self._add(parent, position, header_stop, header_stop)
+            part = self._add(parent, position, header_stop)
             self._open.append(part)
             if len(self._parts) >= self._limits.mime_parts:
                 self._close_the_search(part)
@@ -142,7 +142,7 @@ class _Scanner:
                 header_stop = part.content_start = part.stop = max(position, header_stop - 2)
                 is_cut = True
             if is_cut and part.is_message:
-                self._add(part, header_stop, header_stop, header_stop)
+                self._add_empty(part, header_stop)
             if is_cut or not part.is_message:
                 return header_stop
             parent, position = part, header_stop
@@ -155,8 +155,8 @@ class _Scanner:
         boundary = self._boundary_at(line)
         return boundary is not None and self._boundaries[boundary][1] is not part
 
-    def _add(self, parent: Part | None, header_start: int, content_start: int, stop: int) -> Part:
-        """A part with this header, of the type that the header says."""
+    def _add(self, parent: Part | None, header_start: int, content_start: int) -> Part:
+        """A part with this header, of the type that the header says; its content is still to come."""
         header_stop = min(content_start, header_start + self._header_bytes_left)
         self._header_bytes_left -= header_stop - header_start
         fields = index_fields(self._raw[header_start:header_stop], self._limits.header_field_bytes)
@@ -172,13 +172,18 @@ class _Scanner:
             content_type, is_multipart, is_message = OPAQUE, False, False
         encodings = fields.get(b"content-transfer-encoding")
         encoding = parse_token(encodings[0]) if encodings else None
-        part = Part(
-            header_start, fields, content_type, encoding, content_start, stop, parent, is_text, is_multipart, is_message
-        )
+        kinds = is_text, is_multipart, is_message
+        part = Part(header_start, fields, content_type, encoding, content_start, content_start, parent, *kinds)
         self._parts.append(part)
         if parent is not None:
             parent.children.append(part)
         return part
+
+    def _add_empty(self, parent: Part, position: int) -> None:
+        """The part that *parent* must have, and lacks."""
+        part = Part(position, {}, TEXT_PLAIN, None, position, position, parent, True, False, False)
+        self._parts.append(part)
+        parent.children.append(part)
 
     def _expect(self, part: Part) -> None:
         """From now on, the boundary of the multipart *part* counts."""

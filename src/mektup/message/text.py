@@ -25,7 +25,7 @@ _PREVIEW_HTML_BYTES = 64 * 1024
 _HIDING = re.compile(r"<(style|script|head|title)\b|<!(--)", re.IGNORECASE)
 _SHOWING = {
     **{name: re.compile(rf"</{name}\b", re.IGNORECASE) for name in ("style", "script", "head", "title")},
-    "--": re.compile("-->"),
+    "--": re.compile("(?<=-->)"),
 }
 _BLOCK_TAG = re.compile(
     r"</?(?:p|div|br|tr|td|th|table|h[1-6]|li|ul|ol|dl|dt|dd|hr|pre|blockquote|body|html)\b[^<>]*>", re.IGNORECASE

@@ -1,0 +1,68 @@
+"""Octets to text by the names of charsets that mail uses."""
+
+from __future__ import annotations
+
+import codecs
+import encodings
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mektup.message import charsets
+from mektup.message.charsets import codec_of, decode, guess
+
+
+@pytest.mark.parametrize(
+    ("charset", "octets", "text"),
+    [
+        (b"utf-8", "ş".encode(), "ş"),
+        (b"UTF8", "ş".encode(), "ş"),
+        (b"us-ascii", "ş".encode(), "ş"),  # says ASCII, is UTF-8
+        (b"utf-8", b"\xfe", "þ"),  # says UTF-8, is not
+        (b"utf-8", "aş".encode()[:-1], "a"),  # cut off
+        (b"iso-8859-9", b"\xfe", "ş"),
+        (b"ISO_8859-9", b"\xfe", "ş"),
+        (b"windows-1254", b"\xfe", "ş"),
+        (b"cp1254", b"\xfe", "ş"),
+        (b"koi8-r", "да".encode("koi8-r"), "да"),
+        (b"gb2312", "龍".encode("gbk"), "龍"),  # not in GB 2312
+        (b"iso-2022-jp", "日本".encode("iso-2022-jp"), "日本"),
+        (b"ks_c_5601-1987", "한".encode("cp949"), "한"),
+        (b"iso-8859-8-i", b"\xe0", "א"),
+        (b"utf-16le", "a".encode("utf-16le"), "a"),
+        (b" 'utf-8' ", "ş".encode(), "ş"),
+        (b"unknown-8bit", "ş".encode(), "ş"),
+        (b"unknown-8bit", b"\xff", "ÿ"),
+        (b"", b"\xff", "ÿ"),
+        (b"shift_jis", b"a\x81", "a\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_decoding(charset: bytes, octets: bytes, text: str) -> None:
+    assert decode(octets, charset) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"idna", b"punycode", b"unicode_escape", b"zlib", b"hex", b"rot13", b"undefined", b"x" * 1000, b"../aliases"],
+)
+def test_what_is_no_charset_is_not_known(name: bytes) -> None:
+    assert codec_of(name) is None
+
+
+def test_every_codec_of_the_table_is_there_and_decodes() -> None:
+    for codec in set(charsets._CODECS.values()):
+        assert isinstance(codecs.lookup(codec).decode(b"", "replace")[0], str)
+
+
+def test_names_that_are_not_known_leave_nothing_behind() -> None:
+    known = len(encodings._cache)
+    for number in range(50):
+        decode(b"a", b"no-such-charset-%d" % number)
+    assert len(encodings._cache) == known
+
+
+@given(st.binary(max_size=50), st.sampled_from(sorted(charsets._CODECS)))
+def test_nothing_is_raised(octets: bytes, charset: str) -> None:
+    assert isinstance(decode(octets, charset.encode()), str)
+    assert isinstance(guess(octets), str)

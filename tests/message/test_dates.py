@@ -1,0 +1,84 @@
+"""The Date field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mektup.message.dates import parse_date
+
+MOMENT = int(datetime(2025, 11, 24, 9, 59, 58, tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("value", "zone"),
+    [
+        ("Mon, 24 Nov 2025 10:59:58 +0100", 60),
+        ("Mon, 24 Nov 2025 09:59:58 +0000", 0),
+        ("24 Nov 2025 09:59:58 -0000", 0),
+        ("Mon, 24 Nov 2025 09:59:58 GMT", 0),
+        ("Mon, 24 Nov 2025 09:59:58", 0),
+        ("Mon, 24 Nov 2025 09:59:58 Z", 0),
+        ("Mon, 24 Nov 2025 09:59:58 A", 0),  # RFC 5322 §4.3: the military letters are not to be trusted
+        ("Mon, 24 Nov 2025 04:59:58 EST", -300),
+        ("Mon, 24 Nov 2025 01:59:58 PST", -480),
+        ("Mon, 24 Nov 25 09:59:58 +0000", 0),
+        ("Mon, 24 Nov 125 09:59:58 +0000", 0),
+        ("Mon,24 Nov 2025 9:59:58 +0000 (UTC)", 0),
+        ("  Mon,\t24  Nov  2025  15:29:58  +0530", 330),
+        ("Monday, 24-Nov-25 09:59:58 GMT", 0),
+        ("Mon, 24 November 2025 09.59.58 +0000", 0),
+        ("Mon, 24 Nov 2025 09:59:58.123 +0000", 0),
+        ("Mon, 24 Nov 2025 09:59:58 +9900", 0),
+        ("Mon Nov 24 09:59:58 2025", 0),
+        ("Mon Nov 24 10:59:58 CET 2025", 60),
+        ("2025-11-24T12:59:58+03:00", 180),
+        ("2025-11-24 09:59:58Z", 0),
+    ],
+)
+def test_the_same_moment_in_many_forms(value: str, zone: int) -> None:
+    assert parse_date(value.encode()) == (MOMENT, zone)
+
+
+@pytest.mark.parametrize(
+    ("value", "at"),
+    [
+        ("Mon, 24 Nov 2025", "2025-11-24T00:00:00"),
+        ("Mon, 24 Nov 2025 10:59 +0000", "2025-11-24T10:59:00"),
+        ("Mon, 24 Nov 2025 25:00:00 +0000", "2025-11-24T00:00:00"),
+        ("31 Dec 2016 23:59:60 +0000", "2017-01-01T00:00:00"),
+        ("1 Jan 49 00:00:00 +0000", "2049-01-01T00:00:00"),
+        ("1 Jan 50 00:00:00 +0000", "1950-01-01T00:00:00"),
+    ],
+)
+def test_a_time_that_cannot_be_is_midnight(value: str, at: str) -> None:
+    assert parse_date(value.encode()) == (int(datetime.fromisoformat(at + "+00:00").timestamp()), 0)
+
+
+@pytest.mark.parametrize(
+    "value", ["", "yesterday", "31 Feb 2025 00:00:00 +0000", "1 Foo 2025", "0 Jan 2025", "1 Jan 0000", "Mon, ", "1"]
+)
+def test_what_is_no_date(value: str) -> None:
+    assert parse_date(value.encode()) is None
+
+
+@given(
+    st.datetimes(min_value=datetime(1950, 1, 1), max_value=datetime(2999, 12, 31)),
+    st.integers(min_value=-12 * 60, max_value=14 * 60),
+)
+def test_what_rfc_5322_writes_is_read(local: datetime, zone: int) -> None:
+    local = local.replace(microsecond=0)
+    sign, east = ("-", -zone) if zone < 0 else ("+", zone)
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    value = f"{local.day} {months[local.month - 1]} {local.year} {local:%H:%M:%S} {sign}{east // 60:02}{east % 60:02}"
+    moment = local.replace(tzinfo=UTC) - timedelta(minutes=zone)
+    assert parse_date(value.encode()) == (int(moment.timestamp()), zone)
+
+
+@given(st.binary(max_size=60))
+def test_nothing_is_raised(value: bytes) -> None:
+    found = parse_date(value)
+    assert found is None or abs(found[1]) < 24 * 60

@@ -1,0 +1,167 @@
+"""Fields, folding, encoded words, and the choice of fields that HEADER.FIELDS makes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mektup.message.headers import (
+    decode_words,
+    field_values,
+    header_text,
+    index_fields,
+    select_fields,
+    selector,
+    unfold,
+)
+
+HEADER = (
+    b"Received: from a by b;\r\n"
+    b"\tMon, 24 Nov 2025 10:00:00 +0000\r\n"
+    b"Subject: dinner\r\n"
+    b"no colon here\r\n"
+    b"X Y: a space in the name\r\n"
+    b"To : ann@example.org\r\n"
+    b"SUBJECT:again\r\n"
+    b"\r\n"
+)
+
+
+def test_fields_are_found_by_lower_case_name_in_their_order() -> None:
+    fields = index_fields(HEADER)
+    assert fields == {
+        b"received": [b" from a by b;\r\n\tMon, 24 Nov 2025 10:00:00 +0000\r"],
+        b"subject": [b" dinner\r", b"again\r"],
+        b"to": [b" ann@example.org\r"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        (b"", set()),
+        (b"\r\n", set()),
+        (b"A: b", {b"a"}),  # ends without a line break
+        (b" B: a continuation first\r\nA: b\r\n", {b"a"}),
+        (b"From ann Mon Nov 24 10:00:00 2025\r\nA: b\r\n", {b"a"}),  # a From_ line of mbox
+        (b":no name\r\nA: b\r\n", {b"a"}),
+        (b"\xc3\xa9: 8-bit\r\nA: b\r\n", {b"\xc3\xa9", b"a"}),
+    ],
+)
+def test_what_is_no_field_is_passed_over(header: bytes, names: set[bytes]) -> None:
+    assert set(index_fields(header)) == names
+
+
+def test_a_nul_becomes_a_replacement_character() -> None:
+    assert index_fields(b"Subject: a\0b\r\n") == {b"subject": [b" a\xef\xbf\xbdb\r"]}
+
+
+def test_a_field_is_looked_at_up_to_a_limit() -> None:
+    assert index_fields(b"A: 0123456789\r\nB: 0123456789\r\n", 5) == {b"a": [b" 0123"], b"b": [b" 0123"]}
+
+
+@pytest.mark.parametrize(
+    ("folded", "value"),
+    [
+        (b" a b \r", b"a b"),
+        (b" a\r\n b\r", b"a b"),
+        (b" a\r\n\tb", b"a\tb"),
+        (b"\r\n <id@example.org>\r", b"<id@example.org>"),
+        (b"a\rb\n c", b"ab c"),
+        (b" \t ", b""),
+    ],
+)
+def test_unfolding_takes_out_line_breaks_only(folded: bytes, value: bytes) -> None:
+    assert unfold(folded) == value
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        (b"plain", "plain"),
+        (b"=?utf-8?q?Ay=C5=9Fe?= Demir", "Ayşe Demir"),
+        (b"=?UTF-8?B?xLBzdGFuYnVs?=", "İstanbul"),
+        (b"=?iso-8859-9?Q?=DDstanbul?=", "İstanbul"),
+        (b"=?utf-8?q?a?= =?utf-8?q?b?=", "ab"),  # RFC 2047 §8
+        (b"=?utf-8?q?a?=  b", "a  b"),
+        (b"=?utf-8?q?a_b?=", "a b"),
+        (b"=?utf-8?b?w?= =?utf-8?b?w6k=?=", "é"),  # the first holds less than an octet
+        (b"=?utf-8?q?=C3?= =?utf-8?q?=A9?=", "é"),  # a character cut in two
+        (b"=?utf-8?q?=C3=A9?= =?iso-8859-1?q?=E9?=", "éé"),
+        (b"=?utf-8*tr?q?=C5=9F?=", "ş"),  # RFC 2231 §5
+        (b'"=?utf-8?q?=C5=9F?="', '"ş"'),
+        (b"=?utf-8?q?a b?=", "a b"),
+        (b"=?no-such-charset?q?=C5=9F?=", "ş"),
+        (b"=?no-such-charset?q?=FF?=", "ÿ"),
+        (b"=?utf-8?x?a?=", "=?utf-8?x?a?="),
+        (b"=?utf-8?q?a", "=?utf-8?q?a"),
+        (b"=?=?utf-8?q?a?=", "=?a"),
+        ("ş".encode(), "ş"),
+        ("ş".encode("iso-8859-9"), "þ"),  # nothing says which charset
+        ("ş ".encode() + b"=?utf-8?q?a?=", "ş a"),
+    ],
+)
+def test_encoded_words_are_decoded_as_far_as_they_can_be(octets: bytes, text: str) -> None:
+    assert decode_words(octets) == text
+
+
+def test_each_line_of_a_header_may_have_a_charset_of_its_own() -> None:
+    header = b"A: " + "ş".encode() + b"\r\nB: \xff\r\n\tc\r\nC: =?utf-8?q?d?=\r\n\r\n"
+    assert header_text(header).split() == ["A:", "ş", "B:", "ÿ", "c", "C:", "d"]
+
+
+def test_values_of_one_field() -> None:
+    assert field_values(HEADER, b"Subject") == [b" dinner\r", b"again\r"]
+    assert field_values(HEADER, b"cc") == []
+    assert field_values(b"a" * 200 + b": b\r\n", b"A" * 200) == [b" b\r"]
+
+
+@pytest.mark.parametrize(
+    ("names", "selected"),
+    [
+        ({b"subject"}, b"Subject: dinner\r\nSUBJECT:again\r\n\r\n"),
+        ({b"TO", b"Received"}, HEADER[:58] + b"To : ann@example.org\r\n\r\n"),
+        ({b"cc"}, b"\r\n"),
+        (set(), b"\r\n"),
+        ({b"subj"}, b"\r\n"),
+        ({b"s.bject"}, b"\r\n"),
+    ],
+)
+def test_header_fields_are_octets_as_they_stand(names: set[bytes], selected: bytes) -> None:
+    assert select_fields(HEADER, frozenset(names), False) == selected
+
+
+def test_header_fields_not_is_all_the_rest() -> None:
+    names = frozenset({b"Received", b"Subject", b"To"})
+    assert select_fields(HEADER, names, True) == b"no colon here\r\nX Y: a space in the name\r\n\r\n"
+    assert select_fields(HEADER, frozenset(), True) == HEADER
+
+
+@pytest.mark.parametrize("header", [b"A: b", b"A: b\r\n", b"A: b\r\n\r\n"])
+def test_the_empty_line_is_always_there(header: bytes) -> None:
+    assert select_fields(header, frozenset({b"a"}), False) == b"A: b\r\n\r\n"
+    assert select_fields(header, frozenset({b"a"}), True) == b"\r\n"
+
+
+NAMES = st.sampled_from([b"A", b"a", b"B", b"Subject", b"X-Long-Name"])
+LINES = st.builds(
+    lambda name, colon, value, more: name + colon + value + b"".join(b"\r\n" + line for line in more),
+    NAMES,
+    st.sampled_from([b":", b" :", b": ", b""]),
+    st.sampled_from([b"", b"value", b"a: b"]),
+    st.lists(st.sampled_from([b" more", b"\tA: b"]), max_size=2),
+)
+
+
+@given(st.lists(LINES, max_size=8), st.frozensets(NAMES, max_size=3), st.booleans())
+def test_many_names_select_as_few_do(lines: list[bytes], names: frozenset[bytes], exclude: bool) -> None:
+    """The way for more names than a pattern is made of gives the same as the pattern, and both what the RFC says."""
+    header = b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+    lowered = {name.lower() for name in names}
+    chosen = [
+        line for line in lines if (line.partition(b":")[0].rstrip().lower() in lowered and b":" in line) is not exclude
+    ]
+    expected = b"".join(line + b"\r\n" for line in chosen) + b"\r\n"
+    assert select_fields(header, names, exclude) == expected
+    assert selector(names | {b"Y" * 2000}, exclude)(header) == expected

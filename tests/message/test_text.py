@@ -1,0 +1,165 @@
+"""What SEARCH looks into, and previews."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mektup.message.scan import scan
+from mektup.message.text import fold, header_values, html_text, preview, search_text
+from mektup.terms.limits import Limits
+
+MIXED = (
+    b"Subject: =?utf-8?q?Ak=C5=9Fam_yeme=C4=9Fi?=\r\n"
+    b"Content-Type: multipart/mixed; boundary=b\r\n"
+    b"\r\n"
+    b"preamble\r\n"
+    b"--b\r\n"
+    b"Content-Type: text/plain; charset=iso-8859-9\r\n"
+    b"Content-Transfer-Encoding: quoted-printable\r\n"
+    b"\r\n"
+    b"=DDyi ak=FEamlar, long=\r\n"
+    b"word\r\n"
+    b"--b\r\n"
+    b"Content-Type: text/html; charset=utf-8\r\n"
+    b"Content-Transfer-Encoding: base64\r\n"
+    b"\r\n"
+    b"PHA+SGVsPGI+bG88L2I+ICZhbXA7IG1vcmU8L3A+\r\n"  # <p>Hel<b>lo</b> &amp; more</p>
+    b"--b\r\n"
+    b"Content-Type: image/png; name=holiday.png\r\n"
+    b"\r\n"
+    b"notsearched\r\n"
+    b"--b\r\n"
+    b"Content-Type: message/rfc822\r\n"
+    b"\r\n"
+    b"Subject: Inner\r\n"
+    b"\r\n"
+    b"Inside text\r\n"
+    b"--b\r\n"
+    b"Content-Type: message/delivery-status\r\n"
+    b"\r\n"
+    b"Status: 5.1.1\r\n"
+    b"--b--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("DINNER", "dinner"),
+        ("ÄÖÜ", "äöü"),
+        ("STRASSE", "Straße"),
+        ("e\N{COMBINING ACUTE ACCENT}", "é"),
+        ("ﬁ", "FI"),
+        ("ＡＢ", "ab"),
+        ("İSTANBUL", "istanbul"),
+        ("ISPARTA", "ısparta"),
+        ("Isparta", "isparta"),
+        ("Σ", "ς"),
+    ],
+)
+def test_folding_makes_alike(text: str, same: str) -> None:
+    assert fold(text) == fold(same)
+
+
+@pytest.mark.parametrize(("text", "other"), [("u", "ü"), ("s", "ş"), ("o", "0")])
+def test_folding_leaves_letters_apart(text: str, other: str) -> None:
+    assert fold(text) not in fold(other)
+
+
+@given(st.text(max_size=40))
+def test_folding_is_done_once_and_for_all(text: str) -> None:
+    once = fold(text)
+    assert fold(once) == once
+
+
+@given(st.text(alphabet="aİş\N{COMBINING ACUTE ACCENT}日 ", min_size=1, max_size=20), st.integers(1, 100))
+def test_long_text_is_folded_as_short_text_is(text: str, times: int) -> None:
+    line = text + "\n"
+    assert fold(line * times) == fold(line) * times
+
+
+def test_headers_and_body_of_all_parts() -> None:
+    headers, body = search_text(MIXED)
+    for found in ("subject: akşam yemeği", "holiday.png", "subject: inner", "boundary=b"):
+        assert fold(found) in headers
+        assert fold(found) not in body
+    for found in ("iyi akşamlar, longword", "hello & more", "inside text", "status: 5.1.1"):
+        assert fold(found) in body
+        assert fold(found) not in headers
+    for absent in ("preamble", "notsearched", "<b>", "PHA+"):
+        assert fold(absent) not in headers + body
+
+
+def test_so_much_text_is_searched() -> None:
+    limits = Limits(text_bytes=1000, header_bytes=100)
+    headers, body = search_text(b"Subject: " + b"h" * 500 + b"\r\n\r\n" + b"b" * 5000, limits)
+    assert len(headers) == 100
+    assert len(body) == 1000
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: x-unknown\r\n\r\n",
+        b"Content-Type: text/plain; charset=x-unknown\r\n\r\n",
+        b"\r\n",
+    ],
+)
+def test_what_cannot_be_decoded_is_searched_as_it_stands(head: bytes) -> None:
+    assert "needle" in search_text(head + b"\xff needle")[1]
+
+
+def test_values_of_a_field_for_search() -> None:
+    header = b"X-A: =?utf-8?q?=C4=B0?=\r\nx-a:\r\n two\r\nX-B: c\r\n\r\n"
+    assert header_values(header, "x-a") == ["i", "two"]
+    assert header_values(header, "x-c") == []
+    assert header_values(header, "ş") == []
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("a<b>b</b>c", "abc"),
+        ("<p>a</p><p>b", "\na\n\nb"),
+        ("a<br/>b", "a\nb"),
+        ("<head><title>t</title></head>a", "a"),
+        ("<style>p { }</style>a<script>if (a < b)</script>b", "ab"),
+        ("<STYLE>x</style>a", "a"),
+        ("a<!-- <b>x</b> -->b", "ab"),
+        ("<header>a</header>", "a"),
+        ("1 < 2 &lt; 3 &amp; 4 &#351;", "1 < 2 < 3 & 4 ş"),
+        ("<style>never ends", "never ends"),
+        ("a <b", "a <b"),
+        ("<<<a>", "<<"),
+        ("&#99999999999999999999;", "\N{REPLACEMENT CHARACTER}"),
+        ("&#" + "9" * 5000 + ";", "\N{REPLACEMENT CHARACTER}"),
+        ("&#x0000000041;", "\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_html_is_what_it_shows(markup: str, text: str) -> None:
+    assert html_text(markup) == text
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (b"\r\n\r\n  Hello,\r\n\tworld  \r\n", "Hello, world"),
+        (b"Content-Type: text/html\r\n\r\n<style>p {}</style><p>Hello</p><p>world</p>", "Hello world"),
+        (b"Content-Type: image/png\r\n\r\nxyz", ""),
+        (b"Subject: x\r\n\r\n", ""),
+        (b"\r\n" + b"word " * 1000, " ".join(["word"] * 40)),
+        (b"\r\n" + b"x" * 1000, "x" * 200),
+        (MIXED, "İyi akşamlar, longword"),
+    ],
+)
+def test_preview(message: bytes, expected: str) -> None:
+    assert preview(message, scan(message)) == expected
+
+
+def test_a_preview_prefers_plain_text() -> None:
+    html = b"--b\r\nContent-Type: text/html\r\n\r\nmarkup\r\n"
+    plain = b"--b\r\n\r\nplain\r\n"
+    message = b"Content-Type: multipart/alternative; boundary=b\r\n\r\n" + html + plain + b"--b--\r\n"
+    assert preview(message, scan(message)) == "plain"

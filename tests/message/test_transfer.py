@@ -1,0 +1,57 @@
+"""Content-Transfer-Encoding undone."""
+
+from __future__ import annotations
+
+from base64 import encodebytes
+from binascii import b2a_qp
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mektup.message.transfer import decode_base64, decode_part
+from mektup.terms.errors import Code, Refused
+
+
+@pytest.mark.parametrize(
+    ("octets", "encoding", "decoded"),
+    [
+        (b"a=41", "7bit", b"a=41"),
+        (b"a=41", "8bit", b"a=41"),
+        (b"a=41", "binary", b"a=41"),
+        (b"a=41=\r\nb=\r\n", "quoted-printable", b"aAb"),
+        (b"a=ZZ=4", "quoted-printable", b"a=ZZ=4"),
+        (b"YWI=", "base64", b"ab"),
+        (b"YW\r\nI=\r\n", "base64", b"ab"),
+        (b"YWI", "base64", b"ab"),
+        (b"YWJ", "base64", b"ab"),
+        (b"Y", "base64", b""),
+        (b"YWJjZ", "base64", b"abc"),
+        (b"Y!W-J*j", "base64", b"abc"),
+        (b"YQ==YQ==", "base64", b"aa"),
+        (b"YQ=YQ=", "base64", b"aa"),
+        (b"====", "base64", b""),
+        (b"", "base64", b""),
+    ],
+)
+def test_decoding(octets: bytes, encoding: str, decoded: bytes) -> None:
+    assert decode_part(octets, encoding) == decoded
+
+
+@pytest.mark.parametrize("encoding", ["x-uuencode", "", "BASE64", "base64 "])
+def test_an_unknown_encoding_is_refused(encoding: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        decode_part(b"", encoding)
+    assert refusal.value.code is Code.UNKNOWN_CTE
+
+
+@given(st.binary(max_size=200))
+def test_what_was_encoded_comes_back(octets: bytes) -> None:
+    assert decode_part(encodebytes(octets), "base64") == octets
+    assert decode_part(b2a_qp(octets, istext=False), "quoted-printable") == octets
+
+
+@given(st.lists(st.sampled_from([b"=", b"Q", b"A", b"\r\n", b"\0", b"\xff"]), max_size=20).map(b"".join))
+def test_nothing_is_raised(octets: bytes) -> None:
+    assert isinstance(decode_base64(octets), bytes)
+    assert isinstance(decode_part(octets, "quoted-printable"), bytes)
