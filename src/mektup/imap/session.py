@@ -4,7 +4,7 @@ Five rules that must never be broken:
 
 1. One command at a time, in the order received; its tagged answer is the last that is said of it.
 2. What changed in the selected mailbox is told by ``updates.tell`` and nowhere else, before the tagged answer.
-3. An error becomes an answer in ``_obey`` and nowhere else; whatever happens inside a command, the session goes on.
+3. An error becomes an answer in ``_fail`` and nowhere else; whatever happens inside a command, the session goes on.
 4. A wait is always on the peer, bounded in time; a session holds no lock of the store while it waits.
 5. Nothing that a client sends is held that no limit covers.
 """
@@ -141,23 +141,29 @@ class Session:
             row = TABLE[type(request)]
             row.check(self.state)
             await self._run(row, request)
-        except ClientError as mistake:
-            self.write(answers.bad(commands.tag_of(command), mistake))
-            self.count_bad_command()
-        except Refused as refusal:
-            self._forget_saved(command)
-            self.write(answers.no(commands.tag_of(command), refusal))
         except (Disconnected, TimedOut):
             raise
-        except Exception:
-            # the boundary: a bug of ours is answered, logged with its traceback, and the session lives on
-            self.services.tally.bugs += 1
-            tag = commands.tag_of(command)
-            self.services.log.exception("command_failed", tag=tag, user=self.user)
-            self.write(answers.server_bug(tag, self.services.session_id))
+        except Exception as failure:
+            # the boundary: nothing that goes wrong in a command is the end of the session
+            self._fail(command, failure)
         finally:
             if self.uploads:
                 self.uploads.close()
+
+    def _fail(self, command: RawCommand, failure: Exception) -> None:
+        """An error becomes the answer of *command*."""
+        tag = commands.tag_of(command)
+        match failure:
+            case ClientError():
+                self.write(answers.bad(tag, failure))
+                self.count_bad_command()
+            case Refused():
+                self._forget_saved(command)
+                self.write(answers.no(tag, failure))
+            case _:
+                self.services.tally.bugs += 1
+                self.services.log.error("command_failed", tag=tag, user=self.user, exc_info=failure)
+                self.write(answers.server_bug(tag, self.services.session_id))
 
     async def _run(self, row: Row, request: Request) -> None:
         try:
@@ -178,7 +184,7 @@ class Session:
         try:
             await updates.tell(
                 self,
-                expunges=tells is not Tells.UID_EXPUNGES or by_uid,
+                expunges=self._may_tell_expunges(tells, by_uid=by_uid),
                 look=tells is Tells.LOOKS,
                 with_uid=by_uid,
             )
@@ -188,6 +194,15 @@ class Session:
             # nothing in IMAP can tell a client that its mailbox is no more, but to let it go
             self.throw_out("The selected mailbox was deleted")
 
+    def _may_tell_expunges(self, tells: Tells, *, by_uid: bool) -> bool:
+        if tells is Tells.OWN_EXPUNGES:
+            return True
+        if tells is Tells.UID_EXPUNGES and not by_uid:
+            return False
+        # RFC 9051 §5.5: a client should wait before it uses numbers, but one that has sent ahead means the old ones
+        coming = self.receiver.upcoming()
+        return coming is None or not commands.uses_sequence_numbers(coming)
+
     def _forget_saved(self, command: RawCommand) -> None:
         # RFC 9051 §6.4.4.1: a SEARCH with SAVE that is answered NO leaves $ empty
         if self.view is not None and b"SAVE" in command.fragments[0].upper():
@@ -195,7 +210,6 @@ class Session:
 
     async def _consider(self, offer: LiteralOffered) -> None:
         """Answers a literal's question: may it come?"""
-        tag = commands.tag_of(offer.command)
         try:
             start = commands.parse_append_start(offer.command, utf8=self.rev2, limits=self.services.limits)
             if start is None:
@@ -204,13 +218,13 @@ class Session:
                 self.receiver.accept_into(await self.uploads.admit(self, start, offer))
             if offer.synchronizing:
                 self.write(b"+ Go ahead\r\n")
-        except ClientError as mistake:
+        except (Disconnected, TimedOut):
+            raise
+        except Exception as failure:
+            # the boundary once more: a literal's question is asked before there is a command
             self.receiver.refuse()
-            self.write(answers.bad(tag, mistake))
-            self.count_bad_command()
-        except Refused as refusal:
-            self.receiver.refuse()
-            self.write(answers.no(tag, refusal))
+            self.uploads.close()
+            self._fail(offer.command, failure)
 
     def _complain(self, fault: Fault) -> None:
         if fault.code is None:
@@ -276,8 +290,9 @@ class Session:
 
         Raises Refused(LIMIT) where the account has too many connections, (UNAVAILABLE) where its mail cannot be opened.
         """
+        account = await self.services.store.account(entry.id)
         self._place = self.services.authenticator.connections.open(entry.id)
-        self.account = await self.services.store.account(entry.id)
+        self.account = account
         self.user = entry.name
         self.state = State.AUTHENTICATED
         self.receiver.logged_in()

@@ -60,6 +60,8 @@ class Tells(Enum):
     """The command ends the mailbox, or the session."""
     UID_EXPUNGES = auto()
     """All but EXPUNGE, and that too after the UID form (RFC 9051 §7.5.1: FETCH, STORE, SEARCH)."""
+    OWN_EXPUNGES = auto()
+    """All; the command removes messages, and to say so is its answer."""
     ALL = auto()
     """Whatever was heard of."""
     LOOKS = auto()
@@ -127,10 +129,10 @@ TABLE: dict[type[requests.Request], Row] = {
     requests.Check: Row("CHECK", SELECTED, Tells.LOOKS, check.run),
     requests.Close: Row("CLOSE", SELECTED, Tells.NOTHING, close.run),
     requests.Unselect: Row("UNSELECT", SELECTED, Tells.NOTHING, unselect.run),
-    requests.Expunge: Row("EXPUNGE", SELECTED, Tells.ALL, expunge.run),
+    requests.Expunge: Row("EXPUNGE", SELECTED, Tells.OWN_EXPUNGES, expunge.run),
     requests.Search: Row("SEARCH", SELECTED, Tells.UID_EXPUNGES, search.run),
     requests.Fetch: Row("FETCH", SELECTED, Tells.UID_EXPUNGES, fetch.run),
     requests.Store: Row("STORE", SELECTED, Tells.UID_EXPUNGES, store.run),
     requests.Copy: Row("COPY", SELECTED, Tells.ALL, copy.run),
-    requests.Move: Row("MOVE", SELECTED, Tells.ALL, move.run),
+    requests.Move: Row("MOVE", SELECTED, Tells.OWN_EXPUNGES, move.run),
 }

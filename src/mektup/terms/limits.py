@@ -35,7 +35,7 @@ class Limits:
     literals: int = 1000
     command_bytes: int = 1 * MIB
     """All of a command's lines and literals, messages apart."""
-    nesting: int = 64
+    nesting: int = 500
     search_keys: int = 1000
     sequence_set_ranges: int = 20_000
     bad_commands: int = 100
@@ -68,6 +68,7 @@ class Limits:
 
     # connections
     connections: int = 20_000
+    """These three are of one process: of each worker."""
     connections_per_account: int = 100
     connections_per_address_before_login: int = 100
     lmtp_recipients: int = 1000

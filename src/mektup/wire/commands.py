@@ -16,7 +16,7 @@ from mektup.terms.limits import Limits
 from mektup.wire.access_commands import authenticate, enable, id_, login
 from mektup.wire.append_command import append, append_start
 from mektup.wire.cursor import Cursor
-from mektup.wire.grammar import COMMAND, tag_in
+from mektup.wire.grammar import COMMAND, WITH_SEQUENCE_NUMBERS, tag_in
 from mektup.wire.mailbox_commands import create, list_, lsub, named, rename, select, status
 from mektup.wire.message_commands import copy, expunge, fetch, search, store, uid_expunge
 from mektup.wire.receiver import RawCommand
@@ -136,6 +136,11 @@ def _begin(cursor: Cursor) -> tuple[bytes, Parser]:
 def tag_of(command: RawCommand) -> bytes | None:
     """The tag, also of a command that can't be parsed; None where there is none."""
     return tag_in(command.fragments[0])
+
+
+def uses_sequence_numbers(line: bytes) -> bool:
+    """Whether *line* begins a command that names messages, or is answered, by sequence number (RFC 9051 §5.5)."""
+    return WITH_SEQUENCE_NUMBERS.match(line) is not None
 
 
 _EXAMPLE: Final = "such as: a1 NOOP"
