@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mektup.terms.limits import Limits
@@ -50,5 +51,7 @@ class Services:
     """For greetings."""
     can_start_tls: bool = True
     """Whether there is a certificate."""
+    spool_directory: Path | None = None
+    """Where a large message is kept while it comes in; None for the system's place for temporary files."""
     tally: Tally = field(default_factory=Tally)
     """Shared by this process's sessions of the same protocol; a session counts commands, messages and bugs in it."""

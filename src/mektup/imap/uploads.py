@@ -36,8 +36,8 @@ class Uploads:
             # RFC 3502 §6.3.11: an error, by which a client may take its message back
             raise Refused(None, "A message has at least one octet")
         limit = session.services.limits.message_bytes
-        if offer.size > limit:
-            raise Refused(Code.TOOBIG, f"A message may have at most {limit} octets")
+        if offer.size + sum(spool.size for spool in self._spools) > limit:
+            raise Refused(Code.TOOBIG, f"A message may have at most {limit} octets, and so may all of an APPEND")
         try:
             mailbox = await session.account.mailbox(start.mailbox)
         except Refused as refusal:
@@ -46,7 +46,7 @@ class Uploads:
             raise
         if not mailbox.selectable:
             raise Refused(Code.TRYCREATE, NO_SUCH_MAILBOX)
-        spool = Spool()
+        spool = Spool(directory=session.services.spool_directory)
         self._spools.append(spool)
         return spool
 

@@ -181,7 +181,7 @@ class Session:
         self._write("354 Go ahead, CRLF.CRLF ends it")
         self._owed = len(transaction.recipients)
         self._transaction = None
-        with Spool(limit=self._services.limits.message_bytes) as spool:
+        with Spool(limit=self._services.limits.message_bytes, directory=self._services.spool_directory) as spool:
             await self._fill(spool)
             if spool.too_big:
                 raise _too_big(self._services.limits.message_bytes)

@@ -110,6 +110,7 @@ class Node:
             session_id=what.session_id,
             hostname=self.config.hostname,
             can_start_tls=True,
+            spool_directory=self.config.data,
             tally=what.tally,
         )
         match what.service:
