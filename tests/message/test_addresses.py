@@ -65,6 +65,8 @@ def test_addresses_are_read(value: str, addresses: list[Address]) -> None:
     [
         ("ann", [address("ann", "MISSING_DOMAIN")]),
         ("Ann Bo", [address("MISSING_MAILBOX", "MISSING_DOMAIN", "Ann Bo")]),
+        ('"ann"', [address("MISSING_MAILBOX", "MISSING_DOMAIN", "ann")]),
+        ("@example.org", [address("MISSING_MAILBOX", "example.org")]),
         ("Ann <>", [address("MISSING_MAILBOX", "MISSING_DOMAIN", "Ann")]),
         ("Ann Bo@c", [address("MISSING_MAILBOX", "MISSING_DOMAIN", "Ann Bo")]),
         ("<ann>", [address("ann", "MISSING_DOMAIN")]),

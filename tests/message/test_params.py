@@ -32,6 +32,8 @@ from mektup.message.params import (
         # not allowed, and met
         (b"a/b; boundary=--=_1/2", ContentType(b"a", b"b", ((b"boundary", b"--=_1/2"),))),
         (b"a/b; name=my file.txt; c=d", ContentType(b"a", b"b", ((b"name", b"my file.txt"), (b"c", b"d")))),
+        (b"a/b; boundary=c d", ContentType(b"a", b"b", ((b"boundary", b"c"),))),
+        (b"a/b; name=c d=e", ContentType(b"a", b"b", ((b"name", b"c"),))),
         (b"a/b; c=d e=f; g=h", ContentType(b"a", b"b", ((b"c", b"d"), (b"g", b"h")))),
         (b"a/b; name==?utf-8?q?c?=", ContentType(b"a", b"b", ((b"name", b"=?utf-8?q?c?="),))),
         (b"a/b c=d", ContentType(b"a", b"b", ((b"c", b"d"),))),

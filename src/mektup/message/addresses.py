@@ -220,12 +220,14 @@ class _Parser:
         after_phrase, self._position = self._position, start
         self._comment = None
         mailbox = host = None
+        is_quoted = self._next() == b'"'
         try:
-            mailbox = self._local_part()
+            if self._next() != b"@":
+                mailbox = self._local_part()
             if self._next() == b"@":
                 host = self._domain()
         finally:
-            if phrase and host is None and phrase != mailbox:  # words, but no address
+            if phrase and host is None and (is_quoted or phrase != mailbox):  # words, but no address
                 self._position = after_phrase
                 self._add(phrase, None, None, None)
             else:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mektup.message.scan import Part, Path
+from mektup.message.scan import Part
+from mektup.message.scan import Path as Path
 
 Span = tuple[int, int]
 """Octets of the message from start to stop, stop excluded."""

@@ -55,6 +55,7 @@ _VALUE = re.compile(rb"[ \t]*(%b)" % _TOKEN)
 # goes on to the next semicolon.
 _PARAM = re.compile(rb';[ \t]*(%b)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))' % _TOKEN, re.DOTALL)
 _CACHED_BYTES = 50
+_FILE_NAMES = frozenset({b"name", b"filename"})
 _PIECE = re.compile(rb"([^*]+)\*(?:([0-9]{1,4})(\*?))?")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
@@ -109,7 +110,7 @@ def _params(rest: bytes) -> Params:
         return ()
     # Some software forgets the first semicolon.
     params = [
-        (name, _QUOTED_PAIR.sub(rb"\1", quoted) if b"\\" in quoted else quoted or _bare(bare))
+        (name, _QUOTED_PAIR.sub(rb"\1", quoted) if b"\\" in quoted else quoted or _bare(name, bare))
         for name, quoted, bare in _PARAM.findall(b";" + rest)
     ]
     if any(b"*" in name for name, _ in params):
@@ -117,11 +118,12 @@ def _params(rest: bytes) -> Params:
     return tuple(params)
 
 
-def _bare(value: bytes) -> bytes:
-    """A value without quotes: all up to the semicolon, but not a parameter that only lacks a semicolon before it."""
+def _bare(name: bytes, value: bytes) -> bytes:
+    """A value without quotes, up to white space, but for a file's name: that may hold spaces, and should have quotes."""
     value = value.strip(b" \t")
-    first, space, more = value.partition(b" ")
-    return first if space and b"=" in more else value
+    if b" " not in value and b"\t" not in value:
+        return value
+    return value if name.lower() in _FILE_NAMES and b"=" not in value else value.split(None, 1)[0]
 
 
 def _joined(params: list[tuple[bytes, bytes]]) -> Params:
