@@ -155,3 +155,7 @@ def test_the_demo_is_the_same_each_time(tmp_path: Path) -> None:
         _, noise = process.communicate(timeout=20)
         assert (process.returncode, noise) == (0, "")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_version_is_told() -> None:
+    assert mektup("--version").stdout.startswith("mektup 0.")

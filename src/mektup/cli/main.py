@@ -6,7 +6,9 @@ Exit status: 0 for done, 1 for refused or not possible, 2 for a command line tha
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import sys
+from typing import Annotated
 
 import typer
 
@@ -23,7 +25,7 @@ def main() -> None:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    app.callback()(_nothing)
+    app.callback()(_root)
     word = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     # only the command that was called is loaded: who adds a user need not wait for what serves one
     for name in (word,) if word in COMMANDS else COMMANDS:
@@ -31,5 +33,15 @@ def main() -> None:
     app()
 
 
-def _nothing() -> None:
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mektup {importlib.metadata.version('mektup')}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Mektup: an IMAP server, with LMTP and POP3 beside it."""

@@ -114,7 +114,7 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._incoming = b""
+        self._incoming: bytes | bytearray = b""
         self._taken = 0
         self._outgoing: list[bytes] = []
         self._ended = False
@@ -140,11 +140,14 @@ class Connection(asyncio.Protocol):
         self.bytes_in += len(data)
         if self._discarding:
             return
-        if self._incoming:
-            self._incoming = self._incoming[self._taken :] + data
-            self._taken = 0
-        else:
+        if not self._incoming:
             self._incoming = data
+        else:
+            if not isinstance(self._incoming, bytearray):
+                self._incoming = bytearray(self._incoming)
+            del self._incoming[: self._taken]
+            self._incoming += data
+            self._taken = 0
         # while TLS is being started, the transport at hand is the one underneath, not to be touched
         if len(self._incoming) > UNREAD_BYTES and not self._reading_paused and not self._upgrading:
             self._pause_reading()
@@ -194,11 +197,11 @@ class Connection(asyncio.Protocol):
         incoming = self._incoming
         if stop < len(incoming):
             self._taken = stop
-            return incoming[start:stop]
+            return bytes(incoming[start:stop])
         self._incoming, self._taken = b"", 0
         if self._reading_paused and not self._discarding:
             self._resume_reading()
-        return incoming[start:] if start else incoming
+        return bytes(incoming[start:] if start else incoming)
 
     async def _wait_for_octets(self, seconds: float) -> None:
         began = time.monotonic()

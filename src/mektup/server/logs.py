@@ -16,8 +16,9 @@ from structlog.typing import FilteringBoundLogger, Processor
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def logger(level: str, form: str, stream: TextIO = sys.stderr) -> FilteringBoundLogger:
-    """A log that writes lines to *stream*: *form* is ``text`` for people or ``json`` for programs."""
+def logger(level: str, form: str, stream: TextIO | None = None) -> FilteringBoundLogger:
+    """A log that writes lines to *stream*, or stderr: *form* is ``text`` for people or ``json`` for programs."""
+    stream = stream or sys.stderr
     shape: list[Processor]
     if form == "json":
         shape = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

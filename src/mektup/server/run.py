@@ -66,6 +66,7 @@ async def _serve(config: Config, load: Callable[[], Config], announce: Callable[
     await told_to_stop()
     log.info("stopping")
     loop.remove_signal_handler(signal.SIGHUP)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     await asyncio.gather(*reloads)
     await running.stop()
     log.info("stopped")

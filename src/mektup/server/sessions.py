@@ -163,7 +163,6 @@ class Sessions:
             return
         if entry is None:
             visit.tally.refused_logins += 1
-            visit.log.info("login_refused")
         else:
             visit.tally.logins += 1
             visit.user = entry.name

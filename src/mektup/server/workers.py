@@ -34,7 +34,7 @@ from mektup.server.channel import (
     channel_pair,
 )
 from mektup.server.config import Config, ConfigError
-from mektup.server.listeners import bind_again, endpoint_of, open_sockets, remove_path
+from mektup.server.listeners import BACKLOG, bind_again, endpoint_of, open_sockets, remove_path
 from mektup.server.metrics import MetricsPage, Status
 from mektup.server.node import Report
 from mektup.server.tls import Certificates
@@ -204,6 +204,10 @@ class Parent:
             await self._pages[key].open([each.dup() for each in bound])
         else:
             bound = open_sockets(configured, shared=True)
+            for each in bound:
+                if each.family == socket.AF_UNIX:
+                    # all workers accept from this one, so what comes before the first of them is there can wait
+                    each.listen(BACKLOG)
         self._kept[key] = bound
         for child in self._children.values():
             self._hand_out(key, child)
