@@ -83,6 +83,9 @@ class NumberSet(Generic[N]):
         return self._ends
 
     def __len__(self) -> int:
+        if len(self.runs) == 1:  # by far the most frequent set
+            first, last = self.runs[0]
+            return last - first + 1
         ends = self._cumulated()
         return ends[-1] if ends else 0
 
@@ -174,6 +177,8 @@ class NumberSet(Generic[N]):
 
     def __and__(self, other: NumberSet[N]) -> NumberSet[N]:
         large, small = (self, other) if len(self.runs) >= len(other.runs) else (other, self)
+        if len(small.runs) == 1 and large.runs[0][0] <= small.runs[0][0] and small.runs[0][1] <= large.runs[0][1]:
+            return small
         common: list[Run] = []
         for first, last in small.runs:
             start, stop = large._touching(first, last)
