@@ -41,8 +41,7 @@ def prepared(raw: bytes) -> tuple[Layout, Answers]:
     for item in items(layout):
         if item.startswith("BODY["):
             start, stop = _span(layout, item)
-            # RFC 9051 §9: CHAR8 has no NUL. Dovecot sends 0x80 for it; here only the place of the octets is compared.
-            answers[item] = raw[start:stop].replace(b"\0", b"\x80")
+            answers[item] = raw[start:stop]
     return layout, answers
 
 
@@ -68,7 +67,7 @@ def _span(layout: Layout, item: str) -> tuple[int, int]:
 
 
 def differences(ours: Answers, theirs: Answers) -> Iterator[tuple[str, Value, Value]]:
-    """Item, our value and theirs, of every item that is not the same."""
-    for item, value in theirs.items():
-        if item in ours and ours[item] != value:
-            yield item, ours[item], value
+    """Item, our value and theirs, of every item that is not the same; UID and flags are not compared."""
+    for item, value in ours.items():
+        if item not in ("UID", "FLAGS") and theirs.get(item) != value:
+            yield item, value, theirs.get(item)

@@ -51,8 +51,7 @@ OPAQUE = ContentType(b"application", b"octet-stream")
 _TOKEN = rb"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]+"
 _TYPE = re.compile(rb"[ \t]*(%b)[ \t]*/[ \t]*(%b)" % (_TOKEN, _TOKEN))
 _VALUE = re.compile(rb"[ \t]*(%b)" % _TOKEN)
-# Clients leave out quotes that RFC 2045 asks for (``boundary=a=b``, ``name=my file.txt``): so a value without them
-# goes on to the next semicolon.
+# Clients leave out quotes that RFC 2045 asks for (``boundary=a=b``, ``name=my file.txt``), so more than that is read.
 _PARAM = re.compile(rb';[ \t]*(%b)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))' % _TOKEN, re.DOTALL)
 _CACHED_BYTES = 50
 _FILE_NAMES = frozenset({b"name", b"filename"})
@@ -119,7 +118,7 @@ def _params(rest: bytes) -> Params:
 
 
 def _bare(name: bytes, value: bytes) -> bytes:
-    """A value without quotes, up to white space, but for a file's name: that may hold spaces, and should have quotes."""
+    """A value without quotes: it ends at white space, but for a file's name, which may hold some."""
     value = value.strip(b" \t")
     if b" " not in value and b"\t" not in value:
         return value
