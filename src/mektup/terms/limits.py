@@ -50,6 +50,8 @@ class Limits:
     mailbox_name_bytes: int = 1000
     mailbox_depth: int = 64
     mailboxes: int = 10_000
+    sort_keys_bytes: int = 64 * MIB
+    """What a process remembers of the mailboxes that it sorted or threaded last."""
 
     # a message
     message_bytes: int = 64 * MIB
@@ -61,7 +63,7 @@ class Limits:
     """The same for one field."""
     references: int = 1000
     """Message-IDs in References that threading looks at, the last ones."""
-    text_bytes: int = 16 * MIB
+    text_bytes: int = 4 * MIB
     """How much of a message's text, decoded, can be searched."""
     addresses: int = 10_000
     """In one header field."""
