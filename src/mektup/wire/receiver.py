@@ -287,8 +287,8 @@ class Receiver:
     def _next_line(self) -> bytes | None:
         """The next whole line without its end; None puts what there is aside.
 
-        Liberty: a bare LF ends a line too, as netcat and openssl s_client send it, and so does CR NUL LF, which
-        telnet makes of a CRLF that it reads from a pipe (RFC 854: a CR that is not a line end is sent as CR NUL).
+        Liberty: a bare LF ends a line too, as netcat and openssl s_client send it, and so does CR NUL CR LF,
+        which telnet makes of a CRLF that it reads from a pipe (RFC 854: a CR that ends no line is sent as CR NUL).
         """
         start = self._at
         end = self._octets.find(b"\n", start)
@@ -301,9 +301,9 @@ class Receiver:
         if self._partial:
             line = bytes(self._partial) + line
             self._partial.clear()
-        if line.endswith(b"\r"):
-            return line[:-1]
-        return line[:-2] if line.endswith(b"\r\0") else line
+        if not line.endswith(b"\r"):
+            return line
+        return line[:-3] if line.endswith(b"\r\0\r") else line[:-1]
 
     def _check_partial(self) -> Fault | None:
         # One octet more than the bound may be the CR of the line's end.
