@@ -34,6 +34,7 @@ from mektup.store.sqlite.errors import ENGINE_ERRORS, refusal
 from mektup.store.sqlite.open_files import OpenFiles
 from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, sync
 from mektup.store.sqlite.threads import Threads
+from mektup.store.sqlite.under_way import UnderWay
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MailboxId, ModSeq
 
@@ -102,13 +103,14 @@ class Database:
         self._spare: apsw.Connection | None = None
         self._wal: int | None = None
         self._lock = asyncio.Lock()
-        self._under_way = 0
+        self._under_way = UnderWay()
         self._wal_pages = 0
         self._checkpoint_at = CHECKPOINT_PAGES
         self._checkpoint: asyncio.Task[None] | None = None
         self._written = self._synced = 0
         self._round: asyncio.Task[None] | None = None
         self._ended: Refused | None = None
+        self._disk_failed = False
         self.used = 0.0
         """When it was last read or written, by the monotonic clock."""
 
@@ -194,21 +196,20 @@ class Database:
         if self._path is None:
             return ask(self._cursor, *args, **kwargs)
         self._check()
-        connection, self._spare = self._spare, None
-        self._under_way += 1
-        try:
-            if connection is None:
-                connection = await self._threads.sync(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
-            work = partial(_ask, connection, ask, *args, **kwargs)
-            return await self._threads.read(work, connection.interrupt)
-        except ENGINE_ERRORS as error:
-            raise refusal(error) from error
-        finally:
-            self._under_way -= 1
-            if self._spare is None and self._ended is None:
-                self._spare = connection
-            elif connection is not None:
-                connection.close()
+        with self._under_way:
+            connection, self._spare = self._spare, None
+            try:
+                if connection is None:
+                    connection = await self._threads.sync(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
+                work = partial(_ask, connection, ask, *args, **kwargs)
+                return await self._threads.read(work, connection.interrupt)
+            except ENGINE_ERRORS as error:
+                raise refusal(error) from error
+            finally:
+                if self._spare is None:
+                    self._spare = connection
+                elif connection is not None:
+                    connection.close()  # never the last one: the spare is open
 
     # Writing
 
@@ -220,22 +221,21 @@ class Database:
         """
         self._check()
         committed: list[Change] = []
-        self._under_way += 1
-        try:
-            async with self._lock:
-                result = await self._transact(make, committed, long=long)
-            if durable and self._path is not None:
-                await self._reach_disk(self._written)
-            return result
-        except ENGINE_ERRORS as error:
-            raise refusal(error) from error
-        finally:
-            self._under_way -= 1
-            for change in committed:
-                for mailbox in change.touched:
-                    self._changed(mailbox)
-            if self._wal_pages >= self._checkpoint_at and self._checkpoint is None and self._ended is None:
-                self._checkpoint = asyncio.create_task(self._move_wal())
+        with self._under_way:
+            try:
+                async with self._lock:
+                    result = await self._transact(make, committed, long=long)
+                if durable and self._path is not None:
+                    await self._reach_disk(self._written)
+            except ENGINE_ERRORS as error:
+                raise refusal(error) from error
+            finally:
+                for change in committed:
+                    for mailbox in change.touched:
+                        self._changed(mailbox)
+        if self._wal_pages >= self._checkpoint_at:
+            await self._have_wal_moved()
+        return result
 
     async def _transact(self, make: Callable[[Change], T], committed: list[Change], *, long: bool) -> T:
         if self._path is None or not long:
@@ -268,7 +268,8 @@ class Database:
     async def _reach_disk(self, goal: int) -> None:
         """Returns when the first *goal* commits of this process are on disk; all who wait at one time share a sync."""
         while self._synced < goal:
-            self._check()
+            if self._disk_failed:
+                raise _disk_failed()
             if self._round is None:
                 self._round = asyncio.create_task(self._sync())
             await asyncio.shield(self._round)
@@ -280,7 +281,8 @@ class Database:
             self._synced = upto
         except OSError:
             # What the disk failed to take the page cache may have dropped: a later sync would succeed and be a lie.
-            self._ended = Refused(Code.UNAVAILABLE, "The disk failed")
+            self._disk_failed = True
+            self._ended = _disk_failed()
             raise
         finally:
             self._round = None
@@ -291,6 +293,12 @@ class Database:
             self._wal = os.open(f"{self._path}-wal", os.O_RDONLY)
             sync(self._path.parent)  # the WAL's name, too, must be there after a loss of power
         os.fdatasync(self._wal)
+
+    async def _have_wal_moved(self) -> None:
+        if self._checkpoint is None and self._ended is None:
+            self._checkpoint = asyncio.create_task(self._move_wal())
+        if self._wal_pages >= RESTART_PAGES:
+            await asyncio.sleep(0)  # who writes without a pause must let others in, and the checkpoint, too
 
     async def _move_wal(self) -> None:
         try:
@@ -334,11 +342,15 @@ class Database:
         """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""
         if self._ended is None:
             self._ended = why
+        await self._under_way.over()
+        if self._checkpoint is not None:
+            await asyncio.wait((self._checkpoint,))
         async with self._lock:
-            for task in (self._checkpoint, self._round):
-                if task is not None:
-                    await asyncio.wait((task,))
             await self._shut()
+
+
+def _disk_failed() -> Refused:
+    return Refused(Code.UNAVAILABLE, "The disk failed")
 
 
 def _ask(connection: apsw.Connection, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
