@@ -19,6 +19,13 @@ def test_lines() -> None:
     assert not lines.has_buffered
 
 
+def test_a_crlf_that_telnet_read_from_a_pipe_ends_a_line() -> None:
+    lines = LineBuffer(100)
+    lines.feed(b"USER linda\r\0\r\nSTAT\r\n")
+    assert lines.next_line() == b"USER linda"
+    assert lines.next_line() == b"STAT"
+
+
 def test_take_all() -> None:
     lines = LineBuffer(100)
     lines.feed(b"DATA\r\nbody\r\n")

@@ -18,7 +18,7 @@ GOOD: list[tuple[str, bytes, list[Event]]] = [
     ("a line", b"a NOOP\r\n", [raw(b"a NOOP")]),
     ("two lines in a row", b"a NOOP\r\nb NOOP\r\n", [raw(b"a NOOP"), raw(b"b NOOP")]),
     ("a bare LF", b"a NOOP\n", [raw(b"a NOOP")]),
-    ("CR NUL CR LF, as telnet sends a CRLF from a pipe", b"a NOOP\r\0\r\nb NOOP\r\0\r\n", [raw(b"a NOOP"), raw(b"b NOOP")]),
+    ("a CRLF that telnet read from a pipe", b"a NOOP\r\0\r\nb NOOP\r\0\r\n", [raw(b"a NOOP"), raw(b"b NOOP")]),
     ("empty lines in between", b"\r\n\na NOOP\r\n\r\n", [raw(b"a NOOP")]),
     ("spaces are text", b"  \r\n", [raw(b"  ")]),
     ("CR within a line is text", b"a\rb\r\n", [raw(b"a\rb")]),

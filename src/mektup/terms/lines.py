@@ -5,6 +5,17 @@ from __future__ import annotations
 from mektup.terms.errors import ClientError
 
 
+def without_end(line: bytes) -> bytes:
+    """*line*, from which the LF is off already, without the rest of its end.
+
+    Liberty: a bare LF ends a line, as netcat and openssl s_client send it, and so does CR NUL CR LF, which telnet makes
+    of a CRLF that it reads from a pipe (RFC 854: a CR that ends no line is sent as CR NUL).
+    """
+    if not line.endswith(b"\r"):
+        return line
+    return line[:-3] if line.endswith(b"\r\0\r") else line[:-1]
+
+
 class LineBuffer:
     """Holds what came until it makes a line; never more than the longest line that may be, and what came with it.
 
@@ -42,7 +53,7 @@ class LineBuffer:
                 self._skipping = True
                 raise ClientError(f"A line may have at most {self._longest} octets")
             return None
-        line = bytes(self._buffer[:end]).removesuffix(b"\r")
+        line = without_end(bytes(self._buffer[:end]))
         del self._buffer[: end + 1]
         if len(line) > self._longest:
             raise ClientError(f"A line may have at most {self._longest} octets")

@@ -46,6 +46,7 @@ from typing import Final, Protocol
 
 from mektup.terms.errors import ClientError, Code
 from mektup.terms.limits import Limits
+from mektup.terms.lines import without_end
 from mektup.wire.grammar import ANNOUNCEMENT, APPEND, APPEND_WITH_MAILBOX, tag_in
 from mektup.wire.requests import StoredLiteral
 
@@ -285,11 +286,7 @@ class Receiver:
         return RawCommand((line,))
 
     def _next_line(self) -> bytes | None:
-        """The next whole line without its end; None puts what there is aside.
-
-        Liberty: a bare LF ends a line too, as netcat and openssl s_client send it, and so does CR NUL CR LF,
-        which telnet makes of a CRLF that it reads from a pipe (RFC 854: a CR that ends no line is sent as CR NUL).
-        """
+        """The next whole line without its end; None puts what there is aside."""
         start = self._at
         end = self._octets.find(b"\n", start)
         if end < 0:
@@ -301,9 +298,7 @@ class Receiver:
         if self._partial:
             line = bytes(self._partial) + line
             self._partial.clear()
-        if not line.endswith(b"\r"):
-            return line
-        return line[:-3] if line.endswith(b"\r\0\r") else line[:-1]
+        return without_end(line)
 
     def _check_partial(self) -> Fault | None:
         # One octet more than the bound may be the CR of the line's end.
