@@ -67,9 +67,9 @@ def test_tags(tag: str) -> None:
         ("a1 SELCT INBOX", "Unknown command; did you mean SELECT? at column 4"),
         ("a1 XYZZY", "Unknown command at column 4"),
         ("a1 " + "X" * 9999, "Unknown command at column 4"),
-        ("a1 UID", "Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE after UID at column 4"),
-        ("a1 UID ", "Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE after UID at column 4"),
-        ("a1 UID NOOP", "Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE after UID at column 4"),
+        ("a1 UID", "Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE or THREAD after UID at column 4"),
+        ("a1 UID ", "Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE or THREAD after UID at column 4"),
+        ("a1 UID NOOP", "Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE or THREAD after UID at column 4"),
     ],
 )
 def test_what_does_not_begin_as_a_command(line: str, text: str) -> None:
