@@ -40,6 +40,8 @@ LINES: dict[type[requests.Request], tuple[bytes, ...]] = {
     requests.Unselect: (b"UNSELECT",),
     requests.Expunge: (b"EXPUNGE", b"UID EXPUNGE 1"),
     requests.Search: (b"SEARCH ALL", b"UID SEARCH ALL", b"SEARCH RETURN (COUNT) ALL"),
+    requests.Sort: (b"SORT (DATE) UTF-8 ALL", b"UID SORT RETURN (COUNT) (REVERSE FROM) UTF-8 ALL"),
+    requests.Thread: (b"THREAD REFERENCES UTF-8 ALL", b"UID THREAD ORDEREDSUBJECT UTF-8 ALL"),
     requests.Fetch: (b"FETCH 1 FLAGS", b"UID FETCH 1 FLAGS"),
     requests.Store: (b"STORE 1 FLAGS ()", b"UID STORE 1 FLAGS ()"),
     requests.Copy: (b"COPY 1 Sent", b"UID COPY 1 Sent"),

@@ -35,10 +35,12 @@ from mektup.imap.commands import (
     rename,
     search,
     select,
+    sort,
     starttls,
     status,
     store,
     subscribe,
+    thread,
     unselect,
 )
 from mektup.terms.errors import ClientError
@@ -59,7 +61,7 @@ class Tells(Enum):
     NOTHING = auto()
     """The command ends the mailbox, or the session."""
     UID_EXPUNGES = auto()
-    """All but EXPUNGE, and that too after the UID form (RFC 9051 §7.5.1: FETCH, STORE, SEARCH)."""
+    """All but EXPUNGE, and that too after the UID form (RFC 9051 §7.5.1: FETCH, STORE, SEARCH; RFC 5256 §3)."""
     OWN_EXPUNGES = auto()
     """All; the command removes messages, and to say so is its answer."""
     ALL = auto()
@@ -131,6 +133,8 @@ TABLE: dict[type[requests.Request], Row] = {
     requests.Unselect: Row("UNSELECT", SELECTED, Tells.NOTHING, unselect.run),
     requests.Expunge: Row("EXPUNGE", SELECTED, Tells.OWN_EXPUNGES, expunge.run),
     requests.Search: Row("SEARCH", SELECTED, Tells.UID_EXPUNGES, search.run),
+    requests.Sort: Row("SORT", SELECTED, Tells.UID_EXPUNGES, sort.run),
+    requests.Thread: Row("THREAD", SELECTED, Tells.UID_EXPUNGES, thread.run),
     requests.Fetch: Row("FETCH", SELECTED, Tells.UID_EXPUNGES, fetch.run),
     requests.Store: Row("STORE", SELECTED, Tells.UID_EXPUNGES, store.run),
     requests.Copy: Row("COPY", SELECTED, Tells.ALL, copy.run),

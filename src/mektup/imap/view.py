@@ -14,13 +14,16 @@ UIDs are kept as runs, so a mailbox of a million messages with few holes costs n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, count
 
 from mektup.store.interface import Changes, Row, Selection
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.sets import NumberSet, SavedResult, Seqs, SequenceSet, Uids
+
+FEW = 16
+"""For one UID in so many, each is looked up; for more, the numbers of all are written down first."""
 
 
 class View:
@@ -77,6 +80,14 @@ class View:
         """The sequence numbers of *uids*, those not in the view left out."""
         return self.uids.positions(uids)
 
+    def seqs_in_order(self, uids: Sequence[int]) -> list[int]:
+        """The sequence numbers of *uids*, which are in the view, in their order; 0 for 0."""
+        if len(uids) * FEW < len(self):
+            return [uid and self.uids.rank(uid) for uid in uids]
+        numbers: dict[int, int] = dict(zip(self.uids, count(1), strict=False))
+        numbers[0] = 0
+        return list(map(numbers.__getitem__, uids))
+
     def resolve(self, numbers: SequenceSet | SavedResult, *, by_uid: bool) -> Uids:
         """The messages of the view that *numbers* names.
 
@@ -89,11 +100,11 @@ class View:
             largest = self.uids.last if self.uids else 0
             named: Uids = NumberSet(numbers.resolve(largest).runs)
             return named & self.uids
-        count = len(self)
-        if numbers.largest_named > count or (count == 0 and numbers.names_star):
-            known = f"there are {count} messages" if count else "the mailbox is empty"
+        messages = len(self)
+        if numbers.largest_named > messages or (messages == 0 and numbers.names_star):
+            known = f"there are {messages} messages" if messages else "the mailbox is empty"
             raise ClientError(f"No message has that sequence number: {known}")
-        return self.uids.at(numbers.resolve(count))
+        return self.uids.at(numbers.resolve(messages))
 
     def number(self, rows: Sequence[Row]) -> Sequence[int] | list[int]:
         """The sequence numbers of fetched *rows*, which ascend by UID, the first column, and are in the view."""

@@ -28,6 +28,7 @@ from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid, U
 from mektup.terms.peer import Watch
 from mektup.terms.search import SearchKey
 from mektup.terms.sets import Uids
+from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +276,19 @@ class Account(Protocol):
 
         Text is compared as substring without regard to case. Exact and current.
         """
+
+    async def sort(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]
+    ) -> Sequence[Uid]:
+        """As search; in the order of *criteria*, the first of which counts most, then of UIDs (RFC 5256 §3).
+
+        Text is ordered without regard to case (RFC 5256 §7); *criteria* holds no key twice.
+        """
+
+    async def thread(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
+    ) -> Threads:
+        """As search; gathered to threads (RFC 5256 §3). Messages that are not found do not count."""
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
         """The highest modseq of *uids* (RFC 7162 §3.1.5); 0 when there is none."""

@@ -38,6 +38,7 @@ from mektup.wire.requests import (
     Unselect,
     Unsubscribe,
 )
+from mektup.wire.sort_commands import sort, thread
 
 Parser = Callable[[Cursor, bytes], Request]
 """Reads a command's arguments, from behind its word to its end; the octets are its tag."""
@@ -84,6 +85,8 @@ COMMANDS: Final[dict[bytes, Parser]] = {
     b"UNSELECT": bare(Unselect),
     b"EXPUNGE": expunge,
     b"SEARCH": partial(search, by_uid=False),
+    b"SORT": partial(sort, by_uid=False),
+    b"THREAD": partial(thread, by_uid=False),
     b"FETCH": partial(fetch, by_uid=False),
     b"STORE": partial(store, by_uid=False),
     b"COPY": partial(copy, make=Copy, by_uid=False),
@@ -93,7 +96,9 @@ COMMANDS: Final[dict[bytes, Parser]] = {
     b"UID FETCH": partial(fetch, by_uid=True),
     b"UID MOVE": partial(copy, make=Move, by_uid=True),
     b"UID SEARCH": partial(search, by_uid=True),
+    b"UID SORT": partial(sort, by_uid=True),
     b"UID STORE": partial(store, by_uid=True),
+    b"UID THREAD": partial(thread, by_uid=True),
 }
 """Every command, by its word in upper case, or its two words with a space between them."""
 
@@ -163,7 +168,7 @@ def _unknown(tag: bytes, word: bytes, column: int) -> ClientError:
     if tag.upper() in COMMANDS:
         return ClientError(f"Expected a tag of your choice before the command, {_EXAMPLE}", 1)
     if word[:4].upper() in (b"UID", b"UID "):
-        return ClientError("Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH or STORE after UID", column)
+        return ClientError("Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE or THREAD after UID", column)
     known = [name.decode("ascii") for name in COMMANDS]
     near = difflib.get_close_matches(word[:20].upper().decode("ascii"), known, n=1)
     return ClientError(f"Unknown command; did you mean {near[0]}?" if near else "Unknown command", column)

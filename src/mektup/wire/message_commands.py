@@ -109,18 +109,27 @@ def copy(cursor: Cursor, tag: bytes, *, make: type[Copy] | type[Move], by_uid: b
 def search(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Search:
     """search = "SEARCH" [search-return-opts] SP search-program (RFC 9051 §9)."""
     cursor.expect_space("search keys such as ALL or UNSEEN")
-    options: frozenset[str] | None = None
-    if cursor.take(_RETURN):
-        cursor.skip_spaces()
-        # RFC 9051 §6.4.4: an empty list of options is ALL.
-        options = frozenset(cursor.parenthesized(_return_option, "MIN, MAX, ALL, COUNT or SAVE")) or frozenset({"ALL"})
-        cursor.expect_space("search keys such as ALL or UNSEEN")
+    options = return_options(cursor, "search keys such as ALL or UNSEEN")
     charset = None
     if cursor.take(_CHARSET):
         cursor.skip_spaces()
         charset = charset_name(cursor)
         cursor.expect_space("search keys such as ALL or UNSEEN")
     return Search(tag, by_uid, search_key(cursor, charset), options, charset)
+
+
+def return_options(cursor: Cursor, following: str) -> frozenset[str] | None:
+    """search-return-opts = "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" (RFC 9051 §9).
+
+    Moves past the space before what is *following*, too. None where there is no RETURN. Raises ClientError.
+    """
+    if not cursor.take(_RETURN):
+        return None
+    cursor.skip_spaces()
+    options = frozenset(cursor.parenthesized(_return_option, "MIN, MAX, ALL, COUNT or SAVE"))
+    cursor.expect_space(following)
+    # RFC 9051 §6.4.4: an empty list of options is ALL.
+    return options or frozenset({"ALL"})
 
 
 def _return_option(cursor: Cursor) -> str:

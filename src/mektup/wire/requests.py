@@ -12,6 +12,7 @@ from typing import Protocol
 from mektup.terms.flags import FlagChange
 from mektup.terms.search import SearchKey
 from mektup.terms.sets import SavedResult, SequenceSet
+from mektup.terms.sorting import SortCriterion, ThreadAlgorithm
 from mektup.wire.fetch_items import FetchItem
 
 NumbersAsked = SequenceSet | SavedResult
@@ -256,6 +257,29 @@ class Search(Request):
     """MIN, MAX, ALL, COUNT, SAVE; None where there was no RETURN; ``RETURN ()`` is ALL."""
     charset: str | None = None
     """As named, upper case; the text in *key* is decoded already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sort(Request):
+    """RFC 5256 §3 BASE.6.4.SORT, RFC 5267 §3.1."""
+
+    by_uid: bool
+    criteria: tuple[SortCriterion, ...]
+    """At least one; no key twice."""
+    key: SearchKey
+    return_options: frozenset[str] | None
+    """As in Search."""
+    charset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thread(Request):
+    """RFC 5256 §3 BASE.6.4.THREAD."""
+
+    by_uid: bool
+    algorithm: ThreadAlgorithm
+    key: SearchKey
+    charset: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mektup.store.interface import (
     Appended,
@@ -24,12 +24,13 @@ from mektup.store.interface import (
     Row,
     Selection,
 )
-from mektup.store.sqlite import changes, mailboxes, search
+from mektup.store.sqlite import changes, mailboxes, search, sort
 from mektup.store.sqlite import content as contents
 from mektup.store.sqlite import messages as writing
 from mektup.store.sqlite.changes import Known, Since
 from mektup.store.sqlite.fetch import BYTES_OF_MESSAGES, query_for
 from mektup.store.sqlite.keywords import KeywordSets
+from mektup.store.sqlite.sort import Question
 from mektup.store.sqlite.uids import read_slice
 from mektup.store.watch import Circle
 from mektup.terms.flags import FlagChange
@@ -38,10 +39,16 @@ from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.search import SearchKey
 from mektup.terms.sets import Uids
+from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
 if TYPE_CHECKING:
     from mektup.store.sqlite.content import Packing
+    from mektup.store.sqlite.cursor import Cursor
     from mektup.store.sqlite.database import Change, Database
+    from mektup.store.sqlite.sort_keys import Remembered
+
+T = TypeVar("T")
+H = TypeVar("H")
 
 FEW_ROWS = 250
 """Of messages: what a change in the loop may touch at most."""
@@ -54,6 +61,9 @@ FEW_CHANGED = 500
 
 FEW_SCANNED = 20_000
 """Of messages: what a question in the loop may pass over at most, row by row."""
+
+FEW_SORTED = 500
+"""Of messages: what may be sorted or threaded in the loop at most."""
 
 FEW_BYTES = 128 * 1024
 """Of messages: what an append in the loop may write at most."""
@@ -76,6 +86,7 @@ class SqliteAccount:
         circle: Circle,
         limits: Limits,
         packing: Packing,
+        sort_keys: Remembered,
     ) -> None:
         """*make_database* opens the file, given whom to tell of each mailbox that a commit touched."""
         self.id = account
@@ -85,6 +96,7 @@ class SqliteAccount:
         self._circle = circle
         self._limits = limits
         self._packing = packing
+        self._sort_keys = sort_keys
         self._keyword_sets = KeywordSets()
         self._known: dict[MailboxId, Known] = {}
 
@@ -199,6 +211,22 @@ class SqliteAccount:
         long = len(within) > FEW_SCANNED or search.is_long(key)
         ask = self.database.read_long if long else self.database.read
         return await ask(search.search, mailbox, key, within, self._keyword_sets)
+
+    async def sort(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]
+    ) -> Sequence[Uid]:
+        return await self._ask_sorted(sort.sort, mailbox, key, within, criteria)
+
+    async def thread(self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm) -> Threads:
+        return await self._ask_sorted(sort.thread, mailbox, key, within, algorithm)
+
+    async def _ask_sorted(
+        self, ask: Callable[[Cursor, Question, H], T], mailbox: MailboxId, key: SearchKey, within: Uids, how: H
+    ) -> T:
+        question = Question((self.id, mailbox), key, within, self._keyword_sets, self._sort_keys)
+        long = len(within) > FEW_SORTED or search.is_long(key)
+        read = self.database.read_long if long else self.database.read
+        return await read(ask, question, how)
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
         return await self.database.read_long(changes.highest_modseq, mailbox, uids)

@@ -24,6 +24,7 @@ from mektup.store.sqlite.database import Database
 from mektup.store.sqlite.directory import SqliteDirectory, find_by_id
 from mektup.store.sqlite.open_files import OpenFiles
 from mektup.store.sqlite.schema import ACCOUNT, DIRECTORY
+from mektup.store.sqlite.sort_keys import Remembered
 from mektup.store.sqlite.threads import Threads
 from mektup.store.watch import Circle
 from mektup.terms.errors import Code, Refused
@@ -55,6 +56,7 @@ class SqliteStore:
         self._data = data
         self._limits = limits
         self._packing = packing
+        self._sort_keys = Remembered(limits.sort_keys_bytes)
         self._circle = Circle(bus)
         self._threads = Threads()
         self._open_files = OpenFiles()
@@ -106,7 +108,7 @@ class SqliteStore:
     def _open(self, account: AccountId, name: str) -> SqliteAccount:
         path = None if self._data is None else self._path(account)
         database = partial(_database, path, self._threads, self._open_files)
-        return SqliteAccount(account, name, database, self._circle, self._limits, self._packing)
+        return SqliteAccount(account, name, database, self._circle, self._limits, self._packing, self._sort_keys)
 
     def _path(self, account: AccountId) -> Path:
         assert self._data is not None

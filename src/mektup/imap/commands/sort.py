@@ -1,0 +1,93 @@
+"""SORT and UID SORT (RFC 5256, RFC 5957), with RETURN of ESORT (RFC 5267 §3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from mektup.imap.search_scope import scoped
+from mektup.imap.view import View
+from mektup.terms.numbers import Uid
+from mektup.terms.search import ChangedSince
+from mektup.terms.sets import NumberSet
+from mektup.wire.requests import Sort
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+SLICE_NUMBERS = 5000
+"""How many numbers are written before others get their turn."""
+
+
+async def run(session: Session, request: Sort) -> bytes | None:
+    """Tells which messages match, in order. Raises ClientError for sequence numbers beyond the mailbox."""
+    view = session.selected
+    scope = scoped(request.key, view)
+    found = await session.mail.sort(view.mailbox, scope.key, view.uids, request.criteria)
+    modseq = None
+    if scope.mentions(ChangedSince):
+        # RFC 7162 §3.1.5: a search by modseq says that the client knows them, and its answer names the highest
+        session.condstore = True
+        if found:
+            modseq = await session.mail.search_highest_modseq(view.mailbox, NumberSet.of(found))
+    numbers: Sequence[int] = found if request.by_uid else view.seqs_in_order(found)
+    if request.return_options is None:
+        await _write_sort(session, numbers, modseq)
+    else:
+        if request.return_options != {"SAVE"}:
+            await _write_esearch(session, request, numbers, modseq)
+        if "SAVE" in request.return_options:
+            _save(view, found, request.return_options)
+    return None
+
+
+async def _write_sort(session: Session, numbers: Sequence[int], modseq: int | None) -> None:
+    session.write(b"* SORT")
+    for start in range(0, len(numbers), SLICE_NUMBERS):
+        session.write(b"".join(map(b" %d".__mod__, numbers[start : start + SLICE_NUMBERS])))
+        await session.peer.drain()
+    # RFC 7162 §3.1.9
+    session.write(b"\r\n" if modseq is None else b" (MODSEQ %d)\r\n" % modseq)
+
+
+async def _write_esearch(session: Session, request: Sort, numbers: Sequence[int], modseq: int | None) -> None:
+    options = request.return_options or frozenset()
+    session.write(b'* ESEARCH (TAG "%b")%b' % (request.tag, b" UID" if request.by_uid else b""))
+    if numbers:
+        # RFC 5267 §3.1: lowest and highest are the first and the last in the order asked for
+        if "MIN" in options:
+            session.write(b" MIN %d" % numbers[0])
+        if "MAX" in options:
+            session.write(b" MAX %d" % numbers[-1])
+        if "ALL" in options:
+            ranges = _ranges(numbers)
+            session.write(b" ALL " + next(ranges))
+            while some := list(islice(ranges, SLICE_NUMBERS)):
+                session.write(b"".join([b"," + each for each in some]))
+                await session.peer.drain()
+    if "COUNT" in options:
+        session.write(b" COUNT %d" % len(numbers))
+    session.write(b"\r\n" if modseq is None else b" MODSEQ %d\r\n" % modseq)
+
+
+def _ranges(numbers: Sequence[int]) -> Iterator[bytes]:
+    """*numbers*, not empty, as the ranges of a sequence set, in their order.
+
+    RFC 5267 §3.2: a range is read in ascending order, so only numbers that follow one another upwards make one.
+    """
+    first = last = numbers[0]
+    for number in islice(numbers, 1, None):
+        if number != last + 1:
+            yield b"%d" % first if first == last else b"%d:%d" % (first, last)
+            first = number
+        last = number
+    yield b"%d" % first if first == last else b"%d:%d" % (first, last)
+
+
+def _save(view: View, found: Sequence[Uid], options: frozenset[str]) -> None:
+    """Keeps what was found as ``$``, which RFC 9051 §6.4.4.1 lets any command do that is based on SEARCH."""
+    if found and options & {"MIN", "MAX"} and not options & {"ALL", "COUNT"}:
+        # RFC 9051 §6.4.4.1, table 4: with MIN or MAX alone, only those are kept
+        found = [*found[: "MIN" in options], *(found[-1:] if "MAX" in options else ())]
+    view.saved = NumberSet.of(found)

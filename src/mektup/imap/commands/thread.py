@@ -1,0 +1,72 @@
+"""THREAD and UID THREAD (RFC 5256)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from mektup.imap.search_scope import scoped
+from mektup.terms.search import ChangedSince
+from mektup.wire.requests import Thread
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+SLICE_MESSAGES = 2000
+"""How many messages are written before others get their turn."""
+
+
+async def run(session: Session, request: Thread) -> bytes | None:
+    """Tells which messages match, as threads. Raises ClientError for sequence numbers beyond the mailbox."""
+    view = session.selected
+    scope = scoped(request.key, view)
+    threads = await session.mail.thread(view.mailbox, scope.key, view.uids, request.algorithm)
+    if scope.mentions(ChangedSince):
+        # RFC 7162 §3.1.9: the response is as ever, but the client knows modseqs now
+        session.condstore = True
+    numbers: Sequence[int] = threads.uids if request.by_uid else view.seqs_in_order(threads.uids)
+    session.write(b"* THREAD " if numbers else b"* THREAD")
+    lists = thread_lists(numbers, threads.replies)
+    while some := list(islice(lists, SLICE_MESSAGES)):
+        session.write(b"".join(some))
+        await session.peer.drain()
+    session.write(b"\r\n")
+    return None
+
+
+def thread_lists(numbers: Sequence[int], replies: Sequence[int]) -> Iterator[bytes]:
+    """The thread-lists of RFC 5256 §5, a message at a time; 0 stands for a message that is not there.
+
+    Parentheses begin where messages stand side by side: at each thread, and at each of several replies. What is left
+    to come of each such group is on a stack, so no depth of threads is too deep.
+    """
+    branches: list[int] = []
+    begins = True
+    for number, below in zip(numbers, replies, strict=True):
+        if below == 0:
+            if not branches:
+                yield b"(%d)" % number if begins else b"%d)" % number
+            else:
+                yield (b"(%d)" if begins else b"%d)") % number + _closings(branches)
+            begins = True
+        elif below == 1:
+            yield b"(%d " % number if begins else b"%d " % number
+            begins = False
+        else:
+            branches.append(below)
+            member = b"%d " % number if number else b""
+            yield b"(" + member if begins else member
+            begins = True
+
+
+def _closings(branches: list[int]) -> bytes:
+    """The parentheses that close above a message without replies, which takes one off *branches*."""
+    closed = 0
+    while branches:
+        branches[-1] -= 1
+        if branches[-1]:
+            break
+        branches.pop()
+        closed += 1
+    return b")" * closed

@@ -1,0 +1,232 @@
+"""The two algorithms of THREAD (RFC 5256 §3), over columns of numbers.
+
+Everything here is about *nodes*: the messages, numbered from 0 in the order of their sequence numbers, and, above
+those, the dummies of REFERENCES, which stand for messages that others refer to. Each step takes time that grows with
+the messages and their references (linking them: with a logarithm more, see ``forest``), and none recurses, so neither
+a thread of a hundred thousand replies nor a hostile References does harm.
+
+Siblings are never sorted: whatever gathers messages goes through them by date to begin with. Only where subjects bring
+threads together (step 5) are those sorted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mektup.store.forest import NONE, Forest
+
+DUMMY = -1
+"""In an outline, a message that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """What threading looks at, a column each, with an entry for each message."""
+
+    dates: Sequence[int]
+    """Sent date (RFC 5256 §2.2), seconds."""
+    subjects: Sequence[int]
+    """The same number for the same base subject; 0 for an empty one."""
+    replies: Sequence[int]
+    """1 for a reply or forward, by its subject; else 0."""
+    ids: Sequence[Sequence[int]]
+    """Its own Message-ID, then those it refers to, its parent last; the same number for the same ID, 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """Threads, each node before those below it, which follow one after the other."""
+
+    nodes: Sequence[int]
+    """The messages; DUMMY for what is none."""
+    below: Sequence[int]
+    """How many children each has."""
+
+
+def ordered_subject(dates: Sequence[int], subjects: Sequence[int]) -> Outline:
+    """ORDEREDSUBJECT: messages of one base subject are a thread, and all but its first are children of that one."""
+    threads: dict[int, list[int]] = {}
+    for node in _by_date(dates):
+        threads.setdefault(subjects[node], []).append(node)
+    nodes: list[int] = []
+    below: list[int] = []
+    for thread in threads.values():
+        nodes += thread
+        below.append(len(thread) - 1)
+        below += [0] * (len(thread) - 1)
+    return Outline(nodes, below)
+
+
+def references(letters: Letters) -> Outline:
+    """REFERENCES: messages are below those that they reply to, and threads of one base subject are brought together."""
+    by_date = _by_date(letters.dates)
+    parents = _linked(letters.ids)
+    threads = _Threads(letters, by_date, _pruned(parents, len(by_date)))
+    threads.merge_subjects()
+    return threads.outline()
+
+
+def _by_date(dates: Sequence[int]) -> list[int]:
+    """All messages by sent date; RFC 5256 §2.2: where it is the same, by sequence number."""
+    return sorted(range(len(dates)), key=dates.__getitem__)
+
+
+def _linked(ids: Sequence[Sequence[int]]) -> list[int]:
+    """Step 1: each node's parent."""
+    count = len(ids)
+    # RFC 5256 §3, step 1.A: of several messages with one Message-ID, the first has it
+    nodes = {ids[node][0]: node for node in range(count - 1, -1, -1)}
+    nodes.pop(0, None)
+    forest = Forest(count)
+    parent = forest.parent
+    for node, (_, *references) in enumerate(ids):
+        above = NONE
+        for reference in references:
+            at = nodes.get(reference, NONE)
+            if at == NONE:
+                at = nodes[reference] = forest.add()
+            # 1.A: a link that is there already stays
+            if above != NONE and parent[at] == NONE:
+                forest.link(at, above)
+            above = at
+        # 1.B: the last of its own references outdoes what others say
+        if parent[node] != above:
+            forest.cut(node)
+            if above != NONE:
+                forest.link(node, above)
+    return parent
+
+
+def _pruned(parents: list[int], count: int) -> list[int]:
+    """Step 3, all but promoting only children to the root: for each of *count* messages, what it is below then.
+
+    That is the nearest message above it; where there is none, the dummy that is the top of its tree.
+    """
+    resolved: dict[int, int] = {}
+    for dummy in range(count, len(parents)):
+        way: list[int] = []
+        at = dummy
+        while at not in resolved and at >= count and parents[at] != NONE:
+            way.append(at)
+            at = parents[at]
+        end = resolved.get(at, at)
+        for passed in way:
+            resolved[passed] = end
+    return [resolved.get(parent, parent) for parent in parents[:count]]
+
+
+class _Threads:
+    """The tree from step 2 on: what is under the root, and the children of each node that has any, by date."""
+
+    __slots__ = ("_children", "_dummies", "_letters", "_messages", "_roots")
+
+    def __init__(self, letters: Letters, by_date: Sequence[int], parents: Sequence[int]) -> None:
+        self._letters = letters
+        self._messages = self._dummies = len(by_date)
+        self._roots: list[int] = []
+        self._children: dict[int, list[int]] = {}
+        self._gather(by_date, parents)
+
+    def _gather(self, by_date: Sequence[int], parents: Sequence[int]) -> None:
+        """Steps 2 to 4."""
+        roots, children, messages = self._roots, self._children, self._messages
+        for node in by_date:
+            parent = parents[node]
+            if parent == NONE:
+                roots.append(node)
+            elif parent in children:
+                children[parent].append(node)
+            else:
+                children[parent] = [node]
+                if parent >= messages:
+                    roots.append(parent)  # step 4: a dummy stands where its first child would
+                    self._dummies = max(self._dummies, parent + 1)
+        if self._dummies > messages:
+            # step 3: the children of a dummy are not promoted to the root, unless there is only one
+            self._roots = [
+                root if root < messages or len(children[root]) > 1 else children.pop(root)[0] for root in roots
+            ]
+
+    def _first(self, node: int) -> int:
+        """The message that speaks for *node*: itself, or for a dummy its first child."""
+        return node if node < self._messages else self._children[node][0]
+
+    # Step 5
+
+    def merge_subjects(self) -> None:
+        """Step 5: brings the threads of one base subject together; step 6: sorts where that changed something."""
+        subjects = self._letters.subjects
+        named = [(root, subject) for root in self._roots if (subject := subjects[self._first(root)])]
+        table = self._subject_table(named)
+        if len(table) == len(named):
+            return
+        moved: set[int] = set()
+        grown: set[int] = set()
+        for root, subject in named:
+            other = table[subject]
+            if other == root or root in moved:
+                continue
+            if other >= self._messages:
+                self._children[other] += self._children.pop(root) if root >= self._messages else [root]
+            elif self._letters.replies[root] and not self._letters.replies[other]:
+                self._children.setdefault(other, []).append(root)
+            else:
+                moved.add(other)
+                other = table[subject] = self._new_dummy([other, root])
+            moved.add(root)
+            grown.add(other)
+        self._roots = [root for root in self._roots if root not in moved]
+        self._sort_again(grown)
+
+    def _subject_table(self, named: Iterable[tuple[int, int]]) -> dict[int, int]:
+        """Steps 5.A and 5.B: for each base subject the root that the others are merged with."""
+        table: dict[int, int] = {}
+        replies = self._letters.replies
+        for root, subject in named:
+            other = table.setdefault(subject, root)
+            # 5.B.iv: a dummy is better than a message, and a message that is no reply better than one that is
+            if other < self._messages and (root >= self._messages or (replies[other] and not replies[root])):
+                table[subject] = root
+        return table
+
+    def _new_dummy(self, children: list[int]) -> int:
+        dummy = self._dummies
+        self._dummies += 1
+        self._children[dummy] = children
+        self._roots.append(dummy)
+        return dummy
+
+    def _sort_again(self, grown: Iterable[int]) -> None:
+        ages = self._by_age()
+        for node in grown:
+            if node in self._children:
+                self._children[node].sort(key=ages.__getitem__)
+        self._roots.sort(key=lambda root: ages[self._first(root)])
+
+    def _by_age(self) -> list[int]:
+        ages = [0] * self._messages
+        for age, node in enumerate(_by_date(self._letters.dates)):
+            ages[node] = age
+        return ages
+
+    # The end
+
+    def outline(self) -> Outline:
+        """All threads, from the top down."""
+        children, messages = self._children, self._messages
+        nodes: list[int] = []
+        below: list[int] = []
+        for root in self._roots:
+            if root not in children:
+                nodes.append(root)
+                below.append(0)
+                continue
+            coming = [root]
+            while coming:
+                node = coming.pop()
+                nodes.append(node if node < messages else DUMMY)
+                replies = children.get(node, ())
+                below.append(len(replies))
+                coming += reversed(replies)
+        return Outline(nodes, below)

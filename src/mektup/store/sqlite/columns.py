@@ -1,0 +1,192 @@
+"""Columns of numbers that stand for what messages are sorted and threaded by, in the order of their UIDs.
+
+A text becomes its place among the different texts of its column, so comparing numbers is comparing texts. These texts
+are kept, packed, so that what arrives later finds its place without reading all the others again.
+
+A column that others can see is never changed. Whoever has more messages takes a copy, feeds it, and settles it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, chain, compress, pairwise, repeat
+from typing import Any, Final, Protocol, Self, TypeVar
+
+from mektup.message.collation import collation_key
+
+T = TypeVar("T")
+
+SORTED_AT_ONCE: Final = 10_000
+"""How many things are sorted before other threads may have their turn, which Python's sort never lets them."""
+
+
+def sorted_in_turns(things: list[T], key: Callable[[T], Any], *, reverse: bool = False) -> list[T]:
+    """*things* by *key*; equals stay in their order, with *reverse* too."""
+    if len(things) <= SORTED_AT_ONCE:
+        return sorted(things, key=key, reverse=reverse)
+    # Laid in heaps first, by bounds that a sample of them tells: of a hundred, ten to a heap of at most so many.
+    sample = [things[at] for at in range(0, len(things), SORTED_AT_ONCE // 20)]
+    bounds = sorted(map(key, sample))[10::10]
+    heaps: list[list[T]] = [[] for _ in range(len(bounds) + 1)]
+    for thing in things:
+        heaps[bisect_right(bounds, key(thing))].append(thing)
+    if reverse:
+        heaps.reverse()
+    return [thing for heap in heaps for thing in sorted(heap, key=key, reverse=reverse)]
+
+
+class Column(Protocol):
+    """A value of each of some messages."""
+
+    numbers: array[int]
+    """One for each message (of MessageIds, one or more)."""
+
+    @property
+    def octets(self) -> int:
+        """Of memory, about."""
+
+    def copy(self) -> Self:
+        """The same, to be fed or thinned."""
+
+    def feed(self, values: Sequence[Any]) -> None:
+        """More messages, after those there are."""
+
+    def settle(self) -> None:
+        """Puts what was fed into its place."""
+
+    def thin(self, kept: Sequence[int]) -> None:
+        """Only those messages stay for which *kept* is not 0."""
+
+
+class Numbers:
+    """Numbers as they are."""
+
+    __slots__ = ("numbers",)
+
+    def __init__(self, numbers: Iterable[int] = ()) -> None:
+        self.numbers = array("q", numbers)
+
+    @property
+    def octets(self) -> int:
+        """See ``Column``, as for all that follows."""
+        return self.numbers.itemsize * len(self.numbers)
+
+    def copy(self) -> Numbers:
+        return Numbers(self.numbers)
+
+    def feed(self, values: Sequence[int]) -> None:
+        self.numbers.extend(values)
+
+    def settle(self) -> None:
+        pass
+
+    def thin(self, kept: Sequence[int]) -> None:
+        self.numbers = array("q", compress(self.numbers, kept))
+
+
+class _Vocabulary:
+    """The different texts of a column, in order; the empty one is always there, first. None holds a NUL."""
+
+    __slots__ = ("packed",)
+
+    def __init__(self, packed: bytes) -> None:
+        self.packed = packed
+
+    def add(self, texts: Sequence[str]) -> tuple[Sequence[int], Sequence[int]]:
+        """Adds *texts*, of which no two are the same, where they are not there yet.
+
+        Returns which number each old text has now, by its old number, and which numbers *texts* have.
+        """
+        old = self.packed.decode().split("\0")
+        places = [bisect_left(old, text) for text in texts]
+        new = sorted_in_turns(
+            [text for text, at in zip(texts, places, strict=True) if old[at : at + 1] != [text]], key=str
+        )
+        if not new:
+            return range(len(old)), places
+        cuts = [bisect_left(old, text) for text in new]
+        edges = enumerate(pairwise((0, *cuts, len(old))))
+        moved = [number + before for before, (start, stop) in edges for number in range(start, stop)]
+        numbers = {text: at + before for before, (text, at) in enumerate(zip(new, cuts, strict=True))}
+        self.packed = "\0".join(sorted(old + new)).encode()  # two that are in order already
+        return moved, [numbers[text] if text in numbers else moved[at] for text, at in zip(texts, places, strict=True)]
+
+
+class _OfTexts:
+    """What columns of texts share: numbers that stand for the texts of a vocabulary."""
+
+    __slots__ = ("_fed", "_texts", "_vocabulary", "numbers")
+
+    def __init__(self, numbers: Iterable[int] = (), packed: bytes = b"") -> None:
+        self.numbers = array("I", numbers)
+        self._vocabulary = _Vocabulary(packed)
+        self._texts: dict[str, int] = {}
+        self._fed = array("I")
+
+    @property
+    def octets(self) -> int:
+        """See ``Column``, as for all that follows."""
+        return self.numbers.itemsize * len(self.numbers) + len(self._vocabulary.packed)
+
+    def _take(self, texts: Iterable[str]) -> None:
+        known = self._texts
+        self._fed.extend([known.setdefault(text, len(known)) for text in texts])
+
+    def settle(self) -> None:
+        moved, numbers = self._vocabulary.add(list(self._texts))
+        if not isinstance(moved, range):
+            self.numbers = array("I", map(moved.__getitem__, self.numbers))
+        self.numbers.extend(map(numbers.__getitem__, self._fed))
+        self._texts, self._fed = {}, array("I")
+
+
+class Texts(_OfTexts):
+    """Texts, each as its place among the different ones in their order; 0 for the empty one."""
+
+    __slots__ = ()
+
+    def copy(self) -> Texts:
+        return Texts(self.numbers, self._vocabulary.packed)
+
+    def feed(self, values: Sequence[str]) -> None:
+        """Folded ones."""
+        self._take(map(collation_key, values))
+
+    def thin(self, kept: Sequence[int]) -> None:
+        self.numbers = array("I", compress(self.numbers, kept))
+
+
+class MessageIds(_OfTexts):
+    """Of each message its own Message-ID, or 0, and behind it those that it refers to."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self, numbers: Iterable[int] = (), packed: bytes = b"", counts: Iterable[int] = ()) -> None:
+        super().__init__(numbers, packed)
+        self._counts = array("I", counts)
+
+    @property
+    def octets(self) -> int:
+        return super().octets + self._counts.itemsize * len(self._counts)
+
+    def copy(self) -> MessageIds:
+        return MessageIds(self.numbers, self._vocabulary.packed, self._counts)
+
+    def feed(self, values: Sequence[str]) -> None:
+        """The IDs of each parted by spaces, its own first, which may be empty."""
+        for value in values:
+            own, *others = value.replace("\0", "").split(" ")
+            ids = [own, *filter(None, others)]
+            self._counts.append(len(ids))
+            self._take(ids)
+
+    def thin(self, kept: Sequence[int]) -> None:
+        self.numbers = array("I", compress(self.numbers, chain.from_iterable(map(repeat, kept, self._counts))))
+        self._counts = array("I", compress(self._counts, kept))
+
+    def rows(self) -> list[list[int]]:
+        """The numbers of each message's IDs."""
+        numbers = self.numbers.tolist()
+        return [numbers[start:stop] for start, stop in pairwise(accumulate(self._counts, initial=0))]

@@ -1,0 +1,174 @@
+"""What a mailbox's messages are sorted and threaded by: read once, remembered, and brought up to date.
+
+Nothing of it ever changes: a message keeps its dates, subject and references as long as it is there, and flags do
+not matter here. So what is remembered of a mailbox is as of a modseq, and whoever asks again, within the moment of
+its question, takes out what was expunged since and puts in what arrived since. No answer is older than its question.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from threading import Lock
+from typing import Final
+
+from mektup.store.sqlite.columns import Column, MessageIds, Numbers, Texts
+from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite.mailboxes import no_such_mailbox
+from mektup.store.sqlite.uids import Query, slices
+from mektup.terms.numbers import AccountId, MailboxId
+from mektup.terms.sets import Uids
+from mektup.terms.sorting import SortKey
+
+SLICE_ROWS: Final = 2000
+"""How many messages are read at a time."""
+
+SMALL_PART: Final = 8
+"""Of a mailbox of which nothing is remembered, at most one message in so many is read without remembering it."""
+
+
+class ThreadKey(Enum):
+    """What THREAD looks at beyond sort keys."""
+
+    IS_REPLY = "is reply"
+    MESSAGE_IDS = "message IDs"
+
+
+Key = SortKey | ThreadKey
+
+_COLUMNS: Final[Mapping[Key, tuple[str, Callable[[], Column]]]] = {
+    SortKey.ARRIVAL: ("m.arrived", Numbers),
+    SortKey.CC: ("t.cc_key", Texts),
+    # RFC 5256 §2.2: where the sent date cannot be determined, the internal date is used
+    SortKey.DATE: ("ifnull(t.sent, m.arrived)", Numbers),
+    SortKey.DISPLAYFROM: ("t.display_from", Texts),
+    SortKey.DISPLAYTO: ("t.display_to", Texts),
+    SortKey.FROM: ("t.from_key", Texts),
+    SortKey.SIZE: ("m.size", Numbers),
+    SortKey.SUBJECT: ("t.base_subject", Texts),
+    SortKey.TO: ("t.to_key", Texts),
+    ThreadKey.IS_REPLY: ("t.is_reply", Numbers),
+    ThreadKey.MESSAGE_IDS: ("t.message_id || ' ' || t.reference_ids", MessageIds),
+}
+"""Expression, over m (messages) and t (texts), and kind of column."""
+
+
+@dataclass(frozen=True, slots=True)
+class SortKeys:
+    """Columns of all messages of a mailbox as of a modseq, or of some of them; an entry for each of *uids*."""
+
+    uids: Uids
+    columns: Mapping[Key, Column]
+    modseq: int = 0
+    uidnext: int = 1
+    gone: int = 0
+    """How many messages were expunged of which texts may still be there."""
+
+    @property
+    def octets(self) -> int:
+        """Of memory, about."""
+        return sum(column.octets for column in self.columns.values()) + 16 * len(self.uids.runs)
+
+
+_NOTHING: Final = SortKeys(Uids(), {})
+
+Place = tuple[AccountId, MailboxId]
+
+
+class Remembered:
+    """Sort keys of the mailboxes that were asked about last, of all accounts. For any thread."""
+
+    def __init__(self, octets: int) -> None:
+        """*octets*: how much may be remembered."""
+        self._room = octets
+        self._keys: OrderedDict[Place, SortKeys] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, place: Place) -> SortKeys:
+        """What is remembered of the mailbox at *place*."""
+        with self._lock:
+            keys = self._keys.get(place)
+            if keys is None:
+                return _NOTHING
+            self._keys.move_to_end(place)
+            return keys
+
+    def put(self, place: Place, keys: SortKeys) -> None:
+        """Remembers *keys*; what was asked about longest ago is forgotten where there is no room."""
+        with self._lock:
+            self._room += self._keys.pop(place, _NOTHING).octets - keys.octets
+            self._keys[place] = keys
+            while self._room < 0:
+                _, forgotten = self._keys.popitem(last=False)
+                self._room += forgotten.octets
+
+
+def keys_of(
+    cursor: Cursor, place: Place, candidates: Uids, needed: Collection[Key], remembered: Remembered
+) -> SortKeys:
+    """The columns *needed* of a mailbox as of this moment, of all its messages, or of those of *candidates* alone.
+
+    Raises Refused(NONEXISTENT) where the mailbox is gone.
+    """
+    _, mailbox = place
+    row = cursor.execute(
+        "SELECT highestmodseq, uidnext, messages FROM mailboxes WHERE id = ? AND selectable", (mailbox,)
+    ).get
+    if row is None:
+        raise no_such_mailbox()
+    modseq, uidnext, messages = row
+    known = remembered.get(place)
+    missing = {key: _COLUMNS[key][1]() for key in needed if key not in known.columns}
+    if missing and len(candidates) * SMALL_PART < messages:
+        columns = {key: _COLUMNS[key][1]() for key in needed}
+        return SortKeys(_read(cursor, mailbox, candidates, columns), columns)
+    keys = known
+    if keys.modseq != modseq:
+        # where somebody who asked later was faster, what is known says too much
+        keys = _followed(cursor, mailbox, keys if keys.modseq < modseq else _NOTHING, modseq, uidnext)
+    missing = {key: _COLUMNS[key][1]() for key in needed if key not in keys.columns}
+    if missing:
+        _read(cursor, mailbox, keys.uids, missing)
+        keys = replace(keys, columns={**keys.columns, **missing})
+    if keys is not known:
+        remembered.put(place, keys)
+    return keys
+
+
+def _followed(cursor: Cursor, mailbox: MailboxId, known: SortKeys, modseq: int, uidnext: int) -> SortKeys:
+    """*known* without what was expunged since, and with what arrived."""
+    expunged: Uids = Uids(
+        cursor.execute("SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?", (mailbox, known.modseq))
+    )
+    stayed = known.uids - expunged
+    arrived = Uids.span(known.uidnext, uidnext - 1) - expunged
+    gone = len(known.uids) - len(stayed)
+    columns = known.columns
+    if gone or arrived:
+        # Texts of messages that are gone stay in the columns; when they are the larger part, it is time to read anew.
+        columns = {} if known.gone + gone > len(stayed) else {key: each.copy() for key, each in columns.items()}
+    if gone and columns:
+        kept = bytearray(len(known.uids))
+        for first, last in known.uids.positions(stayed).runs:
+            kept[first - 1 : last] = b"\1" * (last - first + 1)
+        for column in columns.values():
+            column.thin(kept)
+    if arrived and columns:
+        _read(cursor, mailbox, arrived, columns)
+    return SortKeys(stayed | arrived, columns, modseq, uidnext, known.gone + gone if columns else 0)
+
+
+def _read(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column]) -> Uids:
+    """Feeds the messages of *uids* to *columns*, which nobody else sees; returns those that were there."""
+    query = Query(", ".join(_COLUMNS[key][0] for key in columns), "CROSS JOIN texts AS t ON t.content = m.content")
+    there: list[int] = []
+    for rows in slices(cursor, query, mailbox, uids, SLICE_ROWS):
+        numbers, *values = zip(*rows, strict=True)
+        there += numbers
+        for column, of_column in zip(columns.values(), values, strict=True):
+            column.feed(of_column)
+    for column in columns.values():
+        column.settle()
+    return Uids.of_sorted(there)

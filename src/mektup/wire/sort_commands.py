@@ -1,0 +1,72 @@
+"""The grammar of SORT and THREAD (RFC 5256 §5), with RETURN of ESORT (RFC 5267 §3)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mektup.terms.search import SearchKey
+from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm
+from mektup.wire.cursor import Cursor
+from mektup.wire.message_commands import return_options
+from mektup.wire.requests import Sort, Thread
+from mektup.wire.search_keys import charset_name, search_key
+
+_SORT_KEYS: Final = {key.value.encode("ascii"): key for key in SortKey}
+_A_CRITERION: Final = f"REVERSE or one of {', '.join(key.value for key in SortKey)}"
+_CRITERIA: Final = "sort criteria such as (SUBJECT REVERSE DATE)"
+
+_ALGORITHMS: Final = {algorithm.value.encode("ascii"): algorithm for algorithm in ThreadAlgorithm}
+_AN_ALGORITHM: Final = " or ".join(algorithm.value for algorithm in ThreadAlgorithm)
+
+_CHARSET: Final = "a charset such as UTF-8, then search keys"
+
+
+def sort(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Sort:
+    """sort = "SORT" [return-opts] SP sort-criteria SP search-criteria (RFC 5256 §5, RFC 5267 §6)."""
+    cursor.expect_space(_CRITERIA)
+    options = return_options(cursor, _CRITERIA)
+    criteria = cursor.parenthesized(_criterion, _A_CRITERION)
+    if not criteria:
+        raise cursor.wrong(f"{_A_CRITERION} in the parentheses")
+    key, charset = _search_criteria(cursor)
+    # What is named again is decided already: messages that differ in it have their order from the first time.
+    firsts: dict[SortKey, SortCriterion] = {}
+    for criterion in criteria:
+        firsts.setdefault(criterion.key, criterion)
+    return Sort(tag, by_uid, tuple(firsts.values()), key, options, charset)
+
+
+def _criterion(cursor: Cursor) -> SortCriterion:
+    """sort-criterion = ["REVERSE" SP] sort-key."""
+    start = cursor.at
+    word = cursor.expect_atom(_A_CRITERION)
+    reverse = word == b"REVERSE"
+    if reverse:
+        cursor.expect_space("a sort key")
+        start = cursor.at
+        word = cursor.expect_atom("a sort key")
+    if word not in _SORT_KEYS:
+        cursor.at = start
+        raise cursor.wrong(_A_CRITERION)
+    return SortCriterion(_SORT_KEYS[word], reverse)
+
+
+def thread(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Thread:
+    """thread = "THREAD" SP thread-alg SP search-criteria (RFC 5256 §5)."""
+    cursor.expect_space(_AN_ALGORITHM)
+    start = cursor.at
+    algorithm = _ALGORITHMS.get(cursor.expect_atom(_AN_ALGORITHM))
+    if algorithm is None:
+        cursor.at = start
+        raise cursor.wrong(_AN_ALGORITHM)
+    key, charset = _search_criteria(cursor)
+    return Thread(tag, by_uid, algorithm, key, charset)
+
+
+def _search_criteria(cursor: Cursor) -> tuple[SearchKey, str]:
+    """search-criteria = charset 1*(SP search-key), to the end of the command."""
+    cursor.expect_space(_CHARSET)
+    charset = charset_name(cursor)
+    # RFC 5256 §3: the charset is mandatory, unlike in SEARCH
+    cursor.expect_space("search keys such as ALL, after the charset")
+    return search_key(cursor, charset), charset
