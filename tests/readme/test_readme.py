@@ -4,95 +4,54 @@ from __future__ import annotations
 
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from mektup import Server
-from mektup.cli.demo.command import PASSWORD, USER
+from mektup.cli.demo.command import USER
 from mektup.server import config
 from mektup.server.app import ThreadedServer
 from mektup.server.config import DEFAULT_LISTEN
 from tests.readme.document import READMES, ROOT, blocks, both_sessions
+from tests.readme.sessions import TYPED, Talk, demo, played, steady
 
 readme = pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
 
-DIFFERENT_EACH_TIME = re.compile(r"(?<=session )[0-9a-f]+|(?<=UIDVALIDITY )\d+")
-"""What the text around the sessions says of itself: the session's name, and UIDVALIDITY."""
-
-TELNETS_OWN = re.compile(r"\$ telnet|Trying|Connected to|Escape character|Connection closed")
-TYPED = re.compile(r"A\d+ (?!OK|NO|BAD)")
-
 
 @pytest.fixture
-def demo() -> Iterator[ThreadedServer]:
+def server() -> Iterator[ThreadedServer]:
     """What ``mektup demo`` serves, on ports that are free."""
-    mail = files("mektup.cli.demo")
-    with Server(users={USER: PASSWORD}).in_thread() as server:
-        for name in sorted(entry.name for entry in mail.iterdir() if entry.name.endswith(".eml")):
-            server.deliver(USER, mail.joinpath(name).read_bytes())
-        yield server
-
-
-class Talk:
-    """A connection, line by line."""
-
-    def __init__(self, server: ThreadedServer, protocol: str) -> None:
-        self._socket = socket.create_connection(server.address(protocol), timeout=20)
-        self._lines = self._socket.makefile("rb")
-
-    def type(self, line: str) -> None:
-        """Sends *line*."""
-        self._socket.sendall(line.encode() + b"\r\n")
-
-    def read(self) -> str:
-        """The server's next line, without what is different each time; empty at the end of the stream."""
-        return DIFFERENT_EACH_TIME.sub("*", self._lines.readline().decode().removesuffix("\r\n"))
-
-    def close(self) -> None:
-        """Hangs up."""
-        self._lines.close()
-        self._socket.close()
+    with demo() as served:
+        yield served
 
 
 @readme
-def test_telnet_session_word_for_word(path: Path, demo: ThreadedServer) -> None:
+def test_telnet_session_word_for_word(path: Path, server: ThreadedServer) -> None:
     [session] = blocks(path, "telnet")
-    shown = [line for line in session.splitlines() if not TELNETS_OWN.match(line)]
-    talk = Talk(demo, "imap")
-    for line in shown:
-        if TYPED.match(line):
-            talk.type(line)
-        else:
-            assert talk.read() == DIFFERENT_EACH_TIME.sub("*", line)
-    assert talk.read() == ""
-    talk.close()
-    typed = [line for line in shown if TYPED.match(line)]
+    assert steady(played(session, server)) == steady(session)
+    typed = [line for line in session.splitlines() if TYPED.match(line)]
     assert typed == ["A001 LOGIN linda Pa$$123", "A002 SELECT INBOX", "A003 FETCH 3 BODY[TEXT]", "A004 LOGOUT"]
 
 
 @readme
-def test_two_sessions_side_by_side(path: Path, demo: ThreadedServer) -> None:
+def test_two_sessions_side_by_side(path: Path, server: ThreadedServer) -> None:
     steps = both_sessions(path)
     assert len(steps) > 10
-    talks = {protocol: Talk(demo, protocol) for protocol in ("imap", "pop3")}
-    for talk in talks.values():
-        talk.read()
-    for step in steps:
-        if step.typed:
-            talks[step.protocol].type(step.line)
-            continue
-        while not matches(came := talks[step.protocol].read(), step.line):
-            # Only what comes before the last word of a command may be left out.
-            assert came.startswith("* "), f"{came!r} came in place of {step.line!r}"
+    with Talk(server, "imap") as imap, Talk(server, "pop3") as pop3:
+        talks = {"imap": imap, "pop3": pop3}
+        for talk in talks.values():
+            talk.read()
+        for step in steps:
+            if step.typed:
+                talks[step.protocol].type(step.line)
+                continue
+            while not matches(came := talks[step.protocol].read(), step.line):
+                # Only what comes before the last word of a command may be left out.
+                assert came.startswith("* "), f"{came!r} came in place of {step.line!r}"
     assert [step.line for step in steps if step.line.endswith("EXPUNGE")] == ["* 1 EXPUNGE"]
-    for talk in talks.values():
-        talk.close()
 
 
 def matches(came: str, shown: str) -> bool:

@@ -1,0 +1,21 @@
+"""``python -m tests.readme``: writes into the READMEs what the server answers now, where that has changed."""
+
+from __future__ import annotations
+
+from tests.readme.document import READMES, blocks
+from tests.readme.sessions import demo, played, steady
+
+
+def main() -> None:
+    """Records the telnet session anew."""
+    for path in READMES:
+        [session] = blocks(path, "telnet")
+        with demo() as server:
+            now = played(session, server)
+        if steady(now) != steady(session):
+            path.write_text(path.read_text(encoding="utf-8").replace(session, now), encoding="utf-8")
+            print(f"recorded the session in {path.name}")
+
+
+if __name__ == "__main__":
+    main()
