@@ -8,12 +8,13 @@ from tests.readme.sessions import demo, played, steady
 
 def main() -> None:
     """Records the telnet session anew."""
+    [session] = blocks(READMES[0], "telnet")
+    with demo() as server:
+        now = played(session, server)
     for path in READMES:
-        [session] = blocks(path, "telnet")
-        with demo() as server:
-            now = played(session, server)
-        if steady(now) != steady(session):
-            path.write_text(path.read_text(encoding="utf-8").replace(session, now), encoding="utf-8")
+        [shown] = blocks(path, "telnet")
+        if shown != session or steady(shown) != steady(now):
+            path.write_text(path.read_text(encoding="utf-8").replace(shown, now), encoding="utf-8")
             print(f"recorded the session in {path.name}")
 
 
