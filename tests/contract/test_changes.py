@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from mektup.store.interface import Account, Changes, Store
+from mektup.store.interface import Account, Changes, Store, Touched
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq, Uid
@@ -120,6 +120,42 @@ async def test_expunges_can_be_asked_for_from_further_back(account: Account) -> 
         mailbox, since=first.modseq, expunged_since=first.modseq, uidnext=Uid(6), claim_recent=False
     )
     assert changes.expunged == uids(3)
+
+
+async def test_what_was_touched_since(account: Account) -> None:
+    mailbox = await fill(account, 6)
+    start = await account.modseq(mailbox)
+    await account.remove(mailbox, uids(1))
+    first = await account.store_flags(mailbox, uids(2, 3, 4), ADD, SEEN)
+    await account.append(mailbox, [incoming(), incoming()])
+    await account.remove(mailbox, uids(3, 8))
+    last = await account.store_flags(mailbox, uids(5), ADD, SEEN)
+    since_start = await account.touched(mailbox, start)
+    assert since_start.changed == uids(2, 4, 5, 7)
+    assert uids(1, 3) == since_start.expunged & Uids.span(1, 6)
+    since_first = await account.touched(mailbox, first.modseq)
+    assert since_first.changed == uids(5, 7)
+    assert uids(3) == since_first.expunged & Uids.span(2, 6)
+    there = (await account.select("INBOX", claim_recent=False)).uids
+    for touched in (since_start, since_first, await account.touched(mailbox, ModSeq(0))):
+        assert touched.changed - there == touched.expunged & there == Uids()
+    assert await account.touched(mailbox, last.modseq) == Touched(Uids(), Uids())
+    assert (await account.touched(mailbox, ModSeq(0))).changed == there
+    with pytest.raises(Refused) as caught:
+        await account.touched(MailboxId(99), start)
+    assert caught.value.code is Code.NONEXISTENT
+
+
+async def test_much_was_touched(account: Account) -> None:
+    mailbox = await inbox(account)
+    message = incoming()
+    await account.append(mailbox, [message] * 1500)
+    start = await account.modseq(mailbox)
+    await account.store_flags(mailbox, EVERYTHING, ADD, SEEN)
+    assert await account.touched(mailbox, start) == Touched(Uids.span(1, 1500), Uids())
+    odd = Uids.of([Uid(uid) for uid in range(1, 1500, 2)])
+    await account.remove(mailbox, odd)
+    assert await account.touched(mailbox, start) == Touched(Uids.span(1, 1500) - odd, odd)
 
 
 async def test_many_changes_at_once(account: Account) -> None:

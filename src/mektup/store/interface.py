@@ -90,6 +90,16 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Touched:
+    """Which messages of a mailbox a modseq is no longer the last word on."""
+
+    changed: Uids
+    """There, with a higher modseq; those that arrived since included."""
+    expunged: Uids
+    """Gone since. May name UIDs that were gone before, and UIDs that came and went since."""
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """One message on its way into a mailbox."""
 
@@ -256,6 +266,12 @@ class Account(Protocol):
         RFC 7162 §3.2.6; the caller decides what may be told (RFC 9051 §7.5.1).
         """
 
+    async def touched(self, mailbox: MailboxId, since: ModSeq) -> Touched:
+        """What changed and what went after *since*, for a client that comes back with what it had then.
+
+        Costs what it finds, not what the mailbox holds or ever held. RFC 7162 §3.1.4.1, §3.2.6.
+        """
+
     def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column]) -> AsyncIterator[Sequence[Row]]:
         """The messages of *uids* that are there, ascending, in slices of SLICE_ROWS and of bounded octets.
 
@@ -285,9 +301,7 @@ class Account(Protocol):
         Text is ordered without regard to case (RFC 5256 §7); *criteria* holds no key twice.
         """
 
-    async def thread(
-        self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
-    ) -> Threads:
+    async def thread(self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm) -> Threads:
         """As search; gathered to threads (RFC 5256 §3). Messages that are not found do not count."""
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:

@@ -23,6 +23,7 @@ from mektup.store.interface import (
     Mailbox,
     Row,
     Selection,
+    Touched,
 )
 from mektup.store.sqlite import changes, mailboxes, search, sort
 from mektup.store.sqlite import content as contents
@@ -180,6 +181,13 @@ class SqliteAccount:
         assert found is not None
         first = changes.claim_recent(change, mailbox)
         return replace(found, recent=found.arrived & Uids.span(first, found.uidnext) if first else Uids())
+
+    async def touched(self, mailbox: MailboxId, since: ModSeq) -> Touched:
+        found = await self.database.read(changes.touched, mailbox, since, FEW_CHANGED)
+        if found is None:
+            found = await self.database.read_long(changes.touched, mailbox, since)
+        assert found is not None
+        return found
 
     async def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column]) -> AsyncIterator[Sequence[Row]]:
         query = query_for(tuple(columns))

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from mektup.store.interface import Changes, Mailbox, Selection
+from mektup.store.interface import Changes, Mailbox, Selection, Touched
 from mektup.store.sqlite import mailboxes
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
@@ -23,6 +24,10 @@ from mektup.terms.sets import NumberSet, Uids
 SEEN = int(SystemFlag.SEEN)
 
 NONE: Uids = NumberSet()  # not by way of Uids, an alias that costs a microsecond each time it is called
+
+_DIFFERENT = "SELECT uid, flags, modseq FROM messages INDEXED BY messages_by_modseq WHERE mailbox = ? AND modseq > ?"
+_CHANGED = "SELECT uid FROM messages INDEXED BY messages_by_modseq WHERE mailbox = ? AND modseq > ?"
+_EXPUNGED = "SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?"
 
 
 @contextmanager
@@ -68,11 +73,7 @@ UNKNOWN = Known(ModSeq(0), 1, NONE, None)
 
 
 def _learn(cursor: Cursor, box: Mailbox, known: Known) -> Known:
-    gone: Uids = NumberSet(
-        cursor.execute(
-            "SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?", (box.id, known.modseq)
-        ).fetchall()
-    )
+    gone: Uids = NumberSet(cursor.execute(_EXPUNGED, (box.id, known.modseq)).fetchall())
     uids = (known.uids | NumberSet.span(known.uidnext, box.uidnext - 1)) - gone
     return Known(box.highestmodseq, box.uidnext, uids, _first_unseen(cursor, box, known))
 
@@ -131,20 +132,16 @@ class Since:
 
 
 def changes(cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None = None) -> Changes | None:
-    """What differs from *since*; None where more than *most* messages do. Raises Refused(NONEXISTENT)."""
+    """What differs from *since*; None where that is more than *most* rows. Raises Refused(NONEXISTENT)."""
     row = _state(cursor, mailbox)
     if row[0] <= since.modseq and row[0] <= since.expunged:
         return Changes(row[0], row[1], NONE, NONE, (), NONE, tuple(row[2].split()))
     with moment(cursor):
         highest, uidnext, keywords = _state(cursor, mailbox)
-        differ = cursor.execute(
-            "SELECT uid, flags, modseq FROM messages INDEXED BY messages_by_modseq "
-            "WHERE mailbox = ? AND modseq > ? LIMIT ?",
-            (mailbox, since.modseq, -1 if most is None else most + 1),
-        ).fetchall()
-        if most is not None and len(differ) > most:
-            return None
-        expunged = _expunged(cursor, mailbox, since.expunged)
+        differ = _at_most(cursor, most, _DIFFERENT, mailbox, since.modseq)
+        expunged = _at_most(cursor, most, _EXPUNGED, mailbox, since.expunged)
+    if differ is None or expunged is None:
+        return None
     differ.sort()
     return Changes(
         modseq=highest,
@@ -152,15 +149,17 @@ def changes(cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None =
         arrived=NumberSet.of_sorted([row[0] for row in differ if row[0] >= since.uidnext]),
         recent=NONE,
         flags=[row for row in differ if row[0] < since.uidnext],
-        expunged=expunged,
+        expunged=NumberSet(expunged),
         keywords=tuple(keywords.split()),
     )
 
 
-def _expunged(cursor: Cursor, mailbox: MailboxId, since: ModSeq) -> Uids:
-    return NumberSet(
-        cursor.execute("SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?", (mailbox, since)).fetchall()
-    )
+def _at_most(
+    cursor: Cursor, most: int | None, query: str, mailbox: MailboxId, since: ModSeq
+) -> list[tuple[Any, ...]] | None:
+    """What *query* finds after *since*; None where that is more than *most* rows."""
+    found = cursor.execute(f"{query} LIMIT ?", (mailbox, since, -1 if most is None else most + 1)).fetchall()
+    return None if most is not None and len(found) > most else found
 
 
 def _state(cursor: Cursor, mailbox: MailboxId) -> tuple[ModSeq, Uid, str]:
@@ -170,6 +169,18 @@ def _state(cursor: Cursor, mailbox: MailboxId) -> tuple[ModSeq, Uid, str]:
     if row is None:
         raise no_such_mailbox()
     return row
+
+
+def touched(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None = None) -> Touched | None:
+    """See ``interface.Account.touched``; None where that is more than *most* rows. Raises Refused(NONEXISTENT)."""
+    if modseq(cursor, mailbox) <= since:
+        return Touched(NONE, NONE)
+    with moment(cursor):
+        changed = _at_most(cursor, most, _CHANGED, mailbox, since)
+        expunged = _at_most(cursor, most, _EXPUNGED, mailbox, since)
+    if changed is None or expunged is None:
+        return None
+    return Touched(NumberSet.of([uid for (uid,) in changed]), NumberSet(expunged))
 
 
 def highest_modseq(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> ModSeq:
