@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from mektup.store.forest import NONE, Forest
 
+NO_REPLIES: list[int] = []
+
 DUMMY = -1
 """In an outline, a message that is not there."""
 
@@ -30,8 +32,12 @@ class Letters:
     """The same number for the same base subject; 0 for an empty one."""
     replies: Sequence[int]
     """1 for a reply or forward, by its subject; else 0."""
-    ids: Sequence[Sequence[int]]
-    """Its own Message-ID, then those it refers to, its parent last; the same number for the same ID, 0 for none."""
+    ids: Sequence[int]
+    """The same number for the same Message-ID; 0 for none."""
+    references: Sequence[int]
+    """The Message-IDs that all messages refer to, one message after the other, for each its parent last."""
+    counts: Sequence[int]
+    """How many of *references* are of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ def ordered_subject(dates: Sequence[int], subjects: Sequence[int]) -> Outline:
 def references(letters: Letters) -> Outline:
     """REFERENCES: messages are below those that they reply to, and threads of one base subject are brought together."""
     by_date = _by_date(letters.dates)
-    parents = _linked(letters.ids)
+    parents = _linked(letters.ids, letters.references, letters.counts)
     threads = _Threads(letters, by_date, _pruned(parents, len(by_date)))
     threads.merge_subjects()
     return threads.outline()
@@ -72,24 +78,26 @@ def _by_date(dates: Sequence[int]) -> list[int]:
     return sorted(range(len(dates)), key=dates.__getitem__)
 
 
-def _linked(ids: Sequence[Sequence[int]]) -> list[int]:
+def _linked(ids: Sequence[int], references: Sequence[int], counts: Sequence[int]) -> list[int]:
     """Step 1: each node's parent."""
-    count = len(ids)
     # RFC 5256 §3, step 1.A: of several messages with one Message-ID, the first has it
-    nodes = {ids[node][0]: node for node in range(count - 1, -1, -1)}
+    nodes = dict(zip(reversed(ids), range(len(ids) - 1, -1, -1), strict=True))
     nodes.pop(0, None)
-    forest = Forest(count)
+    forest = Forest(len(ids))
     parent = forest.parent
-    for node, (_, *references) in enumerate(ids):
+    start = 0
+    for node, count in enumerate(counts):
         above = NONE
-        for reference in references:
-            at = nodes.get(reference, NONE)
-            if at == NONE:
-                at = nodes[reference] = forest.add()
-            # 1.A: a link that is there already stays
-            if above != NONE and parent[at] == NONE:
-                forest.link(at, above)
-            above = at
+        if count:
+            for reference in references[start : start + count]:
+                at = nodes.get(reference, NONE)
+                if at == NONE:
+                    at = nodes[reference] = forest.add()
+                # 1.A: a link that is there already stays
+                if above != NONE and parent[at] == NONE:
+                    forest.link(at, above)
+                above = at
+            start += count
         # 1.B: the last of its own references outdoes what others say
         if parent[node] != above:
             forest.cut(node)
@@ -156,21 +164,23 @@ class _Threads:
 
     def merge_subjects(self) -> None:
         """Step 5: brings the threads of one base subject together; step 6: sorts where that changed something."""
-        subjects = self._letters.subjects
-        named = [(root, subject) for root in self._roots if (subject := subjects[self._first(root)])]
-        table = self._subject_table(named)
-        if len(table) == len(named):
+        messages, children = self._messages, self._children
+        of_messages, replies = self._letters.subjects, self._letters.replies
+        roots = self._roots.copy()
+        subjects = [of_messages[root if root < messages else children[root][0]] for root in roots]
+        table = self._subject_table(roots, subjects)
+        if len(table) == len(roots):
             return
         moved: set[int] = set()
         grown: set[int] = set()
-        for root, subject in named:
-            other = table[subject]
+        for root, subject in zip(roots, subjects, strict=True):
+            other = table.get(subject, root)
             if other == root or root in moved:
                 continue
-            if other >= self._messages:
-                self._children[other] += self._children.pop(root) if root >= self._messages else [root]
-            elif self._letters.replies[root] and not self._letters.replies[other]:
-                self._children.setdefault(other, []).append(root)
+            if other >= messages:
+                children[other] += children.pop(root) if root >= messages else [root]
+            elif replies[root] and not replies[other]:
+                children.setdefault(other, []).append(root)
             else:
                 moved.add(other)
                 other = table[subject] = self._new_dummy([other, root])
@@ -179,15 +189,16 @@ class _Threads:
         self._roots = [root for root in self._roots if root not in moved]
         self._sort_again(grown)
 
-    def _subject_table(self, named: Iterable[tuple[int, int]]) -> dict[int, int]:
+    def _subject_table(self, roots: Sequence[int], subjects: Sequence[int]) -> dict[int, int]:
         """Steps 5.A and 5.B: for each base subject the root that the others are merged with."""
         table: dict[int, int] = {}
-        replies = self._letters.replies
-        for root, subject in named:
+        replies, messages = self._letters.replies, self._messages
+        for root, subject in zip(roots, subjects, strict=True):
             other = table.setdefault(subject, root)
             # 5.B.iv: a dummy is better than a message, and a message that is no reply better than one that is
-            if other < self._messages and (root >= self._messages or (replies[other] and not replies[root])):
+            if other < messages and (root >= messages or (replies[other] and not replies[root])):
                 table[subject] = root
+        table.pop(0, None)  # 5.B.ii: an empty subject brings nothing together
         return table
 
     def _new_dummy(self, children: list[int]) -> int:
@@ -218,15 +229,14 @@ class _Threads:
         nodes: list[int] = []
         below: list[int] = []
         for root in self._roots:
-            if root not in children:
-                nodes.append(root)
-                below.append(0)
-                continue
-            coming = [root]
+            nodes.append(root if root < messages else DUMMY)
+            replies = children.get(root, NO_REPLIES)
+            below.append(len(replies))
+            coming = replies[::-1]
             while coming:
                 node = coming.pop()
-                nodes.append(node if node < messages else DUMMY)
-                replies = children.get(node, ())
+                nodes.append(node)
+                if replies := children.get(node, NO_REPLIES):
+                    coming += replies[::-1]
                 below.append(len(replies))
-                coming += reversed(replies)
         return Outline(nodes, below)

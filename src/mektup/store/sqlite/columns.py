@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, chain, compress, pairwise, repeat
+from itertools import chain, compress, pairwise, repeat
 from typing import Any, Final, Protocol, Self, TypeVar
 
 from mektup.message.collation import collation_key
@@ -41,7 +41,7 @@ class Column(Protocol):
     """A value of each of some messages."""
 
     numbers: array[int]
-    """One for each message (of MessageIds, one or more)."""
+    """One for each message."""
 
     @property
     def octets(self) -> int:
@@ -114,15 +114,15 @@ class _Vocabulary:
         return moved, [numbers[text] if text in numbers else moved[at] for text, at in zip(texts, places, strict=True)]
 
 
-class _OfTexts:
-    """What columns of texts share: numbers that stand for the texts of a vocabulary."""
+class Texts:
+    """Texts, each as its place among the different ones in their order; 0 for the empty one."""
 
-    __slots__ = ("_fed", "_texts", "_vocabulary", "numbers")
+    __slots__ = ("_fed", "_new", "_vocabulary", "numbers")
 
     def __init__(self, numbers: Iterable[int] = (), packed: bytes = b"") -> None:
         self.numbers = array("I", numbers)
         self._vocabulary = _Vocabulary(packed)
-        self._texts: dict[str, int] = {}
+        self._new: dict[str, int] = {}
         self._fed = array("I")
 
     @property
@@ -130,63 +130,83 @@ class _OfTexts:
         """See ``Column``, as for all that follows."""
         return self.numbers.itemsize * len(self.numbers) + len(self._vocabulary.packed)
 
-    def _take(self, texts: Iterable[str]) -> None:
-        known = self._texts
-        self._fed.extend([known.setdefault(text, len(known)) for text in texts])
-
-    def settle(self) -> None:
-        moved, numbers = self._vocabulary.add(list(self._texts))
-        if not isinstance(moved, range):
-            self.numbers = array("I", map(moved.__getitem__, self.numbers))
-        self.numbers.extend(map(numbers.__getitem__, self._fed))
-        self._texts, self._fed = {}, array("I")
-
-
-class Texts(_OfTexts):
-    """Texts, each as its place among the different ones in their order; 0 for the empty one."""
-
-    __slots__ = ()
-
     def copy(self) -> Texts:
         return Texts(self.numbers, self._vocabulary.packed)
 
     def feed(self, values: Sequence[str]) -> None:
         """Folded ones."""
-        self._take(map(collation_key, values))
+        self._fed.extend(_numbered(map(collation_key, values), self._new))
+
+    def settle(self) -> None:
+        moved, numbers = self._vocabulary.add(list(self._new))
+        self.numbers = _renumbered(self.numbers, moved) + _renumbered(self._fed, numbers)
+        self._new, self._fed = {}, array("I")
 
     def thin(self, kept: Sequence[int]) -> None:
         self.numbers = array("I", compress(self.numbers, kept))
 
 
-class MessageIds(_OfTexts):
-    """Of each message its own Message-ID, or 0, and behind it those that it refers to."""
+class MessageIds:
+    """Message-IDs: each message's own, 0 for none, and those that it refers to."""
 
-    __slots__ = ("_counts",)
+    __slots__ = ("_fed", "_new", "_others_fed", "_vocabulary", "counts", "numbers", "others")
 
-    def __init__(self, numbers: Iterable[int] = (), packed: bytes = b"", counts: Iterable[int] = ()) -> None:
-        super().__init__(numbers, packed)
-        self._counts = array("I", counts)
+    def __init__(
+        self,
+        numbers: Iterable[int] = (),
+        others: Iterable[int] = (),
+        counts: Iterable[int] = (),
+        packed: bytes = b"",
+    ) -> None:
+        self.numbers = array("I", numbers)
+        self.others = array("I", others)
+        """Those that all the messages refer to, one message after the other."""
+        self.counts = array("I", counts)
+        """How many of these each refers to."""
+        self._vocabulary = _Vocabulary(packed)
+        self._new: dict[str, int] = {}
+        self._fed = array("I")
+        self._others_fed = array("I")
 
     @property
     def octets(self) -> int:
-        return super().octets + self._counts.itemsize * len(self._counts)
+        """See ``Column``, as for all that follows."""
+        numbers = len(self.numbers) + len(self.others) + len(self.counts)
+        return self.numbers.itemsize * numbers + len(self._vocabulary.packed)
 
     def copy(self) -> MessageIds:
-        return MessageIds(self.numbers, self._vocabulary.packed, self._counts)
+        return MessageIds(self.numbers, self.others, self.counts, self._vocabulary.packed)
 
     def feed(self, values: Sequence[str]) -> None:
-        """The IDs of each parted by spaces, its own first, which may be empty."""
+        """The IDs of each message parted by spaces, its own first, which may be empty."""
+        own: list[str] = []
+        others: list[str] = []
         for value in values:
-            own, *others = value.replace("\0", "").split(" ")
-            ids = [own, *filter(None, others)]
-            self._counts.append(len(ids))
-            self._take(ids)
+            first, *more = value.replace("\0", "").split(" ")
+            more = [each for each in more if each]
+            own.append(first)
+            others += more
+            self.counts.append(len(more))
+        self._fed.extend(_numbered(own, self._new))
+        self._others_fed.extend(_numbered(others, self._new))
+
+    def settle(self) -> None:
+        moved, numbers = self._vocabulary.add(list(self._new))
+        self.numbers = _renumbered(self.numbers, moved) + _renumbered(self._fed, numbers)
+        self.others = _renumbered(self.others, moved) + _renumbered(self._others_fed, numbers)
+        self._new, self._fed, self._others_fed = {}, array("I"), array("I")
 
     def thin(self, kept: Sequence[int]) -> None:
-        self.numbers = array("I", compress(self.numbers, chain.from_iterable(map(repeat, kept, self._counts))))
-        self._counts = array("I", compress(self._counts, kept))
+        self.numbers = array("I", compress(self.numbers, kept))
+        self.others = array("I", compress(self.others, chain.from_iterable(map(repeat, kept, self.counts))))
+        self.counts = array("I", compress(self.counts, kept))
 
-    def rows(self) -> list[list[int]]:
-        """The numbers of each message's IDs."""
-        numbers = self.numbers.tolist()
-        return [numbers[start:stop] for start, stop in pairwise(accumulate(self._counts, initial=0))]
+
+def _numbered(texts: Iterable[str], numbers: dict[str, int]) -> list[int]:
+    """The number of each of *texts* in *numbers*, where the next one goes to each that is new."""
+    return [numbers.setdefault(text, len(numbers)) for text in texts]
+
+
+def _renumbered(numbers: array[int], new: Sequence[int]) -> array[int]:
+    """The *new* number of each of *numbers*."""
+    return numbers if isinstance(new, range) else array("I", map(new.__getitem__, numbers))

@@ -49,7 +49,7 @@ class Packing:
 
 def add(cursor: Cursor, arrival: Arrival, packing: Packing) -> ContentId:
     """Stores a message's bytes and what was rendered of them."""
-    content = ContentId(cursor.execute("UPDATE account SET content = content + 1 RETURNING content").get)
+    content = ContentId(cursor.execute("UPDATE account SET content = content + 1 WHERE id = 1 RETURNING content").get)
     cursor.execute(
         "INSERT INTO contents VALUES (?, ?, ?, ?, ?)",
         (content, arrival.size, arrival.header_size, arrival.digest, arrival.envelope),

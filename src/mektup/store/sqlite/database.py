@@ -73,7 +73,8 @@ class Change:
     def modseq(self) -> ModSeq:
         """Of this transaction: higher than any before in this account. Raises Refused where the account is removed."""
         if not self._modseq:
-            found = self.cursor.execute("UPDATE account SET modseq = modseq + 1 RETURNING modseq").get
+            # With an id SQLite knows that it is one row, and keeps no journal of its own for the statement.
+            found = self.cursor.execute("UPDATE account SET modseq = modseq + 1 WHERE id = 1 RETURNING modseq").get
             if found is None:
                 raise Refused(Code.UNAVAILABLE, "The account is gone")
             self._modseq = int(found)

@@ -119,16 +119,18 @@ def populate(change: Change, name: str, boot: str) -> None:
 
 
 def _insert(change: Change, name: str, *, special_use: str | None = None, selectable: bool = True) -> None:
+    modseq = change.modseq  # refuses where the account is removed
     # RFC 9051 §2.3.1.1: a name that is deleted and made again must not have its old UIDVALIDITY, whatever the time
     uidvalidity = change.cursor.execute(
-        "UPDATE account SET uidvalidity = max(uidvalidity + 1, ?) RETURNING uidvalidity", (int(time.time()),)
+        "UPDATE account SET uidvalidity = max(uidvalidity + 1, ?) WHERE id = 1 RETURNING uidvalidity",
+        (int(time.time()),),
     ).get
     if uidvalidity > MAX_UINT32:
         raise Refused(Code.LIMIT, "No UIDVALIDITY is left")
     number = change.cursor.execute(
         "INSERT INTO mailboxes (name, uidvalidity, uidnext, highestmodseq, mailboxid, special_use, selectable) "
         "VALUES (?, ?, 1, ?, ?, ?, ?) RETURNING id",
-        (name, uidvalidity, change.modseq, f"F{secrets.token_hex(10)}", special_use, selectable),
+        (name, uidvalidity, modseq, f"F{secrets.token_hex(10)}", special_use, selectable),
     ).get
     change.touched.add(MailboxId(number))
 

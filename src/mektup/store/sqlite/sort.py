@@ -5,9 +5,10 @@ The numbers come from ``sort_keys``, which remembers them.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from typing import cast
 
 from mektup.store.conversations import Letters, Outline, ordered_subject, references
 from mektup.store.sqlite.changes import moment
@@ -15,7 +16,7 @@ from mektup.store.sqlite.columns import MessageIds, sorted_in_turns
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.search import search
-from mektup.store.sqlite.sort_keys import Key, Place, Remembered, SortKeys, ThreadKey, keys_of
+from mektup.store.sqlite.sort_keys import Answer, How, Key, Place, Remembered, SortKeys, ThreadKey, keys_of
 from mektup.terms.numbers import Uid
 from mektup.terms.search import All, InUids, SearchKey
 from mektup.terms.sets import Uids
@@ -40,29 +41,43 @@ class Question:
 
 def sort(cursor: Cursor, question: Question, criteria: Sequence[SortCriterion]) -> Sequence[Uid]:
     """See ``interface.Account.sort``."""
-    keys, places = _found(cursor, question, [criterion.key for criterion in criteria])
-    order = list(places)
+    how = tuple(criteria)
+    keys = _found(cursor, question, [criterion.key for criterion in how])
+    known = keys.answers.get(how)
+    if known is None:
+        known = _sorted(keys, how)
+        _remember(question, keys, how, known)
+    return cast("Sequence[Uid]", known)
+
+
+def _sorted(keys: SortKeys, criteria: Sequence[SortCriterion]) -> Sequence[Uid]:
+    order = list(range(len(keys.uids)))
     # the criterion that counts most comes last: what it leaves equal stays in the order of the others, and of UIDs
     for criterion in reversed(criteria):
         value = keys.columns[criterion.key].numbers.__getitem__
         order = sorted_in_turns(order, value, reverse=criterion.reverse)
-    uids = list(keys.uids)
-    return [uids[place] for place in order]
+    return cast("Sequence[Uid]", array("I", map(list(keys.uids).__getitem__, order)))
 
 
 def thread(cursor: Cursor, question: Question, algorithm: ThreadAlgorithm) -> Threads:
     """See ``interface.Account.thread``."""
-    keys, places = _found(cursor, question, _THREADED_BY[algorithm])
-    outline = _outline(algorithm, keys, places)
-    uids = list(keys.uids)
-    if len(places) < len(uids):
-        uids = [uids[place] for place in places]
-    uids.append(Uid(0))  # the last one, where -1 leads
-    return Threads([uids[node] for node in outline.nodes], outline.below)
+    keys = _found(cursor, question, _THREADED_BY[algorithm])
+    known = keys.answers.get(algorithm)
+    if known is None:
+        outline = _outline(algorithm, keys)
+        uids = [*keys.uids, Uid(0)]  # the last one is where a dummy, -1, leads
+        known = Threads(array("I", map(uids.__getitem__, outline.nodes)), array("I", outline.below))
+        _remember(question, keys, algorithm, known)
+    return cast("Threads", known)
 
 
-def _found(cursor: Cursor, question: Question, needed: Collection[Key]) -> tuple[SortKeys, Sequence[int]]:
-    """The columns *needed*, and where in them, from 0 on and ascending, the messages are that were asked for."""
+def _remember(question: Question, keys: SortKeys, how: How, answer: Answer) -> None:
+    if keys.modseq:
+        question.remembered.put(question.place, keys.answered(how, answer))
+
+
+def _found(cursor: Cursor, question: Question, needed: Collection[Key]) -> SortKeys:
+    """The columns *needed*, of the messages that were asked for."""
     within = question.within
     with moment(cursor):
         match question.key:
@@ -74,23 +89,14 @@ def _found(cursor: Cursor, question: Question, needed: Collection[Key]) -> tuple
                 candidates = search(cursor, question.place[1], key, within, question.keyword_sets)
         keys = keys_of(cursor, question.place, candidates, needed, question.remembered)
     found = keys.uids & candidates
-    if len(found) == len(keys.uids):
-        return keys, range(len(found))
-    runs = keys.uids.positions(found).runs
-    return keys, list(chain.from_iterable(range(first - 1, last) for first, last in runs))
+    return keys if len(found) == len(keys.uids) else keys.of(found)
 
 
-def _outline(algorithm: ThreadAlgorithm, keys: SortKeys, places: Sequence[int]) -> Outline:
-    def numbers(key: Key) -> Sequence[int]:
-        column = keys.columns[key].numbers
-        return column if len(places) == len(keys.uids) else [column[place] for place in places]
-
-    dates, subjects = numbers(SortKey.DATE), numbers(SortKey.SUBJECT)
+def _outline(algorithm: ThreadAlgorithm, keys: SortKeys) -> Outline:
+    column = keys.columns
+    dates, subjects = column[SortKey.DATE], column[SortKey.SUBJECT]
     if algorithm is ThreadAlgorithm.ORDEREDSUBJECT:
-        return ordered_subject(dates, subjects)
-    column = keys.columns[ThreadKey.MESSAGE_IDS]
-    assert isinstance(column, MessageIds)
-    ids = column.rows()
-    if len(places) < len(ids):
-        ids = [ids[place] for place in places]
-    return references(Letters(dates, subjects, numbers(ThreadKey.IS_REPLY), ids))
+        return ordered_subject(dates.numbers, subjects.numbers)
+    replies, ids = column[ThreadKey.IS_REPLY], column[ThreadKey.MESSAGE_IDS]
+    assert isinstance(ids, MessageIds)
+    return references(Letters(dates.numbers, subjects.numbers, replies.numbers, ids.numbers, ids.others, ids.counts))

@@ -8,8 +8,8 @@ its question, takes out what was expunged since and puts in what arrived since. 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from threading import Lock
 from typing import Final
@@ -18,15 +18,23 @@ from mektup.store.sqlite.columns import Column, MessageIds, Numbers, Texts
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.mailboxes import no_such_mailbox
 from mektup.store.sqlite.uids import Query, slices
-from mektup.terms.numbers import AccountId, MailboxId
+from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.sets import Uids
-from mektup.terms.sorting import SortKey
+from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm, Threads
 
 SLICE_ROWS: Final = 2000
 """How many messages are read at a time."""
 
 SMALL_PART: Final = 8
 """Of a mailbox of which nothing is remembered, at most one message in so many is read without remembering it."""
+
+
+RUN_OCTETS: Final = 128
+"""Of memory that a run of UIDs takes, about."""
+
+
+MOST_ANSWERS: Final = 8
+"""How many answers about a mailbox are remembered."""
 
 
 class ThreadKey(Enum):
@@ -37,6 +45,10 @@ class ThreadKey(Enum):
 
 
 Key = SortKey | ThreadKey
+
+How = ThreadAlgorithm | tuple[SortCriterion, ...]
+"""What was asked about a mailbox."""
+Answer = Threads | Sequence[Uid]
 
 _COLUMNS: Final[Mapping[Key, tuple[str, Callable[[], Column]]]] = {
     SortKey.ARRIVAL: ("m.arrived", Numbers),
@@ -62,14 +74,35 @@ class SortKeys:
     uids: Uids
     columns: Mapping[Key, Column]
     modseq: int = 0
+    """0 for columns of a part of the mailbox."""
     uidnext: int = 1
     gone: int = 0
     """How many messages were expunged of which texts may still be there."""
+    answers: Mapping[How, Answer] = field(default_factory=dict)
+    """What was found out about all these messages."""
 
     @property
     def octets(self) -> int:
         """Of memory, about."""
-        return sum(column.octets for column in self.columns.values()) + 16 * len(self.uids.runs)
+        numbers = len(self.uids) * len(self.answers) * 2
+        return sum(column.octets for column in self.columns.values()) + 4 * numbers + RUN_OCTETS * len(self.uids.runs)
+
+    def answered(self, how: How, answer: Answer) -> SortKeys:
+        """The same with the *answer* to *how*, and with as many others as are kept."""
+        others = list(self.answers.items())[1 - MOST_ANSWERS :]
+        return replace(self, answers={**dict(others), how: answer})
+
+    def of(self, uids: Uids) -> SortKeys:
+        """The same, of *uids* alone, all of which are there; the columns are nobody else's."""
+        columns = {key: column.copy() for key, column in self.columns.items()}
+        gone = len(self.uids) - len(uids)
+        if gone:
+            kept = bytearray(len(self.uids))
+            for first, last in self.uids.positions(uids).runs:
+                kept[first - 1 : last] = b"\1" * (last - first + 1)
+            for column in columns.values():
+                column.thin(kept)
+        return SortKeys(uids, columns, gone=self.gone + gone)
 
 
 _NOTHING: Final = SortKeys(Uids(), {})
@@ -144,20 +177,15 @@ def _followed(cursor: Cursor, mailbox: MailboxId, known: SortKeys, modseq: int, 
     )
     stayed = known.uids - expunged
     arrived = Uids.span(known.uidnext, uidnext - 1) - expunged
-    gone = len(known.uids) - len(stayed)
-    columns = known.columns
-    if gone or arrived:
-        # Texts of messages that are gone stay in the columns; when they are the larger part, it is time to read anew.
-        columns = {} if known.gone + gone > len(stayed) else {key: each.copy() for key, each in columns.items()}
-    if gone and columns:
-        kept = bytearray(len(known.uids))
-        for first, last in known.uids.positions(stayed).runs:
-            kept[first - 1 : last] = b"\1" * (last - first + 1)
-        for column in columns.values():
-            column.thin(kept)
-    if arrived and columns:
-        _read(cursor, mailbox, arrived, columns)
-    return SortKeys(stayed | arrived, columns, modseq, uidnext, known.gone + gone if columns else 0)
+    if not arrived and len(stayed) == len(known.uids):
+        return replace(known, modseq=modseq, uidnext=uidnext)
+    keys = known.of(stayed)
+    if keys.gone > len(stayed):
+        # texts of messages that are gone stay in their columns; when they are the larger part, it is time to read anew
+        keys = replace(keys, columns={}, gone=0)
+    if keys.columns:
+        _read(cursor, mailbox, arrived, keys.columns)
+    return replace(keys, uids=stayed | arrived, modseq=modseq, uidnext=uidnext)
 
 
 def _read(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column]) -> Uids:

@@ -17,6 +17,8 @@ T = TypeVar("T")
 SYNCING_THREADS = 8
 """Each waits for the disk most of the time."""
 
+INTERRUPT_SECONDS = 0.02
+
 READING_THREADS = max(2, min(8, os.cpu_count() or 2))
 
 
@@ -46,12 +48,14 @@ async def _outcome(work: Future[T], interrupt: Callable[[], None] | None = None)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        if interrupt is not None:
-            interrupt()
+        work.cancel()  # where it has not begun
         while not future.done():
+            if interrupt is not None:
+                interrupt()  # again and again: one that comes between two statements is lost
             try:
-                await asyncio.wait((future,))
+                await asyncio.wait((future,), timeout=INTERRUPT_SECONDS)
             except asyncio.CancelledError:
                 continue  # its connection is in use until it ends, however often one is told to stop
-        future.exception()  # seen, and of no interest now
+        if not future.cancelled():
+            future.exception()  # seen, and of no interest now
         raise
