@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,9 +88,9 @@ class DovecotWorld:
 
 
 @pytest.fixture(scope="module")
-def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """One server for all transcripts."""
-    with running(tmp_path_factory.mktemp("dovecot")) as address:
+def dovecot() -> Iterator[Address]:
+    """One server for all transcripts, in a directory that its own user can reach, as pytest's cannot be."""
+    with tempfile.TemporaryDirectory(prefix="mektup-witness-") as folder, running(Path(folder)) as address:
         yield address
 
 
