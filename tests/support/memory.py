@@ -192,7 +192,7 @@ class MemoryWorld:
         self._clock = Clock()
         self._running: dict[MemoryPeer, asyncio.Task[None]] = {}
 
-    async def connect(self, protocol: str, account: str = "") -> MemoryPeer:
+    async def connect(self, protocol: str) -> MemoryPeer:
         """A new connection."""
         peer = MemoryPeer(self._clock, secure=self._secure, by_octet=self._by_octet)
         self._running[peer] = asyncio.create_task(self._run(self._backend.session(protocol, peer).run(), peer))

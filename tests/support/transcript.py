@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HEADS = frozenset(
-    "mailbox account needs config order witness protocol state enable delete subscribe unsubscribe tls runs".split()
+    "mailbox account needs config order witness protocol state enable delete subscribe unsubscribe tls".split()
 )
 """The keys that may stand above the steps."""
 
