@@ -1,0 +1,217 @@
+"""Any sequence of changes against a naive mailbox: dictionaries, counted anew each time."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from mektup.store.interface import Account, Column, Mailbox, Store
+from mektup.store.sqlite import open_store
+from mektup.terms.flags import FlagChange
+from mektup.terms.numbers import ModSeq, Uid
+from mektup.terms.sets import Uids
+from tests.contract.mail import fetched, incoming, raw
+
+T = TypeVar("T")
+
+NAMES = ("INBOX", "Archive")
+FLAGS = ("\\Seen", "\\Deleted", "\\Flagged", "$A", "$B")
+SIZES = (raw("short"), raw("longer", "x" * 500))
+
+names = st.sampled_from(NAMES)
+flag_sets = st.frozensets(st.sampled_from(FLAGS), max_size=3)
+uid_sets = st.one_of(
+    st.sets(st.integers(1, 30), max_size=6).map(lambda numbers: Uids.of(Uid(number) for number in numbers)),
+    st.tuples(st.integers(1, 20), st.integers(0, 40)).map(lambda run: Uids.span(run[0], run[0] + run[1])),
+)
+
+
+class Naive:
+    """A mailbox as one would write it on the back of an envelope."""
+
+    def __init__(self) -> None:
+        self.messages: dict[int, tuple[frozenset[str], int]] = {}
+        self.uidnext = 1
+        self.recent_from = 1
+
+    def add(self, flags: frozenset[str], size: int) -> None:
+        self.messages[self.uidnext] = (flags, size)
+        self.uidnext += 1
+
+    def there(self, uids: Uids) -> list[int]:
+        return [uid for uid in sorted(self.messages) if uid in uids]
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """The rules change the store and the model alike; the invariant compares all that can be asked."""
+
+    on_disk: bool
+
+    @initialize()
+    def open(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.directory = tempfile.TemporaryDirectory()
+        self.store: Store = self.run(open_store(Path(self.directory.name) / "data" if self.on_disk else None))
+        entry = self.run(self.store.directory.add("linda", {}))
+        self.account: Account = self.run(self.store.account(entry.id))
+        self.model = {name: Naive() for name in NAMES}
+        self.earlier: dict[str, list[tuple[Mailbox, dict[int, frozenset[str]]]]] = {name: [] for name in NAMES}
+
+    def run(self, asked: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(asked)
+
+    def teardown(self) -> None:
+        if hasattr(self, "store"):
+            self.run(self.store.close())
+            self.loop.close()
+            self.directory.cleanup()
+
+    def mailbox(self, name: str) -> Mailbox:
+        return self.run(self.account.mailbox(name))
+
+    @rule(name=names, flags=flag_sets, sizes=st.lists(st.sampled_from(SIZES), min_size=1, max_size=5))
+    def append(self, name: str, flags: frozenset[str], sizes: list[bytes]) -> None:
+        model = self.model[name]
+        first = model.uidnext
+        appended = self.run(
+            self.account.append(self.mailbox(name).id, [incoming(*flags, octets=octets) for octets in sizes])
+        )
+        for octets in sizes:
+            model.add(flags, len(octets))
+        assert appended.uids == Uids.span(first, model.uidnext - 1)
+
+    @rule(
+        name=names,
+        uids=uid_sets,
+        change=st.sampled_from(FlagChange),
+        flags=flag_sets,
+        back=st.none() | st.integers(0, 5),
+    )
+    def store_flags(self, name: str, uids: Uids, change: FlagChange, flags: frozenset[str], back: int | None) -> None:
+        model, box = self.model[name], self.mailbox(name)
+        since = None if back is None else ModSeq(max(0, box.highestmodseq - back))
+        modseqs = dict(self.run(fetched(self.account, box.id, uids, Column.MODSEQ)))
+        stored = self.run(self.account.store_flags(box.id, uids, change, flags, unchanged_since=since))
+        changed, failed = [], []
+        for uid in model.there(uids):
+            old, size = model.messages[uid]
+            if since is not None and modseqs[uid] > since:
+                failed.append(uid)
+                continue
+            new = {FlagChange.ADD: old | flags, FlagChange.REMOVE: old - flags, FlagChange.REPLACE: flags}[change]
+            if new != old:
+                changed.append(uid)
+                model.messages[uid] = (frozenset(new), size)
+        assert (list(stored.changed), list(stored.failed)) == (changed, failed)
+        assert stored.previous == box.highestmodseq
+        assert (stored.modseq > box.highestmodseq) == bool(changed)
+
+    @rule(source=names, uids=uid_sets, to=names, moving=st.booleans())
+    def transfer(self, source: str, uids: Uids, to: str, moving: bool) -> None:
+        box = self.mailbox(source)
+        here, there = self.model[source], self.model[to]
+        taken, first = here.there(uids), there.uidnext
+        copied = self.run((self.account.move if moving else self.account.copy)(box.id, uids, to))
+        for uid in taken:
+            there.add(*(here.messages.pop(uid) if moving else here.messages[uid]))
+        assert (list(copied.sources), copied.targets) == (taken, Uids.span(first, there.uidnext - 1))
+
+    @rule(name=names, uids=st.none() | uid_sets)
+    def expunge(self, name: str, uids: Uids | None) -> None:
+        model = self.model[name]
+        doomed = [uid for uid in model.there(uids or Uids.span(1, 1000)) if "\\Deleted" in model.messages[uid][0]]
+        if uids is not None and not uids:
+            doomed = []
+        assert list(self.run(self.account.expunge(self.mailbox(name).id, uids)).uids) == doomed
+        for uid in doomed:
+            del model.messages[uid]
+
+    @rule(name=names, uids=uid_sets)
+    def remove(self, name: str, uids: Uids) -> None:
+        model = self.model[name]
+        doomed = model.there(uids)
+        assert list(self.run(self.account.remove(self.mailbox(name).id, uids)).uids) == doomed
+        for uid in doomed:
+            del model.messages[uid]
+
+    @rule(name=names)
+    def claim_recent(self, name: str) -> None:
+        model = self.model[name]
+        selection = self.run(self.account.select(name, claim_recent=True))
+        assert list(selection.recent) == [uid for uid in sorted(model.messages) if uid >= model.recent_from]
+        model.recent_from = model.uidnext
+
+    @rule(name=names)
+    def remember(self, name: str) -> None:
+        flags = {uid: flags for uid, (flags, _) in self.model[name].messages.items()}
+        self.earlier[name].append((self.mailbox(name), flags))
+
+    @rule(name=names, data=st.data())
+    def catch_up(self, name: str, data: st.DataObject) -> None:
+        """From any earlier state, the changes since lead to the present one."""
+        if not self.earlier[name]:
+            return
+        then, known = data.draw(st.sampled_from(self.earlier[name]))
+        changes = self.run(
+            self.account.changes(
+                then.id,
+                since=then.highestmodseq,
+                expunged_since=then.highestmodseq,
+                uidnext=then.uidnext,
+                claim_recent=False,
+            )
+        )
+        now = {uid: flags for uid, (flags, _) in self.model[name].messages.items()}
+        there = {uid: flags for uid, flags in known.items() if uid not in changes.expunged}
+        there |= {uid: frozenset(self.account.flag_names(word)) for uid, word, _ in changes.flags}
+        arrived = self.run(fetched(self.account, then.id, changes.arrived, Column.FLAGS))
+        assert [row[0] for row in arrived] == list(changes.arrived)
+        there |= {uid: frozenset(self.account.flag_names(word)) for uid, word in arrived}
+        assert there == now
+        assert all(modseq > then.highestmodseq for _, _, modseq in changes.flags)
+        assert (changes.uidnext, changes.modseq) == (self.model[name].uidnext, self.mailbox(name).highestmodseq)
+
+    @invariant()
+    def counters_equal_recounts(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        for name, model in self.model.items():
+            selection = self.run(self.account.select(name, claim_recent=False))
+            flags = [flags for flags, _ in model.messages.values()]
+            box = selection.mailbox
+            assert (box.uidnext, box.messages) == (model.uidnext, len(model.messages))
+            assert box.unseen == sum("\\Seen" not in each for each in flags)
+            assert box.deleted == sum("\\Deleted" in each for each in flags)
+            assert box.size == sum(size for _, size in model.messages.values())
+            assert box.recent == sum(uid >= model.recent_from for uid in model.messages)
+            assert list(selection.uids) == sorted(model.messages)
+            unseen = [uid for uid, (each, _) in model.messages.items() if "\\Seen" not in each]
+            assert selection.first_unseen == min(unseen, default=None)
+            rows = self.run(fetched(self.account, box.id, Uids.span(1, 1000), Column.FLAGS, Column.SIZE))
+            assert {uid: (frozenset(self.account.flag_names(word)), size) for uid, word, size in rows} == model.messages
+            assert (
+                max(
+                    (row[1] for row in self.run(fetched(self.account, box.id, Uids.span(1, 1000), Column.MODSEQ))),
+                    default=0,
+                )
+                <= box.highestmodseq
+            )
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_the_store_behaves_like_the_naive_mailbox(on_disk: bool) -> None:
+    machine = type("Machine", (StoreMachine,), {"on_disk": on_disk})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -1,0 +1,199 @@
+"""SEARCH: each key, their combinations at any depth, always exact and current."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+
+import pytest
+
+from mektup.store.interface import Account
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import FlagChange
+from mektup.terms.numbers import MailboxId
+from mektup.terms.search import (
+    AddressField,
+    All,
+    And,
+    Arrived,
+    ChangedSince,
+    HasFlag,
+    InAddress,
+    InBody,
+    InHeader,
+    InSubject,
+    InText,
+    InUids,
+    Larger,
+    Not,
+    Older,
+    Or,
+    SearchKey,
+    Sent,
+    Smaller,
+    When,
+    Younger,
+)
+from mektup.terms.sets import Uids
+from tests.contract.mail import EVERYTHING, fill, inbox, incoming, uids
+
+MESSAGES = (
+    "Date: Mon, 7 Feb 2022 21:52:25 -0800\r\nFrom: Linda <linda@example.org>\r\nTo: ali@example.org\r\n"
+    "Subject: Dinner on Friday\r\nMessage-ID: <one@example.org>\r\n\r\nAt eight, in the Garden.\r\n",
+    "Date: Tue, 8 Feb 2022 01:00:00 +0300\r\nFrom: =?utf-8?q?G=C3=BCl?= <gul@example.org>\r\n"
+    "Cc: Bob <bob@example.com>\r\n"
+    "Subject: =?utf-8?b?xLBzdGFuYnVs?=\r\nX-Empty:\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Content-Transfer-Encoding: quoted-printable\r\n\r\nStra=C3=9Fe und gar=\r\nden\r\n",
+    "From: nobody\r\nBcc: hidden@example.net\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    "VGhlIGdhcmRlbiBpcyBncmVlbg==\r\n",
+    "\r\njust text without any header, 100% of it, with_a \\ and a ' quote\r\n",
+)
+DAY = 86400
+
+
+@pytest.fixture
+async def mailbox(account: Account) -> MailboxId:
+    """Four messages, of which the second has \\Seen and $Work and came at 23:30 in its own zone."""
+    box = await inbox(account)
+    now = int(time.time())
+    await account.append(
+        box,
+        [
+            incoming(octets=MESSAGES[0].encode(), internaldate=now - 3600),
+            incoming("\\Seen", "$Work", octets=MESSAGES[1].encode(), internaldate=1644269400, zone=-480),
+            incoming("\\Deleted", octets=MESSAGES[2].encode(), internaldate=1644269400, zone=180),
+            incoming("\\Seen", octets=MESSAGES[3].encode(), internaldate=now - 10 * DAY),
+        ],
+    )
+    return box
+
+
+FEB_7, FEB_8 = date(2022, 2, 7), date(2022, 2, 8)
+
+CASES: list[tuple[SearchKey, list[int]]] = [
+    (All(), [1, 2, 3, 4]),
+    (HasFlag("\\seen"), [2, 4]),
+    (HasFlag("\\Deleted"), [3]),
+    (HasFlag("$WORK"), [2]),
+    (HasFlag("$None"), []),
+    (Not(HasFlag("$None")), [1, 2, 3, 4]),
+    (InUids(uids(1, 4, 9)), [1, 4]),
+    (Not(InUids(uids(1, 4, 9))), [2, 3]),
+    (InUids(Uids()), []),
+    (Not(InUids(Uids())), [1, 2, 3, 4]),
+    # 1644269400 is 21:30 UTC on the 7th: 13:30 on the 7th at -0800, 00:30 on the 8th at +0300
+    (Arrived(When.ON, FEB_7), [2]),
+    (Arrived(When.ON, FEB_8), [3]),
+    (Arrived(When.BEFORE, FEB_8), [2]),
+    (Arrived(When.SINCE, FEB_8), [1, 3, 4]),
+    # 21:52 on the 7th at -0800, and 01:00 on the 8th at +0300, each in its own zone
+    (Sent(When.ON, FEB_7), [1]),
+    (Sent(When.ON, FEB_8), [2]),
+    (Sent(When.BEFORE, FEB_8), [1]),
+    (Sent(When.SINCE, FEB_7), [1, 2]),
+    (Not(Sent(When.SINCE, FEB_7)), [3, 4]),
+    (Older(7200), [2, 3, 4]),
+    (Younger(7200), [1]),
+    (Larger(len(MESSAGES[0]) - 1), [1, 2]),
+    (Smaller(len(MESSAGES[3]) + 1), [4]),
+    (InSubject("dinner ON"), [1]),
+    (InSubject("İSTANBUL"), [2]),
+    (InSubject("istanbul"), [2]),
+    (InAddress(AddressField.FROM, "LINDA"), [1]),
+    (InAddress(AddressField.FROM, "gül"), [2]),
+    (InAddress(AddressField.TO, "ali@"), [1]),
+    (InAddress(AddressField.CC, "example.com"), [2]),
+    (InAddress(AddressField.BCC, "hidden"), [3]),
+    (InHeader("message-id", "<one@example.org>"), [1]),
+    (InHeader("message-id", "ONE@"), [1]),
+    (InHeader("x-empty", ""), [2]),
+    (InHeader("subject", ""), [1, 2]),
+    (InHeader("x-none", ""), []),
+    (Not(InHeader("x-none", "")), [1, 2, 3, 4]),
+    (InBody("garden"), [1, 2, 3]),
+    (InBody("STRASSE"), [2]),
+    (InBody("dinner"), []),
+    (InText("dinner"), [1]),
+    (InText("garden"), [1, 2, 3]),
+    (InText("100% of"), [4]),
+    (InBody("with_a \\ and a ' quote"), [4]),
+    (InBody("withXa"), []),
+    (Or(HasFlag("\\Seen"), InSubject("dinner")), [1, 2, 4]),
+    (And((HasFlag("\\Seen"), InBody("garden"))), [2]),
+    (And((InUids(uids(1, 2)), InUids(uids(2, 3)))), [2]),
+    (And((InBody("garden"), Not(Or(HasFlag("\\Seen"), HasFlag("\\Deleted"))))), [1]),
+    (Or(And((InUids(uids(3)), All())), Not(Or(Not(HasFlag("\\Seen")), InBody("garden")))), [3, 4]),
+]
+
+
+async def test_each_key_and_its_negation(account: Account, mailbox: MailboxId) -> None:
+    for key, expected in CASES:
+        others = [uid for uid in (1, 2, 3, 4) if uid not in expected]
+        assert (key, list(await account.search(mailbox, key, EVERYTHING))) == (key, expected)
+        assert (key, list(await account.search(mailbox, Not(key), EVERYTHING))) == (key, others)
+        some = [uid for uid in expected if uid in (2, 4)]
+        assert (key, list(await account.search(mailbox, key, uids(2, 4)))) == (key, some)
+
+
+async def test_within_nothing_is_nothing(account: Account, mailbox: MailboxId) -> None:
+    assert not await account.search(mailbox, All(), Uids())
+
+
+async def test_what_changed_since(account: Account, mailbox: MailboxId) -> None:
+    stored = await account.store_flags(mailbox, uids(2, 3), FlagChange.ADD, frozenset({"$New"}))
+    assert await account.search(mailbox, ChangedSince(stored.modseq), EVERYTHING) == uids(2, 3)
+    assert not await account.search(mailbox, ChangedSince(stored.modseq + 1), EVERYTHING)
+    assert len(await account.search(mailbox, ChangedSince(0), EVERYTHING)) == 4
+    assert not await account.search(mailbox, ChangedSince(2**64 - 1), EVERYTHING)
+
+
+async def test_the_answer_is_current(account: Account, mailbox: MailboxId) -> None:
+    assert not await account.search(mailbox, InBody("needle"), EVERYTHING)
+    await account.append(mailbox, [incoming(octets=b"Subject: x\r\n\r\na needle\r\n")])
+    assert await account.search(mailbox, InBody("needle"), EVERYTHING) == uids(5)
+    await account.remove(mailbox, uids(5))
+    assert not await account.search(mailbox, InBody("needle"), EVERYTHING)
+
+
+@pytest.mark.parametrize("depth", [3, 600, 5000])
+async def test_programs_of_any_depth(account: Account, mailbox: MailboxId, depth: int) -> None:
+    negations: SearchKey = HasFlag("\\Seen")
+    alternating: SearchKey = HasFlag("\\Seen")
+    for level in range(depth):
+        negations = Not(negations)
+        leaf = InUids(uids(1)) if level % 2 else All()
+        alternating = Or(InUids(Uids()), alternating) if level % 2 else Not(Not(And((leaf, alternating))))
+    expected = uids(2, 4) if depth % 2 == 0 else uids(1, 3)
+    assert await account.search(mailbox, negations, EVERYTHING) == expected
+    assert await account.search(mailbox, alternating, EVERYTHING) == uids(2, 4)
+
+
+async def test_programs_of_any_width(account: Account, mailbox: MailboxId) -> None:
+    wide: SearchKey = InSubject("dinner")
+    for number in range(3000):
+        wide = Or(InSubject(f"no such {number}"), wide)
+    assert await account.search(mailbox, wide, EVERYTHING) == uids(1)
+    assert await account.search(mailbox, And((HasFlag("\\Seen"),) * 3000), EVERYTHING) == uids(2, 4)
+
+
+async def test_scattered_uids_inside_an_or(account: Account) -> None:
+    mailbox = await fill(account, 200)
+    scattered = Uids.of_sorted(range(1, 200, 3))
+    key = Or(InUids(scattered), InUids(uids(2)))
+    assert await account.search(mailbox, key, EVERYTHING) == scattered | uids(2)
+    assert await account.search(mailbox, Not(key), EVERYTHING) == Uids.span(1, 200) - scattered - uids(2)
+
+
+async def test_a_header_that_is_larger_than_a_chunk_is_searched_to_its_end(account: Account) -> None:
+    mailbox = await inbox(account)
+    long = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 900) for number in range(400))
+    await account.append(mailbox, [incoming(octets=long + b"X-Last: the end\r\n\r\nbody\r\n")])
+    assert await account.search(mailbox, InHeader("x-last", "THE END"), EVERYTHING) == uids(1)
+
+
+async def test_a_mailbox_that_is_gone_is_not_searched(account: Account) -> None:
+    made = await account.create("work")
+    await account.delete("work")
+    with pytest.raises(Refused) as caught:
+        await account.search(made.id, All(), EVERYTHING)
+    assert caught.value.code is Code.NONEXISTENT

@@ -1,0 +1,120 @@
+"""The data directory: who may read it, that a file is an account, that few are open."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from pathlib import Path
+
+import apsw
+import pytest
+
+from mektup.store.interface import Column
+from mektup.store.sqlite import open_store
+from mektup.store.sqlite.open_files import OpenFiles
+from mektup.store.sqlite.store import SqliteStore
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import FlagChange
+from tests.contract.mail import EVERYTHING, fetched, fill, incoming, raw, uids
+from tests.store.sqlite.conftest import file_of
+
+
+async def test_nobody_else_can_read_the_files(data: Path, store: SqliteStore) -> None:
+    account = await store.account((await store.directory.add("linda", {})).id)
+    await fill(account, 3)
+    found = sorted(data.rglob("*"))
+    assert {path.suffix for path in found if path.is_file()} >= {".db", ".db-wal", ".db-shm"}
+    for path in (data, *found):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+async def test_no_name_of_a_user_becomes_a_path(data: Path, store: SqliteStore) -> None:
+    account = await store.account((await store.directory.add("..", {})).id)
+    await account.create("../../evil")
+    assert all(path.name.startswith(("mektup.db", account.id)) for path in data.rglob("*") if path.is_file())
+
+
+async def test_a_closed_store_leaves_whole_files_and_nothing_beside_them(data: Path) -> None:
+    store = await open_store(data)
+    account = await store.account((await store.directory.add("linda", {})).id)
+    await fill(account, 3)
+    await store.close()
+    assert {path for path in data.rglob("*") if path.is_file()} == {data / "mektup.db", file_of(data, account.id)}
+
+
+async def test_a_copied_file_is_a_copied_account(data: Path, tmp_path: Path) -> None:
+    store = await open_store(data)
+    entry = await store.directory.add("linda", {})
+    mailbox = await fill(await store.account(entry.id), 3, "$Kept")
+    await store.close()
+    shutil.copytree(data, tmp_path / "copy")
+    copied = await open_store(tmp_path / "copy")
+    account = await copied.account(entry.id)
+    rows = await fetched(account, mailbox, EVERYTHING, Column.RAW, Column.FLAGS)
+    assert [row[1] for row in rows] == [raw(f"number {number}") for number in range(3)]
+    assert account.flag_names(rows[0][2]) == ("$Kept",)
+    await copied.close()
+
+
+async def test_a_removed_account_leaves_no_file(data: Path, store: SqliteStore) -> None:
+    entry = await store.directory.add("linda", {})
+    await fill(await store.account(entry.id), 1)
+    await store.directory.remove("linda")
+    assert list(data.rglob(f"{entry.id}*")) == []
+
+
+async def test_a_missing_or_damaged_file_is_refused_and_others_live_on(data: Path) -> None:
+    store = await open_store(data)
+    gone, damaged, other, well = [(await store.directory.add(name, {})).id for name in ("a", "b", "c", "d")]
+    await store.close()
+    file_of(data, gone).unlink()
+    file_of(data, damaged).write_bytes(b"not a database, but long enough to be taken for one" * 1000)
+    file_of(data, other).unlink()
+    apsw.Connection(str(file_of(data, other))).execute("CREATE TABLE another (program)")
+    store = await open_store(data)
+    for account, code in ((gone, Code.UNAVAILABLE), (damaged, Code.CORRUPTION), (other, Code.UNAVAILABLE)):
+        with pytest.raises(Refused) as caught:
+            await store.account(account)
+        assert caught.value.code is code
+    assert not file_of(data, gone).exists()
+    assert (await (await store.account(well)).mailbox("INBOX")).messages == 0
+    await store.close()
+
+
+async def test_few_files_are_open_however_many_accounts_are_held(
+    data: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_open_files", OpenFiles(3))
+    accounts = [await store.account((await store.directory.add(f"user{number}", {})).id) for number in range(10)]
+    for _ in range(2):
+        for account in accounts:
+            mailbox = await fill(account, 1)
+            await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"\\Seen"}))
+    await store._open_files.settle()
+    assert len({path.stem for path in data.rglob("accounts/*/*.db-wal")}) <= 3
+    for account in accounts:
+        assert (await account.mailbox("INBOX")).messages == 2
+
+
+async def test_compressed_messages_are_smaller_and_come_back(tmp_path: Path) -> None:
+    octets = raw("compressed", "the same words again and again. " * 20_000)
+    small = raw("small", "x")
+    sizes = {}
+    for name, compression in (("plain", None), ("packed", 3)):
+        store = await open_store(tmp_path / name, compression=compression)
+        entry = await store.directory.add("linda", {})
+        account = await store.account(entry.id)
+        mailbox = (await account.mailbox("INBOX")).id
+        await account.append(
+            mailbox, [incoming(octets=octets), incoming(octets=small), incoming(octets=octets[:200_000])]
+        )
+        await store.close()
+        sizes[name] = file_of(tmp_path / name, entry.id).stat().st_size
+        store = await open_store(tmp_path / name)  # what is packed is read whatever the setting is now
+        account = await store.account(entry.id)
+        rows = await fetched(account, mailbox, EVERYTHING, Column.CONTENT, Column.RAW, Column.HEADER)
+        assert [row[2] for row in rows] == [None, small, octets[:200_000]]
+        assert b"".join([piece async for piece in account.content(rows[0][1], 0, 2**40)]) == octets
+        assert rows[0][3] == octets[: octets.index(b"\r\n\r\n") + 4]
+        await store.close()
+    assert sizes["packed"] < sizes["plain"] / 3
