@@ -17,7 +17,7 @@ from tests.support.transcript import Send, Transcript, read
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "tests" / "transcripts"
 TRANSCRIPTS = [read(path) for path in sorted(HERE.glob("*/*.txt"))]
-CITES = re.compile(r"RFC \d+ §[\w.]+( [\w.-]+)?: \S")
+CITES = re.compile(r"RFC \d+ §[\w.]+( [\w. -]+)?: \S")
 
 transcript = pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda each: str(each.path.relative_to(HERE)))
 

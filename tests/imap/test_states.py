@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from mektup.auth.services import Services
 from mektup.imap.session import Session
 from mektup.imap.table import TABLE, State
+from mektup.terms.peer import Peer
 from mektup.wire import requests
 from tests.support.backend import open_world
 from tests.support.runner import Connection
@@ -82,7 +84,12 @@ async def test_a_command_is_allowed_in_its_states_only(
 ) -> None:
     begun: list[Session] = []
     begin = Session.__init__
-    monkeypatch.setattr(Session, "__init__", lambda self, *given: (begin(self, *given), begun.append(self))[0])
+
+    def noted(session: Session, peer: Peer, services: Services) -> None:
+        begin(session, peer, services)
+        begun.append(session)
+
+    monkeypatch.setattr(Session, "__init__", noted)
     world = await open_world(parse("title\ntls: no\n"), None, by_octet=False)
     try:
         peer = await world.connect("imap")
