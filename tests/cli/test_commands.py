@@ -88,10 +88,12 @@ def test_a_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
     )
     os.close(theirs)
     seen = b""
-    for _ in range(2):
-        while not seen.rstrip(b" ").endswith(b":"):
+    for asked in (1, 2):
+        # the space comes when the echo is off and what was typed before is thrown away
+        while seen.count(b": ") < asked:
             seen += os.read(ours, 1000)
         os.write(ours, b"Pa$$123\n")
+    while b"added linda" not in seen:
         seen += os.read(ours, 1000)
     assert process.wait(30) == 0
     assert b"Pa$$123" not in seen

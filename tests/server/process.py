@@ -121,6 +121,10 @@ metrics = ["127.0.0.1:0"]
         assert not process.noise
         assert not alone or not list((directory / "data" / "run").glob("*.bus"))
         assert not (directory / "lmtp.sock").exists()
+    except BaseException:
+        process.end()
+        print(*process.log, *process.noise, sep="\n")  # pytest shows it with the failure
+        raise
     finally:
         process.end()
 

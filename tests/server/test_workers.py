@@ -202,6 +202,22 @@ def test_stopping_says_goodbye_on_every_worker(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+def test_stopping_while_it_starts(tmp_path: Path, workers: int) -> None:
+    config = tmp_path / "mektup.toml"
+    config.write_text(f'data = "data"\nworkers = {workers}\n[listen]\nlmtp = ["unix:lmtp.sock"]\n')
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mektup", "serve", "--config", str(config)], stderr=subprocess.PIPE, text=True
+    )
+    until(lambda: (tmp_path / "data" / "tls").exists())
+    process.terminate()
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert not (tmp_path / "lmtp.sock").exists()
+    assert not list((tmp_path / "data").glob("run/*.bus"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_hanging_up_swaps_the_certificate_and_drops_nobody(tmp_path: Path, workers: int) -> None:
     with_linda(tmp_path)
     pair = self_signed.pair_under(tmp_path / "tls", "mektup")

@@ -30,6 +30,7 @@ from mektup.server.sessions import Begin, Session, Sessions
 from mektup.server.tls import LOOK_SECONDS, Certificates
 from mektup.store.interface import Store
 from mektup.store.sqlite import open_store
+from mektup.terms.errors import Refused
 
 Report = Mapping[str, Mapping[str, int]]
 """What happened so far, by protocol, and by field of Tally."""
@@ -154,7 +155,12 @@ async def open_node(config: Config, log: FilteringBoundLogger) -> Node:
             bus = Bus(config.data)
         except OSError as error:
             raise ConfigError(f"data: {error.filename or config.data}: {error.strerror}") from error
-    store = await open_store(config.data, bus=bus, limits=config.limits)
+    try:
+        store = await open_store(config.data, bus=bus, limits=config.limits)
+    except Refused as error:
+        if bus is not None:
+            bus.close()
+        raise ConfigError(f"data: {error}") from error
     if bus is not None:
         bus.start(store.changed_elsewhere)
     return Node(config, store, bus, certificates, log)

@@ -47,6 +47,8 @@ def serve(load: Callable[[], Config], announce: Callable[[Endpoints], None]) -> 
 
 
 async def _serve(config: Config, load: Callable[[], Config], announce: Callable[[Endpoints], None]) -> None:
+    # from the start: who is stopped while it starts still has things to put away
+    requested = stop_requested()
     log = logs.logger(config.log_level, config.log_format)
     workers = workers_wanted(config)
     running: Running = await (open_single(config, log) if workers == 1 else open_parent(config, workers, log))
@@ -63,7 +65,7 @@ async def _serve(config: Config, load: Callable[[], Config], announce: Callable[
     loop.add_signal_handler(signal.SIGHUP, hang_up)
     announce(running.endpoints)
     log.info("serving", workers=workers, **{service.value: _listed(at) for service, at in running.endpoints.items()})
-    await told_to_stop()
+    await requested.wait()
     log.info("stopping")
     loop.remove_signal_handler(signal.SIGHUP)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -81,15 +83,19 @@ async def _reload(running: Running, load: Callable[[], Config], log: FilteringBo
         log.info("reloaded", note="data, workers, hostname of open sessions and log change at the next start")
 
 
-async def told_to_stop() -> None:
-    """Returns at SIGTERM or SIGINT; a second one during what follows ends the process as usual."""
-    told = asyncio.Event()
+def stop_requested() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set from now on. A second Ctrl-C ends the process whatever it is at."""
+    requested = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    await told.wait()
-    loop.remove_signal_handler(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def interrupted() -> None:
+        requested.set()
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    loop.add_signal_handler(signal.SIGTERM, requested.set)
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    return requested
 
 
 def raise_descriptor_limit() -> None:

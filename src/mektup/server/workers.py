@@ -38,6 +38,8 @@ from mektup.server.listeners import BACKLOG, bind_again, endpoint_of, open_socke
 from mektup.server.metrics import MetricsPage, Status
 from mektup.server.node import Report
 from mektup.server.tls import Certificates
+from mektup.store.sqlite import open_store
+from mektup.terms.errors import Refused
 
 START_SECONDS = 60.0
 REPORT_SECONDS = 2.0
@@ -258,6 +260,11 @@ class Parent:
 
 async def open_parent(config: Config, workers: int, log: FilteringBoundLogger) -> Parent:
     """A parent of so many workers, which serve. Raises ConfigError, and then nothing is left running."""
+    try:
+        # what is to be made or brought up to date there is done once, not by all of them at the same time
+        await (await open_store(config.data, limits=config.limits)).close()
+    except Refused as error:
+        raise ConfigError(f"data: {error}") from error
     parent = Parent(config, workers, log)
     try:
         await parent.start()

@@ -13,7 +13,7 @@ from rich.table import Table
 from mektup.cli.complaints import complaints
 from mektup.server.app import Server
 from mektup.server.config import DEFAULT_LISTEN
-from mektup.server.run import raise_descriptor_limit, told_to_stop
+from mektup.server.run import raise_descriptor_limit, stop_requested
 
 USER, PASSWORD = "linda", "Pa$$123"
 
@@ -39,6 +39,7 @@ def demo() -> None:
 
 
 async def _demo() -> None:
+    requested = stop_requested()
     server = Server(
         users={USER: PASSWORD},
         listen={service.value: texts for service, texts in DEFAULT_LISTEN.items()},
@@ -48,7 +49,7 @@ async def _demo() -> None:
         for name in sorted(entry.name for entry in mail.iterdir() if entry.name.endswith(".eml")):
             await server.deliver(USER, mail.joinpath(name).read_bytes())
         _announce(server)
-        await told_to_stop()
+        await requested.wait()
 
 
 def _announce(server: Server) -> None:
