@@ -58,13 +58,16 @@ SIMPLE: dict[Item, Field] = {
 
 
 class Plan:
-    """How one FETCH command is answered."""
+    """How FETCH commands for the same items are answered in one view."""
 
-    __slots__ = ("_fields", "_session", "_streams", "_template", "_view", "columns")
+    __slots__ = ("_fields", "_session", "_streams", "_template", "_view", "columns", "items", "marks_seen")
 
-    def __init__(self, session: Session, view: View, items: Sequence[FetchItem]) -> None:
+    def __init__(self, session: Session, view: View, items: tuple[FetchItem, ...]) -> None:
         self._session = session
         self._view = view
+        self.items = items
+        self.marks_seen = any(isinstance(item, BodySection | Binary) and not item.peek for item in items)
+        """Whether it reads a body without PEEK, which sets \\Seen (RFC 9051 §6.4.5)."""
         self._fields = [self._field(item) for item in items]
         self._streams = any(field.may_stream for field in self._fields)
         needed = dict.fromkeys(column for field in self._fields for column in field.columns)
@@ -91,17 +94,18 @@ class Plan:
                 return Field(item.label + b" ", b"%b", columns, read, may_stream=True)
 
     def _flags(self) -> Field:
-        words, recent = self._session.flag_words, self._view.recent
-        if not recent or self._session.rev2:
-            return Field(
-                b"FLAGS ", b"(%b)", (Column.FLAGS,), lambda columns: map(words.__getitem__, columns[Column.FLAGS])
-            )
+        words, session, view = self._session.flag_words, self._session, self._view
 
-        def with_recent(columns: Columns) -> Iterable[bytes]:
-            for uid, word in zip(columns[Column.UID], columns[Column.FLAGS], strict=True):
-                yield words.with_recent(word) if uid in recent else words[word]
+        def spelled(columns: Columns) -> Iterable[bytes]:
+            recent = view.recent
+            if not recent or session.rev2:
+                return map(words.__getitem__, columns[Column.FLAGS])
+            return [
+                words.with_recent(word) if uid in recent else words[word]
+                for uid, word in zip(columns[Column.UID], columns[Column.FLAGS], strict=True)
+            ]
 
-        return Field(b"FLAGS ", b"(%b)", (Column.FLAGS,), with_recent)
+        return Field(b"FLAGS ", b"(%b)", (Column.FLAGS,), spelled)
 
     async def write(self, rows: Sequence[Row]) -> int:
         """Writes the lines of a slice; returns how many octets were queued and not yet drained."""
@@ -134,6 +138,14 @@ class Plan:
                     write(field.place % value)
             write(b")\r\n")
         return 0
+
+
+def plan_for(session: Session, view: View, items: tuple[FetchItem, ...]) -> Plan:
+    """The plan for *items*: that of the command before where it asked the same, as clients do by the thousand."""
+    plan = view.plan
+    if plan is None or plan.items != items:
+        plan = view.plan = Plan(session, view, items)
+    return plan
 
 
 def _label(item: BodySection | Binary) -> bytes:

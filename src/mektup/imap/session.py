@@ -178,7 +178,10 @@ class Session:
             self.write(b"%b OK %b\r\n" % (request.tag, answer))
 
     async def _tell(self, tells: Tells, request: Request) -> None:
-        if self.view is None or tells is Tells.NOTHING:
+        view = self.view
+        if view is None or tells is Tells.NOTHING:
+            return
+        if not (view.watch.fired or view.owes_expunges or tells is Tells.LOOKS):
             return
         by_uid = getattr(request, "by_uid", False)
         try:

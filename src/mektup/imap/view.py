@@ -15,12 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, count
+from typing import TYPE_CHECKING
 
 from mektup.store.interface import Changes, Row, Selection
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.sets import NumberSet, SavedResult, Seqs, SequenceSet, Uids
+
+if TYPE_CHECKING:
+    from mektup.imap.fetch_plan import Plan
 
 FEW = 16
 """For one UID in so many, each is looked up; for more, the numbers of all are written down first."""
@@ -36,6 +40,7 @@ class View:
         "modseq",
         "name",
         "owes_expunges",
+        "plan",
         "read_only",
         "recent",
         "saved",
@@ -61,6 +66,8 @@ class View:
         """Changes of this session's own whose flags the client asked not to hear."""
         self.owes_expunges = False
         """Whether messages are gone of which the client could not be told yet."""
+        self.plan: Plan | None = None
+        """How the last FETCH was answered."""
         self.uids = selection.uids
         """Every message that the client knows of, ascending."""
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Any, Protocol
 
 from mektup.store.arrival import Arrival
@@ -154,7 +154,7 @@ class Expunged:
     modseq: ModSeq
 
 
-class Column(Enum):
+class Column(IntEnum):
     """What a fetch can ask of each message; every one is ready as stored, nothing is parsed or rendered."""
 
     UID = auto()

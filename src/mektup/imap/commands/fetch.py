@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mektup.imap.fetch_plan import Plan
+from mektup.imap.fetch_plan import Plan, plan_for
 from mektup.terms.flags import FlagChange
 from mektup.terms.search import ChangedSince
 from mektup.terms.sets import Uids
-from mektup.wire.fetch_items import Binary, BodySection, FetchItem, Item
+from mektup.wire.fetch_items import FetchItem, Item
 from mektup.wire.requests import Fetch
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ async def run(session: Session, request: Fetch) -> bytes | None:
         uids = await account.search(view.mailbox, ChangedSince(request.changed_since + 1), uids)
     if not uids:
         return None
-    items = await _mark_seen(session, view, uids, items)
-    plan = Plan(session, view, items)
+    plan = plan_for(session, view, items)
+    if plan.marks_seen and not view.read_only:
+        plan = await _mark_seen(session, view, uids, plan)
     found = queued = 0
     async for rows in account.fetch(view.mailbox, uids, plan.columns):
         found += len(rows)
@@ -63,13 +64,11 @@ def _complete(session: Session, request: Fetch) -> tuple[FetchItem, ...]:
     return items
 
 
-async def _mark_seen(session: Session, view: View, uids: Uids, items: tuple[FetchItem, ...]) -> tuple[FetchItem, ...]:
-    """Sets \\Seen where a body is read without PEEK, and has the answer tell it (RFC 9051 §6.4.5)."""
-    if view.read_only or not any(isinstance(item, BodySection | Binary) and not item.peek for item in items):
-        return items
+async def _mark_seen(session: Session, view: View, uids: Uids, plan: Plan) -> Plan:
+    """Sets \\Seen; the plan that has the answer tell it where it was not set before (RFC 9051 §6.4.5)."""
     stored = await session.mail.store_flags(view.mailbox, uids, FlagChange.ADD, SEEN)
     if not stored.changed:
-        return items
+        return plan
     view.silent.add(stored.modseq)
-    extra = [item for item in (Item.FLAGS, Item.MODSEQ) if item not in items]
-    return (*items, *(item for item in extra if item is Item.FLAGS or session.condstore))
+    due = (Item.FLAGS, Item.MODSEQ) if session.condstore else (Item.FLAGS,)
+    return Plan(session, view, (*plan.items, *(item for item in due if item not in plan.items)))
