@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import stat
 from pathlib import Path
@@ -40,6 +41,31 @@ async def test_a_closed_store_leaves_whole_files_and_nothing_beside_them(data: P
     await fill(account, 3)
     await store.close()
     assert {path for path in data.rglob("*") if path.is_file()} == {data / "mektup.db", file_of(data, account.id)}
+
+
+async def test_those_who_open_an_account_at_once_share_one_and_leave_none_open(data: Path) -> None:
+    store = await open_store(data)
+    entry = await store.directory.add("linda", {})
+    await store.close()
+    store = await open_store(data)
+    opened = await asyncio.gather(*(store.account(entry.id) for _ in range(5)))
+    assert len({id(account) for account in opened}) == 1
+    await fill(opened[0], 1)
+    await store.close()
+    assert list(data.rglob("*-wal")) == []
+
+
+async def test_an_account_that_opens_while_the_store_closes_is_not_left_open(data: Path) -> None:
+    store = await open_store(data)
+    entry = await store.directory.add("linda", {})
+    await store.close()
+    store = await open_store(data)
+    opening = asyncio.create_task(store.account(entry.id))
+    await asyncio.sleep(0)
+    await store.close()
+    with pytest.raises(Refused):
+        await (await opening).mailboxes()
+    assert list(data.rglob("*-wal")) == []
 
 
 async def test_a_copied_file_is_a_copied_account(data: Path, tmp_path: Path) -> None:

@@ -69,6 +69,9 @@ FEW_SORTED = 500
 FEW_BYTES = 128 * 1024
 """Of messages: what an append in the loop may write at most."""
 
+ROW_BYTES = 2048
+"""What a message costs to append beyond its bytes, as so many of them."""
+
 FEW_CHUNKS = 2
 """The same for a piece of a message: its header, and the start of its body."""
 
@@ -250,7 +253,8 @@ class SqliteAccount:
             packing=self._packing,
             limits=self._limits,
         )
-        return await self.database.write(make, long=sum(each.arrival.size for each in messages) > FEW_BYTES)
+        weight = sum(each.arrival.size + ROW_BYTES for each in messages)
+        return await self.database.write(make, long=weight > FEW_BYTES)
 
     async def store_flags(
         self,

@@ -8,7 +8,8 @@ changed, which is why a process may remember them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from mektup.store.sqlite.cursor import Cursor
@@ -23,6 +24,27 @@ _BITS = {name: int(flag) for name, flag in SYSTEM_FLAGS_BY_NAME.items()}
 _NAMES = tuple((int(flag), name) for flag, name in SYSTEM_FLAG_NAMES.items())
 
 Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """Flags by name, read once: the system flags as bits, the keywords by their lower case."""
+
+    system: int
+    keywords: Mapping[str, str]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Flags:
+        """The flags of these *names*; \\Recent is none of them."""
+        system = 0
+        keywords: dict[str, str] = {}
+        for name in names:
+            folded = name.lower()
+            if folded in _BITS:
+                system |= _BITS[folded]
+            elif folded != "\\recent":
+                keywords[folded] = name
+        return cls(system, keywords)
 
 
 class KeywordSets:
@@ -71,21 +93,13 @@ class KeywordSets:
     def numbers_with(self, keyword: str) -> list[int]:
         """The known sets that *keyword* is in."""
         folded = keyword.lower()
-        return [number for names, number in self._ids.items() if folded in names]
+        return [number for names, number in self._ids.copy().items() if folded in names]  # others may add meanwhile
 
-    def word(self, change: Change, flags: Iterable[str]) -> int:
-        """The flag word of *flags*, of which unknown keywords and sets are added; \\Recent is none of them."""
-        system = 0
-        keywords: dict[str, str] = {}
-        for name in flags:
-            folded = name.lower()
-            if folded in _BITS:
-                system |= _BITS[folded]
-            elif folded != "\\recent":
-                keywords[folded] = name
-        return system | self._number(change, keywords) << KEYWORD_SHIFT if keywords else system
+    def word(self, change: Change, flags: Flags) -> int:
+        """The flag word of *flags*, of which unknown keywords and sets are added."""
+        return flags.system | self._number(change, flags.keywords) << KEYWORD_SHIFT if flags.keywords else flags.system
 
-    def _number(self, change: Change, keywords: dict[str, str]) -> int:
+    def _number(self, change: Change, keywords: Mapping[str, str]) -> int:
         key = tuple(sorted(keywords))
         if key not in self._ids:
             self.load(change.cursor)
@@ -99,23 +113,20 @@ class KeywordSets:
             change.on_rollback.append(partial(self._forget, number))
         return self._ids[key]
 
-    def changed_word(self, change: Change, word: int, how: FlagChange, operand: int) -> int:
-        """*word* after a STORE of the flags of *operand*."""
+    def changed_word(self, change: Change, word: int, how: FlagChange, flags: Flags) -> int:
+        """*word* after a STORE of *flags*."""
         if how is FlagChange.REPLACE:
-            return operand
-        if not (operand | word) >> KEYWORD_SHIFT:
-            return word | operand if how is FlagChange.ADD else word & ~operand
-        for each in (word, operand):
-            if not self.known(each):
-                self.load(change.cursor)
-        mine, theirs = self.keywords(word), self.keywords(operand)
-        if how is FlagChange.ADD:
-            system = (word | operand) & SYSTEM_MASK
-            keywords = {name.lower(): name for name in mine + theirs}
-        else:
-            system = word & ~operand & SYSTEM_MASK
-            keywords = {name.lower(): name for name in mine if name not in theirs}
-        return system | self._number(change, keywords) << KEYWORD_SHIFT
+            return self.word(change, flags)
+        added = how is FlagChange.ADD
+        if word <= SYSTEM_MASK and (not added or not flags.keywords):
+            return word | flags.system if added else word & ~flags.system
+        if not self.known(word):
+            self.load(change.cursor)
+        keywords = {name.lower(): name for name in self.keywords(word)}
+        if added:
+            return self.word(change, Flags((word | flags.system) & SYSTEM_MASK, {**flags.keywords, **keywords}))
+        left = {folded: name for folded, name in keywords.items() if folded not in flags.keywords}
+        return self.word(change, Flags(word & ~flags.system & SYSTEM_MASK, left))
 
 
 def _folded(names: Names) -> Names:

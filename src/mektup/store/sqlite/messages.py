@@ -18,7 +18,7 @@ from mektup.store.sqlite import content, mailboxes
 from mektup.store.sqlite.content import Packing
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
-from mektup.store.sqlite.keywords import SYSTEM_MASK, KeywordSets
+from mektup.store.sqlite.keywords import Flags, KeywordSets
 from mektup.store.sqlite.uids import Query, slices
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange, SystemFlag
@@ -118,6 +118,10 @@ def _open(cursor: Cursor, mailbox: MailboxId) -> _Box:
     return _Box(mailbox, *row)
 
 
+def _keywords_of(words: Iterable[int], keyword_sets: KeywordSets) -> list[str]:
+    return [name for word in sorted(words) for name in keyword_sets.keywords(word)]
+
+
 def _open_target(cursor: Cursor, name: str) -> _Box:
     target = mailboxes.find(cursor, name)
     if target is None or not target.selectable:
@@ -168,8 +172,10 @@ def append(
         arrival = message.arrival
         if arrival.size > limits.message_bytes:
             raise Refused(Code.TOOBIG, f"A message has at most {limits.message_bytes} octets")
-        word = keyword_sets.word(change, message.flags) if message.flags else 0
-        box.use_keywords(keyword_sets.keywords(word), limits)
+        flags = Flags.of(message.flags)
+        word = keyword_sets.word(change, flags)
+        if flags.keywords:
+            box.use_keywords(keyword_sets.keywords(word), limits)
         number = content.add(change.cursor, arrival, packing)
         arrived = now if message.internaldate is None else message.internaldate
         change.cursor.execute(
@@ -210,9 +216,7 @@ def store_flags(
 ) -> FlagsStored:
     """See ``interface.Account.store_flags``."""
     box = _open(change.cursor, mailbox)
-    operand = keyword_sets.word(change, flags)
-    if operand > SYSTEM_MASK and how is not FlagChange.REMOVE:
-        box.use_keywords(keyword_sets.keywords(operand), limits)
+    operand = Flags.of(flags)
     words: dict[int, int] = {}
     changed: list[int] = []
     failed: list[int] = []
@@ -228,6 +232,8 @@ def store_flags(
             changed += [row[0] for row in different]
             _rewrite(change, box, rows, different, words)
     if changed:
+        if operand.keywords and how is not FlagChange.REMOVE:
+            box.use_keywords(_keywords_of(words.values(), keyword_sets), limits)
         _close(change, box)
     return FlagsStored(
         modseq=change.modseq if changed else box.highestmodseq,
@@ -309,10 +315,10 @@ def rename_inbox(change: Change, new: str, keyword_sets: KeywordSets, limits: Li
 
 
 def _add_copies(change: Change, to: _Box, rows: list[Row], keyword_sets: KeywordSets, limits: Limits) -> None:
-    for word in {row[1] for row in rows}:
-        if not keyword_sets.known(word):
-            keyword_sets.load(change.cursor)
-        to.use_keywords(keyword_sets.keywords(word), limits)
+    words = {row[1] for row in rows}
+    if not all(map(keyword_sets.known, words)):
+        keyword_sets.load(change.cursor)
+    to.use_keywords(_keywords_of(words, keyword_sets), limits)
     now = int(time.time())
     copies = []
     for uid, (_, flags, size, number, arrived, zone, shown) in zip(to.name_uids(len(rows)), rows, strict=True):

@@ -8,6 +8,7 @@ No name that a user chose becomes a path. Directories are 0700, files 0600.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable
 from functools import partial
@@ -61,6 +62,7 @@ class SqliteStore:
         self._threads = Threads()
         self._open_files = OpenFiles()
         self._accounts: WeakValueDictionary[AccountId, SqliteAccount] = WeakValueDictionary()
+        self._opening: dict[AccountId, asyncio.Task[SqliteAccount]] = {}
         self._in_memory: dict[AccountId, SqliteAccount] = {}
         self._closed = False
         names = None if data is None else data / "mektup.db"
@@ -87,6 +89,13 @@ class SqliteStore:
         if known is not None:
             return known
         self._check()
+        opening = self._opening.get(account)
+        if opening is None:
+            opening = self._opening[account] = asyncio.create_task(self._open_mail(account))
+            opening.add_done_callback(lambda _: self._opening.pop(account))
+        return await asyncio.shield(opening)  # who no longer waits must not end it for the others
+
+    async def _open_mail(self, account: AccountId) -> SqliteAccount:
         entry = await self._names.read(find_by_id, account)
         if entry is None or self._data is None:
             raise _gone()
@@ -96,8 +105,8 @@ class SqliteStore:
         except Refused:
             await opened.database.close(_gone())
             raise
-        # Another task may have opened it meanwhile: all share the first.
-        return self._accounts.setdefault(account, opened)
+        self._accounts[account] = opened
+        return opened
 
     async def _make_ready(self, database: Database, path: Path) -> None:
         was_closed = not path.with_name(f"{path.name}-wal").exists()
@@ -157,6 +166,9 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
+        opening = list(self._opening.values())
+        if opening:
+            await asyncio.wait(opening)
         for opened in list(self._accounts.values()):
             await opened.database.close(_closed())
         await self._names.close(_closed())
