@@ -34,7 +34,8 @@ def flags_line(keywords: tuple[str, ...]) -> bytes:
 def permanent_flags_line(view: View) -> bytes:
     """``* OK [PERMANENTFLAGS ...]``: all that can be changed for good (RFC 9051 §7.1)."""
     flags = () if view.read_only else (SYSTEM_FLAGS, *view.keywords)
-    return untagged_ok(codes.permanent_flags(flags, new_keywords=not view.read_only), b"Flags may be kept")
+    text = b"No flag may be changed" if view.read_only else b"Flags may be kept"
+    return untagged_ok(codes.permanent_flags(flags, new_keywords=not view.read_only), text)
 
 
 async def tell(
@@ -77,16 +78,20 @@ async def tell(
             session.write(b"* %d RECENT\r\n" % len(view.recent))
     told = _tell_flags(session, view, changes, show or NumberSet(), with_uid=with_uid)
     view.modseq = changes.modseq
-    view.silent.clear()
     if show is not None and (untold := (show & view.uids) - NumberSet.of(told)):
-        await _show_flags(session, view, untold, with_uid=with_uid)
+        await show_flags(session, view, untold, with_uid=with_uid)
 
 
 def _tell_keywords(session: Session, view: View, changes: Changes) -> None:
     if changes.keywords != view.keywords:
         view.keywords = changes.keywords
-        session.write(flags_line(view.keywords))
-        session.write(permanent_flags_line(view))
+        show_keywords(session, view)
+
+
+def show_keywords(session: Session, view: View) -> None:
+    """Writes which flags this mailbox knows, since one is new."""
+    session.write(flags_line(view.keywords))
+    session.write(permanent_flags_line(view))
 
 
 def _tell_expunges(session: Session, view: View, changes: Changes, *, expunges: bool) -> None:
@@ -105,9 +110,9 @@ def _tell_flags(session: Session, view: View, changes: Changes, asked: Uids, *, 
     """
     told: list[Uid] = []
     lines: list[bytes] = []
-    uids, silent = view.uids, view.silent
+    uids = view.uids
     for uid, word, modseq in changes.flags:
-        if modseq in silent or uid not in uids:
+        if uid not in uids:
             continue
         told.append(uid)
         unasked = session.rev2 and uid not in asked
@@ -117,7 +122,8 @@ def _tell_flags(session: Session, view: View, changes: Changes, asked: Uids, *, 
     return told
 
 
-async def _show_flags(session: Session, view: View, uids: Uids, *, with_uid: bool) -> None:
+async def show_flags(session: Session, view: View, uids: Uids, *, with_uid: bool) -> None:
+    """Writes a FETCH line with the flags of each of *uids*, which are in the view."""
     assert session.account is not None
     async for rows in session.account.fetch(view.mailbox, uids, (Column.FLAGS, Column.MODSEQ)):
         lines = [_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows]

@@ -13,11 +13,11 @@ UIDs are kept as runs, so a mailbox of a million messages with few holes costs n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 from typing import TYPE_CHECKING
 
-from mektup.store.interface import Changes, Row, Selection
+from mektup.store.interface import Changes, FlagsStored, Row, Selection
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
 from mektup.terms.peer import Watch
@@ -44,7 +44,6 @@ class View:
         "read_only",
         "recent",
         "saved",
-        "silent",
         "uidnext",
         "uids",
         "watch",
@@ -62,8 +61,6 @@ class View:
         self.recent: Uids = selection.recent
         self.saved: Uids = NumberSet()
         """The search result variable ``$`` (RFC 9051 §6.4.4.1)."""
-        self.silent: set[ModSeq] = set()
-        """Changes of this session's own whose flags the client asked not to hear."""
         self.owes_expunges = False
         """Whether messages are gone of which the client could not be told yet."""
         self.plan: Plan | None = None
@@ -73,6 +70,27 @@ class View:
 
     def __len__(self) -> int:
         return len(self.uids)
+
+    def made(self, stored: FlagsStored) -> bool:
+        """Takes in a change of flags that this session made itself; its client is told, or asked not to be.
+
+        False, and nothing is taken in, where somebody else changed something just before: then the client must see what
+        came of both.
+        """
+        if stored.previous != self.modseq:
+            return False
+        self.modseq = stored.modseq
+        if not self.owes_expunges:
+            self.expunged_modseq = stored.modseq
+        self.watch.made(stored.modseq)
+        return True
+
+    def learn(self, flags: Iterable[str]) -> bool:
+        """Takes in keywords that this session set; returns whether one was new, and FLAGS is due."""
+        known = {keyword.lower() for keyword in self.keywords}
+        new = [flag for flag in flags if not flag.startswith("\\") and flag.lower() not in known]
+        self.keywords = (*self.keywords, *new)
+        return bool(new)
 
     def check_writable(self) -> None:
         """Raises Refused where the mailbox was opened read-only (RFC 9051 §6.3.3)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mektup.terms.numbers import AccountId, MailboxId
+from mektup.terms.numbers import MAX_MODSEQ, AccountId, MailboxId, ModSeq
 
 if TYPE_CHECKING:
     from mektup.store.interface import Bus
@@ -19,24 +19,35 @@ if TYPE_CHECKING:
 class MailboxWatch:
     """A ``terms.peer.Watch`` on one mailbox, or on every mailbox of an account."""
 
-    __slots__ = ("_hub", "_key", "fired", "on_fire")
+    __slots__ = ("_heard", "_hub", "_key", "on_fire")
 
     def __init__(self, hub: WatchHub, key: tuple[AccountId, MailboxId | None]) -> None:
         self._hub = hub
         self._key = key
-        self.fired = False
+        self._heard = 0
+        """The highest modseq of what changed since the flag was lowered; 0: the flag is down."""
         self.on_fire: Callable[[], None] | None = None
+
+    @property
+    def fired(self) -> bool:
+        """Whether something changed since ``rearm``."""
+        return self._heard > 0
 
     def rearm(self) -> None:
         """Lowers the flag. To be called before one looks at what changed, never after."""
-        self.fired = False
+        self._heard = 0
 
-    def fire(self) -> None:
-        """Raises the flag, and wakes who waits if it was down."""
-        if not self.fired:
-            self.fired = True
-            if self.on_fire is not None:
-                self.on_fire()
+    def made(self, modseq: ModSeq) -> None:
+        """Lowers the flag where all that was heard is change *modseq*, or older: the waiter made that itself."""
+        if self._heard <= modseq:
+            self._heard = 0
+
+    def fire(self, modseq: int = MAX_MODSEQ) -> None:
+        """Raises the flag for change *modseq*, or one whose modseq is not known; wakes who waits if it was down."""
+        was_down = not self._heard
+        self._heard = max(self._heard, modseq)
+        if was_down and self.on_fire is not None:
+            self.on_fire()
 
     def close(self) -> None:
         """Nobody waits for this any more; may be called twice."""
@@ -66,11 +77,11 @@ class WatchHub:
             if not watches:
                 del self._watches[key]
 
-    def changed(self, account: AccountId, mailbox: MailboxId) -> None:
-        """Fires every watch on *mailbox* and on its account."""
+    def changed(self, account: AccountId, mailbox: MailboxId, modseq: int = MAX_MODSEQ) -> None:
+        """Fires every watch on *mailbox* and on its account, for change *modseq* where that is known."""
         for key in ((account, mailbox), (account, None)):
             for watch in tuple(self._watches.get(key, ())):
-                watch.fire()
+                watch.fire(modseq)
 
 
 class Circle:
@@ -86,9 +97,9 @@ class Circle:
         """See ``WatchHub.watch``."""
         return self._hub.watch(account, mailbox)
 
-    def changed(self, account: AccountId, mailbox: MailboxId) -> None:
-        """This process committed a change of *mailbox*."""
-        self._hub.changed(account, mailbox)
+    def changed(self, account: AccountId, mailbox: MailboxId, modseq: int) -> None:
+        """This process committed change *modseq* of *mailbox*."""
+        self._hub.changed(account, mailbox, modseq)
         if self._bus is not None:
             self._bus.publish(account, mailbox)
 

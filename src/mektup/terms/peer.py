@@ -9,18 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from mektup.terms.numbers import ModSeq
+
 
 class Watch(Protocol):
     """A wake-up that a session can wait for: a flag, never a queue."""
 
-    fired: bool
-    """Something changed since :meth:`rearm`."""
+    @property
+    def fired(self) -> bool:
+        """Whether something changed since :meth:`rearm`."""
 
     on_fire: Callable[[], None] | None
     """Called once each time that *fired* turns true; the Peer sets it while it waits."""
 
     def rearm(self) -> None:
         """Lowers the flag. To be called before one looks at what changed, never after."""
+
+    def made(self, modseq: ModSeq) -> None:
+        """Lowers the flag where all that was heard is change *modseq*, or older: the waiter made that itself."""
+
+    def fire(self) -> None:
+        """Raises the flag as if something had changed, so that the next look is due."""
 
     def close(self) -> None:
         """Nobody waits for this any more; may be called twice."""

@@ -69,6 +69,6 @@ async def _mark_seen(session: Session, view: View, uids: Uids, plan: Plan) -> Pl
     stored = await session.mail.store_flags(view.mailbox, uids, FlagChange.ADD, SEEN)
     if not stored.changed:
         return plan
-    view.silent.add(stored.modseq)
+    view.made(stored)
     due = (Item.FLAGS, Item.MODSEQ) if session.condstore else (Item.FLAGS,)
     return Plan(session, view, (*plan.items, *(item for item in due if item not in plan.items)))

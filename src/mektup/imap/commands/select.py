@@ -27,7 +27,7 @@ async def run(session: Session, request: Select) -> bytes | None:
     selection = await account.select(request.mailbox, claim_recent=not request.read_only and not session.rev2)
     watch = account.watch(selection.mailbox.id)
     # a change between the two calls would go unheard, so the first look is due
-    watch.fired = True
+    watch.fire()
     view = View(selection, watch, read_only=request.read_only)
     session.look_at(view)
     session.write(_summary(session, request, view, selection))

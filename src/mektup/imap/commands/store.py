@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mektup.imap import updates
-from mektup.imap.view import View
 from mektup.store.interface import FlagsStored
+from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq
+from mektup.terms.sets import Uids
 from mektup.wire import codes
 from mektup.wire.requests import Store
 
@@ -27,19 +28,25 @@ async def run(session: Session, request: Store) -> bytes | None:
     stored = await session.mail.store_flags(
         view.mailbox, uids, request.change, frozenset(request.flags), unchanged_since=since
     )
-    # RFC 7162 §3.1.3: a client that knows modseqs hears of the new ones, .SILENT or not
-    if request.silent and not session.condstore:
-        _keep_silent(view, stored)
-    elif not request.silent or stored.changed:
-        show = uids - stored.failed if not request.silent else stored.changed
-        await updates.tell(session, expunges=request.by_uid, with_uid=request.by_uid, show=show)
+    await _tell(session, request, uids, stored)
     if stored.failed:
         failed = stored.failed if request.by_uid else view.seqs(stored.failed)
         return b"%b Some had changed" % codes.modified(failed)
     return None
 
 
-def _keep_silent(view: View, stored: FlagsStored) -> None:
-    # where somebody else changed something just before, the client must see what came of both
-    if stored.changed and stored.previous == view.modseq:
-        view.silent.add(stored.modseq)
+async def _tell(session: Session, request: Store, uids: Uids, stored: FlagsStored) -> None:
+    view = session.selected
+    show = None
+    if not request.silent:
+        show = uids - stored.failed
+    elif session.condstore:
+        # RFC 7162 §3.1.3: a client that knows modseqs hears of the new ones, .SILENT or not
+        show = stored.changed
+    if not view.made(stored):
+        await updates.tell(session, expunges=request.by_uid, with_uid=request.by_uid, show=show)
+        return
+    if stored.changed and request.change is not FlagChange.REMOVE and view.learn(request.flags):
+        updates.show_keywords(session, view)
+    if show:
+        await updates.show_flags(session, view, show, with_uid=request.by_uid)

@@ -86,13 +86,13 @@ class SqliteAccount:
         self,
         account: AccountId,
         name: str,
-        make_database: Callable[[Callable[[MailboxId], None]], Database],
+        make_database: Callable[[Callable[[MailboxId, int], None]], Database],
         circle: Circle,
         limits: Limits,
         packing: Packing,
         sort_keys: Remembered,
     ) -> None:
-        """*make_database* opens the file, given whom to tell of each mailbox that a commit touched."""
+        """*make_database* opens the file, given whom to tell of each mailbox that a commit touched, and its modseq."""
         self.id = account
         self.name = name
         # The file keeps the account alive as long as it is open, so that an account has no two of them.
@@ -104,8 +104,8 @@ class SqliteAccount:
         self._keyword_sets = KeywordSets()
         self._known: dict[MailboxId, Known] = {}
 
-    def _changed(self, mailbox: MailboxId) -> None:
-        self._circle.changed(self.id, mailbox)
+    def _changed(self, mailbox: MailboxId, modseq: int) -> None:
+        self._circle.changed(self.id, mailbox, modseq)
 
     # Mailboxes
 

@@ -36,7 +36,7 @@ from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, sync
 from mektup.store.sqlite.threads import Threads
 from mektup.store.sqlite.under_way import UnderWay
 from mektup.terms.errors import Code, Refused
-from mektup.terms.numbers import MailboxId, ModSeq
+from mektup.terms.numbers import MAX_MODSEQ, MailboxId, ModSeq
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -80,6 +80,11 @@ class Change:
             self._modseq = int(found)
         return ModSeq(self._modseq)
 
+    @property
+    def committed_as(self) -> int:
+        """Its modseq for who hears of it; MAX_MODSEQ, which stands for an unknown one, where it took none."""
+        return self._modseq or MAX_MODSEQ
+
 
 class Database:
     """A file, or memory for no path. All methods are for the event loop's thread."""
@@ -91,9 +96,12 @@ class Database:
         open_files: OpenFiles,
         *,
         equip: Callable[[apsw.Connection], None] = lambda connection: None,
-        changed: Callable[[MailboxId], None] = lambda mailbox: None,
+        changed: Callable[[MailboxId, int], None] = lambda mailbox, modseq: None,
     ) -> None:
-        """*equip* adds functions to each new connection; *changed* is told of each mailbox that a commit touched."""
+        """*equip* adds functions to each new connection.
+
+        *changed* is told of each mailbox that a commit touched, with the commit's modseq.
+        """
         self._path = path
         self._threads = threads
         self._open_files = open_files
@@ -233,7 +241,7 @@ class Database:
             finally:
                 for change in committed:
                     for mailbox in change.touched:
-                        self._changed(mailbox)
+                        self._changed(mailbox, change.committed_as)
         if self._wal_pages >= self._checkpoint_at:
             await self._have_wal_moved()
         return result

@@ -177,7 +177,7 @@ class SqliteStore:
 
 
 def _database(
-    path: Path | None, threads: Threads, open_files: OpenFiles, changed: Callable[[MailboxId], None]
+    path: Path | None, threads: Threads, open_files: OpenFiles, changed: Callable[[MailboxId, int], None]
 ) -> Database:
     return Database(path, threads, open_files, equip=_equip, changed=changed)
 
