@@ -77,6 +77,17 @@ async def test_recent_is_claimed_once(account: Account) -> None:
     assert appended.uids == uids(3, 4)
 
 
+async def test_what_is_claimed_and_removed_is_not_counted_as_recent(account: Account) -> None:
+    mailbox = await fill(account, 3)
+    await account.select("INBOX", claim_recent=True)
+    await account.append(mailbox, [incoming()])
+    await account.remove(mailbox, uids(1, 2))
+    assert (await account.mailbox("INBOX")).recent == 1
+    await account.move(mailbox, uids(3), "Archive")
+    assert (await account.mailbox("INBOX")).recent == 1
+    assert (await account.mailbox("Archive")).recent == 1
+
+
 async def test_changes_since_now_are_none(account: Account) -> None:
     mailbox = await fill(account, 3)
     now = await account.modseq(mailbox)

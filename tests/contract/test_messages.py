@@ -145,7 +145,8 @@ async def test_too_large_is_refused_and_nothing_of_the_append_stays(opened: Open
     assert caught.value.code is Code.TOOBIG
     assert await account.mailbox("INBOX") == before
     await account.append(mailbox, [incoming("$Other")])
-    assert await flags_of(account, mailbox) == {1: {"$Other"}}
+    await account.append(mailbox, [incoming("$New")])
+    assert await flags_of(account, mailbox) == {1: {"$Other"}, 2: {"$New"}}
 
 
 async def test_fetch_passes_over_what_is_not_there(account: Account) -> None:

@@ -18,7 +18,7 @@ from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
-from mektup.terms.search import InBody
+from mektup.terms.search import And, HasFlag, InBody, InSubject
 from tests.contract.mail import EVERYTHING, fetched, fill, flags_of, inbox, incoming, raw, uids
 from tests.store.sqlite.conftest import file_of
 
@@ -185,6 +185,23 @@ async def test_a_search_that_nobody_waits_for_ends_early(account: Account, monke
     assert read < 300
     assert (await account.mailbox("INBOX")).messages == 300
     assert await account.search(mailbox, InBody("some words"), uids(1)) == uids(1)
+
+
+async def test_a_search_reads_only_messages_that_nothing_cheaper_excludes(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = await fill(account, 50)
+    await account.append(mailbox, [incoming("\\Flagged")])
+    read: list[int] = []
+
+    def counted(octets: bytes) -> tuple[str, str]:
+        read.append(len(octets))
+        return search_text(octets)
+
+    monkeypatch.setattr(search_module, "search_text", counted)
+    key = And((InBody("eight"), InSubject("dinner"), HasFlag("\\Flagged")))
+    assert await account.search(mailbox, key, EVERYTHING) == uids(51)
+    assert len(read) == 1
 
 
 async def test_the_loop_goes_on_while_much_is_read_and_written(account: Account) -> None:
