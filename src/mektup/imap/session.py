@@ -181,16 +181,12 @@ class Session:
         view = self.view
         if view is None or tells is Tells.NOTHING:
             return
-        if not (view.watch.fired or view.owes_expunges or tells is Tells.LOOKS):
-            return
-        by_uid = getattr(request, "by_uid", False)
         try:
-            await updates.tell(
-                self,
-                expunges=self._may_tell_expunges(tells, by_uid=by_uid),
-                look=tells is Tells.LOOKS,
-                with_uid=by_uid,
-            )
+            if tells is Tells.LOOKS:
+                await updates.look(self)
+            if view.watch.fired or view.owes_expunges:
+                by_uid = getattr(request, "by_uid", False)
+                await updates.tell(self, expunges=self._may_tell_expunges(tells, by_uid=by_uid), with_uid=by_uid)
         except Refused as refusal:
             if refusal.code is not Code.NONEXISTENT:
                 raise

@@ -10,10 +10,11 @@ are, and the debt is remembered until a command that may pay it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mektup.imap.answers import untagged_ok
-from mektup.store.interface import Changes, Column
+from mektup.store.interface import Changes, Column, Row
 from mektup.terms.flags import SYSTEM_FLAG_NAMES
 from mektup.terms.numbers import ModSeq, Uid
 from mektup.terms.sets import NumberSet, Uids
@@ -38,29 +39,36 @@ def permanent_flags_line(view: View) -> bytes:
     return untagged_ok(codes.permanent_flags(flags, new_keywords=not view.read_only), text)
 
 
+async def look(session: Session) -> None:
+    """Asks the store whether something changed, as another process's notice may still be on its way; raises the watch.
+
+    Raises Refused(NONEXISTENT) when the mailbox was deleted.
+    """
+    view, account = session.view, session.account
+    if view is None or account is None or view.watch.fired:
+        return
+    if await account.modseq(view.mailbox) != view.modseq:
+        view.watch.fire()
+
+
 async def tell(
     session: Session,
     *,
     expunges: bool,
-    look: bool = False,
     with_uid: bool = False,
     show: Uids | None = None,
 ) -> None:
-    """Writes what the client does not know yet of its selected mailbox.
+    """Writes what the client does not know yet of its selected mailbox, where anything was heard.
 
-    *expunges*: whether EXPUNGE may be said. *look*: ask the store even if nothing was heard, since another process's
-    notice may still be on its way. *with_uid*: FETCH lines carry the UID (RFC 9051 §6.4.9). *show*: tell the flags
-    of these too, changed or not.
+    *expunges*: whether EXPUNGE may be said. *with_uid*: FETCH lines carry the UID (RFC 9051 §6.4.9). *show*: tell the
+    flags of these too, changed or not.
 
     Raises Refused(NONEXISTENT) when the mailbox was deleted.
     """
     view, account = session.view, session.account
     if view is None or account is None:
         return
-    heard = view.watch.fired
-    if not heard and look:
-        heard = await account.modseq(view.mailbox) != view.modseq
-    if not heard and show is None and not (expunges and view.owes_expunges):
+    if not view.watch.fired and show is None and not (expunges and view.owes_expunges):
         return
     view.watch.rearm()
     changes = await account.changes(
@@ -126,8 +134,13 @@ async def show_flags(session: Session, view: View, uids: Uids, *, with_uid: bool
     """Writes a FETCH line with the flags of each of *uids*, which are in the view."""
     assert session.account is not None
     async for rows in session.account.fetch(view.mailbox, uids, (Column.FLAGS, Column.MODSEQ)):
-        lines = [_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows]
-        session.write(b"".join(lines))
+        tell_flags(session, view, rows, with_uid=with_uid)
+
+
+def tell_flags(session: Session, view: View, rows: Sequence[Row], *, with_uid: bool) -> None:
+    """Writes a FETCH line with the flags of each of *rows*: UID, in the view, flag word, and modseq."""
+    lines = [_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows]
+    session.write(b"".join(lines))
 
 
 def _flags_fetch(session: Session, view: View, uid: Uid, word: int, modseq: ModSeq, *, with_uid: bool) -> bytes:

@@ -133,6 +133,8 @@ class FlagsStored:
     """The mailbox's highest just before this change: tells whether somebody else changed something in between."""
     failed: Uids
     """Those changed after *unchanged_since* and left alone (RFC 7162 §3.1.3 MODIFIED)."""
+    flags: Sequence[tuple[Uid, int, ModSeq]] | None
+    """UID, flag word and modseq of each that did not fail, as they are now; None where these are many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,9 @@ async def run(session: Session, request: Idle) -> bytes | None:
 
 async def _tell(session: Session, *, look: bool) -> None:
     try:
-        await updates.tell(session, expunges=True, look=look)
+        if look:
+            await updates.look(session)
+        await updates.tell(session, expunges=True)
     except Refused as refusal:
         if refusal.code is not Code.NONEXISTENT:
             raise

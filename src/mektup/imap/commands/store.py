@@ -48,5 +48,7 @@ async def _tell(session: Session, request: Store, uids: Uids, stored: FlagsStore
         return
     if stored.changed and request.change is not FlagChange.REMOVE and view.learn(request.flags):
         updates.show_keywords(session, view)
-    if show:
+    if show and stored.flags is not None:
+        updates.tell_flags(session, view, [row for row in stored.flags if row[0] in show], with_uid=request.by_uid)
+    elif show:
         await updates.show_flags(session, view, show, with_uid=request.by_uid)

@@ -23,7 +23,7 @@ from mektup.store.sqlite.uids import Query, slices
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange, SystemFlag
 from mektup.terms.limits import Limits
-from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, UidValidity
+from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.sets import NumberSet, Run, Uids
 
 SEEN, DELETED = int(SystemFlag.SEEN), int(SystemFlag.DELETED)
@@ -203,6 +203,9 @@ def append(
 
 # Flags
 
+FEW_SHOWN = 64
+"""How many messages' flags a STORE tells of itself."""
+
 
 def store_flags(
     change: Change,
@@ -220,6 +223,7 @@ def store_flags(
     words: dict[int, int] = {}
     changed: list[int] = []
     failed: list[int] = []
+    after: list[tuple[Uid, int, ModSeq]] | None = [] if len(uids) <= FEW_SHOWN else None
     for rows in slices(change.cursor, _FLAGS, mailbox, uids):
         if unchanged_since is not None:
             failed += [uid for uid, _, modseq in rows if modseq > unchanged_since]
@@ -231,6 +235,8 @@ def store_flags(
         if different:
             changed += [row[0] for row in different]
             _rewrite(change, box, rows, different, words)
+        if after is not None:
+            after += [(uid, words[old], modseq if words[old] == old else change.modseq) for uid, old, modseq in rows]
     if changed:
         if operand.keywords and how is not FlagChange.REMOVE:
             box.use_keywords(_keywords_of(words.values(), keyword_sets), limits)
@@ -240,6 +246,7 @@ def store_flags(
         changed=_set(changed),
         previous=box.highestmodseq,
         failed=_set(failed),
+        flags=after,
     )
 
 
