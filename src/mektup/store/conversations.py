@@ -175,7 +175,7 @@ class _Threads:
         grown: set[int] = set()
         for root, subject in zip(roots, subjects, strict=True):
             other = table.get(subject, root)
-            if other == root or root in moved:
+            if other == root:
                 continue
             if other >= messages:
                 children[other] += children.pop(root) if root >= messages else [root]
