@@ -87,6 +87,7 @@ def test_base_subject_is_what_the_procedure_of_the_rfc_yields(subject: str) -> N
         (b"<a@b><c@d>,<e@f>", ["a@b", "c@d", "e@f"]),
         (b'<"01KF8JCEOCBS0045PS"@xxx.yyy.com>', ["01KF8JCEOCBS0045PS@xxx.yyy.com"]),
         (b'<"a\\"b"@c>', ['a"b@c']),
+        (b'<"a b"@c> <d@e>', ["a%20b@c", "d@e"]),
         (b"Message of Monday <a@b> from Ann", ["a@b"]),
         (b"no id, <nor this>, <a@>, <@b>", []),
         (b"", []),

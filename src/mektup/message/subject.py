@@ -45,9 +45,12 @@ def base_subject(subject: str) -> tuple[str, bool]:
 
 
 def message_ids(value: bytes, most: int) -> list[str]:
-    """The msg-ids of an unfolded Message-ID, References or In-Reply-To, bare and unquoted; the last *most* of them."""
+    """The msg-ids of an unfolded Message-ID, References or In-Reply-To, bare and unquoted; the last *most* of them.
+
+    Hold no space, by which they are parted where they are kept: one that was quoted becomes ``%20``.
+    """
     ids = []
     for quoted, plain, host in _MESSAGE_ID.findall(value)[-most:]:
         left = _QUOTED_PAIR.sub(rb"\1", quoted) if quoted else plain
-        ids.append((left + b"@" + host).decode("utf-8", "replace"))
+        ids.append((left.replace(b" ", b"%20") + b"@" + host).decode("utf-8", "replace"))
     return ids

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mektup.store.forest import NONE, Forest
+from mektup.store.turns import sorted_in_turns
 
 NO_REPLIES: list[int] = []
 
@@ -75,7 +76,7 @@ def references(letters: Letters) -> Outline:
 
 def _by_date(dates: Sequence[int]) -> list[int]:
     """All messages by sent date; RFC 5256 §2.2: where it is the same, by sequence number."""
-    return sorted(range(len(dates)), key=dates.__getitem__)
+    return sorted_in_turns(range(len(dates)), dates.__getitem__)
 
 
 def _linked(ids: Sequence[int], references: Sequence[int], counts: Sequence[int]) -> list[int]:

@@ -9,32 +9,13 @@ A column that others can see is never changed. Whoever has more messages takes a
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from itertools import chain, compress, pairwise, repeat
-from typing import Any, Final, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self
 
 from mektup.message.collation import collation_key
-
-T = TypeVar("T")
-
-SORTED_AT_ONCE: Final = 10_000
-"""How many things are sorted before other threads may have their turn, which Python's sort never lets them."""
-
-
-def sorted_in_turns(things: list[T], key: Callable[[T], Any], *, reverse: bool = False) -> list[T]:
-    """*things* by *key*; equals stay in their order, with *reverse* too."""
-    if len(things) <= SORTED_AT_ONCE:
-        return sorted(things, key=key, reverse=reverse)
-    # Laid in heaps first, by bounds that a sample of them tells: of a hundred, ten to a heap of at most so many.
-    sample = [things[at] for at in range(0, len(things), SORTED_AT_ONCE // 20)]
-    bounds = sorted(map(key, sample))[10::10]
-    heaps: list[list[T]] = [[] for _ in range(len(bounds) + 1)]
-    for thing in things:
-        heaps[bisect_right(bounds, key(thing))].append(thing)
-    if reverse:
-        heaps.reverse()
-    return [thing for heap in heaps for thing in sorted(heap, key=key, reverse=reverse)]
+from mektup.store.turns import sorted_in_turns
 
 
 class Column(Protocol):

@@ -12,11 +12,12 @@ from typing import cast
 
 from mektup.store.conversations import Letters, Outline, ordered_subject, references
 from mektup.store.sqlite.changes import moment
-from mektup.store.sqlite.columns import MessageIds, sorted_in_turns
+from mektup.store.sqlite.columns import MessageIds
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.search import search
 from mektup.store.sqlite.sort_keys import Answer, How, Key, Place, Remembered, SortKeys, ThreadKey, keys_of
+from mektup.store.turns import sorted_in_turns
 from mektup.terms.numbers import Uid
 from mektup.terms.search import All, InUids, SearchKey
 from mektup.terms.sets import Uids
