@@ -2,7 +2,8 @@
 
 * **Short work runs in the loop**, on a connection of its own (*near*): a question of microseconds is
   answered sooner than a thread is woken. Long reads run in a thread, each on a connection of its own
-  (*far*). SQLite's WAL gives every one of them a consistent moment, whatever is written meanwhile.
+  (*far*; one is kept, see ``spare``). SQLite's WAL gives every one of them a consistent moment, whatever
+  is written meanwhile.
 * **A small change commits in the loop too**, because its commit does not wait for the disk: the
   connections are ``synchronous=NORMAL``, so a commit is a few writes into the page cache, which a crash
   of the process survives. A large change runs in a thread. One lock per file keeps them in order; other
@@ -32,7 +33,8 @@ import apsw
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.errors import ENGINE_ERRORS, refusal
 from mektup.store.sqlite.open_files import OpenFiles
-from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, sync
+from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, is_outdated, sync
+from mektup.store.sqlite.spare import Spare
 from mektup.store.sqlite.threads import Threads
 from mektup.store.sqlite.under_way import UnderWay
 from mektup.terms.errors import Code, Refused
@@ -46,7 +48,7 @@ NEAR_BUSY_MS = 2
 
 FAR_BUSY_MS = 10_000
 
-NEAR_CACHE_KIB = 512
+NEAR_CACHE_KIB = 256
 FAR_CACHE_KIB = 4096
 
 CHECKPOINT_PAGES = 1000
@@ -94,6 +96,7 @@ class Database:
         path: Path | None,
         threads: Threads,
         open_files: OpenFiles,
+        open_spares: OpenFiles,
         *,
         equip: Callable[[apsw.Connection], None] = lambda connection: None,
         changed: Callable[[MailboxId, int], None] = lambda mailbox, modseq: None,
@@ -108,8 +111,8 @@ class Database:
         self._equip = equip
         self._changed = changed
         self._near: Cursor | None = None
-        self._writer: Cursor | None = None
-        self._spare: apsw.Connection | None = None
+        far = partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB)
+        self._spare = Spare(far, threads, open_spares)
         self._wal: int | None = None
         self._lock = asyncio.Lock()
         self._under_way = UnderWay()
@@ -146,7 +149,7 @@ class Database:
 
         Raises Refused(UNAVAILABLE where it is not there or not fit to be used; CORRUPTION).
         """
-        if self._path is not None:
+        if self._path is not None and await self.read(_is_outdated, schema):
             await self.read_long(_bring_up_to_date, self._path, schema)
 
     # Connections
@@ -206,19 +209,15 @@ class Database:
             return ask(self._cursor, *args, **kwargs)
         self._check()
         with self._under_way:
-            connection, self._spare = self._spare, None
             try:
-                if connection is None:
-                    connection = await self._threads.sync(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
-                work = partial(_ask, connection, ask, *args, **kwargs)
-                return await self._threads.read(work, connection.interrupt)
+                connection = await self._spare.take()
+                try:
+                    work = partial(_ask, connection, ask, *args, **kwargs)
+                    return await self._threads.read(work, connection.interrupt)
+                finally:
+                    self._spare.give_back(connection)
             except ENGINE_ERRORS as error:
                 raise refusal(error) from error
-            finally:
-                if self._spare is None:
-                    self._spare = connection
-                elif connection is not None:
-                    connection.close()  # never the last one: the spare is open
 
     # Writing
 
@@ -252,10 +251,12 @@ class Database:
                 return self._commit(self._cursor, make, committed)
             except apsw.BusyError:  # another process is at it: not for the loop to wait
                 pass
-        if self._writer is None:
-            connection = await self._threads.sync(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
-            self._writer = connection.cursor()
-        return await self._threads.sync(partial(self._commit, self._writer, make, committed))
+        connection = await self._spare.take()
+        try:
+            work = partial(self._commit, make=make, committed=committed)
+            return await self._threads.sync(partial(_ask, connection, work))
+        finally:
+            self._spare.give_back(connection)
 
     def _commit(self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change]) -> T:
         cursor.execute("BEGIN IMMEDIATE")
@@ -338,11 +339,12 @@ class Database:
             await self._shut()
 
     async def _shut(self) -> None:
-        connections = [cursor.connection for cursor in (self._near, self._writer) if cursor is not None]
-        if self._spare is not None:
-            connections.append(self._spare)
+        connections = [] if self._near is None else [self._near.connection]
+        spare = self._spare.part_with()
+        if spare is not None:
+            connections.append(spare)
         wal, self._wal = self._wal, None
-        self._near = self._writer = self._spare = None
+        self._near = None
         self._open_files.closed(self)
         if connections:
             await self._threads.sync(partial(_close, connections, wal))  # the last to close checkpoints
@@ -368,6 +370,10 @@ def _ask(connection: apsw.Connection, ask: Callable[Concatenate[Cursor, P], T], 
         return ask(cursor, *args, **kwargs)
     finally:
         cursor.close(True)
+
+
+def _is_outdated(cursor: Cursor, schema: Schema) -> bool:
+    return is_outdated(cursor.connection, schema)
 
 
 def _bring_up_to_date(cursor: Cursor, path: Path, schema: Schema) -> None:

@@ -9,7 +9,10 @@ import asyncio
 from typing import Protocol
 
 MOST_OPEN = 512
-"""Each takes some 100 KiB and three file descriptors."""
+"""Each takes some 200 KiB and four file descriptors."""
+
+MOST_SPARES = 32
+"""Second connections, for work in threads."""
 
 
 class Closable(Protocol):
@@ -26,7 +29,7 @@ class Closable(Protocol):
 class OpenFiles:
     """The open ones of a store."""
 
-    def __init__(self, most: int = MOST_OPEN) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
         self._open: set[Closable] = set()
         self._closing: set[asyncio.Task[None]] = set()

@@ -177,18 +177,25 @@ def create(connection: apsw.Connection, schema: Schema, *, in_memory: bool = Fal
             connection.execute("ROLLBACK")
 
 
-def bring_up_to_date(connection: apsw.Connection, path: Path, schema: Schema) -> None:
-    """Turns a file of an older version into one of today's, after a backup beside it; else does nothing.
+def is_outdated(connection: apsw.Connection, schema: Schema) -> bool:
+    """Whether the file is of an older version than today's.
 
-    To be called where it may take long. Raises Refused(UNAVAILABLE) for a file that a newer mektup wrote or that is
-    none of mektup's.
+    Raises Refused(UNAVAILABLE) for a file that a newer mektup wrote or that is none of mektup's.
     """
     if connection.pragma("application_id") != schema.application_id:
         raise Refused(Code.UNAVAILABLE, "Not a file of mektup's")
-    version = connection.pragma("user_version")
+    version: int = connection.pragma("user_version")
     if version > schema.version:
         raise Refused(Code.UNAVAILABLE, "Written by a newer version of mektup")
-    if version < schema.version:
+    return version < schema.version
+
+
+def bring_up_to_date(connection: apsw.Connection, path: Path, schema: Schema) -> None:
+    """Turns a file of an older version into one of today's, after a backup beside it; else does nothing.
+
+    To be called where it may take long. Raises what :func:`is_outdated` raises.
+    """
+    if is_outdated(connection, schema):
         _upgrade(connection, path, schema)
 
 

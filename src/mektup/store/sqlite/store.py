@@ -23,7 +23,7 @@ from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.content import Packing
 from mektup.store.sqlite.database import Database
 from mektup.store.sqlite.directory import SqliteDirectory, find_by_id
-from mektup.store.sqlite.open_files import OpenFiles
+from mektup.store.sqlite.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
 from mektup.store.sqlite.schema import ACCOUNT, DIRECTORY
 from mektup.store.sqlite.sort_keys import Remembered
 from mektup.store.sqlite.threads import Threads
@@ -60,13 +60,14 @@ class SqliteStore:
         self._sort_keys = Remembered(limits.sort_keys_bytes)
         self._circle = Circle(bus)
         self._threads = Threads()
-        self._open_files = OpenFiles()
+        self._open_files = OpenFiles(MOST_OPEN)
+        self._open_spares = OpenFiles(MOST_SPARES)
         self._accounts: WeakValueDictionary[AccountId, SqliteAccount] = WeakValueDictionary()
         self._opening: dict[AccountId, asyncio.Task[SqliteAccount]] = {}
         self._in_memory: dict[AccountId, SqliteAccount] = {}
         self._closed = False
         names = None if data is None else data / "mektup.db"
-        self._names = Database(names, self._threads, OpenFiles())
+        self._names = Database(names, self._threads, OpenFiles(1), self._open_spares)
         self._directory = SqliteDirectory(self._names, self._make_mail, self._remove_mail)
 
     @property
@@ -116,7 +117,7 @@ class SqliteStore:
 
     def _open(self, account: AccountId, name: str) -> SqliteAccount:
         path = None if self._data is None else self._path(account)
-        database = partial(_database, path, self._threads, self._open_files)
+        database = partial(_database, path, self._threads, self._open_files, self._open_spares)
         return SqliteAccount(account, name, database, self._circle, self._limits, self._packing, self._sort_keys)
 
     def _path(self, account: AccountId) -> Path:
@@ -173,13 +174,18 @@ class SqliteStore:
             await opened.database.close(_closed())
         await self._names.close(_closed())
         await self._open_files.settle()
+        await self._open_spares.settle()
         await self._threads.close()
 
 
 def _database(
-    path: Path | None, threads: Threads, open_files: OpenFiles, changed: Callable[[MailboxId, int], None]
+    path: Path | None,
+    threads: Threads,
+    open_files: OpenFiles,
+    open_spares: OpenFiles,
+    changed: Callable[[MailboxId, int], None],
 ) -> Database:
-    return Database(path, threads, open_files, equip=_equip, changed=changed)
+    return Database(path, threads, open_files, open_spares, equip=_equip, changed=changed)
 
 
 def _equip(connection: apsw.Connection) -> None:

@@ -1,0 +1,55 @@
+"""One connection of a file, kept for the next work that a thread does on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+
+import apsw
+
+from mektup.store.sqlite.open_files import OpenFiles
+from mektup.store.sqlite.threads import Threads
+
+
+class Spare:
+    """Holds one at most; more that are needed at the same time are opened and closed again."""
+
+    def __init__(self, connect: Callable[[], apsw.Connection], threads: Threads, open_spares: OpenFiles) -> None:
+        self._connect = connect
+        self._threads = threads
+        self._open_spares = open_spares
+        self._connection: apsw.Connection | None = None
+        self.used = 0.0
+        """When it was last given back, by the monotonic clock."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is one, which nobody uses."""
+        return self._connection is not None
+
+    async def take(self) -> apsw.Connection:
+        """A connection, to be given back. Raises what apsw raises."""
+        connection = self.part_with()
+        return await self._threads.sync(self._connect) if connection is None else connection
+
+    def give_back(self, connection: apsw.Connection) -> None:
+        """Keeps *connection* for the next."""
+        if self._connection is None:
+            self._connection = connection
+            self.used = monotonic()
+            self._open_spares.opened(self)
+        else:
+            connection.close()  # never the last of the file, whose end costs a checkpoint
+
+    def part_with(self) -> apsw.Connection | None:
+        """What is kept, which the caller now owns."""
+        connection, self._connection = self._connection, None
+        self._open_spares.closed(self)
+        return connection
+
+    async def release(self) -> None:
+        """Closes what is kept."""
+        connection = self.part_with()
+        if connection is not None:
+            await self._threads.sync(partial(connection.close, False))
