@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mektup.terms.limits import DEFAULT_LIMITS
+from mektup.terms.sets import NumberSet
 from mektup.wire.arguments import date_time as read_date_time
 from mektup.wire.cursor import Cursor
-from mektup.wire.strings import astring, date_time, literal, nstring, quoted, string
+from mektup.wire.strings import astring, date_time, literal, nstring, quoted, spelled_out, string
 
 
 @pytest.mark.parametrize(
@@ -109,3 +110,9 @@ def test_date_time_round_trip(seconds: int, zone: int) -> None:
 )
 def test_dates_as_they_come(text: bytes, seconds: int, zone: int) -> None:
     assert read_date_time(cursor_over(text)) == (seconds, zone)
+
+
+@given(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 2500)), max_size=6))
+def test_numbers_are_spelled_out(pairs: list[tuple[int, int]]) -> None:
+    numbers: NumberSet[int] = NumberSet((first, first + more) for first, more in pairs)
+    assert spelled_out(numbers) == b" ".join(b"%d" % number for number in numbers)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
+from mektup.terms.sets import NumberSet
 from mektup.wire.grammar import ATOM
 
 _PLAIN: Final = re.compile(rb'[^"\\\r\n\x00\x80-\xff]*')
@@ -76,3 +78,28 @@ def date_time(seconds: int, zone: int) -> bytes:
         hours,
         minutes,
     )
+
+
+_BLOCK: Final = 1000
+
+
+@lru_cache(256)
+def _block(number: int) -> bytes:
+    """A block of consecutive numbers spelled out; answers to SEARCH are full of the same ones."""
+    return b" ".join(map(b"%d".__mod__, range(number * _BLOCK, (number + 1) * _BLOCK)))
+
+
+def spelled_out(numbers: NumberSet[Any]) -> bytes:
+    """Every number by itself with a space between, as SEARCH tells them (RFC 3501 §7.2.5)."""
+    pieces: list[bytes] = []
+    for start, last in numbers.runs:
+        first = start
+        while first <= last:
+            block, within = divmod(first, _BLOCK)
+            stop = min(last, (block + 1) * _BLOCK - 1)
+            if within == 0 and stop - first == _BLOCK - 1:
+                pieces.append(_block(block))
+            else:
+                pieces += map(b"%d".__mod__, range(first, stop + 1))
+            first = stop + 1
+    return b" ".join(pieces)

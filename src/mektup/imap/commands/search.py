@@ -11,6 +11,7 @@ from mektup.terms.numbers import Uid
 from mektup.terms.search import ChangedSince
 from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.requests import Search
+from mektup.wire.strings import spelled_out
 
 if TYPE_CHECKING:
     from mektup.imap.session import Session
@@ -46,10 +47,10 @@ async def _highest(account: Account, view: View, found: Uids) -> int:
 
 def _search_line(view: View, found: Uids, modseq: int | None, *, by_uid: bool) -> bytes:
     numbers = found if by_uid else view.seqs(found)
-    words = [b"* SEARCH", *(b"%d" % number for number in numbers)]
+    told = [b"* SEARCH", spelled_out(numbers)] if numbers else [b"* SEARCH"]
     if modseq is not None:
-        words.append(b"(MODSEQ %d)" % modseq)
-    return b" ".join(words) + b"\r\n"
+        told.append(b"(MODSEQ %d)" % modseq)
+    return b" ".join(told) + b"\r\n"
 
 
 def _esearch_line(request: Search, view: View, found: Uids, options: frozenset[str], modseq: int | None) -> bytes:

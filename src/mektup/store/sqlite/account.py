@@ -25,11 +25,12 @@ from mektup.store.interface import (
     Selection,
     Touched,
 )
-from mektup.store.sqlite import changes, mailboxes, search, sort
+from mektup.store.sqlite import changes, flag_index, mailboxes, search, sort
 from mektup.store.sqlite import content as contents
 from mektup.store.sqlite import messages as writing
 from mektup.store.sqlite.changes import Known, Since
 from mektup.store.sqlite.fetch import BYTES_OF_MESSAGES, query_for
+from mektup.store.sqlite.flag_index import NOT_ASKED, FlagIndex
 from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.sort import Question
 from mektup.store.sqlite.uids import read_slice
@@ -103,6 +104,8 @@ class SqliteAccount:
         self._sort_keys = sort_keys
         self._keyword_sets = KeywordSets()
         self._known: dict[MailboxId, Known] = {}
+        self._flags: dict[MailboxId, FlagIndex | None] = {}
+        """What was searched last stands last; None for a mailbox whose flags are too mixed."""
 
     def _changed(self, mailbox: MailboxId, modseq: int) -> None:
         self._circle.changed(self.id, mailbox, modseq)
@@ -219,9 +222,27 @@ class SqliteAccount:
         return self._keyword_sets.flags(word)
 
     async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
+        if flag_index.answers(key):
+            index = await self._flag_index(mailbox)
+            if index is not None:
+                return index.search(key, within, self._keyword_sets)
         long = len(within) > FEW_SCANNED or search.is_long(key)
         ask = self.database.read_long if long else self.database.read
         return await ask(search.search, mailbox, key, within, self._keyword_sets)
+
+    async def _flag_index(self, mailbox: MailboxId) -> FlagIndex | None:
+        known = self._flags.pop(mailbox, NOT_ASKED)
+        if known is None:
+            self._flags[mailbox] = None
+            return None
+        index = await self.database.read(flag_index.learn, mailbox, known, self._keyword_sets, FEW_CHANGED)
+        if index is None:
+            index = await self.database.read_long(flag_index.learn, mailbox, known, self._keyword_sets)
+        assert index is not None
+        self._flags[mailbox] = None if index.is_mixed else index
+        while len(self._flags) > KNOWN_MAILBOXES:
+            del self._flags[next(iter(self._flags))]
+        return index
 
     async def sort(
         self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]

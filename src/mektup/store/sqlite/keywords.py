@@ -90,6 +90,11 @@ class KeywordSets:
             names = self._words[word] = system + self.keywords(word)
         return names
 
+    def has(self, word: int, keyword: str) -> bool:
+        """Whether *keyword* is in *word*, which must be known."""
+        folded = keyword.lower()
+        return any(name.lower() == folded for name in self.keywords(word))
+
     def numbers_with(self, keyword: str) -> list[int]:
         """The known sets that *keyword* is in."""
         folded = keyword.lower()
