@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 Tree = tuple[int | None, list["Tree"]]
 """A message, None for a dummy, and what is below it."""
@@ -56,7 +57,7 @@ def link(letters: list[Letter]) -> list[Node]:
             named.setdefault(letter.id, node)
     for node, letter in zip(messages, letters, strict=True):
         line = [named.setdefault(reference, Node(None)) for reference in letter.references]
-        for parent, child in zip(line, line[1:], strict=False):
+        for parent, child in pairwise(line):
             if child.parent is None and not parent.is_below(child):
                 child.move(parent)
         node.move(None)

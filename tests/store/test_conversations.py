@@ -32,7 +32,9 @@ LETTERS = st.lists(
 
 def columns(letters: Sequence[Letter]) -> Letters:
     """What the algorithm gets: numbers for texts."""
-    names = sorted({"", *(letter.id for letter in letters), *(each for letter in letters for each in letter.references)})
+    names = sorted(
+        {"", *(letter.id for letter in letters), *(each for letter in letters for each in letter.references)}
+    )
     subjects = sorted({"", *(letter.subject for letter in letters)})
     return Letters(
         dates=[letter.date for letter in letters],

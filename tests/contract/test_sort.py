@@ -1,0 +1,266 @@
+"""SORT and THREAD of a store: in the order asked for, as threads, and never of another moment than now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mektup.store.arrival import prepare
+from mektup.store.interface import Account, Incoming
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import FlagChange
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import MailboxId
+from mektup.terms.search import All, And, HasFlag, InSubject, InUids, Not, SearchKey
+from mektup.terms.sets import Uids
+from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm
+from tests.contract.conftest import OpenStore
+from tests.contract.mail import EVERYTHING, inbox, uids
+
+REFERENCES, ORDEREDSUBJECT = ThreadAlgorithm.REFERENCES, ThreadAlgorithm.ORDEREDSUBJECT
+SUBJECT, DATE = SortCriterion(SortKey.SUBJECT), SortCriterion(SortKey.DATE)
+
+
+def message(
+    subject: str = "dinner", *, sent: int | None = 1, id: str = "", references: str = "", more: str = "", text: str = ""
+) -> bytes:
+    """A message, *sent* on a day of January 2024."""
+    lines = [f"Subject: {subject}", *more.split("\n")]
+    if sent is not None:
+        lines.append(f"Date: {sent} Jan 2024 12:00:00 +0000")
+    if id:
+        lines.append(f"Message-ID: <{id}@x>")
+    if references:
+        lines.append("References: " + " ".join(f"<{each}@x>" for each in references.split()))
+    return "\r\n".join([*filter(None, lines), "", text, ""]).encode()
+
+
+async def fill(account: Account, *messages: bytes, arrived: Iterable[int] | None = None) -> MailboxId:
+    mailbox = await inbox(account)
+    dates = list(arrived) if arrived is not None else [1_700_000_000 + at for at in range(len(messages))]
+    await account.append(
+        mailbox,
+        [Incoming(prepare(raw), frozenset(), date) for raw, date in zip(messages, dates, strict=True)],
+    )
+    return mailbox
+
+
+async def ordered(
+    account: Account,
+    mailbox: MailboxId,
+    *criteria: SortCriterion,
+    key: SearchKey | None = None,
+    within: Uids = EVERYTHING,
+) -> list[int]:
+    return list(await account.sort(mailbox, key or All(), within, criteria))
+
+
+async def threads(
+    account: Account,
+    mailbox: MailboxId,
+    algorithm: ThreadAlgorithm = REFERENCES,
+    *,
+    key: SearchKey | None = None,
+    within: Uids = EVERYTHING,
+) -> list[tuple[int, int]]:
+    """UID and number of replies, one after the other."""
+    found = await account.thread(mailbox, key or All(), within, algorithm)
+    return list(zip(found.uids, found.replies, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (SortKey.ARRIVAL, [3, 4, 2, 1]),
+        (SortKey.DATE, [2, 4, 3, 1]),
+        (SortKey.SIZE, [4, 1, 2, 3]),
+        (SortKey.SUBJECT, [4, 2, 1, 3]),
+        (SortKey.FROM, [4, 3, 1, 2]),
+        (SortKey.TO, [2, 4, 1, 3]),
+        (SortKey.CC, [1, 2, 4, 3]),
+        (SortKey.DISPLAYFROM, [4, 2, 3, 1]),
+        (SortKey.DISPLAYTO, [2, 4, 1, 3]),
+    ],
+)
+async def test_each_key(account: Account, key: SortKey, expected: list[int]) -> None:
+    mailbox = await fill(
+        account,
+        message("Re: cherries", sent=5, more="From: Zoe <m@x>\nTo: b@x"),
+        message("Apples", sent=2, more="From: Ann <z@x>\nX-Long: " + "x" * 50),
+        message("re: damsons", sent=4, more="From: ANTON <b@x>\nTo: c@x\nCc: b@x", text="x" * 200),
+        message("", sent=None),
+        arrived=[3_000_000_000, 2_000_000_000, 1_000_000_000, 1_704_283_200 - 1],
+    )
+    assert await ordered(account, mailbox, SortCriterion(key)) == expected
+    # ties stay as they are in both directions; no two of these differ but by the key itself
+    back = await ordered(account, mailbox, SortCriterion(key, reverse=True), SUBJECT)
+    assert sorted(back) == [1, 2, 3, 4]
+    assert back[0] == expected[-1]
+
+
+async def test_several_keys_and_ties(account: Account) -> None:
+    mailbox = await fill(
+        account, message("b", sent=2), message("a", sent=2), message("b", sent=1), message("Re: A", sent=2)
+    )
+    reverse_date = SortCriterion(SortKey.DATE, reverse=True)
+    assert await ordered(account, mailbox, SUBJECT) == [2, 4, 1, 3]
+    assert await ordered(account, mailbox, SortCriterion(SortKey.SUBJECT, reverse=True)) == [1, 3, 2, 4]
+    assert await ordered(account, mailbox, SUBJECT, DATE) == [2, 4, 3, 1]
+    assert await ordered(account, mailbox, reverse_date, SUBJECT) == [2, 4, 1, 3]
+    assert await ordered(account, mailbox, SortCriterion(SortKey.SIZE), SUBJECT) == [2, 1, 3, 4]
+
+
+async def test_what_is_searched_is_what_is_sorted(account: Account) -> None:
+    mailbox = await fill(account, *[message(f"{9 - number}", id=f"{number}") for number in range(5)])
+    await account.store_flags(mailbox, uids(2, 4), FlagChange.ADD, frozenset({"\\Seen"}))
+    seen = HasFlag("\\Seen")
+    assert await ordered(account, mailbox, SUBJECT) == [5, 4, 3, 2, 1]
+    assert await ordered(account, mailbox, SUBJECT, key=seen) == [4, 2]
+    assert await ordered(account, mailbox, SUBJECT, key=Not(seen), within=uids(1, 2, 3)) == [3, 1]
+    assert await ordered(account, mailbox, SUBJECT, key=InUids(uids(1, 5, 77))) == [5, 1]
+    assert await ordered(account, mailbox, SUBJECT, key=And((seen, InSubject("7")))) == []
+    assert await ordered(account, mailbox, SUBJECT, within=uids()) == []
+    assert await threads(account, mailbox, key=seen) == [(2, 0), (4, 0)]
+    assert await threads(account, mailbox, within=uids(5, 6)) == [(5, 0)]
+
+
+async def test_threads(account: Account) -> None:
+    mailbox = await fill(
+        account,
+        message("x", id="a", sent=1),
+        message("Re: x", id="c", references="a b", sent=4),
+        message("Re: x", id="b", references="a", sent=3),
+        message("y", id="d", references="gone", sent=2),
+        message("z", id="e", references="gone", sent=5),
+        message("Re: y", sent=6),
+    )
+    assert await threads(account, mailbox) == [(1, 1), (3, 1), (2, 0), (0, 3), (4, 0), (5, 0), (6, 0)]
+    assert await threads(account, mailbox, ORDEREDSUBJECT) == [(1, 2), (3, 0), (2, 0), (4, 1), (6, 0), (5, 0)]
+    # who is not found does not count
+    assert await threads(account, mailbox, within=uids(2, 3, 4, 6)) == [(4, 1), (6, 0), (3, 1), (2, 0)]
+
+
+async def test_an_empty_mailbox(account: Account) -> None:
+    mailbox = await inbox(account)
+    assert await ordered(account, mailbox, DATE) == []
+    assert await threads(account, mailbox) == []
+    await fill(account, message())
+    assert await ordered(account, mailbox, DATE) == [1]
+
+
+async def test_a_mailbox_that_is_gone(account: Account) -> None:
+    mailbox = (await account.create("Projects")).id
+    assert await ordered(account, mailbox, DATE) == []
+    await account.delete("Projects")
+    with pytest.raises(Refused) as refusal:
+        await ordered(account, mailbox, DATE)
+    assert refusal.value.code is Code.NONEXISTENT
+    with pytest.raises(Refused):
+        await threads(account, mailbox)
+
+
+async def test_what_changed_is_seen_at_once(account: Account) -> None:
+    mailbox = await fill(account, message("b", id="1"), message("d", id="2"))
+    assert await ordered(account, mailbox, SUBJECT) == [1, 2]
+    assert await threads(account, mailbox) == [(1, 0), (2, 0)]
+    await fill(account, message("c", id="3", references="2"), message("a", id="4"))
+    assert await ordered(account, mailbox, SUBJECT) == [4, 1, 3, 2]
+    assert await threads(account, mailbox) == [(1, 0), (2, 1), (3, 0), (4, 0)]
+    await account.remove(mailbox, uids(2))
+    assert await ordered(account, mailbox, SUBJECT) == [4, 1, 3]
+    assert await threads(account, mailbox) == [(1, 0), (3, 0), (4, 0)]
+    copied = await account.copy(mailbox, uids(1, 4), "INBOX")
+    assert list(copied.targets) == [5, 6]
+    assert await ordered(account, mailbox, SUBJECT) == [4, 6, 1, 5, 3]
+    await account.move(mailbox, EVERYTHING, "Archive")
+    assert await ordered(account, mailbox, SUBJECT) == []
+    assert await ordered(account, (await account.mailbox("Archive")).id, SUBJECT) == [3, 5, 1, 4, 2]
+
+
+async def test_flags_do_not_matter(account: Account) -> None:
+    mailbox = await fill(account, message("b"), message("a"))
+    for flags in (frozenset({"\\Seen"}), frozenset({"\\Deleted"}), frozenset[str]()):
+        await account.store_flags(mailbox, EVERYTHING, FlagChange.REPLACE, flags)
+        assert await ordered(account, mailbox, SUBJECT) == [2, 1]
+
+
+async def test_a_few_of_a_large_mailbox_that_nobody_sorted_before(account: Account) -> None:
+    mailbox = await fill(account, *[message(f"{99 - number}", id=f"{number}") for number in range(50)])
+    assert await ordered(account, mailbox, SUBJECT, within=uids(1, 30, 40, 77)) == [40, 30, 1]
+    assert await threads(account, mailbox, within=uids(9)) == [(9, 0)]
+    assert (await ordered(account, mailbox, SUBJECT))[:3] == [50, 49, 48]
+    assert await ordered(account, mailbox, DATE, within=uids(3, 2)) == [2, 3]
+
+
+@pytest.mark.parametrize("room", [0, 5000])
+async def test_nothing_need_be_remembered(opened: OpenStore, room: int) -> None:
+    store = await opened(limits=Limits(sort_keys_bytes=room))
+    account = await store.account((await store.directory.add("ali", {})).id)
+    for name in ("Archive", "Sent", "Trash"):
+        messages = [Incoming(prepare(message(f"{name} {number}"))) for number in (3, 1, 2)]
+        await account.append((await account.mailbox(name)).id, messages)
+    for name in ("Archive", "Sent", "Archive", "Trash"):
+        assert await ordered(account, (await account.mailbox(name)).id, SUBJECT) == [2, 3, 1]
+
+
+async def test_many_ask_at_once_while_messages_come_and_go(account: Account) -> None:
+    mailbox = await fill(account, *[message(f"{number:04}", id=f"{number}") for number in range(900)])
+
+    async def ask() -> None:
+        for _ in range(5):
+            found = await ordered(account, mailbox, SUBJECT)
+            assert found == sorted(found)
+            gathered = await account.thread(mailbox, All(), EVERYTHING, REFERENCES)
+            assert list(gathered.uids) == sorted(gathered.uids)
+
+    async def change() -> None:
+        for number in range(5):
+            await fill(account, *[message(f"{9000 + 20 * number + more}") for more in range(20)])
+            await account.remove(mailbox, Uids.span(1 + 30 * number, 20 + 30 * number))
+
+    await asyncio.gather(ask(), change(), ask(), ask())
+    found = await ordered(account, mailbox, SUBJECT)
+    assert (len(found), found[0], found[-1]) == (900, 21, 1000)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.lists(st.integers(0, 30), min_size=1, max_size=4)),
+        st.tuples(st.just("remove"), st.sets(st.integers(1, 20), max_size=6).map(sorted)),
+        st.tuples(st.just("flag"), st.sets(st.integers(1, 20), max_size=3).map(sorted)),
+        st.tuples(st.just("ask"), st.sets(st.integers(1, 25)).map(sorted)),
+    ),
+    max_size=14,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS)
+async def test_any_history_gives_what_is_there(opened: OpenStore, steps: list[tuple[str, list[int]]]) -> None:
+    store = await opened()
+    account = await store.account((await store.directory.add("veli", {})).id)
+    mailbox = await inbox(account)
+    there: dict[int, int] = {}
+    uidnext = 1
+    for what, numbers in steps:
+        match what:
+            case "append":
+                await fill(account, *[message(f"{number:02}") for number in numbers])
+                there.update(enumerate(numbers, uidnext))
+                uidnext += len(numbers)
+            case "remove":
+                await account.remove(mailbox, uids(*numbers))
+                there = {uid: number for uid, number in there.items() if uid not in numbers}
+            case "flag":
+                await account.store_flags(mailbox, uids(*numbers), FlagChange.ADD, frozenset({"\\Seen"}))
+            case _:
+                expected = sorted((number, uid) for uid, number in there.items() if uid in numbers)
+                found = await ordered(account, mailbox, SUBJECT, within=uids(*numbers))
+                assert found == [uid for _, uid in expected]
+        everything = sorted((number, uid) for uid, number in there.items())
+        assert await ordered(account, mailbox, SUBJECT) == [uid for _, uid in everything]
+    await store.close()
