@@ -7,46 +7,49 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench import dovecot
-from bench.client import ImapClient
 from bench.dovecot import Dovecot
-from bench.mail import Generator
+from bench.fill import MektupFilling, fill_dovecot
+from bench.machine import machine
+from bench.mail import generate
 from bench.mektup import Mektup
-from bench.rows import PASSWORD, READER, ROWS, WRITER, Bench, Measured, Row
-from bench.table import ratio, table
+from bench.rows import ROWS
+from bench.rows.registry import CROWD, CROWD_MESSAGES, FOLDERS, PASSWORD, READER, WRITER, Bench, Row, Server
+from bench.table import table
+from bench.turns import FEWEST_RUNS, Result, measure
+from mektup.server.self_signed import pair_under
 
-AT_ONCE = 50
-"""How many messages are appended in one go while a mailbox is filled, which is not measured."""
+LIMITS = "[limits]\nconnections_per_account = 2000\n"
 
 
 def main(words: Sequence[str]) -> int:
     """Runs the benchmark; the exit status is 1 when the servers' answers differ."""
     options = parsed(words)
     chosen = chosen_rows(options.rows)
-    say(f"making {options.messages:,} messages")
-    mail = list(Generator().messages(options.messages))
-    say(f"{sum(map(len, mail)) / 1e6:,.1f} MB")
+    begun = time.monotonic()
+    raise_descriptor_limit()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mektup-bench-", dir=options.folder)))
         folder.chmod(0o755)
-        benches = start(stack, folder, mail)
-        results, wrong = measure(benches, chosen, options.runs)
+        benches = prepared(stack, folder, options.messages)
+        results = measure(benches, chosen, options.runs, say)
+        heading = described(benches, folder, options)
     names = [bench.name for bench in benches]
-    print(f"\n{options.messages:,} messages in INBOX, one client on loopback, no TLS; medians of {options.runs} runs\n")
-    print(table(results, names))
-    if len(names) > 1:
-        print("\nratio: mektup's time over Dovecot's; below 1, mektup is faster")
+    print(f"\n{heading}\n\n{table(results, names)}")
+    for remark in remarks(results):
+        print(remark)
+    say(f"{time.monotonic() - begun:.0f} seconds in all")
     if options.json:
-        Path(options.json).write_text(as_json(results, names, options.messages))
-    for line in wrong:
-        print(f"DIFFERENT ANSWERS: {line}")
-    return 1 if wrong else 0
+        Path(options.json).write_text(as_json(results, names, heading))
+    return 1 if any(result.difference for result in results) else 0
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
@@ -57,7 +60,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--messages", type=int, default=20_000, help="how many messages (default: 20000)")
     parser.add_argument("--runs", type=int, default=5, help="how many runs of each row (default: 5)")
     parser.add_argument("--folder", help="where both servers keep their mail; a temporary folder below it is made")
-    parser.add_argument("--json", metavar="FILE", help="write every run's seconds to FILE")
+    parser.add_argument("--json", metavar="FILE", help="write every run's figures to FILE")
     return parser.parse_args(words)
 
 
@@ -70,72 +73,75 @@ def chosen_rows(keys: Sequence[str]) -> list[Row]:
     return [row for row in ROWS if not wanted or row.key in wanted]
 
 
-def start(stack: ExitStack, folder: Path, mail: Sequence[bytes]) -> list[Bench]:
-    """Starts the servers, mektup first, and fills them."""
-    mektup = stack.enter_context(Mektup(folder / "mektup", workers=1))
-    for name in (READER, WRITER):
-        mektup.add_user(name, PASSWORD)
-    servers: list[Mektup | Dovecot] = [mektup]
+def prepared(stack: ExitStack, folder: Path, messages: int) -> list[Bench]:
+    """Both servers, filled and stopped, mektup first; each ends with *stack*."""
+    plan = {READER: messages, WRITER: 0, FOLDERS: 0} | dict.fromkeys(CROWD, CROWD_MESSAGES)
+    mektup = Mektup(folder / "mektup", workers=1, settings=LIMITS)
+    say(f"filling {mektup.name} {mektup.version} with {messages:,} messages")
+    filling = MektupFilling(mektup.data, plan)
+    servers: list[Server] = [mektup]
     if reason := dovecot.missing():
         say(f"no Dovecot beside it: {reason}")
     else:
-        users = {READER: PASSWORD, WRITER: PASSWORD}
-        servers.append(stack.enter_context(Dovecot(folder / "dovecot", users)))
-    benches = []
-    for server in servers:
-        say(f"filling {server.name} {server.version}")
-        addresses = {protocol: ("127.0.0.1", port) for protocol, port in server.ports.items()}
-        fill(addresses["imap"], mail)
-        benches.append(Bench(server.name, addresses, mail))
+        pair = pair_under(mektup.data / "tls", "mektup")
+        users = dict.fromkeys(plan, PASSWORD)
+        beside = Dovecot(folder / "dovecot", users, certificate=pair.cert, key=pair.key)
+        say(f"filling {beside.name} {beside.version}")
+        fill_dovecot(beside, plan)
+        servers.append(beside)
+    filling.wait()
+    mail = list(generate(messages))
+    benches = [Bench(server, mail) for server in servers]
+    for bench in benches:
+        stack.callback(bench.server.stop)
+        stack.callback(bench.hang_up)
     return benches
 
 
-def fill(address: tuple[str, int], mail: Sequence[bytes]) -> None:
-    """Appends all of *mail* to the reader's INBOX."""
-    client = ImapClient(address, READER, PASSWORD)
-    for place in range(0, len(mail), AT_ONCE):
-        client.run(*[b"APPEND INBOX {%d+}\r\n%b" % (len(raw), raw) for raw in mail[place : place + AT_ONCE]])
-    client.run(b"LOGOUT")
-    client.close()
+def described(benches: Sequence[Bench], folder: Path, options: argparse.Namespace) -> str:
+    """What was measured, and where."""
+    servers = " and ".join(f"{bench.server.name} {bench.server.version}" for bench in benches)
+    octets = sum(len(mail.raw) for mail in benches[0].mail)
+    return (
+        f"{servers}; INBOX of {options.messages:,} messages, {octets / 1e6:,.0f} MB; medians of {options.runs} runs,"
+        f" of {min(FEWEST_RUNS, options.runs)} where they take long\n{machine(folder)}"
+    )
 
 
-def measure(
-    benches: Sequence[Bench], rows: Sequence[Row], runs: int
-) -> tuple[dict[Row, dict[str, list[float]]], list[str]]:
-    """The seconds of each row's runs by server, and a line for each row on which the servers disagree.
-
-    The servers take turns, and a first turn that is not counted warms both up.
-    """
-    results: dict[Row, dict[str, list[float]]] = {}
-    wrong = []
-    for row in rows:
-        say(row.title)
-        results[row] = {bench.name: [] for bench in benches}
-        last: dict[str, Measured] = {}
-        for run in range(runs + 1):
-            for bench in benches:
-                last[bench.name] = row.measure(bench)
-                if run:
-                    results[row][bench.name].append(last[bench.name].seconds)
-        checks = {name: measured.check for name, measured in last.items()}
-        if len(set(map(repr, checks.values()))) > 1:
-            wrong.append(f"{row.title}: {checks}")
-    return results, wrong
+def remarks(results: Sequence[Result]) -> Iterator[str]:
+    """What the table cannot say."""
+    for result in results:
+        for remark in result.remarks:
+            yield f"{result.row.key}: not measured: {remark}"
+        if result.difference:
+            yield f"{result.row.key}: DIFFERENT ANSWERS: {result.difference}"
 
 
-def as_json(results: dict[Row, dict[str, list[float]]], names: Sequence[str], messages: int) -> str:
+def as_json(results: Sequence[Result], names: Sequence[str], heading: str) -> str:
     """Everything that was measured, for programs."""
     rows = [
         {
-            "key": row.key,
-            "title": row.title,
-            "operations": row.per_run,
-            "seconds": times,
-            "ratio": ratio(times, names[0], names[1]) if len(names) > 1 else None,
+            "key": result.row.key,
+            "title": result.row.title,
+            "unit": result.row.unit.value,
+            "figures": result.figures,
+            "cpu_seconds": result.cpus,
+            "ratio": result.ratio(),
+            "asked": result.row.asked,
+            "asked_is_absolute": result.row.is_absolute,
+            "is_above": result.is_above,
+            "remarks": result.remarks,
+            "difference": result.difference,
         }
-        for row, times in results.items()
+        for result in results
     ]
-    return json.dumps({"messages": messages, "servers": list(names), "rows": rows}, indent=2) + "\n"
+    return json.dumps({"heading": heading, "servers": list(names), "rows": rows}, indent=2) + "\n"
+
+
+def raise_descriptor_limit() -> None:
+    """As many open files as this user may have, for the clients here and for the servers, which inherit it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def say(text: str) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 
 TAG = b"zz9plural"
 """No line of the mail begins with it, so that the end of an answer is known by its last line."""
 
+_REFUSAL = re.compile(rb"^a (?:NO|BAD) .*", re.MULTILINE)
+
 Address = tuple[str, int]
+
+TRUSTING = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""TLS with whoever listens: the certificates here are self-signed, and nothing is secret."""
+TRUSTING.check_hostname = False
+TRUSTING.verify_mode = ssl.CERT_NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +28,21 @@ class Answer:
     seconds: float
     octets: bytes
 
-    @property
-    def literals(self) -> list[bytes]:
-        """The literals in it, in order."""
-        found, place = [], 0
-        while opening := _LITERAL.search(self.octets, place):
-            place = opening.end() + int(opening[1])
-            found.append(self.octets[opening.end() : place])
-        return found
-
-
-_LITERAL = re.compile(rb"\{(\d+)\}\r\n")
-
 
 class Connection:
     """A socket to a server, with Nagle's algorithm off."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, tls: bool = False) -> None:
         self._socket = socket.create_connection(address, timeout=300)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self._socket = TRUSTING.wrap_socket(self._socket)
+        self._buffer = memoryview(bytearray(1 << 20))
+
+    @property
+    def port(self) -> int:
+        """The local one."""
+        return int(self._socket.getsockname()[1])
 
     def close(self) -> None:
         """Hangs up."""
@@ -57,25 +60,22 @@ class Connection:
         self._socket.sendall(octets)
 
     def _receive(self) -> bytes:
-        octets = self._socket.recv(1 << 20)
-        if not octets:
+        count = self._socket.recv_into(self._buffer)
+        if not count:
             raise OSError("the server closed the connection")
-        return octets
+        return bytes(self._buffer[:count])
 
 
 class ImapClient(Connection):
     """An IMAP client, logged in."""
 
-    def __init__(self, address: Address, name: str, password: str) -> None:
-        super().__init__(address)
+    def __init__(self, address: Address, name: str, password: str, *, tls: bool = False) -> None:
+        super().__init__(address, tls=tls)
         self.line()
         self.run(f'LOGIN "{name}" "{password}"'.encode())
 
     def run(self, *commands: bytes) -> Answer:
-        """Sends *commands* pipelined, and waits until the last of them is OK; raises OSError if it is not.
-
-        Only the last one's answer is looked at; the octets are all that came.
-        """
+        """Sends *commands* pipelined, and waits until the last of them is done; raises OSError if one is not OK."""
         begun = time.perf_counter()
         self.send(
             b"".join([b"a " + command + b"\r\n" for command in commands[:-1]] + [TAG, b" ", commands[-1], b"\r\n"])
@@ -92,11 +92,21 @@ class ImapClient(Connection):
         octets = b"".join(chunks)
         if TAG + b" OK" not in tail:
             raise OSError(f"{commands[-1][:100]!r} was answered by {tail[-200:]!r}")
+        if len(commands) > 1 and (refusal := _REFUSAL.search(octets)):
+            raise OSError(f"one of {len(commands)} commands, such as {commands[0][:100]!r}, got {refusal[0]!r}")
         return Answer(seconds, octets)
 
-    def append(self, mailbox: bytes, raw: bytes) -> None:
-        """Appends *raw*, and waits for the OK; the literal is not synchronising (RFC 7888)."""
-        self.run(b"APPEND %b {%d+}\r\n%b" % (mailbox, len(raw), raw))
+    def idle(self) -> None:
+        """Begins to IDLE, and returns when the server has agreed."""
+        self.send(b"i IDLE\r\n")
+        while not self.line().startswith(b"+"):
+            pass
+
+    def done(self) -> None:
+        """Ends the IDLE."""
+        self.send(b"DONE\r\n")
+        while b"i OK" not in self.line():
+            pass
 
 
 class LmtpClient(Connection):
@@ -122,11 +132,3 @@ class LmtpClient(Connection):
         reply = self.line()
         if not reply.startswith(b"250"):
             raise OSError(f"the message was refused: {reply!r}")
-
-
-def digest(pieces: list[bytes]) -> str:
-    """Names the content of *pieces*, so that two servers' answers can be compared."""
-    total = hashlib.blake2b(digest_size=8)
-    for piece in pieces:
-        total.update(b"%d:" % len(piece) + piece)
-    return total.hexdigest()

@@ -46,23 +46,39 @@ def has_pop3() -> bool:
 class Dovecot:
     """A running Dovecot, to be used in a ``with``; *folder* must be on the file system to be measured.
 
-    With *certificate* and its key (PEM files) it speaks TLS, without them not.
+    With *certificate* and its key (PEM files) it speaks TLS, without them not. *settings* are more lines for the end
+    of its configuration.
     """
 
     name = "Dovecot"
 
     def __init__(
-        self, folder: Path, users: Mapping[str, str], *, certificate: Path | None = None, key: Path | None = None
+        self,
+        folder: Path,
+        users: Mapping[str, str],
+        *,
+        certificate: Path | None = None,
+        key: Path | None = None,
+        settings: str = "",
     ) -> None:
         self.folder = folder
         self.certificate = certificate
         self._key = key
+        self.settings = settings
         self._users = users
         self._pop3 = has_pop3()
         self._process: subprocess.Popen[bytes] | None = None
         self.ports = choose_ports(PROTOCOLS)
 
     def __enter__(self) -> Dovecot:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts it, and returns when it listens."""
         assert PROGRAM is not None
         for part in (self.folder, self.folder / "home", self.folder / "run", self.folder / "state"):
             part.mkdir(parents=True, exist_ok=True)
@@ -74,12 +90,23 @@ class Dovecot:
         configuration.write_text(self._configuration())
         self._process = subprocess.Popen([PROGRAM, "-F", "-c", str(configuration)])
         wait_for_listener(self._process, self.ports["imap"])
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        assert self._process is not None
-        self._process.terminate()
-        self._process.wait(timeout=20)
+    def stop(self) -> None:
+        """Ends it, if it runs."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=20)
+            self._process = None
+
+    def restart(self, *, workers: int = 0) -> None:
+        """Ends it if it runs, and starts it. There is no number of workers to set: each connection gets a process."""
+        self.stop()
+        self.start()
+
+    @property
+    def mail_folder(self) -> str:
+        """All accounts' mail, and nothing else."""
+        return str(self.folder / "home")
 
     @property
     def pid(self) -> int:
@@ -126,6 +153,7 @@ class Dovecot:
             protocols=protocols,
             tls=tls,
             services=self._services(),
+            settings=self.settings,
             unprivileged="" if os.getuid() == 0 else self._unprivileged(),
         )
 
@@ -209,4 +237,6 @@ service imap {{
   process_min_avail = 1
 }}
 {services}
-{unprivileged}"""
+{unprivileged}
+{settings}
+"""

@@ -1,21 +1,56 @@
 """The mail that both servers get: made up, but of the shapes and sizes that real mail has, and the same every time.
 
 Words come from a made-up language with the frequencies of a real one, so that a search for a common word finds many
-messages and a search for a rare one finds few. On average a message has 5,400 octets.
+messages and a search for a rare one finds few. On average a message has 5,400 octets. It comes with flags and an
+internal date, since a mailbox in which nothing was ever read is nobody's.
 """
 
 from __future__ import annotations
 
 import base64
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 SYLLABLES = "ka lo mi ren ta su vo bel dra fin gor hul is jen kol mar nos pel qui ras tem ul ver wen yor zim".split()
 SEED = 20260305
 PEOPLE = 400
-RARE_WORD = "xylophonist"
-"""Stands in every five-hundredth message."""
+RARE_WORDS = ("xylophonist", "marzipan", "quicksand", "thunderbolt", "woodpecker")
+"""Each stands in every five-hundredth message, and no two in the same one."""
+
+BEGINNING = 1_767_225_600
+"""The internal date of the first message, seconds since 1970; each has another minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message and what a mailbox knows about it."""
+
+    raw: bytes
+    """Lines end in CRLF."""
+    flags: tuple[str, ...]
+    internaldate: int
+    """Seconds since 1970 UTC."""
+
+    @property
+    def arguments(self) -> bytes:
+        """As APPEND wants it after the mailbox, with a literal that is not synchronising (RFC 7888)."""
+        date = time.strftime("%d-%b-%Y %H:%M:%S +0000", time.gmtime(self.internaldate))
+        return f'({" ".join(self.flags)}) "{date}" {{{len(self.raw)}+}}\r\n'.encode() + self.raw
+
+
+def generate(count: int) -> Iterator[Mail]:
+    """The first *count* messages, with a third of them unread and a few answered, flagged or deleted."""
+    chance = random.Random(SEED + 1)
+    for number, raw in enumerate(Generator().messages(count)):
+        flags = [flag for flag, share in FLAGS if chance.random() < share]
+        yield Mail(raw, tuple(flags), BEGINNING + number * 60)
+
+
+FLAGS = (("\\Seen", 0.67), ("\\Answered", 0.2), ("\\Flagged", 0.05), ("\\Deleted", 0.02), ("$Forwarded", 0.03))
+"""Which share of the messages has each flag."""
 
 
 class Generator:
@@ -30,9 +65,9 @@ class Generator:
         self._subjects: list[tuple[str, str]] = []
 
     @property
-    def common_word(self) -> str:
-        """The most frequent word of the language."""
-        return self._words[0]
+    def vocabulary(self) -> Sequence[str]:
+        """All words there are, the most frequent first."""
+        return self._words
 
     def messages(self, count: int) -> Iterator[bytes]:
         """*count* messages, with lines that end in CRLF."""
@@ -70,8 +105,8 @@ class Generator:
         chance = self._random
         octets = min(int(chance.lognormvariate(7.22, 0.9)), 30_000)
         text = self._text(octets)
-        if number % 500 == 250:
-            text += f"A {RARE_WORD} played.\n"
+        if number % 100 == 50:
+            text += f"And the {RARE_WORDS[number // 100 % 5]} was heard.\n"
         kind = chance.random()
         header = self._header(number)
         if kind < 0.55:

@@ -22,30 +22,56 @@ class Mektup:
     name = "mektup"
 
     def __init__(self, folder: Path, *, workers: int, settings: str = "") -> None:
-        """*settings* are more lines for the top of the configuration file."""
+        """*settings* are more lines for the top of the configuration file; a table of theirs ends the top."""
         self.ports = choose_ports(PROTOCOLS)
         self.data = folder / "data"
         self.log = folder / "log"
         self.configuration = folder / "mektup.toml"
-        listen = "".join(f'{protocol} = ["127.0.0.1:{port}"]\n' for protocol, port in self.ports.items())
         folder.mkdir(parents=True, exist_ok=True)
-        self.configuration.write_text(f'data = "{self.data}"\nworkers = {workers}\n{settings}\n[listen]\n{listen}')
+        self._settings = settings
+        self._configure(workers)
         self._process: subprocess.Popen[bytes] | None = None
 
+    def _configure(self, workers: int) -> None:
+        listen = "".join(f'{protocol} = ["127.0.0.1:{port}"]\n' for protocol, port in self.ports.items())
+        top = f'data = "{self.data}"\nworkers = {workers}\n{self._settings}\n'
+        self.configuration.write_text(f"{top}[listen]\n{listen}")
+
     def __enter__(self) -> Mektup:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts it, and returns when it listens."""
         with self.log.open("ab") as log:
             command = [str(PROGRAM), "serve", "--config", str(self.configuration)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         for port in self.ports.values():
             wait_for_listener(self._process, port)
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        assert self._process is not None
+    def stop(self) -> None:
+        """Ends it, if it runs. Raises OSError where it did not end as it should."""
+        if self._process is None:
+            return
         self._process.send_signal(signal.SIGTERM)
         status = self._process.wait(timeout=30)
+        self._process = None
         if status != 0:
             raise OSError(f"mektup ended with status {status}: {self.log.read_text(errors='replace')}")
+
+    def restart(self, *, workers: int) -> None:
+        """Ends it if it runs, and starts it with so many workers."""
+        self.stop()
+        self._configure(workers)
+        self.start()
+
+    @property
+    def mail_folder(self) -> str:
+        """All accounts' mail, and nothing else."""
+        return str(self.data / "accounts")
 
     @property
     def pid(self) -> int:

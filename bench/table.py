@@ -1,45 +1,44 @@
-"""The results as a table, for people."""
+"""The results as a table, for people: at most 120 columns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from statistics import median
+from collections.abc import Sequence
 
-from bench.rows import Row
+from bench.rows.registry import Unit
+from bench.turns import Result
 
-Times = Mapping[str, Sequence[float]]
-"""The seconds of each run, by server."""
-
-
-def ratio(times: Times, mine: str, theirs: str) -> float | None:
-    """My time over theirs: below 1, I am the faster one. None where one of them was not measured."""
-    if not times.get(mine) or not times.get(theirs):
-        return None
-    return median(times[mine]) / median(times[theirs])
+TITLE = 51
 
 
-def shown(row: Row, seconds: Sequence[float]) -> str:
-    """The median of the runs, in the unit of the row."""
-    if not seconds:
+def table(results: Sequence[Result], names: Sequence[str]) -> str:
+    """One line for each row: each server's figure and processor time, the ratio, what was asked, ``!`` where missed."""
+    is_pair = len(names) > 1
+    head = f"{'':13}{'':{TITLE}}" + "".join(f"{name:>11}{'CPU':>8}" for name in names)
+    lines = [head + (f"{'ratio':>9}{'asked':>8}" if is_pair else "")]
+    for result in results:
+        line = f"{result.row.key:13}{result.row.title:{TITLE}}"
+        for name in names:
+            line += f"{_figure(result.figure(name), result.row.unit):>11}{_figure(result.cpu(name), Unit.SECONDS):>8}"
+        if is_pair:
+            line += f"{_ratio(result.ratio()):>9}{_asked(result):>8}{' !' if result.is_above else ''}"
+        lines.append(line.rstrip())
+    return "\n".join(lines)
+
+
+def _figure(figure: float | None, unit: Unit) -> str:
+    if figure is None:
         return "-"
-    middle = median(seconds)
-    return f"{row.per_run / middle:,.0f} /s" if row.is_rate else f"{middle:.4f} s"
+    if unit is Unit.SECONDS:
+        return f"{figure:.4f}" if figure < 1 else f"{figure:.3f}"
+    return f"{figure:.1f} {unit.value}"
 
 
-def table(results: Mapping[Row, Times], names: Sequence[str]) -> str:
-    """One line for each row: its title, each server's median, and the ratio of the first two servers' times."""
-    lines = [["", *names, *(["ratio"] if len(names) > 1 else [])]]
-    for row, times in results.items():
-        line = [row.title, *(shown(row, times.get(name, ())) for name in names)]
-        if len(names) > 1:
-            quotient = ratio(times, names[0], names[1])
-            line.append("-" if quotient is None else f"{quotient:.2f}")
-        lines.append(line)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+def _ratio(ratio: float | None) -> str:
+    if ratio is None:
+        return "-"
+    return f"{ratio:.4f}" if ratio < 0.1 else f"{ratio:.2f}"
+
+
+def _asked(result: Result) -> str:
+    asked = f"{result.row.asked:g}"
+    return f"{asked} {result.row.unit.value}" if result.row.is_absolute else asked

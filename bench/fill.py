@@ -1,0 +1,90 @@
+"""Fills the servers before anything is measured, each in the quickest way that is open to everybody.
+
+mektup is filled through its store's interface while it does not run, in a process of its own, so that the measuring
+one stays small; Dovecot by MULTIAPPEND (RFC 3502), with fsync off for as long as that takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from bench.client import ImapClient
+from bench.dovecot import Dovecot
+from bench.mail import Mail, generate
+from bench.rows.registry import PASSWORD
+from mektup.auth import passwords
+from mektup.store.arrival import prepare
+from mektup.store.interface import Account, Incoming
+from mektup.store.sqlite import open_store
+
+Plan = Mapping[str, int]
+"""How many messages the INBOX of each account holds, the first ones that ``mail.generate`` makes."""
+
+AT_ONCE = 500
+
+
+class MektupFilling:
+    """A data directory of mektup being filled in another process; in it no server may run."""
+
+    def __init__(self, data: Path, plan: Plan, *, compression: int | None = None) -> None:
+        spawning = multiprocessing.get_context("spawn")
+        self._process = spawning.Process(target=_fill_mektup, args=(data, plan, compression))
+        self._process.start()
+
+    def wait(self) -> None:
+        """Returns when it is filled; raises OSError where that failed."""
+        self._process.join()
+        if self._process.exitcode:
+            raise OSError(f"mektup could not be filled: status {self._process.exitcode}")
+
+
+def _fill_mektup(data: Path, plan: Plan, compression: int | None) -> None:
+    asyncio.run(_fill_accounts(data, plan, compression))
+
+
+async def _fill_accounts(data: Path, plan: Plan, compression: int | None) -> None:
+    store = await open_store(data, compression=compression)
+    try:
+        secrets = passwords.secrets_for(PASSWORD)
+        for name, count in plan.items():
+            entry = await store.directory.add(name, secrets)
+            if count:
+                await _fill_inbox(await store.account(entry.id), count)
+    finally:
+        await store.close()
+
+
+async def _fill_inbox(account: Account, count: int) -> None:
+    inbox = await account.mailbox("INBOX")
+    for batch in batches(generate(count)):
+        await account.append(
+            inbox.id,
+            [Incoming(prepare(mail.raw), frozenset(mail.flags), mail.internaldate) for mail in batch],
+        )
+
+
+def fill_dovecot(server: Dovecot, plan: Plan) -> None:
+    """Fills a Dovecot that does not run, and leaves it so."""
+    settings, server.settings = server.settings, f"{server.settings}\nmail_fsync = never"
+    server.start()
+    try:
+        for name, count in plan.items():
+            if count:
+                client = ImapClient(server.address("imap"), name, PASSWORD)
+                for batch in batches(generate(count)):
+                    client.run(b"APPEND INBOX " + b" ".join([mail.arguments for mail in batch]))
+                client.run(b"LOGOUT")
+                client.close()
+    finally:
+        server.stop()
+        server.settings = settings
+
+
+def batches(mail: Iterator[Mail]) -> Iterator[Sequence[Mail]]:
+    """*mail*, so many at a time as are stored at once."""
+    while batch := list(islice(mail, AT_ONCE)):
+        yield batch

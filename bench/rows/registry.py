@@ -1,0 +1,226 @@
+"""What a row is, and what it needs to talk to a server.
+
+A row is a function that takes a :class:`Bench`, does its work on that server and returns a :class:`Measured`. What the
+server answered is boiled down to a value that must be the same for every server: a row that does less has not won.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from bench.client import Address, ImapClient, LmtpClient
+from bench.mail import Mail
+from bench.processes import ProcessTree
+
+READER, WRITER, FOLDERS = "reader", "writer", "folders"
+"""The account whose INBOX holds all the mail, the one that mail is added to, and the one with many mailboxes."""
+
+CROWD = tuple(f"crowd{number:03}" for number in range(50))
+"""Accounts for many connections at once."""
+
+CROWD_MESSAGES = 40
+"""How many messages the INBOX of each of them holds."""
+
+PASSWORD = "benchmark"
+"""Everybody's."""
+
+
+class Server(Protocol):
+    """A mail server in processes of its own, which can be stopped and started again on the same mail."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def ports(self) -> dict[str, int]: ...
+
+    @property
+    def pid(self) -> int:
+        """The process above all others of it."""
+
+    @property
+    def mail_folder(self) -> str:
+        """Where it keeps the accounts' mail, and nothing else."""
+
+    def restart(self, *, workers: int) -> None:
+        """Ends it if it runs, and starts it; *workers* is for a server that has a number of them."""
+
+    def stop(self) -> None:
+        """Ends it."""
+
+
+class Stage(Enum):
+    """In which state a server must be for a row."""
+
+    ONE = "one worker, warm"
+    FRESH = "one worker, just started"
+    TWO = "two workers"
+
+    @property
+    def workers(self) -> int:
+        """How many processes serve, where the server has a number of them."""
+        return 2 if self is Stage.TWO else 1
+
+
+class Unit(Enum):
+    """What a row's figure counts."""
+
+    SECONDS = "s"
+    MILLISECONDS = "ms"
+    KIB = "KiB"
+
+
+@dataclass(slots=True)
+class Bench:
+    """One server, filled with mail."""
+
+    server: Server
+    mail: Sequence[Mail]
+    _imap: dict[str, ImapClient] = field(default_factory=dict)
+    _lmtp: LmtpClient | None = None
+    _done: set[str] = field(default_factory=set)
+    capabilities: frozenset[str] = frozenset()
+    """As announced after the login."""
+
+    @property
+    def name(self) -> str:
+        """Of the server."""
+        return self.server.name
+
+    @property
+    def processes(self) -> ProcessTree:
+        """All of the server's."""
+        return ProcessTree(self.server.pid)
+
+    def address(self, protocol: str) -> Address:
+        """Where the server listens for *protocol*."""
+        return "127.0.0.1", self.server.ports[protocol]
+
+    def imap(self, account: str = READER) -> ImapClient:
+        """A session of *account*, the same one every time; the reader's has INBOX open."""
+        if account not in self._imap:
+            self._imap[account] = self.new_imap(account)
+            if account == READER:
+                self._imap[account].run(b"SELECT INBOX")
+        return self._imap[account]
+
+    def new_imap(self, account: str = READER) -> ImapClient:
+        """A session of its own; to be closed."""
+        return ImapClient(self.address("imap"), account, PASSWORD)
+
+    def lmtp(self) -> LmtpClient:
+        """A connection that delivers to the writer."""
+        if self._lmtp is None:
+            self._lmtp = LmtpClient(self.address("lmtp"), f"{WRITER}@example.org")
+        return self._lmtp
+
+    def once(self, what: str) -> bool:
+        """Whether *what* is asked for the first time: what a row prepares, for all of its runs."""
+        is_first = what not in self._done
+        self._done.add(what)
+        return is_first
+
+    def restart(self, workers: int) -> None:
+        """The server anew, on the same mail, with no connection left from before."""
+        self.hang_up()
+        self.server.restart(workers=workers)
+        client = self.imap()
+        words = client.run(b"CAPABILITY").octets.split(b"\r\n")[0].split()
+        self.capabilities = frozenset(word.decode() for word in words)
+
+    def hang_up(self) -> None:
+        """Closes every connection that is kept here."""
+        for client in [*self._imap.values(), *([self._lmtp] if self._lmtp else [])]:
+            client.close()
+        self._imap.clear()
+        self._lmtp = None
+
+    def stopwatch(self) -> Stopwatch:
+        """To be used in a ``with`` around what is measured, and nothing else."""
+        return Stopwatch(self.processes)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run of a row."""
+
+    figure: float
+    """In the row's unit."""
+    cpu: float | None
+    """Seconds that the server's processes used; None where that is not what the row is about."""
+    check: Callable[[], Any]
+    """What the answer came to, boiled down when asked; equal on every server."""
+
+
+class Stopwatch:
+    """Seconds of wall time, and the processor time of all of the server's processes meanwhile.
+
+    Entered again, it adds up.
+    """
+
+    def __init__(self, processes: ProcessTree) -> None:
+        self._processes = processes
+        self.seconds = self.cpu = 0.0
+
+    def __enter__(self) -> Stopwatch:
+        self.cpu -= self._processes.cpu()
+        self.seconds -= time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter()
+        self.cpu += self._processes.cpu()
+
+    def measured(self, check: Callable[[], Any]) -> Measured:
+        """The run that it timed."""
+        return Measured(self.seconds, self.cpu, check)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table."""
+
+    key: str
+    """By which it is chosen on the command line."""
+    title: str
+    measure: Callable[[Bench], Measured]
+    asked: float
+    """What mektup is to reach: its figure over Dovecot's, or, where *is_absolute*, the figure itself."""
+    is_absolute: bool
+    unit: Unit
+    needs: tuple[str, ...]
+    """Capabilities without which it cannot be measured."""
+    stage: Stage
+
+
+ROWS: list[Row] = []
+"""In the order of the table."""
+
+
+def row(
+    key: str,
+    title: str,
+    *,
+    ratio: float | None = None,
+    at_most: float | None = None,
+    unit: Unit = Unit.SECONDS,
+    needs: tuple[str, ...] = (),
+    stage: Stage = Stage.ONE,
+) -> Callable[[Callable[[Bench], Measured]], Row]:
+    """Makes a function a row, of which mektup is to reach a *ratio* to Dovecot's figure, or a figure *at_most*."""
+
+    def add(measure: Callable[[Bench], Measured]) -> Row:
+        asked = ratio if at_most is None else at_most
+        assert asked is not None
+        made = Row(key, title, measure, asked, at_most is not None, unit, needs, stage)
+        ROWS.append(made)
+        return made
+
+    return add

@@ -1,0 +1,133 @@
+"""Runs rows on the servers in turn, and says where their answers differ."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from bench.answers import difference
+from bench.rows.registry import Bench, Measured, Row, Stage
+
+FEWEST_RUNS = 3
+"""How often a row is run on each server, if it takes long."""
+
+LONG = 8.0
+"""Seconds of all runs of a row, after which the fewest are enough."""
+
+QUIET = 0.02
+"""A server is at rest when its processes use less than this share of a processor."""
+
+REST_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class Result:
+    """What a row came to."""
+
+    row: Row
+    figures: dict[str, list[float]] = field(default_factory=dict)
+    """Of each run, in the row's unit, by server; none where it could not be measured."""
+    cpus: dict[str, list[float]] = field(default_factory=dict)
+    """Seconds of processor time of each run, by server; empty where that is not what the row is about."""
+    remarks: list[str] = field(default_factory=list)
+    """Why it was not measured somewhere."""
+    difference: str | None = None
+    """Where the servers' answers differ."""
+
+    def figure(self, server: str) -> float | None:
+        """The median of a server's runs, in the row's unit."""
+        return median(self.figures[server]) if self.figures.get(server) else None
+
+    def cpu(self, server: str) -> float | None:
+        """The median of the processor time of a server's runs, in seconds."""
+        return median(self.cpus[server]) if self.cpus.get(server) else None
+
+    def add(self, server: str, measured: Measured) -> None:
+        """One more run."""
+        self.figures.setdefault(server, []).append(measured.figure)
+        if measured.cpu is not None:
+            self.cpus.setdefault(server, []).append(measured.cpu)
+
+    def ratio(self) -> float | None:
+        """mektup's figure over Dovecot's: below 1, mektup is ahead."""
+        mine, theirs = self.figure("mektup"), self.figure("Dovecot")
+        return None if mine is None or theirs is None else mine / theirs
+
+    @property
+    def is_above(self) -> bool:
+        """Whether mektup has missed what it was to reach, or could not even try."""
+        mine = self.figure("mektup") if self.row.is_absolute else self.ratio()
+        if mine is None:
+            return not self.figures.get("mektup")
+        return mine > self.row.asked
+
+
+def measure(benches: Sequence[Bench], rows: Sequence[Row], runs: int, say: Callable[[str], None]) -> list[Result]:
+    """The results of *rows*, in their order. The servers are restarted as each stage asks."""
+    results = {row.key: Result(row) for row in rows}
+    for stage, group in itertools.groupby(sorted(rows, key=lambda row: list(Stage).index(row.stage)), _stage):
+        if stage is not Stage.FRESH:
+            _restart(benches, stage)
+        for row in group:
+            say(f"{row.key}: {row.title}")
+            _run(benches, results[row.key], runs)
+    return list(results.values())
+
+
+def _stage(row: Row) -> Stage:
+    return row.stage
+
+
+def _restart(benches: Sequence[Bench], stage: Stage) -> None:
+    for bench in benches:
+        bench.restart(stage.workers)
+        wait_for_rest(bench)
+
+
+def wait_for_rest(bench: Bench) -> None:
+    """Returns when the server does nothing any more: what it does after a start, or to index, is not a row's."""
+    deadline = time.monotonic() + REST_SECONDS
+    pause = 0.2
+    while time.monotonic() < deadline:
+        before = bench.processes.cpu()
+        time.sleep(pause)
+        if bench.processes.cpu() - before < QUIET * pause:
+            return
+
+
+def _run(benches: Sequence[Bench], result: Result, runs: int) -> None:
+    row = result.row
+    if row.stage is Stage.FRESH:
+        _restart(benches, row.stage)
+    able = [bench for bench in benches if _is_able(bench, result)]
+    if row.stage is Stage.FRESH:
+        # what was allocated once is not allocated again, so a second run would show less
+        for bench in able:
+            result.add(bench.name, row.measure(bench))
+        return
+    last = {bench.name: row.measure(bench) for bench in able}
+    begun = time.monotonic()
+    for number in range(runs):
+        if number >= FEWEST_RUNS and time.monotonic() - begun > LONG:
+            break
+        for bench in able:
+            last[bench.name] = row.measure(bench)
+            result.add(bench.name, last[bench.name])
+    result.difference = _compare([measured.check() for measured in last.values()])
+
+
+def _is_able(bench: Bench, result: Result) -> bool:
+    missing = [name for name in result.row.needs if name not in bench.capabilities]
+    if missing:
+        result.remarks.append(f"{bench.name} does not announce {', '.join(missing)}")
+    return not missing
+
+
+def _compare(answers: Sequence[Any]) -> str | None:
+    if len(answers) < 2 or answers[0] == answers[1]:
+        return None
+    return difference(answers[0], answers[1])
