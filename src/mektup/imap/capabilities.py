@@ -18,10 +18,6 @@ def _before_login(session: Session) -> bool:
     return session.account is None
 
 
-def _after_login(session: Session) -> bool:
-    return session.account is not None
-
-
 def _may_start_tls(session: Session) -> bool:
     return _before_login(session) and session.services.can_start_tls and not session.peer.secure
 
@@ -48,36 +44,36 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("ENABLE"),
     Capability("STARTTLS", _may_start_tls),
     Capability("LOGINDISABLED", _login_disabled),
-    Capability("IDLE", _after_login),
-    Capability("NAMESPACE", _after_login),
-    Capability("UNSELECT", _after_login),
-    Capability("UIDPLUS", _after_login),
-    Capability("ESEARCH", _after_login),
-    Capability("SEARCHRES", _after_login),
-    Capability("WITHIN", _after_login),
-    Capability("SORT", _after_login),
-    Capability("SORT=DISPLAY", _after_login),
-    Capability("ESORT", _after_login),
-    Capability("THREAD=ORDEREDSUBJECT", _after_login),
-    Capability("THREAD=REFERENCES", _after_login),
-    Capability("MOVE", _after_login),
-    Capability("CHILDREN", _after_login),
-    Capability("LIST-EXTENDED", _after_login),
-    Capability("LIST-STATUS", _after_login),
-    Capability("SPECIAL-USE", _after_login),
-    Capability("CREATE-SPECIAL-USE", _after_login),
-    Capability("STATUS=SIZE", _after_login),
-    Capability("BINARY", _after_login),
+    Capability("IDLE"),
+    Capability("NAMESPACE"),
+    Capability("UNSELECT"),
+    Capability("UIDPLUS"),
+    Capability("ESEARCH"),
+    Capability("SEARCHRES"),
+    Capability("WITHIN"),
+    Capability("SORT"),
+    Capability("SORT=DISPLAY"),
+    Capability("ESORT"),
+    Capability("THREAD=ORDEREDSUBJECT"),
+    Capability("THREAD=REFERENCES"),
+    Capability("MOVE"),
+    Capability("CHILDREN"),
+    Capability("LIST-EXTENDED"),
+    Capability("LIST-STATUS"),
+    Capability("SPECIAL-USE"),
+    Capability("CREATE-SPECIAL-USE"),
+    Capability("STATUS=SIZE"),
+    Capability("BINARY"),
 )
-"""In the order of the wire. LITERAL+ stands for LITERAL- too: RFC 7888 §5 lets a server announce only one of them."""
+"""In the order of the wire, and nearly all before login too, as some clients, imaplib among them, ask only once.
+LITERAL+ stands for LITERAL- too: RFC 7888 §5 lets a server announce only one of them."""
 
 
 def capabilities(session: Session) -> list[str]:
     """The list for *session* as it is now."""
     names = [row.name for row in CAPABILITIES if row.when(session)]
+    # RFC 7889 §5: the largest message that APPEND takes, in octets
+    names.append(f"APPENDLIMIT={session.services.limits.message_bytes}")
     if session.account is None:
         names += [f"AUTH={mechanism}" for mechanism in session.services.authenticator.mechanisms(session.peer)]
-    else:
-        # RFC 7889 §5: the largest message that APPEND takes, in octets
-        names.append(f"APPENDLIMIT={session.services.limits.message_bytes}")
     return names
