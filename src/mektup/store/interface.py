@@ -223,8 +223,8 @@ class Account(Protocol):
     async def create(self, name: str, *, special_use: str | None = None) -> Mailbox:
         """Makes *name*, and any level above it that is missing (RFC 9051 §6.3.4).
 
-        A name that exists but is not selectable becomes so. Raises Refused(ALREADYEXISTS, also for INBOX; CANNOT for a
-        name that cannot be (empty level, too long, control characters); USEATTR for a special use that is taken; LIMIT).
+        A name that exists but is not selectable becomes so. Raises Refused(ALREADYEXISTS, for INBOX too; CANNOT for a
+        name that cannot be: empty level, too long, control characters; USEATTR for a special use that is taken; LIMIT).
         """
 
     async def delete(self, name: str) -> None:
