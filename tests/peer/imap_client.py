@@ -88,11 +88,12 @@ class ImapClient:
         self._socket.sendall(tag + b" " + command + b"\r\n")
         return list(self._answers(tag, command))
 
-    def append(self, mailbox: str, message: bytes) -> None:
-        """Appends *message* to *mailbox*."""
+    def append(self, mailbox: str, message: bytes, date: str | None = None) -> None:
+        """Appends *message* to *mailbox*, with the internal *date*."""
+        arguments = mailbox if date is None else f'{mailbox} "{date}"'
         self._tags += 1
         tag = b"t%d" % self._tags
-        self._socket.sendall(b"%b APPEND %b {%d}\r\n" % (tag, mailbox.encode(), len(message)))
+        self._socket.sendall(b"%b APPEND %b {%d}\r\n" % (tag, arguments.encode(), len(message)))
         assert self._response().startswith(b"+"), "no leave to send the literal"
         self._socket.sendall(message + b"\r\n")
         list(self._answers(tag, b"APPEND"))
