@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,12 +27,30 @@ def _login_disabled(session: Session) -> bool:
     return _before_login(session) and not session.services.authenticator.may_send_password(session.peer)
 
 
+def _mechanisms(session: Session) -> Iterable[str]:
+    return session.services.authenticator.mechanisms(session.peer)
+
+
+def _largest_message(session: Session) -> Iterable[str]:
+    return (str(session.services.limits.message_bytes),)
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
     """One name of the list, and when it is on it."""
 
     name: str
     when: Callable[[Session], bool] = _always
+    values: Callable[[Session], Iterable[str]] | None = None
+    """What follows its name and ``=``, each a capability of its own; None where it has no value."""
+
+    def listed(self, session: Session) -> Iterable[str]:
+        """What of it is on the list now."""
+        if not self.when(session):
+            return ()
+        if self.values is None:
+            return (self.name,)
+        return (f"{self.name}={value}" for value in self.values(session))
 
 
 CAPABILITIES: tuple[Capability, ...] = (
@@ -44,6 +62,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("ENABLE"),
     Capability("STARTTLS", _may_start_tls),
     Capability("LOGINDISABLED", _login_disabled),
+    Capability("AUTH", _before_login, _mechanisms),
     Capability("IDLE"),
     Capability("NAMESPACE"),
     Capability("UNSELECT"),
@@ -64,6 +83,8 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("CREATE-SPECIAL-USE"),
     Capability("STATUS=SIZE"),
     Capability("BINARY"),
+    # RFC 7889 §5: the largest message that APPEND takes, in octets
+    Capability("APPENDLIMIT", values=_largest_message),
 )
 """In the order of the wire, and nearly all before login too, as some clients, imaplib among them, ask only once.
 LITERAL+ stands for LITERAL- too: RFC 7888 §5 lets a server announce only one of them."""
@@ -71,9 +92,4 @@ LITERAL+ stands for LITERAL- too: RFC 7888 §5 lets a server announce only one o
 
 def capabilities(session: Session) -> list[str]:
     """The list for *session* as it is now."""
-    names = [row.name for row in CAPABILITIES if row.when(session)]
-    # RFC 7889 §5: the largest message that APPEND takes, in octets
-    names.append(f"APPENDLIMIT={session.services.limits.message_bytes}")
-    if session.account is None:
-        names += [f"AUTH={mechanism}" for mechanism in session.services.authenticator.mechanisms(session.peer)]
-    return names
+    return [name for row in CAPABILITIES for name in row.listed(session)]
