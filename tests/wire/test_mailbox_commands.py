@@ -2,9 +2,11 @@
 
 import pytest
 
+from mektup.terms.sets import NumberSet
 from mektup.wire.requests import (
     Create,
     Delete,
+    KnownState,
     List,
     Lsub,
     Rename,
@@ -33,6 +35,36 @@ TAG = b"a1"
         ("a1 SELECT INBOX (CONDSTORE)", Select(TAG, "INBOX", read_only=False, condstore=True)),
         ("a1 EXAMINE INBOX  ( condstore )", Select(TAG, "INBOX", read_only=True, condstore=True)),
         ("a1 SELECT INBOX ()", Select(TAG, "INBOX", read_only=False)),
+        ("a1 SELECT a (QRESYNC (7 12))", Select(TAG, "a", read_only=False, qresync=KnownState(7, 12))),
+        ("a1 EXAMINE a ( qresync ( 7  12 ) )", Select(TAG, "a", read_only=True, qresync=KnownState(7, 12))),
+        (
+            "a1 SELECT a (QRESYNC (7 12) CONDSTORE)",
+            Select(TAG, "a", read_only=False, condstore=True, qresync=KnownState(7, 12)),
+        ),
+        (
+            "a1 SELECT a (QRESYNC (7 0 41,43:211,214:541))",
+            Select(TAG, "a", read_only=False, qresync=KnownState(7, 0, NumberSet([(41, 41), (43, 211), (214, 541)]))),
+        ),
+        (
+            "a1 SELECT a (QRESYNC (7 12 1:9 (1:3,5 2:4,8)))",
+            Select(
+                TAG,
+                "a",
+                read_only=False,
+                qresync=KnownState(
+                    7, 12, NumberSet([(1, 9)]), (NumberSet([(1, 3), (5, 5)]), NumberSet([(2, 4), (8, 8)]))
+                ),
+            ),
+        ),
+        (
+            "a1 SELECT a (QRESYNC (7 12 (1 2)))",
+            Select(
+                TAG,
+                "a",
+                read_only=False,
+                qresync=KnownState(7, 12, None, (NumberSet([(1, 1)]), NumberSet([(2, 2)]))),
+            ),
+        ),
         ("a1 CREATE a/b", Create(TAG, "a/b")),
         ("a1 CREATE a/b/", Create(TAG, "a/b")),
         ("a1 CREATE x (USE (\\Drafts))", Create(TAG, "x", ("\\Drafts",))),
@@ -155,7 +187,24 @@ SPACES = "(put a mailbox name with spaces in quotes)"
         ("a1 SELECT ", "Expected a mailbox name at column 11"),
         ("a1 SELECT Sent Items", f"Expected ( or the end of the command {SPACES} at column 16"),
         ("a1 SELECT a*", "Expected the end of the command at column 12"),
-        ("a1 SELECT a (QRESYNC", "Expected CONDSTORE at column 14"),
+        ("a1 SELECT a (SYNC", "Expected CONDSTORE or QRESYNC at column 14"),
+        ("a1 SELECT a (QRESYNC", "Expected a space and ( and UIDVALIDITY and a modseq, such as (7 12) at column 21"),
+        ("a1 SELECT a (QRESYNC)", "Expected a space and ( and UIDVALIDITY and a modseq, such as (7 12) at column 21"),
+        ("a1 SELECT a (QRESYNC 7)", "Expected ( and UIDVALIDITY and a modseq, such as (7 12) at column 22"),
+        ("a1 SELECT a (QRESYNC (x 12))", "Expected UIDVALIDITY: a number up to 4294967295 at column 23"),
+        ("a1 SELECT a (QRESYNC (7))", "Expected a space and a modseq at column 24"),
+        (
+            "a1 SELECT a (QRESYNC (7 9223372036854775808))",
+            "Expected a modseq: a number up to 9223372036854775807 at column 25",
+        ),
+        ("a1 SELECT a (QRESYNC (7 12 1:*))", "Expected a set without * at column 28"),
+        ("a1 SELECT a (QRESYNC (7 12 0))", "Expected a sequence set such as 7 or 1:5,9:* at column 28"),
+        ("a1 SELECT a (QRESYNC (7 12 1 2))", "Expected ) at column 30"),
+        ("a1 SELECT a (QRESYNC (7 12 (1)))", "Expected a space and the UIDs of these sequence numbers at column 30"),
+        ("a1 SELECT a (QRESYNC (7 12 (1:2 3)))", "Expected as many UIDs as sequence numbers at column 28"),
+        ("a1 SELECT a (QRESYNC (7 12 (1:2 3:*)))", "Expected a set without * at column 33"),
+        ("a1 SELECT a (QRESYNC (7 12 (1:2 3:4) 5))", "Expected ) at column 38"),
+        ("a1 SELECT a (QRESYNC (7 12 1", "Expected ) at column 29"),
         ("a1 SELECT a (CONDSTORE", "Expected a space or ) at column 23"),
         ('a1 SELECT "a\x7f"', "A mailbox name must not contain control characters at column 11"),
         (b"a1 SELECT \xff", "A mailbox name must be modified UTF-7 or UTF-8 at column 11"),

@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from mektup.imap.sections import Later, binary_reader, binary_size_reader, section_reader
 from mektup.store.interface import Column, Row
+from mektup.terms.sets import Uids
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
 
 if TYPE_CHECKING:
     from mektup.imap.session import Session
     from mektup.imap.view import View
+
+DRAIN_BYTES = 64 * 1024
+"""How much of an answer is queued before the session waits for the client to take it."""
 
 Columns = dict[Column, Sequence[Any]]
 """A slice of rows, column by column."""
@@ -107,9 +111,22 @@ class Plan:
 
         return Field(b"FLAGS ", b"(%b)", (Column.FLAGS,), spelled)
 
-    async def write(self, rows: Sequence[Row]) -> int:
+    async def answer(self, uids: Uids) -> int:
+        """Writes the lines of *uids*, which are in the view; returns how many of them are still there."""
+        found = queued = 0
+        async for rows in self._session.mail.fetch(self._view.mailbox, uids, self.columns):
+            found += len(rows)
+            queued += await self._write(rows)
+            if queued > DRAIN_BYTES:
+                await self._session.peer.drain()
+                queued = 0
+        return found
+
+    async def _write(self, rows: Sequence[Row]) -> int:
         """Writes the lines of a slice; returns how many octets were queued and not yet drained."""
         columns: Columns = dict(zip((Column.UID, *self.columns), zip(*rows, strict=True), strict=True))
+        if Column.MODSEQ in columns:
+            self._view.show_modseq(max(columns[Column.MODSEQ]))
         seqs = self._view.number(rows)
         values = [field.values(columns) for field in self._fields]
         if self._streams:

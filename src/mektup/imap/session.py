@@ -16,7 +16,7 @@ from enum import Enum, auto
 
 from mektup.auth.connections import Connection
 from mektup.auth.services import Services
-from mektup.imap import answers, updates
+from mektup.imap import answers, modseqs, updates
 from mektup.imap.capabilities import capabilities
 from mektup.imap.flag_words import FlagWords
 from mektup.imap.table import TABLE, Row, State, Tells
@@ -27,7 +27,7 @@ from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedO
 from mektup.terms.peer import Peer
 from mektup.wire import codes, commands
 from mektup.wire.receiver import Fault, LiteralOffered, RawCommand, Receiver
-from mektup.wire.requests import Request
+from mektup.wire.requests import Request, names_seqs
 
 
 class Ending(Enum):
@@ -52,6 +52,7 @@ class Session:
         "condstore",
         "ending",
         "peer",
+        "qresync",
         "receiver",
         "rev2",
         "services",
@@ -62,8 +63,8 @@ class Session:
     )
 
     def __init__(self, peer: Peer, services: Services) -> None:
-        self.peer = peer
-        self.services = services
+        self.peer: Peer = peer
+        self.services: Services = services
         self.receiver = Receiver(services.limits)
         self.state = State.NOT_AUTHENTICATED
         self.account: Account | None = None
@@ -73,6 +74,8 @@ class Session:
         """Whether ENABLE IMAP4rev2 came: names are UTF-8, ESEARCH replaces SEARCH, \\Recent is no more."""
         self.condstore = False
         """Whether the client knows modseqs (RFC 7162 §3.1): FETCH lines then carry them."""
+        self.qresync = False
+        """Whether ENABLE QRESYNC came: VANISHED replaces EXPUNGE (RFC 7162 §3.2.3)."""
         self.uploads = Uploads()
         self.ending: Ending | None = None
         self._flag_words: FlagWords | None = None
@@ -170,8 +173,10 @@ class Session:
             answer = await row.run(self, request)
         except Refused:
             await self._tell(row.tells, request)
+            modseqs.tell_due(self)
             raise
         await self._tell(row.tells, request)
+        answer = modseqs.in_answer(self, answer, row.name)
         if answer is None:
             self.write(row.done % request.tag)
         elif answer:
@@ -186,17 +191,17 @@ class Session:
                 await updates.look(self)
             if view.watch.fired or view.owes_expunges:
                 by_uid = getattr(request, "by_uid", False)
-                await updates.tell(self, expunges=self._may_tell_expunges(tells, by_uid=by_uid), with_uid=by_uid)
+                await updates.tell(self, expunges=self._may_tell_expunges(tells, request), with_uid=by_uid)
         except Refused as refusal:
             if refusal.code is not Code.NONEXISTENT:
                 raise
             # nothing in IMAP can tell a client that its mailbox is no more, but to let it go
             self.throw_out("The selected mailbox was deleted")
 
-    def _may_tell_expunges(self, tells: Tells, *, by_uid: bool) -> bool:
+    def _may_tell_expunges(self, tells: Tells, request: Request) -> bool:
         if tells is Tells.OWN_EXPUNGES:
             return True
-        if tells is Tells.UID_EXPUNGES and not by_uid:
+        if tells is Tells.UID_EXPUNGES and names_seqs(request):
             return False
         # RFC 9051 §5.5: a client should wait before it uses numbers, but one that has sent ahead means the old ones
         coming = self.receiver.upcoming()

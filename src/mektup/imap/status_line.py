@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from mektup.imap import modseqs
 from mektup.store.interface import Mailbox
 from mektup.wire.mailbox_names import encode
 
@@ -27,7 +28,7 @@ def status_line(session: Session, mailbox: Mailbox, items: Sequence[str]) -> byt
     """``* STATUS name (item value ...)``, in the order asked for."""
     if "HIGHESTMODSEQ" in items:
         # RFC 7162 §3.1.2.1: asking for it says that the client knows modseqs
-        session.condstore = True
+        modseqs.use(session)
     values = " ".join(f"{item} {_value(session, mailbox, item)}" for item in items)
     return b"* STATUS %b (%b)\r\n" % (encode(mailbox.name, utf8=session.rev2), values.encode("ascii"))
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mektup.imap.session import Session
     from mektup.imap.view import View
 
+RANGES_OF_LINE = 1000
+"""Of UIDs, in a VANISHED response at most."""
+
 SYSTEM_FLAGS = " ".join(SYSTEM_FLAG_NAMES.values())
 
 
@@ -37,6 +40,16 @@ def permanent_flags_line(view: View) -> bytes:
     flags = () if view.read_only else (SYSTEM_FLAGS, *view.keywords)
     text = b"No flag may be changed" if view.read_only else b"Flags may be kept"
     return untagged_ok(codes.permanent_flags(flags, new_keywords=not view.read_only), text)
+
+
+def vanished_lines(uids: Uids, *, earlier: bool = False) -> bytes:
+    """``* VANISHED`` with *uids*, none for no UIDs (RFC 7162 §3.2.10); *earlier*: gone before this session looked."""
+    word = b"* VANISHED (EARLIER) %b\r\n" if earlier else b"* VANISHED %b\r\n"
+    # in several lines where there are many, as some clients have a buffer for one
+    parts = [
+        NumberSet[Uid](uids.runs[start : start + RANGES_OF_LINE]) for start in range(0, len(uids.runs), RANGES_OF_LINE)
+    ]
+    return b"".join([word % bytes(part) for part in parts])
 
 
 async def look(session: Session) -> None:
@@ -105,10 +118,14 @@ def show_keywords(session: Session, view: View) -> None:
 def _tell_expunges(session: Session, view: View, changes: Changes, *, expunges: bool) -> None:
     gone = changes.expunged & view.uids
     view.owes_expunges = bool(gone) and not expunges
-    if expunges:
-        view.expunged_modseq = changes.modseq
-        if gone:
-            session.write(b"".join([b"* %d EXPUNGE\r\n" % seq for seq in view.expunge(gone)]))
+    if view.owes_expunges:
+        return
+    view.expunged_modseq = changes.modseq
+    if gone:
+        seqs = view.expunge(gone)
+        # RFC 7162 §3.2.10: VANISHED replaces EXPUNGE for good, and names only what the client was told of
+        lines = vanished_lines(gone) if session.qresync else b"".join([b"* %d EXPUNGE\r\n" % seq for seq in seqs])
+        session.write(lines)
 
 
 def _tell_flags(session: Session, view: View, changes: Changes, asked: Uids, *, with_uid: bool) -> list[Uid]:
@@ -125,6 +142,7 @@ def _tell_flags(session: Session, view: View, changes: Changes, asked: Uids, *, 
         told.append(uid)
         unasked = session.rev2 and uid not in asked
         lines.append(_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid or unasked))
+        view.show_modseq(modseq)
     if lines:
         session.write(b"".join(lines))
     return told
@@ -141,12 +159,13 @@ def tell_flags(session: Session, view: View, rows: Sequence[Row], *, with_uid: b
     """Writes a FETCH line with the flags of each of *rows*: UID, in the view, flag word, and modseq."""
     lines = [_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows]
     session.write(b"".join(lines))
+    view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
 
 
 def _flags_fetch(session: Session, view: View, uid: Uid, word: int, modseq: ModSeq, *, with_uid: bool) -> bytes:
     words = session.flag_words
     flags = words.with_recent(word) if view.recent and not session.rev2 and uid in view.recent else words[word]
-    uid_item = b"UID %d " % uid if with_uid else b""
-    # RFC 7162 §3.2.4: once the client knows modseqs, every change of flags tells its own
+    # RFC 7162 §3.2.4: once the client knows modseqs, every change of flags tells UID and modseq
+    uid_item = b"UID %d " % uid if with_uid or session.condstore else b""
     modseq_item = b" MODSEQ (%d)" % modseq if session.condstore else b""
     return b"* %d FETCH (%bFLAGS (%b)%b)\r\n" % (view.seq(uid), uid_item, flags, modseq_item)

@@ -34,6 +34,7 @@ class View:
     """Sequence numbers and UIDs of one session's selected mailbox, and what it was told so far."""
 
     __slots__ = (
+        "client_modseq",
         "expunged_modseq",
         "keywords",
         "mailbox",
@@ -56,6 +57,8 @@ class View:
         self.watch = watch
         self.modseq: ModSeq = selection.mailbox.highestmodseq
         self.expunged_modseq: ModSeq = selection.mailbox.highestmodseq
+        self.client_modseq: ModSeq = selection.mailbox.highestmodseq
+        """The HIGHESTMODSEQ that the client has, as it reckons it from what it is told (RFC 7162 §6)."""
         self.uidnext: Uid = selection.mailbox.uidnext
         self.keywords = selection.keywords
         self.recent: Uids = selection.recent
@@ -138,6 +141,10 @@ class View:
             return range(first, last + 1)
         rank = self.uids.rank
         return [rank(row[0]) for row in rows]
+
+    def show_modseq(self, modseq: ModSeq) -> None:
+        """The client was told *modseq* as a message's, and takes it for its HIGHESTMODSEQ if it is higher."""
+        self.client_modseq = max(self.client_modseq, modseq)
 
     def arrive(self, changes: Changes) -> bool:
         """Takes in new messages; returns whether there were any, and an EXISTS is due."""

@@ -203,3 +203,20 @@ SearchKey = (
     | Or
     | And
 )
+
+
+def names_seqs(key: SearchKey) -> bool:
+    """Whether a sequence number stands anywhere in *key*; ``$`` is none."""
+    todo: list[SearchKey] = [key]
+    while todo:
+        match todo.pop():
+            case InSeqs(numbers):
+                if isinstance(numbers, SequenceSet):
+                    return True
+            case Not(below):
+                todo.append(below)
+            case Or(left, right):
+                todo += (left, right)
+            case And(keys):
+                todo += keys
+    return False

@@ -10,7 +10,8 @@ from mektup.terms.flags import DELIMITER
 from mektup.wire.arguments import end_after_mailbox, mailbox, mailbox_and_old_name, mailbox_pattern
 from mektup.wire.cursor import Cursor
 from mektup.wire.grammar import ATOM_LIST, FLAG
-from mektup.wire.requests import Create, List, Lsub, Rename, Request, Select, Status
+from mektup.wire.known_state import known_state
+from mektup.wire.requests import Create, KnownState, List, Lsub, Rename, Request, Select, Status
 
 STATUS_ITEMS: Final = frozenset(
     {
@@ -44,17 +45,19 @@ def select(cursor: Cursor, tag: bytes, *, read_only: bool) -> Select:
     """select = "SELECT" SP mailbox [SP "(" select-param ")"] (RFC 9051 §9; RFC 4466 §2.1, RFC 7162 §7)."""
     cursor.expect_space("a mailbox name")
     name, old_name = mailbox_and_old_name(cursor)
-    condstore = False
+    given: dict[bytes, KnownState | None] = {}
     if cursor.take_space():
         if not cursor.comes(b"("):
             raise cursor.wrong("( or the end of the command (put a mailbox name with spaces in quotes)")
-        condstore = bool(cursor.parenthesized(_select_parameter, "CONDSTORE"))
+        given = dict(cursor.parenthesized(_select_parameter, "CONDSTORE or QRESYNC"))
     cursor.expect_end()
-    return Select(tag, name, read_only, condstore, old_name)
+    return Select(tag, name, read_only, b"CONDSTORE" in given, old_name, given.get(b"QRESYNC"))
 
 
-def _select_parameter(cursor: Cursor) -> bytes:
-    return _one_of(cursor, (b"CONDSTORE",), "CONDSTORE")
+def _select_parameter(cursor: Cursor) -> tuple[bytes, KnownState | None]:
+    """select-param =/ "CONDSTORE" / "QRESYNC" SP "(" ... ")" (RFC 7162 §7)."""
+    word = _one_of(cursor, (b"CONDSTORE", b"QRESYNC"), "CONDSTORE or QRESYNC")
+    return word, known_state(cursor) if word == b"QRESYNC" else None
 
 
 def create(cursor: Cursor, tag: bytes) -> Create:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
+from mektup.terms.errors import ClientError
 from mektup.terms.flags import FlagChange
 from mektup.wire.arguments import end_after_mailbox, flag, flag_list, mailbox, numbers
 from mektup.wire.cursor import Cursor
@@ -44,31 +46,49 @@ def fetch(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Fetch:
     asked = numbers(cursor)
     cursor.expect_space("items such as (UID FLAGS)")
     items = fetch_items(cursor)
-    changed_since = None
+    changed_since, vanished = None, False
     if cursor.take_space():
         if not cursor.comes(b"("):
             raise cursor.wrong("the end of the command (put several items in parentheses)")
-        changed_since = _modifier(cursor, b"CHANGEDSINCE")
+        changed_since, vanished = _fetch_modifiers(cursor, by_uid=by_uid)
     cursor.expect_end()
-    return Fetch(tag, by_uid, asked, items, changed_since)
+    return Fetch(tag, by_uid, asked, items, changed_since, vanished)
 
 
-def _modifier(cursor: Cursor, name: bytes) -> int | None:
-    """ "(" name SP mod-sequence-valzer ")", of which there can be one (RFC 7162 §7); None for an empty list.
+def _fetch_modifiers(cursor: Cursor, *, by_uid: bool) -> tuple[int | None, bool]:
+    """fetch-modifier =/ "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" (RFC 7162 §7): the first, whether the second.
 
     Liberty: CHANGEDSINCE 0 too, which the mail client of iOS sends for a mailbox it has not seen yet.
     """
+    column = cursor.column
+    # RFC 7162 §3.2.6: VANISHED stands with UID FETCH only, and only beside CHANGEDSINCE.
+    given = _modifiers(cursor, {b"CHANGEDSINCE": True, b"VANISHED": False} if by_uid else {b"CHANGEDSINCE": True})
+    if b"VANISHED" in given and b"CHANGEDSINCE" not in given:
+        raise ClientError("VANISHED needs CHANGEDSINCE and a modseq beside it", column)
+    return given.get(b"CHANGEDSINCE"), b"VANISHED" in given
 
-    def modifier(cursor: Cursor) -> int:
+
+def _modifiers(cursor: Cursor, known: Mapping[bytes, bool]) -> dict[bytes, int]:
+    """ "(" [modifier *(SP modifier)] ")" (RFC 4466 §2.4, §2.5), each at most once.
+
+    *known* says which there are, and whether a modseq follows; where none does, the value is 0.
+    """
+    what = " or ".join(name.decode("ascii") + " and a modseq" * has_modseq for name, has_modseq in known.items())
+    given: dict[bytes, int] = {}
+
+    def modifier(cursor: Cursor) -> None:
         start = cursor.at
-        if cursor.take_atom() != name:
+        name = cursor.take_atom()
+        if name is None or name not in known or name in given:
             cursor.at = start
-            raise cursor.wrong(f"{name.decode('ascii')} and a modseq")
-        cursor.expect_space("a modseq")
-        return cursor.number64("a modseq")
+            raise cursor.wrong("each modifier once" if name in given else what)
+        given[name] = 0
+        if known[name]:
+            cursor.expect_space("a modseq")
+            given[name] = cursor.number64("a modseq")
 
-    values = cursor.parenthesized(modifier, f"{name.decode('ascii')} and a modseq")
-    return values[-1] if values else None
+    cursor.parenthesized(modifier, what)
+    return given
 
 
 def store(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Store:
@@ -78,7 +98,7 @@ def store(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Store:
     cursor.expect_space(_STORE_EXPECTED)
     unchanged_since = None
     if cursor.comes(b"("):
-        unchanged_since = _modifier(cursor, b"UNCHANGEDSINCE")
+        unchanged_since = _modifiers(cursor, {b"UNCHANGEDSINCE": True}).get(b"UNCHANGEDSINCE")
         cursor.expect_space(_STORE_EXPECTED)
     found = cursor.expect(_STORE_WHAT, _STORE_EXPECTED)
     cursor.expect_space("flags such as (\\Seen)")

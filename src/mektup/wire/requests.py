@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mektup.terms import search
 from mektup.terms.flags import FlagChange
 from mektup.terms.search import SearchKey
-from mektup.terms.sets import SavedResult, SequenceSet
+from mektup.terms.sets import SavedResult, Seqs, SequenceSet, Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm
 from mektup.wire.fetch_items import FetchItem
 
@@ -95,6 +96,18 @@ class Enable(Request):
 
 
 @dataclass(frozen=True, slots=True)
+class KnownState:
+    """``(QRESYNC (...))``: what a client that comes back has of a mailbox (RFC 7162 §3.2.5)."""
+
+    uidvalidity: int
+    modseq: int
+    uids: Uids | None = None
+    """The messages it wants to hear about; None for all."""
+    sample: tuple[Seqs, Uids] | None = None
+    """Some sequence numbers as it last knew them, and as many UIDs: the nth number was that of the nth UID."""
+
+
+@dataclass(frozen=True, slots=True)
 class Select(Request):
     """RFC 9051 §6.3.2, and EXAMINE §6.3.3 with *read_only*."""
 
@@ -104,6 +117,7 @@ class Select(Request):
     """``(CONDSTORE)``, RFC 7162 §3.1.8."""
     old_name: str | None = None
     """The name as the client wrote it, where a client that speaks UTF-8 wrote it otherwise (RFC 9051 §6.3.9.7)."""
+    qresync: KnownState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +305,8 @@ class Fetch(Request):
     items: tuple[FetchItem, ...]
     changed_since: int | None = None
     """``(CHANGEDSINCE n)``, RFC 7162 §3.1.4.1."""
+    vanished: bool = False
+    """``(CHANGEDSINCE n VANISHED)``, RFC 7162 §3.2.6; never without *by_uid* and *changed_since*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,3 +338,10 @@ class Move(Request):
     by_uid: bool
     numbers: NumbersAsked
     mailbox: str
+
+
+def names_seqs(request: Request) -> bool:
+    """Whether a command about messages names any by sequence number, in its search keys too (RFC 7162 §3.2.10.2)."""
+    if not getattr(request, "by_uid", False):
+        return True
+    return isinstance(request, Search | Sort | Thread) and search.names_seqs(request.key)

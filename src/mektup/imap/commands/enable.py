@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap import modseqs
 from mektup.wire.requests import Enable
 
 if TYPE_CHECKING:
@@ -16,8 +17,13 @@ async def run(session: Session, request: Enable) -> bytes | None:
     if "IMAP4REV2" in request.capabilities and not session.rev2:
         session.rev2 = True
         enabled.append(b"IMAP4rev2")
-    if "CONDSTORE" in request.capabilities and not session.condstore:
-        session.condstore = True
+    # RFC 7162 §3.2.3: QRESYNC enables both, whether CONDSTORE stands beside it or not
+    resyncs = "QRESYNC" in request.capabilities and not session.qresync
+    if resyncs or "CONDSTORE" in request.capabilities:
+        modseqs.use(session)
         enabled.append(b"CONDSTORE")
+    if resyncs:
+        session.qresync = True
+        enabled.append(b"QRESYNC")
     session.write(b" ".join([b"* ENABLED", *enabled]) + b"\r\n")
     return None

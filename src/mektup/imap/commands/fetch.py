@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap import modseqs, updates
 from mektup.imap.fetch_plan import Plan, plan_for
+from mektup.terms.errors import ClientError
 from mektup.terms.flags import FlagChange
-from mektup.terms.search import ChangedSince
-from mektup.terms.sets import Uids
+from mektup.terms.numbers import ModSeq
+from mektup.terms.sets import NumberSet, SequenceSet, Uids
 from mektup.wire.fetch_items import FetchItem, Item
 from mektup.wire.requests import Fetch
 
@@ -19,32 +21,24 @@ if TYPE_CHECKING:
     from mektup.imap.session import Session
     from mektup.imap.view import View
 
-DRAIN_BYTES = 64 * 1024
-"""How much of an answer is queued before the session waits for the client to take it."""
-
 SEEN = frozenset({"\\Seen"})
 
 
 async def run(session: Session, request: Fetch) -> bytes | None:
     """Tells what was asked of each message. Raises ClientError for sequence numbers beyond the mailbox."""
-    view, account = session.selected, session.mail
+    view = session.selected
+    if request.vanished and not session.qresync:
+        raise ClientError("VANISHED needs ENABLE QRESYNC first")
     uids = view.resolve(request.numbers, by_uid=request.by_uid)
     items = _complete(session, request)
     if request.changed_since is not None:
-        uids = await account.search(view.mailbox, ChangedSince(request.changed_since + 1), uids)
+        uids = await _changed(session, request, ModSeq(request.changed_since), uids)
     if not uids:
         return None
     plan = plan_for(session, view, items)
     if plan.marks_seen and not view.read_only:
         plan = await _mark_seen(session, view, uids, plan)
-    found = queued = 0
-    async for rows in account.fetch(view.mailbox, uids, plan.columns):
-        found += len(rows)
-        queued += await plan.write(rows)
-        if queued > DRAIN_BYTES:
-            await session.peer.drain()
-            queued = 0
-    if found < len(uids):
+    if await plan.answer(uids) < len(uids):
         # RFC 5530 §3: the client asked for what somebody else removed, and will hear of it
         return b"[EXPUNGEISSUED] Some messages are gone"
     return None
@@ -57,11 +51,23 @@ def _complete(session: Session, request: Fetch) -> tuple[FetchItem, ...]:
         # RFC 9051 §6.4.9: UID FETCH always tells the UID
         items = (Item.UID, *items)
     if request.changed_since is not None or Item.MODSEQ in items:
-        session.condstore = True
+        modseqs.use(session)
         if Item.MODSEQ not in items:
             # RFC 7162 §3.1.4.1: CHANGEDSINCE implies MODSEQ
             items = (*items, Item.MODSEQ)
     return items
+
+
+async def _changed(session: Session, request: Fetch, since: ModSeq, uids: Uids) -> Uids:
+    """Those of *uids* that changed after *since*; tells, where VANISHED asks for it, which others are gone."""
+    view = session.selected
+    touched = await session.mail.touched(view.mailbox, since)
+    if request.vanished and isinstance(request.numbers, SequenceSet):
+        # the largest UID there was, for a client may ask for 1:* when the last message is what is gone
+        asked: Uids = NumberSet(request.numbers.resolve(view.uidnext - 1).runs)
+        # what is gone but not told yet is no EARLIER (RFC 7162 §3.2.10)
+        session.write(updates.vanished_lines((touched.expunged & asked) - view.uids, earlier=True))
+    return uids & touched.changed
 
 
 async def _mark_seen(session: Session, view: View, uids: Uids, plan: Plan) -> Plan:
@@ -70,5 +76,6 @@ async def _mark_seen(session: Session, view: View, uids: Uids, plan: Plan) -> Pl
     if not stored.changed:
         return plan
     view.made(stored)
-    due = (Item.FLAGS, Item.MODSEQ) if session.condstore else (Item.FLAGS,)
+    # RFC 7162 §3.2.4: to a client that knows modseqs, a flag that FETCH sets is told as any change is
+    due = (Item.UID, Item.FLAGS, Item.MODSEQ) if session.condstore else (Item.FLAGS,)
     return Plan(session, view, (*plan.items, *(item for item in due if item not in plan.items)))

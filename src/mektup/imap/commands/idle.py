@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from mektup.imap import updates
+from mektup.imap import modseqs, updates
 from mektup.terms.errors import ClientError, Code, Refused, TimedOut
 from mektup.wire.requests import Idle
 
@@ -48,6 +48,7 @@ async def _tell(session: Session, *, look: bool) -> None:
         if look:
             await updates.look(session)
         await updates.tell(session, expunges=True)
+        modseqs.tell_due(session)
     except Refused as refusal:
         if refusal.code is not Code.NONEXISTENT:
             raise

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap import modseqs
 from mektup.imap.search_scope import scoped
 from mektup.imap.view import View
-from mektup.store.interface import Account
 from mektup.terms.numbers import Uid
 from mektup.terms.search import ChangedSince
 from mektup.terms.sets import NumberSet, Uids
@@ -25,12 +25,16 @@ async def run(session: Session, request: Search) -> bytes | None:
     by_modseq = scope.mentions(ChangedSince)
     if by_modseq:
         # RFC 7162 §3.1.5: a search by modseq says that the client knows them, and its answer names the highest
-        session.condstore = True
+        modseqs.use(session)
     options = request.return_options
     if options is None and session.rev2:
         # RFC 9051 §6.4.4: in rev2 the answer is always ESEARCH
         options = frozenset({"ALL"})
-    modseq = await _highest(session.mail, view, found) if by_modseq and found else None
+    modseq = None
+    if by_modseq and found:
+        # RFC 4731 §3.2: with MIN or MAX alone, of the messages that these name
+        returned = found if options is None else _to_save(found, options)
+        modseq = await session.mail.search_highest_modseq(view.mailbox, returned)
     if options is None:
         session.write(_search_line(view, found, modseq, by_uid=request.by_uid))
         return None
@@ -39,10 +43,6 @@ async def run(session: Session, request: Search) -> bytes | None:
     if "SAVE" in options:
         view.saved = _to_save(found, options)
     return None
-
-
-async def _highest(account: Account, view: View, found: Uids) -> int:
-    return await account.search_highest_modseq(view.mailbox, found)
 
 
 def _search_line(view: View, found: Uids, modseq: int | None, *, by_uid: bool) -> bytes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mektup.imap import updates
+from mektup.imap import modseqs, updates
 from mektup.imap.answers import untagged_ok
 from mektup.imap.list_line import list_line, old_name
+from mektup.imap.resync import resync
 from mektup.imap.view import View
 from mektup.store.interface import Selection
+from mektup.terms.errors import ClientError
 from mektup.wire import codes
 from mektup.wire.requests import Select
 
@@ -17,12 +19,17 @@ if TYPE_CHECKING:
 
 
 async def run(session: Session, request: Select) -> bytes | None:
-    """Opens a mailbox. When it fails, none is selected. Raises Refused(NONEXISTENT)."""
+    """Opens a mailbox. When it fails, none is selected.
+
+    Raises Refused(NONEXISTENT), and ClientError for QRESYNC where it was not enabled.
+    """
+    if request.qresync is not None and not session.qresync:
+        raise ClientError("QRESYNC needs ENABLE QRESYNC first")
     if session.view is not None:
         session.leave_mailbox()
         session.write(untagged_ok(codes.CLOSED, b"The mailbox before is closed"))
     if request.condstore:
-        session.condstore = True
+        modseqs.use(session)
     account = session.mail
     selection = await account.select(request.mailbox, claim_recent=not request.read_only and not session.rev2)
     watch = account.watch(selection.mailbox.id)
@@ -31,6 +38,8 @@ async def run(session: Session, request: Select) -> bytes | None:
     view = View(selection, watch, read_only=request.read_only)
     session.look_at(view)
     session.write(_summary(session, request, view, selection))
+    if request.qresync is not None:
+        await resync(session, selection.mailbox, request.qresync)
     return b"%b Opened" % (codes.READ_ONLY if request.read_only else codes.READ_WRITE)
 
 

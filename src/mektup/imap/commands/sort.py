@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from mektup.imap import modseqs
 from mektup.imap.search_scope import scoped
-from mektup.imap.view import View
 from mektup.terms.numbers import Uid
 from mektup.terms.search import ChangedSince
-from mektup.terms.sets import NumberSet
+from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.requests import Sort
 
 if TYPE_CHECKING:
@@ -28,9 +28,11 @@ async def run(session: Session, request: Sort) -> bytes | None:
     modseq = None
     if scope.mentions(ChangedSince):
         # RFC 7162 §3.1.5: a search by modseq says that the client knows them, and its answer names the highest
-        session.condstore = True
+        modseqs.use(session)
         if found:
-            modseq = await session.mail.search_highest_modseq(view.mailbox, NumberSet.of(found))
+            # RFC 4731 §3.2: with MIN or MAX alone, of the messages that these name
+            returned = _kept(found, request.return_options or frozenset())
+            modseq = await session.mail.search_highest_modseq(view.mailbox, returned)
     numbers: Sequence[int] = found if request.by_uid else view.seqs_in_order(found)
     if request.return_options is None:
         await _write_sort(session, numbers, modseq)
@@ -38,7 +40,8 @@ async def run(session: Session, request: Sort) -> bytes | None:
         if request.return_options != {"SAVE"}:
             await _write_esearch(session, request, numbers, modseq)
         if "SAVE" in request.return_options:
-            _save(view, found, request.return_options)
+            # RFC 9051 §6.4.4.1 lets any command do that is based on SEARCH
+            view.saved = _kept(found, request.return_options)
     return None
 
 
@@ -85,9 +88,8 @@ def _ranges(numbers: Sequence[int]) -> Iterator[bytes]:
     yield b"%d" % first if first == last else b"%d:%d" % (first, last)
 
 
-def _save(view: View, found: Sequence[Uid], options: frozenset[str]) -> None:
-    """Keeps what was found as ``$``, which RFC 9051 §6.4.4.1 lets any command do that is based on SEARCH."""
+def _kept(found: Sequence[Uid], options: frozenset[str]) -> Uids:
+    """RFC 9051 §6.4.4.1, table 4: with MIN or MAX alone, only those are kept."""
     if found and options & {"MIN", "MAX"} and not options & {"ALL", "COUNT"}:
-        # RFC 9051 §6.4.4.1, table 4: with MIN or MAX alone, only those are kept
         found = [*found[: "MIN" in options], *(found[-1:] if "MAX" in options else ())]
-    view.saved = NumberSet.of(found)
+    return NumberSet.of(found)

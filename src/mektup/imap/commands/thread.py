@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from mektup.imap import modseqs
 from mektup.imap.search_scope import scoped
 from mektup.terms.search import ChangedSince
 from mektup.wire.requests import Thread
@@ -24,7 +25,7 @@ async def run(session: Session, request: Thread) -> bytes | None:
     threads = await session.mail.thread(view.mailbox, scope.key, view.uids, request.algorithm)
     if scope.mentions(ChangedSince):
         # RFC 7162 §3.1.9: the response is as ever, but the client knows modseqs now
-        session.condstore = True
+        modseqs.use(session)
     numbers: Sequence[int] = threads.uids if request.by_uid else view.seqs_in_order(threads.uids)
     session.write(b"* THREAD " if numbers else b"* THREAD")
     lists = thread_lists(numbers, threads.replies)

@@ -1,0 +1,53 @@
+"""What a client that comes back to a mailbox missed: the answer to SELECT's QRESYNC parameter (RFC 7162 §3.2.5)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from mektup.imap import updates
+from mektup.imap.fetch_plan import Plan
+from mektup.imap.view import View
+from mektup.store.interface import Mailbox
+from mektup.terms.numbers import ModSeq
+from mektup.terms.sets import NumberSet, Seqs, Uids
+from mektup.wire.fetch_items import Item
+from mektup.wire.requests import KnownState
+
+if TYPE_CHECKING:
+    from mektup.imap.session import Session
+
+
+async def resync(session: Session, mailbox: Mailbox, known: KnownState) -> None:
+    """Tells what went and what changed since the state that the client has, VANISHED (EARLIER) before FETCH lines.
+
+    Nothing where UIDVALIDITY is another, for then that state says nothing. *mailbox* is as the view shows it.
+    """
+    if known.uidvalidity != mailbox.uidvalidity or known.modseq == mailbox.highestmodseq:
+        return
+    view = session.selected
+    # a modseq from the future: the account was brought back from a backup, and nothing the client has is certain
+    since = ModSeq(known.modseq if known.modseq < mailbox.highestmodseq else 0)
+    touched = await session.mail.touched(view.mailbox, since)
+    uids: Uids = NumberSet.span(1, mailbox.uidnext - 1) if known.uids is None else known.uids
+    # what went after the mailbox was opened is no EARLIER: it is in the view, and told later (RFC 7162 §3.2.10)
+    gone = (touched.expunged & uids) - view.uids
+    if gone and known.sample is not None:
+        gone = gone - NumberSet.span(1, _agreed(view, *known.sample))
+    session.write(updates.vanished_lines(gone, earlier=True))
+    await Plan(session, view, (Item.UID, Item.FLAGS, Item.MODSEQ)).answer(touched.changed & uids & view.uids)
+
+
+def _agreed(view: View, seqs: Seqs, uids: Uids) -> int:
+    """The highest of *uids* that still has its number, the same place in *seqs*; 0 where none has.
+
+    RFC 7162 §3.2.5.2: of what is at or below it the client knows each expunge. Up to the first expunge that it does not
+    know of every UID has its number, and none behind it has, so halving finds the place.
+    """
+
+    def moved(place: int) -> bool:
+        uid = uids.nth(place + 1)
+        return uid not in view.uids or view.seq(uid) != seqs.nth(place + 1)
+
+    same = bisect_left(range(len(uids)), True, key=moved)
+    return uids.nth(same) if same else 0
