@@ -82,7 +82,7 @@ def _by_date(dates: Sequence[int]) -> list[int]:
 def _linked(ids: Sequence[int], references: Sequence[int], counts: Sequence[int]) -> list[int]:
     """Step 1: each node's parent."""
     # RFC 5256 §3, step 1.A: of several messages with one Message-ID, the first has it
-    nodes = dict(zip(reversed(ids), range(len(ids) - 1, -1, -1), strict=True))
+    nodes = {ids[node]: node for node in range(len(ids) - 1, -1, -1)}
     nodes.pop(0, None)
     forest = Forest(len(ids))
     parent = forest.parent
@@ -214,7 +214,7 @@ class _Threads:
         for node in grown:
             if node in self._children:
                 self._children[node].sort(key=ages.__getitem__)
-        self._roots.sort(key=lambda root: ages[self._first(root)])
+        self._roots = sorted_in_turns(self._roots, lambda root: ages[self._first(root)])
 
     def _by_age(self) -> list[int]:
         ages = [0] * self._messages

@@ -12,10 +12,13 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import chain, compress, pairwise, repeat
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 from mektup.message.collation import collation_key
 from mektup.store.turns import sorted_in_turns
+
+BLOCK_TEXTS: Final = 4096
+"""How many texts are packed at a time: what takes long is done in pieces, so that other threads have their turn."""
 
 
 class Column(Protocol):
@@ -70,17 +73,25 @@ class Numbers:
 class _Vocabulary:
     """The different texts of a column, in order; the empty one is always there, first. None holds a NUL."""
 
-    __slots__ = ("packed",)
+    __slots__ = ("_blocks",)
 
-    def __init__(self, packed: bytes) -> None:
-        self.packed = packed
+    def __init__(self, blocks: Sequence[bytes] = (b"",)) -> None:
+        self._blocks = blocks
+
+    @property
+    def octets(self) -> int:
+        """Of memory, about."""
+        return sum(map(len, self._blocks))
+
+    def copy(self) -> _Vocabulary:
+        return _Vocabulary(self._blocks)
 
     def add(self, texts: Sequence[str]) -> tuple[Sequence[int], Sequence[int]]:
         """Adds *texts*, of which no two are the same, where they are not there yet.
 
         Returns which number each old text has now, by its old number, and which numbers *texts* have.
         """
-        old = self.packed.decode().split("\0")
+        old = [text for block in self._blocks for text in block.decode().split("\0")]
         places = [bisect_left(old, text) for text in texts]
         new = sorted_in_turns(
             [text for text, at in zip(texts, places, strict=True) if old[at : at + 1] != [text]], key=str
@@ -88,10 +99,17 @@ class _Vocabulary:
         if not new:
             return range(len(old)), places
         cuts = [bisect_left(old, text) for text in new]
-        edges = enumerate(pairwise((0, *cuts, len(old))))
-        moved = [number + before for before, (start, stop) in edges for number in range(start, stop)]
-        numbers = {text: at + before for before, (text, at) in enumerate(zip(new, cuts, strict=True))}
-        self.packed = "\0".join(sorted(old + new)).encode()  # two that are in order already
+        merged: list[str] = []
+        moved: list[int] = []
+        numbers: dict[str, int] = {}
+        for before, (start, stop) in enumerate(pairwise((0, *cuts, len(old)))):
+            merged += old[start:stop]
+            moved += range(start + before, stop + before)
+            if before < len(new):
+                numbers[new[before]] = len(merged)
+                merged.append(new[before])
+        blocks = (merged[start : start + BLOCK_TEXTS] for start in range(0, len(merged), BLOCK_TEXTS))
+        self._blocks = ["\0".join(block).encode() for block in blocks]
         return moved, [numbers[text] if text in numbers else moved[at] for text, at in zip(texts, places, strict=True)]
 
 
@@ -100,19 +118,19 @@ class Texts:
 
     __slots__ = ("_fed", "_new", "_vocabulary", "numbers")
 
-    def __init__(self, numbers: Iterable[int] = (), packed: bytes = b"") -> None:
+    def __init__(self, numbers: Iterable[int] = (), vocabulary: _Vocabulary | None = None) -> None:
         self.numbers = array("I", numbers)
-        self._vocabulary = _Vocabulary(packed)
+        self._vocabulary = vocabulary or _Vocabulary()
         self._new: dict[str, int] = {}
         self._fed = array("I")
 
     @property
     def octets(self) -> int:
         """See ``Column``, as for all that follows."""
-        return self.numbers.itemsize * len(self.numbers) + len(self._vocabulary.packed)
+        return self.numbers.itemsize * len(self.numbers) + self._vocabulary.octets
 
     def copy(self) -> Texts:
-        return Texts(self.numbers, self._vocabulary.packed)
+        return Texts(self.numbers, self._vocabulary.copy())
 
     def feed(self, values: Sequence[str]) -> None:
         """Folded ones."""
@@ -137,14 +155,14 @@ class MessageIds:
         numbers: Iterable[int] = (),
         others: Iterable[int] = (),
         counts: Iterable[int] = (),
-        packed: bytes = b"",
+        vocabulary: _Vocabulary | None = None,
     ) -> None:
         self.numbers = array("I", numbers)
         self.others = array("I", others)
         """Those that all the messages refer to, one message after the other."""
         self.counts = array("I", counts)
         """How many of these each refers to."""
-        self._vocabulary = _Vocabulary(packed)
+        self._vocabulary = vocabulary or _Vocabulary()
         self._new: dict[str, int] = {}
         self._fed = array("I")
         self._others_fed = array("I")
@@ -153,10 +171,10 @@ class MessageIds:
     def octets(self) -> int:
         """See ``Column``, as for all that follows."""
         numbers = len(self.numbers) + len(self.others) + len(self.counts)
-        return self.numbers.itemsize * numbers + len(self._vocabulary.packed)
+        return self.numbers.itemsize * numbers + self._vocabulary.octets
 
     def copy(self) -> MessageIds:
-        return MessageIds(self.numbers, self.others, self.counts, self._vocabulary.packed)
+        return MessageIds(self.numbers, self.others, self.counts, self._vocabulary.copy())
 
     def feed(self, values: Sequence[str]) -> None:
         """The IDs of each message parted by spaces, its own first, which may be empty."""
@@ -190,4 +208,4 @@ def _numbered(texts: Iterable[str], numbers: dict[str, int]) -> list[int]:
 
 def _renumbered(numbers: array[int], new: Sequence[int]) -> array[int]:
     """The *new* number of each of *numbers*."""
-    return numbers if isinstance(new, range) else array("I", map(new.__getitem__, numbers))
+    return numbers if isinstance(new, range) else array("I", [new[number] for number in numbers])

@@ -57,7 +57,8 @@ def _sorted(keys: SortKeys, criteria: Sequence[SortCriterion]) -> Sequence[Uid]:
     for criterion in reversed(criteria):
         value = keys.columns[criterion.key].numbers.__getitem__
         order = sorted_in_turns(order, value, reverse=criterion.reverse)
-    return cast("Sequence[Uid]", array("I", map(list(keys.uids).__getitem__, order)))
+    uids = list(keys.uids)
+    return cast("Sequence[Uid]", array("I", [uids[place] for place in order]))
 
 
 def thread(cursor: Cursor, question: Question, algorithm: ThreadAlgorithm) -> Threads:
@@ -67,7 +68,7 @@ def thread(cursor: Cursor, question: Question, algorithm: ThreadAlgorithm) -> Th
     if known is None:
         outline = _outline(algorithm, keys)
         uids = [*keys.uids, Uid(0)]  # the last one is where a dummy, -1, leads
-        known = Threads(array("I", map(uids.__getitem__, outline.nodes)), array("I", outline.below))
+        known = Threads(array("I", [uids[node] for node in outline.nodes]), array("I", outline.below))
         _remember(question, keys, algorithm, known)
     return cast("Threads", known)
 
