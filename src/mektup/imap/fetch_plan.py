@@ -13,9 +13,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mektup.imap.sections import Later, binary_reader, binary_size_reader, section_reader
+from mektup.imap.header_memo import HeaderMemo, memo_of
+from mektup.imap.sections import (
+    Finish,
+    Later,
+    binary_reader,
+    binary_size_reader,
+    chooses_fields,
+    field_chooser,
+    section_reader,
+)
 from mektup.store.interface import Column, Row
-from mektup.terms.sets import Uids
+from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
 
 if TYPE_CHECKING:
@@ -64,11 +73,12 @@ SIMPLE: dict[Item, Field] = {
 class Plan:
     """How FETCH commands for the same items are answered in one view."""
 
-    __slots__ = ("_fields", "_session", "_streams", "_template", "_view", "columns", "items", "marks_seen")
+    __slots__ = ("_fields", "_memos", "_session", "_streams", "_template", "_view", "columns", "items", "marks_seen")
 
     def __init__(self, session: Session, view: View, items: tuple[FetchItem, ...]) -> None:
         self._session = session
         self._view = view
+        self._memos: list[tuple[HeaderMemo, Finish]] = []
         self.items = items
         self.marks_seen = any(isinstance(item, BodySection | Binary) and not item.peek for item in items)
         """Whether it reads a body without PEEK, which sets \\Seen (RFC 9051 §6.4.5)."""
@@ -87,6 +97,8 @@ class Plan:
                 return self._flags()
             case Item():
                 return SIMPLE[item]
+            case BodySection() if chooses_fields(item):
+                return self._chosen_fields(item)
             case BodySection():
                 columns, read = section_reader(item)
                 return Field(_label(item), b"%b", columns, read, may_stream=Column.RAW in columns)
@@ -111,6 +123,13 @@ class Plan:
 
         return Field(b"FLAGS ", b"(%b)", (Column.FLAGS,), spelled)
 
+    def _chosen_fields(self, item: BodySection) -> Field:
+        memo = memo_of(self._session.mail.id, item.section)
+        self._memos.append((memo, field_chooser(item)))
+        return Field(
+            _label(item), b"%b", (Column.CONTENT,), lambda columns: map(memo.__getitem__, columns[Column.CONTENT])
+        )
+
     async def answer(self, uids: Uids) -> int:
         """Writes the lines of *uids*, which are in the view; returns how many of them are still there."""
         found = queued = 0
@@ -124,6 +143,10 @@ class Plan:
 
     async def _write(self, rows: Sequence[Row]) -> int:
         """Writes the lines of a slice; returns how many octets were queued and not yet drained."""
+        for memo, choose in self._memos:
+            rows = await self._remember(memo, choose, rows)
+        if not rows:
+            return 0
         columns: Columns = dict(zip((Column.UID, *self.columns), zip(*rows, strict=True), strict=True))
         if Column.MODSEQ in columns:
             self._view.show_modseq(max(columns[Column.MODSEQ]))
@@ -137,6 +160,19 @@ class Plan:
         octets = b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
         self._session.write(octets)
         return len(octets)
+
+    async def _remember(self, memo: HeaderMemo, choose: Finish, rows: Sequence[Row]) -> Sequence[Row]:
+        """Has *memo* know the contents of *rows*; returns those that it does, as a message may be gone by now."""
+        at = self.columns.index(Column.CONTENT) + 1
+        unknown: Uids = NumberSet.of_sorted([row[0] for row in rows if row[at] not in memo])
+        if not unknown:
+            return rows
+        fetched = self._session.mail.fetch(self._view.mailbox, unknown, (Column.CONTENT, Column.HEADER))
+        known = {row[at]: memo[row[at]] for row in rows if row[at] in memo}
+        async for headers in fetched:
+            known.update((content, choose(header)) for _, content, header in headers)
+        memo.learn(known)
+        return [row for row in rows if row[at] in memo]
 
     async def _write_streaming(self, seqs: Sequence[int], values: list[list[Any]]) -> int:
         """The slow road: message by message, and a large body piece by piece."""

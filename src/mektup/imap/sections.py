@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mektup.message.headers import select_fields
+from mektup.message.headers import selector
 from mektup.message.layout import Layout, PartPlace, Span, unpack
 from mektup.message.transfer import decode_part
 from mektup.store.interface import Account, Column
@@ -74,6 +74,16 @@ def section_reader(item: BodySection) -> tuple[tuple[Column, ...], Reader]:
     ]
 
 
+def chooses_fields(item: BodySection) -> bool:
+    """Whether *item* asks for some fields of the message's own header, all of them that is there."""
+    return not item.section.part and item.section.text is Text.HEADER_FIELDS and item.partial is None
+
+
+def field_chooser(item: BodySection) -> Finish:
+    """From a message's header to the value, for an item that ``chooses_fields``."""
+    return _finish(item.section, None) or literal
+
+
 def _span(layout: Layout, section: Section) -> Span | None:
     match section.text:
         case Text.ALL:
@@ -98,10 +108,10 @@ def _cut(span: Span, partial: Partial | None) -> Span:
 def _finish(section: Section, partial: Partial | None) -> Finish | None:
     """What makes a value of a span's octets where it is more than to send them; header fields are chosen."""
     if section.text in (Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
-        names, exclude = frozenset(section.fields), section.text is Text.HEADER_FIELDS_NOT
+        select = selector(frozenset(section.fields), section.text is Text.HEADER_FIELDS_NOT)
         if partial is None:
-            return lambda header: literal(select_fields(header, names, exclude))
-        return lambda header: literal(_partial(select_fields(header, names, exclude), partial))
+            return lambda header: literal(select(header))
+        return lambda header: literal(_partial(select(header), partial))
     if section.text is Text.HEADER and not section.part and partial is not None:
         return lambda header: literal(_partial(header, partial))
     return None
