@@ -50,6 +50,11 @@ def index_fields(header: bytes, most: int = DEFAULT_LIMITS.header_field_bytes) -
     return fields
 
 
+def all_fields(header: bytes) -> list[tuple[bytes, bytes]]:
+    """Name and value of every field, as they stand, in the order of the header; of lines that are no field, nothing."""
+    return _FIELD.findall(b"\n" + header)
+
+
 def unfold(value: bytes) -> bytes:
     """*value* on one line, without the white space around it (RFC 5322 §2.2.3)."""
     return value.translate(None, b"\r\n").strip(b" \t")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from unicodedata import normalize
 
 from mektup.message.charsets import decode
-from mektup.message.headers import decode_words, field_values, header_text, unfold
+from mektup.message.headers import all_fields, decode_words, field_values, header_text, unfold
 from mektup.message.scan import Octets, Part, scan
 from mektup.message.transfer import decode_part
 from mektup.terms.errors import Refused
@@ -68,6 +68,12 @@ def field_text(value: bytes) -> str:
 def header_values(header: bytes, name: str) -> list[str]:
     """The values of the fields of that name, decoded and case-folded, for SEARCH HEADER (RFC 9051 §6.4.4)."""
     return [fold(field_text(value)) for value in field_values(header, name.encode())]
+
+
+def field_texts(header: bytes) -> Iterator[tuple[str, str]]:
+    """Each field's name in lower case, and its value as ``header_values`` yields it for that name."""
+    for name, value in all_fields(header):
+        yield name.decode("latin-1").lower(), fold(field_text(value))
 
 
 def search_text(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> tuple[str, str]:

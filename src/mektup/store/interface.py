@@ -149,6 +149,21 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchStatus:
+    """How far an account's index of texts has come, and what it costs. Copies of a message count as one."""
+
+    messages: int
+    indexed: int
+    """Of them, how many a search of BODY or TEXT looks up; the others it reads."""
+    text_bytes: int
+    """Of those that are indexed: decoded, case-folded, in UTF-8."""
+    packed_bytes: int
+    """What is kept of these texts, to look into where the index has proposed them."""
+    index_bytes: int
+    """What the index itself takes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Expunged:
     """What an EXPUNGE removed."""
 
@@ -308,6 +323,9 @@ class Account(Protocol):
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
         """The highest modseq of *uids* (RFC 7162 §3.1.5); 0 when there is none."""
+
+    async def search_status(self) -> SearchStatus:
+        """How much of the account's mail can be looked up. Reads all of the index: for operators, not for sessions."""
 
     # One mailbox, written
 

@@ -77,6 +77,8 @@ class Limits:
     stop_seconds: float = 10.0
     """How long sessions have to finish what they are at when the server stops."""
 
+    text_index: bool = True
+    """Whether texts are indexed for SEARCH, behind the arrivals; without, it reads every message that it is asked of."""
     sync_flags: bool = False
     """Whether changes of flags alone, too, wait for the disk."""
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import apsw
 import pytest
 
+from mektup.message.scan import Octets
 from mektup.message.text import search_text
 from mektup.store.interface import Account, Column
 from mektup.store.sqlite import database as module
-from mektup.store.sqlite import open_store
-from mektup.store.sqlite import search as search_module
+from mektup.store.sqlite import open_store, text_index
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
@@ -172,13 +172,13 @@ async def test_a_search_that_nobody_waits_for_ends_early(account: Account, monke
     loop = asyncio.get_running_loop()
     begun, read = asyncio.Event(), 0
 
-    def counted(octets: bytes) -> tuple[str, str]:
+    def counted(octets: Octets, limits: Limits) -> tuple[str, str]:
         nonlocal read
         read += 1
         loop.call_soon_threadsafe(begun.set)
-        return search_text(octets)
+        return search_text(octets, limits)
 
-    monkeypatch.setattr(search_module, "search_text", counted)
+    monkeypatch.setattr(text_index, "search_text", counted)
     search = asyncio.create_task(account.search(mailbox, InBody("nowhere"), EVERYTHING))
     await begun.wait()
     search.cancel()
@@ -196,11 +196,11 @@ async def test_a_search_reads_only_messages_that_nothing_cheaper_excludes(
     await account.append(mailbox, [incoming("\\Flagged")])
     read: list[int] = []
 
-    def counted(octets: bytes) -> tuple[str, str]:
+    def counted(octets: Octets, limits: Limits) -> tuple[str, str]:
         read.append(len(octets))
-        return search_text(octets)
+        return search_text(octets, limits)
 
-    monkeypatch.setattr(search_module, "search_text", counted)
+    monkeypatch.setattr(text_index, "search_text", counted)
     key = And((InBody("eight"), InSubject("dinner"), HasFlag("\\Flagged")))
     assert await account.search(mailbox, key, EVERYTHING) == uids(51)
     assert len(read) == 1

@@ -28,7 +28,7 @@ def fail(connection: apsw.Connection) -> None:
     raise RuntimeError("half way")
 
 
-NEXT = replace(ACCOUNT, upgrades=(add_column, paint))
+NEXT = replace(ACCOUNT, upgrades=(*ACCOUNT.upgrades, add_column, paint))
 
 
 @pytest.fixture
@@ -59,12 +59,12 @@ def ask(path: Path, question: str) -> object:
 
 async def test_an_upgrade_runs_every_step_after_a_backup(old: Path) -> None:
     upgrade(old, NEXT)
-    assert ask(old, "PRAGMA user_version") == 3
+    assert ask(old, "PRAGMA user_version") == NEXT.version
     assert ask(old, "SELECT colour FROM mailboxes WHERE name = 'INBOX'") == "red"
     assert ask(old, "SELECT colour FROM mailboxes WHERE name = 'Sent'") == "blue"
-    backup = old.with_name(f"{old.name}.v1")
+    backup = old.with_name(f"{old.name}.v{ACCOUNT.version}")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
-    assert ask(backup, "PRAGMA user_version") == 1
+    assert ask(backup, "PRAGMA user_version") == ACCOUNT.version
     assert ask(backup, "SELECT count(*) FROM messages") == 5
     assert ask(backup, "PRAGMA integrity_check") == "ok"
     assert {path.name for path in old.parent.iterdir()} == {old.name, backup.name}
@@ -72,11 +72,11 @@ async def test_an_upgrade_runs_every_step_after_a_backup(old: Path) -> None:
 
 async def test_an_upgrade_that_fails_changes_nothing(old: Path) -> None:
     with pytest.raises(RuntimeError):
-        upgrade(old, replace(ACCOUNT, upgrades=(add_column, fail)))
-    assert ask(old, "PRAGMA user_version") == 1
+        upgrade(old, replace(ACCOUNT, upgrades=(*ACCOUNT.upgrades, add_column, fail)))
+    assert ask(old, "PRAGMA user_version") == ACCOUNT.version
     assert ask(old, "SELECT count(*) FROM pragma_table_info('mailboxes') WHERE name = 'colour'") == 0
     upgrade(old, NEXT)
-    assert ask(old, "PRAGMA user_version") == 3
+    assert ask(old, "PRAGMA user_version") == NEXT.version
 
 
 async def test_a_file_of_today_is_left_alone(old: Path) -> None:
@@ -90,7 +90,7 @@ async def test_a_file_of_tomorrow_or_of_another_program_is_refused(old: Path) ->
         with pytest.raises(Refused) as caught:
             upgrade(old, other)
         assert caught.value.code is Code.UNAVAILABLE
-    assert ask(old, "PRAGMA user_version") == 3
+    assert ask(old, "PRAGMA user_version") == NEXT.version
 
 
 async def test_the_store_upgrades_what_it_opens(data: Path, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,8 +99,8 @@ async def test_the_store_upgrades_what_it_opens(data: Path, old: Path, monkeypat
     account = await store.account((await store.directory.entries())[0].id)
     assert (await account.mailbox("INBOX")).messages == 5
     await store.close()
-    assert old.with_name(f"{old.name}.v1").exists()
-    assert ask(old, "PRAGMA user_version") == 3
+    assert old.with_name(f"{old.name}.v{ACCOUNT.version}").exists()
+    assert ask(old, "PRAGMA user_version") == NEXT.version
 
 
 async def test_a_backup_holds_what_others_are_still_writing_to(old: Path, tmp_path: Path) -> None:

@@ -22,19 +22,22 @@ from mektup.store.interface import (
     Incoming,
     Mailbox,
     Row,
+    SearchStatus,
     Selection,
     Touched,
 )
-from mektup.store.sqlite import changes, flag_index, mailboxes, search, sort
+from mektup.store.sqlite import changes, flag_index, mailboxes, search, sort, text_index
 from mektup.store.sqlite import content as contents
 from mektup.store.sqlite import messages as writing
 from mektup.store.sqlite.changes import Known, Since
 from mektup.store.sqlite.fetch import BYTES_OF_MESSAGES, query_for
 from mektup.store.sqlite.flag_index import NOT_ASKED, FlagIndex
+from mektup.store.sqlite.indexer import Indexer
 from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.sort import Question
 from mektup.store.sqlite.uids import read_slice
 from mektup.store.watch import Circle
+from mektup.terms.errors import Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid
@@ -92,12 +95,17 @@ class SqliteAccount:
         limits: Limits,
         packing: Packing,
         sort_keys: Remembered,
+        indexing: asyncio.Lock,
     ) -> None:
-        """*make_database* opens the file, given whom to tell of each mailbox that a commit touched, and its modseq."""
+        """*make_database* opens the file, given whom to tell of each mailbox that a commit touched, and its modseq.
+
+        *indexing* is had by the one account for whose searches something is prepared.
+        """
         self.id = account
         self.name = name
         # The file keeps the account alive as long as it is open, so that an account has no two of them.
         self.database = make_database(self._changed)
+        self.indexer = Indexer(self.database, limits, indexing)
         self._circle = circle
         self._limits = limits
         self._packing = packing
@@ -109,6 +117,11 @@ class SqliteAccount:
 
     def _changed(self, mailbox: MailboxId, modseq: int) -> None:
         self._circle.changed(self.id, mailbox, modseq)
+
+    async def close(self, why: Refused) -> None:
+        """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""
+        await self.indexer.close()
+        await self.database.close(why)
 
     # Mailboxes
 
@@ -226,8 +239,10 @@ class SqliteAccount:
             index = await self._flag_index(mailbox)
             if index is not None:
                 return index.search(key, within, self._keyword_sets)
-        long = len(within) > FEW_SCANNED or search.is_long(key)
-        ask = self.database.read_long if long else self.database.read
+        is_long = search.is_long(key)
+        if is_long:
+            self.indexer.wake()  # should a process have died that was to do it
+        ask = self.database.read_long if is_long or len(within) > FEW_SCANNED else self.database.read
         return await ask(search.search, mailbox, key, within, self._keyword_sets)
 
     async def _flag_index(self, mailbox: MailboxId) -> FlagIndex | None:
@@ -238,11 +253,10 @@ class SqliteAccount:
         index = await self.database.read(flag_index.learn, mailbox, known, self._keyword_sets, FEW_CHANGED)
         if index is None:
             index = await self.database.read_long(flag_index.learn, mailbox, known, self._keyword_sets)
-        assert index is not None
-        self._flags[mailbox] = None if index.is_mixed else index
+        self._flags[mailbox] = None if index is NOT_ASKED else index
         while len(self._flags) > KNOWN_MAILBOXES:
             del self._flags[next(iter(self._flags))]
-        return index
+        return self._flags.get(mailbox)
 
     async def sort(
         self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]
@@ -263,6 +277,9 @@ class SqliteAccount:
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
         return await self.database.read_long(changes.highest_modseq, mailbox, uids)
 
+    async def search_status(self) -> SearchStatus:
+        return await self.database.read_long(text_index.status)
+
     # One mailbox, written
 
     async def append(self, mailbox: MailboxId, messages: Sequence[Incoming]) -> Appended:
@@ -275,7 +292,9 @@ class SqliteAccount:
             limits=self._limits,
         )
         weight = sum(each.arrival.size + ROW_BYTES for each in messages)
-        return await self.database.write(make, long=weight > FEW_BYTES)
+        appended = await self.database.write(make, long=weight > FEW_BYTES)
+        self.indexer.wake()
+        return appended
 
     async def store_flags(
         self,

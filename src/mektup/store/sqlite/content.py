@@ -159,6 +159,8 @@ def release(cursor: Cursor, contents: Iterable[int]) -> None:
     cursor.executemany("DELETE FROM contents WHERE id = ?", freed)
     cursor.executemany("DELETE FROM structures WHERE content = ?", freed)
     cursor.executemany("DELETE FROM texts WHERE content = ?", freed)
+    cursor.executemany("INSERT INTO freed SELECT content FROM search_texts WHERE content = ?", freed)
+    cursor.executemany("DELETE FROM search_texts WHERE content = ?", freed)
     cursor.executemany(
         f"DELETE FROM chunks WHERE id BETWEEN ?1 << {CHUNK_BITS} AND ?1 << {CHUNK_BITS} | {(1 << CHUNK_BITS) - 1}",
         freed,

@@ -334,6 +334,11 @@ class Database:
             raise self._ended
 
     @property
+    def in_memory(self) -> bool:
+        """Whether there is no file."""
+        return self._path is None
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is under way, so that its connections may be closed."""
         return not self._under_way and self._checkpoint is None and self._round is None and not self._lock.locked()

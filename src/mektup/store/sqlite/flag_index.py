@@ -1,32 +1,29 @@
-"""Which messages have which flags, remembered in the process, so that a search for flags alone asks no messages.
+"""The flags of a mailbox's messages, remembered in the process: a search for flags alone asks no table.
 
-For each flag word of a mailbox the UIDs that have it, as runs: a few hundred octets where messages lie in rows as
-they do. It is brought up to date from its modseq on, and an answer is set algebra. Where the flags are so mixed that
-there are more than RUNS runs, nothing is remembered, and SQL is asked.
+An octet for each message says which of the mailbox's different flag words it has. A search is decided once for each
+word, and then a translation of these octets marks the messages that match; neither makes an object per message. It
+is brought up to date from its modseq on.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_, or_
+from itertools import compress
 
 from mektup.store.sqlite.changes import Since, changes
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.keywords import KeywordSets
-from mektup.store.sqlite.search import Algebra, walk
+from mektup.store.sqlite.search import Algebra, narrowed, walk
 from mektup.terms import search as terms
 from mektup.terms.flags import SYSTEM_FLAGS_BY_NAME
 from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, Uid
 from mektup.terms.search import SearchKey
 from mektup.terms.sets import NumberSet, Uids
 
-RUNS = 50_000
-"""How many runs are remembered of a mailbox, at most; about six megabytes."""
-
-NONE: Uids = NumberSet()
+KINDS = 256
+"""How many different flag words a mailbox may have to be remembered: an octet tells so many apart."""
 
 EVERY = Uid(MAX_UINT32 + 1)
 """Above every UID, so that new messages are told with their flags."""
@@ -37,73 +34,80 @@ class FlagIndex:
     """A mailbox's flags as of a modseq."""
 
     modseq: ModSeq
-    by_word: Mapping[int, Uids]
-    all: Uids
-
-    @property
-    def is_mixed(self) -> bool:
-        """Whether it is too large to be kept."""
-        return sum(len(uids.runs) for uids in self.by_word.values()) > RUNS
-
-    def having(self, flag: str, keyword_sets: KeywordSets) -> Uids:
-        """The messages with *flag*, in any case of letters."""
-        system = SYSTEM_FLAGS_BY_NAME.get(flag.lower())
-        if system is not None:
-            return _union(uids for word, uids in self.by_word.items() if word & system)
-        return _union(uids for word, uids in self.by_word.items() if keyword_sets.has(word, flag))
+    uids: Uids
+    words: tuple[int, ...]
+    """The different flag words."""
+    kinds: bytes
+    """Of each message, in the order of the UIDs, the place of its word in *words*."""
 
     def search(self, key: SearchKey, within: Uids, keyword_sets: KeywordSets) -> Uids:
-        """Those of *within* that match *key*, which must be ``answers``able."""
-        there = within & self.all
+        """Those of *within* that match *key*, of which ``answers`` is true."""
+        key, within = narrowed(key, within)
 
-        def leaf(part: SearchKey) -> Uids:
-            match part:
-                case terms.HasFlag(flag):
-                    return self.having(flag, keyword_sets)
-                case terms.InUids(uids):
-                    return uids
-                case _:
-                    return there
+        def matches(word: int) -> bool:
+            return walk(key, Algebra(lambda leaf: _has(word, leaf, keyword_sets), operator.not_, all, any))
 
-        found = walk(
-            key,
-            Algebra(
-                leaf=leaf,
-                negation=lambda part: there - part,
-                conjunction=lambda parts: reduce(and_, parts),
-                disjunction=lambda parts: reduce(or_, parts),
-            ),
-        )
-        return found & there
+        table = bytes(map(matches, self.words)).ljust(KINDS, b"\0")
+        found: Uids = NumberSet.of_sorted(compress(self.uids, self.kinds.translate(table)))
+        return found & within
+
+
+def _has(word: int, leaf: SearchKey, keyword_sets: KeywordSets) -> bool:
+    if not isinstance(leaf, terms.HasFlag):
+        return True
+    system = SYSTEM_FLAGS_BY_NAME.get(leaf.flag.lower())
+    return bool(word & system) if system is not None else keyword_sets.has(word, leaf.flag)
 
 
 def answers(key: SearchKey) -> bool:
-    """Whether *key* asks for flags and UIDs alone."""
-    flags = terms.All | terms.HasFlag | terms.InUids
-    return walk(key, Algebra(lambda leaf: isinstance(leaf, flags), bool, all, all))
+    """Whether *key* asks for flags alone, but for UIDs to search among."""
+    flags = terms.All | terms.HasFlag
+    return walk(narrowed(key, NumberSet())[0], Algebra(lambda leaf: isinstance(leaf, flags), bool, all, all))
+
+
+NOT_ASKED = FlagIndex(ModSeq(0), NumberSet(), (), b"")
+"""Of a mailbox about which nothing is known."""
 
 
 def learn(
     cursor: Cursor, mailbox: MailboxId, known: FlagIndex, keyword_sets: KeywordSets, most: int | None = None
 ) -> FlagIndex | None:
-    """What *known* is now; None where that takes more than *most* messages to read. Raises Refused(NONEXISTENT)."""
+    """What *known* is now; None where that takes more than *most* messages to read. Raises Refused(NONEXISTENT).
+
+    With more than KINDS words nothing is known again.
+    """
     found = changes(cursor, mailbox, Since(known.modseq, known.modseq, EVERY), most)
     if found is None or found.modseq == known.modseq:
         return None if found is None else known
     keyword_sets.load(cursor)
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for uid, word, _ in found.flags:
-        groups[word].append(uid)
-    new: dict[int, Uids] = {word: NumberSet.of_sorted(uids) for word, uids in groups.items()}
-    moved = _union(new.values()) | found.expunged
-    by_word = {word: uids - moved for word, uids in known.by_word.items()}
-    by_word.update((word, by_word.get(word, NONE) | uids) for word, uids in new.items())
-    return FlagIndex(found.modseq, {word: uids for word, uids in by_word.items() if uids}, _union(by_word.values()))
+    gone = known.uids & found.expunged
+    kept = known.uids - gone
+    kinds = bytearray(known.kinds)
+    if gone:
+        still_there = bytearray(b"\1") * len(kinds)
+        for first, last in known.uids.positions(gone).runs:
+            still_there[first - 1 : last] = bytes(last - first + 1)
+        kinds = bytearray(compress(kinds, still_there))
+    words = list(known.words)
+    uids = _changed(kept, kinds, words, [(uid, word) for uid, word, _ in found.flags])
+    if len(words) > KINDS:
+        return NOT_ASKED
+    return FlagIndex(found.modseq, uids, tuple(words), bytes(kinds))
 
 
-def _union(sets: Iterable[Uids]) -> Uids:
-    return NumberSet(run for uids in sets for run in uids.runs)
-
-
-NOT_ASKED = FlagIndex(ModSeq(0), {}, NONE)
-"""Of a mailbox about which nothing is known."""
+def _changed(uids: Uids, kinds: bytearray, words: list[int], flags: Sequence[tuple[Uid, int]]) -> Uids:
+    """Writes *flags*, ascending by UID, into *kinds* and *words*; returns the UIDs that there are then."""
+    numbers = {word: at for at, word in enumerate(words)}
+    known_upto = uids.last if uids else 0
+    arrived: list[int] = []
+    for uid, word in flags:
+        kind = numbers.setdefault(word, len(numbers))
+        if kind >= KINDS:
+            break
+        if uid > known_upto:
+            arrived.append(uid)
+            kinds.append(kind)
+        else:
+            kinds[uids.rank(uid) - 1] = kind
+    words[:] = numbers
+    return uids | NumberSet.of_sorted(arrived)

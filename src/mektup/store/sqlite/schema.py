@@ -4,10 +4,8 @@ What is asked together stands together: the rows of ``messages`` are small, so t
 mailbox is a scan of few pages; ENVELOPE is in ``contents``, the structures and the texts for SEARCH
 and SORT have tables of their own, and the bytes are in ``chunks``, numbered so that any range is found
 without an index. ``mailboxes.highestmodseq`` and the counters there change in the same transaction as
-the rows that they count.
-
-Not there yet, and with room left for it: the trigram index of SEARCH, which will be keyed by
-``contents.id`` and filled behind the arrivals, so a column or table of its own and no change here.
+the rows that they count. What SEARCH looks texts up in is filled behind the arrivals, see
+``text_index``.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from pathlib import Path
 
 import apsw
 
+from mektup.store.sqlite import trigrams
 from mektup.terms.errors import Code, Refused
 
 CHUNK_BYTES = 256 * 1024
@@ -130,6 +129,20 @@ CREATE TABLE chunks (
 );
 """
 
+SEARCH_TABLES = f"""
+CREATE INDEX messages_by_content ON messages (content);
+CREATE TABLE search_texts (         -- see text_index
+    content INTEGER PRIMARY KEY,
+    octets INTEGER NOT NULL,
+    packed BLOB NOT NULL            -- by zstandard
+);
+CREATE TABLE freed (                -- contents that are gone, and in trigrams still
+    content INTEGER PRIMARY KEY
+);
+{trigrams.TABLE}
+"""
+"""Since version 2."""
+
 DIRECTORY_TABLES = """
 CREATE TABLE accounts (
     id TEXT PRIMARY KEY,
@@ -156,7 +169,11 @@ class Schema:
         return len(self.upgrades) + 1
 
 
-ACCOUNT = Schema(application_id=0x6D656B41, tables=ACCOUNT_TABLES)
+def _add_search(connection: apsw.Connection) -> None:
+    connection.execute(SEARCH_TABLES)
+
+
+ACCOUNT = Schema(application_id=0x6D656B41, tables=ACCOUNT_TABLES + SEARCH_TABLES, upgrades=(_add_search,))
 DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES)
 
 

@@ -1,9 +1,11 @@
 """SEARCH as one SQL query: the program compiled to a condition over a message's rows.
 
 What is cheap stands first in an AND: columns of the message's own row, then the decoded header texts,
-then functions that read the message's bytes. A program can be as deep as the client's limits let it
-be, so it is walked with a stack; and one that is too deep for SQLite's own parser is answered by set
-algebra over its leaves, each a query.
+then functions that look into its text. Where what is sought is long enough to be looked up, only those
+messages are asked for it that the index of trigrams proposes, or does not know yet (``text_index``).
+
+A program can be as deep as the client's limits let it be, so it is walked with a stack; and one that is
+too deep for SQLite's own parser is answered by set algebra over its leaves, each a query.
 
 No condition is ever NULL, so that NOT means not.
 """
@@ -11,6 +13,7 @@ No condition is ever NULL, so that NOT means not.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,17 +22,17 @@ from functools import reduce
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
-import apsw
-
-from mektup.message.text import fold, header_values, search_text
-from mektup.store.sqlite import content
+from mektup.message.text import fold
+from mektup.store.sqlite import trigrams
 from mektup.store.sqlite.changes import modseq, moment
-from mektup.store.sqlite.cursor import Cursor, add_function
+from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite.fetch import octets_of
 from mektup.store.sqlite.keywords import KeywordSets
-from mektup.store.sqlite.schema import KEYWORD_SHIFT
+from mektup.store.sqlite.schema import CHUNK_BITS, KEYWORD_SHIFT
+from mektup.store.sqlite.text_index import INDEXED_UPTO, encode
 from mektup.terms import search as terms
 from mektup.terms.flags import SYSTEM_FLAGS_BY_NAME
-from mektup.terms.numbers import ContentId, MailboxId
+from mektup.terms.numbers import MailboxId
 from mektup.terms.search import SearchKey
 from mektup.terms.sets import Uids
 
@@ -37,6 +40,9 @@ T = TypeVar("T")
 
 MAX_DEPTH = 500
 """Of a condition, in levels of AND, OR and NOT; SQLite parses 1000 of its own."""
+
+FEW_READ = 100
+"""Of messages: they are looked into sooner than the index is asked which of them to look into."""
 
 RUNS_IN_LINE = 16
 """How many runs of UIDs are compared one by one; more are looked up in a list of numbers."""
@@ -113,6 +119,8 @@ class Condition:
     cost: int = 0
     """0: the message's row. TEXTS: header texts. BYTES: the message."""
     depth: int = 1
+    is_looked_up: bool = False
+    """Whether it holds only for messages that an index finds by their contents."""
 
 
 TEXTS, BYTES = 1, 2
@@ -129,6 +137,7 @@ def _combined(word: str, conditions: Sequence[Condition]) -> Condition:
                 one.parameters + other.parameters,
                 max(one.cost, other.cost),
                 max(one.depth, other.depth) + 1,
+                word == "AND" and (one.is_looked_up or other.is_looked_up),
             )
             for one, other in pairs
         ]
@@ -204,17 +213,36 @@ class Compiler:
     def _text(self, key: SearchKey) -> Condition:
         match key:
             case terms.InAddress(field, text):
-                return _contains(_ADDRESS_COLUMNS[field], text)
+                text = fold(text)
+                return self._looked_up(trigrams.in_header(text), _contains(_ADDRESS_COLUMNS[field], text))
             case terms.InSubject(text):
-                return _contains("t.subject", text)
+                text = fold(text)
+                return self._looked_up(trigrams.in_header(text), _contains("t.subject", text))
             case terms.InHeader(name, text):
-                return Condition("in_header(m.content, ?, ?)", (name, fold(text)), BYTES)
+                text = fold(text)
+                match = trigrams.in_header(name, text) if _FIELD_NAME.fullmatch(name) else None
+                return self._looked_up(match, Condition(_IN_HEADER, (name, text), BYTES))
             case terms.InBody(text):
-                return Condition("in_body(m.content, ?)", (fold(text),), BYTES)
+                text = fold(text)
+                return self._looked_up(trigrams.in_body(text), _looked_into("in_body", text))
             case terms.InText(text):
-                return Condition("in_text(m.content, ?)", (fold(text),), BYTES)
+                text = fold(text)
+                return self._looked_up(trigrams.anywhere(text), _looked_into("in_text", text))
             case _:
                 raise TypeError(f"{type(key).__name__} is for the session to resolve")
+
+    def _looked_up(self, match: str | None, condition: Condition) -> Condition:
+        """*condition*, asked only of what *match* proposes, None for all."""
+        if match is None or len(self.within) <= FEW_READ:
+            return condition
+        # What is proposed is found out first. SQLite would swap the two, but that both have a query inside.
+        return Condition(
+            f"({_PROPOSED} AND {condition.sql})",
+            (match, *condition.parameters),
+            condition.cost,
+            condition.depth + 2,
+            is_looked_up=True,
+        )
 
 
 _ADDRESS_COLUMNS = {
@@ -225,8 +253,27 @@ _ADDRESS_COLUMNS = {
 }
 
 
+_FIELD_NAME = re.compile(r"[!-9;-~]+")
+"""RFC 5322 §2.2; of fields by other names, which a client may ask for all the same, the index knows nothing."""
+
+_PROPOSED = (
+    "m.content IN (SELECT rowid FROM trigrams WHERE trigrams MATCH ? "
+    f"UNION ALL SELECT id FROM contents WHERE id > {INDEXED_UPTO})"
+)
+
+
+_IN_HEADER = (
+    f"in_header(m.content, (SELECT {octets_of('k')} FROM chunks AS k WHERE k.id = m.content << {CHUNK_BITS}), ?, ?)"
+)
+
+
 def _contains(column: str, text: str) -> Condition:
-    return Condition(f"instr({column}, ?) > 0", (fold(text),), TEXTS)
+    return Condition(f"instr({column}, ?) > 0", (text,), TEXTS)
+
+
+def _looked_into(function: str, text: str) -> Condition:
+    packed = "(SELECT packed FROM search_texts WHERE content = m.content)"
+    return Condition(f"{function}(m.content, {packed}, ?)", (encode(text),), BYTES)
 
 
 def _day(seconds: str, when: terms.When, day: date) -> Condition:
@@ -265,7 +312,7 @@ def search(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, key
     with moment(cursor):
         modseq(cursor, mailbox)  # refuses where the mailbox is gone
         keyword_sets.load(cursor)
-        key, within = _narrowed(key, within)
+        key, within = narrowed(key, within)
         compiler = Compiler(keyword_sets, int(time.time()), within)
         condition = walk(key, compiler.algebra)
         if condition.depth <= MAX_DEPTH:
@@ -281,7 +328,7 @@ def search(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, key
         )
 
 
-def _narrowed(key: SearchKey, within: Uids) -> tuple[SearchKey, Uids]:
+def narrowed(key: SearchKey, within: Uids) -> tuple[SearchKey, Uids]:
     """The same question with the UIDs that every answer must be of taken into *within*."""
     kept: list[SearchKey] = []
     for part in _parts(key) if isinstance(key, terms.And) else [key]:
@@ -295,40 +342,13 @@ def _narrowed(key: SearchKey, within: Uids) -> tuple[SearchKey, Uids]:
 def _matching(cursor: Cursor, mailbox: MailboxId, condition: Condition, within: Uids) -> Uids:
     if not within:
         return within
+    index = "INDEXED BY messages_by_content" if condition.is_looked_up else ""
     joins = "CROSS JOIN texts AS t ON t.content = m.content" if "t." in condition.sql else ""
     sql = (
-        f"SELECT m.uid FROM messages AS m {joins} WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? "
+        f"SELECT m.uid FROM messages AS m {index} {joins} WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? "
         f"AND {condition.sql} ORDER BY m.uid"
     )
     found: Uids = Uids.of_sorted(
         uid for (uid,) in cursor.execute(sql, (mailbox, within.first, within.last, *condition.parameters))
     )
     return found & within
-
-
-# Reading messages for the conditions that need their bytes
-
-
-def equip(connection: apsw.Connection) -> None:
-    """Gives *connection* the functions that conditions use."""
-    last: list[Any] = [None, "", ""]
-
-    def texts(number: int) -> tuple[str, str]:
-        if last[0] != number:
-            raw = b"".join(content.read(connection.cursor(), ContentId(number), 0, 2**63))
-            last[:] = number, *search_text(raw)
-        return last[1], last[2]
-
-    def in_header(number: int, name: str, text: str) -> bool:
-        header = content.header(connection.cursor(), ContentId(number))
-        return any(text in value for value in header_values(header, name))
-
-    def in_body(number: int, text: str) -> bool:
-        return text in texts(number)[1]
-
-    def in_text(number: int, text: str) -> bool:
-        return any(text in part for part in texts(number))
-
-    add_function(connection, "in_header", 3, in_header)
-    add_function(connection, "in_body", 2, in_body)
-    add_function(connection, "in_text", 2, in_text)

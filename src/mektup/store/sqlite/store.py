@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 import apsw
 
 from mektup.store.interface import Bus
-from mektup.store.sqlite import content, mailboxes, recovery, search
+from mektup.store.sqlite import content, mailboxes, recovery, text_index
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.content import Packing
 from mektup.store.sqlite.database import Database
@@ -58,6 +58,7 @@ class SqliteStore:
         self._limits = limits
         self._packing = packing
         self._sort_keys = Remembered(limits.sort_keys_bytes)
+        self._indexing = asyncio.Lock()
         self._circle = Circle(bus)
         self._threads = Threads()
         self._open_files = OpenFiles(MOST_OPEN)
@@ -104,9 +105,11 @@ class SqliteStore:
         try:
             await self._make_ready(opened.database, self._path(account))
         except Refused:
-            await opened.database.close(_gone())
+            await opened.close(_gone())
             raise
         self._accounts[account] = opened
+        if await opened.database.read(text_index.is_due):
+            opened.indexer.wake()
         return opened
 
     async def _make_ready(self, database: Database, path: Path) -> None:
@@ -117,8 +120,10 @@ class SqliteStore:
 
     def _open(self, account: AccountId, name: str) -> SqliteAccount:
         path = None if self._data is None else self._path(account)
-        database = partial(_database, path, self._threads, self._open_files, self._open_spares)
-        return SqliteAccount(account, name, database, self._circle, self._limits, self._packing, self._sort_keys)
+        database = partial(_database, path, self._threads, self._open_files, self._open_spares, self._limits)
+        return SqliteAccount(
+            account, name, database, self._circle, self._limits, self._packing, self._sort_keys, self._indexing
+        )
 
     def _path(self, account: AccountId) -> Path:
         assert self._data is not None
@@ -143,7 +148,7 @@ class SqliteStore:
             opened = self._open(account, "")
         if opened is not None:
             await opened.database.write(mailboxes.wipe)
-            await opened.database.close(_gone())
+            await opened.close(_gone())
         self._accounts.pop(account, None)
         self._in_memory.pop(account, None)
         if self._data is not None:
@@ -171,7 +176,7 @@ class SqliteStore:
         if opening:
             await asyncio.wait(opening)
         for opened in list(self._accounts.values()):
-            await opened.database.close(_closed())
+            await opened.close(_closed())
         await self._names.close(_closed())
         await self._open_files.settle()
         await self._open_spares.settle()
@@ -183,14 +188,15 @@ def _database(
     threads: Threads,
     open_files: OpenFiles,
     open_spares: OpenFiles,
+    limits: Limits,
     changed: Callable[[MailboxId, int], None],
 ) -> Database:
-    return Database(path, threads, open_files, open_spares, equip=_equip, changed=changed)
+    return Database(path, threads, open_files, open_spares, equip=partial(_equip, limits=limits), changed=changed)
 
 
-def _equip(connection: apsw.Connection) -> None:
+def _equip(connection: apsw.Connection, limits: Limits) -> None:
     content.equip(connection)
-    search.equip(connection)
+    text_index.equip(connection, limits)
 
 
 def _gone() -> Refused:

@@ -1,0 +1,107 @@
+"""Keeps the index of texts (``text_index``) up behind the arrivals, without being in anyone's way.
+
+It waits until nothing has arrived for a moment. Then it reads and decodes some messages in a thread, puts them into
+the index in a transaction of some ten milliseconds, rests, and goes on until all are there. Nothing is promised of the
+index, so nothing waits for the disk here. In a process one account is worked for at a time; of several processes,
+the one that puts its messages first wins, and the others leave it alone for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import Final
+
+from mektup.store.sqlite import text_index
+from mektup.store.sqlite.database import Database
+from mektup.terms.errors import Refused
+from mektup.terms.limits import Limits
+
+QUIET_SECONDS: Final = 1.0
+"""How long nothing must have arrived."""
+
+PATIENCE_SECONDS: Final = 30.0
+"""After which it begins all the same."""
+
+AGAIN_SECONDS: Final = 60.0
+"""After which it looks again, where another process was at it, or the disk was full."""
+
+REST: Final = 0.25
+"""Seconds that others are left alone, for each that they were not."""
+
+
+class Indexer:
+    """Of one account. To be used from the event loop's thread."""
+
+    def __init__(self, database: Database, limits: Limits, turn: asyncio.Lock) -> None:
+        """*turn* is shared by all accounts of the process."""
+        self._database = database
+        self._limits = limits
+        self._turn = turn
+        self._timer: asyncio.TimerHandle | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._first = self._last = 0.0
+        """When it was woken, by the loop's clock."""
+        self._is_off = database.in_memory or not limits.text_index
+
+    def wake(self) -> None:
+        """There is something to index, or there may be. Costs next to nothing."""
+        if self._is_off:
+            return
+        loop = asyncio.get_running_loop()
+        self._last = loop.time()
+        if self._timer is None and self._work is None:
+            self._first = self._last
+            self._timer = loop.call_later(QUIET_SECONDS, self._begin)
+
+    def _begin(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = min(self._last + QUIET_SECONDS, self._first + PATIENCE_SECONDS)
+        if loop.time() < due:
+            self._timer = loop.call_at(due, self._begin)
+            return
+        self._timer = None
+        self._work = loop.create_task(self._keep_up())
+
+    async def _keep_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            is_done = not await self._database.read(text_index.is_due) or await self._finish()
+        except Refused:
+            is_done = False
+        self._work = None
+        if not is_done:
+            self._timer = loop.call_later(AGAIN_SECONDS, self._begin)
+        elif self._last > begun:
+            self.wake()
+
+    async def finish(self) -> None:
+        """Indexes all there is now, at once. Raises Refused."""
+        while not await self._finish():
+            pass
+
+    async def _finish(self) -> bool:
+        """The same; False where another process is at it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            async with self._turn:
+                begun = loop.time()
+                batch = await self._database.read_long(text_index.next_batch, self._limits)
+                put = partial(text_index.put, batch=batch)
+                if batch.entries and not await self._database.write(put, durable=False, long=True):
+                    return False
+                tidied = await self._database.write(text_index.tidy, durable=False, long=True)
+                spent = loop.time() - begun
+            if not batch.entries and not tidied:
+                return True
+            await asyncio.sleep(spent * REST)
+
+    async def close(self) -> None:
+        """Ends, in the middle of the work if need be, of which no more than a moment's is lost."""
+        self._is_off = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.wait((self._work,))
