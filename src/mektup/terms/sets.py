@@ -11,7 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, compress, count, repeat
+from operator import ne, sub
 from typing import Any, Generic, TypeVar, cast
 
 from mektup.terms.numbers import Seq, Uid
@@ -93,7 +94,8 @@ class NumberSet(Generic[N]):
         return bool(self.runs)
 
     def __iter__(self) -> Iterator[N]:
-        return cast("Iterator[N]", chain.from_iterable(range(first, last + 1) for first, last in self.runs))
+        firsts, stops = [first for first, _ in self.runs], [last + 1 for _, last in self.runs]
+        return cast("Iterator[N]", chain.from_iterable(map(range, firsts, stops)))
 
     def __contains__(self, number: int) -> bool:
         at = bisect_right(self.runs, (number, _BEYOND)) - 1
@@ -179,6 +181,8 @@ class NumberSet(Generic[N]):
         large, small = (self, other) if len(self.runs) >= len(other.runs) else (other, self)
         if len(small.runs) == 1 and large.runs[0][0] <= small.runs[0][0] and small.runs[0][1] <= large.runs[0][1]:
             return small
+        if len(small.runs) == 1 and small.runs[0][0] <= large.runs[0][0] and large.runs[-1][1] <= small.runs[0][1]:
+            return large
         common: list[Run] = []
         for first, last in small.runs:
             start, stop = large._touching(first, last)
@@ -220,18 +224,14 @@ class NumberSet(Generic[N]):
 
 
 def _runs_of_sorted(numbers: Iterable[int]) -> list[Run]:
-    runs: list[Run] = []
-    first = last = -1
-    for number in numbers:
-        if number == last + 1:
-            last = number
-        else:
-            if first > 0:
-                runs.append((first, last))
-            first = last = number
-    if first > 0:
-        runs.append((first, last))
-    return runs
+    ascending = list(numbers)
+    if not ascending:
+        return []
+    steps = map(sub, ascending[1:], ascending)
+    starts = [0, *compress(count(1), map(ne, steps, repeat(1)))]
+    ends = [*(start - 1 for start in starts[1:]), len(ascending) - 1]
+    number = ascending.__getitem__
+    return list(zip(map(number, starts), map(number, ends), strict=True))
 
 
 Uids = NumberSet[Uid]

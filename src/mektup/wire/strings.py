@@ -91,6 +91,8 @@ def _block(number: int) -> bytes:
 
 def spelled_out(numbers: NumberSet[Any]) -> bytes:
     """Every number by itself with a space between, as SEARCH tells them (RFC 3501 §7.2.5)."""
+    if len(numbers) < _BLOCK * len(numbers.runs):
+        return b" ".join(map(b"%d".__mod__, numbers))
     pieces: list[bytes] = []
     for start, last in numbers.runs:
         first = start

@@ -7,17 +7,17 @@ is brought up to date from its modseq on.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import compress
+from operator import and_, or_
 
 from mektup.store.sqlite.changes import Since, changes
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.search import Algebra, narrowed, walk
 from mektup.terms import search as terms
-from mektup.terms.flags import SYSTEM_FLAGS_BY_NAME
 from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, Uid
 from mektup.terms.search import SearchKey
 from mektup.terms.sets import NumberSet, Uids
@@ -43,20 +43,26 @@ class FlagIndex:
     def search(self, key: SearchKey, within: Uids, keyword_sets: KeywordSets) -> Uids:
         """Those of *within* that match *key*, of which ``answers`` is true."""
         key, within = narrowed(key, within)
+        every = (1 << len(self.words)) - 1
 
-        def matches(word: int) -> bool:
-            return walk(key, Algebra(lambda leaf: _has(word, leaf, keyword_sets), operator.not_, all, any))
+        def leaf(part: SearchKey) -> int:
+            if not isinstance(part, terms.HasFlag):
+                return every
+            return sum(1 << at for at, word in enumerate(self.words) if keyword_sets.has(word, part.flag))
 
-        table = bytes(map(matches, self.words)).ljust(KINDS, b"\0")
+        # a set of words is an integer with a bit for each
+        matching = walk(
+            key,
+            Algebra(
+                leaf=leaf,
+                negation=lambda part: every ^ part,
+                conjunction=lambda parts: reduce(and_, parts),
+                disjunction=lambda parts: reduce(or_, parts),
+            ),
+        )
+        table = bytes(matching >> at & 1 for at in range(KINDS))
         found: Uids = NumberSet.of_sorted(compress(self.uids, self.kinds.translate(table)))
         return found & within
-
-
-def _has(word: int, leaf: SearchKey, keyword_sets: KeywordSets) -> bool:
-    if not isinstance(leaf, terms.HasFlag):
-        return True
-    system = SYSTEM_FLAGS_BY_NAME.get(leaf.flag.lower())
-    return bool(word & system) if system is not None else keyword_sets.has(word, leaf.flag)
 
 
 def answers(key: SearchKey) -> bool:

@@ -90,9 +90,11 @@ class KeywordSets:
             names = self._words[word] = system + self.keywords(word)
         return names
 
-    def has(self, word: int, keyword: str) -> bool:
-        """Whether *keyword* is in *word*, which must be known."""
-        folded = keyword.lower()
+    def has(self, word: int, flag: str) -> bool:
+        """Whether *flag*, in any case of letters, is in *word*, which must be known."""
+        folded = flag.lower()
+        if folded in _BITS:
+            return bool(word & _BITS[folded])
         return any(name.lower() == folded for name in self.keywords(word))
 
     def numbers_with(self, keyword: str) -> list[int]:
