@@ -81,6 +81,7 @@ def date_time(seconds: int, zone: int) -> bytes:
 
 
 _BLOCK: Final = 1000
+_MANY_RUNS: Final = 64
 
 
 @lru_cache(256)
@@ -89,9 +90,13 @@ def _block(number: int) -> bytes:
     return b" ".join(map(b"%d".__mod__, range(number * _BLOCK, (number + 1) * _BLOCK)))
 
 
+@lru_cache(16)
 def spelled_out(numbers: NumberSet[Any]) -> bytes:
-    """Every number by itself with a space between, as SEARCH tells them (RFC 3501 §7.2.5)."""
-    if len(numbers) < _BLOCK * len(numbers.runs):
+    """Every number by itself with a space between, as SEARCH tells them (RFC 3501 §7.2.5).
+
+    Clients ask the same search again and again, so the last few answers are remembered.
+    """
+    if len(numbers.runs) > _MANY_RUNS:
         return b" ".join(map(b"%d".__mod__, numbers))
     pieces: list[bytes] = []
     for start, last in numbers.runs:

@@ -8,7 +8,7 @@ is brought up to date from its modseq on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from itertools import compress
 from operator import and_, or_
@@ -25,6 +25,9 @@ from mektup.terms.sets import NumberSet, Uids
 KINDS = 256
 """How many different flag words a mailbox may have to be remembered: an octet tells so many apart."""
 
+ANSWERS = 16
+"""How many are remembered of a mailbox."""
+
 EVERY = Uid(MAX_UINT32 + 1)
 """Above every UID, so that new messages are told with their flags."""
 
@@ -39,10 +42,20 @@ class FlagIndex:
     """The different flag words."""
     kinds: bytes
     """Of each message, in the order of the UIDs, the place of its word in *words*."""
+    answered: dict[SearchKey, Uids] = field(default_factory=dict)
+    """What was found for the last few keys, without regard to where: clients ask the same ones again and again."""
 
     def search(self, key: SearchKey, within: Uids, keyword_sets: KeywordSets) -> Uids:
         """Those of *within* that match *key*, of which ``answers`` is true."""
         key, within = narrowed(key, within)
+        found = self.answered.get(key)
+        if found is None:
+            while len(self.answered) >= ANSWERS:
+                del self.answered[next(iter(self.answered))]
+            found = self.answered[key] = self._matching(key, keyword_sets)
+        return found & within
+
+    def _matching(self, key: SearchKey, keyword_sets: KeywordSets) -> Uids:
         every = (1 << len(self.words)) - 1
 
         def leaf(part: SearchKey) -> int:
@@ -61,8 +74,7 @@ class FlagIndex:
             ),
         )
         table = bytes(matching >> at & 1 for at in range(KINDS))
-        found: Uids = NumberSet.of_sorted(compress(self.uids, self.kinds.translate(table)))
-        return found & within
+        return NumberSet.of_sorted(compress(self.uids, self.kinds.translate(table)))
 
 
 def answers(key: SearchKey) -> bool:
