@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from .mail import ATTACHMENT, ENCODED, PLAIN, SAMPLES, append, deliver, held
+from .mail import ATTACHMENT, ENCODED, PLAIN, SAMPLES, append, deliver, held, message
 from .served import Account
 
 imapclient = pytest.importorskip("imapclient", reason="IMAPClient is not installed (PyPI: IMAPClient)")
@@ -82,6 +82,24 @@ def test_search_in_any_script(account: Account) -> None:
         [uid] = client.search(["SUBJECT", "yemeği"], charset="UTF-8")
         assert client.search(["TEXT", "sekizde gelin"], charset="UTF-8") == [uid]
         assert client.search(["BODY", "Garçon"], charset="UTF-8") == [SAMPLES.index(ENCODED)]
+
+
+def test_sort_and_threads(account: Account) -> None:
+    mail = [
+        message("Re: dinner", b"yes\n", b"In-Reply-To: <dinner@example.org>"),
+        message("RE: dinner", b"fine\n", b"References: <dinner@example.org> <Re.dinner@example.org>"),
+        message("dinner", b"who will come?\n"),
+        message("breakfast", b"\n"),
+        message("Fwd: dinner", b"no\n", b"References: <dinner@example.org>"),
+    ]
+    append(account, "INBOX", mail)
+    with connected(account) as client:
+        client.select_folder("INBOX")
+        assert client.sort(["SUBJECT", "REVERSE ARRIVAL"])[0] == 4
+        assert client.sort("SIZE") == sorted(range(1, 6), key=lambda uid: len(mail[uid - 1]))
+        assert client.sort("REVERSE SUBJECT", "SUBJECT dinner") == [1, 2, 3, 5]
+        assert client.thread(algorithm="REFERENCES") == ((3, (1, 2), (5,)), (4,))
+        assert client.thread(algorithm="ORDEREDSUBJECT", criteria="SUBJECT dinner") == ((1, (2,), (3,), (5,)),)
 
 
 def test_move_and_expunge_by_uid(account: Account) -> None:
