@@ -28,6 +28,9 @@ KINDS = 256
 ANSWERS = 16
 """How many are remembered of a mailbox."""
 
+SMALL = 32
+"""How many keys a search may have for its answer to be remembered; none that is asked often has more."""
+
 EVERY = Uid(MAX_UINT32 + 1)
 """Above every UID, so that new messages are told with their flags."""
 
@@ -48,6 +51,8 @@ class FlagIndex:
     def search(self, key: SearchKey, within: Uids, keyword_sets: KeywordSets) -> Uids:
         """Those of *within* that match *key*, of which ``answers`` is true."""
         key, within = narrowed(key, within)
+        if _size(key) > SMALL:
+            return self._matching(key, keyword_sets) & within
         found = self.answered.get(key)
         if found is None:
             while len(self.answered) >= ANSWERS:
@@ -75,6 +80,13 @@ class FlagIndex:
         )
         table = bytes(matching >> at & 1 for at in range(KINDS))
         return NumberSet.of_sorted(compress(self.uids, self.kinds.translate(table)))
+
+
+def _size(key: SearchKey) -> int:
+    """How many keys stand in *key*, which is never less than how deep it is."""
+    return walk(
+        key, Algebra(lambda leaf: 1, lambda part: part + 1, lambda parts: sum(parts) + 1, lambda parts: sum(parts) + 1)
+    )
 
 
 def answers(key: SearchKey) -> bool:
