@@ -15,6 +15,7 @@ from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.sort import Question
 from mektup.store.sqlite.sort_keys import RUN_OCTETS, Place, Remembered, SortKeys
 from mektup.store.sqlite.store import SqliteStore
+from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.search import All
 from mektup.terms.sets import Uids
@@ -108,6 +109,16 @@ async def test_texts_of_what_is_gone_do_not_pile_up(account: SqliteAccount, data
         await account.remove(mailbox, Uids.span(2, 2**32 - 1))
         assert asker.sort() == [1]
     assert max(sizes) < 2 * sizes[0]
+    asker.connection.close()
+
+
+async def test_a_damaged_file_gives_no_wrong_order(account: SqliteAccount, data: Path) -> None:
+    mailbox = await deliver(account, "c", "a", "b")
+    asker = Asker(file_of(data, account.id), (account.id, mailbox), Remembered(10**6))
+    asker.connection.execute("DELETE FROM texts WHERE base_subject = 'a'")
+    with pytest.raises(Refused) as refusal:
+        asker.sort()
+    assert refusal.value.code is Code.CORRUPTION
     asker.connection.close()
 
 

@@ -42,7 +42,7 @@ from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.peer import Watch
-from mektup.terms.search import SearchKey
+from mektup.terms.search import All, InUids, SearchKey
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
@@ -269,9 +269,13 @@ class SqliteAccount:
     async def _ask_sorted(
         self, ask: Callable[[Cursor, Question, H], T], mailbox: MailboxId, key: SearchKey, within: Uids, how: H
     ) -> T:
+        if not isinstance(key, All | InUids) and flag_index.answers(key):
+            key = InUids(await self.search(mailbox, key, within))
+        is_long = search.is_long(key)
+        if is_long:
+            self.indexer.wake()
         question = Question((self.id, mailbox), key, within, self._keyword_sets, self._sort_keys)
-        long = len(within) > FEW_SORTED or search.is_long(key)
-        read = self.database.read_long if long else self.database.read
+        read = self.database.read_long if is_long or len(within) > FEW_SORTED else self.database.read
         return await read(ask, question, how)
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:

@@ -1,4 +1,4 @@
-"""SORT and THREAD: a search, and the numbers to sort or thread by, all of one moment; then the work, without SQL.
+"""SORT and THREAD: a search and the numbers to sort or thread by, of one moment; then the work, without SQL.
 
 The numbers come from ``sort_keys``, which remembers them.
 """

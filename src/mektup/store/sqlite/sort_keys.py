@@ -18,6 +18,7 @@ from mektup.store.sqlite.columns import Column, MessageIds, Numbers, Texts
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.mailboxes import no_such_mailbox
 from mektup.store.sqlite.uids import Query, slices
+from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm, Threads
@@ -163,7 +164,7 @@ def keys_of(
         keys = _followed(cursor, mailbox, keys if keys.modseq < modseq else _NOTHING, modseq, uidnext)
     missing = {key: _COLUMNS[key][1]() for key in needed if key not in keys.columns}
     if missing:
-        _read(cursor, mailbox, keys.uids, missing)
+        _read_all(cursor, mailbox, keys.uids, missing)
         keys = replace(keys, columns={**keys.columns, **missing})
     if keys is not known:
         remembered.put(place, keys)
@@ -184,8 +185,14 @@ def _followed(cursor: Cursor, mailbox: MailboxId, known: SortKeys, modseq: int, 
         # texts of messages that are gone stay in their columns; when they are the larger part, it is time to read anew
         keys = replace(keys, columns={}, gone=0)
     if keys.columns:
-        _read(cursor, mailbox, arrived, keys.columns)
+        _read_all(cursor, mailbox, arrived, keys.columns)
     return replace(keys, uids=stayed | arrived, modseq=modseq, uidnext=uidnext)
+
+
+def _read_all(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column]) -> None:
+    """As _read, of messages that must be there. Raises Refused(CORRUPTION) where one is not: nothing would fit then."""
+    if _read(cursor, mailbox, uids, columns) != uids:
+        raise Refused(Code.CORRUPTION, "The account's file is damaged")
 
 
 def _read(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column]) -> Uids:
