@@ -124,3 +124,8 @@ def test_a_file_that_is_not_text(file: Path) -> None:
 def test_an_endpoint_is_written_as_it_is_read(endpoint: Endpoint, text: str) -> None:
     assert str(endpoint) == text
     assert config.endpoint(text, Path("/")) == endpoint
+
+
+def test_only_what_0_turns_off_may_be_0(file: Path) -> None:
+    file.write_text("[limits]\npassword_remembered_seconds = 0\n")
+    assert config.load(file).limits.password_remembered_seconds == 0

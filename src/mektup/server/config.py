@@ -197,11 +197,17 @@ def _allowed_values(key: str) -> list[str]:
     return choices[re.sub(r"\[\d+\]$", "", key)]
 
 
+MAY_BE_ZERO = frozenset({"password_remembered_seconds"})
+"""Limits that 0 turns off."""
+
+
 def _check_numbers(file: _File, source: str) -> None:
     if file.workers < 0:
         raise ConfigError(f"{source}: workers: expected 0 (one for each core) or more, got {file.workers}")
     for field in dataclasses.fields(Limits):
         value = getattr(file.limits, field.name)
+        if value == 0 and field.name in MAY_BE_ZERO:
+            continue
         if not isinstance(value, bool) and not 0 < value < 2**53:
             raise ConfigError(f"{source}: limits.{field.name}: expected more than 0, got {value}")
 

@@ -11,6 +11,7 @@ from mektup.imap.resync import resync
 from mektup.imap.view import View
 from mektup.store.interface import Selection
 from mektup.terms.errors import ClientError
+from mektup.terms.sets import NumberSet
 from mektup.wire import codes
 from mektup.wire.requests import Select
 
@@ -36,6 +37,9 @@ async def run(session: Session, request: Select) -> bytes | None:
     # a change between the two calls would go unheard, so the first look is due
     watch.fire()
     view = View(selection, watch, read_only=request.read_only)
+    if request.read_only:
+        # RFC 3501 §6.3.2: EXAMINE takes \\Recent from nobody, but shows it: the last messages, which none has claimed
+        view.recent = view.uids.at(NumberSet.span(len(view) - selection.mailbox.recent + 1, len(view)))
     session.look_at(view)
     session.write(_summary(session, request, view, selection))
     if request.qresync is not None:
@@ -52,7 +56,7 @@ def _summary(session: Session, request: Select, view: View, selection: Selection
     ]
     if not session.rev2:
         # RFC 9051 §A: RECENT and UNSEEN are no more in rev2
-        lines.append(b"* %d RECENT\r\n" % (mailbox.recent if view.read_only else len(view.recent)))
+        lines.append(b"* %d RECENT\r\n" % len(view.recent))
         if selection.first_unseen is not None:
             lines.append(untagged_ok(codes.unseen(view.seq(selection.first_unseen)), b"First unseen"))
     lines += [
