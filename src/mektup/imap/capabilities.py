@@ -76,6 +76,8 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("THREAD=ORDEREDSUBJECT"),
     Capability("THREAD=REFERENCES"),
     Capability("MOVE"),
+    Capability("CONDSTORE"),
+    Capability("QRESYNC"),
     Capability("CHILDREN"),
     Capability("LIST-EXTENDED"),
     Capability("LIST-STATUS"),
