@@ -45,7 +45,9 @@ async def test_an_unclosed_file_gets_gaps_on_another_boot(
         uidnext=before.uidnext,
         claim_recent=False,
     )
-    assert (changes.arrived, list(changes.flags)) == (Uids(), [])
+    assert changes.arrived == Uids()
+    # a client may hold flags that are lost: all are news
+    assert [(uid, modseq) for uid, _, modseq in changes.flags] == [(uid, after.highestmodseq) for uid in (1, 2, 3)]
     appended = await account.append(mailbox, [incoming()])
     assert appended.uids == Uids.span(3 + UID_GAP + 1, 3 + UID_GAP + 1)
     assert (await account.select("INBOX", claim_recent=False)).uids == Uids.span(1, 3) | appended.uids

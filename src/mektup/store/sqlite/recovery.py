@@ -4,7 +4,8 @@ A change of flags alone does not wait for the disk, and any change can be seen f
 sync takes. A crash of the process loses none of these; a machine that loses power may lose the last
 of them, after clients were told. Given again for something else, such a modseq would hide a change for
 good and such a UID show one message for another. So the first to open a file after the machine
-started, where the last to use it did not close it, leaves a gap in both.
+started, where the last to use it did not close it, leaves a gap in both, and every message counts as
+changed: a client that comes back with a modseq (RFC 7162) hears which flags were kept.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def recover(change: Change, life: str, *, was_closed: bool) -> None:
         return
     change.cursor.execute("UPDATE account SET modseq = modseq + ?", (MODSEQ_GAP,))
     modseq = change.modseq
+    # a client may have seen a change of flags that is lost now: to it, what is there instead must be news
+    change.cursor.execute("UPDATE messages SET modseq = ?", (modseq,))
     change.cursor.execute(
         "INSERT INTO expunged SELECT id, ?, uidnext, uidnext + ? FROM mailboxes WHERE selectable", (modseq, UID_GAP - 1)
     )
