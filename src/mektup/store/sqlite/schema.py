@@ -134,7 +134,8 @@ CREATE INDEX messages_by_content ON messages (content);
 CREATE TABLE search_texts (         -- see text_index
     content INTEGER PRIMARY KEY,
     octets INTEGER NOT NULL,
-    packed BLOB NOT NULL            -- by zstandard
+    body BLOB NOT NULL,             -- packed by zstandard
+    headers BLOB NOT NULL           -- the same
 );
 CREATE TABLE freed (                -- contents that are gone, and in trigrams still
     content INTEGER PRIMARY KEY

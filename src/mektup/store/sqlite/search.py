@@ -224,10 +224,10 @@ class Compiler:
                 return self._looked_up(match, Condition(_IN_HEADER, (name, text), BYTES))
             case terms.InBody(text):
                 text = fold(text)
-                return self._looked_up(trigrams.in_body(text), _looked_into("in_body", text))
+                return self._looked_up(trigrams.in_body(text), _in_body(text))
             case terms.InText(text):
                 text = fold(text)
-                return self._looked_up(trigrams.anywhere(text), _looked_into("in_text", text))
+                return self._looked_up(trigrams.anywhere(text), _combined("OR", [_in_body(text), _in_headers(text)]))
             case _:
                 raise TypeError(f"{type(key).__name__} is for the session to resolve")
 
@@ -271,9 +271,14 @@ def _contains(column: str, text: str) -> Condition:
     return Condition(f"instr({column}, ?) > 0", (text,), TEXTS)
 
 
-def _looked_into(function: str, text: str) -> Condition:
-    packed = "(SELECT packed FROM search_texts WHERE content = m.content)"
-    return Condition(f"{function}(m.content, {packed}, ?)", (encode(text),), BYTES)
+def _in_body(text: str) -> Condition:
+    body = "(SELECT body FROM search_texts WHERE content = m.content)"
+    return Condition(f"in_body(m.content, {body}, ?)", (encode(text),), BYTES)
+
+
+def _in_headers(text: str) -> Condition:
+    headers = "(SELECT headers FROM search_texts WHERE content = m.content)"
+    return Condition(f"in_headers(m.content, {headers}, ?)", (encode(text),), BYTES)
 
 
 def _day(seconds: str, when: terms.When, day: date) -> Condition:

@@ -4,13 +4,13 @@ Both are made behind the arrivals, in the order of ``contents.id``, so the highe
 how far that went: what lies above is looked into as it came, decoded for each search anew. A search therefore needs
 neither to wait for the index nor to know more of it than this, and its answer is the same wherever that mark stands.
 
-A text is the headers' and the body's in UTF-8 with an octet between them that UTF-8 does not have. The packing is
-zstandard's fastest, since a search for a common word unpacks the text of every message.
+Texts are packed so that they are unpacked fast: a search for a common word unpacks the text of every message. That of
+headers is kept apart, for such a word is found without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +31,9 @@ from mektup.store.sqlite.schema import CHUNK_BYTES
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import ContentId
 
-LEVEL: Final = -1
-
-BETWEEN: Final = b"\xff"
+BODY_LEVEL: Final = -1
+HEADERS_LEVEL: Final = 3
+"""Of zstandard, for which less is faster and larger."""
 
 LOOKED_INTO_AT_ONCE: Final = 256 * 1024
 """Octets of a text that are searched before other threads may have their turn."""
@@ -64,15 +64,11 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _joined(header: str, body: str) -> bytes:
-    return b"%b%b%b" % (encode(header), BETWEEN, encode(body))
-
-
-def _holds(text: bytes, sought: bytes, start: int = 0) -> bool:
+def _holds(text: bytes, sought: bytes) -> bool:
     if len(text) <= LOOKED_INTO_AT_ONCE:
-        return text.find(sought, start) >= 0
-    stops = range(start + LOOKED_INTO_AT_ONCE, len(text) + LOOKED_INTO_AT_ONCE, LOOKED_INTO_AT_ONCE)
-    return any(text.find(sought, stop - LOOKED_INTO_AT_ONCE, stop + len(sought)) >= 0 for stop in stops)
+        return sought in text
+    pieces = range(0, len(text), LOOKED_INTO_AT_ONCE)
+    return any(text.find(sought, start, start + LOOKED_INTO_AT_ONCE + len(sought)) >= 0 for start in pieces)
 
 
 @contextmanager
@@ -88,22 +84,19 @@ def _octets(cursor: Cursor, number: ContentId) -> Iterator[Octets]:
 def equip(connection: apsw.Connection, limits: Limits) -> None:
     """Gives *connection* the functions that ``search`` uses.
 
-    ``in_header(content, octets, name, text)``, where *octets* are those of the first chunk; ``in_body(content, packed,
-    text)`` and ``in_text`` of the same, where *packed* is what ``search_texts`` has, NULL for nothing yet, and *text*
-    is encoded.
+    ``in_header(content, octets, name, text)``: *octets* are those of the first chunk. ``in_body(content, packed,
+    text)`` and ``in_headers`` of the same: *packed* is what ``search_texts`` has, NULL for nothing yet, and *text* is
+    encoded.
     """
     unpack = zstandard.ZstdDecompressor().decompress
-    last: list[tuple[int, bytes]] = [(0, b"")]
+    read: list[tuple[int, bytes, bytes]] = [(0, b"", b"")]
 
-    def text_of(number: int, packed: bytes | None) -> bytes:
-        if last[0][0] != number:
-            if packed is not None:
-                text = unpack(packed)
-            else:
-                with _octets(connection.cursor(), ContentId(number)) as octets:
-                    text = _joined(*search_text(octets, limits))
-            last[0] = number, text
-        return last[0][1]
+    def texts(number: int) -> tuple[int, bytes, bytes]:
+        if read[0][0] != number:
+            with _octets(connection.cursor(), ContentId(number)) as octets:
+                headers, body = search_text(octets, limits)
+            read[0] = number, encode(headers), encode(body)
+        return read[0]
 
     def in_header(number: int, header: bytes, name: str, text: str) -> bool:
         if len(header) >= CHUNK_BYTES:
@@ -111,15 +104,14 @@ def equip(connection: apsw.Connection, limits: Limits) -> None:
         return any(text in value for value in header_values(header, name))
 
     def in_body(number: int, packed: bytes | None, sought: bytes) -> bool:
-        text = text_of(number, packed)
-        return _holds(text, sought, text.index(BETWEEN) + 1)
+        return _holds(texts(number)[2] if packed is None else unpack(packed), sought)
 
-    def in_text(number: int, packed: bytes | None, sought: bytes) -> bool:
-        return _holds(text_of(number, packed), sought)
+    def in_headers(number: int, packed: bytes | None, sought: bytes) -> bool:
+        return _holds(texts(number)[1] if packed is None else unpack(packed), sought)
 
     add_function(connection, "in_header", 4, in_header)
     add_function(connection, "in_body", 3, in_body)
-    add_function(connection, "in_text", 3, in_text)
+    add_function(connection, "in_headers", 3, in_headers)
 
 
 # Indexing
@@ -132,8 +124,10 @@ class Entry:
     content: int
     document: str
     octets: int
-    """Of its text."""
-    packed: bytes
+    """Of its texts."""
+    body: bytes
+    headers: bytes
+    """Packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +156,8 @@ def next_batch(cursor: Cursor, limits: Limits) -> Batch:
         ).fetchall()
         entries: list[Entry] = []
         characters = 0
-        pack = zstandard.ZstdCompressor(LEVEL).compress
         for number, header_size, *fields in rows:
-            entry = _entry(cursor, number, min(header_size, limits.header_bytes), fields, limits, pack)
+            entry = _entry(cursor, number, min(header_size, limits.header_bytes), fields, limits)
             entries.append(entry)
             characters += len(entry.document)
             if characters >= BATCH_CHARACTERS:
@@ -172,16 +165,20 @@ def next_batch(cursor: Cursor, limits: Limits) -> Batch:
     return Batch(after, tuple(entries))
 
 
-def _entry(
-    cursor: Cursor, number: int, header_size: int, fields: list[str], limits: Limits, pack: Callable[[bytes], bytes]
-) -> Entry:
+def _entry(cursor: Cursor, number: int, header_size: int, fields: list[str], limits: Limits) -> Entry:
     with _octets(cursor, ContentId(number)) as octets:
-        header, body = search_text(octets, limits)
-        text = _joined(header, body)
+        headers, body = search_text(octets, limits)
         document = trigrams.ALWAYS
-        if len(header) + len(body) <= trigrams.LONGEST_DOCUMENT:
-            document = _document(header, body, [*fields, *_fields(octets[:header_size])])
-    return Entry(number, document, len(text), pack(text))
+        if len(headers) + len(body) <= trigrams.LONGEST_DOCUMENT:
+            document = _document(headers, body, [*fields, *_fields(octets[:header_size])])
+    kept = encode(body), encode(headers)
+    return Entry(
+        number,
+        document,
+        sum(map(len, kept)),
+        zstandard.ZstdCompressor(BODY_LEVEL).compress(kept[0]),
+        zstandard.ZstdCompressor(HEADERS_LEVEL).compress(kept[1]),
+    )
 
 
 def _fields(header: bytes) -> Iterator[str]:
@@ -190,16 +187,15 @@ def _fields(header: bytes) -> Iterator[str]:
         yield value
 
 
-def _document(header: str, body: str, fields: Sequence[str]) -> str:
-    """The document of a message: all that is looked up in it has its trigrams there.
+def _document(headers: str, body: str, fields: Sequence[str]) -> str:
+    """The document of a message: whatever is looked up has its trigrams there.
 
-    That of a header is what TEXT looks into and, where they are written in another way there, *fields*, which the other
-    keys look into.
+    Of headers, TEXT looks into all, and other keys into *fields*, which may read otherwise by themselves.
     """
     if len(fields) > MOST_FIELDS:
         return trigrams.ALWAYS
-    others = [field for field in dict.fromkeys(fields) if field not in header]
-    return trigrams.document("\n".join((header, *others)), body)
+    others = [field for field in dict.fromkeys(fields) if field not in headers]
+    return trigrams.document("\n".join((headers, *others)), body)
 
 
 def put(change: Change, batch: Batch) -> bool:
@@ -214,7 +210,8 @@ def put(change: Change, batch: Batch) -> bool:
         "INSERT INTO trigrams (rowid, document) VALUES (?, ?)", [(entry.content, entry.document) for entry in entries]
     )
     cursor.executemany(
-        "INSERT INTO search_texts VALUES (?, ?, ?)", [(entry.content, entry.octets, entry.packed) for entry in entries]
+        "INSERT INTO search_texts VALUES (?, ?, ?, ?)",
+        [(entry.content, entry.octets, entry.body, entry.headers) for entry in entries],
     )
     return True
 
@@ -240,7 +237,7 @@ def status(cursor: Cursor) -> SearchStatus:
     with moment(cursor):
         contents = cursor.execute("SELECT count(*) FROM contents").get
         indexed, octets, packed = cursor.execute(
-            "SELECT count(*), ifnull(sum(octets), 0), ifnull(sum(length(packed)), 0) FROM search_texts"
+            "SELECT count(*), ifnull(sum(octets), 0), ifnull(sum(length(body) + length(headers)), 0) FROM search_texts"
         ).get
         index = cursor.execute("SELECT ifnull(sum(length(block)), 0) FROM trigrams_data").get
     return SearchStatus(contents, indexed, octets, packed, index)
