@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mektup.store.interface import Account, Column
+from mektup.store.interface import Account, Column, FlagOrder
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
@@ -134,3 +134,35 @@ async def test_unchanged_since_leaves_alone_what_changed(account: Account) -> No
     # RFC 7162 §3.1.3: with 0 every message has changed since
     nothing = await account.store_flags(mailbox, EVERYTHING, ADD, frozenset({"\\Draft"}), unchanged_since=ModSeq(0))
     assert (nothing.changed, nothing.failed, nothing.modseq) == (Uids(), Uids.span(1, 6), stored.modseq)
+
+
+async def test_orders_in_turn_are_one_change_and_each_sees_the_one_before(account: Account) -> None:
+    mailbox = await fill(account, 2)
+    first, second, third = await account.store_flags_in_turn(
+        mailbox,
+        [
+            FlagOrder(uids(1), FlagChange.ADD, frozenset({"\\Flagged"})),
+            FlagOrder(uids(1), FlagChange.REPLACE, frozenset({"$new"})),
+            FlagOrder(uids(2, 9), FlagChange.REMOVE, frozenset({"\\Seen"})),
+        ],
+    )
+    assert first.modseq == second.modseq == third.modseq == second.previous
+    assert (first.changed, second.changed, third.changed) == (uids(1), uids(1), uids())
+    assert first.flags is not None
+    assert account.flag_names(first.flags[0][1]) == ("\\Flagged",)
+    assert await flags_of(account, mailbox) == {1: {"$new"}, 2: set()}
+
+
+async def test_orders_in_turn_are_all_or_none(opened: OpenStore) -> None:
+    store = await opened(limits=Limits(keywords_per_mailbox=1))
+    account = await store.account((await store.directory.add("linda", {})).id)
+    mailbox = await fill(account, 1)
+    with pytest.raises(Refused):
+        await account.store_flags_in_turn(
+            mailbox,
+            [
+                FlagOrder(uids(1), FlagChange.ADD, frozenset({"\\Flagged"})),
+                FlagOrder(uids(1), FlagChange.ADD, frozenset({"one", "two"})),
+            ],
+        )
+    assert await flags_of(account, mailbox) == {1: set()}

@@ -8,6 +8,7 @@ import pytest
 
 from mektup.imap.session import Session
 from mektup.imap.table import TABLE, Row, State, Tells
+from mektup.terms.flags import FlagChange
 from mektup.wire import requests
 from tests.support.dialogue import Dialogue
 from tests.support.services import Given, append, given_services
@@ -114,3 +115,61 @@ async def test_or_chains_of_hundreds_are_answered(given: Given) -> None:
         await log_in(dialogue)
         dialogue.send(b"c SEARCH " + keys + b"\r\n")
         assert await dialogue.line() == b"* SEARCH 1"
+
+
+STORES = (
+    b"c STORE 1 +FLAGS (\\Flagged)",
+    b"d STORE 1 FLAGS (\\Seen $new)",
+    b"e STORE 9 +FLAGS (\\Flagged)",
+    b"f UID STORE 2 +FLAGS.SILENT (\\Deleted)",
+    b"g STORE 1:2 -FLAGS (\\Seen)",
+    b"h STORE 2 +FLAGS (\\Recent)",
+    b"i STORE 2 -FLAGS.SILENT (\\Deleted $other)",
+    b"j UID STORE 7 +FLAGS (\\Seen)",
+    b"k FETCH 1:2 FLAGS",
+)
+
+
+async def test_stores_sent_ahead_are_answered_as_if_one_by_one(given: Given) -> None:
+    # done in one transaction where they came together: nobody but the clock may see a difference
+    answers = []
+    for ahead in (True, False):
+        account = await given.add(f"ahead{ahead}")
+        for _ in range(2):
+            await append(account, MESSAGE)
+        async with Dialogue(Session, given.services) as dialogue:
+            dialogue.send(b"a LOGIN ahead%b Pa$$123\r\nb SELECT INBOX\r\n" % str(ahead).encode())
+            await dialogue.until(b"b OK [READ-WRITE] Opened\r\n")
+            told = []
+            if ahead:
+                dialogue.send(b"\r\n".join((*STORES, b"")))
+                told.append(await dialogue.until(b"k OK FETCH completed\r\n"))
+            else:
+                for line in STORES:
+                    dialogue.send(line + b"\r\n")
+                    while not told or not told[-1].startswith(line[:2]):
+                        told.append(await dialogue.line() + b"\r\n")
+            answers.append(b"".join(told))
+    assert answers[0].splitlines() == answers[1].splitlines()
+    assert b"* 1 FETCH (FLAGS (\\Flagged \\Recent))\r\nc OK STORE completed\r\n" in answers[0]
+    assert b"* 1 FETCH (FLAGS (\\Seen $new \\Recent))\r\nd OK STORE completed\r\ne BAD " in answers[0]
+
+
+async def test_what_cannot_be_stored_fails_none_of_its_neighbours(given: Given) -> None:
+    account = await given.account()
+    await append(account, MESSAGE)
+    selection = await account.select("INBOX", claim_recent=False)
+    many = frozenset(f"k{number}" for number in range(given.services.limits.keywords_per_mailbox - 1))
+    await account.store_flags(selection.mailbox.id, selection.uids, FlagChange.ADD, many)
+    async with Dialogue(Session, given.services) as dialogue:
+        await log_in(dialogue)
+        dialogue.send(b"c STORE 1 FLAGS (last)\r\nd STORE 1 FLAGS (more)\r\ne STORE 1 FLAGS (k1)\r\n")
+        told = await dialogue.until(b"e OK STORE completed\r\n")
+    lines = [line for line in told.splitlines() if not line.startswith((b"* FLAGS", b"* OK"))]
+    assert lines == [
+        b"* 1 FETCH (FLAGS (last \\Recent))",
+        b"c OK STORE completed",
+        b"d NO [LIMIT] A mailbox has at most 1000 keywords",
+        b"* 1 FETCH (FLAGS (k1 \\Recent))",
+        b"e OK STORE completed",
+    ]

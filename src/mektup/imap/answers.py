@@ -20,6 +20,11 @@ def untagged_ok(code: bytes, text: bytes) -> bytes:
     return b"* OK %b %b\r\n" % (code, text)
 
 
+def ok(tag: bytes, text: bytes) -> bytes:
+    """``tag OK text``."""
+    return b"%b OK %b\r\n" % (tag, text)
+
+
 def no(tag: bytes | None, refusal: Refused) -> bytes:
     """``tag NO [code] text`` (RFC 5530), untagged where no tag could be read."""
     code = codes.bad_charset() if refusal.code is Code.BADCHARSET else codes.of(refusal)

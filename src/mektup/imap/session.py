@@ -57,6 +57,7 @@ class Session:
         "rev2",
         "services",
         "state",
+        "tag",
         "uploads",
         "user",
         "view",
@@ -77,6 +78,8 @@ class Session:
         self.qresync = False
         """Whether ENABLE QRESYNC came: VANISHED replaces EXPUNGE (RFC 7162 §3.2.3)."""
         self.uploads = Uploads()
+        self.tag: bytes | None = None
+        """Of the command under way, once it is understood; one that answers others too moves it on to theirs."""
         self.ending: Ending | None = None
         self._flag_words: FlagWords | None = None
         self._place: Connection | None = None
@@ -150,12 +153,13 @@ class Session:
             # the boundary: nothing that goes wrong in a command is the end of the session
             self._fail(command, failure)
         finally:
+            self.tag = None
             if self.uploads:
                 self.uploads.close()
 
     def _fail(self, command: RawCommand, failure: Exception) -> None:
         """An error becomes the answer of *command*."""
-        tag = commands.tag_of(command)
+        tag = self.tag or commands.tag_of(command)
         match failure:
             case ClientError():
                 self.write(answers.bad(tag, failure))
@@ -169,6 +173,7 @@ class Session:
                 self.write(answers.server_bug(tag, self.services.session_id))
 
     async def _run(self, row: Row, request: Request) -> None:
+        self.tag = request.tag
         try:
             answer = await row.run(self, request)
         except Refused:
@@ -178,9 +183,9 @@ class Session:
         await self._tell(row.tells, request)
         answer = modseqs.in_answer(self, answer, row.name)
         if answer is None:
-            self.write(row.done % request.tag)
+            self.write(row.done % self.tag)
         elif answer:
-            self.write(b"%b OK %b\r\n" % (request.tag, answer))
+            self.write(answers.ok(self.tag, answer))
 
     async def _tell(self, tells: Tells, request: Request) -> None:
         view = self.view
@@ -263,6 +268,21 @@ class Session:
     def write(self, octets: bytes) -> None:
         """Queues *octets* for the client."""
         self.peer.write(octets)
+
+    def peek(self) -> Request | None:
+        """The request that the client sent behind this one without waiting, where it came whole and is right."""
+        line = self.receiver.upcoming()
+        if line is None or line.endswith(b"}"):
+            return None
+        try:
+            return commands.parse(RawCommand((line,)), utf8=self.rev2, limits=self.services.limits)
+        except (ClientError, Refused):
+            return None
+
+    def take(self) -> None:
+        """Takes the request that ``peek`` showed: it is answered together with the one under way."""
+        self.receiver.next_event()
+        self.services.tally.commands += 1
 
     async def read_line(self) -> bytes:
         """The next line where no command is expected, without CRLF: DONE, or a SASL response. Raises ClientError."""

@@ -122,6 +122,15 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class FlagOrder:
+    """A change of flags that is asked for."""
+
+    uids: Uids
+    change: FlagChange
+    flags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class FlagsStored:
     """What a STORE did."""
 
@@ -345,6 +354,9 @@ class Account(Protocol):
         unchanged_since: ModSeq | None = None,
     ) -> FlagsStored:
         """Changes flags; messages whose flags would be the same keep their modseq. Raises Refused(LIMIT)."""
+
+    async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
+        """What *orders* would do one after the other, in one transaction: all or none. Raises Refused(LIMIT)."""
 
     async def copy(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
         """Copies messages with flags and internal date, all or none, durably.

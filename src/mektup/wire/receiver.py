@@ -240,11 +240,11 @@ class Receiver:
         return self._at < len(self._octets) or bool(self._partial)
 
     def upcoming(self) -> bytes | None:
-        """The next line, where all of it is there already, and a command begins with it; it stays the next."""
+        """The next line without its end, where all of it is there, and a command begins with it; it stays the next."""
         if self._state is not State.LINE or self._partial or self._fragments:
             return None
         end = self._octets.find(b"\n", self._at)
-        return None if end < 0 else self._octets[self._at : end]
+        return None if end < 0 or end - self._at > self._bounds.line else without_end(self._octets[self._at : end])
 
     # Events
 

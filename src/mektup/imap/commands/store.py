@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mektup.imap import modseqs, updates
+from mektup.imap import answers, modseqs, updates
 from mektup.imap.fetch_plan import Plan
-from mektup.store.interface import FlagsStored
+from mektup.store.interface import FlagOrder, FlagsStored
+from mektup.terms.errors import ClientError, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq
 from mektup.terms.sets import Uids
@@ -18,12 +19,22 @@ if TYPE_CHECKING:
     from mektup.imap.session import Session
 
 
+IN_TURN = 64
+"""How many STOREs that a client sent ahead are done in one transaction, and how many messages each may name."""
+
+
 async def run(session: Session, request: Store) -> bytes | None:
     """Changes flags and, unless it was to be silent, tells them. Raises Refused when read-only, or (LIMIT)."""
     view = session.selected
     view.check_writable()
     uids = view.resolve(request.numbers, by_uid=request.by_uid)
-    since = None
+    if not session.condstore and _is_small(request, uids) and (more := _sent_ahead(session)):
+        return await _run_in_turn(session, [(request, uids), *more])
+    return await _run_one(session, request, uids)
+
+
+async def _run_one(session: Session, request: Store, uids: Uids) -> bytes | None:
+    view, since = session.selected, None
     if request.unchanged_since is not None:
         since = ModSeq(request.unchanged_since)
         modseqs.use(session)
@@ -35,6 +46,57 @@ async def run(session: Session, request: Store) -> bytes | None:
         failed = stored.failed if request.by_uid else view.seqs(stored.failed)
         return b"%b Some had changed" % codes.modified(failed)
     return None
+
+
+def _is_small(request: Store, uids: Uids) -> bool:
+    return request.unchanged_since is None and len(uids) <= IN_TURN
+
+
+def _sent_ahead(session: Session) -> list[tuple[Store, Uids]]:
+    """The STOREs that the client sent after this one without waiting, up to one that is not as simple."""
+    view = session.selected
+    found: list[tuple[Store, Uids]] = []
+    while len(found) < IN_TURN - 1 and isinstance(coming := session.peek(), Store):
+        try:
+            uids = view.resolve(coming.numbers, by_uid=coming.by_uid)
+        except ClientError:
+            break
+        if not _is_small(coming, uids):
+            break
+        session.take()
+        found.append((coming, uids))
+    return found
+
+
+async def _run_in_turn(session: Session, batch: list[tuple[Store, Uids]]) -> bytes | None:
+    """Several STOREs in one transaction, each with its own answer; the last one's is the caller's to give."""
+    account, view = session.mail, session.selected
+    orders = [FlagOrder(uids, request.change, frozenset(request.flags)) for request, uids in batch]
+    try:
+        stored = await account.store_flags_in_turn(view.mailbox, orders)
+    except Refused:
+        # none was done, so that each can still fail by itself alone
+        return await _run_one_by_one(session, batch)
+    last = len(batch) - 1
+    for at, ((request, uids), done) in enumerate(zip(batch, stored, strict=True)):
+        session.tag = request.tag
+        await _tell(session, request, uids, done)
+        if at < last:
+            session.write(answers.ok(request.tag, b"STORE completed"))
+    return None
+
+
+async def _run_one_by_one(session: Session, batch: list[tuple[Store, Uids]]) -> bytes | None:
+    *before, (last, last_uids) = batch
+    for request, uids in before:
+        session.tag = request.tag
+        try:
+            await _run_one(session, request, uids)
+            session.write(answers.ok(request.tag, b"STORE completed"))
+        except Refused as refusal:
+            session.write(answers.no(request.tag, refusal))
+    session.tag = last.tag
+    return await _run_one(session, last, last_uids)
 
 
 async def _tell(session: Session, request: Store, uids: Uids, stored: FlagsStored) -> None:

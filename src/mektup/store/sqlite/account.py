@@ -18,6 +18,7 @@ from mektup.store.interface import (
     Column,
     Copied,
     Expunged,
+    FlagOrder,
     FlagsStored,
     Incoming,
     Mailbox,
@@ -320,6 +321,18 @@ class SqliteAccount:
             limits=self._limits,
         )
         return await self.database.write(make, durable=self._limits.sync_flags, long=len(uids) > FEW_ROWS)
+
+    async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
+        def make(change: Change) -> list[FlagsStored]:
+            return [
+                writing.store_flags(
+                    change, mailbox, order.uids, order.change, order.flags, None, self._keyword_sets, self._limits
+                )
+                for order in orders
+            ]
+
+        long = sum(len(order.uids) for order in orders) > FEW_ROWS
+        return await self.database.write(make, durable=self._limits.sync_flags, long=long)
 
     async def copy(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
         return await self._transfer(writing.copy, mailbox, uids, target)
