@@ -59,6 +59,9 @@ CHECKPOINT_PAGES = 1000
 RESTART_PAGES = 4 * CHECKPOINT_PAGES
 """Pages at which writers wait for the checkpoint, so that the WAL starts over: it never does while they go on."""
 
+RESTART_BUSY_MS = 50
+"""How long they wait for who still reads from the WAL: a search may for many seconds."""
+
 
 class Change:
     """A write transaction under way."""
@@ -321,10 +324,10 @@ class Database:
             if self._wal_pages >= RESTART_PAGES:
                 async with self._lock:
                     await self.read_long(_checkpoint, apsw.SQLITE_CHECKPOINT_RESTART)
-            self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
         except Refused:
-            pass  # a checkpoint that fails loses nothing: the next commit asks for another
+            pass  # a checkpoint that fails loses nothing: when the WAL has grown again, another is asked for
         finally:
+            self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
             self._checkpoint = None
 
     # Ending
@@ -391,7 +394,13 @@ def _bring_up_to_date(cursor: Cursor, path: Path, schema: Schema) -> None:
 
 
 def _checkpoint(cursor: Cursor, mode: int) -> None:
-    cursor.connection.wal_checkpoint(mode=mode)
+    connection = cursor.connection
+    if mode == apsw.SQLITE_CHECKPOINT_RESTART:
+        connection.set_busy_timeout(RESTART_BUSY_MS)
+    try:
+        connection.wal_checkpoint(mode=mode)
+    finally:
+        connection.set_busy_timeout(FAR_BUSY_MS)
 
 
 def _close(connections: list[apsw.Connection], wal: int | None) -> None:
