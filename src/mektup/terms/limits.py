@@ -78,7 +78,7 @@ class Limits:
     """How long sessions have to finish what they are at when the server stops."""
 
     text_index: bool = True
-    """Whether texts are indexed for SEARCH, behind the arrivals; without, it reads every message that it is asked of."""
+    """Whether texts are indexed for SEARCH, behind the arrivals; without, every message that is asked of is read."""
     sync_flags: bool = False
     """Whether changes of flags alone, too, wait for the disk."""
 
