@@ -64,5 +64,9 @@ def test_names_that_are_not_known_leave_nothing_behind() -> None:
 
 @given(st.binary(max_size=50), st.sampled_from(sorted(charsets._CODECS)))
 def test_nothing_is_raised(octets: bytes, charset: str) -> None:
-    assert isinstance(decode(octets, charset.encode()), str)
-    assert isinstance(guess(octets), str)
+    decode(octets, charset.encode()).encode()  # which only text can be
+    guess(octets).encode()
+
+
+def test_half_a_pair_of_surrogates_is_no_text() -> None:
+    assert decode(b"a+2D3eAA- b+2D0- c+3gA-", b"utf-7") == "a😀 b\N{REPLACEMENT CHARACTER} c\N{REPLACEMENT CHARACTER}"

@@ -8,9 +8,11 @@ of our own.
 from __future__ import annotations
 
 import encodings.aliases
+import re
 from functools import lru_cache
 
 _NAME_BYTES = 40
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_CHARSETS = frozenset(
     {
         "base64_codec",
@@ -90,7 +92,9 @@ def decode(octets: bytes, charset: bytes) -> str:
     codec = codec_of(charset)
     if codec is None or codec == "utf_8":
         return guess(octets)
-    return octets.decode(codec, "replace")
+    text = octets.decode(codec, "replace")
+    # RFC 2152 has no lone surrogates, but Python's decoder lets them pass, and nothing else in Python does.
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) if codec == "utf_7" else text
 
 
 def guess(octets: bytes) -> str:

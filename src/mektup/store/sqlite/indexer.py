@@ -52,16 +52,18 @@ class Indexer:
         self._last = loop.time()
         if self._timer is None and self._work is None:
             self._first = self._last
-            self._timer = loop.call_later(QUIET_SECONDS, self._begin)
+            self._timer = loop.call_at(self._due(), self._begin)
 
     def _begin(self) -> None:
         loop = asyncio.get_running_loop()
-        due = min(self._last + QUIET_SECONDS, self._first + PATIENCE_SECONDS)
-        if loop.time() < due:
-            self._timer = loop.call_at(due, self._begin)
-            return
-        self._timer = None
-        self._work = loop.create_task(self._keep_up())
+        if loop.time() < self._due():
+            self._timer = loop.call_at(self._due(), self._begin)
+        else:
+            self._timer = None
+            self._work = loop.create_task(self._keep_up())
+
+    def _due(self) -> float:
+        return min(self._last + QUIET_SECONDS, self._first + PATIENCE_SECONDS)
 
     async def _keep_up(self) -> None:
         loop = asyncio.get_running_loop()
