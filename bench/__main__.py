@@ -11,8 +11,9 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 from bench import dovecot
@@ -23,40 +24,48 @@ from bench.mail import generate
 from bench.mektup import Mektup
 from bench.rows import ROWS
 from bench.rows.registry import CROWD, CROWD_MESSAGES, FOLDERS, PASSWORD, READER, WRITER, Bench, Row, Server
-from bench.table import table
+from bench.sets import ROUNDS, SETS
+from bench.sets.idle_scale import ACCOUNTS
+from bench.sets.lines import Line, merged
+from bench.table import set_table, table
 from bench.turns import FEWEST_RUNS, Result, measure
 from mektup.server.self_signed import pair_under
 
-LIMITS = "[limits]\nconnections_per_account = 2000\n"
+LIMITS = "[limits]\nconnections_per_account = 2000\nconnections_per_address_before_login = 1000\n"
 
 
 def main(words: Sequence[str]) -> int:
     """Runs the benchmark; the exit status is 1 when the servers' answers differ."""
     options = parsed(words)
-    chosen = chosen_rows(options.rows)
+    rows, sets = chosen(options.rows)
     begun = time.monotonic()
     raise_descriptor_limit()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mektup-bench-", dir=options.folder)))
         folder.chmod(0o755)
-        benches = prepared(stack, folder, options.messages)
-        results = measure(benches, chosen, options.runs, say)
+        benches = prepared(stack, folder, options.messages, sets)
         heading = described(benches, folder, options)
-    names = [bench.name for bench in benches]
-    print(f"\n{heading}\n\n{table(results, names)}")
-    for remark in remarks(results):
-        print(remark)
+        names = [bench.name for bench in benches]
+        results = measure(benches, rows, options.runs, say)
+        print(f"\n{heading}")
+        if results:
+            print("", table(results, names), *remarks(results), sep="\n", flush=True)
+        figures = {}
+        for key in sets:
+            say(key)
+            figures[key] = measured_set(benches, key)
+            print("", set_table(key, figures[key], names), sep="\n", flush=True)
     say(f"{time.monotonic() - begun:.0f} seconds in all")
     if options.json:
-        Path(options.json).write_text(as_json(results, names, heading))
+        Path(options.json).write_text(as_json(results, figures, names, heading))
     return 1 if any(result.difference for result in results) else 0
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    keys = ", ".join(row.key for row in ROWS)
-    parser.add_argument("rows", nargs="*", help=f"which rows to measure, of {keys}; all when none is named")
+    keys = ", ".join([*(row.key for row in ROWS), *SETS])
+    parser.add_argument("rows", nargs="*", help=f"what to measure, of {keys}; every row when nothing is named")
     parser.add_argument("--messages", type=int, default=20_000, help="how many messages (default: 20000)")
     parser.add_argument("--runs", type=int, default=5, help="how many runs of each row (default: 5)")
     parser.add_argument("--folder", help="where both servers keep their mail; a temporary folder below it is made")
@@ -64,18 +73,20 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def chosen_rows(keys: Sequence[str]) -> list[Row]:
-    """The rows named by *keys* (a key may hold several, with commas between), or all."""
+def chosen(keys: Sequence[str]) -> tuple[list[Row], list[str]]:
+    """The rows and the sets named by *keys* (a key may hold several, with commas between); every row for none."""
     wanted = [key for word in keys for key in word.split(",") if key]
-    unknown = set(wanted) - {row.key for row in ROWS}
-    if unknown:
-        raise SystemExit(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(row.key for row in ROWS)}")
-    return [row for row in ROWS if not wanted or row.key in wanted]
+    known = [*(row.key for row in ROWS), *SETS]
+    if unknown := set(wanted) - set(known):
+        raise SystemExit(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    return [row for row in ROWS if not wanted or row.key in wanted], [key for key in SETS if key in wanted]
 
 
-def prepared(stack: ExitStack, folder: Path, messages: int) -> list[Bench]:
+def prepared(stack: ExitStack, folder: Path, messages: int, sets: Sequence[str]) -> list[Bench]:
     """Both servers, filled and stopped, mektup first; each ends with *stack*."""
     plan = {READER: messages, WRITER: 0, FOLDERS: 0} | dict.fromkeys(CROWD, CROWD_MESSAGES)
+    if "idle-scale" in sets:
+        plan |= dict.fromkeys(ACCOUNTS, 0)
     mektup = Mektup(folder / "mektup", workers=1, settings=LIMITS)
     say(f"filling {mektup.name} {mektup.version} with {messages:,} messages")
     filling = MektupFilling(mektup.data, plan)
@@ -117,7 +128,14 @@ def remarks(results: Sequence[Result]) -> Iterator[str]:
             yield f"{result.row.key}: DIFFERENT ANSWERS: {result.difference}"
 
 
-def as_json(results: Sequence[Result], names: Sequence[str], heading: str) -> str:
+def measured_set(benches: Sequence[Bench], key: str) -> list[Line]:
+    """The figures of a set, of each server in turn."""
+    return merged([line for _ in range(ROUNDS.get(key, 1)) for bench in benches for line in SETS[key](bench)])
+
+
+def as_json(
+    results: Sequence[Result], figures: Mapping[str, Sequence[Line]], names: Sequence[str], heading: str
+) -> str:
     """Everything that was measured, for programs."""
     rows = [
         {
@@ -135,7 +153,8 @@ def as_json(results: Sequence[Result], names: Sequence[str], heading: str) -> st
         }
         for result in results
     ]
-    return json.dumps({"heading": heading, "servers": list(names), "rows": rows}, indent=2) + "\n"
+    sets = {key: [{**asdict(line), "is_above": line.is_above} for line in lines] for key, lines in figures.items()}
+    return json.dumps({"heading": heading, "servers": list(names), "rows": rows, "sets": sets}, indent=2) + "\n"
 
 
 def raise_descriptor_limit() -> None:

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 TAG = b"zz9plural"
@@ -80,14 +81,8 @@ class ImapClient(Connection):
         self.send(
             b"".join([b"a " + command + b"\r\n" for command in commands[:-1]] + [TAG, b" ", commands[-1], b"\r\n"])
         )
-        chunks, tail = [], b""
-        while True:
-            chunk = self._receive()
-            chunks.append(chunk)
-            # The last line of the answer is short; only the end of what came is looked at.
-            tail = (tail + chunk)[-4096:] if len(chunk) < 4096 else chunk[-4096:]
-            if tail.endswith(b"\r\n") and tail.split(b"\r\n")[-2].startswith(TAG + b" "):
-                break
+        chunks: list[bytes] = []
+        tail = self._answer(chunks.append)
         seconds = time.perf_counter() - begun
         octets = b"".join(chunks)
         if TAG + b" OK" not in tail:
@@ -96,10 +91,28 @@ class ImapClient(Connection):
             raise OSError(f"one of {len(commands)} commands, such as {commands[0][:100]!r}, got {refusal[0]!r}")
         return Answer(seconds, octets)
 
+    def run_and_forget(self, command: bytes) -> None:
+        """Sends *command*, and reads its answer without keeping it; raises OSError if it is not OK."""
+        self.send(b"%b %b\r\n" % (TAG, command))
+        tail = self._answer(len)
+        if TAG + b" OK" not in tail:
+            raise OSError(f"{command[:100]!r} was answered by {tail[-200:]!r}")
+
+    def _answer(self, take: Callable[[bytes], object]) -> bytes:
+        """Hands all that comes to *take*, up to the line with TAG; returns the end of it."""
+        tail = b""
+        while True:
+            chunk = self._receive()
+            take(chunk)
+            # The last line of the answer is short; only the end of what came is looked at.
+            tail = (tail + chunk)[-4096:] if len(chunk) < 4096 else chunk[-4096:]
+            if tail.endswith(b"\r\n") and tail.split(b"\r\n")[-2].startswith(TAG + b" "):
+                return tail
+
     def idle(self) -> None:
         """Begins to IDLE, and returns when the server has agreed."""
         self.send(b"i IDLE\r\n")
-        while not self.line().startswith(b"+"):
+        while not re.search(rb"^\+", self.line(), re.MULTILINE):
             pass
 
     def done(self) -> None:
@@ -122,13 +135,24 @@ class LmtpClient(Connection):
 
     def deliver(self, raw: bytes) -> None:
         """Delivers *raw*, which must end with CRLF, and waits for its 250; raises OSError for anything else."""
+        self.begin_delivery(raw)
+        self.end_delivery()
+
+    def begin_delivery(self, raw: bytes) -> float:
+        """Sends *raw*, and does not wait for the answer; when its first octet left, as perf_counter() tells it."""
         self.send(self._envelope)
         replies = b""
         while replies.count(b"\r\n") < 3:
             replies += self.line()
         if not replies.splitlines()[2].startswith(b"354"):
             raise OSError(f"the recipient was refused: {replies!r}")
-        self.send(re.sub(rb"(?m)^\.", b"..", raw) + b".\r\n")
+        stuffed = re.sub(rb"(?m)^\.", b"..", raw) + b".\r\n"
+        begun = time.perf_counter()
+        self.send(stuffed)
+        return begun
+
+    def end_delivery(self) -> None:
+        """Waits for the 250; raises OSError for anything else."""
         reply = self.line()
         if not reply.startswith(b"250"):
             raise OSError(f"the message was refused: {reply!r}")

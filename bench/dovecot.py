@@ -232,6 +232,9 @@ service auth {{
 service anvil {{
   client_limit = 5000
 }}
+service stats {{
+  client_limit = 5000
+}}
 service imap {{
   service_count = 1000
   process_min_avail = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.rows.registry import Unit
+from bench.sets.lines import Line
 from bench.turns import Result
 
 TITLE = 51
@@ -23,6 +24,27 @@ def table(results: Sequence[Result], names: Sequence[str]) -> str:
             line += f"{_ratio(result.ratio()):>9}{_asked(result):>8}{' !' if result.is_above else ''}"
         lines.append(line.rstrip())
     return "\n".join(lines)
+
+
+def set_table(key: str, lines: Sequence[Line], names: Sequence[str]) -> str:
+    """One line for each figure of the set *key*."""
+    is_pair = len(names) > 1
+    head = f"{key:13}{'':{TITLE}}" + "".join(f"{name:>15}" for name in names)
+    shown = [head + (f"{'ratio':>9}{'asked':>8}" if is_pair else f"{'asked':>8}")]
+    for line in lines:
+        text = f"{'':2}{line.title:{TITLE + 11}}"
+        for name in names:
+            figure = line.figures.get(name)
+            text += f"{'-' if figure is None else f'{_plain(figure)} {line.unit}'.rstrip():>15}"
+        if is_pair:
+            text += f"{_ratio(line.ratio):>9}"
+        text += f"{'' if line.asked is None else f'{line.asked:g}':>8}{' !' if line.is_above else ''}"
+        shown.append(text.rstrip())
+    return "\n".join(shown)
+
+
+def _plain(figure: float) -> str:
+    return f"{figure:,.0f}" if figure >= 1000 or figure == int(figure) else f"{figure:.3g}"
 
 
 def _figure(figure: float | None, unit: Unit) -> str:

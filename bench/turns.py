@@ -18,11 +18,6 @@ FEWEST_RUNS = 3
 LONG = 8.0
 """Seconds of all runs of a row, after which the fewest are enough."""
 
-QUIET = 0.02
-"""A server is at rest when its processes use less than this share of a processor."""
-
-REST_SECONDS = 120.0
-
 
 @dataclass(slots=True)
 class Result:
@@ -85,18 +80,8 @@ def _stage(row: Row) -> Stage:
 def _restart(benches: Sequence[Bench], stage: Stage) -> None:
     for bench in benches:
         bench.restart(stage.workers)
-        wait_for_rest(bench)
-
-
-def wait_for_rest(bench: Bench) -> None:
-    """Returns when the server does nothing any more: what it does after a start, or to index, is not a row's."""
-    deadline = time.monotonic() + REST_SECONDS
-    pause = 0.2
-    while time.monotonic() < deadline:
-        before = bench.processes.cpu()
-        time.sleep(pause)
-        if bench.processes.cpu() - before < QUIET * pause:
-            return
+    for bench in benches:
+        bench.wait_for_rest()
 
 
 def _run(benches: Sequence[Bench], result: Result, runs: int) -> None:

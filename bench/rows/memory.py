@@ -15,6 +15,7 @@ def _memory(bench: Bench, protocol: str, *, tls: bool) -> Measured:
     What the accounts themselves take while they are open is in it.
     """
     count = WAITING[bench.name]
+    bench.wait_for_rest()
     before = bench.processes.proportional_memory()
     clients = []
     for number in range(count):
@@ -22,6 +23,7 @@ def _memory(bench: Bench, protocol: str, *, tls: bool) -> Measured:
         client.run(b"SELECT INBOX")
         client.idle()
         clients.append(client)
+    bench.wait_for_rest()
     after = bench.processes.proportional_memory()
     for client in clients:
         client.done()

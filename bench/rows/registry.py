@@ -29,6 +29,15 @@ PASSWORD = "benchmark"
 """Everybody's."""
 
 
+QUIET = 0.02
+"""A server is at rest when its processes use less than this share of a processor ..."""
+
+QUIET_SECONDS = 1.8
+"""... for so long: an index is begun when nothing has arrived for a second."""
+
+REST_SECONDS = 300.0
+
+
 class Server(Protocol):
     """A mail server in processes of its own, which can be stopped and started again on the same mail."""
 
@@ -141,6 +150,17 @@ class Bench:
             client.close()
         self._imap.clear()
         self._lmtp = None
+
+    def wait_for_rest(self) -> None:
+        """Returns when the server does nothing any more: what it does after a start, or to index, is nobody's row."""
+        deadline = time.monotonic() + REST_SECONDS
+        quiet_since, before = time.monotonic(), self.processes.cpu()
+        while time.monotonic() < min(deadline, quiet_since + QUIET_SECONDS):
+            time.sleep(0.1)
+            now = self.processes.cpu()
+            if now - before > QUIET * 0.1:
+                quiet_since = time.monotonic()
+            before = now
 
     def stopwatch(self) -> Stopwatch:
         """To be used in a ``with`` around what is measured, and nothing else."""

@@ -1,0 +1,132 @@
+"""Many clients at once in one process: an epoll loop in which each client is a generator of steps.
+
+A client yields what it sends and by which line it knows that it was answered, and is resumed with the answer. The loop
+times each step. It does nothing else, so that it is the servers that are measured.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import select
+import socket
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+
+from bench.client import Address
+
+DEADLINE = 300.0
+"""Seconds after which a crowd that is not done has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a client does next."""
+
+    kind: str
+    """Under which name it is timed."""
+    octets: bytes
+    ends: bytes
+    """What the last line of the answer begins with; after ``+``, others may follow."""
+    pause: float = 0.0
+    """Seconds to wait after the answer, with an eye on nothing."""
+
+
+Script = Generator[Step, bytes, None]
+
+
+class _Member:
+    """A client: its socket, its script, and the step that it is at."""
+
+    def __init__(self, address: Address, script: Script) -> None:
+        self.socket = socket.create_connection(address, timeout=DEADLINE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.script = script
+        self.step = Step("", b"", b"")
+        self.chunks: list[bytes] = []
+        self.tail = b""
+        self.begun = 0.0
+        self.is_pausing = False
+        """Answered, but the next step is not due yet; what comes meanwhile is nobody's answer."""
+
+    def go(self, answer: bytes | None) -> bool:
+        """Takes the next step; False where there is none."""
+        try:
+            self.step = next(self.script) if answer is None else self.script.send(answer)
+        except StopIteration:
+            self.socket.close()
+            return False
+        self.chunks, self.tail, self.is_pausing = [], b"", False
+        self.begun = time.perf_counter()
+        self.socket.sendall(self.step.octets)
+        return True
+
+    def receive(self) -> bool:
+        """Takes what came; whether the step is answered. Raises OSError for a NO, a BAD or a connection that ended."""
+        chunk = self.socket.recv(1 << 18)
+        if not chunk:
+            raise OSError(f"the server closed the connection at {self.step.kind}")
+        if self.is_pausing:
+            return False
+        self.chunks.append(chunk)
+        self.tail = (self.tail + chunk)[-1024:]
+        if not self.tail.endswith(b"\r\n"):
+            return False
+        lines = self.tail[:-2].split(b"\r\n")
+        last = lines[-1]
+        if self.step.ends == b"+" and any(line.startswith(b"+") for line in lines):
+            return True
+        if not last.startswith(self.step.ends):
+            return False
+        if last.split(b" ", 2)[1:2] in ([b"NO"], [b"BAD"]):
+            raise OSError(f"{self.step.octets[:80]!r} was answered by {last!r}")
+        return True
+
+
+def gather(address: Address, scripts: Iterable[Script]) -> list[tuple[str, float]]:
+    """Runs all of *scripts*, each on a connection of its own; the kind and the seconds of each step, as they ended."""
+    members = [_Member(address, script) for script in scripts]
+    poll = select.epoll()
+    by_descriptor = {}
+    for member in members:
+        by_descriptor[member.socket.fileno()] = member
+        poll.register(member.socket, select.EPOLLIN)
+    times: list[tuple[str, float]] = []
+    resumed: list[tuple[float, int, _Member]] = []
+    order = itertools.count()
+    deadline = time.monotonic() + DEADLINE
+
+    def resume(member: _Member, answer: bytes | None) -> None:
+        descriptor = member.socket.fileno()
+        if not member.go(answer):
+            del by_descriptor[descriptor]
+
+    for member in members:
+        resume(member, None)
+    while by_descriptor:
+        if time.monotonic() > deadline:
+            raise OSError(f"{len(by_descriptor)} clients were not done after {DEADLINE:.0f} seconds")
+        pause = max(0.0, resumed[0][0] - time.perf_counter()) if resumed else 1.0
+        for descriptor, _ in poll.poll(pause):
+            member = by_descriptor[descriptor]
+            if not member.receive():
+                continue
+            now = time.perf_counter()
+            times.append((member.step.kind, now - member.begun))
+            if member.step.pause:
+                member.is_pausing = True
+                heapq.heappush(resumed, (now + member.step.pause, next(order), member))
+            else:
+                resume(member, b"".join(member.chunks))
+        while resumed and resumed[0][0] <= time.perf_counter():
+            member = heapq.heappop(resumed)[2]
+            resume(member, b"".join(member.chunks))
+    poll.close()
+    return times
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The smallest of *values* that is not below that *share* of them; 0.99 for the 99th percentile."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
