@@ -6,59 +6,42 @@ Without a Dovecot it says so and measures mektup alone.
 from __future__ import annotations
 
 import argparse
-import json
-import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
-from bench import dovecot
-from bench.dovecot import Dovecot
-from bench.fill import MektupFilling, fill_dovecot
 from bench.machine import machine
-from bench.mail import generate
-from bench.mektup import Mektup
+from bench.report import Report, as_json, remarks
 from bench.rows import ROWS
-from bench.rows.registry import CROWD, CROWD_MESSAGES, FOLDERS, PASSWORD, READER, WRITER, Bench, Row, Server
+from bench.rows.registry import Bench, Row
+from bench.scale import GROWING, scale_table
 from bench.sets import ROUNDS, SETS
 from bench.sets.idle_scale import ACCOUNTS
 from bench.sets.lines import Line, merged
+from bench.start import filled, raise_descriptor_limit, say
 from bench.table import set_table, table
-from bench.turns import FEWEST_RUNS, Result, measure
-from mektup.server.self_signed import pair_under
-
-LIMITS = "[limits]\nconnections_per_account = 2000\nconnections_per_address_before_login = 1000\n"
+from bench.turns import FEWEST_RUNS, measure
 
 
 def main(words: Sequence[str]) -> int:
     """Runs the benchmark; the exit status is 1 when the servers' answers differ."""
     options = parsed(words)
-    rows, sets = chosen(options.rows)
+    rows, sets = chosen(options.rows, is_scale=len(options.messages) > 1)
     begun = time.monotonic()
     raise_descriptor_limit()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mektup-bench-", dir=options.folder)))
-        folder.chmod(0o755)
-        benches = prepared(stack, folder, options.messages, sets)
-        heading = described(benches, folder, options)
-        names = [bench.name for bench in benches]
-        results = measure(benches, rows, options.runs, say)
-        print(f"\n{heading}")
-        if results:
-            print("", table(results, names), *remarks(results), sep="\n", flush=True)
-        figures = {}
-        for key in sets:
-            say(key)
-            figures[key] = measured_set(benches, key)
-            print("", set_table(key, figures[key], names), sep="\n", flush=True)
+    reports = []
+    for messages in options.messages:
+        reports.append(measured(options, messages, rows, sets))
+        print(*remarks(reports[-1].results), sep="\n", flush=True)
+    if len(reports) > 1:
+        print(f"\n{scale_table(reports)}")
     say(f"{time.monotonic() - begun:.0f} seconds in all")
     if options.json:
-        Path(options.json).write_text(as_json(results, figures, names, heading))
-    return 1 if any(result.difference for result in results) else 0
+        Path(options.json).write_text(as_json(reports))
+    return 1 if any(result.difference for report in reports for result in report.results) else 0
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
@@ -66,66 +49,49 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     keys = ", ".join([*(row.key for row in ROWS), *SETS])
     parser.add_argument("rows", nargs="*", help=f"what to measure, of {keys}; every row when nothing is named")
-    parser.add_argument("--messages", type=int, default=20_000, help="how many messages (default: 20000)")
+    parser.add_argument(
+        "--messages",
+        type=lambda text: [int(number) for number in text.split(",")],
+        default=[20_000],
+        help="how many messages (default: 20000); several numbers with commas between show how costs grow",
+    )
     parser.add_argument("--runs", type=int, default=5, help="how many runs of each row (default: 5)")
     parser.add_argument("--folder", help="where both servers keep their mail; a temporary folder below it is made")
     parser.add_argument("--json", metavar="FILE", help="write every run's figures to FILE")
     return parser.parse_args(words)
 
 
-def chosen(keys: Sequence[str]) -> tuple[list[Row], list[str]]:
-    """The rows and the sets named by *keys* (a key may hold several, with commas between); every row for none."""
+def chosen(keys: Sequence[str], *, is_scale: bool) -> tuple[list[Row], list[str]]:
+    """The rows and the sets named by *keys* (a key may hold several, with commas between).
+
+    For none, every row; where it is about growth, those that depend on the size of a mailbox.
+    """
     wanted = [key for word in keys for key in word.split(",") if key]
     known = [*(row.key for row in ROWS), *SETS]
     if unknown := set(wanted) - set(known):
         raise SystemExit(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    return [row for row in ROWS if not wanted or row.key in wanted], [key for key in SETS if key in wanted]
+    if not wanted:
+        wanted = list(GROWING) if is_scale else known
+        return [row for row in ROWS if row.key in wanted], []
+    return [row for row in ROWS if row.key in wanted], [key for key in SETS if key in wanted]
 
 
-def prepared(stack: ExitStack, folder: Path, messages: int, sets: Sequence[str]) -> list[Bench]:
-    """Both servers, filled and stopped, mektup first; each ends with *stack*."""
-    plan = {READER: messages, WRITER: 0, FOLDERS: 0} | dict.fromkeys(CROWD, CROWD_MESSAGES)
-    if "idle-scale" in sets:
-        plan |= dict.fromkeys(ACCOUNTS, 0)
-    mektup = Mektup(folder / "mektup", workers=1, settings=LIMITS)
-    say(f"filling {mektup.name} {mektup.version} with {messages:,} messages")
-    filling = MektupFilling(mektup.data, plan)
-    servers: list[Server] = [mektup]
-    if reason := dovecot.missing():
-        say(f"no Dovecot beside it: {reason}")
-    else:
-        pair = pair_under(mektup.data / "tls", "mektup")
-        users = dict.fromkeys(plan, PASSWORD)
-        beside = Dovecot(folder / "dovecot", users, certificate=pair.cert, key=pair.key)
-        say(f"filling {beside.name} {beside.version}")
-        fill_dovecot(beside, plan)
-        servers.append(beside)
-    filling.wait()
-    mail = list(generate(messages))
-    benches = [Bench(server, mail) for server in servers]
-    for bench in benches:
-        stack.callback(bench.server.stop)
-        stack.callback(bench.hang_up)
-    return benches
-
-
-def described(benches: Sequence[Bench], folder: Path, options: argparse.Namespace) -> str:
-    """What was measured, and where."""
-    servers = " and ".join(f"{bench.server.name} {bench.server.version}" for bench in benches)
-    octets = sum(len(mail.raw) for mail in benches[0].mail)
-    return (
-        f"{servers}; INBOX of {options.messages:,} messages, {octets / 1e6:,.0f} MB; medians of {options.runs} runs,"
-        f" of {min(FEWEST_RUNS, options.runs)} where they take long\n{machine(folder)}"
-    )
-
-
-def remarks(results: Sequence[Result]) -> Iterator[str]:
-    """What the table cannot say."""
-    for result in results:
-        for remark in result.remarks:
-            yield f"{result.row.key}: not measured: {remark}"
-        if result.difference:
-            yield f"{result.row.key}: DIFFERENT ANSWERS: {result.difference}"
+def measured(options: argparse.Namespace, messages: int, rows: Sequence[Row], sets: Sequence[str]) -> Report:
+    """Everything that was chosen, for a mailbox of *messages*; printed as it comes."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mektup-bench-", dir=options.folder)))
+        folder.chmod(0o755)
+        benches = filled(stack, folder, messages, ACCOUNTS if "idle-scale" in sets else ())
+        report = Report(messages, [bench.name for bench in benches], described(benches, folder, options.runs))
+        report.results = measure(benches, rows, options.runs, say)
+        print(f"\n{report.heading}")
+        if rows:
+            print("", table(report.results, report.names), sep="\n", flush=True)
+        for key in sets:
+            say(key)
+            report.sets[key] = measured_set(benches, key)
+            print("", set_table(key, report.sets[key], report.names), sep="\n", flush=True)
+    return report
 
 
 def measured_set(benches: Sequence[Bench], key: str) -> list[Line]:
@@ -133,39 +99,13 @@ def measured_set(benches: Sequence[Bench], key: str) -> list[Line]:
     return merged([line for _ in range(ROUNDS.get(key, 1)) for bench in benches for line in SETS[key](bench)])
 
 
-def as_json(
-    results: Sequence[Result], figures: Mapping[str, Sequence[Line]], names: Sequence[str], heading: str
-) -> str:
-    """Everything that was measured, for programs."""
-    rows = [
-        {
-            "key": result.row.key,
-            "title": result.row.title,
-            "unit": result.row.unit.value,
-            "figures": result.figures,
-            "cpu_seconds": result.cpus,
-            "ratio": result.ratio(),
-            "asked": result.row.asked,
-            "asked_is_absolute": result.row.is_absolute,
-            "is_above": result.is_above,
-            "remarks": result.remarks,
-            "difference": result.difference,
-        }
-        for result in results
-    ]
-    sets = {key: [{**asdict(line), "is_above": line.is_above} for line in lines] for key, lines in figures.items()}
-    return json.dumps({"heading": heading, "servers": list(names), "rows": rows, "sets": sets}, indent=2) + "\n"
-
-
-def raise_descriptor_limit() -> None:
-    """As many open files as this user may have, for the clients here and for the servers, which inherit it."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def say(text: str) -> None:
-    """Tells how far it has come."""
-    print(text, file=sys.stderr, flush=True)
+def described(benches: Sequence[Bench], folder: Path, runs: int) -> str:
+    """What is measured, and where."""
+    servers = " and ".join(f"{bench.server.name} {bench.server.version}" for bench in benches)
+    return (
+        f"{servers}; INBOX of {benches[0].messages:,} messages, {benches[0].octets / 1e6:,.0f} MB;"
+        f" medians of {runs} runs, of {min(FEWEST_RUNS, runs)} where they take long\n{machine(folder)}"
+    )
 
 
 if __name__ == "__main__":

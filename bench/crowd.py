@@ -11,7 +11,7 @@ import itertools
 import select
 import socket
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 
 from bench.client import Address
@@ -27,6 +27,7 @@ class Step:
     kind: str
     """Under which name it is timed."""
     octets: bytes
+    """Nothing: waits until all clients are there."""
     ends: bytes
     """What the last line of the answer begins with; after ``+``, others may follow."""
     pause: float = 0.0
@@ -84,15 +85,23 @@ class _Member:
         return True
 
 
-def gather(address: Address, scripts: Iterable[Script]) -> list[tuple[str, float]]:
-    """Runs all of *scripts*, each on a connection of its own; the kind and the seconds of each step, as they ended."""
+Times = list[tuple[str, float]]
+"""The kind and the seconds of each step, in the order in which they ended."""
+
+
+def gather(address: Address, scripts: Iterable[Script], meet: Callable[[], object]) -> Times:
+    """Runs all of *scripts*, each on a connection of its own, and times the steps after they have met.
+
+    *meet* is called when all have come to their step with nothing to send, just before they go on.
+    """
     members = [_Member(address, script) for script in scripts]
     poll = select.epoll()
     by_descriptor = {}
     for member in members:
         by_descriptor[member.socket.fileno()] = member
         poll.register(member.socket, select.EPOLLIN)
-    times: list[tuple[str, float]] = []
+    times: Times = []
+    early: list[_Member] = []
     resumed: list[tuple[float, int, _Member]] = []
     order = itertools.count()
     deadline = time.monotonic() + DEADLINE
@@ -101,6 +110,13 @@ def gather(address: Address, scripts: Iterable[Script]) -> list[tuple[str, float
         descriptor = member.socket.fileno()
         if not member.go(answer):
             del by_descriptor[descriptor]
+        elif not member.step.octets:
+            early.append(member)
+            if len(early) == len(members):
+                times.clear()
+                meet()
+                for each in early:
+                    resume(each, b"")
 
     for member in members:
         resume(member, None)

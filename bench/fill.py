@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -32,39 +32,45 @@ class MektupFilling:
 
     def __init__(self, data: Path, plan: Plan, *, compression: int | None = None) -> None:
         spawning = multiprocessing.get_context("spawn")
-        self._process = spawning.Process(target=_fill_mektup, args=(data, plan, compression))
+        self._octets = spawning.Array("Q", len(plan))
+        self._process = spawning.Process(target=_fill_mektup, args=(data, plan, compression, self._octets))
         self._process.start()
 
-    def wait(self) -> None:
-        """Returns when it is filled; raises OSError where that failed."""
+    def wait(self) -> Sequence[int]:
+        """Returns when it is filled, with the octets of each account's mail; raises OSError where that failed."""
         self._process.join()
         if self._process.exitcode:
             raise OSError(f"mektup could not be filled: status {self._process.exitcode}")
+        return [int(octets) for octets in self._octets.get_obj()]
 
 
-def _fill_mektup(data: Path, plan: Plan, compression: int | None) -> None:
-    asyncio.run(_fill_accounts(data, plan, compression))
+def _fill_mektup(data: Path, plan: Plan, compression: int | None, octets: MutableSequence[int]) -> None:
+    asyncio.run(_fill_accounts(data, plan, compression, octets))
 
 
-async def _fill_accounts(data: Path, plan: Plan, compression: int | None) -> None:
+async def _fill_accounts(data: Path, plan: Plan, compression: int | None, octets: MutableSequence[int]) -> None:
     store = await open_store(data, compression=compression)
     try:
         secrets = passwords.secrets_for(PASSWORD)
-        for name, count in plan.items():
+        for number, (name, count) in enumerate(plan.items()):
             entry = await store.directory.add(name, secrets)
             if count:
-                await _fill_inbox(await store.account(entry.id), count)
+                octets[number] = await _fill_inbox(await store.account(entry.id), count)
     finally:
         await store.close()
 
 
-async def _fill_inbox(account: Account, count: int) -> None:
+async def _fill_inbox(account: Account, count: int) -> int:
+    """How many octets went there."""
+    octets = 0
     inbox = await account.mailbox("INBOX")
     for batch in batches(generate(count)):
         await account.append(
             inbox.id,
             [Incoming(prepare(mail.raw), frozenset(mail.flags), mail.internaldate) for mail in batch],
         )
+        octets += sum(len(mail.raw) for mail in batch)
+    return octets
 
 
 def fill_dovecot(server: Dovecot, plan: Plan) -> None:

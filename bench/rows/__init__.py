@@ -5,7 +5,7 @@ from bench.rows.registry import ROWS as _ROWS
 
 ORDER = (
     "connect noop select status flags envelope structure thunderbird body partial store store-all unseen subject rare "
-    "common sort thread copy append list qresync lmtp memory memory-tls exists exists-other"
+    "common sort thread copy append list qresync qresync-all lmtp memory memory-tls exists exists-other"
 ).split()
 
 ROWS = sorted(_ROWS, key=lambda row: ORDER.index(row.key))

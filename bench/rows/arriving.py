@@ -14,7 +14,7 @@ COPIES = 1000
 @row("copy", f"UID COPY 1:{COPIES}, then delete and EXPUNGE them", ratio=0.8)
 def copy(bench: Bench) -> Measured:
     client = bench.imap()
-    count = min(COPIES, len(bench.mail))
+    count = min(COPIES, bench.messages)
     client.run(b"CREATE copies")
     with bench.stopwatch() as watch:
         client.run(b"UID COPY 1:%d copies" % count)

@@ -57,7 +57,7 @@ PARTIALS = 1000
 def partial(bench: Bench) -> Measured:
     client = bench.imap()
     chance = random.Random(PARTIALS)
-    uids = [chance.randint(1, len(bench.mail)) for _ in range(PARTIALS)]
+    uids = [chance.randint(1, bench.messages) for _ in range(PARTIALS)]
     commands = [b"UID FETCH %d (BODY.PEEK[1]<0.2048>)" % uid for uid in uids]
     with bench.stopwatch() as watch:
         answer = client.run(*commands)

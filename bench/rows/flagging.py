@@ -17,7 +17,7 @@ def _flags(bench: Bench) -> list[str]:
 @row("store", f"{STORES} x UID STORE n +FLAGS, pipelined", ratio=1.0)
 def store(bench: Bench) -> Measured:
     client = bench.imap()
-    count = min(STORES, len(bench.mail))
+    count = min(STORES, bench.messages)
     # where there are fewer messages, every other round takes the flag away again
     commands = [
         b"UID STORE %d %cFLAGS (%b)" % (1 + number % count, b"+-"[number // count % 2], UNUSED)

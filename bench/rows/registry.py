@@ -92,6 +92,11 @@ class Bench:
 
     server: Server
     mail: Sequence[Mail]
+    """The first of the messages, as many as any row wants for itself."""
+    messages: int
+    """How many the reader's INBOX holds."""
+    octets: int
+    """How many these have together."""
     _imap: dict[str, ImapClient] = field(default_factory=dict)
     _lmtp: LmtpClient | None = None
     _done: set[str] = field(default_factory=set)

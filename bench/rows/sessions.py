@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from bench.answers import messages, responses, statuses, uid_set
-from bench.client import Connection, ImapClient
+from bench.client import Connection
 from bench.rows.registry import FOLDERS, PASSWORD, READER, Bench, Measured, row
 
 CONNECTIONS = 100
@@ -115,7 +115,15 @@ CHANGED = 200
     needs=("QRESYNC",),
 )
 def qresync(bench: Bench) -> Measured:
-    missed = _miss_changes(bench.imap(), min(CHANGED, len(bench.mail)))
+    return _resynchronised(bench, _miss_changes(bench, min(CHANGED, bench.messages)))
+
+
+@row("qresync-all", f"{RESYNCS} x SELECT (QRESYNC), all changed, {CHANGED} gone", ratio=0.05, needs=("QRESYNC",))
+def qresync_all(bench: Bench) -> Measured:
+    return _resynchronised(bench, _miss_changes(bench, bench.messages))
+
+
+def _resynchronised(bench: Bench, missed: Missed) -> Measured:
     client = bench.new_imap()
     client.run(b"ENABLE QRESYNC")
     command = b"SELECT INBOX (QRESYNC (%d %d 1:%d))" % (missed.uidvalidity, missed.modseq, max(missed.gone))
@@ -135,16 +143,20 @@ class Missed:
     """UIDs that it had seen and that are expunged."""
 
 
-def _miss_changes(client: ImapClient, count: int) -> Missed:
-    """Lets *count* messages come and go, and the flags of others change; afterwards INBOX is as before."""
-    copied = client.run(b"UID COPY 1:%d INBOX" % count).octets
+def _miss_changes(bench: Bench, changed: int) -> Missed:
+    """Lets messages come and go, and the flags of *changed* others change and back; afterwards INBOX is as before."""
+    client = bench.imap()
+    going = min(CHANGED, bench.messages)
+    copied = client.run(b"UID COPY 1:%d INBOX" % going).octets
     uidvalidity, first = map(int, re.findall(rb"COPYUID (\d+) \S+ (\d+)", copied)[0])
-    gone = range(first, first + count)
+    gone = range(first, first + going)
+    step = bench.messages // changed
+    uids = b",".join([b"%d" % uid for uid in range(1, 1 + changed * step, step)]) if step > 1 else b"1:%d" % changed
     state = client.run(b"STATUS INBOX (HIGHESTMODSEQ)").octets
     modseq = int(re.findall(rb"HIGHESTMODSEQ (\d+)", state)[0])
     client.run(
-        b"UID STORE 1:%d +FLAGS.SILENT ($Missed)" % count,
-        b"UID STORE 1:%d -FLAGS.SILENT ($Missed)" % count,
+        b"UID STORE %b +FLAGS.SILENT ($Missed)" % uids,
+        b"UID STORE %b -FLAGS.SILENT ($Missed)" % uids,
         b"UID STORE %d:%d +FLAGS.SILENT (\\Deleted)" % (gone.start, gone.stop - 1),
         b"UID EXPUNGE %d:%d" % (gone.start, gone.stop - 1),
     )

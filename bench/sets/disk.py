@@ -25,8 +25,7 @@ def disk(bench: Bench) -> list[Line]:
     bench.wait_for_rest()
     bench.hang_up()
     bench.server.stop()
-    octets = sum(len(mail.raw) for mail in bench.mail)
-    octets += len(CROWD) * sum(len(mail.raw) for mail in bench.mail[:CROWD_MESSAGES])
+    octets = bench.octets + len(CROWD) * sum(len(mail.raw) for mail in bench.mail[:CROWD_MESSAGES])
     folder = Path(bench.server.mail_folder)
     lines = [Line("octets on disk for an octet of mail", "", {bench.name: on_disk(folder) / octets})]
     if isinstance(bench.server, Mektup):
@@ -47,14 +46,13 @@ def _of_mektup(bench: Bench, folder: Path) -> list[Line]:
         Line("search index: octets for an octet of text", "", {bench.name: index / text if text else 0.0}, 1.0),
     ]
     compressed = Mektup(folder.parent.parent / "compressed", workers=1)
-    MektupFilling(compressed.data, {READER: len(bench.mail)}, compression=COMPRESSION).wait()
-    other = Bench(compressed, bench.mail)
+    MektupFilling(compressed.data, {READER: bench.messages}, compression=COMPRESSION).wait()
+    other = Bench(compressed, bench.mail, bench.messages, bench.octets)
     other.restart(workers=1)
     other.wait_for_rest()
     other.hang_up()
     compressed.stop()
-    octets = sum(len(mail.raw) for mail in bench.mail)
-    packed = on_disk(compressed.data / "accounts") / octets
+    packed = on_disk(compressed.data / "accounts") / bench.octets
     lines.append(Line(f"the same, compressed by zstandard, level {COMPRESSION}", "", {bench.name: packed}, 1.0))
     shutil.rmtree(compressed.data)
     return lines

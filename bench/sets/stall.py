@@ -42,8 +42,8 @@ def stall(bench: Bench) -> list[Line]:
     bench.server.stop()
     folder = Path(bench.server.mail_folder).parent.parent / "unindexed"
     unindexed = Mektup(folder, workers=1, settings="[limits]\ntext_index = false\n")
-    MektupFilling(unindexed.data, {READER: len(bench.mail), WRITER: 0}).wait()
-    other = Bench(unindexed, bench.mail)
+    MektupFilling(unindexed.data, {READER: bench.messages, WRITER: 0}).wait()
+    other = Bench(unindexed, bench.mail, bench.messages, bench.octets)
     try:
         return _stalls(other)
     finally:
@@ -53,11 +53,11 @@ def stall(bench: Bench) -> list[Line]:
 
 
 def _stalls(bench: Bench) -> list[Line]:
-    octets = sum(len(mail.raw) for mail in bench.mail)
+    octets = bench.octets
     fetches = [b"UID FETCH 1:* (BODY.PEEK[])"] * max(1, round(FETCHED_OCTETS / octets))
     lines = []
     for what, commands in (
-        (f"search of {len(bench.mail):,} texts", SCANS),
+        (f"search of {bench.messages:,} texts", SCANS),
         (f"FETCH of {len(fetches) * octets / 1e6:,.0f} MB", fetches),
     ):
         bench.restart(workers=1)
@@ -66,7 +66,7 @@ def _stalls(bench: Bench) -> list[Line]:
         worst = percentile(waits, 0.99) * 1000
         lines += [
             Line(f"{what}: 99th percentile of a NOOP", "ms", {bench.name: worst}, MOST_STALL_MS),
-            Line(f"{what}: longest NOOP of {len(waits):,}", "ms", {bench.name: max(waits) * 1000}),
+            Line(f"{what}: longest NOOP", "ms", {bench.name: max(waits) * 1000}),
             Line(f"{what}: growth of memory", "MiB", {bench.name: growth / 2**20}, MOST_GROWTH_MIB),
             Line(f"{what}: seconds", "s", {bench.name: seconds}),
         ]

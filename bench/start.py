@@ -1,0 +1,62 @@
+"""Both servers, filled with the same mail."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench import dovecot
+from bench.dovecot import Dovecot
+from bench.fill import MektupFilling, fill_dovecot
+from bench.mail import generate
+from bench.mektup import Mektup
+from bench.rows.registry import CROWD, CROWD_MESSAGES, FOLDERS, PASSWORD, READER, WRITER, Bench, Server
+from mektup.server.self_signed import pair_under
+
+LIMITS = "[limits]\nconnections_per_account = 2000\nconnections_per_address_before_login = 1000\n"
+
+KEPT = 1000
+"""How many messages the rows can use for themselves."""
+
+
+def filled(stack: ExitStack, folder: Path, messages: int, more_accounts: Sequence[str] = ()) -> list[Bench]:
+    """Both servers, filled and stopped, mektup first; each ends with *stack*. Without a Dovecot, says so."""
+    plan = {READER: messages, WRITER: 0, FOLDERS: 0} | dict.fromkeys(CROWD, CROWD_MESSAGES)
+    plan |= dict.fromkeys(more_accounts, 0)
+    mektup = Mektup(folder / "mektup", workers=1, settings=LIMITS)
+    say(f"filling {mektup.name} {mektup.version} with {messages:,} messages")
+    filling = MektupFilling(mektup.data, plan)
+    servers: list[Server] = [mektup]
+    if reason := dovecot.missing():
+        say(f"no Dovecot beside it: {reason}")
+    else:
+        pair = pair_under(mektup.data / "tls", "mektup")
+        users = dict.fromkeys(plan, PASSWORD)
+        beside = Dovecot(folder / "dovecot", users, certificate=pair.cert, key=pair.key)
+        say(f"filling {beside.name} {beside.version}")
+        try:
+            fill_dovecot(beside, plan)
+            servers.append(beside)
+        except OSError as error:
+            say(f"no Dovecot beside it: {error}")
+    octets = filling.wait()[0]
+    mail = list(generate(min(messages, KEPT)))
+    benches = [Bench(server, mail, messages, octets) for server in servers]
+    for bench in benches:
+        stack.callback(bench.server.stop)
+        stack.callback(bench.hang_up)
+    return benches
+
+
+def raise_descriptor_limit() -> None:
+    """As many open files as this user may have, for the clients here and for the servers, which inherit it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def say(text: str) -> None:
+    """Tells how far it has come."""
+    print(text, file=sys.stderr, flush=True)
