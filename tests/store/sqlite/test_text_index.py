@@ -136,9 +136,20 @@ def matches(octets: bytes, key: SearchKey) -> bool:
             raise AssertionError(key)
 
 
+NAMES = ("subject", "x-folded", "sub", "no field")
+
+
+def values_of(octets: bytes) -> Iterator[str]:
+    """The fields that other keys than TEXT look into."""
+    arrival = prepare(octets)
+    yield from (arrival.subject, arrival.from_)
+    for name in NAMES:
+        yield from header_values(octets[: arrival.header_size], name)
+
+
 def keys_for(text: str) -> Iterator[SearchKey]:
     yield from (InBody(text), InText(text), InSubject(text), InAddress(AddressField.FROM, text))
-    yield from (InHeader(name, text) for name in ("subject", "x-folded", "sub", "no field"))
+    yield from (InHeader(name, text) for name in NAMES)
     yield Not(InText(text))
     yield Or(InBody(text), InSubject("abc"))
     yield And((Not(InSubject(text)), Or(InText(text), InBody("b")), InBody(text)))
@@ -162,7 +173,7 @@ async def check(octets: list[bytes], indexed: int, sought: list[str]) -> None:
 @settings(deadline=None, max_examples=60)
 @given(octets=st.lists(messages(), min_size=1, max_size=5), data=st.data())
 def test_the_answer_is_what_the_messages_say(octets: list[bytes], data: st.DataObject) -> None:
-    texts = "\n".join(text for each in octets for text in search_text(each))
+    texts = "\n".join(text for each in octets for text in (*search_text(each), *values_of(each)))
     start = data.draw(st.integers(0, len(texts)), "start of a text that is there")
     there = texts[start : start + data.draw(st.integers(0, 8), "its length")]
     sought = [text for text in (there, data.draw(TEXT)) if text.isprintable() or text.isascii()]
@@ -179,6 +190,29 @@ async def test_every_key_by_the_index(account: SqliteAccount, key: SearchKey, ex
     await account.append(mailbox, [incoming(octets=each.encode()) for each in MESSAGES])
     await account.indexer.finish()
     assert list(await account.search(mailbox, key, EVERYTHING)) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "value"),
+    [
+        (b"X-Tabs: one\r\n\t\ttwo", "x-tabs", "one\t\ttwo"),
+        # an encoded word that has no end on its line takes what follows with it, where all are read as one text
+        (b"X-First: =?utf-8?b?YWJj\r\nX-Second: last?=", "x-second", "last?="),
+        (b"X-First: =?utf-8?b?YWJj\r\nX Third : last?=", "x third", "last?="),
+        (b"Subject: =?utf-8?b?YWJj\r\nTo: a?=", "to", "a?="),
+    ],
+)
+async def test_a_field_is_found_as_it_reads_by_itself(
+    account: SqliteAccount, header: bytes, name: str, value: str
+) -> None:
+    mailbox = await inbox(account)
+    octets = header + b"\r\n\r\nbody\r\n"
+    assert value not in search_text(octets)[0]
+    assert header_values(octets, name) == [value]
+    await account.append(mailbox, [incoming(octets=octets), incoming()])
+    await account.indexer.finish()
+    assert await account.search(mailbox, InHeader(name, value), EVERYTHING) == uids(1)
+    assert 1 in await account.search(mailbox, InHeader(name, ""), EVERYTHING)
 
 
 async def test_programs_of_any_width(account: SqliteAccount) -> None:

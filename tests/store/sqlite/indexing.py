@@ -1,0 +1,37 @@
+"""A process that indexes an account's texts and says how far it is: run by the tests of crashes and several processes.
+
+    python -m tests.store.sqlite.indexing DATA NAME
+
+Prints a line with the number of messages for each transaction that it has committed, and ends when all are indexed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from mektup.store.sqlite import indexer, open_store, text_index
+from mektup.store.sqlite.database import Change
+
+
+async def main(data: Path, name: str) -> None:
+    indexer.QUIET_SECONDS = 3600.0  # type: ignore[misc]
+    text_index.BATCH_CHARACTERS = 2000  # type: ignore[misc]
+    put = text_index.put
+
+    def said(change: Change, batch: text_index.Batch) -> bool:
+        is_put = put(change, batch)
+        print(len(batch.entries) if is_put else 0, flush=True)
+        return is_put
+
+    text_index.put = said
+    store = await open_store(data)
+    entry = await store.directory.find(name)
+    assert entry is not None
+    await (await store.account(entry.id)).indexer.finish()
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))

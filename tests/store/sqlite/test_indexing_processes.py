@@ -1,0 +1,115 @@
+"""Processes that index the same account, and ones that die in the middle of it."""
+
+from __future__ import annotations
+
+import sys
+from asyncio import gather
+from asyncio.subprocess import PIPE, Process, create_subprocess_exec
+from pathlib import Path
+
+import apsw
+import pytest
+
+from mektup.store.sqlite import open_store, search
+from mektup.store.sqlite.account import SqliteAccount
+from mektup.terms.search import InText
+from tests.contract.mail import EVERYTHING, fill, inbox, incoming, raw, uids
+from tests.store.sqlite.conftest import file_of
+
+MESSAGES = 400
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the index be asked in small mailboxes, too."""
+    monkeypatch.setattr(search, "FEW_READ", 0)
+
+
+async def begin(data: Path) -> Process:
+    """A process that indexes."""
+    return await create_subprocess_exec(
+        sys.executable, "-m", "tests.store.sqlite.indexing", str(data), "linda", stdout=PIPE
+    )
+
+
+async def said(process: Process) -> int | None:
+    """How many messages it has put into the index in one transaction; None where it says no more."""
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    return int(line) if line.endswith(b"\n") else None
+
+
+@pytest.fixture
+async def path(data: Path) -> Path:
+    """The file of an account with messages that nobody has indexed."""
+    store = await open_store(data)
+    account = await store.account((await store.directory.add("linda", {})).id)
+    await fill(account, MESSAGES)
+    await store.close()
+    return file_of(data, account.id)
+
+
+async def check(account: SqliteAccount) -> None:
+    mailbox = await inbox(account)
+    for number in (0, 7, 123, MESSAGES - 1):
+        assert number + 1 in await account.search(mailbox, InText(f"subject: number {number}"), EVERYTHING)
+    assert len(await account.search(mailbox, InText("subject: number"), EVERYTHING)) >= MESSAGES
+    assert not await account.search(mailbox, InText("subject: number 1000"), EVERYTHING)
+
+
+@pytest.mark.parametrize("transactions", [0, 1, 4, 9])
+async def test_a_process_that_dies_leaves_what_it_had_indexed(data: Path, path: Path, transactions: int) -> None:
+    process = await begin(data)
+    done = [await said(process) for _ in range(transactions)]
+    process.kill()
+    while (count := await said(process)) is not None:
+        done.append(count)
+    await process.wait()
+    store = await open_store(data)
+    account = await store.account((await store.directory.entries())[0].id)
+    # The last transaction may have been committed and not been said, or said and not been committed.
+    indexed = (await account.search_status()).indexed
+    assert indexed >= sum(count or 0 for count in done[:-1])
+    await check(account)
+    mailbox = await inbox(account)
+    await account.append(mailbox, [incoming(octets=raw("number 7 again"))])
+    assert await account.search(mailbox, InText("number 7 again"), EVERYTHING) == uids(MESSAGES + 1)
+    await account.indexer.finish()
+    assert (await account.search_status()).indexed == MESSAGES + 1
+    await check(account)
+    await store.close()
+    check_file(path)
+
+
+async def test_processes_that_index_the_same(data: Path, path: Path) -> None:
+    processes = [await begin(data) for _ in range(2)]
+    store = await open_store(data)
+    account = await store.account((await store.directory.entries())[0].id)
+    mailbox = await inbox(account)
+    counts = await gather(*(until_end(process) for process in processes))
+    await account.append(mailbox, [incoming(octets=raw("number 9999"))])
+    await account.remove(mailbox, uids(100))
+    await account.indexer.finish()
+    assert sum(counts) == MESSAGES
+    assert (await account.search_status()).indexed == MESSAGES
+    assert await account.search(mailbox, InText("number 9999"), EVERYTHING) == uids(MESSAGES + 1)
+    await store.close()
+    check_file(path)
+
+
+async def until_end(process: Process) -> int:
+    total = 0
+    while (count := await said(process)) is not None:
+        total += count
+    assert await process.wait() == 0
+    return total
+
+
+def check_file(path: Path) -> None:
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    assert connection.pragma("integrity_check") == "ok"
+    connection.execute("INSERT INTO trigrams (trigrams) VALUES ('integrity-check')")
+    contents = connection.execute("SELECT id FROM contents ORDER BY id").fetchall()
+    assert connection.execute("SELECT content FROM search_texts ORDER BY content").fetchall() == contents
+    assert connection.execute("SELECT id FROM trigrams_docsize ORDER BY id").fetchall() == contents
+    connection.close()
