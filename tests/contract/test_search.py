@@ -191,6 +191,15 @@ async def test_a_header_that_is_larger_than_a_chunk_is_searched_to_its_end(accou
     assert await account.search(mailbox, InHeader("x-last", "THE END"), EVERYTHING) == uids(1)
 
 
+async def test_the_status_counts_every_message_once(account: Account, mailbox: MailboxId) -> None:
+    await account.copy(mailbox, uids(1, 2), "Archive")
+    status = await account.search_status()
+    assert status.messages == 4
+    assert 0 <= status.indexed <= 4
+    await account.remove(mailbox, uids(3))
+    assert (await account.search_status()).messages == 3
+
+
 async def test_a_mailbox_that_is_gone_is_not_searched(account: Account) -> None:
     made = await account.create("work")
     await account.delete("work")
