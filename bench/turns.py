@@ -68,8 +68,9 @@ def measure(benches: Sequence[Bench], rows: Sequence[Row], runs: int, say: Calla
         if stage is not Stage.FRESH:
             _restart(benches, stage)
         for row in group:
-            say(f"{row.key}: {row.title}")
+            begun = time.monotonic()
             _run(benches, results[row.key], runs)
+            say(f"{row.key}: {row.title} (in {time.monotonic() - begun:.1f} s)")
     return list(results.values())
 
 
