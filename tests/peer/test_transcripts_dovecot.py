@@ -42,7 +42,10 @@ class DovecotWire:
         self.writer.write(octets)
 
     async def receive(self) -> bytes:
-        return await self._reader.read(65536)
+        try:
+            return await self._reader.read(65536)
+        except OSError:
+            return b""
 
     async def handshake(self) -> None:
         raise NotImplementedError("this witness speaks no TLS")
