@@ -14,7 +14,7 @@ def test_lines() -> None:
     assert lines.next_line() is None
     assert lines.has_buffered
     lines.feed(b"ee\r\r\n\r\n")
-    assert lines.next_line() == b"three\r"
+    assert lines.next_line() == b"three"
     assert lines.next_line() == b""
     assert not lines.has_buffered
 
