@@ -8,9 +8,9 @@ from mektup.terms.errors import ClientError
 def without_end(line: bytes) -> bytes:
     """*line*, from which the LF is off already, without the rest of its end.
 
-    Liberties: a bare LF ends a line, as netcat and openssl s_client send it; so does CR CR LF, which s_client -crlf makes
-    of a CRLF, and CR NUL CR LF, which telnet makes of one that it reads from a pipe (RFC 854: a CR that ends no line is
-    sent as CR NUL).
+    Liberties: a bare LF ends a line, as netcat and openssl s_client send it; so does CR CR LF, which s_client -crlf
+    makes of a CRLF, and CR NUL CR LF, which telnet makes of one that it reads from a pipe (RFC 854: a CR that ends no
+    line is sent as CR NUL).
     """
     if not line.endswith(b"\r"):
         return line
