@@ -143,6 +143,12 @@ async def test_what_was_touched_since(account: Account) -> None:
     last = await account.store_flags(mailbox, uids(5), ADD, SEEN)
     since_start = await account.touched(mailbox, start)
     assert since_start.changed == uids(2, 4, 5, 7)
+    assert [(uid, account.flag_names(word), modseq) for uid, word, modseq in since_start.flags or ()] == [
+        (2, ("\\Seen",), first.modseq),
+        (4, ("\\Seen",), first.modseq),
+        (5, ("\\Seen",), last.modseq),
+        (7, (), first.modseq + 1),
+    ]
     assert uids(1, 3) == since_start.expunged & Uids.span(1, 6)
     since_first = await account.touched(mailbox, first.modseq)
     assert since_first.changed == uids(5, 7)
@@ -150,7 +156,7 @@ async def test_what_was_touched_since(account: Account) -> None:
     there = (await account.select("INBOX", claim_recent=False)).uids
     for touched in (since_start, since_first, await account.touched(mailbox, ModSeq(0))):
         assert touched.changed - there == touched.expunged & there == Uids()
-    assert await account.touched(mailbox, last.modseq) == Touched(Uids(), Uids())
+    assert await account.touched(mailbox, last.modseq) == Touched(Uids(), Uids(), ())
     assert (await account.touched(mailbox, ModSeq(0))).changed == there
     with pytest.raises(Refused) as caught:
         await account.touched(MailboxId(99), start)
@@ -163,10 +169,10 @@ async def test_much_was_touched(account: Account) -> None:
     await account.append(mailbox, [message] * 1500)
     start = await account.modseq(mailbox)
     await account.store_flags(mailbox, EVERYTHING, ADD, SEEN)
-    assert await account.touched(mailbox, start) == Touched(Uids.span(1, 1500), Uids())
+    assert await account.touched(mailbox, start) == Touched(Uids.span(1, 1500), Uids(), None)
     odd = Uids.of([Uid(uid) for uid in range(1, 1500, 2)])
     await account.remove(mailbox, odd)
-    assert await account.touched(mailbox, start) == Touched(Uids.span(1, 1500) - odd, odd)
+    assert await account.touched(mailbox, start) == Touched(Uids.span(1, 1500) - odd, odd, None)
 
 
 async def test_many_changes_at_once(account: Account) -> None:

@@ -147,19 +147,27 @@ class Plan:
             rows = await self._remember(memo, choose, rows)
         if not rows:
             return 0
-        columns: Columns = dict(zip((Column.UID, *self.columns), zip(*rows, strict=True), strict=True))
-        if Column.MODSEQ in columns:
-            self._view.show_modseq(max(columns[Column.MODSEQ]))
-        seqs = self._view.number(rows)
-        values = [field.values(columns) for field in self._fields]
+        seqs, values = self._values(rows)
         if self._streams:
             lists = [list(per_row) for per_row in values]
             if any(type(value) is Later for per_row in lists for value in per_row):
                 return await self._write_streaming(seqs, lists)
-            values = list(lists)
+            values = lists
         octets = b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
         self._session.write(octets)
         return len(octets)
+
+    def lines(self, rows: Sequence[Row]) -> bytes:
+        """The lines of a slice, for items of which none is a body."""
+        seqs, values = self._values(rows)
+        return b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
+
+    def _values(self, rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[Iterable[Any]]]:
+        """The sequence numbers of a slice, and what each field has for it."""
+        columns: Columns = dict(zip((Column.UID, *self.columns), zip(*rows, strict=True), strict=True))
+        if Column.MODSEQ in columns:
+            self._view.show_modseq(max(columns[Column.MODSEQ]))
+        return self._view.number(rows), [field.values(columns) for field in self._fields]
 
     async def _remember(self, memo: HeaderMemo, choose: Finish, rows: Sequence[Row]) -> Sequence[Row]:
         """Has *memo* know the contents of *rows*; returns those that it does, as a message may be gone by now."""

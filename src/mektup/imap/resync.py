@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from mektup.imap import updates
 from mektup.imap.fetch_plan import Plan
 from mektup.imap.view import View
 from mektup.store.interface import Mailbox
-from mektup.terms.numbers import ModSeq
+from mektup.terms.limits import MIB
+from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 from mektup.terms.sets import NumberSet, Seqs, Uids
 from mektup.wire.fetch_items import Item
 from mektup.wire.requests import KnownState
 
 if TYPE_CHECKING:
     from mektup.imap.session import Session
+
+
+ITEMS = (Item.UID, Item.FLAGS, Item.MODSEQ)
+
+ANSWERS = 8
+"""How many a process keeps, for clients on a bad line that ask the same until an answer comes through, and for the
+devices that were last there together; that which was not used for longest goes."""
+
+ANSWER_BYTES = 2 * MIB
+"""The longest that is kept."""
+
+_ANSWERS: OrderedDict[tuple[AccountId, MailboxId, ModSeq, KnownState], bytes] = OrderedDict()
+"""What was answered, by what was asked and the HIGHESTMODSEQ that it was asked at, with which nothing is the same
+but all."""
 
 
 async def resync(session: Session, mailbox: Mailbox, known: KnownState) -> None:
@@ -25,6 +42,31 @@ async def resync(session: Session, mailbox: Mailbox, known: KnownState) -> None:
     """
     if known.uidvalidity != mailbox.uidvalidity or known.modseq == mailbox.highestmodseq:
         return
+    account, peer = session.mail, session.peer
+    key = (account.id, mailbox.id, mailbox.highestmodseq, known)
+    # \\Recent is for one session
+    is_for_all = session.rev2 or not session.selected.recent
+    if is_for_all and (answer := _ANSWERS.pop(key, None)) is not None:
+        _ANSWERS[key] = answer
+        session.write(answer)
+        await peer.drain()
+        return
+    kept: list[bytes] = []
+    octets = 0
+    async for lines in _missed(session, mailbox, known):
+        session.write(lines)
+        octets += len(lines)
+        if octets <= ANSWER_BYTES:
+            kept.append(lines)
+        await peer.drain()
+    # what changed meanwhile may be in the answer
+    if is_for_all and octets <= ANSWER_BYTES and await account.modseq(mailbox.id) == mailbox.highestmodseq:
+        _ANSWERS[key] = b"".join(kept)
+        while len(_ANSWERS) > ANSWERS:
+            _ANSWERS.popitem(last=False)
+
+
+async def _missed(session: Session, mailbox: Mailbox, known: KnownState) -> AsyncIterator[bytes]:
     view = session.selected
     # a modseq from the future: the account was brought back from a backup, and nothing the client has is certain
     since = ModSeq(known.modseq if known.modseq < mailbox.highestmodseq else 0)
@@ -34,8 +76,14 @@ async def resync(session: Session, mailbox: Mailbox, known: KnownState) -> None:
     gone = (touched.expunged & uids) - view.uids
     if gone and known.sample is not None:
         gone = gone - NumberSet.span(1, _agreed(view, *known.sample))
-    session.write(updates.vanished_lines(gone, earlier=True))
-    await Plan(session, view, (Item.UID, Item.FLAGS, Item.MODSEQ)).answer(touched.changed & uids & view.uids)
+    yield updates.vanished_lines(gone, earlier=True)
+    changed = touched.changed & uids & view.uids
+    plan = Plan(session, view, ITEMS)
+    if touched.flags is None:
+        async for rows in session.mail.fetch(view.mailbox, changed, plan.columns):
+            yield plan.lines(rows)
+    elif changed:
+        yield plan.lines([row for row in touched.flags if row[0] in changed])
 
 
 def _agreed(view: View, seqs: Seqs, uids: Uids) -> int:

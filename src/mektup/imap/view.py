@@ -139,6 +139,10 @@ class View:
         first, last = self.uids.rank(rows[0][0]), self.uids.rank(rows[-1][0])
         if last - first + 1 == len(rows):
             return range(first, last + 1)
+        offset = rows[0][0] - first
+        if rows[-1][0] - last == offset:
+            # no hole between them
+            return [row[0] - offset for row in rows]
         rank = self.uids.rank
         return [rank(row[0]) for row in rows]
 

@@ -97,6 +97,8 @@ class Touched:
     """There, with a higher modseq; those that arrived since included."""
     expunged: Uids
     """Gone since. May name UIDs that were gone before, and UIDs that came and went since."""
+    flags: Sequence[tuple[Uid, int, ModSeq]] | None
+    """UID, flag word and modseq of each that *changed*, by UID; None where these are many."""
 
 
 @dataclass(frozen=True, slots=True)

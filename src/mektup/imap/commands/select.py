@@ -10,7 +10,7 @@ from mektup.imap.list_line import list_line, old_name
 from mektup.imap.resync import resync
 from mektup.imap.view import View
 from mektup.store.interface import Selection
-from mektup.terms.errors import ClientError
+from mektup.terms.errors import ClientError, Refused
 from mektup.terms.sets import NumberSet
 from mektup.wire import codes
 from mektup.wire.requests import Select
@@ -43,7 +43,11 @@ async def run(session: Session, request: Select) -> bytes | None:
     session.look_at(view)
     session.write(_summary(session, request, view, selection))
     if request.qresync is not None:
-        await resync(session, selection.mailbox, request.qresync)
+        try:
+            await resync(session, selection.mailbox, request.qresync)
+        except Refused:
+            session.leave_mailbox()
+            raise
     return b"%b Opened" % (codes.READ_ONLY if request.read_only else codes.READ_WRITE)
 
 

@@ -174,13 +174,15 @@ def _state(cursor: Cursor, mailbox: MailboxId) -> tuple[ModSeq, Uid, str]:
 def touched(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None = None) -> Touched | None:
     """See ``interface.Account.touched``; None where that is more than *most* rows. Raises Refused(NONEXISTENT)."""
     if modseq(cursor, mailbox) <= since:
-        return Touched(NONE, NONE)
+        return Touched(NONE, NONE, ())
     with moment(cursor):
-        changed = _at_most(cursor, most, _CHANGED, mailbox, since)
+        changed = _at_most(cursor, most, _CHANGED if most is None else _DIFFERENT, mailbox, since)
         expunged = _at_most(cursor, most, _EXPUNGED, mailbox, since)
     if changed is None or expunged is None:
         return None
-    return Touched(NumberSet.of([uid for (uid,) in changed]), NumberSet(expunged))
+    changed.sort()
+    uids: Uids = NumberSet.of_sorted([row[0] for row in changed])
+    return Touched(uids, NumberSet(expunged), None if most is None else changed)
 
 
 def highest_modseq(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> ModSeq:
