@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from bench.client import ImapClient
-from bench.rows.registry import CROWD, PASSWORD, Bench, Measured, Stage, Unit, row
+from bench.rows.registry import CROWD, PASSWORD, WRITER, Bench, Measured, Stage, Unit, row
 
 WAITING = {"mektup": 1000, "Dovecot": 300}
 """How many connections are opened; Dovecot has a process for each."""
+
+
+FIRST = 20
+"""Connections that are there before: with them, what is loaded once is loaded."""
 
 
 def _memory(bench: Bench, protocol: str, *, tls: bool) -> Measured:
@@ -15,20 +19,23 @@ def _memory(bench: Bench, protocol: str, *, tls: bool) -> Measured:
     What the accounts themselves take while they are open is in it.
     """
     count = WAITING[bench.name]
+    clients = [_in_idle(bench, protocol, WRITER, tls=tls) for _ in range(FIRST)]
     bench.wait_for_rest()
     before = bench.processes.proportional_memory()
-    clients = []
-    for number in range(count):
-        client = ImapClient(bench.address(protocol), CROWD[number % len(CROWD)], PASSWORD, tls=tls)
-        client.run(b"SELECT INBOX")
-        client.idle()
-        clients.append(client)
+    clients += [_in_idle(bench, protocol, CROWD[number % len(CROWD)], tls=tls) for number in range(count)]
     bench.wait_for_rest()
     after = bench.processes.proportional_memory()
     for client in clients:
         client.done()
         client.close()
     return Measured((after - before) / count / 1024, None, lambda: True)
+
+
+def _in_idle(bench: Bench, protocol: str, account: str, *, tls: bool) -> ImapClient:
+    client = ImapClient(bench.address(protocol), account, PASSWORD, tls=tls)
+    client.run(b"SELECT INBOX")
+    client.idle()
+    return client
 
 
 @row("memory", "memory for a logged-in IDLE connection", at_most=16, unit=Unit.KIB, stage=Stage.FRESH)
