@@ -52,7 +52,8 @@ class Terminal:
         while subprocess.run([*self._tmux, "has-session"], capture_output=True, timeout=10).returncode == 0:
             left = deadline - time.monotonic()
             assert left > 0, f"the program goes on; the screen is\n{self.screen}"
-            if select.select([self._output], [], [], left)[0]:
+            # its last output may come a moment before its end
+            if select.select([self._output], [], [], min(left, 0.1))[0]:
                 os.read(self._output, 65536)
 
 
