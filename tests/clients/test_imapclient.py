@@ -102,6 +102,21 @@ def test_sort_and_threads(account: Account) -> None:
         assert client.thread(algorithm="ORDEREDSUBJECT", criteria="SUBJECT dinner") == ((1, (2,), (3,), (5,)),)
 
 
+def test_changes_since_a_modseq(account: Account) -> None:
+    append(account, "INBOX", SAMPLES)
+    with connected(account) as client:
+        before = client.select_folder("INBOX")[b"HIGHESTMODSEQ"]
+        client.add_flags([2, 5], [imapclient.FLAGGED], silent=True)
+        told = client.fetch(client.search(), ["FLAGS"], [f"CHANGEDSINCE {before}"])
+        assert {uid: set(items[b"FLAGS"]) - {b"\\Recent"} for uid, items in told.items()} == {
+            2: {b"\\Flagged"},
+            5: {b"\\Flagged"},
+        }
+        assert {items[b"MODSEQ"] > (before,) for items in told.values()} == {True}
+        found = client.search(["MODSEQ", str(before + 1)])
+        assert (found, found.modseq) == ([2, 5], told[5][b"MODSEQ"][0])
+
+
 def test_move_and_expunge_by_uid(account: Account) -> None:
     append(account, "INBOX", SAMPLES)
     with connected(account) as client:

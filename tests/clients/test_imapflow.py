@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from .mail import ATTACHMENT, DOTS, ENCODED, PLAIN, SAMPLES, append, as_delivered, deliver, held
+from .mail import ATTACHMENT, DOTS, ENCODED, PLAIN, SAMPLES, append, as_delivered, deliver, held, logged_in
 from .programs import absent, program
 from .served import Account
 
 SESSION = Path(__file__).with_name("imapflow") / "session.mjs"
+RESYNC = SESSION.with_name("resync.mjs")
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,31 @@ def test_session(account: Account, modules: Path, tmp_path: Path) -> None:
     assert "\\Flagged" in now[0].flags
     assert "Work" in now[-2].flags
     assert as_delivered(now[-1].raw) == DOTS
+
+
+@pytest.mark.timeout(360)
+def test_comes_back_by_qresync(account: Account, modules: Path, tmp_path: Path) -> None:
+    node = program("node", "nodejs", tmp_path)
+    append(account, "INBOX", SAMPLES[:5])
+    words = [str(modules), str(account.port("imaps")), account.name, account.password, str(account.certificate)]
+
+    def run(*known: str) -> dict[str, Any]:
+        command = [node.path, str(RESYNC), *words, *known]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        return {step["step"]: step["found"] for step in map(json.loads, done.stdout.splitlines())}
+
+    first = run()
+    assert {"CONDSTORE", "QRESYNC"} <= set(first["enabled"])
+    assert (first["opened"]["exists"], first["opened"]["gone"], first["opened"]["flagged"]) == (5, [], [])
+
+    with logged_in(account) as elsewhere:
+        elsewhere.select("INBOX")
+        elsewhere.store("2,4", "+FLAGS", r"(\Deleted)")
+        elsewhere.expunge()
+        elsewhere.store("2", "+FLAGS", r"(\Flagged)")
+
+    again = run(first["opened"]["uidValidity"], first["opened"]["modseq"])
+    opened = again["opened"]
+    assert (opened["exists"], opened["flagged"]) == (3, [[3, ["\\Flagged"]]])
+    assert opened["gone"] == [[2, True, True], [4, True, True]]
+    assert again["deleted"] == {"last": 5, "gone": [[5, True, False]], "exists": 2}
