@@ -350,11 +350,15 @@ class SqliteAccount:
         long = uids is None or len(uids) > FEW_EXPUNGED
         if long:
             long = await self.database.read(changes.deleted, mailbox) > FEW_EXPUNGED
-        return await self.database.write(partial(writing.expunge, mailbox=mailbox, uids=uids), long=long)
+        expunged = await self.database.write(partial(writing.expunge, mailbox=mailbox, uids=uids), long=long)
+        self.indexer.wake()
+        return expunged
 
     async def remove(self, mailbox: MailboxId, uids: Uids) -> Expunged:
         long = len(uids) > FEW_EXPUNGED
-        return await self.database.write(partial(writing.remove, mailbox=mailbox, uids=uids), long=long)
+        removed = await self.database.write(partial(writing.remove, mailbox=mailbox, uids=uids), long=long)
+        self.indexer.wake()
+        return removed
 
     # Being told
 

@@ -11,6 +11,7 @@ from mektup.store.arrival import Arrival
 from mektup.store.sqlite.cursor import Cursor, add_function
 from mektup.store.sqlite.fetch import octets_of
 from mektup.store.sqlite.schema import CHUNK_BITS, CHUNK_BYTES
+from mektup.store.sqlite.text_blocks import LAST
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import ContentId
 
@@ -159,8 +160,7 @@ def release(cursor: Cursor, contents: Iterable[int]) -> None:
     cursor.executemany("DELETE FROM contents WHERE id = ?", freed)
     cursor.executemany("DELETE FROM structures WHERE content = ?", freed)
     cursor.executemany("DELETE FROM texts WHERE content = ?", freed)
-    cursor.executemany("INSERT INTO freed SELECT content FROM search_texts WHERE content = ?", freed)
-    cursor.executemany("DELETE FROM search_texts WHERE content = ?", freed)
+    cursor.executemany(f"INSERT INTO freed SELECT ?1 WHERE ?1 <= {LAST}", freed)
     cursor.executemany(
         f"DELETE FROM chunks WHERE id BETWEEN ?1 << {CHUNK_BITS} AND ?1 << {CHUNK_BITS} | {(1 << CHUNK_BITS) - 1}",
         freed,

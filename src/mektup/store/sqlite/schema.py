@@ -18,7 +18,7 @@ from pathlib import Path
 
 import apsw
 
-from mektup.store.sqlite import trigrams
+from mektup.store.sqlite import text_blocks, trigrams
 from mektup.terms.errors import Code, Refused
 
 CHUNK_BYTES = 256 * 1024
@@ -131,15 +131,10 @@ CREATE TABLE chunks (
 
 SEARCH_TABLES = f"""
 CREATE INDEX messages_by_content ON messages (content);
-CREATE TABLE search_texts (         -- see text_index
-    content INTEGER PRIMARY KEY,
-    octets INTEGER NOT NULL,
-    body BLOB NOT NULL,             -- packed by zstandard
-    headers BLOB NOT NULL           -- the same
-);
-CREATE TABLE freed (                -- contents that are gone, and in trigrams still
+CREATE TABLE freed (                -- contents that are gone, but not from the two tables that follow
     content INTEGER PRIMARY KEY
 );
+{text_blocks.TABLE}
 {trigrams.TABLE}
 """
 """Since version 2."""

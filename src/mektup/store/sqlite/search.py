@@ -29,7 +29,7 @@ from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.fetch import octets_of
 from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.schema import CHUNK_BITS, KEYWORD_SHIFT
-from mektup.store.sqlite.text_index import INDEXED_UPTO, encode
+from mektup.store.sqlite.text_blocks import LAST, encode
 from mektup.terms import search as terms
 from mektup.terms.flags import SYSTEM_FLAGS_BY_NAME
 from mektup.terms.numbers import MailboxId
@@ -258,12 +258,16 @@ _FIELD_NAME = re.compile(r"[!-9;-~]+")
 
 _PROPOSED = (
     "m.content IN (SELECT rowid FROM trigrams WHERE trigrams MATCH ? "
-    f"UNION ALL SELECT id FROM contents WHERE id > {INDEXED_UPTO})"
+    f"UNION ALL SELECT id FROM contents WHERE id > {LAST})"
 )
 
 
+# An account has one row, with 1 for its id. What depends on the innermost loop is asked last; else SQLite would look
+# into a message before it looked at its flags, as the content stands in the index that it goes through.
+_ASKED_LAST = "m.content * a.id"
+
 _IN_HEADER = (
-    f"in_header(m.content, (SELECT {octets_of('k')} FROM chunks AS k WHERE k.id = m.content << {CHUNK_BITS}), ?, ?)"
+    f"in_header({_ASKED_LAST}, (SELECT {octets_of('k')} FROM chunks AS k WHERE k.id = m.content << {CHUNK_BITS}), ?, ?)"
 )
 
 
@@ -272,13 +276,11 @@ def _contains(column: str, text: str) -> Condition:
 
 
 def _in_body(text: str) -> Condition:
-    body = "(SELECT body FROM search_texts WHERE content = m.content)"
-    return Condition(f"in_body(m.content, {body}, ?)", (encode(text),), BYTES)
+    return Condition(f"in_body({_ASKED_LAST}, (SELECT ?))", (encode(text),), BYTES)
 
 
 def _in_headers(text: str) -> Condition:
-    headers = "(SELECT headers FROM search_texts WHERE content = m.content)"
-    return Condition(f"in_headers(m.content, {headers}, ?)", (encode(text),), BYTES)
+    return Condition(f"in_headers({_ASKED_LAST}, (SELECT ?))", (encode(text),), BYTES)
 
 
 def _day(seconds: str, when: terms.When, day: date) -> Condition:
@@ -349,6 +351,8 @@ def _matching(cursor: Cursor, mailbox: MailboxId, condition: Condition, within: 
         return within
     index = "INDEXED BY messages_by_content" if condition.is_looked_up else ""
     joins = "CROSS JOIN texts AS t ON t.content = m.content" if "t." in condition.sql else ""
+    if condition.cost == BYTES:
+        joins += " CROSS JOIN account AS a"
     sql = (
         f"SELECT m.uid FROM messages AS m {index} {joins} WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? "
         f"AND {condition.sql} ORDER BY m.uid"

@@ -1,11 +1,8 @@
-"""The texts that SEARCH looks into, kept ready: decoded, case-folded, packed, and their trigrams indexed.
+"""What SEARCH looks into, and its index: texts are decoded and case-folded once, and kept; their trigrams are indexed.
 
-Both are made behind the arrivals, in the order of ``contents.id``, so the highest content in ``search_texts`` tells
-how far that went: what lies above is looked into as it came, decoded for each search anew. A search therefore needs
+Both is done behind the arrivals, in the order of ``contents.id``, so one number tells how far it went (the mark, see
+``text_blocks``): what lies above is looked into as it came, decoded for each search anew. A search therefore needs
 neither to wait for the index nor to know more of it than this, and its answer is the same wherever that mark stands.
-
-Texts are packed so that they are unpacked fast: a search for a common word unpacks the text of every message. That of
-headers is kept apart, for such a word is found without it.
 """
 
 from __future__ import annotations
@@ -17,23 +14,19 @@ from pathlib import Path
 from typing import Final
 
 import apsw
-import zstandard
 
 from mektup.message.scan import Octets
 from mektup.message.text import field_texts, header_values, search_text
 from mektup.store.interface import SearchStatus
 from mektup.store.spool import Spool
-from mektup.store.sqlite import content, trigrams
+from mektup.store.sqlite import content, text_blocks, trigrams
 from mektup.store.sqlite.changes import moment
 from mektup.store.sqlite.cursor import Cursor, add_function
 from mektup.store.sqlite.database import Change
 from mektup.store.sqlite.schema import CHUNK_BYTES
+from mektup.store.sqlite.text_blocks import Text, Texts, encode
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import ContentId
-
-BODY_LEVEL: Final = -1
-HEADERS_LEVEL: Final = 3
-"""Of zstandard, for which less is faster and larger."""
 
 LOOKED_INTO_AT_ONCE: Final = 256 * 1024
 """Octets of a text that are searched before other threads may have their turn."""
@@ -43,7 +36,7 @@ BATCH_CHARACTERS: Final = 64 * 1024
 
 BATCH_MESSAGES: Final = 200
 
-BATCH_FORGOTTEN: Final = 500
+BATCH_FORGOTTEN: Final = 50
 """How many of the messages that are gone are taken out of the index in one transaction."""
 
 MERGED_PAGES: Final = 64
@@ -52,16 +45,50 @@ MERGED_PAGES: Final = 64
 MOST_FIELDS: Final = 1000
 """Of a header; with more, the message is a candidate always."""
 
-INDEXED_UPTO: Final = "(SELECT ifnull(max(content), 0) FROM search_texts)"
-"""SQL: the content up to which all are indexed that are still there."""
-
 
 # Looking into texts
 
 
-def encode(text: str) -> bytes:
-    """*text* as texts are kept."""
-    return text.encode("utf-8", "surrogatepass")
+class Reader:
+    """What ``search`` needs of texts, for one connection. A message's text never changes, so what was read is right."""
+
+    def __init__(self, connection: apsw.Connection, limits: Limits) -> None:
+        self._connection = connection
+        self._limits = limits
+        self._bodies: Texts = {}
+        self._headers: Texts = {}
+        """Of the block that was read last."""
+        self._decoded = Text(0, b"", b"")
+        """Of the message that was decoded last."""
+
+    def in_header(self, number: int, header: bytes, name: str, text: str) -> bool:
+        """Whether *text* is in a field of that name. *header* are the octets of the message's first chunk."""
+        if len(header) >= CHUNK_BYTES:
+            header = content.header(self._connection.cursor(), ContentId(number))[: self._limits.header_bytes]
+        return any(text in value for value in header_values(header, name))
+
+    def in_body(self, number: int, sought: bytes) -> bool:
+        """Whether *sought*, encoded, is in the text of the body."""
+        text = self._bodies.get(number)
+        if text is None:
+            self._bodies = text_blocks.bodies(self._connection.cursor(), number)
+            text = self._bodies[number] if number in self._bodies else self._decode(number).body
+        return _holds(text, sought)
+
+    def in_headers(self, number: int, sought: bytes) -> bool:
+        """The same for the text of all headers."""
+        text = self._headers.get(number)
+        if text is None:
+            self._headers = text_blocks.headers(self._connection.cursor(), number)
+            text = self._headers[number] if number in self._headers else self._decode(number).headers
+        return _holds(text, sought)
+
+    def _decode(self, number: int) -> Text:
+        if self._decoded.content != number:
+            with _octets(self._connection.cursor(), ContentId(number)) as octets:
+                headers, body = search_text(octets, self._limits)
+            self._decoded = Text(number, encode(headers), encode(body))
+        return self._decoded
 
 
 def _holds(text: bytes, sought: bytes) -> bool:
@@ -82,36 +109,11 @@ def _octets(cursor: Cursor, number: ContentId) -> Iterator[Octets]:
 
 
 def equip(connection: apsw.Connection, limits: Limits) -> None:
-    """Gives *connection* the functions that ``search`` uses.
-
-    ``in_header(content, octets, name, text)``: *octets* are those of the first chunk. ``in_body(content, packed,
-    text)`` and ``in_headers`` of the same: *packed* is what ``search_texts`` has, NULL for nothing yet, and *text* is
-    encoded.
-    """
-    unpack = zstandard.ZstdDecompressor().decompress
-    read: list[tuple[int, bytes, bytes]] = [(0, b"", b"")]
-
-    def texts(number: int) -> tuple[int, bytes, bytes]:
-        if read[0][0] != number:
-            with _octets(connection.cursor(), ContentId(number)) as octets:
-                headers, body = search_text(octets, limits)
-            read[0] = number, encode(headers), encode(body)
-        return read[0]
-
-    def in_header(number: int, header: bytes, name: str, text: str) -> bool:
-        if len(header) >= CHUNK_BYTES:
-            header = content.header(connection.cursor(), ContentId(number))[: limits.header_bytes]
-        return any(text in value for value in header_values(header, name))
-
-    def in_body(number: int, packed: bytes | None, sought: bytes) -> bool:
-        return _holds(texts(number)[2] if packed is None else unpack(packed), sought)
-
-    def in_headers(number: int, packed: bytes | None, sought: bytes) -> bool:
-        return _holds(texts(number)[1] if packed is None else unpack(packed), sought)
-
-    add_function(connection, "in_header", 4, in_header)
-    add_function(connection, "in_body", 3, in_body)
-    add_function(connection, "in_headers", 3, in_headers)
+    """Gives *connection* the functions of a Reader."""
+    reader = Reader(connection, limits)
+    add_function(connection, "in_header", 4, reader.in_header)
+    add_function(connection, "in_body", 2, reader.in_body)
+    add_function(connection, "in_headers", 2, reader.in_headers)
 
 
 # Indexing
@@ -119,15 +121,11 @@ def equip(connection: apsw.Connection, limits: Limits) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the index gets of one message."""
+    """What is kept of one message."""
 
-    content: int
+    text: Text
     document: str
-    octets: int
-    """Of its texts."""
-    body: bytes
-    headers: bytes
-    """Packed."""
+    """For the index, see ``trigrams``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +139,14 @@ class Batch:
 
 def is_due(cursor: Cursor) -> bool:
     """Whether there is something to index, or to take out of the index. A question of microseconds."""
-    sql = f"SELECT ifnull((SELECT max(id) FROM contents), 0) > {INDEXED_UPTO} OR EXISTS (SELECT 1 FROM freed)"
+    sql = f"SELECT ifnull((SELECT max(id) FROM contents), 0) > {text_blocks.LAST} OR EXISTS (SELECT 1 FROM freed)"
     return bool(cursor.execute(sql).get)
 
 
 def next_batch(cursor: Cursor, limits: Limits) -> Batch:
     """The next messages to be indexed, made ready; without any where all are."""
     with moment(cursor):
-        after = cursor.execute(f"SELECT {INDEXED_UPTO}").get
+        after = cursor.execute(f"SELECT {text_blocks.LAST}").get
         rows = cursor.execute(
             "SELECT id, header_size, subject, from_, to_, cc, bcc FROM contents CROSS JOIN texts ON content = id "
             "WHERE id > ? ORDER BY id LIMIT ?",
@@ -171,14 +169,7 @@ def _entry(cursor: Cursor, number: int, header_size: int, fields: list[str], lim
         document = trigrams.ALWAYS
         if len(headers) + len(body) <= trigrams.LONGEST_DOCUMENT:
             document = _document(headers, body, [*fields, *_fields(octets[:header_size])])
-    kept = encode(body), encode(headers)
-    return Entry(
-        number,
-        document,
-        sum(map(len, kept)),
-        zstandard.ZstdCompressor(BODY_LEVEL).compress(kept[0]),
-        zstandard.ZstdCompressor(HEADERS_LEVEL).compress(kept[1]),
-    )
+    return Entry(Text(number, encode(headers), encode(body)), document)
 
 
 def _fields(header: bytes) -> Iterator[str]:
@@ -201,18 +192,14 @@ def _document(headers: str, body: str, fields: Sequence[str]) -> str:
 def put(change: Change, batch: Batch) -> bool:
     """Indexes *batch*; False where another process was faster, and nothing is done."""
     cursor = change.cursor
-    if not batch.entries or cursor.execute(f"SELECT {INDEXED_UPTO}").get != batch.after:
+    if not batch.entries or cursor.execute(f"SELECT {text_blocks.LAST}").get != batch.after:
         return False
-    first, last = batch.entries[0].content, batch.entries[-1].content
+    first, last = batch.entries[0].text.content, batch.entries[-1].text.content
     there = {number for (number,) in cursor.execute("SELECT id FROM contents WHERE id BETWEEN ? AND ?", (first, last))}
-    entries = [entry for entry in batch.entries if entry.content in there]
-    cursor.executemany(
-        "INSERT INTO trigrams (rowid, document) VALUES (?, ?)", [(entry.content, entry.document) for entry in entries]
-    )
-    cursor.executemany(
-        "INSERT INTO search_texts VALUES (?, ?, ?, ?)",
-        [(entry.content, entry.octets, entry.body, entry.headers) for entry in entries],
-    )
+    entries = [entry for entry in batch.entries if entry.text.content in there]
+    documents = [(entry.text.content, entry.document) for entry in entries]
+    cursor.executemany("INSERT INTO trigrams (rowid, document) VALUES (?, ?)", documents)
+    text_blocks.add(cursor, [entry.text for entry in entries])
     return True
 
 
@@ -224,6 +211,7 @@ def tidy(change: Change) -> bool:
     cursor = change.cursor
     freed = cursor.execute("SELECT content FROM freed LIMIT ?", (BATCH_FORGOTTEN,)).fetchall()
     if freed:
+        text_blocks.drop(cursor, {number for (number,) in freed})
         cursor.executemany("DELETE FROM trigrams WHERE rowid = ?", freed)
         cursor.executemany("DELETE FROM freed WHERE content = ?", freed)
         return True
@@ -235,9 +223,10 @@ def tidy(change: Change) -> bool:
 def status(cursor: Cursor) -> SearchStatus:
     """How far indexing went, and what it costs. Reads all of the index."""
     with moment(cursor):
-        contents = cursor.execute("SELECT count(*) FROM contents").get
-        indexed, octets, packed = cursor.execute(
-            "SELECT count(*), ifnull(sum(octets), 0), ifnull(sum(length(body) + length(headers)), 0) FROM search_texts"
+        messages = cursor.execute("SELECT count(*) FROM contents").get
+        indexed = cursor.execute(f"SELECT count(*) FROM contents WHERE id <= {text_blocks.LAST}").get
+        texts, packed = cursor.execute(
+            "SELECT ifnull(sum(octets), 0), ifnull(sum(length(bodies) + length(headers)), 0) FROM search_texts"
         ).get
         index = cursor.execute("SELECT ifnull(sum(length(block)), 0) FROM trigrams_data").get
-    return SearchStatus(contents, indexed, octets, packed, index)
+    return SearchStatus(messages, indexed, texts, packed, index)
