@@ -88,6 +88,8 @@ def _restart(benches: Sequence[Bench], stage: Stage) -> None:
 def _run(benches: Sequence[Bench], result: Result, runs: int) -> None:
     row = result.row
     if row.stage is Stage.FRESH:
+        for bench in benches:
+            bench.open_all()
         _restart(benches, row.stage)
     able = [bench for bench in benches if _is_able(bench, result)]
     if row.stage is Stage.FRESH:

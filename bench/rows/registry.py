@@ -156,6 +156,17 @@ class Bench:
         self._imap.clear()
         self._lmtp = None
 
+    def open_all(self) -> None:
+        """Opens the crowd's accounts once, until what a server does on their first opening, as to index, is done."""
+        if self.once("crowd"):
+            self.restart(workers=1)
+            clients = [self.new_imap(account) for account in CROWD]
+            for client in clients:
+                client.run(b"SELECT INBOX")
+            self.wait_for_rest()
+            for client in clients:
+                client.close()
+
     def wait_for_rest(self) -> None:
         """Returns when the server does nothing any more: what it does after a start, or to index, is nobody's row."""
         deadline = time.monotonic() + REST_SECONDS

@@ -19,9 +19,8 @@ COMPRESSION = 3
 
 def disk(bench: Bench) -> list[Line]:
     """All accounts together, as the file system counts them, with the server at rest and stopped."""
+    bench.open_all()
     bench.restart(workers=1)
-    for account in CROWD:
-        bench.new_imap(account).close()
     bench.wait_for_rest()
     bench.hang_up()
     bench.server.stop()

@@ -27,6 +27,7 @@ SHARES = {"list": 25, "read": 25, "flag": 15, "search": 10, "noop": 10, "append"
 
 def mixed(bench: Bench) -> list[Line]:
     """Commands per second of all clients together, and how long the slowest of a hundred commands takes."""
+    bench.open_all()
     bench.restart(workers=2)
     bench.wait_for_rest()
     scripts = [_script(number, CROWD[number // 2], bench.mail) for number in range(CLIENTS)]
