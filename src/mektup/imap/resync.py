@@ -31,8 +31,7 @@ ANSWER_BYTES = 2 * MIB
 """The longest that is kept."""
 
 _ANSWERS: OrderedDict[tuple[AccountId, MailboxId, ModSeq, KnownState], bytes] = OrderedDict()
-"""What was answered, by what was asked and the HIGHESTMODSEQ that it was asked at, with which nothing is the same
-but all."""
+"""What was answered, by what was asked and the mailbox's HIGHESTMODSEQ then: while that stands, so does the answer."""
 
 
 async def resync(session: Session, mailbox: Mailbox, known: KnownState) -> None:
@@ -44,7 +43,7 @@ async def resync(session: Session, mailbox: Mailbox, known: KnownState) -> None:
         return
     account, peer = session.mail, session.peer
     key = (account.id, mailbox.id, mailbox.highestmodseq, known)
-    # \\Recent is for one session
+    # \Recent is for one session
     is_for_all = session.rev2 or not session.selected.recent
     if is_for_all and (answer := _ANSWERS.pop(key, None)) is not None:
         _ANSWERS[key] = answer
