@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test check lint types imports sizes test-clients test-peer bench clean
+.PHONY: run test check lint types imports sizes test-clients test-peer bench bench-scale clean
 
 run: $(STAMP)
 	@$(BIN)/mektup demo
@@ -34,6 +34,9 @@ test-peer: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench $(OPTIONS) $(ROWS)
+
+bench-scale: $(STAMP)
+	$(BIN)/python -m bench --messages 1000,20000,100000 --runs 3 $(OPTIONS) $(ROWS)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -11,7 +11,7 @@ import itertools
 import select
 import socket
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.client import Address
@@ -95,7 +95,15 @@ def gather(address: Address, scripts: Iterable[Script], meet: Callable[[], objec
     *meet* is called when all have come to their step with nothing to send, just before they go on.
     """
     members = [_Member(address, script) for script in scripts]
-    poll = select.epoll()
+    try:
+        with select.epoll() as poll:
+            return _run(members, poll, meet)
+    finally:
+        for member in members:
+            member.socket.close()
+
+
+def _run(members: Sequence[_Member], poll: select.epoll, meet: Callable[[], object]) -> Times:
     by_descriptor = {}
     for member in members:
         by_descriptor[member.socket.fileno()] = member
@@ -138,7 +146,6 @@ def gather(address: Address, scripts: Iterable[Script], meet: Callable[[], objec
         while resumed and resumed[0][0] <= time.perf_counter():
             member = heapq.heappop(resumed)[2]
             resume(member, b"".join(member.chunks))
-    poll.close()
     return times
 
 

@@ -8,20 +8,20 @@ from bench.rows.registry import Unit
 from bench.sets.lines import Line
 from bench.turns import Result
 
-TITLE = 51
+TITLE = 53
 
 
 def table(results: Sequence[Result], names: Sequence[str]) -> str:
     """One line for each row: each server's figure and processor time, the ratio, what was asked, ``!`` where missed."""
     is_pair = len(names) > 1
-    head = f"{'':13}{'':{TITLE}}" + "".join(f"{name:>11}{'CPU':>8}" for name in names)
-    lines = [head + (f"{'ratio':>9}{'asked':>8}" if is_pair else "")]
+    head = f"{'':13}{'':{TITLE}}" + "".join(f"{name:>10}{'CPU':>8}" for name in names)
+    lines = [head + (f"{'ratio':>8}{'asked':>8}" if is_pair else "")]
     for result in results:
         line = f"{result.row.key:13}{result.row.title:{TITLE}}"
         for name in names:
-            line += f"{_figure(result.figure(name), result.row.unit):>11}{_figure(result.cpu(name), Unit.SECONDS):>8}"
+            line += f"{_figure(result.figure(name), result.row.unit):>10}{_figure(result.cpu(name), Unit.SECONDS):>8}"
         if is_pair:
-            line += f"{_ratio(result.ratio()):>9}{_asked(result):>8}{' !' if result.is_above else ''}"
+            line += f"{_ratio(result.ratio()):>8}{_asked(result):>8}{' !' if result.is_above else ''}"
         lines.append(line.rstrip())
     return "\n".join(lines)
 

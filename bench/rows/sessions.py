@@ -60,7 +60,7 @@ STATUSES = 200
 
 @row(
     "status",
-    f"{STATUSES} x STATUS (MESSAGES UIDNEXT UIDVALIDITY UNSEEN ...)",
+    f"{STATUSES} x STATUS (MESSAGES UIDNEXT ... HIGHESTMODSEQ)",
     ratio=1.0,
     needs=("CONDSTORE",),
 )
