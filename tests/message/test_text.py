@@ -142,6 +142,13 @@ def test_html_is_what_it_shows(markup: str, text: str) -> None:
     assert html_text(markup) == text
 
 
+@pytest.mark.parametrize("before", range(8))
+def test_long_html_is_what_it_shows(before: int) -> None:
+    tag = '<b class="long">x&lt;</b><p>y</p>'
+    assert html_text("z" * before + tag * 10_000) == "z" * before + "x<\ny\n" * 10_000
+    assert html_text("z" * 100_000 + tag) == "z" * 100_000 + "x<\ny\n"
+
+
 @pytest.mark.parametrize(
     ("message", "expected"),
     [

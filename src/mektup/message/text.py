@@ -31,6 +31,7 @@ _BLOCK_TAG = re.compile(
     r"</?(?:p|div|br|tr|td|th|table|h[1-6]|li|ul|ol|dl|dt|dd|hr|pre|blockquote|body|html)\b[^<>]*>", re.IGNORECASE
 )
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
+_MARKUP_CHARACTERS = 64 * 1024
 _LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
 """No character has such a number, and Python refuses to read a long one."""
 
@@ -125,8 +126,20 @@ def _undone(octets: bytes, part: Part) -> bytes:
 
 def html_text(markup: str) -> str:
     """What a page of HTML shows, roughly: no tags, no style, no script, a new line at each block. Linear always."""
-    text = _shown(markup)
-    text = _TAG.sub("", _BLOCK_TAG.sub("\n", text))
+    return "".join([_without_tags(piece) for piece in _cut_between_tags(_shown(markup))])
+
+
+def _cut_between_tags(markup: str) -> Iterator[str]:
+    """*markup* in pieces, for each of which Python holds its lock for a few milliseconds. No tag has a "<" inside."""
+    start = 0
+    while start < len(markup):
+        stop = markup.find("<", start + _MARKUP_CHARACTERS)
+        yield markup[start : stop if stop >= 0 else None]
+        start = stop if stop >= 0 else len(markup)
+
+
+def _without_tags(markup: str) -> str:
+    text = _TAG.sub("", _BLOCK_TAG.sub("\n", markup))
     return html.unescape(_LONG_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
