@@ -17,7 +17,7 @@ from mektup.store.sqlite.database import Change
 
 async def main(data: Path, name: str) -> None:
     indexer.QUIET_SECONDS = 3600.0  # type: ignore[misc]
-    text_index.BATCH_CHARACTERS = 2000  # type: ignore[misc]
+    text_index.BATCH_BYTES = 2000  # type: ignore[misc]
     put = text_index.put
 
     def said(change: Change, batch: text_index.Batch) -> bool:

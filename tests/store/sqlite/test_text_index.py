@@ -394,6 +394,16 @@ async def test_what_is_gone_leaves_the_index(data: Path, account: SqliteAccount)
     assert documents == len(contents) == 14
 
 
+async def test_no_more_than_one_long_text_is_held_at_a_time(account: SqliteAccount) -> None:
+    mailbox = await inbox(account)
+    texts = [incoming(octets=raw(text="word " * 100_000)) for _ in range(3)]
+    await account.append(mailbox, [*texts, *[incoming()] * 10])
+    batch = await account.database.read_long(text_index.next_batch, Limits())
+    assert len(batch.entries) == 1
+    await account.indexer.finish()
+    assert (await account.search_status()).indexed == 13
+
+
 async def test_what_goes_while_it_is_being_indexed_is_left_out(data: Path, account: SqliteAccount) -> None:
     mailbox = await fill(account, 5)
     batch = await account.database.read_long(text_index.next_batch, Limits())

@@ -23,7 +23,7 @@ QUIET_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 30.0
 """After which it begins all the same."""
 
-AGAIN_SECONDS: Final = 60.0
+AGAIN_SECONDS: Final = 15.0
 """After which it looks again, where another process was at it, or the disk was full."""
 
 REST: Final = 0.25
@@ -72,7 +72,8 @@ class Indexer:
             is_done = not await self._database.read(text_index.is_due) or await self._finish()
         except Refused:
             is_done = False
-        self._work = None
+        finally:
+            self._work = None
         if not is_done:
             self._timer = loop.call_later(AGAIN_SECONDS, self._begin)
         elif self._last > begun:
@@ -104,6 +105,7 @@ class Indexer:
         self._is_off = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._work is not None:
-            self._work.cancel()
-            await asyncio.wait((self._work,))
+        work = self._work
+        if work is not None:
+            work.cancel()
+            await asyncio.wait((work,))

@@ -31,8 +31,8 @@ from mektup.terms.numbers import ContentId
 LOOKED_INTO_AT_ONCE: Final = 256 * 1024
 """Octets of a text that are searched before other threads may have their turn."""
 
-BATCH_CHARACTERS: Final = 64 * 1024
-"""Of documents: what is indexed in one transaction, about. Other writers wait for it, some ten milliseconds."""
+BATCH_BYTES: Final = 64 * 1024
+"""Of texts: what is indexed in one transaction, about. Other writers wait for it, some ten milliseconds."""
 
 BATCH_MESSAGES: Final = 200
 
@@ -153,12 +153,12 @@ def next_batch(cursor: Cursor, limits: Limits) -> Batch:
             (after, BATCH_MESSAGES),
         ).fetchall()
         entries: list[Entry] = []
-        characters = 0
+        octets = 0
         for number, header_size, *fields in rows:
             entry = _entry(cursor, number, min(header_size, limits.header_bytes), fields, limits)
             entries.append(entry)
-            characters += len(entry.document)
-            if characters >= BATCH_CHARACTERS:
+            octets += entry.text.octets
+            if octets >= BATCH_BYTES:
                 break
     return Batch(after, tuple(entries))
 
