@@ -51,6 +51,13 @@ def test_a_port_that_is_taken_is_told(shared: bool) -> None:
     taken.close()
 
 
+def test_sockets_say_that_they_are_tcp() -> None:
+    # what asyncio looks at before it sets TCP_NODELAY, so that no part of an answer waits for the ACK of the one before
+    (opened,) = open_sockets(Endpoint("127.0.0.1", 0), shared=False)
+    assert opened.proto == socket.IPPROTO_TCP
+    opened.close()
+
+
 def test_a_name_that_is_none_is_told() -> None:
     with pytest.raises(ConfigError, match=r"cannot listen at no\.such\.invalid:143"):
         open_sockets(Endpoint("no.such.invalid", 143), shared=False)
