@@ -60,14 +60,14 @@ def charts(found: Sequence[Object]) -> str:
     wide, high, columns = 280, 190, 4
     shapes = []
     for number, row in enumerate(found[-1]["rows"]):
-        left, top = 50 + wide * (number % columns), 40 + high * (number // columns)
+        left, top = 50 + wide * (number % columns), 56 + high * (number // columns)
         shapes += list(_chart(found, row["key"], row["title"], left, top, wide - 80, high - 80))
     lines = -(-len(found[-1]["rows"]) // columns)
     legend = [
         _text(50 + 90 * place, 18, name, colour=COLOURS[name], size=13)
         for place, name in enumerate(found[-1]["servers"])
     ]
-    return _picture(wide * columns + 20, high * lines + 30, [*legend, *shapes])
+    return _picture(wide * columns + 20, high * lines, [*legend, *shapes])
 
 
 def _chart(
@@ -86,7 +86,7 @@ def _chart(
         across = left + wide * (math.log10(size) - first) / (last - first)
         return across, top + high * (highest - math.log10(figure)) / (highest - lowest)
 
-    yield _text(left, top - 6, title if len(title) < 42 else f"{title[:40]}…")
+    yield _text(left, top - 6, title if len(title) <= 38 else f"{title[:37]}…")
     for power in range(lowest, highest + 1):
         down = spot(sizes[0], 10.0**power)[1]
         yield _line(left, down, left + wide, down, FAINT)
