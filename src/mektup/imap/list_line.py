@@ -8,6 +8,8 @@ from mektup.terms.flags import DELIMITER
 from mektup.wire.mailbox_names import encode
 from mektup.wire.strings import quoted
 
+_DELIMITER = DELIMITER.encode("ascii")
+
 
 def list_line(
     name: str, attributes: Sequence[str], *, utf8: bool, word: bytes = b"LIST", extended: bytes = b""
@@ -18,7 +20,7 @@ def list_line(
     """
     flags = " ".join(attributes).encode("ascii")
     tail = b" " + extended if extended else b""
-    return b'* %b (%b) "%b" %b%b\r\n' % (word, flags, DELIMITER.encode(), encode(name, utf8=utf8), tail)
+    return b'* %b (%b) "%b" %b%b\r\n' % (word, flags, _DELIMITER, encode(name, utf8=utf8), tail)
 
 
 def old_name(name: str | None) -> bytes:

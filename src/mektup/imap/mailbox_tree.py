@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mektup.store.interface import Mailbox
 from mektup.terms.flags import DELIMITER
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A name, and what is known of it."""
 
     name: str
@@ -47,10 +46,11 @@ class MailboxTree:
 
     def entries(self, *, with_unknown: bool) -> Iterator[Entry]:
         """All mailboxes, INBOX first; *with_unknown*, also names that only subscriptions know."""
-        names = sorted(self._names, key=lambda name: (name != "INBOX", name))
-        for name in names:
-            entry = self._entries[name]
-            if with_unknown or entry.mailbox is not None:
+        inbox = self._entries.get("INBOX")
+        if inbox is not None and (with_unknown or inbox.mailbox is not None):
+            yield inbox
+        for entry in self._entries.values():
+            if entry is not inbox and (with_unknown or entry.mailbox is not None):
                 yield entry
 
     def below(self, name: str) -> Iterator[Entry]:

@@ -36,10 +36,12 @@ def _canonical(reference: str, pattern: str) -> str:
 class _Alternative:
     """One pattern, compiled."""
 
-    __slots__ = ("_at_letter", "_met_all", "_pattern", "_stay", "_stay_in_level")
+    __slots__ = ("_at_letter", "_met_all", "_pattern", "_start", "_stay", "_stay_in_level")
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
+        self._start = pattern[:-1] if pattern.find("*") == len(pattern) - 1 and "%" not in pattern else None
+        """Of the commonest patterns, all but the star that ends them."""
         self._at_letter: dict[str, int] = {}
         self._stay = self._stay_in_level = 0
         place = 1
@@ -54,8 +56,8 @@ class _Alternative:
         self._met_all = place
 
     def matches(self, name: str) -> bool:
-        if self._pattern == "*":
-            return True
+        if self._start is not None:
+            return name.startswith(self._start)
         if not (self._stay or self._stay_in_level):
             return name == self._pattern
         met = 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import lru_cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from mektup.imap import modseqs
 from mektup.store.interface import Mailbox
@@ -12,30 +14,30 @@ from mektup.wire.mailbox_names import encode
 if TYPE_CHECKING:
     from mektup.imap.session import Session
 
-ITEMS: dict[str, Callable[[Mailbox], int]] = {
-    "MESSAGES": lambda mailbox: mailbox.messages,
-    "UIDNEXT": lambda mailbox: mailbox.uidnext,
-    "UIDVALIDITY": lambda mailbox: mailbox.uidvalidity,
-    "UNSEEN": lambda mailbox: mailbox.unseen,
-    "DELETED": lambda mailbox: mailbox.deleted,
-    "SIZE": lambda mailbox: mailbox.size,
-    "RECENT": lambda mailbox: mailbox.recent,
-    "HIGHESTMODSEQ": lambda mailbox: mailbox.highestmodseq,
-}
+COUNTERS = frozenset(("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "RECENT", "HIGHESTMODSEQ"))
+"""Items that are fields of a Mailbox, of the same name and numbers."""
 
 
-def status_line(session: Session, mailbox: Mailbox, items: Sequence[str]) -> bytes:
+def status_line(session: Session, mailbox: Mailbox, items: tuple[str, ...]) -> bytes:
     """``* STATUS name (item value ...)``, in the order asked for."""
     if "HIGHESTMODSEQ" in items:
         # RFC 7162 §3.1.2.1: asking for it says that the client knows modseqs
         modseqs.use(session)
-    values = " ".join(f"{item} {_value(session, mailbox, item)}" for item in items)
-    return b"* STATUS %b (%b)\r\n" % (encode(mailbox.name, utf8=session.rev2), values.encode("ascii"))
+    form, values = _form(items, session.services.limits.message_bytes)
+    return b"* STATUS %b (%b)\r\n" % (encode(mailbox.name, utf8=session.rev2), (form % values(mailbox)).encode("ascii"))
 
 
-def _value(session: Session, mailbox: Mailbox, item: str) -> int | str:
-    if item == "MAILBOXID":
-        return f"({mailbox.mailboxid})"
-    if item == "APPENDLIMIT":
-        return session.services.limits.message_bytes
-    return ITEMS[item](mailbox)
+@lru_cache(maxsize=64)
+def _form(items: tuple[str, ...], append_limit: int) -> tuple[str, Callable[[Mailbox], Any]]:
+    """The items with places for their values, and what takes these from a mailbox."""
+    forms, fields = [], []
+    for item in items:
+        if item in COUNTERS:
+            forms.append(f"{item} %d")
+            fields.append(item.lower())
+        elif item == "MAILBOXID":
+            forms.append("MAILBOXID (%s)")
+            fields.append("mailboxid")
+        else:
+            forms.append(f"APPENDLIMIT {append_limit}")
+    return " ".join(forms), attrgetter(*fields) if fields else lambda mailbox: ()

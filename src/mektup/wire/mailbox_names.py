@@ -11,6 +11,7 @@ from __future__ import annotations
 import binascii
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from mektup.terms.errors import ClientError
@@ -46,6 +47,7 @@ def decode(octets: bytes, *, utf8: bool) -> str:
     return _fold_inbox(name)
 
 
+@lru_cache(maxsize=2048)
 def encode(name: str, *, utf8: bool) -> bytes:
     """As an astring of the wire: atom, quoted, or literal; modified UTF-7 without *utf8*.
 

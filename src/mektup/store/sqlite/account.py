@@ -35,6 +35,7 @@ from mektup.store.sqlite.fetch import BYTES_OF_MESSAGES, query_for
 from mektup.store.sqlite.flag_index import NOT_ASKED, FlagIndex
 from mektup.store.sqlite.indexer import Indexer
 from mektup.store.sqlite.keywords import KeywordSets
+from mektup.store.sqlite.recall import Recall
 from mektup.store.sqlite.sort import Question
 from mektup.store.sqlite.uids import read_slice
 from mektup.store.watch import Circle
@@ -107,12 +108,14 @@ class SqliteAccount:
         # The file keeps the account alive as long as it is open, so that an account has no two of them.
         self.database = make_database(self._changed)
         self.indexer = Indexer(self.database, limits, indexing)
+        self._recall = Recall(self.database)
         self._circle = circle
         self._limits = limits
         self._packing = packing
         self._sort_keys = sort_keys
         self._keyword_sets = KeywordSets()
         self._known: dict[MailboxId, Known] = {}
+        self._select = partial(changes.select, known=self._known, most=FEW_SCANNED)
         self._flags: dict[MailboxId, FlagIndex | None] = {}
         """What was searched last stands last; None for a mailbox whose flags are too mixed."""
 
@@ -128,13 +131,13 @@ class SqliteAccount:
 
     async def mailboxes(self) -> Sequence[Mailbox]:
         """See ``interface.Account``, as for all that follows."""
-        return await self.database.read(mailboxes.mailboxes)
+        return await self._recall.read(mailboxes.mailboxes)
 
     async def subscriptions(self) -> frozenset[str]:
-        return await self.database.read(mailboxes.subscriptions)
+        return await self._recall.read(mailboxes.subscriptions)
 
     async def mailbox(self, name: str) -> Mailbox:
-        return await self.database.read(mailboxes.mailbox, name)
+        return await self._recall.read(mailboxes.mailbox, name)
 
     async def create(self, name: str, *, special_use: str | None = None) -> Mailbox:
         return await self.database.write(
@@ -164,7 +167,7 @@ class SqliteAccount:
     async def select(self, name: str, *, claim_recent: bool) -> Selection:
         while len(self._known) >= KNOWN_MAILBOXES:
             del self._known[next(iter(self._known))]
-        selection = await self.database.read(changes.select, name, self._known, FEW_SCANNED)
+        selection = await self._recall.read(self._select, name)
         if selection is None:
             selection = await self.database.read_long(changes.select, name, self._known)
         assert selection is not None
@@ -181,7 +184,7 @@ class SqliteAccount:
         return replace(selection, recent=recent)
 
     async def modseq(self, mailbox: MailboxId) -> ModSeq:
-        return await self.database.read(changes.modseq, mailbox)
+        return await self._recall.read(changes.modseq, mailbox)
 
     async def changes(
         self, mailbox: MailboxId, *, since: ModSeq, expunged_since: ModSeq, uidnext: Uid, claim_recent: bool

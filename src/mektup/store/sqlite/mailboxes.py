@@ -97,9 +97,10 @@ def mailboxes(cursor: Cursor) -> Sequence[Mailbox]:
     return found
 
 
-def _order(mailbox: Mailbox) -> tuple[bool, list[str]]:
-    levels = mailbox.name.split(DELIMITER)
-    return levels[0] != INBOX, levels
+def _order(mailbox: Mailbox) -> tuple[bool, str]:
+    # no name holds a control character: so what is below a level comes right after it
+    name = mailbox.name.replace(DELIMITER, "\0")
+    return name.partition("\0")[0] != INBOX, name
 
 
 def subscriptions(cursor: Cursor) -> frozenset[str]:
