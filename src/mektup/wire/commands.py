@@ -20,6 +20,7 @@ from mektup.wire.grammar import COMMAND, WITH_SEQUENCE_NUMBERS, tag_in
 from mektup.wire.mailbox_commands import create, list_, lsub, named, rename, select, status
 from mektup.wire.message_commands import copy, expunge, fetch, search, store, uid_expunge
 from mektup.wire.receiver import RawCommand
+from mektup.wire.repeated import Repeated
 from mektup.wire.requests import (
     AppendStart,
     Capability,
@@ -103,15 +104,24 @@ COMMANDS: Final[dict[bytes, Parser]] = {
 """Every command, by its word in upper case, or its two words with a space between them."""
 
 
+_REPEATED: Final = Repeated()
+
+
 def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
     """The request that *command* makes.
 
     *utf8*: names of mailboxes are UTF-8 (after ENABLE IMAP4rev2 or UTF8=ACCEPT), else modified UTF-7 (where plain
     UTF-8 is let pass too). Raises ClientError with the column, and Refused(BADCHARSET) for a SEARCH charset unknown.
     """
-    cursor = Cursor(command.fragments, command.literals, utf8=utf8, limits=limits)
-    tag, read = _begin(cursor)
-    return read(cursor, tag)
+    line = command.fragments[0]
+    request = None if command.literals else _REPEATED.find(line, utf8=utf8, limits=limits)
+    if request is None:
+        cursor = Cursor(command.fragments, command.literals, utf8=utf8, limits=limits)
+        tag, read = _begin(cursor)
+        request = read(cursor, tag)
+        if not command.literals:
+            _REPEATED.keep(line, request, utf8=utf8, limits=limits)
+    return request
 
 
 def parse_append_start(command: RawCommand, *, utf8: bool, limits: Limits) -> AppendStart | None:

@@ -1,0 +1,60 @@
+"""A line that was understood before means the same under another tag, and only there."""
+
+from dataclasses import replace
+
+import pytest
+
+from mektup.terms.limits import DEFAULT_LIMITS
+from mektup.wire.repeated import MOST, Repeated
+from mektup.wire.requests import Login, Noop, Request, Select, Status
+from tests.wire.parsing import complaint, parsed
+
+
+@pytest.mark.parametrize(
+    "line", ["NOOP", "STATUS INBOX (MESSAGES UNSEEN)", "SELECT INBOX (CONDSTORE)", 'LIST "" "*"', "IDLE", "CHECK"]
+)
+def test_under_another_tag_it_is_the_same_request(line: str) -> None:
+    first, second = parsed(f"a1 {line}"), parsed(f"b2 {line}")
+    assert first == replace(second, tag=b"a1")
+    assert second.tag == b"b2"
+
+
+def test_what_is_no_tag_is_none_of_a_known_line_either() -> None:
+    assert parsed("a1 NOOP") == Noop(b"a1")
+    assert complaint("a+ NOOP").startswith("Expected")
+    assert complaint("+ NOOP").startswith("Expected a tag of your choice")
+
+
+def test_a_name_is_read_in_the_way_that_holds_now() -> None:
+    line = "a1 SELECT &AOk-"
+    assert parsed(line) == Select(b"a1", "é", read_only=False)
+    assert parsed(line, utf8=True) == Select(b"a1", "&AOk-", read_only=False)
+    assert parsed(line) == Select(b"a1", "é", read_only=False)
+
+
+def find(repeated: Repeated, line: bytes, limits: object = DEFAULT_LIMITS) -> Request | None:
+    return repeated.find(line, utf8=False, limits=limits)  # type: ignore[arg-type]
+
+
+def test_other_limits_are_another_meaning() -> None:
+    repeated = Repeated()
+    repeated.keep(b"a1 NOOP", Noop(b"a1"), utf8=False, limits=DEFAULT_LIMITS)
+    assert find(repeated, b"a2 NOOP") == Noop(b"a2")
+    assert find(repeated, b"a2 NOOP", replace(DEFAULT_LIMITS, line_bytes=100)) is None
+
+
+def test_no_secret_and_nothing_long_is_kept() -> None:
+    repeated = Repeated()
+    repeated.keep(b"a1 LOGIN a b", Login(b"a1", b"a", b"b"), utf8=False, limits=DEFAULT_LIMITS)
+    assert find(repeated, b"a1 LOGIN a b") is None
+    long = "x" * 300
+    repeated.keep(b"a1 STATUS %b (UNSEEN)" % long.encode(), Status(b"a1", long, ()), utf8=False, limits=DEFAULT_LIMITS)
+    assert find(repeated, b"a1 STATUS %b (UNSEEN)" % long.encode()) is None
+
+
+def test_however_many_come_few_are_kept() -> None:
+    repeated = Repeated()
+    lines = [b"a SELECT m%d" % number for number in range(2 * MOST)]
+    for line in lines:
+        repeated.keep(line, Select(b"a", line[9:].decode(), read_only=False), utf8=False, limits=DEFAULT_LIMITS)
+    assert 0 < sum(find(repeated, line) is not None for line in lines) <= MOST
