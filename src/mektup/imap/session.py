@@ -94,7 +94,15 @@ class Session:
         self.write(answers.untagged_ok(codes.capability(capabilities(self)), self._greeting()))
         try:
             while self.ending is None:
-                await self._serve()
+                event = self.receiver.next_event()
+                if event is None:
+                    self.receiver.feed(await self.peer.read(self.patience()))
+                elif isinstance(event, RawCommand):
+                    await self._obey(event)
+                elif isinstance(event, LiteralOffered):
+                    await self._consider(event)
+                else:
+                    self._complain(event)
             await self.peer.drain()
         except Disconnected:
             self.ending = Ending.GONE
@@ -105,17 +113,6 @@ class Session:
             self.uploads.close()
             if self._place is not None:
                 self._place.close()
-
-    async def _serve(self) -> None:
-        event = self.receiver.next_event()
-        if event is None:
-            self.receiver.feed(await self.peer.read(self.patience()))
-        elif isinstance(event, RawCommand):
-            await self._obey(event)
-        elif isinstance(event, LiteralOffered):
-            await self._consider(event)
-        else:
-            self._complain(event)
 
     async def _take_leave(self, text: str) -> None:
         self.ending = Ending.TIMED_OUT

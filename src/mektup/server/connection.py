@@ -190,9 +190,18 @@ class Connection(asyncio.Protocol):
 
     async def read(self, seconds: float) -> bytes:
         """The next bytes, at least one and at most READ_BYTES. Raises TimedOut, Disconnected."""
-        await self.drain()
-        if not self._incoming:
-            await self._wait_for_octets(seconds)
+        self._send()
+        now = time.monotonic()
+        if self._writing_paused or self._lost or now - self._turn_began > TURN_SECONDS:
+            await self.drain()
+            now = time.monotonic()
+        # not in a coroutine of its own: thousands of idle connections wait here, each with all its frames
+        while not self._incoming:
+            if self._ended:
+                raise Disconnected
+            patience = min(seconds, STOPPING_SECONDS) if self.stopping else seconds
+            if not await self._sleep_until(now + patience) and not self._incoming and not self._ended:
+                raise TimedOut("The server is shutting down") if self.stopping else TimedOut()
         start, stop = self._taken, self._taken + READ_BYTES
         incoming = self._incoming
         if stop < len(incoming):
@@ -202,15 +211,6 @@ class Connection(asyncio.Protocol):
         if self._reading_paused and not self._discarding:
             self._resume_reading()
         return bytes(incoming[start:] if start else incoming)
-
-    async def _wait_for_octets(self, seconds: float) -> None:
-        began = time.monotonic()
-        while not self._incoming:
-            if self._ended:
-                raise Disconnected
-            patience = min(seconds, STOPPING_SECONDS) if self.stopping else seconds
-            if not await self._sleep_until(began + patience) and not self._incoming and not self._ended:
-                raise TimedOut("The server is shutting down") if self.stopping else TimedOut()
 
     def write(self, octets: bytes) -> None:
         """Queues *octets* to be sent; never blocks, never raises."""
