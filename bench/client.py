@@ -6,8 +6,11 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+
+RECEIVED_AT_ONCE = 1 << 20
+LAST_LINE = 4096
+"""More octets than the line that ends an answer has."""
 
 TAG = b"zz9plural"
 """No line of the mail begins with it, so that the end of an answer is known by its last line."""
@@ -38,7 +41,7 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             self._socket = TRUSTING.wrap_socket(self._socket)
-        self._buffer = memoryview(bytearray(1 << 20))
+        self._buffer = bytearray(RECEIVED_AT_ONCE)
 
     @property
     def port(self) -> int:
@@ -61,10 +64,14 @@ class Connection:
         self._socket.sendall(octets)
 
     def _receive(self) -> bytes:
-        count = self._socket.recv_into(self._buffer)
+        return bytes(self._buffer[: self._receive_at(0)])
+
+    def _receive_at(self, place: int) -> int:
+        """Reads what is there into the buffer from *place* on; how much it was."""
+        count = self._socket.recv_into(memoryview(self._buffer)[place:])
         if not count:
             raise OSError("the server closed the connection")
-        return bytes(self._buffer[:count])
+        return count
 
 
 class ImapClient(Connection):
@@ -81,12 +88,10 @@ class ImapClient(Connection):
         self.send(
             b"".join([b"a " + command + b"\r\n" for command in commands[:-1]] + [TAG, b" ", commands[-1], b"\r\n"])
         )
-        chunks: list[bytes] = []
-        tail = self._answer(chunks.append)
+        count = self._answer(keep=True)
         seconds = time.perf_counter() - begun
-        octets = b"".join(chunks)
-        if TAG + b" OK" not in tail:
-            raise OSError(f"{commands[-1][:100]!r} was answered by {tail[-200:]!r}")
+        octets = bytes(memoryview(self._buffer)[:count])
+        self._check(commands[-1], count)
         if len(commands) > 1 and (refusal := _REFUSAL.search(octets)):
             raise OSError(f"one of {len(commands)} commands, such as {commands[0][:100]!r}, got {refusal[0]!r}")
         return Answer(seconds, octets)
@@ -94,20 +99,30 @@ class ImapClient(Connection):
     def run_and_forget(self, command: bytes) -> None:
         """Sends *command*, and reads its answer without keeping it; raises OSError if it is not OK."""
         self.send(b"%b %b\r\n" % (TAG, command))
-        tail = self._answer(len)
-        if TAG + b" OK" not in tail:
-            raise OSError(f"{command[:100]!r} was answered by {tail[-200:]!r}")
+        self._check(command, self._answer(keep=False))
 
-    def _answer(self, take: Callable[[bytes], object]) -> bytes:
-        """Hands all that comes to *take*, up to the line with TAG; returns the end of it."""
-        tail = b""
+    def _answer(self, *, keep: bool) -> int:
+        """Reads up to the end of the line with TAG; how many octets then stand in the buffer: all, or the last few."""
+        count = 0
         while True:
-            chunk = self._receive()
-            take(chunk)
-            # The last line of the answer is short; only the end of what came is looked at.
-            tail = (tail + chunk)[-4096:] if len(chunk) < 4096 else chunk[-4096:]
-            if tail.endswith(b"\r\n") and tail.split(b"\r\n")[-2].startswith(TAG + b" "):
-                return tail
+            if len(self._buffer) - count < RECEIVED_AT_ONCE:
+                # it only grows, so that what an answer takes is soon there, and no run pays for it
+                self._buffer += bytes(len(self._buffer))
+            received = self._receive_at(count)
+            count += received
+            # The last line is short; only the end of what came is looked at.
+            start = self._buffer.rfind(b"\n", max(0, count - LAST_LINE), count - 1) + 1
+            if self._buffer.startswith(TAG + b" ", start) and self._buffer.endswith(b"\r\n", 0, count):
+                return count
+            if not keep and count > LAST_LINE:
+                self._buffer[:LAST_LINE] = self._buffer[count - LAST_LINE : count]
+                count = LAST_LINE
+
+    def _check(self, command: bytes, count: int) -> None:
+        """Raises OSError if the answer to *command*, so many octets in the buffer, does not end in an OK."""
+        tail = self._buffer[max(0, count - LAST_LINE) : count]
+        if TAG + b" OK" not in tail:
+            raise OSError(f"{command[:100]!r} was answered by {bytes(tail[-200:])!r}")
 
     def idle(self) -> None:
         """Begins to IDLE, and returns when the server has agreed."""
