@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mektup.message.scan import Octets
 from mektup.message.text import search_text
 from mektup.store.interface import Account, Column
 from mektup.store.sqlite import database as module
-from mektup.store.sqlite import open_store, text_index
+from mektup.store.sqlite import disk, open_store, text_index
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
@@ -94,6 +95,39 @@ async def test_those_who_wait_at_one_time_share_a_sync(account: Account, syncs: 
     await asyncio.gather(*(account.append(mailbox, [incoming()]) for _ in range(50)))
     assert 1 <= len(syncs) <= 3
     assert (await account.mailbox("INBOX")).messages == 50
+
+
+async def test_a_quick_disk_is_waited_for_in_the_loop_until_it_is_slow_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = await inbox(account)
+    in_loop: list[bool] = []
+    now = taken = 0.0
+
+    def recorded(file: int) -> None:
+        nonlocal now
+        in_loop.append(threading.current_thread() is threading.main_thread())
+        now += taken
+
+    monkeypatch.setattr(os, "fdatasync", recorded)
+    monkeypatch.setattr(disk, "perf_counter", lambda: now)
+
+    async def append(times: int) -> None:
+        for _ in range(times):
+            await account.append(mailbox, [incoming()])
+
+    await append(disk.QUICK_SYNCS + 2)
+    taken = 2 * disk.QUICK_SECONDS
+    await append(2)
+    taken = 0.0
+    await append(disk.QUICK_SYNCS)
+    assert in_loop[-4 - disk.QUICK_SYNCS : -disk.QUICK_SYNCS] == [True, True, True, False]
+    assert not any(in_loop[-disk.QUICK_SYNCS :])
+
+    in_loop.clear()
+    await asyncio.gather(*(account.append(mailbox, [incoming()]) for _ in range(50)))
+    assert len(in_loop) <= 3
+    assert all(in_loop)
 
 
 async def test_a_disk_that_fails_is_not_believed_again(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,11 @@
   of the process survives. A large change runs in a thread. One lock per file keeps them in order; other
   processes are kept apart by SQLite's own lock, which is held for as long as a commit takes, and not
   for as long as the disk takes.
-* **What must be durable then waits for one fdatasync of the WAL**, in a thread, and everyone who waits at
-  that time shares it: eight deliveries at once cost two syncs, not eight. It is the same promise as
-  ``synchronous=FULL``: nothing is acknowledged, and nobody told, before its frames are on disk. (What a
-  session may *see* earlier, by asking in that millisecond, recovery.py keeps from doing harm.)
+* **What must be durable then waits for one fdatasync of the WAL**, and everyone who waits at that time
+  shares it: eight deliveries at once cost two syncs, not eight. It is waited for in a thread, or in the
+  loop where the disk is quick (see ``disk``). It is the same promise as ``synchronous=FULL``: nothing is
+  acknowledged, and nobody told, before its frames are on disk. (What a session may *see* earlier, by
+  asking in that millisecond, recovery.py keeps from doing harm.)
 * **Checkpoints run in a thread** as well, when the WAL has grown.
 
 In memory there is one connection and no thread: nothing waits there.
@@ -21,9 +22,7 @@ In memory there is one connection and no thread: nothing waits there.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -33,6 +32,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import apsw
 
 from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite.disk import Disk
 from mektup.store.sqlite.errors import ENGINE_ERRORS, refusal
 from mektup.store.sqlite.open_files import OpenFiles
 from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, is_outdated, sync
@@ -101,6 +101,7 @@ class Database:
         self,
         path: Path | None,
         threads: Threads,
+        disk: Disk,
         open_files: OpenFiles,
         open_spares: OpenFiles,
         *,
@@ -113,6 +114,7 @@ class Database:
         """
         self._path = path
         self._threads = threads
+        self._disk = disk
         self._open_files = open_files
         self._equip = equip
         self._changed = changed
@@ -310,7 +312,9 @@ class Database:
     async def _sync(self) -> None:
         upto = self._written
         try:
-            await self._threads.sync(self._sync_wal)
+            if self._wal is None:
+                self._wal = await self._threads.sync(self._open_wal)
+            await self._disk.sync(self._wal)
             self._synced = upto
         except OSError:
             # What the disk failed to take the page cache may have dropped: a later sync would succeed and be a lie.
@@ -320,15 +324,10 @@ class Database:
         finally:
             self._round = None
 
-    def _sync_wal(self) -> None:
-        if self._wal is None:
-            assert self._path is not None
-            self._wal = os.open(f"{self._path}-wal", os.O_RDONLY)
-            sync(self._path.parent)  # the WAL's name, too, must be there after a loss of power
-        if sys.platform == "darwin":
-            fcntl.fcntl(self._wal, fcntl.F_FULLFSYNC)  # there fsync reaches the drive, but not its platter
-        else:
-            os.fdatasync(self._wal)
+    def _open_wal(self) -> int:
+        assert self._path is not None
+        sync(self._path.parent)  # the WAL's name, too, must be there after a loss of power
+        return os.open(f"{self._path}-wal", os.O_RDONLY)
 
     async def _have_wal_moved(self) -> None:
         if self._checkpoint is None and self._ended is None:

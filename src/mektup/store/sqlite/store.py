@@ -23,6 +23,7 @@ from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.content import Packing
 from mektup.store.sqlite.database import Database
 from mektup.store.sqlite.directory import SqliteDirectory, find_by_id
+from mektup.store.sqlite.disk import Disk
 from mektup.store.sqlite.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
 from mektup.store.sqlite.schema import ACCOUNT, DIRECTORY
 from mektup.store.sqlite.sort_keys import Remembered
@@ -61,6 +62,7 @@ class SqliteStore:
         self._indexing = asyncio.Lock()
         self._circle = Circle(bus)
         self._threads = Threads()
+        self._disk = Disk(self._threads)
         self._open_files = OpenFiles(MOST_OPEN)
         self._open_spares = OpenFiles(MOST_SPARES)
         self._accounts: WeakValueDictionary[AccountId, SqliteAccount] = WeakValueDictionary()
@@ -68,7 +70,7 @@ class SqliteStore:
         self._in_memory: dict[AccountId, SqliteAccount] = {}
         self._closed = False
         names = None if data is None else data / "mektup.db"
-        self._names = Database(names, self._threads, OpenFiles(1), self._open_spares)
+        self._names = Database(names, self._threads, self._disk, OpenFiles(1), self._open_spares)
         self._directory = SqliteDirectory(self._names, self._make_mail, self._remove_mail)
 
     @property
@@ -120,7 +122,9 @@ class SqliteStore:
 
     def _open(self, account: AccountId, name: str) -> SqliteAccount:
         path = None if self._data is None else self._path(account)
-        database = partial(_database, path, self._threads, self._open_files, self._open_spares, self._limits)
+        database = partial(
+            _database, path, self._threads, self._disk, self._open_files, self._open_spares, self._limits
+        )
         return SqliteAccount(
             account, name, database, self._circle, self._limits, self._packing, self._sort_keys, self._indexing
         )
@@ -186,12 +190,13 @@ class SqliteStore:
 def _database(
     path: Path | None,
     threads: Threads,
+    disk: Disk,
     open_files: OpenFiles,
     open_spares: OpenFiles,
     limits: Limits,
     changed: Callable[[MailboxId, int], None],
 ) -> Database:
-    return Database(path, threads, open_files, open_spares, equip=partial(_equip, limits=limits), changed=changed)
+    return Database(path, threads, disk, open_files, open_spares, equip=partial(_equip, limits=limits), changed=changed)
 
 
 def _equip(connection: apsw.Connection, limits: Limits) -> None:
