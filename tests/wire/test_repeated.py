@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from mektup.terms.limits import DEFAULT_LIMITS
+from mektup.terms.sets import SequenceSet
 from mektup.wire.repeated import MOST, Repeated
-from mektup.wire.requests import Login, Noop, Request, Select, Status
+from mektup.wire.requests import Copy, Login, Noop, Request, Select, Status
 from tests.wire.parsing import complaint, parsed
 
 
@@ -17,6 +18,30 @@ def test_under_another_tag_it_is_the_same_request(line: str) -> None:
     first, second = parsed(f"a1 {line}"), parsed(f"b2 {line}")
     assert first == replace(second, tag=b"a1")
     assert second.tag == b"b2"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "UID FETCH {} (BODY.PEEK[1]<0.2048>)",
+        "fetch {} FULL",
+        "UID FETCH {} (FLAGS) (CHANGEDSINCE 5)",
+        "STORE {} (UNCHANGEDSINCE 7) +FLAGS.SILENT (\\Seen $Junk)",
+        "UID COPY {} Archive",
+        "MOVE {} &AOk-",
+    ],
+)
+def test_of_another_message_it_is_the_same_request(line: str) -> None:
+    first, second, fresh = (parsed(f"a1 {line.format(number)}") for number in ("17", "4", "3:3"))
+    assert first == replace(second, numbers=SequenceSet(((17, 17),)))
+    assert second == replace(fresh, numbers=SequenceSet(((4, 4),)))
+
+
+def test_what_is_no_number_is_none_after_a_known_line_either() -> None:
+    assert parsed("a1 UID FETCH 7 (FLAGS)")
+    assert complaint("a1 UID FETCH 0 (FLAGS)").startswith("Expected a sequence set")
+    assert complaint("a1 UID FETCH 4294967296 (FLAGS)").startswith("Expected numbers from 1")
+    assert complaint("a1 UID FETCH  (FLAGS)").startswith("Expected a sequence set")
 
 
 def test_what_is_no_tag_is_none_of_a_known_line_either() -> None:
@@ -57,4 +82,8 @@ def test_however_many_come_few_are_kept() -> None:
     lines = [b"a SELECT m%d" % number for number in range(2 * MOST)]
     for line in lines:
         repeated.keep(line, Select(b"a", line[9:].decode(), read_only=False), utf8=False, limits=DEFAULT_LIMITS)
-    assert 0 < sum(find(repeated, line) is not None for line in lines) <= MOST
+    copies = [b"a COPY 1 m%d" % number for number in range(2 * MOST)]
+    for line in copies:
+        copy = Copy(b"a", by_uid=False, numbers=SequenceSet(((1, 1),)), mailbox=line[9:].decode())
+        repeated.keep(line, copy, utf8=False, limits=DEFAULT_LIMITS)
+    assert 0 < sum(find(repeated, line) is not None for line in lines + copies) <= MOST

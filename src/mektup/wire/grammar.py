@@ -58,6 +58,9 @@ SEQUENCE_SET: Final = re.compile(
 ONE_RANGE: Final = re.compile(rb"([1-9][0-9]{0,8})(?::([1-9][0-9]{0,8}|\*))?(?= )")
 """The commonest sequence sets: one number or range, too short to be out of bounds, and something after it."""
 
+OF_ONE_MESSAGE: Final = re.compile(rb"((?:UID )?[A-Z]{4,5} )([1-9][0-9]{0,8})( .+)", re.IGNORECASE | re.DOTALL)
+"""A command without its tag, whose sequence set is one number: what is before that, the number, what is behind it."""
+
 # flag = "\Answered" / ... / flag-keyword / flag-extension
 # flag-keyword = "$MDNSent" / ... / atom; flag-extension = "\" atom
 FLAG: Final = re.compile(rb"\\?" + _ATOM)
