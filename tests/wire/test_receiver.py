@@ -182,6 +182,20 @@ def test_bounds_change_between_two_commands_of_one_packet() -> None:
     assert receiver.next_event() == raw(b"b " + b"x" * 50)
 
 
+def test_lines_ahead_are_shown_and_stay_up_to_where_a_literal_may_begin() -> None:
+    receiver = Receiver(LIMITS)
+    receiver.feed(b"a NOOP\r\nb NOOP\r\nc NOOP\nd LOGIN {1+}\r\nx y\r\ne NOOP\r\n")
+    assert list(receiver.ahead()) == []  # what a stranger says first is not looked at before its turn
+    assert receiver.next_event() == raw(b"a NOOP")
+    assert list(receiver.ahead()) == [b"b NOOP", b"c NOOP", b"d LOGIN {1+}"]
+    assert receiver.upcoming() == b"b NOOP"
+    assert receiver.next_event() == raw(b"b NOOP")
+    assert list(receiver.ahead()) == [b"c NOOP", b"d LOGIN {1+}"]
+    assert receiver.next_event() == raw(b"c NOOP")
+    assert isinstance(receiver.next_event(), LiteralOffered)
+    assert list(receiver.ahead()) == []
+
+
 # Messages
 
 

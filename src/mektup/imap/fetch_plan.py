@@ -10,6 +10,7 @@ Only a body that is too large to hold leaves that road: its message is written p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,12 +74,24 @@ SIMPLE: dict[Item, Field] = {
 class Plan:
     """How FETCH commands for the same items are answered in one view."""
 
-    __slots__ = ("_fields", "_memos", "_session", "_streams", "_template", "_view", "columns", "items", "marks_seen")
+    __slots__ = (
+        "_fields",
+        "_memos",
+        "_queued",
+        "_session",
+        "_streams",
+        "_template",
+        "_view",
+        "columns",
+        "items",
+        "marks_seen",
+    )
 
     def __init__(self, session: Session, view: View, items: tuple[FetchItem, ...]) -> None:
         self._session = session
         self._view = view
         self._memos: list[tuple[HeaderMemo, Finish]] = []
+        self._queued = 0
         self.items = items
         self.marks_seen = any(isinstance(item, BodySection | Binary) and not item.peek for item in items)
         """Whether it reads a body without PEEK, which sets \\Seen (RFC 9051 §6.4.5)."""
@@ -132,30 +145,57 @@ class Plan:
 
     async def answer(self, uids: Uids) -> int:
         """Writes the lines of *uids*, which are in the view; returns how many of them are still there."""
-        found = queued = 0
+        found = 0
         async for rows in self._session.mail.fetch(self._view.mailbox, uids, self.columns):
             found += len(rows)
-            queued += await self._write(rows)
-            if queued > DRAIN_BYTES:
-                await self._session.peer.drain()
-                queued = 0
+            await self._write(rows)
         return found
 
-    async def _write(self, rows: Sequence[Row]) -> int:
-        """Writes the lines of a slice; returns how many octets were queued and not yet drained."""
+    async def say(self, octets: bytes) -> None:
+        """Writes *octets*, and waits for the client to take them where much is queued, by earlier commands too."""
+        self._session.write(octets)
+        self._queued += len(octets)
+        if self._queued > DRAIN_BYTES:
+            await self._session.peer.drain()
+            self._queued = 0
+
+    async def lines_of(self, uids: Uids) -> dict[int, bytes]:
+        """The lines of those of *uids* that are there, by UID, as far as one slice goes.
+
+        A line that has to be streamed is not among them.
+        """
+        async with aclosing(self._session.mail.fetch(self._view.mailbox, uids, self.columns)) as slices:
+            async for rows in slices:
+                rows = await self._with_memos(rows)
+                if not rows:
+                    break
+                seqs, values = self._values(rows)
+                filled = zip(seqs, *values, strict=True)
+                return {
+                    row[0]: self._template % each
+                    for row, each in zip(rows, filled, strict=True)
+                    if not self._streams or not any(type(value) is Later for value in each)
+                }
+        return {}
+
+    async def _with_memos(self, rows: Sequence[Row]) -> Sequence[Row]:
         for memo, choose in self._memos:
             rows = await self._remember(memo, choose, rows)
+        return rows
+
+    async def _write(self, rows: Sequence[Row]) -> None:
+        """Writes the lines of a slice."""
+        rows = await self._with_memos(rows)
         if not rows:
-            return 0
+            return
         seqs, values = self._values(rows)
         if self._streams:
             lists = [list(per_row) for per_row in values]
             if any(type(value) is Later for per_row in lists for value in per_row):
-                return await self._write_streaming(seqs, lists)
+                await self._write_streaming(seqs, lists)
+                return
             values = lists
-        octets = b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
-        self._session.write(octets)
-        return len(octets)
+        await self.say(b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True))))
 
     def lines(self, rows: Sequence[Row]) -> bytes:
         """The lines of a slice, for items of which none is a body."""
@@ -182,7 +222,7 @@ class Plan:
         memo.learn(known)
         return [row for row in rows if row[at] in memo]
 
-    async def _write_streaming(self, seqs: Sequence[int], values: list[list[Any]]) -> int:
+    async def _write_streaming(self, seqs: Sequence[int], values: list[list[Any]]) -> None:
         """The slow road: message by message, and a large body piece by piece."""
         write, peer, account = self._session.write, self._session.peer, self._session.mail
         for seq, *waiting in zip(seqs, *values, strict=True):
@@ -198,7 +238,6 @@ class Plan:
                 else:
                     write(field.place % value)
             write(b")\r\n")
-        return 0
 
 
 def plan_for(session: Session, view: View, items: tuple[FetchItem, ...]) -> Plan:

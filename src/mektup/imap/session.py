@@ -12,6 +12,7 @@ Five rules that must never be broken:
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from enum import Enum, auto
 
 from mektup.auth.connections import Connection
@@ -266,18 +267,25 @@ class Session:
         """Queues *octets* for the client."""
         self.peer.write(octets)
 
+    def ahead(self) -> Iterator[Request]:
+        """The requests that the client sent behind this one without waiting, up to one that is wrong or has a literal.
+
+        They are still to come, until they are taken.
+        """
+        for line in self.receiver.ahead():
+            if line.endswith(b"}"):
+                return
+            try:
+                yield commands.parse(RawCommand((line,)), utf8=self.rev2, limits=self.services.limits)
+            except (ClientError, Refused):
+                return
+
     def peek(self) -> Request | None:
-        """The request that the client sent behind this one without waiting, where it came whole and is right."""
-        line = self.receiver.upcoming()
-        if line is None or line.endswith(b"}"):
-            return None
-        try:
-            return commands.parse(RawCommand((line,)), utf8=self.rev2, limits=self.services.limits)
-        except (ClientError, Refused):
-            return None
+        """The first of them."""
+        return next(self.ahead(), None)
 
     def take(self) -> None:
-        """Takes the request that ``peek`` showed: it is answered together with the one under way."""
+        """Takes the first request that is ``ahead``: it is answered together with the one under way."""
         self.receiver.next_event()
         self.services.tally.commands += 1
 

@@ -17,7 +17,7 @@ Rules that hold for every method here:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, auto
 from typing import Any, Protocol
@@ -300,7 +300,7 @@ class Account(Protocol):
         Costs what it finds, not what the mailbox holds or ever held. RFC 7162 §3.1.4.1, §3.2.6.
         """
 
-    def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column]) -> AsyncIterator[Sequence[Row]]:
+    def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column]) -> AsyncGenerator[Sequence[Row], None]:
         """The messages of *uids* that are there, ascending, in slices of SLICE_ROWS and of bounded octets.
 
         Each row starts with the UID, then the *columns* asked for. Slices that take long are read in a thread.

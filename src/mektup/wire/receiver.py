@@ -39,7 +39,7 @@ may log in between two commands that came in one packet, so bounds are looked up
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, Protocol
@@ -241,10 +241,19 @@ class Receiver:
 
     def upcoming(self) -> bytes | None:
         """The next line without its end, where all of it is there, and a command begins with it; it stays the next."""
+        return next(self.ahead(), None)
+
+    def ahead(self) -> Iterator[bytes]:
+        """That line, and those behind it that are there; what comes after a literal's announcement is none of them."""
         if self._state is not State.LINE or self._partial or self._fragments:
-            return None
-        end = self._octets.find(b"\n", self._at)
-        return None if end < 0 or end - self._at > self._bounds.line else without_end(self._octets[self._at : end])
+            return
+        octets, start, longest = self._octets, self._at, self._bounds.line
+        while (end := octets.find(b"\n", start)) >= 0 and end - start <= longest:
+            line = without_end(octets[start:end])
+            yield line
+            if line.endswith(b"}"):
+                return
+            start = end + 1
 
     # Events
 

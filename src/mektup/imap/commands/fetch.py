@@ -2,17 +2,21 @@
 
 What is asked is planned first (``fetch_plan``): which columns, and how a row becomes a line. Then one query
 brings the rows in slices, and each slice is one join of bytes.
+
+Many clients read one message a command, and send the next ones without waiting. Those that ask the same of another
+message are answered by one query, each with its own line and tagged answer.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from mektup.imap import modseqs, updates
+from mektup.imap import answers, modseqs, updates
 from mektup.imap.fetch_plan import Plan, plan_for
 from mektup.terms.errors import ClientError
 from mektup.terms.flags import FlagChange
-from mektup.terms.numbers import ModSeq
+from mektup.terms.numbers import ModSeq, Uid
 from mektup.terms.sets import NumberSet, SequenceSet, Uids
 from mektup.wire.fetch_items import FetchItem, Item
 from mektup.wire.requests import Fetch
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     from mektup.imap.view import View
 
 SEEN = frozenset({"\\Seen"})
+
+TOGETHER = 64
+"""How many FETCHes that a client sent ahead are answered by one query."""
 
 
 async def run(session: Session, request: Fetch) -> bytes | None:
@@ -38,6 +45,12 @@ async def run(session: Session, request: Fetch) -> bytes | None:
     plan = plan_for(session, view, items)
     if plan.marks_seen and not view.read_only:
         plan = await _mark_seen(session, view, uids, plan)
+    elif _is_simple(request, uids) and (ahead := _sent_ahead(session, request)):
+        return await _answer_together(session, plan, request.tag, uids.first, ahead)
+    return await _answer(plan, uids)
+
+
+async def _answer(plan: Plan, uids: Uids) -> bytes | None:
     if await plan.answer(uids) < len(uids):
         # RFC 5530 §3: the client asked for what somebody else removed, and will hear of it
         return b"[EXPUNGEISSUED] Some messages are gone"
@@ -56,6 +69,46 @@ def _complete(session: Session, request: Fetch) -> tuple[FetchItem, ...]:
             # RFC 7162 §3.1.4.1: CHANGEDSINCE implies MODSEQ
             items = (*items, Item.MODSEQ)
     return items
+
+
+def _is_simple(request: Fetch, uids: Uids) -> bool:
+    # each answer of those with MODSEQ may have to tell HIGHESTMODSEQ
+    return len(uids) == 1 and request.changed_since is None and Item.MODSEQ not in request.items
+
+
+def _sent_ahead(session: Session, request: Fetch) -> list[tuple[bytes, Uid]]:
+    """The FETCHes that the client sent behind *request* as far as they ask the same of one message: tag and UID."""
+    found: list[tuple[bytes, Uid]] = []
+    for coming in islice(session.ahead(), TOGETHER - 1):
+        if not isinstance(coming, Fetch) or coming.items != request.items or coming.by_uid != request.by_uid:
+            break
+        try:
+            uids = session.selected.resolve(coming.numbers, by_uid=coming.by_uid)
+        except ClientError:
+            break
+        if not _is_simple(coming, uids):
+            break
+        found.append((coming.tag, uids.first))
+    return found
+
+
+async def _answer_together(
+    session: Session, plan: Plan, tag: bytes, uid: Uid, ahead: list[tuple[bytes, Uid]]
+) -> bytes | None:
+    """Answers the command under way, of *tag* about *uid*, and those *ahead* of which the lines could be held."""
+    lines = await plan.lines_of(NumberSet.of([uid, *(other for _, other in ahead)]))
+    if uid not in lines:
+        return await _answer(plan, NumberSet.span(uid, uid))
+    said = [lines[uid]]
+    for next_tag, next_uid in ahead:
+        line = lines.get(next_uid)
+        if line is None:
+            break
+        session.take()
+        said += (answers.ok(tag, b"FETCH completed"), line)
+        session.tag = tag = next_tag
+    await plan.say(b"".join(said))
+    return None
 
 
 async def _changed(session: Session, request: Fetch, since: ModSeq, uids: Uids) -> Uids:

@@ -7,7 +7,7 @@ named for what they ask about.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -212,7 +212,9 @@ class SqliteAccount:
         assert found is not None
         return found
 
-    async def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column]) -> AsyncIterator[Sequence[Row]]:
+    async def fetch(
+        self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column]
+    ) -> AsyncGenerator[Sequence[Row], None]:
         query = query_for(tuple(columns))
         long = len(uids) > 1 and not BYTES_OF_MESSAGES.isdisjoint(columns)
         ask = self.database.read_long if long else self.database.read
