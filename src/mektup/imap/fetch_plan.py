@@ -1,19 +1,22 @@
 """From fetch items to lines of the wire: which columns to ask for, and how a slice of rows becomes bytes.
 
-A plan is made once per command. Each item is a Field: a piece of the line with a ``%b`` or ``%d`` in it, the
-columns it needs, and how it fills the place for a whole slice at a time. So a slice is a few passes in C
+A plan is made once for commands that ask the same. Each item is a Field: a piece of the line with a ``%b`` or ``%d``
+in it, the columns it needs, and how it fills the place for a whole slice at a time. So a slice is a few passes in C
 (a map per item, one zip, one format per message, one join) and no Python object is made per message.
 
-Only a body that is too large to hold leaves that road: its message is written piece by piece.
+Two sorts leave that road. Where all items are columns as they are stored, as in the lists that clients fetch, the
+store puts the lines of a run of messages together itself, and not even rows are made. And a body that is too large to
+hold is written piece by piece.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mektup.imap.flag_words import MOST_SHARED
 from mektup.imap.header_memo import HeaderMemo, memo_of
 from mektup.imap.sections import (
     Finish,
@@ -24,7 +27,7 @@ from mektup.imap.sections import (
     field_chooser,
     section_reader,
 )
-from mektup.store.interface import Column, Row
+from mektup.store.interface import SLICE_ROWS, Column, Form, Row
 from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
 
@@ -51,10 +54,14 @@ class Field:
     values: Callable[[Columns], Iterable[Any]]
     """One value per row: what *place* takes, or a Later where *may_stream*."""
     may_stream: bool = False
+    end: bytes = b""
+    """What stands behind the value."""
+    as_stored: bool = False
+    """Whether the value is its one column, as a Form has it."""
 
 
 def _plain(label: bytes, place: bytes, column: Column) -> Field:
-    return Field(label, place, (column,), lambda columns: columns[column])
+    return Field(label, place, (column,), lambda columns: columns[column], as_stored=True)
 
 
 SIMPLE: dict[Item, Field] = {
@@ -64,11 +71,20 @@ SIMPLE: dict[Item, Field] = {
     Item.ENVELOPE: _plain(b"ENVELOPE ", b"%b", Column.ENVELOPE),
     Item.BODY: _plain(b"BODY ", b"%b", Column.BODY),
     Item.BODYSTRUCTURE: _plain(b"BODYSTRUCTURE ", b"%b", Column.BODYSTRUCTURE),
-    Item.MODSEQ: _plain(b"MODSEQ ", b"(%d)", Column.MODSEQ),
+    # the view has to see each
+    Item.MODSEQ: Field(b"MODSEQ (", b"%d", (Column.MODSEQ,), lambda columns: columns[Column.MODSEQ], end=b")"),
     Item.EMAILID: Field(
-        b"EMAILID ", b"(%b)", (Column.EMAILID,), lambda columns: map(str.encode, columns[Column.EMAILID])
+        b"EMAILID (",
+        b"%b",
+        (Column.EMAILID,),
+        lambda columns: map(str.encode, columns[Column.EMAILID]),
+        end=b")",
+        as_stored=True,
     ),
 }
+
+FEW_LINES = 8
+"""Fewer than these are not worth putting together in the store."""
 
 
 class Plan:
@@ -77,6 +93,7 @@ class Plan:
     __slots__ = (
         "_fields",
         "_memos",
+        "_pieces",
         "_queued",
         "_session",
         "_streams",
@@ -101,8 +118,9 @@ class Plan:
         needed.pop(Column.UID, None)
         self.columns: tuple[Column, ...] = tuple(needed)
         """To be asked of the store; the UID comes first of itself."""
-        line = b" ".join(field.label.replace(b"%", b"%%") + field.place for field in self._fields)
+        line = b" ".join(field.label.replace(b"%", b"%%") + field.place + field.end for field in self._fields)
         self._template = b"* %d FETCH (" + line + b")\r\n"
+        self._pieces = _pieces(self._fields)
 
     def _field(self, item: FetchItem) -> Field:
         match item:
@@ -134,7 +152,7 @@ class Plan:
                 for uid, word in zip(columns[Column.UID], columns[Column.FLAGS], strict=True)
             ]
 
-        return Field(b"FLAGS ", b"(%b)", (Column.FLAGS,), spelled)
+        return Field(b"FLAGS (", b"%b", (Column.FLAGS,), spelled, end=b")", as_stored=True)
 
     def _chosen_fields(self, item: BodySection) -> Field:
         memo = memo_of(self._session.mail.id, item.section)
@@ -145,6 +163,32 @@ class Plan:
 
     async def answer(self, uids: Uids) -> int:
         """Writes the lines of *uids*, which are in the view; returns how many of them are still there."""
+        if self._pieces is None or len(uids) < FEW_LINES:
+            return await self._answer_by_rows(uids)
+        found = 0
+        for some in uids.slices(SLICE_ROWS):
+            text = await self._text(some)
+            if text is None:
+                found += await self._answer_by_rows(some)
+            else:
+                found += len(some)
+                await self.say(text)
+        return found
+
+    async def _text(self, uids: Uids) -> bytes | None:
+        """The lines of *uids*, put together by the store; None where it cannot."""
+        session, view = self._session, self._view
+        if self._pieces is None or len(uids.runs) > 1:
+            return None
+        words: Mapping[int, bytes] = {}
+        if Column.FLAGS in self.columns:
+            words = session.flag_words.shared
+            if len(words) == MOST_SHARED or (not session.rev2 and view.recent & uids):
+                return None
+        form = Form(self._pieces, tuple(words.items()))
+        return await session.mail.text(view.mailbox, uids, form, view.seq(uids.first))
+
+    async def _answer_by_rows(self, uids: Uids) -> int:
         found = 0
         async for rows in self._session.mail.fetch(self._view.mailbox, uids, self.columns):
             found += len(rows)
@@ -237,7 +281,20 @@ class Plan:
                         await peer.drain()
                 else:
                     write(field.place % value)
+                write(field.end)
             write(b")\r\n")
+
+
+def _pieces(fields: Sequence[Field]) -> tuple[bytes | Column | None, ...] | None:
+    """The line of *fields* as a Form has it; None where one of them is not as stored."""
+    pieces: list[bytes | Column | None] = [b"* ", None]
+    before = b" FETCH ("
+    for field in fields:
+        if not field.as_stored:
+            return None
+        pieces += (before + field.label, field.columns[0])
+        before = field.end + b" "
+    return (*pieces, fields[-1].end + b")\r\n")
 
 
 def plan_for(session: Session, view: View, items: tuple[FetchItem, ...]) -> Plan:

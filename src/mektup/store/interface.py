@@ -221,6 +221,20 @@ RAW_BYTES = 256 * 1024
 SLICE_ROWS = 500
 """How many messages a fetch reads at a time."""
 
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is to be written of each message: octets as they are, and the value of each Column in its place."""
+
+    pieces: tuple[bytes | Column | None, ...]
+    """None stands for the message's number, as the caller counts them."""
+    words: tuple[tuple[int, bytes], ...] = ()
+    """Flag words, and what to write for them."""
+
+
+FORM_BYTES = 4096
+"""What a column may have of a message that is written in a Form."""
+
 Row = tuple[Any, ...]
 """One message: its UID, then the columns in the order asked for. Typed by Column, not by mypy: it is the hot path."""
 
@@ -304,6 +318,14 @@ class Account(Protocol):
         """The messages of *uids* that are there, ascending, in slices of SLICE_ROWS and of bounded octets.
 
         Each row starts with the UID, then the *columns* asked for. Slices that take long are read in a thread.
+        """
+
+    async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> bytes | None:
+        """The *form* of each message of *uids*, filled in, one behind the other in ascending order.
+
+        *uids* is one run of at most SLICE_ROWS; *number* is that of its first, and the others count on from there.
+        None, so that ``fetch`` has to be asked, where one of them is gone, has a flag word that *form* does not spell,
+        or has more than FORM_BYTES in a column.
         """
 
     def content(self, content: ContentId, start: int, stop: int) -> AsyncIterator[bytes]:

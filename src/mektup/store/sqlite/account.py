@@ -20,6 +20,7 @@ from mektup.store.interface import (
     Expunged,
     FlagOrder,
     FlagsStored,
+    Form,
     Incoming,
     Mailbox,
     Row,
@@ -31,7 +32,7 @@ from mektup.store.sqlite import changes, flag_index, mailboxes, search, sort, te
 from mektup.store.sqlite import content as contents
 from mektup.store.sqlite import messages as writing
 from mektup.store.sqlite.changes import Known, Since
-from mektup.store.sqlite.fetch import BYTES_OF_MESSAGES, query_for
+from mektup.store.sqlite.fetch import BYTES_OF_MESSAGES, query_for, read_text
 from mektup.store.sqlite.flag_index import NOT_ASKED, FlagIndex
 from mektup.store.sqlite.indexer import Indexer
 from mektup.store.sqlite.keywords import KeywordSets
@@ -228,6 +229,9 @@ class SqliteAccount:
             if not long:
                 await asyncio.sleep(0)  # others' turn
             rows, upto = await ask(read_slice, query, mailbox, uids, upto)
+
+    async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> bytes | None:
+        return await self.database.read(read_text, mailbox, uids, form, number)
 
     async def content(self, content: ContentId, start: int, stop: int) -> AsyncIterator[bytes]:
         spans = await self.database.read(contents.spans, content, start, stop)
