@@ -11,7 +11,7 @@ hold is written piece by piece.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -180,12 +180,14 @@ class Plan:
         session, view = self._session, self._view
         if self._pieces is None or len(uids.runs) > 1:
             return None
-        words: Mapping[int, bytes] = {}
+        words: Iterable[tuple[int, bytes]] = ()
         if Column.FLAGS in self.columns:
-            words = session.flag_words.shared
-            if len(words) == MOST_SHARED or (not session.rev2 and view.recent & uids):
+            spelled, shared = session.flag_words, session.flag_words.shared
+            recent: Uids = NumberSet() if session.rev2 else view.recent & uids
+            if len(shared) == MOST_SHARED or (recent and recent != uids):
                 return None
-        form = Form(self._pieces, tuple(words.items()))
+            words = [(word, spelled.with_recent(word)) for word in shared] if recent else shared.items()
+        form = Form(self._pieces, tuple(words))
         return await session.mail.text(view.mailbox, uids, form, view.seq(uids.first))
 
     async def _answer_by_rows(self, uids: Uids) -> int:
