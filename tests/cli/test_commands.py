@@ -14,34 +14,28 @@ from pathlib import Path
 import pytest
 
 from mektup.server.config import DEFAULT_LISTEN
+from tests.support.command import mektup
 
 MEKTUP = [sys.executable, "-m", "mektup"]
 
 
-def mektup(*arguments: str, typed: str = "", where: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*MEKTUP, *arguments], input=typed, capture_output=True, text=True, timeout=30, check=False, cwd=where
-    )
-
-
 def test_help_names_the_commands() -> None:
-    done = mektup("--help")
-    assert done.returncode == 0
+    told = subprocess.check_output([*MEKTUP, "--help"], text=True, timeout=30)
     for command in ("serve", "demo", "user"):
-        assert f"\n  {command} " in done.stdout
+        assert f"\n  {command} " in told
+    assert mektup("--help").stdout.splitlines()[2:] == told.splitlines()[2:]
 
 
 def test_accounts_come_and_go(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path / "data"))
     assert mektup("user", "add", "linda", "--password-stdin", *data, typed="Pa$$123\n").stdout == "added linda\n"
     again = mektup("user", "add", "LINDA", "--password-stdin", *data, typed="x\n")
-    assert again.returncode == 1
+    assert again.status == 1
     assert again.stderr.startswith("mektup: ")
-    assert "Traceback" not in again.stderr
     assert mektup("user", "list", *data).stdout == "linda\n"
-    assert mektup("user", "passwd", "linda", "--password-stdin", *data, typed="new\n").returncode == 0
+    assert mektup("user", "passwd", "linda", "--password-stdin", *data, typed="new\n").status == 0
     kept = mektup("user", "remove", "linda", *data, typed="n\n")
-    assert kept.returncode == 1
+    assert kept.status == 1
     assert "nothing was removed" in kept.stderr
     assert mektup("user", "remove", "linda", "--yes", *data).stdout == "removed linda\n"
     assert mektup("user", "list", *data).stdout == ""
@@ -65,14 +59,13 @@ def test_accounts_come_and_go(tmp_path: Path) -> None:
 def test_what_cannot_be_is_told(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
     (tmp_path / "mektup-data").mkdir()
     done = mektup(*arguments, typed="x\n", where=tmp_path)
-    assert done.returncode == status
+    assert done.status == status
     assert words in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_an_empty_password_is_refused(tmp_path: Path) -> None:
     done = mektup("user", "add", "linda", "--password-stdin", "--data", str(tmp_path), typed="\n")
-    assert done.returncode == 1
+    assert done.status == 1
     assert "password" in done.stderr
     assert mektup("user", "list", "--data", str(tmp_path)).stdout == ""
 
@@ -110,10 +103,10 @@ def test_accounts_from_a_file(tmp_path: Path) -> None:
         "deniz:{BLF-CRYPT}$2b$04$abcdefghijklmnopqrstuuLFG7VnOSSCsGSGTiO7RCcCgqbDVbnFe:1000:1000::/home/deniz::\n"
     )
     done = mektup("user", "import", str(file), "--config", str(config))
-    assert (done.returncode, done.stdout) == (0, "imported 2 accounts\n")
+    assert (done.status, done.stdout) == (0, "imported 2 accounts\n")
     assert mektup("user", "list", "--data", str(tmp_path / "mail")).stdout == "deniz\nlinda\n"
     broken = mektup("user", "import", "-", "--config", str(config), typed="linda:{PLAIN}new\nçiğdem:{MD5}abc\n")
-    assert broken.returncode == 1
+    assert broken.status == 1
     assert "line 2: çiğdem: " in broken.stderr
     assert "{ARGON2ID}" in broken.stderr
     nonsense = mektup("user", "import", "-", "--config", str(config), typed="linda\n")

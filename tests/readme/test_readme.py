@@ -7,16 +7,19 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from mektup.cli import main
 from mektup.cli.demo.command import USER
 from mektup.server import config
 from mektup.server.app import ThreadedServer
 from mektup.server.config import DEFAULT_LISTEN
 from tests.readme.document import READMES, ROOT, blocks, both_sessions
 from tests.readme.sessions import TYPED, Talk, demo, played, steady
+from tests.support.command import mektup
 
 readme = pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
 
@@ -79,14 +82,15 @@ def test_configuration_examples_can_be_used(path: Path, tmp_path: Path) -> None:
 
 @readme
 def test_commands_are_there(path: Path) -> None:
-    program = Path(sys.executable).with_name("mektup")
     commands = {line for block in blocks(path, "sh") for line in block.splitlines() if "bin/mektup" in line}
     assert len(commands) >= 7
+    [program] = entry_points(group="console_scripts", name="mektup")
+    assert program.load() is main
     for command in commands:
         words = shlex.split(command)[1:]
         subcommand = [word for word in words[:2] if word.isalpha() and word != USER]
-        done = subprocess.run([program, *subcommand, "--help"], capture_output=True, text=True, timeout=50)
-        assert done.returncode == 0, command
+        done = mektup(*subcommand, "--help")
+        assert done.status == 0, command
         for option in (word for word in words if word.startswith("--")):
             assert option in done.stdout, command
 
