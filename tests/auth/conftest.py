@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from functools import cache
 
 import pytest
 
 from mektup.auth.authenticator import Authenticator, Plaintext
-from mektup.auth.passwords import secrets_for
 from mektup.store.interface import Directory
 from mektup.store.sqlite import open_store
 from mektup.terms.limits import Limits
 from tests.support.memory import Clock, MemoryPeer
-
-secrets_once = cache(secrets_for)
-"""Hashing takes a tenth of a second, and nothing here depends on the salt."""
+from tests.support.passwords import quick_secrets
 
 PASSWORD = "Pa$$123"
 LIMITS = Limits(login_delay_seconds=0.001)
@@ -24,8 +20,8 @@ LIMITS = Limits(login_delay_seconds=0.001)
 @pytest.fixture
 async def directory() -> AsyncIterator[Directory]:
     store = await open_store(None)
-    await store.directory.add("linda", secrets_once(PASSWORD))
-    await store.directory.add("Hélène@example.org", secrets_once("café au lait"))
+    await store.directory.add("linda", quick_secrets(PASSWORD))
+    await store.directory.add("Hélène@example.org", quick_secrets("café au lait"))
     yield store.directory
     await store.close()
 

@@ -6,6 +6,7 @@ import pytest
 from mektup.auth import passwords, scram_keys
 from mektup.auth.passwords import Verifier, imported_secrets, matches, secrets_for
 from mektup.terms.errors import Code, Refused
+from tests.support.passwords import quick_secrets
 
 SHA512 = "$6$abc$8kdx7eblgj75YdWAOdLFebJbaJjIGhdFfs5lwBHkpfPUD130jDYKjBhtcAlSriHIFB4ER/TQPYe1QShecsOQY0"
 BLF = bcrypt.hashpw(b"Pa$$123", bcrypt.gensalt(4)).decode()
@@ -95,7 +96,7 @@ def test_bcrypt_looks_at_72_octets() -> None:
 
 async def test_verifier() -> None:
     verifier = Verifier()
-    secret = secrets_for("na\u00efve")["password"]
+    secret = quick_secrets("na\u00efve")["password"]
     assert await verifier.matches("na\u00efve".encode(), secret)
     assert await verifier.matches("nai\u0308ve".encode(), secret)
     assert not await verifier.matches(b"naive", secret)

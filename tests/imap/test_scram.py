@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator
 import pytest
 from scramp import ScramClient
 
-from mektup.auth.passwords import secrets_for
 from mektup.imap.session import Session
 from tests.support.dialogue import Dialogue
+from tests.support.passwords import quick_secrets
 from tests.support.services import Given, given_services
 
 
 @pytest.fixture
 async def given() -> AsyncIterator[Given]:
     async with given_services() as services:
-        await services.services.store.directory.set_secrets("linda", secrets_for("Pa$$123"))
+        await services.services.store.directory.set_secrets("linda", quick_secrets("Pa$$123"))
         yield services
 
 

@@ -8,12 +8,12 @@ from base64 import b64decode, b64encode
 import pytest
 from scramp import ScramClient
 
-from mektup.auth.passwords import secrets_for
 from mektup.pop3.session import Session
 from mektup.store.interface import RAW_BYTES, Account
 from mektup.terms.flags import FlagChange
 from mektup.terms.sets import Uids
 from tests.support.dialogue import Dialogue
+from tests.support.passwords import quick_secrets
 from tests.support.services import Given, append, flags, messages, remove_first
 
 RAW = b"From: ada@example.org\r\nSubject: dinner\r\n\r\nat eight\r\n"
@@ -354,7 +354,7 @@ async def test_removing_nothing_that_is_there(given: Given) -> None:
 
 @pytest.mark.parametrize("password", ["Pa$$123", "wrong"])
 async def test_scram(given: Given, password: str) -> None:
-    await given.services.store.directory.set_secrets("linda", secrets_for("Pa$$123"))
+    await given.services.store.directory.set_secrets("linda", quick_secrets("Pa$$123"))
     scram = ScramClient(["SCRAM-SHA-256"], "linda", password)
     async with Dialogue(Session, given.services) as client:
         await client.line()
