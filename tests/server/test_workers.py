@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -20,21 +22,16 @@ import pytest
 
 from mektup import Server
 from mektup.server import accounts, self_signed
+from tests.support.command import mektup
 
-from .process import Process, is_alive, serving
+from .process import Entry, Process, is_alive, serving
 
 NOTE = b"Subject: note\r\n\r\nhello\r\n"
 
 
 def user(directory: Path, *arguments: str, password: str = "Pa$$123") -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "mektup", "user", *arguments, "--data", str(directory / "data")],
-        input=password,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-    )
+    done = mektup("user", *arguments, "--data", str(directory / "data"), typed=password)
+    assert done.status == 0, done.stderr
     return done.stdout
 
 
@@ -93,15 +90,56 @@ def login_on_both(process: Process) -> tuple[imaplib.IMAP4, imaplib.IMAP4]:
     raise AssertionError("all connections went to one worker")
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return with_linda(tmp_path_factory.mktemp("two"))
+@dataclass(frozen=True, slots=True)
+class House:
+    """A server that several tests visit, each leaving it as it was."""
+
+    directory: Path
+    process: Process
+    pair: self_signed.Pair
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "mektup.toml"
+
+    def hang_up(self, event: str) -> Entry:
+        """Has it read its configuration again; what it says of that."""
+        since = len(self.process.log)
+        self.process.signal(signal.SIGHUP)
+        return self.process.until(event, since)
+
+
+@contextmanager
+def house(directory: Path, workers: int) -> Iterator[House]:
+    with_linda(directory)
+    pair = self_signed.pair_under(directory / "tls", "mektup")
+    more = f'[tls]\ncert = "{pair.cert}"\nkey = "{pair.key}"\n'
+    with serving(directory, workers=workers, more=more) as process:
+        yield House(directory, process, pair)
 
 
 @pytest.fixture(scope="module")
-def two(directory: Path) -> Iterator[Process]:
-    with serving(directory, workers=2) as process:
-        yield process
+def house_of_one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house(tmp_path_factory.mktemp("one"), workers=1) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def house_of_two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house(tmp_path_factory.mktemp("two"), workers=2) as made:
+        yield made
+
+
+@pytest.fixture(params=["house_of_one", "house_of_two"])
+def either(request: pytest.FixtureRequest) -> House:
+    """A server of one process, and one of two workers."""
+    found: House = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def two(house_of_two: House) -> Process:
+    return house_of_two.process
 
 
 def test_two_devices_on_two_workers(two: Process) -> None:
@@ -217,79 +255,63 @@ def test_stopping_while_it_starts(tmp_path: Path, workers: int) -> None:
     assert not list((tmp_path / "data").glob("run/*.bus"))
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_hanging_up_swaps_the_certificate_and_drops_nobody(tmp_path: Path, workers: int) -> None:
-    with_linda(tmp_path)
-    pair = self_signed.pair_under(tmp_path / "tls", "mektup")
-    first = pair.cert.read_text()
-    more = f'[tls]\ncert = "{pair.cert}"\nkey = "{pair.key}"\n'
-    with serving(tmp_path, workers=workers, more=more) as process:
-        client = imaplib.IMAP4_SSL(
-            "127.0.0.1", process.ports["imaps"], ssl_context=ssl.create_default_context(cadata=first), timeout=20
-        )
-        client.login("linda", "Pa$$123")
-        cert, key = self_signed.make("other")
-        pair.key.write_bytes(key)
-        pair.cert.write_bytes(cert)
-        process.signal(signal.SIGHUP)
-        process.until("reloaded")
-        fresh = ssl.create_default_context(cadata=cert.decode())
+def test_hanging_up_swaps_the_certificate_and_drops_nobody(either: House) -> None:
+    port = either.process.ports["imaps"]
+    first = ssl.create_default_context(cadata=either.pair.cert.read_text())
+    client = imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=first, timeout=20)
+    client.login("linda", "Pa$$123")
+    cert, key = self_signed.make("other")
+    either.pair.key.write_bytes(key)
+    either.pair.cert.write_bytes(cert)
+    either.hang_up("reloaded")
+    fresh = ssl.create_default_context(cadata=cert.decode())
 
-        def takes_the_new_one() -> bool:
-            try:
-                imaplib.IMAP4_SSL("127.0.0.1", process.ports["imaps"], ssl_context=fresh, timeout=20).logout()
-            except ssl.SSLError:
+    def takes_the_new_one() -> bool:
+        try:
+            imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=fresh, timeout=20).logout()
+        except ssl.SSLError:
+            return False
+        return True
+
+    # a worker takes it up a moment after its parent did
+    until(lambda: all(takes_the_new_one() for _ in range(6)))
+    assert client.noop()[0] == "OK"
+    client.logout()
+
+
+def test_hanging_up_opens_and_closes_addresses(either: House) -> None:
+    client = login(either.process)
+    text = either.config.read_text()
+    changed = text.replace('"unix:lmtp.sock"', '"unix:other.sock"').replace('pop3 = ["127.0.0.1:0"]', "pop3 = []")
+    either.config.write_text(changed)
+    either.hang_up("reloaded")
+    assert not (either.directory / "lmtp.sock").exists()
+    with socket.socket(socket.AF_UNIX) as lmtp:
+        lmtp.connect(str(either.directory / "other.sock"))
+        lmtp.settimeout(20)
+        assert lmtp.recv(1000).startswith(b"220 ")
+
+    def is_closed() -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", either.process.ports["pop3"])):
                 return False
+        except ConnectionRefusedError:
             return True
 
-        # a worker takes it up a moment after its parent did
-        until(lambda: all(takes_the_new_one() for _ in range(6)))
-        assert client.noop()[0] == "OK"
-        client.logout()
+    until(is_closed)
+    assert client.noop()[0] == "OK"
+    client.logout()
+    login(either.process).logout()
+    either.config.write_text(text)
+    either.hang_up("reloaded")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_hanging_up_opens_and_closes_addresses(tmp_path: Path, workers: int) -> None:
-    with_linda(tmp_path)
-    with serving(tmp_path, workers=workers) as process:
-        client = login(process)
-        config = tmp_path / "mektup.toml"
-        text = config.read_text()
-        config.write_text(
-            text.replace('"unix:lmtp.sock"', '"unix:other.sock"').replace('imaps = ["127.0.0.1:0"]', "imaps = []")
-        )
-        process.signal(signal.SIGHUP)
-        process.until("reloaded")
-        assert not (tmp_path / "lmtp.sock").exists()
-        with socket.socket(socket.AF_UNIX) as lmtp:
-            lmtp.connect(str(tmp_path / "other.sock"))
-            lmtp.settimeout(20)
-            assert lmtp.recv(1000).startswith(b"220 ")
-
-        def is_closed() -> bool:
-            try:
-                with socket.create_connection(("127.0.0.1", process.ports["imaps"])):
-                    return False
-            except ConnectionRefusedError:
-                return True
-
-        until(is_closed)
-        assert client.noop()[0] == "OK"
-        client.logout()
-        login(process).logout()
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_broken_configuration_changes_nothing(tmp_path: Path, workers: int) -> None:
-    with_linda(tmp_path)
-    with serving(tmp_path, workers=workers) as process:
-        config = tmp_path / "mektup.toml"
-        text = config.read_text()
-        config.write_text(text + "\n[limits]\nidle_secnds = 3\n")
-        process.signal(signal.SIGHUP)
-        assert "did you mean limits.idle_seconds?" in process.until("not_reloaded")["reason"]
-        login(process).logout()
-        config.write_text(text)
+def test_a_broken_configuration_changes_nothing(either: House) -> None:
+    text = either.config.read_text()
+    either.config.write_text(text + "\n[limits]\nidle_secnds = 3\n")
+    assert "did you mean limits.idle_seconds?" in either.hang_up("not_reloaded")["reason"]
+    login(either.process).logout()
+    either.config.write_text(text)
 
 
 def test_metrics_name_the_worker(two: Process) -> None:
@@ -302,7 +324,8 @@ def test_metrics_name_the_worker(two: Process) -> None:
     second.logout()
 
 
-def test_a_command_is_seen_at_once(two: Process, directory: Path) -> None:
+def test_a_command_is_seen_at_once(house_of_two: House) -> None:
+    two, directory = house_of_two.process, house_of_two.directory
     user(directory, "add", "deniz", "--password-stdin")
     for _ in range(4):
         login(two, "deniz").logout()
@@ -315,13 +338,10 @@ def test_a_command_is_seen_at_once(two: Process, directory: Path) -> None:
     assert user(directory, "list") == "linda\n"
 
 
-def test_two_servers_on_one_directory_hear_each_other(tmp_path: Path) -> None:
-    with_linda(tmp_path)
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "data").symlink_to(tmp_path / "data")
-    with serving(tmp_path) as first, serving(other, alone=False) as second:
-        here, there = login(first), login(second)
+def test_two_servers_on_one_directory_hear_each_other(house_of_one: House, tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(house_of_one.directory / "data")
+    with serving(tmp_path, alone=False) as second:
+        here, there = login(house_of_one.process), login(second)
         here.select()
         there.select()
         here.append("INBOX", None, None, NOTE)  # type: ignore[arg-type]
