@@ -6,21 +6,23 @@ import asyncio
 import contextlib
 import ssl
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from mektup import Server
-from tests.support.backend import accounts_of, settings_of
+from tests.support.backend import Settings, accounts_of, settings_of
 from tests.support.runner import PASSWORD, USER
 from tests.support.transcript import Transcript
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Certificate:
     """PEM files of a certificate that is good for 127.0.0.1."""
 
     cert: Path
     key: Path
 
+    @cached_property
     def client_context(self) -> ssl.SSLContext:
         """Trusts this certificate and no other."""
         context = ssl.create_default_context(cafile=str(self.cert))
@@ -67,44 +69,72 @@ class SocketWire:
             await self._writer.wait_closed()
 
 
+class Servers:
+    """Servers in memory that transcripts with the same settings share, one after the other.
+
+    Each leaves its server without accounts, and so without anything of its own.
+    """
+
+    def __init__(self, certificate: Certificate) -> None:
+        """Starts one when it is first asked for."""
+        self.certificate = certificate
+        self._running: dict[Settings, Server] = {}
+
+    def make(self, settings: Settings, folder: Path | None) -> Server:
+        """One for a single transcript, to be started."""
+        return Server(
+            folder,
+            limits=settings.limits,
+            plaintext=settings.plaintext.value,
+            cert=self.certificate.cert,
+            key=self.certificate.key,
+        )
+
+    async def shared(self, settings: Settings) -> Server:
+        """One that runs, and stays."""
+        if settings not in self._running:
+            server = self.make(settings, None)
+            self._running[settings] = await server.__aenter__()
+        return self._running[settings]
+
+    async def stop(self) -> None:
+        """Stops them all."""
+        for server in self._running.values():
+            await server.stop()
+
+
 class SocketWorld:
-    """A ``support.runner.World`` around a server of its own."""
+    """A ``support.runner.World`` around a server."""
 
     lenient = False
     login = (USER, PASSWORD)
 
-    def __init__(self, transcript: Transcript, folder: Path | None, certificate: Certificate) -> None:
-        """To be opened before use."""
+    def __init__(self, transcript: Transcript, folder: Path | None, servers: Servers) -> None:
+        """To be opened before use; *folder* is for a server that is to be restarted."""
         self._transcript = transcript
         self._folder = folder
-        self._certificate = certificate
-        self._context = certificate.client_context()
+        self._servers = servers
+        self._settings = settings_of(transcript)
         self._secure = transcript.head("tls") != "no"
-        self._server = self._make_server()
+        self._is_shared = not transcript.acts & {"restart", "stop"}
         self._wires: list[SocketWire] = []
         self._stopping: asyncio.Task[None] | None = None
 
-    def _make_server(self) -> Server:
-        settings = settings_of(self._transcript)
-        return Server(
-            self._folder,
-            limits=settings.limits,
-            plaintext=settings.plaintext.value,
-            cert=self._certificate.cert,
-            key=self._certificate.key,
-        )
-
     async def open(self) -> None:
         """Starts the server, with the accounts of the transcript."""
-        await self._server.__aenter__()
+        if self._is_shared:
+            self._server = await self._servers.shared(self._settings)
+        else:
+            self._server = await self._servers.make(self._settings, self._folder).__aenter__()
         for name, password in accounts_of(self._transcript).items():
             await self._server.store.directory.add(name, {"password": "{PLAIN}" + password})
 
     async def connect(self, protocol: str) -> SocketWire:
         secure = self._secure and protocol != "lmtp"
         host, port = self._server.address(protocol + "s" if secure else protocol)
-        reader, writer = await asyncio.open_connection(host, port, ssl=self._context if secure else None)
-        wire = SocketWire(reader, writer, self._context, secure=secure)
+        context = self._servers.certificate.client_context
+        reader, writer = await asyncio.open_connection(host, port, ssl=context if secure else None)
+        wire = SocketWire(reader, writer, context, secure=secure)
         self._wires.append(wire)
         return wire
 
@@ -119,8 +149,7 @@ class SocketWorld:
 
     async def restart(self) -> None:
         await self._end()
-        self._server = self._make_server()
-        await self._server.__aenter__()
+        self._server = await self._servers.make(self._settings, self._folder).__aenter__()
 
     async def close(self) -> None:
         await self._end()
@@ -131,4 +160,9 @@ class SocketWorld:
         self._wires.clear()
         if self._stopping is not None:
             await self._stopping
-        await self._server.stop()
+        if not self._is_shared:
+            await self._server.stop()
+            return
+        directory = self._server.store.directory
+        for entry in await directory.entries():
+            await directory.remove(entry.name)

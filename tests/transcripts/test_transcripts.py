@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.backend import open_world
-from tests.support.sockets import Certificate, SocketWorld
+from tests.support.sockets import Servers, SocketWorld
 from tests.support.stage import perform
 from tests.support.transcript import Transcript, read
 
@@ -15,11 +15,18 @@ HERE = Path(__file__).parent
 MAIL = HERE / "mail"
 TRANSCRIPTS = {str(path.relative_to(HERE)): read(path) for path in sorted(HERE.glob("*/*.txt"))}
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def folder(transcript: Transcript, tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """Where the mail is, for a transcript whose server is to find it again; None for memory."""
+    return tmp_path_factory.mktemp("restarted") / "data" if "restart" in transcript.acts else None
+
 
 @pytest.mark.parametrize("by_octet", [False, True], ids=["whole", "by octet"])
 @pytest.mark.parametrize("transcript", TRANSCRIPTS.values(), ids=TRANSCRIPTS.keys())
-async def test_in_memory(transcript: Transcript, by_octet: bool, tmp_path: Path) -> None:
-    folder = tmp_path / "data" if "restart" in transcript.acts else None
+async def test_in_memory(transcript: Transcript, by_octet: bool, folder: Path | None) -> None:
     world = await open_world(transcript, folder, by_octet=by_octet)
     await perform(transcript, world, MAIL)
 
@@ -29,8 +36,7 @@ OVER_SOCKETS = {name: each for name, each in TRANSCRIPTS.items() if "clock" not 
 
 
 @pytest.mark.parametrize("transcript", OVER_SOCKETS.values(), ids=OVER_SOCKETS.keys())
-async def test_over_sockets(transcript: Transcript, certificate: Certificate, tmp_path: Path) -> None:
-    folder = tmp_path / "data" if "restart" in transcript.acts else None
-    world = SocketWorld(transcript, folder, certificate)
+async def test_over_sockets(transcript: Transcript, folder: Path | None, servers: Servers) -> None:
+    world = SocketWorld(transcript, folder, servers)
     await world.open()
     await perform(transcript, world, MAIL)
