@@ -27,8 +27,11 @@ ANSWERS = 8
 """How many a process keeps, for clients on a bad line that ask the same until an answer comes through, and for the
 devices that were last there together; that which was not used for longest goes."""
 
-ANSWER_BYTES = 2 * MIB
-"""The longest that is kept."""
+ANSWER_BYTES = 8 * MIB
+"""The longest that is kept: of a mailbox of some 150,000 messages that were all changed."""
+
+ANSWERS_BYTES = 16 * MIB
+"""All that are kept, together."""
 
 _ANSWERS: OrderedDict[tuple[AccountId, MailboxId, ModSeq, KnownState], bytes] = OrderedDict()
 """What was answered, by what was asked and the mailbox's HIGHESTMODSEQ then: while that stands, so does the answer."""
@@ -61,7 +64,7 @@ async def resync(session: Session, mailbox: Mailbox, known: KnownState) -> None:
     # what changed meanwhile may be in the answer
     if is_for_all and octets <= ANSWER_BYTES and await account.modseq(mailbox.id) == mailbox.highestmodseq:
         _ANSWERS[key] = b"".join(kept)
-        while len(_ANSWERS) > ANSWERS:
+        while len(_ANSWERS) > ANSWERS or sum(map(len, _ANSWERS.values())) > ANSWERS_BYTES:
             _ANSWERS.popitem(last=False)
 
 
