@@ -23,7 +23,6 @@ async def run(session: Session, request: List) -> bytes | None:
     subscribed = await session.mail.subscriptions()
     tree = MailboxTree(await session.mail.mailboxes(), subscribed)
     pattern = Pattern(request.reference, request.patterns)
-    lines = []
     for entry in tree.entries(with_unknown=request.select_subscribed):
         if not pattern.matches(entry.name):
             continue
@@ -32,12 +31,11 @@ async def run(session: Session, request: List) -> bytes | None:
         if not (selected or above_selected):
             continue
         extended = b'("CHILDINFO" ("SUBSCRIBED"))' if above_selected else b""
-        lines.append(list_line(entry.name, _attributes(request, entry), utf8=session.rev2, extended=extended))
+        session.write(list_line(entry.name, _attributes(request, entry), utf8=session.rev2, extended=extended))
         # RFC 5819 §2: the STATUS follows its LIST; what is told for its children alone has none
         mailbox = entry.mailbox if selected else None
         if request.return_status is not None and mailbox is not None and mailbox.selectable:
-            lines.append(status_line(session, mailbox, request.return_status))
-    session.write(b"".join(lines))
+            session.write(status_line(session, mailbox, request.return_status))
     return None
 
 
