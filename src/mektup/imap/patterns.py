@@ -40,7 +40,8 @@ class _Alternative:
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
-        self._start = pattern[:-1] if pattern.find("*") == len(pattern) - 1 and "%" not in pattern else None
+        start = pattern.removesuffix("*")
+        self._start = start if start != pattern and not {"*", "%"} & set(start) else None
         """Of the commonest patterns, all but the star that ends them."""
         self._at_letter: dict[str, int] = {}
         self._stay = self._stay_in_level = 0
