@@ -136,7 +136,7 @@ async def test_unchanged_since_leaves_alone_what_changed(account: Account) -> No
     assert (nothing.changed, nothing.failed, nothing.modseq) == (Uids(), Uids.span(1, 6), stored.modseq)
 
 
-async def test_orders_in_turn_are_one_change_and_each_sees_the_one_before(account: Account) -> None:
+async def test_orders_in_turn_see_each_other_and_have_modseqs_of_their_own(account: Account) -> None:
     mailbox = await fill(account, 2)
     first, second, third = await account.store_flags_in_turn(
         mailbox,
@@ -146,10 +146,13 @@ async def test_orders_in_turn_are_one_change_and_each_sees_the_one_before(accoun
             FlagOrder(uids(2, 9), FlagChange.REMOVE, frozenset({"\\Seen"})),
         ],
     )
-    assert first.modseq == second.modseq == third.modseq == second.previous
+    assert first.previous < first.modseq == second.previous < second.modseq == third.previous == third.modseq
+    assert await fetched(account, mailbox, uids(1), Column.MODSEQ) == [(1, second.modseq)]
     assert (first.changed, second.changed, third.changed) == (uids(1), uids(1), uids())
-    assert first.flags is not None
-    assert account.flag_names(first.flags[0][1]) == ("\\Flagged",)
+    told = [
+        (uid, account.flag_names(word), modseq) for each in (first, second) for uid, word, modseq in each.flags or ()
+    ]
+    assert told == [(1, ("\\Flagged",), first.modseq), (1, ("$new",), second.modseq)]
     assert await flags_of(account, mailbox) == {1: {"$new"}, 2: set()}
 
 

@@ -142,6 +142,17 @@ class StoreMachine(RuleBasedStateMachine):
         for uid in doomed:
             del model.messages[uid]
 
+    @rule()
+    def empty_inbox(self) -> None:
+        """RENAME of INBOX leaves it empty; and the mailbox that was made goes again."""
+        flags = [flags for _, (flags, _) in sorted(self.model["INBOX"].messages.items())]
+        self.run(self.account.rename("INBOX", "Old"))
+        old = self.mailbox("Old")
+        rows = self.run(fetched(self.account, old.id, Uids.span(1, 1000), Column.FLAGS))
+        assert [frozenset(self.account.flag_names(word)) for _, word in rows] == flags
+        self.run(self.account.delete("Old"))
+        self.model["INBOX"].messages.clear()
+
     @rule(name=names)
     def claim_recent(self, name: str) -> None:
         model = self.model[name]
@@ -177,6 +188,13 @@ class StoreMachine(RuleBasedStateMachine):
         there |= {uid: frozenset(self.account.flag_names(word)) for uid, word in arrived}
         assert there == now
         assert all(modseq > then.highestmodseq for _, _, modseq in changes.flags)
+        modseqs = dict(self.run(fetched(self.account, then.id, Uids.span(1, 1000), Column.MODSEQ)))
+        touched = self.run(self.account.touched(then.id, then.highestmodseq))
+        assert list(touched.changed) == [uid for uid, modseq in modseqs.items() if modseq > then.highestmodseq]
+        assert set(known) - set(now) <= set(touched.expunged)
+        wanted = data.draw(uid_sets)
+        highest = self.run(self.account.search_highest_modseq(then.id, wanted))
+        assert highest == max((modseq for uid, modseq in modseqs.items() if uid in wanted), default=0)
         assert (changes.uidnext, changes.modseq) == (self.model[name].uidnext, self.mailbox(name).highestmodseq)
 
     @invariant()

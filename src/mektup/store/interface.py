@@ -3,10 +3,10 @@
 Rules that hold for every method here:
 
 * It is asynchronous, and one IMAP command needs at most one read and one write.
-* A write is one transaction with one new modseq, the same for all that it touched. When it returns, the
-  change is on disk (flags alone: as ``limits.sync_flags`` says), counters included, and every Watch on that
-  mailbox has been fired, here and, through the bus, in other processes. The store does that itself, inside
-  its commit, so no caller can forget it.
+* A write is one transaction with one new modseq, the same for all that it touched (``store_flags_in_turn`` has
+  one for each order). When it returns, the change is on disk (flags alone: as ``limits.sync_flags`` says),
+  counters included, and every Watch on that mailbox has been fired, here and, through the bus, in other
+  processes. The store does that itself, inside its commit, so no caller can forget it.
 * UIDs ascend and are never used twice; modseqs never go back; 1 is the smallest of each.
 * Names of mailboxes are decoded text in NFC, levels parted by "/"; INBOX in any case of letters is INBOX.
 * Messages are named by UID, never by sequence number: those belong to a session's view.
@@ -380,7 +380,10 @@ class Account(Protocol):
         """Changes flags; messages whose flags would be the same keep their modseq. Raises Refused(LIMIT)."""
 
     async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
-        """What *orders* would do one after the other, in one transaction: all or none. Raises Refused(LIMIT)."""
+        """What *orders*, of few messages, do one after the other, each with a modseq of its own.
+
+        In one transaction: all or none. Raises Refused(LIMIT).
+        """
 
     async def copy(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
         """Copies messages with flags and internal date, all or none, durably.

@@ -38,6 +38,36 @@ def texts_kept(connection: apsw.Connection) -> set[int]:
     return kept
 
 
+def shape_of(path: Path) -> set[tuple[object, ...]]:
+    """Tables with their columns, indices, and the version of an account's file."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        columns = connection.execute(
+            'SELECT s.name, c.name, c.type, c."notnull", c.dflt_value, c.pk '
+            "FROM sqlite_schema AS s JOIN pragma_table_info(s.name) AS c WHERE s.type = 'table'"
+        ).fetchall()
+        indices = connection.execute("SELECT tbl_name, name, sql FROM sqlite_schema WHERE type = 'index'").fetchall()
+        return {("version", connection.pragma("user_version")), *columns, *indices}
+    finally:
+        connection.close()
+
+
+_STEPS_BACK = {
+    3: "DROP TABLE touched; ALTER TABLE mailboxes DROP COLUMN runs; "
+    "CREATE INDEX messages_by_modseq ON messages (mailbox, modseq)",
+    2: "DROP TABLE trigrams; DROP TABLE freed; DROP TABLE search_texts; DROP INDEX messages_by_content",
+}
+
+
+def make_older(path: Path, version: int) -> None:
+    """Turns an account's file of today into one of *version*."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    for step in range(connection.pragma("user_version"), version, -1):
+        connection.execute(_STEPS_BACK[step])
+    connection.pragma("user_version", version)
+    connection.close()
+
+
 def file_of(data: Path, account: AccountId) -> Path:
     """Where an account's file is."""
     return data / "accounts" / account[:2] / f"{account}.db"

@@ -322,9 +322,7 @@ class SqliteAccount:
         make = partial(
             writing.store_flags,
             mailbox=mailbox,
-            uids=uids,
-            how=change,
-            flags=flags,
+            order=FlagOrder(uids, change, flags),
             unchanged_since=unchanged_since,
             keyword_sets=self._keyword_sets,
             limits=self._limits,
@@ -332,14 +330,13 @@ class SqliteAccount:
         return await self.database.write(make, durable=self._limits.sync_flags, long=len(uids) > FEW_ROWS)
 
     async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
-        def make(change: Change) -> list[FlagsStored]:
-            return [
-                writing.store_flags(
-                    change, mailbox, order.uids, order.change, order.flags, None, self._keyword_sets, self._limits
-                )
-                for order in orders
-            ]
-
+        make = partial(
+            writing.store_flags_in_turn,
+            mailbox=mailbox,
+            orders=orders,
+            keyword_sets=self._keyword_sets,
+            limits=self._limits,
+        )
         long = sum(len(order.uids) for order in orders) > FEW_ROWS
         return await self.database.write(make, durable=self._limits.sync_flags, long=long)
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
 
-from mektup.store.interface import Changes, Mailbox, Selection, Touched
-from mektup.store.sqlite import mailboxes
+from mektup.store.interface import Changes, Mailbox, Row, Selection, Touched
+from mektup.store.sqlite import mailboxes, touched_runs
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
 from mektup.store.sqlite.mailboxes import no_such_mailbox
+from mektup.store.sqlite.uids import Query, read_slice, slices
 from mektup.terms.flags import SystemFlag
 from mektup.terms.numbers import MailboxId, ModSeq, Uid
 from mektup.terms.sets import NumberSet, Uids
@@ -25,9 +26,9 @@ SEEN = int(SystemFlag.SEEN)
 
 NONE: Uids = NumberSet()  # not by way of Uids, an alias that costs a microsecond each time it is called
 
-_DIFFERENT = "SELECT uid, flags, modseq FROM messages INDEXED BY messages_by_modseq WHERE mailbox = ? AND modseq > ?"
-_CHANGED = "SELECT uid FROM messages INDEXED BY messages_by_modseq WHERE mailbox = ? AND modseq > ?"
-_EXPUNGED = "SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?"
+_FLAGS = Query("m.flags, m.modseq")
+_UNSEEN = Query("", condition=f"AND m.flags & {SEEN} = 0")
+_THERE = Query("")
 
 
 @contextmanager
@@ -72,35 +73,31 @@ class Known:
 UNKNOWN = Known(ModSeq(0), 1, NONE, None)
 
 
-def _learn(cursor: Cursor, box: Mailbox, known: Known) -> Known:
-    gone: Uids = NumberSet(cursor.execute(_EXPUNGED, (box.id, known.modseq)).fetchall())
+def _learn(cursor: Cursor, box: Mailbox, known: Known, most: int | None) -> Known | None:
+    gone = _expunged(cursor, box.id, known.modseq, most)
+    touched = NONE if known is UNKNOWN else touched_runs.since(cursor, box.id, known.modseq, most)
+    if gone is None or touched is None:
+        return None
     uids = (known.uids | NumberSet.span(known.uidnext, box.uidnext - 1)) - gone
-    return Known(box.highestmodseq, box.uidnext, uids, _first_unseen(cursor, box, known))
+    return Known(box.highestmodseq, box.uidnext, uids, _first_unseen(cursor, box, known, touched))
 
 
-def _first_unseen(cursor: Cursor, box: Mailbox, known: Known) -> Uid | None:
+def _first_unseen(cursor: Cursor, box: Mailbox, known: Known, touched: Uids) -> Uid | None:
     if box.unseen == 0:
         return None
     # Below what was the first, only messages that changed since can be unseen now.
     start = known.first_unseen or known.uidnext
-    if start > 1:
-        changed = cursor.execute(
-            f"SELECT min(uid) FROM messages INDEXED BY messages_by_modseq "
-            f"WHERE mailbox = ? AND modseq > ? AND flags & {SEEN} = 0",
-            (box.id, known.modseq),
-        ).get
-        start = min(start, changed or start)
-    found = cursor.execute(
-        f"SELECT uid FROM messages WHERE mailbox = ? AND uid >= ? AND flags & {SEEN} = 0 ORDER BY uid LIMIT 1",
-        (box.id, start),
-    ).get
-    return None if found is None else Uid(found)
+    changed, _ = read_slice(cursor, _UNSEEN, box.id, touched & NumberSet.span(1, start - 1), 0)
+    if changed:
+        return Uid(changed[0][0])
+    found, _ = read_slice(cursor, _UNSEEN, box.id, NumberSet.span(start, box.uidnext - 1), 0, 1)
+    return Uid(found[0][0]) if found else None
 
 
 def select(cursor: Cursor, name: str, known: dict[MailboxId, Known], most: int | None = None) -> Selection | None:
     """Opens *name*, with what is *known* and noting there what is found. Raises Refused(NONEXISTENT).
 
-    None where nothing is known of a mailbox that has more than *most* messages.
+    None where nothing is known of a mailbox that has more than *most* messages, or more than that changed since.
     """
     box, keywords = mailboxes.selectable(cursor, name)
     now = known.get(box.id, UNKNOWN)
@@ -109,7 +106,10 @@ def select(cursor: Cursor, name: str, known: dict[MailboxId, Known], most: int |
     if now.modseq != box.highestmodseq:
         with moment(cursor):
             box, keywords = mailboxes.selectable(cursor, name)
-            now = known[box.id] = _learn(cursor, box, known.get(box.id, UNKNOWN))
+            learnt = _learn(cursor, box, known.get(box.id, UNKNOWN), most)
+        if learnt is None:
+            return None
+        now = known[box.id] = learnt
     return Selection(box, now.uids, now.first_unseen, keywords, NONE)
 
 
@@ -138,28 +138,38 @@ def changes(cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None =
         return Changes(row[0], row[1], NONE, NONE, (), NONE, tuple(row[2].split()))
     with moment(cursor):
         highest, uidnext, keywords = _state(cursor, mailbox)
-        differ = _at_most(cursor, most, _DIFFERENT, mailbox, since.modseq)
-        expunged = _at_most(cursor, most, _EXPUNGED, mailbox, since.expunged)
-    if differ is None or expunged is None:
-        return None
-    differ.sort()
+        touched = touched_runs.since(cursor, mailbox, since.modseq, most)
+        expunged = _expunged(cursor, mailbox, since.expunged, most)
+        if touched is None or expunged is None:
+            return None
+        changed = (touched & NumberSet.span(1, since.uidnext - 1)) - expunged
+        if most is not None and len(changed) > most:
+            return None
+        flags = _flags(cursor, mailbox, changed)
+    arrived: Uids = NumberSet.span(since.uidnext, uidnext - 1)
     return Changes(
         modseq=highest,
         uidnext=uidnext,
-        arrived=NumberSet.of_sorted([row[0] for row in differ if row[0] >= since.uidnext]),
+        arrived=arrived - expunged,
         recent=NONE,
-        flags=[row for row in differ if row[0] < since.uidnext],
-        expunged=NumberSet(expunged),
+        flags=flags,
+        expunged=expunged,
         keywords=tuple(keywords.split()),
     )
 
 
-def _at_most(
-    cursor: Cursor, most: int | None, query: str, mailbox: MailboxId, since: ModSeq
-) -> list[tuple[Any, ...]] | None:
-    """What *query* finds after *since*; None where that is more than *most* rows."""
-    found = cursor.execute(f"{query} LIMIT ?", (mailbox, since, -1 if most is None else most + 1)).fetchall()
-    return None if most is not None and len(found) > most else found
+def _flags(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> list[Row]:
+    """UID, flag word and modseq of each of *uids* that is there, ascending."""
+    return list(chain.from_iterable(slices(cursor, _FLAGS, mailbox, uids)))
+
+
+def _expunged(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None) -> Uids | None:
+    """What is gone after *since*; None where that is more than *most* runs."""
+    found = cursor.execute(
+        "SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ? LIMIT ?",
+        (mailbox, since, -1 if most is None else most + 1),
+    ).fetchall()
+    return None if most is not None and len(found) > most else NumberSet(found)
 
 
 def _state(cursor: Cursor, mailbox: MailboxId) -> tuple[ModSeq, Uid, str]:
@@ -176,22 +186,24 @@ def touched(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None 
     if modseq(cursor, mailbox) <= since:
         return Touched(NONE, NONE, ())
     with moment(cursor):
-        changed = _at_most(cursor, most, _CHANGED if most is None else _DIFFERENT, mailbox, since)
-        expunged = _at_most(cursor, most, _EXPUNGED, mailbox, since)
-    if changed is None or expunged is None:
-        return None
-    changed.sort()
-    uids: Uids = NumberSet.of_sorted([row[0] for row in changed])
-    return Touched(uids, NumberSet(expunged), None if most is None else changed)
+        touched = touched_runs.since(cursor, mailbox, since, most)
+        expunged = _expunged(cursor, mailbox, since, most)
+        if touched is None or expunged is None:
+            return None
+        changed = touched - expunged
+        if most is not None and len(changed) > most:
+            return None
+        return Touched(changed, expunged, None if most is None else _flags(cursor, mailbox, changed))
 
 
 def highest_modseq(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> ModSeq:
     """The highest modseq of *uids*; 0 where none of them is there."""
-    # From the latest change downwards: the first of them that is met has it.
-    for uid, found in cursor.execute(
-        "SELECT uid, modseq FROM messages INDEXED BY messages_by_modseq WHERE mailbox = ? ORDER BY modseq DESC",
-        (mailbox,),
-    ):
-        if uid in uids:
-            return ModSeq(found)
+    with moment(cursor):
+        # From the latest change downwards: the first of them that is met has it.
+        for found, first, last in cursor.execute(
+            "SELECT modseq, first, last FROM touched WHERE mailbox = ? ORDER BY modseq DESC", (mailbox,)
+        ).fetchall():
+            met = uids & NumberSet.span(first, last)
+            if met and read_slice(cursor, _THERE, mailbox, met, 0)[0]:
+                return ModSeq(found)
     return ModSeq(0)

@@ -67,7 +67,7 @@ RESTART_BUSY_MS = 50
 class Change:
     """A write transaction under way."""
 
-    __slots__ = ("_modseq", "cursor", "on_rollback", "touched")
+    __slots__ = ("_modseq", "afterwards", "cursor", "on_rollback", "touched")
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
@@ -75,18 +75,25 @@ class Change:
         self.touched: set[MailboxId] = set()
         """Whose watches fire once it is committed."""
         self.on_rollback: list[Callable[[], None]] = []
+        self.afterwards: Callable[[Change], None] | None = None
+        """What is then to be done in a thread, in a transaction of its own; if that fails, nothing is lost."""
         self._modseq = 0
 
     @property
     def modseq(self) -> ModSeq:
         """Of this transaction: higher than any before in this account. Raises Refused where the account is removed."""
-        if not self._modseq:
-            # With an id SQLite knows that it is one row, and keeps no journal of its own for the statement.
-            found = self.cursor.execute("UPDATE account SET modseq = modseq + 1 WHERE id = 1 RETURNING modseq").get
-            if found is None:
-                raise Refused(Code.UNAVAILABLE, "The account is gone")
-            self._modseq = int(found)
-        return ModSeq(self._modseq)
+        return ModSeq(self._modseq or self.take(1)[0])
+
+    def take(self, count: int) -> range:
+        """As many modseqs, ascending, for a transaction that is several changes; the last is the transaction's."""
+        # With an id SQLite knows that it is one row, and keeps no journal of its own for the statement.
+        found = self.cursor.execute(
+            "UPDATE account SET modseq = modseq + ? WHERE id = 1 RETURNING modseq", (count,)
+        ).get
+        if found is None:
+            raise Refused(Code.UNAVAILABLE, "The account is gone")
+        self._modseq = int(found)
+        return range(self._modseq - count + 1, self._modseq + 1)
 
     @property
     def committed_as(self) -> int:
@@ -128,6 +135,7 @@ class Database:
         self._wal_pages = 0
         self._checkpoint_at = CHECKPOINT_PAGES
         self._checkpoint: asyncio.Task[None] | None = None
+        self._upkeep: asyncio.Task[None] | None = None
         self._written = self._synced = 0
         self._round: asyncio.Task[None] | None = None
         self._ended: Refused | None = None
@@ -266,9 +274,20 @@ class Database:
                 for change in committed:
                     for mailbox in change.touched:
                         self._changed(mailbox, change.committed_as)
+        for change in committed:
+            if change.afterwards is not None and self._upkeep is None:
+                self._upkeep = asyncio.create_task(self._keep_up(change.afterwards))
         if self._wal_pages >= self._checkpoint_at:
             await self._have_wal_moved()
         return result
+
+    async def _keep_up(self, make: Callable[[Change], None]) -> None:
+        try:
+            await self.write(make, durable=False, long=True)
+        except Refused:
+            pass  # the next change asks for it again
+        finally:
+            self._upkeep = None
 
     async def _transact(self, make: Callable[[Change], T], committed: list[Change], *, long: bool) -> T:
         if self._path is None or not long:
@@ -387,8 +406,9 @@ class Database:
         if self._ended is None:
             self._ended = why
         await self._under_way.over()
-        if self._checkpoint is not None:
-            await asyncio.wait((self._checkpoint,))
+        tasks = [task for task in (self._checkpoint, self._upkeep) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
         async with self._lock:
             await self._shut()
 

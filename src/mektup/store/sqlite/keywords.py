@@ -102,6 +102,11 @@ class KeywordSets:
         folded = keyword.lower()
         return [number for names, number in self._ids.copy().items() if folded in names]  # others may add meanwhile
 
+    def spelled(self, keywords: Mapping[str, str]) -> Names:
+        """*keywords*, by their lower case, in the spelling in which they came first."""
+        # RFC 9051 §2.3.2 compares without regard to case
+        return tuple(self._spelling.get(folded, keywords[folded]) for folded in sorted(keywords))
+
     def word(self, change: Change, flags: Flags) -> int:
         """The flag word of *flags*, of which unknown keywords and sets are added."""
         return flags.system | self._number(change, flags.keywords) << KEYWORD_SHIFT if flags.keywords else flags.system
@@ -111,8 +116,7 @@ class KeywordSets:
         if key not in self._ids:
             self.load(change.cursor)
         if key not in self._ids:
-            # RFC 9051 §2.3.2 compares without regard to case: the first spelling stays.
-            names = tuple(self._spelling.get(folded, keywords[folded]) for folded in key)
+            names = self.spelled(keywords)
             number = change.cursor.execute(
                 "INSERT INTO keyword_sets (names) VALUES (?) RETURNING id", (" ".join(names),)
             ).get

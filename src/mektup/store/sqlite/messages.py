@@ -7,14 +7,15 @@ and take a modseq only once they know that something changes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import chain
 from typing import NoReturn
 
-from mektup.store.interface import Appended, Copied, Expunged, FlagsStored, Incoming, Row
-from mektup.store.sqlite import content, mailboxes
+from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsStored, Incoming, Row
+from mektup.store.sqlite import content, mailboxes, touched_runs
 from mektup.store.sqlite.content import Packing
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
@@ -51,7 +52,7 @@ def internaldate(seconds: int, zone: int) -> bytes:
 _NONE: Uids = NumberSet()
 
 
-def _set(ascending: list[int]) -> Uids:
+def _set(ascending: Sequence[int]) -> Uids:
     return NumberSet.of_sorted(ascending) if ascending else _NONE
 
 
@@ -69,6 +70,10 @@ class _Box:
     highestmodseq: ModSeq
     recent_from: int
     keywords: str
+    there: int
+    """How many messages, before the change."""
+    runs: int
+    """See ``touched_runs``."""
     messages: int = 0
     unseen: int = 0
     deleted: int = 0
@@ -110,7 +115,8 @@ class _Box:
 
 def _open(cursor: Cursor, mailbox: MailboxId) -> _Box:
     row = cursor.execute(
-        "SELECT uidvalidity, uidnext, highestmodseq, recent_from, keywords FROM mailboxes WHERE id = ? AND selectable",
+        "SELECT uidvalidity, uidnext, highestmodseq, recent_from, keywords, messages, runs "
+        "FROM mailboxes WHERE id = ? AND selectable",
         (mailbox,),
     ).get
     if row is None:
@@ -134,14 +140,19 @@ def _refuse_target() -> NoReturn:
     raise Refused(Code.TRYCREATE, "There is no such mailbox to copy to; it could be created")
 
 
-def _close(change: Change, box: _Box) -> None:
+def _close(change: Change, box: _Box, touched: Iterable[tuple[ModSeq, Uids]] = ()) -> None:
+    """Writes what became of *box*, and which of its messages were *touched*, by modseq."""
+    box.runs += touched_runs.note(change.cursor, box.id, touched)
+    if touched_runs.are_many(box.runs, box.there + box.messages):
+        change.afterwards = partial(_make_runs_anew, mailbox=box.id)
     change.cursor.execute(
-        "UPDATE mailboxes SET highestmodseq = ?, uidnext = ?, keywords = ?, messages = messages + ?, "
+        "UPDATE mailboxes SET highestmodseq = ?, uidnext = ?, keywords = ?, runs = ?, messages = messages + ?, "
         "unseen = unseen + ?, deleted = deleted + ?, size = size + ?, recent = recent + ? WHERE id = ?",
         (
             change.modseq,
             box.uidnext,
             box.keywords,
+            box.runs,
             box.messages,
             box.unseen,
             box.deleted,
@@ -151,6 +162,10 @@ def _close(change: Change, box: _Box) -> None:
         ),
     )
     change.touched.add(box.id)
+
+
+def _make_runs_anew(change: Change, mailbox: MailboxId) -> None:
+    touched_runs.make_anew(change.cursor, mailbox)
 
 
 # Coming
@@ -194,11 +209,10 @@ def append(
             ),
         )
         box.count(word, arrival.size, uid, 1)
+    arrived_as = Uids.span(uids.start, uids.stop - 1)
     if messages:
-        _close(change, box)
-    return Appended(
-        box.uidvalidity, Uids.span(uids.start, uids.stop - 1), change.modseq if messages else box.highestmodseq
-    )
+        _close(change, box, [(change.modseq, arrived_as)])
+    return Appended(box.uidvalidity, arrived_as, change.modseq if messages else box.highestmodseq)
 
 
 # Flags
@@ -206,70 +220,194 @@ def append(
 FEW_SHOWN = 64
 """How many messages' flags a STORE tells of itself."""
 
+LONG_RUN = 64
+"""Of UIDs: as a range they are found sooner than in a list."""
+
+LISTED_UIDS = 5000
+"""How many UIDs a statement may list."""
+
+CASES = 100
+"""How many flag words a statement changes, each into another of its own."""
+
+
+def store_flags_in_turn(
+    change: Change, mailbox: MailboxId, orders: Sequence[FlagOrder], keyword_sets: KeywordSets, limits: Limits
+) -> list[FlagsStored]:
+    """See ``interface.Account.store_flags_in_turn``. For few messages: each stands in memory, and is written once."""
+    box = _open(change.cursor, mailbox)
+    words: dict[Uid, int] = {}
+    modseqs: dict[Uid, ModSeq] = {}
+    for rows in slices(
+        change.cursor, _FLAGS, mailbox, NumberSet(chain.from_iterable(order.uids.runs for order in orders))
+    ):
+        for uid, word, modseq in rows:
+            words[uid], modseqs[uid] = word, modseq
+    turns: list[tuple[list[tuple[Uid, int]], list[Uid]]] = []
+    for order in orders:
+        there = [uid for uid in order.uids if uid in words]
+        changed = _change_words(change, box, words, there, order, keyword_sets, limits)
+        turns.append(([(uid, words[uid]) for uid in there], changed))
+    count = sum(bool(changed) for _, changed in turns)
+    # One after the other, so that who hears of some of these changes, and is then cut off, can ask for the others.
+    following = iter(change.take(count)) if count else iter(())
+    highest = box.highestmodseq
+    stored: list[FlagsStored] = []
+    for order, (after, changed) in zip(orders, turns, strict=True):
+        previous = highest
+        if changed:
+            highest = ModSeq(next(following))
+            modseqs.update(dict.fromkeys(changed, highest))
+        uids = order.uids if len(changed) == len(order.uids) else _set(changed)
+        flags = [(uid, word, modseqs[uid]) for uid, word in after]
+        stored.append(FlagsStored(highest, uids, previous, _NONE, flags))
+    if count:
+        altered = {uid for _, changed in turns for uid in changed}
+        change.cursor.executemany(
+            "UPDATE messages SET flags = ?, modseq = ? WHERE mailbox = ? AND uid = ?",
+            [(words[uid], modseqs[uid], mailbox, uid) for uid in altered],
+        )
+        _close(change, box, [(done.modseq, done.changed) for done in stored if done.changed])
+    return stored
+
+
+def _change_words(
+    change: Change,
+    box: _Box,
+    words: dict[Uid, int],
+    uids: list[Uid],
+    order: FlagOrder,
+    keyword_sets: KeywordSets,
+    limits: Limits,
+) -> list[Uid]:
+    """Gives *uids* their new *words*; returns those whose word is another now."""
+    operand = Flags.of(order.flags)
+    changed: list[Uid] = []
+    for uid in uids:
+        old = words[uid]
+        new = words[uid] = keyword_sets.changed_word(change, old, order.change, operand)
+        if new != old:
+            changed.append(uid)
+            box.unseen += (old & SEEN) - (new & SEEN)
+            box.deleted += (new & DELETED) // DELETED - (old & DELETED) // DELETED
+    if changed and operand.keywords and order.change is not FlagChange.REMOVE:
+        box.use_keywords(keyword_sets.spelled(operand.keywords), limits)
+    return changed
+
 
 def store_flags(
     change: Change,
     mailbox: MailboxId,
-    uids: Uids,
-    how: FlagChange,
-    flags: frozenset[str],
+    order: FlagOrder,
     unchanged_since: ModSeq | None,
     keyword_sets: KeywordSets,
     limits: Limits,
 ) -> FlagsStored:
     """See ``interface.Account.store_flags``."""
+    failed = _NONE
+    if unchanged_since is not None:
+        rows = chain.from_iterable(slices(change.cursor, _FLAGS, mailbox, order.uids))
+        failed = _set([uid for uid, _, modseq in rows if modseq > unchanged_since])
+        order = replace(order, uids=order.uids - failed)
+    if len(order.uids) <= FEW_SHOWN:
+        (stored,) = store_flags_in_turn(change, mailbox, [order], keyword_sets, limits)
+    else:
+        stored = _store_many(change, mailbox, order, keyword_sets, limits)
+    return replace(stored, failed=failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Some:
+    """Messages of a mailbox as SQL names them."""
+
+    uids: Uids
+    where: str
+    parameters: tuple[int | str, ...]
+
+    def count(self, cursor: Cursor) -> tuple[int, int]:
+        """How many there are without \\Seen, and how many with \\Deleted."""
+        unseen, deleted = cursor.execute(
+            f"SELECT sum(flags & {SEEN} = 0), sum(flags & {DELETED} <> 0) FROM messages WHERE {self.where}",
+            self.parameters,
+        ).get
+        return unseen or 0, deleted or 0
+
+
+def _pieces(mailbox: MailboxId, uids: Uids) -> Iterator[_Some]:
+    short: list[Run] = []
+    for first, last in uids.runs:
+        if last - first + 1 < LONG_RUN:
+            short.append((first, last))
+        else:
+            run: Uids = NumberSet.span(first, last)
+            yield _Some(run, "mailbox = ? AND uid BETWEEN ? AND ?", (mailbox, first, last))
+    listed: Uids = NumberSet(short)
+    for some in listed.slices(LISTED_UIDS):
+        numbers = f"[{','.join(map(str, some))}]"
+        yield _Some(some, "mailbox = ? AND uid IN (SELECT value FROM json_each(?))", (mailbox, numbers))
+
+
+def _store_many(
+    change: Change, mailbox: MailboxId, order: FlagOrder, keyword_sets: KeywordSets, limits: Limits
+) -> FlagsStored:
+    """For many messages: SQLite changes them, and none becomes an object."""
     box = _open(change.cursor, mailbox)
-    operand = Flags.of(flags)
-    words: dict[int, int] = {}
-    changed: list[int] = []
-    failed: list[int] = []
-    after: list[tuple[Uid, int, ModSeq]] | None = [] if len(uids) <= FEW_SHOWN else None
-    for rows in slices(change.cursor, _FLAGS, mailbox, uids):
-        if unchanged_since is not None:
-            failed += [uid for uid, _, modseq in rows if modseq > unchanged_since]
-            rows = [row for row in rows if row[2] <= unchanged_since]
-        for old in {row[1] for row in rows}:
-            if old not in words:
-                words[old] = keyword_sets.changed_word(change, old, how, operand)
-        different = [row for row in rows if words[row[1]] != row[1]]
-        if different:
-            changed += [row[0] for row in different]
-            _rewrite(change, box, rows, different, words)
-        if after is not None:
-            after += [(uid, words[old], modseq if words[old] == old else change.modseq) for uid, old, modseq in rows]
+    operand = Flags.of(order.flags)
+    is_counted = order.change is FlagChange.REPLACE or operand.system & (SEEN | DELETED)
+    changed = _NONE
+    for some in _pieces(mailbox, order.uids):
+        before = some.count(change.cursor) if is_counted else (0, 0)
+        for word, parameters in _new_words(change, some, order.change, operand, keyword_sets):
+            changed = changed | _rewrite(change, some, word, parameters)
+        after = some.count(change.cursor) if is_counted else (0, 0)
+        box.unseen += after[0] - before[0]
+        box.deleted += after[1] - before[1]
     if changed:
-        if operand.keywords and how is not FlagChange.REMOVE:
-            box.use_keywords(_keywords_of(words.values(), keyword_sets), limits)
-        _close(change, box)
+        if operand.keywords and order.change is not FlagChange.REMOVE:
+            box.use_keywords(keyword_sets.spelled(operand.keywords), limits)
+        _close(change, box, [(change.modseq, changed)])
     return FlagsStored(
         modseq=change.modseq if changed else box.highestmodseq,
-        changed=_set(changed),
+        changed=changed,
         previous=box.highestmodseq,
-        failed=_set(failed),
-        flags=after,
+        failed=_NONE,
+        flags=None,
     )
 
 
-def _rewrite(change: Change, box: _Box, rows: list[Row], different: list[Row], words: dict[int, int]) -> None:
-    """Gives the rows of *different* their new words: an UPDATE for each old word and run.
+def _new_words(
+    change: Change, some: _Some, how: FlagChange, operand: Flags, keyword_sets: KeywordSets
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """SQL for the new flag word of a message, with its parameters; with keywords, for some of the old words each."""
+    if how is FlagChange.REPLACE:
+        yield "?", (keyword_sets.word(change, operand),)
+    elif not operand.keywords:
+        yield ("flags | ?" if how is FlagChange.ADD else "flags & ~?"), (operand.system,)
+    else:
+        words = change.cursor.execute(f"SELECT DISTINCT flags FROM messages WHERE {some.where}", some.parameters)
+        cases = [(old, keyword_sets.changed_word(change, old, how, operand)) for (old,) in words.fetchall()]
+        differing = [pair for pair in cases if pair[0] != pair[1]]
+        for start in range(0, len(differing), CASES):
+            part = differing[start : start + CASES]
+            yield f"CASE flags {'WHEN ? THEN ? ' * len(part)}ELSE flags END", tuple(chain.from_iterable(part))
 
-    An UPDATE finds its rows by the old word, so it may run over all *rows* where these lie closer together. One
-    cannot catch what another made, as a word that a STORE made is not changed by it again.
-    """
-    for old in {row[1] for row in different}:
-        new = words[old]
-        affected = [row[0] for row in different if row[1] == old]
-        runs = _runs(affected)
-        if len(runs) > 1:
-            runs = min(_runs([row[0] for row in rows]), runs, key=len)
-        change.cursor.executemany(
-            "UPDATE messages SET flags = ?, modseq = ? WHERE mailbox = ? AND uid BETWEEN ? AND ? AND flags = ?",
-            [(new, change.modseq, box.id, first, last, old) for first, last in runs],
-        )
-        if (old ^ new) & SEEN:
-            box.unseen += len(affected) if old & SEEN else -len(affected)
-        if (old ^ new) & DELETED:
-            box.deleted += len(affected) if new & DELETED else -len(affected)
+
+def _rewrite(change: Change, some: _Some, word: str, parameters: tuple[int, ...]) -> Uids:
+    """Gives *some* the flag word that the SQL *word* makes of theirs; returns those of which it is another now."""
+    cursor, where = change.cursor, f"{some.where} AND flags <> {word}"
+    differ = f"SELECT EXISTS(SELECT 1 FROM messages WHERE {where})"
+    if not cursor.execute(differ, (*some.parameters, *parameters)).get:
+        return _NONE
+    # OR FAIL: else SQLite writes down how to undo the statement alone; but it is the transaction that is undone
+    cursor.execute(
+        f"UPDATE OR FAIL messages SET flags = {word}, modseq = ? WHERE {where}",
+        (*parameters, change.modseq, *some.parameters, *parameters),
+    )
+    if cursor.connection.changes() == len(some.uids):
+        return some.uids
+    found = cursor.execute(
+        f"SELECT uid FROM messages WHERE {some.where} AND modseq = ? ORDER BY uid", (*some.parameters, change.modseq)
+    )
+    return _set([uid for (uid,) in found.fetchall()])
 
 
 # Copying
@@ -287,9 +425,10 @@ def copy(
         sources += [row[0] for row in rows]
         _add_copies(change, to, rows, keyword_sets, limits)
         content.share(change.cursor, [row[3] for row in rows])
+    copied = _copied(change, to, sources, first)
     if sources:
-        _close(change, to)
-    return _copied(change, to, sources, first)
+        _close(change, to, [(change.modseq, copied.targets)])
+    return copied
 
 
 def move(
@@ -305,12 +444,13 @@ def move(
         sources += [row[0] for row in rows]
         _take_out(change, source, rows)
         _add_copies(change, to, rows, keyword_sets, limits)
+    moved = _copied(change, to, sources, first)
     if sources:
-        _note_expunged(change, source, _set(sources))
-        _close(change, to)
+        _note_expunged(change, source, moved.sources)
+        _close(change, to, [(change.modseq, moved.targets)])
         if to is not source:
             _close(change, source)
-    return _copied(change, to, sources, first)
+    return moved
 
 
 def rename_inbox(change: Change, new: str, keyword_sets: KeywordSets, limits: Limits) -> None:

@@ -14,6 +14,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from mektup.store.sqlite import touched_runs
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
 from mektup.terms.numbers import MailboxId
@@ -56,4 +57,5 @@ def recover(change: Change, life: str, *, was_closed: bool) -> None:
     for (mailbox,) in change.cursor.execute(
         "UPDATE mailboxes SET uidnext = uidnext + ?, highestmodseq = ? WHERE selectable RETURNING id", (UID_GAP, modseq)
     ).fetchall():
+        touched_runs.make_anew(change.cursor, mailbox)
         change.touched.add(MailboxId(mailbox))

@@ -18,8 +18,10 @@ from pathlib import Path
 
 import apsw
 
-from mektup.store.sqlite import text_blocks, trigrams
+from mektup.store.sqlite import text_blocks, touched_runs, trigrams
+from mektup.store.sqlite.cursor import Cursor
 from mektup.terms.errors import Code, Refused
+from mektup.terms.numbers import MailboxId
 
 CHUNK_BYTES = 256 * 1024
 """Octets in a chunk; the first holds the header alone (what of it fits), so that HEADER is one row."""
@@ -33,7 +35,7 @@ KEYWORD_SHIFT = 5
 PAGE_BYTES = 4096
 """A change of one flag touches five pages whatever their size, and writes each whole: small ones are cheaper."""
 
-ACCOUNT_TABLES = """
+ACCOUNT_TABLES = f"""
 CREATE TABLE account (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     name TEXT NOT NULL,
@@ -57,7 +59,8 @@ CREATE TABLE mailboxes (
     special_use TEXT UNIQUE,
     selectable INTEGER NOT NULL DEFAULT 1,
     recent_from INTEGER NOT NULL DEFAULT 1,   -- the first UID that no session has claimed as \\Recent
-    keywords TEXT NOT NULL DEFAULT ''         -- by first use, parted by spaces
+    keywords TEXT NOT NULL DEFAULT '',        -- by first use, parted by spaces
+    runs INTEGER NOT NULL DEFAULT 0           -- how many rows of "touched" it has
 );
 CREATE TABLE subscriptions (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE keyword_sets (
@@ -77,7 +80,6 @@ CREATE TABLE messages (
     saved INTEGER NOT NULL,         -- when it came into this mailbox, seconds since 1970 UTC
     PRIMARY KEY (mailbox, uid)
 ) WITHOUT ROWID;
-CREATE INDEX messages_by_modseq ON messages (mailbox, modseq);
 CREATE TABLE expunged (             -- every UID below a mailbox's uidnext is in messages or in one of these ranges
     mailbox INTEGER NOT NULL,
     modseq INTEGER NOT NULL,
@@ -85,6 +87,7 @@ CREATE TABLE expunged (             -- every UID below a mailbox's uidnext is in
     last INTEGER NOT NULL,
     PRIMARY KEY (mailbox, modseq, first)
 ) WITHOUT ROWID;
+{touched_runs.TABLE}
 CREATE TABLE contents (
     id INTEGER PRIMARY KEY,         -- never used twice, as a session may still hold one that was freed
     size INTEGER NOT NULL,
@@ -169,7 +172,17 @@ def _add_search(connection: apsw.Connection) -> None:
     connection.execute(SEARCH_TABLES)
 
 
-ACCOUNT = Schema(application_id=0x6D656B41, tables=ACCOUNT_TABLES + SEARCH_TABLES, upgrades=(_add_search,))
+def _add_touched(connection: apsw.Connection) -> None:
+    cursor: Cursor = connection.cursor()
+    cursor.execute(
+        f"DROP INDEX messages_by_modseq; ALTER TABLE mailboxes ADD COLUMN runs INTEGER NOT NULL DEFAULT 0; "
+        f"{touched_runs.TABLE}"
+    )
+    for (mailbox,) in cursor.execute("SELECT id FROM mailboxes").fetchall():
+        touched_runs.make_anew(cursor, MailboxId(mailbox))
+
+
+ACCOUNT = Schema(application_id=0x6D656B41, tables=ACCOUNT_TABLES + SEARCH_TABLES, upgrades=(_add_search, _add_touched))
 DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES)
 
 
