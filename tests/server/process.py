@@ -17,6 +17,9 @@ from typing import Any
 
 SECONDS = 20.0
 
+SLOW = re.compile(r"Executing <.* took [\d.]+ seconds$")
+"""What asyncio says under ``-X dev`` of a turn that took long: the machine is busy, the server is well."""
+
 Entry = dict[str, Any]
 
 
@@ -35,7 +38,11 @@ class Process:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        serving = self.until("serving")
+        try:
+            serving = self.until("serving")
+        except TimeoutError:
+            self.end()
+            raise
         self.ports = {
             service: int(found[1])
             for service, where in serving.items()
@@ -49,7 +56,8 @@ class Process:
                 try:
                     self.log.append(json.loads(line))
                 except ValueError:
-                    self.noise.append(line)
+                    if not SLOW.match(line):
+                        self.noise.append(line)
                 self._news.notify_all()
 
     def until(self, event: str, since: int = 0, where: Callable[[Entry], bool] = lambda entry: True) -> Entry:

@@ -205,6 +205,16 @@ async def test_stopping_says_goodbye_to_who_is_silent() -> None:
         assert at.sessions.count == 0
 
 
+async def test_stopping_says_goodbye_to_who_has_just_come() -> None:
+    async with house(limits=Limits(stop_seconds=2)) as at:
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        at.sessions.accept(theirs, "", Service.IMAP)
+        await at.sessions.stop()
+        with ours:
+            assert ours.recv(100) == b"hello\r\nbye: The server is shutting down\r\n"
+
+
 async def test_stopping_aborts_who_does_not_finish() -> None:
     async with house(limits=Limits(stop_seconds=0.05)) as at:
         _reader, writer = await connect(at)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
@@ -74,8 +74,10 @@ def worker_of(client: imaplib.IMAP4, process: Process) -> int:
     ]
     for pid in process.workers():
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            if os.readlink(descriptor) == f"socket:[{inode}]":
-                return pid
+            # another connection may close meanwhile
+            with suppress(FileNotFoundError):
+                if os.readlink(descriptor) == f"socket:[{inode}]":
+                    return pid
     raise LookupError(inode)
 
 

@@ -126,6 +126,7 @@ class Sessions:
         self._tasks: set[asyncio.Task[None]] = set()
         self._visits: dict[Connection, Visit] = {}
         self._gone = asyncio.Event()
+        self._stopping = False
         self.limits = limits
         """May be replaced; sessions that are there keep theirs."""
         self.tallies = {protocol: Tally() for protocol in _FAREWELLS}
@@ -170,6 +171,7 @@ class Sessions:
 
     async def stop(self) -> None:
         """Tells every session to say goodbye, and ends those that have not within ``limits.stop_seconds``."""
+        self._stopping = True
         for connection in tuple(self._visits):
             connection.stop()
         if self._tasks:
@@ -244,6 +246,9 @@ class Sessions:
         context = self._certificate() if service.implicit_tls else None
         self._visits[connection] = visit
         self._gone.clear()
+        if self._stopping:
+            # accepted just before, and not there yet when all were told
+            connection.stop()
         connected = False
         try:
             if service.implicit_tls and context is None:
