@@ -83,10 +83,11 @@ async def test_a_process_that_dies_leaves_what_it_had_indexed(data: Path, path: 
 
 async def test_processes_that_index_the_same(data: Path, path: Path) -> None:
     processes = [await begin(data) for _ in range(2)]
+    counts = await gather(*(until_end(process) for process in processes))
+    # no sooner, as an account that is open here would index too
     store = await open_store(data)
     account = await store.account((await store.directory.entries())[0].id)
     mailbox = await inbox(account)
-    counts = await gather(*(until_end(process) for process in processes))
     await account.append(mailbox, [incoming(octets=raw("number 9999"))])
     await account.remove(mailbox, uids(100))
     await account.indexer.finish()
