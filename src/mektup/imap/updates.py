@@ -162,6 +162,13 @@ def tell_flags(session: Session, view: View, rows: Sequence[Row], *, with_uid: b
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
 
 
+def tell_modseqs(session: Session, view: View, rows: Sequence[Row]) -> None:
+    """Writes a FETCH line with the modseq of each of *rows*, as ``tell_flags`` takes them."""
+    lines = [b"* %d FETCH (UID %d MODSEQ (%d))\r\n" % (view.seq(uid), uid, modseq) for uid, _, modseq in rows]
+    session.write(b"".join(lines))
+    view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
+
+
 def _flags_fetch(session: Session, view: View, uid: Uid, word: int, modseq: ModSeq, *, with_uid: bool) -> bytes:
     words = session.flag_words
     flags = words.with_recent(word) if view.recent and not session.rev2 and uid in view.recent else words[word]

@@ -97,7 +97,7 @@ async def test_flags_that_go_to_and_fro_leave_few_runs(account: SqliteAccount, m
         account.database.read_now(check)
         assert len(account.database.read_now(lambda cursor: runs_of(cursor, mailbox))) <= 40
         assert (await account.touched(mailbox, before)).changed == Uids.span(1, 7)
-    assert await account.modseq(mailbox) > before + 200
+    assert await account.modseq(mailbox) >= before + 200
 
 
 async def test_messages_that_go_take_their_runs_along(account: SqliteAccount, monkeypatch: pytest.MonkeyPatch) -> None:

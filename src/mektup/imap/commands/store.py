@@ -28,7 +28,7 @@ async def run(session: Session, request: Store) -> bytes | None:
     view = session.selected
     view.check_writable()
     uids = view.resolve(request.numbers, by_uid=request.by_uid)
-    if not session.condstore and _is_small(request, uids) and (more := _sent_ahead(session)):
+    if _is_small(request, uids) and (more := _sent_ahead(session)):
         return await _run_in_turn(session, [(request, uids), *more])
     return await _run_one(session, request, uids)
 
@@ -82,8 +82,13 @@ async def _run_in_turn(session: Session, batch: list[tuple[Store, Uids]]) -> byt
         session.tag = request.tag
         await _tell(session, request, uids, done)
         if at < last:
-            session.write(answers.ok(request.tag, b"STORE completed"))
+            _complete(session, request)
     return None
+
+
+def _complete(session: Session, request: Store) -> None:
+    answer = modseqs.in_answer(session, None, "STORE")
+    session.write(answers.ok(request.tag, answer or b"STORE completed"))
 
 
 async def _run_one_by_one(session: Session, batch: list[tuple[Store, Uids]]) -> bytes | None:
@@ -92,8 +97,9 @@ async def _run_one_by_one(session: Session, batch: list[tuple[Store, Uids]]) -> 
         session.tag = request.tag
         try:
             await _run_one(session, request, uids)
-            session.write(answers.ok(request.tag, b"STORE completed"))
+            _complete(session, request)
         except Refused as refusal:
+            modseqs.tell_due(session)
             session.write(answers.no(request.tag, refusal))
     session.tag = last.tag
     return await _run_one(session, last, last_uids)
@@ -116,7 +122,10 @@ async def _tell(session: Session, request: Store, uids: Uids, stored: FlagsStore
     elif session.condstore:
         # RFC 7162 §3.1.3: a client that knows modseqs hears of the new ones; with UNCHANGEDSINCE, of all that passed
         passed = uids - stored.failed if conditional else stored.changed
-        await Plan(session, view, (Item.UID, Item.MODSEQ)).answer(passed)
+        if stored.flags is not None:
+            updates.tell_modseqs(session, view, [row for row in stored.flags if row[0] in passed])
+        else:
+            await Plan(session, view, (Item.UID, Item.MODSEQ)).answer(passed)
     if stored.failed:
         # RFC 7162 §3.1.3: it is RECOMMENDED to spare the client the question what they are now
         await updates.show_flags(session, view, stored.failed, with_uid=True)
