@@ -288,6 +288,34 @@ async def test_tls_by_command(server_tls: ssl.SSLContext, client_tls: ssl.SSLCon
         await part((reader, writer))
 
 
+async def test_a_client_that_sends_under_tls_without_being_read_fills_its_own_buffers(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    async with house(service=Service.IMAPS, context=server_tls) as at:
+        _reader, writer = await connect(at, ssl=client_tls)
+        writer.write(b"wait 30\r\nflood 1000\r\n" + b"y" * (16 * 1024 * 1024))
+        peer = at.echoes[0].peer
+        await until(lambda: not peer._transport.is_reading())  # type: ignore[attr-defined]
+        assert peer.bytes_in < 4 * UNREAD_BYTES  # type: ignore[attr-defined]
+        writer.transport.abort()
+
+
+async def test_a_tls_client_that_has_sent_all_still_gets_its_answers(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    def talk(port: int) -> bytes:
+        plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+        with client_tls.wrap_socket(plain, server_hostname="localhost") as encrypted:
+            encrypted.sendall(b"last words\r\nflood 20\r\nquit\r\n")
+            socket.socket.shutdown(encrypted, socket.SHUT_WR)  # without a word in TLS
+            return b"".join(iter(lambda: encrypted.recv(65536), b""))
+
+    async with house(service=Service.IMAPS, context=server_tls) as at:
+        answer = await asyncio.to_thread(talk, at.port)
+        assert answer.startswith(b"hello\r\nlast words\r\nx")
+        assert answer.endswith(b"x\r\nbye\r\n")
+
+
 async def test_plaintext_behind_the_request_for_tls_is_never_obeyed(server_tls: ssl.SSLContext) -> None:
     async with house(context=server_tls) as at:
         reader, writer = await connect(at)
@@ -330,6 +358,19 @@ async def test_a_handshake_that_never_comes_is_not_waited_for(
         await until(lambda: at.sessions.count == 0)
         assert isinstance(at.echoes[0].ended_by, Disconnected)
         writer.transport.abort()
+
+
+async def test_stopping_does_not_wait_for_a_handshake(server_tls: ssl.SSLContext) -> None:
+    async with house(context=server_tls, limits=Limits(stop_seconds=60)) as at:
+        reader, writer = await connect(at)
+        writer.write(b"tls\r\n")
+        assert await reader.readline() == b"go\r\n"
+        async with asyncio.timeout(10):
+            stopping = asyncio.create_task(at.sessions.stop())
+            assert await reader.read() == b""
+            await part((reader, writer))
+            await stopping
+        assert isinstance(at.echoes[0].ended_by, Disconnected)
 
 
 async def test_a_client_that_vanishes_during_the_handshake_leaves_nothing(server_tls: ssl.SSLContext) -> None:

@@ -119,6 +119,10 @@ async def test_old_protocols_are_refused(server_tls: ssl.SSLContext) -> None:
     assert server_tls.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
+async def test_hands_are_shaken_once(server_tls: ssl.SSLContext) -> None:
+    assert server_tls.options & ssl.OP_NO_RENEGOTIATION
+
+
 async def test_strict_verifiers_accept_it(pair: Pair, server_tls: ssl.SSLContext) -> None:
     client = ssl.create_default_context(cafile=pair.cert)
     client.verify_flags |= ssl.VERIFY_X509_STRICT

@@ -22,6 +22,7 @@ from ipaddress import ip_address
 from ssl import SSLContext
 from typing import cast
 
+from mektup.server.tls_stream import TlsStream
 from mektup.terms.errors import Disconnected, Refused, TimedOut
 from mektup.terms.peer import Watch
 
@@ -38,8 +39,7 @@ TURN_SECONDS = 0.005
 """How long a session may keep the event loop to itself."""
 
 HANDSHAKE_SECONDS = 10.0
-SHUTDOWN_SECONDS = 3.0
-"""How long TLS may take to begin and to end; the defaults, 60 and 30, wait on peers that are gone."""
+"""How long TLS may take to begin."""
 
 LINGER_SECONDS = 2.0
 """How long a client has to take a farewell and close; what it sends meanwhile is thrown away."""
@@ -77,9 +77,9 @@ class Connection(asyncio.Protocol):
         "_taken",
         "_timer",
         "_timer_at",
+        "_tls",
         "_transport",
         "_turn_began",
-        "_upgrading",
         "_waiter",
         "_write_seconds",
         "_writing_paused",
@@ -95,17 +95,16 @@ class Connection(asyncio.Protocol):
         self,
         peer_name: object,
         *,
-        secure: bool,
         certificate: Callable[[], SSLContext | None],
         write_seconds: float,
         on_lost: Callable[[Connection], None],
     ) -> None:
-        """Stands for the socket that *peer_name* is the other end of; *secure* if TLS comes first.
+        """Stands for the socket that *peer_name* is the other end of.
 
-        *certificate* yields what STARTTLS uses at that time; *on_lost* is called once, when the socket is closed.
+        *certificate* yields what ``start_tls`` uses at that time; *on_lost* is called once, when the socket is closed.
         """
         self.address, self.local = address_of(peer_name)
-        self.secure = secure
+        self.secure = False
         self.stopping = False
         self.bytes_in = 0
         self.bytes_out = 0
@@ -121,8 +120,8 @@ class Connection(asyncio.Protocol):
         self._lost = False
         self._reading_paused = False
         self._writing_paused = False
-        self._upgrading = False
         self._discarding = False
+        self._tls: TlsStream | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -137,9 +136,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""
-        self.bytes_in += len(data)
+        if self._tls is not None:
+            data = self._decrypted(self._tls, data)
         if self._discarding:
+            if self._ended and self._transport is not None:
+                self._transport.close()
             return
+        self.bytes_in += len(data)
         if not self._incoming:
             self._incoming = data
         else:
@@ -148,8 +151,7 @@ class Connection(asyncio.Protocol):
             del self._incoming[: self._taken]
             self._incoming += data
             self._taken = 0
-        # while TLS is being started, the transport at hand is the one underneath, not to be touched
-        if len(self._incoming) > UNREAD_BYTES and not self._reading_paused and not self._upgrading:
+        if len(self._incoming) > UNREAD_BYTES and not self._reading_paused:
             self._pause_reading()
         self._wake()
 
@@ -157,8 +159,7 @@ class Connection(asyncio.Protocol):
         """The client sends no more, but may still read: ``printf ... | nc`` is to get its answers."""
         self._ended = True
         self._wake()
-        # TLS cannot be half open (RFC 5246 §7.2.1; later versions could be, but the libraries do not let them)
-        return not self._discarding and not self.secure
+        return not self._discarding
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
@@ -254,46 +255,36 @@ class Connection(asyncio.Protocol):
         """Sends what was queued and turns the connection to TLS. Raises Refused, Disconnected.
 
         What the client sent in the clear after it asked would, if kept, be taken for what it says under TLS (the
-        command injection of CVE-2011-0411). So reading stops first, what is there already ends the connection, and
-        what still waits in the socket goes to the handshake, which it fails. RFC 9051 §6.2.1, RFC 2595 §4.
+        command injection of CVE-2011-0411). So what is there already ends the connection, and what still waits in
+        the socket goes to the handshake, which it fails. RFC 9051 §6.2.1, RFC 2595 §4.
         """
-        context = self._certificate()
-        transport = self._transport
-        if context is None:
-            raise Refused(None, "There is no certificate for TLS")
-        if self._lost or transport is None:
-            raise Disconnected
-        transport.pause_reading()
         self._send()
         if self._incoming:
             self.close()
             raise Disconnected
-        self._upgrading = self.secure = True
-        upgraded = None
-        try:
-            upgraded = await self._loop.start_tls(
-                transport,
-                self,
-                context,
-                server_side=True,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
-            )
-        except OSError as error:
-            raise Disconnected from error
-        finally:
-            self._upgrading = False
-            if upgraded is None:
-                # a transport that is lost while hands are shaken tells nobody
-                transport.abort()
-                self.connection_lost(None)
-        if self._lost:
-            raise Disconnected
-        self._transport, self._writing_paused = upgraded, False
-        if len(self._incoming) > UNREAD_BYTES:
-            self._pause_reading()
+        self.expect_tls()
+        await self.shake_hands()
 
     # Called by the server
+
+    def expect_tls(self) -> None:
+        """What comes from now on is TLS. Raises Refused."""
+        context = self._certificate()
+        if context is None:
+            raise Refused(None, "There is no certificate for TLS")
+        self._tls = TlsStream(context)
+        self.secure = True
+
+    async def shake_hands(self) -> None:
+        """Returns when TLS has begun, which was expected before. Raises Disconnected."""
+        tls = self._tls
+        assert tls is not None
+        deadline = time.monotonic() + HANDSHAKE_SECONDS
+        while not (tls.established or self._ended or self.stopping):
+            if not await self._sleep_until(deadline):
+                break
+        if not tls.established or self._lost:
+            raise Disconnected from tls.failure
 
     def stop(self) -> None:
         """Tells the session that the server is shutting down."""
@@ -311,10 +302,14 @@ class Connection(asyncio.Protocol):
             return
         self._send()
         self._discarding, self._incoming, self._taken = True, b"", 0
-        if self._ended or self.secure or not transport.can_write_eof():
+        if self._tls is not None:
+            transport.write(self._tls.close())
+        if self._ended or not transport.can_write_eof():
             transport.close()
         else:
-            transport.write_eof()
+            # some clients throw away what they have not read when the end of TLS has the end of TCP at its heels
+            if self._tls is None:
+                transport.write_eof()
             self._resume_reading()
         if self._timer is not None:
             self._timer.cancel()
@@ -335,12 +330,22 @@ class Connection(asyncio.Protocol):
         self._outgoing = []
         size = sum(map(len, queued)) if len(queued) > 1 else len(queued[0])
         self.bytes_out += size
+        if len(queued) > 1 and size <= JOIN_BYTES:
+            queued = [b"".join(queued)]
+        if self._tls is not None:
+            queued = [record for octets in queued for record in self._tls.send(octets)]
         if len(queued) == 1:
             self._transport.write(queued[0])
-        elif size <= JOIN_BYTES:
-            self._transport.write(b"".join(queued))
         else:
             self._transport.writelines(queued)
+
+    def _decrypted(self, tls: TlsStream, data: bytes) -> bytes:
+        octets = tls.receive(data)
+        answer = tls.to_send()
+        if answer and self._transport is not None:
+            self._transport.write(answer)
+        self._ended = self._ended or tls.ended
+        return octets
 
     def _linger(self) -> None:
         transport = self._transport

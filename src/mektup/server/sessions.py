@@ -20,7 +20,7 @@ from structlog.typing import FilteringBoundLogger
 
 from mektup.auth.services import Tally
 from mektup.server.addresses import Service
-from mektup.server.connection import HANDSHAKE_SECONDS, SHUTDOWN_SECONDS, Connection
+from mektup.server.connection import Connection
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import MektupError
 from mektup.terms.limits import Limits
@@ -140,7 +140,6 @@ class Sessions:
         """Takes a connection that was accepted at a *service*'s address."""
         connection = Connection(
             peer_name,
-            secure=service.implicit_tls,
             certificate=self._certificate,
             write_seconds=self.limits.write_seconds,
             on_lost=self._lost,
@@ -243,7 +242,6 @@ class Sessions:
 
     async def _connect(self, connection: Connection, visit: Visit, accepted: socket.socket, service: Service) -> bool:
         """Ties *connection* to its socket, TLS included; false where nothing came of it."""
-        context = self._certificate() if service.implicit_tls else None
         self._visits[connection] = visit
         self._gone.clear()
         if self._stopping:
@@ -251,24 +249,21 @@ class Sessions:
             connection.stop()
         connected = False
         try:
-            if service.implicit_tls and context is None:
-                raise ConnectionAbortedError("there is no certificate")
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: connection,
-                accepted,
-                ssl=context,
-                ssl_handshake_timeout=None if context is None else HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=None if context is None else SHUTDOWN_SECONDS,
-            )
+            if service.implicit_tls:
+                connection.expect_tls()
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, accepted)
             connected = True
-        except OSError as error:
+            if service.implicit_tls:
+                await connection.shake_hands()
+        except (OSError, MektupError) as error:
             # a client that does not trust us, a port scanner, no TLS where it was expected
-            visit.log.debug("handshake_failed", reason=str(error))
+            visit.log.debug("handshake_failed", reason=str(error.__cause__ or error))
+            return False
         finally:
             if not connected:
                 accepted.close()
                 self._lost(connection)
-        return connected
+        return True
 
     def _no_longer_before_login(self, connection: Connection, visit: Visit) -> None:
         if visit.login_pending:

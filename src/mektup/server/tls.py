@@ -25,6 +25,8 @@ def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
     """A context for that pair, TLS 1.2 or later. Raises ConfigError where the two cannot be used together."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # a second handshake would make a write wait for a read, and costs its asker next to nothing
+    context.options |= ssl.OP_NO_RENEGOTIATION
     try:
         context.load_cert_chain(cert, key)
     except FileNotFoundError as error:
