@@ -279,9 +279,9 @@ class Connection(asyncio.Protocol):
         """Returns when TLS has begun, which was expected before. Raises Disconnected."""
         tls = self._tls
         assert tls is not None
-        deadline = time.monotonic() + HANDSHAKE_SECONDS
-        while not (tls.established or self._ended or self.stopping):
-            if not await self._sleep_until(deadline):
+        began = time.monotonic()
+        while not (tls.established or self._ended):
+            if not await self._sleep_until(began + (STOPPING_SECONDS if self.stopping else HANDSHAKE_SECONDS)):
                 break
         if not tls.established or self._lost:
             raise Disconnected from tls.failure

@@ -83,6 +83,18 @@ with open(sys.argv[1], "r+b") as file:
 """The octet of the WAL-index on which each connection keeps a lock for as long as it is open."""
 
 
+async def test_what_others_did_while_the_file_was_closed_is_seen(account: SqliteAccount, data: Path) -> None:
+    await account.database.release()
+    await read_twice(account)
+    second = await open_store(data)
+    elsewhere = await second.account(account.id)
+    await account.database.release()
+    await elsewhere.create("Elsewhere")
+    await second.close()
+    for _ in range(2):
+        assert "Elsewhere" in {mailbox.name for mailbox in await account.mailboxes()}
+
+
 async def test_who_closes_a_file_leaves_the_locks_of_others_in_this_process(account: SqliteAccount, data: Path) -> None:
     async def is_locked() -> bool:
         asking = await asyncio.create_subprocess_exec(
@@ -103,4 +115,5 @@ async def test_who_closes_a_file_leaves_the_locks_of_others_in_this_process(acco
 
 async def read_twice(account: Account) -> None:
     for _ in range(2):
+        await account.mailboxes()
         await account.modseq(await inbox(account))

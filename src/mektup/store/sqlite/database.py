@@ -126,6 +126,7 @@ class Database:
         self._equip = equip
         self._changed = changed
         self._near: Cursor | None = None
+        self._openings = 0
         far = partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB)
         self._spare = Spare(far, threads, open_spares)
         self._wal: int | None = None
@@ -198,6 +199,7 @@ class Database:
             if self._ended is not None:
                 raise self._ended
             self._near = self._connect(NEAR_BUSY_MS, NEAR_CACHE_KIB).cursor()
+            self._openings += 1
             if self._path is not None:
                 self._open_files.opened(self)
         return self._near
@@ -216,7 +218,8 @@ class Database:
                 self._wal_index = WalIndex(self._path)
             except FileNotFoundError:
                 return None
-        return self._wal_index.header()
+        # the index of a WAL that nobody has written to yet is the same at each opening, whatever came in between
+        return self._wal_index.header() + self._openings.to_bytes(8)
 
     # Reading
 
