@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from mektup.store.interface import Account, Column, Mailbox, Store
+from mektup.store.interface import Account, Column, FlagOrder, Mailbox, Store
 from mektup.store.sqlite import open_store
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq, Uid
@@ -32,6 +32,10 @@ uid_sets = st.one_of(
     st.sets(st.integers(1, 30), max_size=6).map(lambda numbers: Uids.of(Uid(number) for number in numbers)),
     st.tuples(st.integers(1, 20), st.integers(0, 40)).map(lambda run: Uids.span(run[0], run[0] + run[1])),
 )
+
+
+def changed_flags(old: frozenset[str], change: FlagChange, flags: frozenset[str]) -> frozenset[str]:
+    return {FlagChange.ADD: old | flags, FlagChange.REMOVE: old - flags, FlagChange.REPLACE: flags}[change]
 
 
 class Naive:
@@ -106,13 +110,38 @@ class StoreMachine(RuleBasedStateMachine):
             if since is not None and modseqs[uid] > since:
                 failed.append(uid)
                 continue
-            new = {FlagChange.ADD: old | flags, FlagChange.REMOVE: old - flags, FlagChange.REPLACE: flags}[change]
+            new = changed_flags(old, change, flags)
             if new != old:
                 changed.append(uid)
-                model.messages[uid] = (frozenset(new), size)
+                model.messages[uid] = (new, size)
         assert (list(stored.changed), list(stored.failed)) == (changed, failed)
         assert stored.previous == box.highestmodseq
         assert (stored.modseq > box.highestmodseq) == bool(changed)
+
+    @rule(
+        name=names,
+        orders=st.lists(st.builds(FlagOrder, uid_sets, st.sampled_from(FlagChange), flag_sets), min_size=1, max_size=4),
+    )
+    def store_flags_in_turn(self, name: str, orders: list[FlagOrder]) -> None:
+        """Of each message, what is told after each order is what it is then; and each change has a higher modseq."""
+        model, box = self.model[name], self.mailbox(name)
+        highest = box.highestmodseq
+        for order, stored in zip(orders, self.run(self.account.store_flags_in_turn(box.id, orders)), strict=True):
+            changed = []
+            for uid in model.there(order.uids):
+                old, size = model.messages[uid]
+                new = changed_flags(old, order.change, order.flags)
+                if new != old:
+                    changed.append(uid)
+                    model.messages[uid] = (new, size)
+            assert (list(stored.changed), stored.previous, stored.failed) == (changed, highest, Uids())
+            assert (stored.modseq > highest) == bool(changed)
+            highest = stored.modseq
+            assert stored.flags is not None
+            told = {uid: frozenset(self.account.flag_names(word)) for uid, word, _ in stored.flags}
+            assert told == {uid: model.messages[uid][0] for uid in model.there(order.uids)}
+            assert {uid for uid, _, modseq in stored.flags if modseq == highest} >= set(changed)
+        assert self.mailbox(name).highestmodseq == highest
 
     @rule(source=names, uids=uid_sets, to=names, moving=st.booleans())
     def transfer(self, source: str, uids: Uids, to: str, moving: bool) -> None:

@@ -94,6 +94,9 @@ class NumberSet(Generic[N]):
         return bool(self.runs)
 
     def __iter__(self) -> Iterator[N]:
+        if len(self.runs) == 1:
+            first, last = self.runs[0]
+            return cast("Iterator[N]", iter(range(first, last + 1)))
         firsts, stops = [first for first, _ in self.runs], [last + 1 for _, last in self.runs]
         return cast("Iterator[N]", chain.from_iterable(map(range, firsts, stops)))
 

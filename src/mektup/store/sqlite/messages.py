@@ -323,13 +323,12 @@ class _Some:
     where: str
     parameters: tuple[int | str, ...]
 
-    def count(self, cursor: Cursor) -> tuple[int, int]:
-        """How many there are without \\Seen, and how many with \\Deleted."""
-        unseen, deleted = cursor.execute(
-            f"SELECT sum(flags & {SEEN} = 0), sum(flags & {DELETED} <> 0) FROM messages WHERE {self.where}",
-            self.parameters,
+    def count(self, cursor: Cursor, flag: int) -> tuple[int, int]:
+        """How many have the system *flag*, and how many there are."""
+        having, there = cursor.execute(
+            f"SELECT sum(flags & {flag} <> 0), count(*) FROM messages WHERE {self.where}", self.parameters
         ).get
-        return unseen or 0, deleted or 0
+        return having or 0, there
 
 
 def _pieces(mailbox: MailboxId, uids: Uids) -> Iterator[_Some]:
@@ -352,15 +351,12 @@ def _store_many(
     """For many messages: SQLite changes them, and none becomes an object."""
     box = _open(change.cursor, mailbox)
     operand = Flags.of(order.flags)
-    is_counted = order.change is FlagChange.REPLACE or operand.system & (SEEN | DELETED)
     changed = _NONE
     for some in _pieces(mailbox, order.uids):
-        before = some.count(change.cursor) if is_counted else (0, 0)
+        box.unseen -= _gained(change.cursor, some, SEEN, order.change, operand)
+        box.deleted += _gained(change.cursor, some, DELETED, order.change, operand)
         for word, parameters in _new_words(change, some, order.change, operand, keyword_sets):
             changed = changed | _rewrite(change, some, word, parameters)
-        after = some.count(change.cursor) if is_counted else (0, 0)
-        box.unseen += after[0] - before[0]
-        box.deleted += after[1] - before[1]
     if changed:
         if operand.keywords and order.change is not FlagChange.REMOVE:
             box.use_keywords(keyword_sets.spelled(operand.keywords), limits)
@@ -372,6 +368,15 @@ def _store_many(
         failed=_NONE,
         flags=None,
     )
+
+
+def _gained(cursor: Cursor, some: _Some, flag: int, how: FlagChange, operand: Flags) -> int:
+    """How many more of *some* will have the system *flag*."""
+    is_named = operand.system & flag
+    if not is_named and how is not FlagChange.REPLACE:
+        return 0
+    having, there = some.count(cursor, flag)
+    return (there if is_named and how is not FlagChange.REMOVE else 0) - having
 
 
 def _new_words(
