@@ -50,3 +50,10 @@ def test_of_two_fields_the_last_text_counts_and_all_addresses_do() -> None:
 def test_addresses_are_limited_over_all_fields_of_a_name() -> None:
     envelope = read_envelope(index_fields(b"To: ann@example.org, bo@example.org\r\n" * 10), 7)
     assert 7 <= len(envelope.to) <= 8
+
+
+def test_an_envelope_read_again_is_the_same() -> None:
+    header = b"From: Ann <ann@example.org>\r\nTo: " + b"bo@example.org, " * 20 + b"\r\n"  # the one remembered, and not
+    assert read_envelope(index_fields(header), 30) == read_envelope(index_fields(header), 30)
+    assert len(read_envelope(index_fields(header), 30).to) == 20
+    assert len(read_envelope(index_fields(header), 10).to) == 10

@@ -141,7 +141,7 @@ class Session:
         limits = self.services.limits
         self.services.tally.commands += 1
         try:
-            request = commands.parse(command, utf8=self.rev2, limits=limits)
+            request = self.uploads.request(command) or commands.parse(command, utf8=self.rev2, limits=limits)
             row = TABLE[type(request)]
             row.check(self.state)
             await self._run(row, request)

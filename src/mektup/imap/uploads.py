@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from mektup.store.spool import Spool
 from mektup.terms.errors import NO_SUCH_MAILBOX, ClientError, Code, Refused
-from mektup.wire.receiver import LiteralOffered
-from mektup.wire.requests import AppendStart
+from mektup.wire.receiver import LiteralOffered, RawCommand
+from mektup.wire.requests import Append, AppendMessage, AppendStart
 
 if TYPE_CHECKING:
     from mektup.imap.session import Session
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 class Uploads:
     """The spools of the command under way."""
 
-    __slots__ = ("_spools",)
+    __slots__ = ("_spools", "_start")
 
     def __init__(self) -> None:
         self._spools: list[Spool] = []
+        self._start: AppendStart | None = None
+        """What the command said before the message that was admitted last."""
 
     def __bool__(self) -> bool:
         return bool(self._spools)
@@ -48,10 +50,20 @@ class Uploads:
             raise Refused(Code.TRYCREATE, NO_SUCH_MAILBOX)
         spool = Spool(directory=session.services.spool_directory)
         self._spools.append(spool)
+        self._start = start
         return spool
+
+    def request(self, command: RawCommand) -> Append | None:
+        """What *command* asks, where that was understood when its one message was admitted, and nothing follows it."""
+        start = self._start
+        if start is None or len(command.literals) != 1 or command.fragments[-1]:
+            return None
+        message = AppendMessage(start.flags, start.internaldate, self._spools[0])
+        return Append(start.tag, start.mailbox, (message,))
 
     def close(self) -> None:
         """Gives back what the spools hold; may be called at any time."""
         for spool in self._spools:
             spool.close()
         self._spools.clear()
+        self._start = None

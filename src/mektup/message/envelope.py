@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from mektup.message.addresses import Address, parse_addresses
 from mektup.message.headers import Fields, unfold
 
 Addresses = tuple[Address, ...]
+
+REMEMBERED_BYTES: Final = 200
+"""The longest value of an address field that is remembered: mail comes from the same few, and goes to the same."""
+
+REMEMBERED: Final = 1024
+"""How many are."""
 
 
 class Envelope(NamedTuple):
@@ -43,7 +50,8 @@ def read_envelope(fields: Fields, most_addresses: int) -> Envelope:
         if values is None:
             return ()
         if len(values) == 1:
-            return tuple(parse_addresses(unfold(values[0]), most_addresses))
+            value = values[0]
+            return (_known if len(value) <= REMEMBERED_BYTES else _read)(value, most_addresses)
         return tuple(_first(most_addresses, values))
 
     from_ = addresses(b"from")
@@ -59,6 +67,13 @@ def read_envelope(fields: Fields, most_addresses: int) -> Envelope:
         text(b"in-reply-to"),
         text(b"message-id"),
     )
+
+
+def _read(value: bytes, most: int) -> Addresses:
+    return tuple(parse_addresses(unfold(value), most))
+
+
+_known = lru_cache(REMEMBERED)(_read)
 
 
 def _first(most: int, values: list[bytes]) -> Iterator[Address]:

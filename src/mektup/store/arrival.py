@@ -6,12 +6,14 @@ The only user of wire in the store: its string and body renderers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
+
+import msgspec
 
 from mektup.message.addresses import Address
 from mektup.message.dates import parse_date
-from mektup.message.envelope import Envelope, read_envelope
+from mektup.message.envelope import REMEMBERED, REMEMBERED_BYTES, Envelope, read_envelope
 from mektup.message.headers import Fields, decode_words, unfold
 from mektup.message.layout import pack
 from mektup.message.scan import Octets as Octets
@@ -22,8 +24,7 @@ from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.wire import bodies
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message ready to be stored, for any number of mailboxes and accounts."""
 
     raw: Octets
@@ -121,7 +122,20 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
 
 def _searchable(fields: Fields, name: bytes) -> str:
     """The text of every field of that name."""
-    return fold("\n".join([field_text(value) for value in fields.get(name, ())]))
+    values = fields.get(name)
+    if values is None:
+        return ""
+    if len(values) == 1:
+        value = values[0]
+        return (_known_text if len(value) <= REMEMBERED_BYTES else _folded_text)(value)
+    return fold("\n".join([field_text(value) for value in values]))
+
+
+def _folded_text(value: bytes) -> str:
+    return fold(field_text(value))
+
+
+_known_text = lru_cache(REMEMBERED)(_folded_text)
 
 
 def _mailbox_key(addresses: Sequence[Address]) -> str:

@@ -48,9 +48,8 @@ class Packing:
         return (smaller, 1) if len(smaller) < len(octets) else (octets, 0)
 
 
-def add(cursor: Cursor, arrival: Arrival, packing: Packing) -> ContentId:
-    """Stores a message's bytes and what was rendered of them."""
-    content = ContentId(cursor.execute("UPDATE account SET content = content + 1 WHERE id = 1 RETURNING content").get)
+def add(cursor: Cursor, content: int, arrival: Arrival, packing: Packing) -> None:
+    """Stores a message's bytes and what was rendered of them under the new id *content*."""
     cursor.execute(
         "INSERT INTO contents VALUES (?, ?, ?, ?, ?)",
         (content, arrival.size, arrival.header_size, arrival.digest, arrival.envelope),
@@ -84,7 +83,6 @@ def add(cursor: Cursor, arrival: Arrival, packing: Packing) -> ContentId:
     for number, (start, stop) in enumerate(_spans(arrival.size, arrival.header_size)):
         octets, packed = packing.packed(arrival.raw[start:stop])
         cursor.execute("INSERT INTO chunks VALUES (?, ?, ?)", (content << CHUNK_BITS | number, octets, packed))
-    return content
 
 
 def _spans(size: int, header_size: int) -> Iterator[tuple[int, int]]:

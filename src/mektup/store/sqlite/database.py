@@ -86,14 +86,25 @@ class Change:
 
     def take(self, count: int) -> range:
         """As many modseqs, ascending, for a transaction that is several changes; the last is the transaction's."""
+        self._count_up(count, 0)
+        return range(self._modseq - count + 1, self._modseq + 1)
+
+    def name_contents(self, count: int) -> range:
+        """Ids for *count* new contents; the modseq is taken in the same breath. Raises as ``modseq``."""
+        last = self._count_up(0 if self._modseq else 1, count)
+        return range(last - count + 1, last + 1)
+
+    def _count_up(self, modseqs: int, contents: int) -> int:
+        """Takes so many of each; yields the highest id of contents."""
         # With an id SQLite knows that it is one row, and keeps no journal of its own for the statement.
         found = self.cursor.execute(
-            "UPDATE account SET modseq = modseq + ? WHERE id = 1 RETURNING modseq", (count,)
+            "UPDATE account SET modseq = modseq + ?, content = content + ? WHERE id = 1 RETURNING modseq, content",
+            (modseqs, contents),
         ).get
         if found is None:
             raise Refused(Code.UNAVAILABLE, "The account is gone")
-        self._modseq = int(found)
-        return range(self._modseq - count + 1, self._modseq + 1)
+        self._modseq, highest = found
+        return int(highest)
 
     @property
     def committed_as(self) -> int:

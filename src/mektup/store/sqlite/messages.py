@@ -183,7 +183,8 @@ def append(
     box = _open(change.cursor, mailbox)
     now = int(time.time())
     uids = box.name_uids(len(messages))
-    for uid, message in zip(uids, messages, strict=True):
+    numbers = change.name_contents(len(messages)) if messages else ()
+    for uid, number, message in zip(uids, numbers, messages, strict=True):
         arrival = message.arrival
         if arrival.size > limits.message_bytes:
             raise Refused(Code.TOOBIG, f"A message has at most {limits.message_bytes} octets")
@@ -191,7 +192,7 @@ def append(
         word = keyword_sets.word(change, flags)
         if flags.keywords:
             box.use_keywords(keyword_sets.keywords(word), limits)
-        number = content.add(change.cursor, arrival, packing)
+        content.add(change.cursor, number, arrival, packing)
         arrived = now if message.internaldate is None else message.internaldate
         change.cursor.execute(
             _INSERT,
