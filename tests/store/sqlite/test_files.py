@@ -43,6 +43,15 @@ async def test_a_closed_store_leaves_whole_files_and_nothing_beside_them(data: P
     assert {path for path in data.rglob("*") if path.is_file()} == {data / "mektup.db", file_of(data, account.id)}
 
 
+async def test_those_who_start_at_once_on_a_new_directory_share_it(data: Path) -> None:
+    stores = await asyncio.gather(*(open_store(data) for _ in range(4)))
+    await stores[0].directory.add("linda", {})
+    for store in stores:
+        assert await store.directory.find("linda") is not None
+        await store.close()
+    assert [path.name for path in data.iterdir() if path.is_file()] == ["mektup.db"]
+
+
 async def test_those_who_open_an_account_at_once_share_one_and_leave_none_open(data: Path) -> None:
     store = await open_store(data)
     entry = await store.directory.add("linda", {})

@@ -35,7 +35,7 @@ from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.disk import Disk
 from mektup.store.sqlite.errors import ENGINE_ERRORS, refusal
 from mektup.store.sqlite.open_files import OpenFiles
-from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, is_outdated, sync
+from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, create_file, is_outdated, sync
 from mektup.store.sqlite.spare import Spare
 from mektup.store.sqlite.threads import Threads
 from mektup.store.sqlite.under_way import UnderWay
@@ -158,20 +158,11 @@ class Database:
     # Making
 
     async def create(self, schema: Schema) -> None:
-        """Makes the file, readable to its owner alone, or the tables in memory. The file must not be there."""
+        """Makes the file, readable to its owner alone, or the tables in memory; a file that is there by now stays."""
         if self._path is None:
-            create(self._cursor.connection, schema, in_memory=True)
+            create(self._cursor.connection, schema)
         else:
-            await self._threads.sync(partial(self._create_file, self._path, schema))
-
-    def _create_file(self, path: Path, schema: Schema) -> None:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))  # SQLite gives the WAL the rights of the file
-        connection = self._connect(FAR_BUSY_MS, FAR_CACHE_KIB)
-        try:
-            create(connection, schema)
-        finally:
-            connection.close()
-        sync(path.parent)
+            await self._threads.sync(partial(create_file, self._path, schema))
 
     async def prepare(self, schema: Schema) -> None:
         """To be called once before the first use of a file that may be of an older version.

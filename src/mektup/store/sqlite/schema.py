@@ -10,7 +10,9 @@ the rows that they count. What SEARCH looks texts up in is filled behind the arr
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -186,21 +188,35 @@ ACCOUNT = Schema(application_id=0x6D656B41, tables=ACCOUNT_TABLES + SEARCH_TABLE
 DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES)
 
 
-def create(connection: apsw.Connection, schema: Schema, *, in_memory: bool = False) -> None:
-    """Fills a new, empty file; does nothing where another process was faster."""
-    if not in_memory:
-        connection.pragma("page_size", PAGE_BYTES)
-        connection.pragma("journal_mode", "wal")
-    connection.execute("BEGIN IMMEDIATE")
+def create(connection: apsw.Connection, schema: Schema) -> None:
+    """Fills what is new and empty."""
+    with connection:
+        connection.execute(schema.tables)
+        connection.pragma("application_id", schema.application_id)
+        connection.pragma("user_version", schema.version)
+
+
+def create_file(path: Path, schema: Schema) -> None:
+    """Makes the file, its owner's alone, on disk when this returns; where another process was faster, its file stays.
+
+    It is made under another name, so that nobody finds it half done.
+    """
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR))
     try:
-        if connection.pragma("user_version") == 0:
-            connection.execute(schema.tables)
-            connection.pragma("application_id", schema.application_id)
-            connection.pragma("user_version", schema.version)
-        connection.execute("COMMIT")
+        connection = apsw.Connection(str(fresh), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.pragma("synchronous", "normal")
+            connection.pragma("page_size", PAGE_BYTES)
+            connection.pragma("journal_mode", "wal")
+            create(connection, schema)
+        finally:
+            connection.close()  # which syncs the file, and leaves nothing beside it
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
     finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+        fresh.unlink()
+    sync(path.parent)
 
 
 def is_outdated(connection: apsw.Connection, schema: Schema) -> bool:
