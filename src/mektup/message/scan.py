@@ -243,6 +243,8 @@ class _Scanner:
         octets = self._raw[line + 2 : line + 2 + _BOUNDARY_BYTES]
         if not octets.startswith(self._prefixes):
             return None
+        if len(self._prefixes) == 1:
+            return 0
         lengths = [len(boundary) if octets.startswith(boundary) else 0 for boundary, _ in self._boundaries]
         longest = max(lengths)
         return max(index for index, length in enumerate(lengths) if length == longest)
@@ -282,6 +284,9 @@ def _number_children(multipart: Part) -> None:
 def _count_lines(raw: Octets, parts: list[Part]) -> None:
     """Fills in ``lines``. Messages lie in messages, so each stretch between two ends is counted once, for all."""
     counted = [part for part in parts if part.is_message or part.is_text]
+    if len(counted) == 1:
+        counted[0].lines = _newlines(raw, counted[0].content_start, counted[0].stop)
+        return
     marks = sorted({mark for part in counted for mark in (part.content_start, part.stop)})
     before: dict[int, int] = {}
     lines = 0

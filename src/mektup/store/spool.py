@@ -6,6 +6,7 @@ name, so nothing is left of it whatever happens.
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -19,6 +20,9 @@ from mektup.terms.limits import MIB
 
 MEMORY_BYTES = 1 * MIB
 """What is larger goes to a file."""
+
+# Begins with what is looked for: so the search is a memchr.
+_BARE_LF = re.compile(rb"\n(?<!\r\n)")
 
 
 class Spool:
@@ -89,8 +93,8 @@ class Spool:
         first = b""
         if after_cr and octets.startswith(b"\n"):  # a CRLF that came in two pieces
             first, octets = b"\n", octets[1:]
-        if octets.count(b"\n") != octets.count(b"\r\n"):
-            octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        if _BARE_LF.search(octets):
+            octets = _BARE_LF.sub(b"\r\n", octets)
         return first + octets
 
     def _keep(self, piece: bytes) -> None:

@@ -210,7 +210,7 @@ def append(
             ),
         )
         box.count(word, arrival.size, uid, 1)
-    arrived_as = Uids.span(uids.start, uids.stop - 1)
+    arrived_as: Uids = NumberSet.span(uids.start, uids.stop - 1)
     if messages:
         _close(change, box, [(change.modseq, arrived_as)])
     return Appended(box.uidvalidity, arrived_as, change.modseq if messages else box.highestmodseq)
