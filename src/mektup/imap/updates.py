@@ -35,11 +35,11 @@ def flags_line(keywords: tuple[str, ...]) -> bytes:
     return f"* FLAGS ({' '.join((SYSTEM_FLAGS, *keywords))})\r\n".encode("ascii")
 
 
-def permanent_flags_line(view: View) -> bytes:
+def permanent_flags_line(keywords: tuple[str, ...], *, read_only: bool) -> bytes:
     """``* OK [PERMANENTFLAGS ...]``: all that can be changed for good (RFC 9051 §7.1)."""
-    flags = () if view.read_only else (SYSTEM_FLAGS, *view.keywords)
-    text = b"No flag may be changed" if view.read_only else b"Flags may be kept"
-    return untagged_ok(codes.permanent_flags(flags, new_keywords=not view.read_only), text)
+    flags = () if read_only else (SYSTEM_FLAGS, *keywords)
+    text = b"No flag may be changed" if read_only else b"Flags may be kept"
+    return untagged_ok(codes.permanent_flags(flags, new_keywords=not read_only), text)
 
 
 def vanished_lines(uids: Uids, *, earlier: bool = False) -> bytes:
@@ -112,7 +112,7 @@ def _tell_keywords(session: Session, view: View, changes: Changes) -> None:
 def show_keywords(session: Session, view: View) -> None:
     """Writes which flags this mailbox knows, since one is new."""
     session.write(flags_line(view.keywords))
-    session.write(permanent_flags_line(view))
+    session.write(permanent_flags_line(view.keywords, read_only=view.read_only))
 
 
 def _tell_expunges(session: Session, view: View, changes: Changes, *, expunges: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mektup.imap import modseqs, updates
@@ -11,12 +12,15 @@ from mektup.imap.resync import resync
 from mektup.imap.view import View
 from mektup.store.interface import Selection
 from mektup.terms.errors import ClientError, Refused
+from mektup.terms.numbers import ModSeq, Uid, UidValidity
 from mektup.terms.sets import NumberSet
 from mektup.wire import codes
 from mektup.wire.requests import Select
 
 if TYPE_CHECKING:
     from mektup.imap.session import Session
+
+CLOSED = untagged_ok(codes.CLOSED, b"The mailbox before is closed")
 
 
 async def run(session: Session, request: Select) -> bytes | None:
@@ -28,7 +32,7 @@ async def run(session: Session, request: Select) -> bytes | None:
         raise ClientError("QRESYNC needs ENABLE QRESYNC first")
     if session.view is not None:
         session.leave_mailbox()
-        session.write(untagged_ok(codes.CLOSED, b"The mailbox before is closed"))
+        session.write(CLOSED)
     if request.condstore:
         modseqs.use(session)
     account = session.mail
@@ -52,22 +56,41 @@ async def run(session: Session, request: Select) -> bytes | None:
 
 
 def _summary(session: Session, request: Select, view: View, selection: Selection) -> bytes:
-    mailbox = selection.mailbox
-    lines = [
-        updates.flags_line(view.keywords),
-        updates.permanent_flags_line(view),
-        b"* %d EXISTS\r\n" % len(view),
-    ]
-    if not session.rev2:
-        # RFC 9051 §A: RECENT and UNSEEN are no more in rev2
-        lines.append(b"* %d RECENT\r\n" % len(view.recent))
-        if selection.first_unseen is not None:
-            lines.append(untagged_ok(codes.unseen(view.seq(selection.first_unseen)), b"First unseen"))
-    lines += [
-        untagged_ok(codes.uid_validity(mailbox.uidvalidity), b"UIDs are valid"),
-        untagged_ok(codes.uid_next(mailbox.uidnext), b"The next UID"),
-        untagged_ok(codes.highest_modseq(mailbox.highestmodseq), b"The latest change"),
-    ]
+    mailbox, unseen = selection.mailbox, selection.first_unseen
+    numbers = (len(view), mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq)
     if session.rev2:
-        lines.append(list_line(mailbox.name, (), utf8=True, extended=old_name(request.old_name)))
+        named = list_line(mailbox.name, (), utf8=True, extended=old_name(request.old_name))
+        return _lines(view.keywords, view.read_only, *numbers) + named
+    return _lines(
+        view.keywords, view.read_only, *numbers, len(view.recent), None if unseen is None else view.seq(unseen)
+    )
+
+
+@lru_cache(maxsize=64)
+def _lines(
+    keywords: tuple[str, ...],
+    read_only: bool,
+    exists: int,
+    uidvalidity: UidValidity,
+    uidnext: Uid,
+    highestmodseq: ModSeq,
+    recent: int | None = None,
+    unseen: int | None = None,
+) -> bytes:
+    """What every session is told that opens a mailbox in this state; those of rev1 its *recent* and *unseen*, too."""
+    lines = [
+        updates.flags_line(keywords),
+        updates.permanent_flags_line(keywords, read_only=read_only),
+        b"* %d EXISTS\r\n" % exists,
+    ]
+    # RFC 9051 §A: RECENT and UNSEEN are no more in rev2
+    if recent is not None:
+        lines.append(b"* %d RECENT\r\n" % recent)
+    if unseen is not None:
+        lines.append(untagged_ok(codes.unseen(unseen), b"First unseen"))
+    lines += [
+        untagged_ok(codes.uid_validity(uidvalidity), b"UIDs are valid"),
+        untagged_ok(codes.uid_next(uidnext), b"The next UID"),
+        untagged_ok(codes.highest_modseq(highestmodseq), b"The latest change"),
+    ]
     return b"".join(lines)
