@@ -12,7 +12,7 @@ from mektup.imap.resync import resync
 from mektup.imap.view import View
 from mektup.store.interface import Selection
 from mektup.terms.errors import ClientError, Refused
-from mektup.terms.numbers import ModSeq, Uid, UidValidity
+from mektup.terms.numbers import ModSeq, Seq, Uid, UidValidity
 from mektup.terms.sets import NumberSet
 from mektup.wire import codes
 from mektup.wire.requests import Select
@@ -75,7 +75,7 @@ def _lines(
     uidnext: Uid,
     highestmodseq: ModSeq,
     recent: int | None = None,
-    unseen: int | None = None,
+    unseen: Seq | None = None,
 ) -> bytes:
     """What every session is told that opens a mailbox in this state; those of rev1 its *recent* and *unseen*, too."""
     lines = [
