@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from mektup.store.arrival import prepare
 from mektup.store.interface import FORM_BYTES, SLICE_ROWS, Account, Column, Form, Incoming
