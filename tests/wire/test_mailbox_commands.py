@@ -1,5 +1,7 @@
 """The commands about mailboxes."""
 
+from dataclasses import replace
+
 import pytest
 
 from mektup.terms.sets import NumberSet
@@ -108,16 +110,16 @@ def test_requests(line: str, request_: Request) -> None:
 def test_names_in_utf8() -> None:
     assert parsed("a1 SELECT Käse", utf8=True) == Select(TAG, "Käse", read_only=False)
     assert parsed("a1 SELECT K&AOQ-se", utf8=True) == Select(TAG, "K&AOQ-se", read_only=False)
-    assert parsed("a1 RENAME {} {}", "e\u0301".encode(), b"x", utf8=True) == Rename(TAG, "é", "x")
+    assert parsed("a1 RENAME {} {}", "e\u0301".encode(), b"x", utf8=True) == Rename(TAG, "é", "x", "e\u0301")
 
 
-@pytest.mark.parametrize("word", ["SELECT", "CREATE"])
+@pytest.mark.parametrize("word", ["SELECT", "CREATE", "DELETE"])
 def test_the_name_as_a_client_wrote_it(word: str) -> None:
     """RFC 9051 §6.3.9.7: for a client that speaks UTF-8, where its name is another than ours."""
 
     def old_name(name: str, *, utf8: bool = True) -> str | None:
         request = parsed(f"a1 {word} {name}", utf8=utf8)
-        assert isinstance(request, Select | Create)
+        assert isinstance(request, Select | Create | Delete)
         return request.old_name
 
     assert old_name('"Cafe\u0301"') == "Cafe\u0301"
@@ -126,6 +128,17 @@ def test_the_name_as_a_client_wrote_it(word: str) -> None:
     assert old_name("Caf\u00e9") is None
     assert old_name("inbox", utf8=False) is None
     assert old_name("K&AOQ-se", utf8=False) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "old_name"),
+    [("a b", None), ("inbox b", "inbox"), ("a inbox/b", "a"), ("inbox iNbOx/b", "inbox"), ("a b/", None)],
+)
+def test_the_names_of_a_rename_as_a_client_wrote_them(names: str, old_name: str | None) -> None:
+    request = parsed(f"a1 RENAME {names}", utf8=True)
+    assert isinstance(request, Rename)
+    assert request.old_name == old_name
+    assert parsed(f"a1 RENAME {names}") == replace(request, old_name=None)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,14 @@ def list_line(
     return b'* %b (%b) "%b" %b%b\r\n' % (word, flags, _DELIMITER, encode(name, utf8=utf8), tail)
 
 
+def normal_name(name: str, given: str | None, attributes: Sequence[str] = ()) -> bytes:
+    """The response that tells who named a mailbox *given* that it is called *name*; empty for None (RFC 9051 §6.3.9.7).
+
+    Only of clients that speak UTF-8 it is known how they wrote a name.
+    """
+    return b"" if given is None else list_line(name, attributes, utf8=True, extended=old_name(given))
+
+
 def old_name(name: str | None) -> bytes:
     """The extended data that tells a client which name it gave to the mailbox (RFC 9051 §6.3.9.7); empty for None."""
     return b"" if name is None else b'("OLDNAME" (%b))' % quoted(name.encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mektup.wire.arguments import date_time, flag_list, mailbox
+from mektup.wire.arguments import date_time, flag_list, mailbox, mailbox_and_old_name
 from mektup.wire.cursor import Cursor
 from mektup.wire.requests import Append, AppendMessage, AppendStart, StoredLiteral
 
@@ -15,12 +15,12 @@ def append(cursor: Cursor, tag: bytes) -> Append:
     append-message = [SP flag-list] [SP date-time] SP literal
     """
     cursor.expect_space("a mailbox name")
-    name = mailbox(cursor)
+    name, old_name = mailbox_and_old_name(cursor)
     messages = [_message(cursor)]
     while cursor.take_space():
         messages.append(_arguments_and_message(cursor))
     cursor.expect_end()
-    return Append(tag, name, tuple(messages))
+    return Append(tag, name, tuple(messages), old_name)
 
 
 def append_start(cursor: Cursor, tag: bytes) -> AppendStart | None:

@@ -30,13 +30,13 @@ def mailbox(cursor: Cursor, what: str = "a mailbox name") -> str:
     return _decoded(cursor, cursor.astring(what), column)
 
 
-def mailbox_and_old_name(cursor: Cursor) -> tuple[str, str | None]:
+def mailbox_and_old_name(cursor: Cursor, what: str = "a mailbox name") -> tuple[str, str | None]:
     """A mailbox, decoded, and the name as the client wrote it where that is another in UTF-8: not in NFC, or ``inbox``.
 
     RFC 9051 §6.3.9.7 has it told so; a client that speaks modified UTF-7 would not understand. Raises ClientError.
     """
     column = cursor.column
-    octets = cursor.astring("a mailbox name")
+    octets = cursor.astring(what)
     name = _decoded(cursor, octets, column)
     return name, octets.decode() if cursor.utf8 and octets != name.encode() else None
 

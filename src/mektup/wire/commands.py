@@ -17,7 +17,7 @@ from mektup.wire.access_commands import authenticate, enable, id_, login
 from mektup.wire.append_command import append, append_start
 from mektup.wire.cursor import Cursor
 from mektup.wire.grammar import COMMAND, WITH_SEQUENCE_NUMBERS, tag_in
-from mektup.wire.mailbox_commands import create, list_, lsub, named, rename, select, status
+from mektup.wire.mailbox_commands import create, delete, list_, lsub, named, rename, select, status
 from mektup.wire.message_commands import copy, expunge, fetch, search, store, uid_expunge
 from mektup.wire.receiver import RawCommand
 from mektup.wire.repeated import Repeated
@@ -27,7 +27,6 @@ from mektup.wire.requests import (
     Check,
     Close,
     Copy,
-    Delete,
     Idle,
     Logout,
     Move,
@@ -70,7 +69,7 @@ COMMANDS: Final[dict[bytes, Parser]] = {
     b"SELECT": partial(select, read_only=False),
     b"EXAMINE": partial(select, read_only=True),
     b"CREATE": create,
-    b"DELETE": partial(named, make=Delete),
+    b"DELETE": delete,
     b"RENAME": rename,
     b"SUBSCRIBE": partial(named, make=Subscribe),
     b"UNSUBSCRIBE": partial(named, make=Unsubscribe),

@@ -11,7 +11,7 @@ from mektup.wire.arguments import end_after_mailbox, mailbox, mailbox_and_old_na
 from mektup.wire.cursor import Cursor
 from mektup.wire.grammar import ATOM_LIST, FLAG
 from mektup.wire.known_state import known_state
-from mektup.wire.requests import Create, KnownState, List, Lsub, Rename, Request, Select, Status
+from mektup.wire.requests import Create, Delete, KnownState, List, Lsub, Rename, Request, Select, Status
 
 STATUS_ITEMS: Final = frozenset(
     {
@@ -34,7 +34,7 @@ _STATUS_ITEM: Final = "a STATUS item such as MESSAGES or UIDNEXT"
 
 
 def named(cursor: Cursor, tag: bytes, *, make: Callable[[bytes, str], Request]) -> Request:
-    """A command whose one argument is a mailbox: DELETE, SUBSCRIBE, UNSUBSCRIBE."""
+    """A command whose one argument is a mailbox: SUBSCRIBE, UNSUBSCRIBE."""
     cursor.expect_space("a mailbox name")
     name = mailbox(cursor)
     end_after_mailbox(cursor)
@@ -89,15 +89,26 @@ def _special_use(cursor: Cursor) -> str:
     return cursor.expect(FLAG, "a special use such as \\Drafts")[0].decode("ascii")
 
 
+def delete(cursor: Cursor, tag: bytes) -> Delete:
+    """delete = "DELETE" SP mailbox (RFC 9051 §9)."""
+    cursor.expect_space("a mailbox name")
+    name, old_name = mailbox_and_old_name(cursor)
+    end_after_mailbox(cursor)
+    return Delete(tag, name, old_name)
+
+
 def rename(cursor: Cursor, tag: bytes) -> Rename:
     """rename = "RENAME" SP mailbox SP mailbox (RFC 9051 §9)."""
     cursor.expect_space("a mailbox name")
-    old = mailbox(cursor)
+    old, old_name = mailbox_and_old_name(cursor)
     cursor.expect_space("the mailbox's new name")
-    new = mailbox(cursor, "the mailbox's new name")
+    new, new_as_given = mailbox_and_old_name(cursor, "the mailbox's new name")
     end_after_mailbox(cursor)
+    if old_name is None and new_as_given is not None:
+        # RFC 9051 §6.3.6: where either name is another in its normal form, OLDNAME is the first as it was given
+        old_name = old
     # As for CREATE: a trailing delimiter is no part of the name.
-    return Rename(tag, old, new.removesuffix(DELIMITER))
+    return Rename(tag, old, new.removesuffix(DELIMITER), old_name)
 
 
 def lsub(cursor: Cursor, tag: bytes) -> Lsub:

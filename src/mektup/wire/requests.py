@@ -135,6 +135,8 @@ class Delete(Request):
     """RFC 9051 §6.3.5."""
 
     mailbox: str
+    old_name: str | None = None
+    """As in Select."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ class Rename(Request):
 
     old: str
     new: str
+    old_name: str | None = None
+    """*old* as the client wrote it, where it wrote *old* or *new* otherwise; else as in Select."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +233,8 @@ class Append(Request):
 
     mailbox: str
     messages: tuple[AppendMessage, ...]
+    old_name: str | None = None
+    """As in Select."""
 
 
 @dataclass(frozen=True, slots=True)

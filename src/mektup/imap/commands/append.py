@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap.list_line import normal_name
 from mektup.store.intake import prepare_in_turn
 from mektup.store.interface import Incoming
 from mektup.store.spool import Spool
@@ -27,6 +28,7 @@ async def run(session: Session, request: Append) -> bytes | None:
             raise Refused(Code.TRYCREATE, refusal.text) from refusal
         raise
     session.services.tally.messages += len(incoming)
+    session.write(normal_name(request.mailbox, request.old_name))
     return b"%b Appended" % codes.append_uid(appended.uidvalidity, appended.uids)
 
 

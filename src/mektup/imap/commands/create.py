@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mektup.imap.list_line import list_line, old_name
+from mektup.imap.list_line import normal_name
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import SPECIAL_USES
 from mektup.wire.requests import Create
@@ -24,6 +24,5 @@ async def run(session: Session, request: Create) -> bytes | None:
         if len(request.use) > 1 or use is None:
             raise Refused(Code.USEATTR, f"A mailbox has one use, of {', '.join(USES_OF_MAILBOXES.values())}")
     await session.mail.create(request.mailbox, special_use=use)
-    if request.old_name is not None:
-        session.write(list_line(request.mailbox, (), utf8=session.rev2, extended=old_name(request.old_name)))
+    session.write(normal_name(request.mailbox, request.old_name))
     return None

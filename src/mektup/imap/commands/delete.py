@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mektup.imap.answers import untagged_ok
+from mektup.imap.list_line import normal_name
 from mektup.wire import codes
 from mektup.wire.requests import Delete
 
@@ -17,6 +18,7 @@ async def run(session: Session, request: Delete) -> bytes | None:
     account, view = session.mail, session.view
     closes = view is not None and (await account.mailbox(request.mailbox)).id == view.mailbox
     await account.delete(request.mailbox)
+    session.write(normal_name(request.mailbox, request.old_name, ("\\NonExistent",)))
     if closes:
         session.leave_mailbox()
         session.write(untagged_ok(codes.CLOSED, b"The selected mailbox is deleted"))

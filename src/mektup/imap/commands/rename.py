@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap.list_line import normal_name
 from mektup.wire.requests import Rename
 
 if TYPE_CHECKING:
@@ -13,4 +14,5 @@ if TYPE_CHECKING:
 async def run(session: Session, request: Rename) -> bytes | None:
     """Renames a mailbox and all below it. Raises Refused(NONEXISTENT, ALREADYEXISTS, CANNOT)."""
     await session.mail.rename(request.old, request.new)
+    session.write(normal_name(request.new, request.old_name))
     return None
