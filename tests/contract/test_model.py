@@ -258,7 +258,5 @@ def test_the_store_behaves_like_the_naive_mailbox(on_disk: bool) -> None:
     machine = type("Machine", (StoreMachine,), {"on_disk": on_disk})
     run_state_machine_as_test(
         machine,
-        settings=settings(
-            max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=15, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
     )

@@ -379,5 +379,5 @@ class PhoneAndDesk(RuleBasedStateMachine):
         assert len(self.phone.uids) == len(self.truth.messages)
 
 
-PhoneAndDesk.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+PhoneAndDesk.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 test_who_comes_back_misses_nothing = PhoneAndDesk.TestCase

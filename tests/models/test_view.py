@@ -216,5 +216,5 @@ class ThreeSessions(RuleBasedStateMachine):
         assert [place.flags for place in client.known] == list(self.truth.messages.values())
 
 
-ThreeSessions.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+ThreeSessions.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 test_what_each_session_was_told_adds_up = ThreeSessions.TestCase

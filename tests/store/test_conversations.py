@@ -57,13 +57,13 @@ def trees(outline: Outline) -> list[Tree]:
     return [read(line) for line in lines]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200)
 @given(LETTERS)
 def test_references_as_the_rfc_tells_them(letters: list[Letter]) -> None:
     assert trees(references(columns(letters))) == naive_threads.references(letters)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100)
 @given(LETTERS)
 def test_every_message_once_and_dummies_with_siblings_below(letters: list[Letter]) -> None:
     outline = references(columns(letters))
@@ -160,7 +160,7 @@ def timed(letters: Letters) -> Outline:
 CHANGES = st.lists(st.tuples(st.integers(0, 11), st.integers(-1, 11)), max_size=60)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200)
 @given(CHANGES, st.sampled_from([0, 5, 10_000]))
 def test_a_forest_links_and_cuts_as_told(changes: list[tuple[int, int]], patience: int) -> None:
     forest = Forest(10)

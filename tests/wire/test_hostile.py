@@ -45,7 +45,7 @@ def check(error: ClientError, raw: RawCommand) -> None:
     assert 1 <= error.column <= octets + 1
 
 
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(commands(), st.booleans())
 def test_any_command_has_an_answer(raw: RawCommand, utf8: bool) -> None:
     try:

@@ -169,7 +169,7 @@ async def check(octets: list[bytes], indexed: int, sought: list[str]) -> None:
     await store.close()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=30)
 @given(octets=st.lists(messages(), min_size=1, max_size=5), data=st.data())
 def test_the_answer_is_what_the_messages_say(octets: list[bytes], data: st.DataObject) -> None:
     texts = "\n".join(text for each in octets for text in (*search_text(each), *values_of(each)))
