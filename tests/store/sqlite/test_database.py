@@ -187,9 +187,14 @@ async def test_a_change_waits_for_another_process_without_stopping_the_loop(acco
     assert (await appending).uids == uids(2)
 
 
-async def test_who_never_gets_a_turn_is_refused(account: Account, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mailbox = await fill(account, 1)
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FAR_BUSY_MS", 50)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_who_never_gets_a_turn_is_refused(account: Account, data: Path) -> None:
+    mailbox = await fill(account, 1)
     other = apsw.Connection(str(file_of(data, account.id)), flags=apsw.SQLITE_OPEN_READWRITE)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Refused) as caught:
