@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from mektup.store.interface import Column
-from mektup.store.sqlite import open_store
+from mektup.store.sqlite import open_files, open_store
 from mektup.store.sqlite.open_files import OpenFiles
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Code, Refused
@@ -129,6 +129,23 @@ async def test_few_files_are_open_however_many_accounts_are_held(
     assert len({path.stem for path in data.rglob("accounts/*/*.db-wal")}) <= 3
     for account in accounts:
         assert (await account.mailbox("INBOX")).messages == 2
+
+
+async def test_of_files_that_rest_few_stay_open_and_any_is_there_when_it_is_used(
+    data: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_files, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(open_files, "FEW_AT_REST", 2)
+    accounts = [await store.account((await store.directory.add(f"user{number}", {})).id) for number in range(6)]
+    for count in (1, 2):
+        for account in accounts:
+            await fill(account, 1)
+        async with asyncio.timeout(10):
+            while len(store._open_files) > 2 or not all(account.database.rests for account in accounts):
+                await asyncio.sleep(0)
+        await store._open_files.settle()
+        assert len({path.stem for path in data.rglob("accounts/*/*.db-wal")}) <= 2
+        assert [(await account.mailbox("INBOX")).messages for account in accounts] == [count] * 6
 
 
 async def test_compressed_messages_are_smaller_and_come_back(tmp_path: Path) -> None:

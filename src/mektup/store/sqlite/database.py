@@ -154,6 +154,7 @@ class Database:
         self._disk_failed = False
         self.used = 0.0
         """When it was last read or written, by the monotonic clock."""
+        self.rests = True
 
     # Making
 
@@ -197,6 +198,8 @@ class Database:
     def _cursor(self) -> Cursor:
         """The near connection's, opened when it is not."""
         self.used = monotonic()
+        if self.rests and self._path is not None:
+            self._open_files.wakes(self)
         if self._near is None:
             if self._ended is not None:
                 raise self._ended
@@ -386,6 +389,11 @@ class Database:
     def idle(self) -> bool:
         """Whether nothing is under way, so that its connections may be closed."""
         return not self._under_way and self._checkpoint is None and self._round is None and not self._lock.locked()
+
+    def shrink(self) -> None:
+        """Gives back the cache of the near connection."""
+        if self._near is not None:
+            self._near.connection.release_memory()
 
     async def release(self) -> None:
         """Closes the connections, unless something is under way; the next use opens them again. Not for memory."""

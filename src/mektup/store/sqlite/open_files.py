@@ -1,15 +1,23 @@
 """How many accounts' files are open: the least recently used are closed, and open again when they are needed.
 
-Sessions hold accounts, not files, so thousands of idle sessions over hundreds of accounts cost no file.
+Sessions hold accounts, not files, so thousands of idle sessions over hundreds of accounts cost no file. Of those that
+rest, few stay open, and without a cache.
 """
 
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Protocol
 
 MOST_OPEN = 512
-"""Each takes some 200 KiB and four file descriptors."""
+"""Each takes some 200 KiB, half of it cache, and four file descriptors."""
+
+REST_SECONDS = 1.0
+"""Without use, after which a file's cache is given back; to fill it again takes some microseconds."""
+
+FEW_AT_REST = 16
+"""How many that rest stay open; to open one again takes half a millisecond."""
 
 MOST_SPARES = 32
 """Second connections, for work in threads."""
@@ -19,6 +27,10 @@ class Closable(Protocol):
     """What is closed here: see ``database.Database``."""
 
     used: float
+    rests: bool
+    """Whether its cache was given back since it was last used; who uses it says so by ``wakes``."""
+
+    def shrink(self) -> None: ...
 
     @property
     def idle(self) -> bool: ...
@@ -33,6 +45,7 @@ class OpenFiles:
         self._most = most
         self._open: set[Closable] = set()
         self._closing: set[asyncio.Task[None]] = set()
+        self._round: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._open)
@@ -43,17 +56,42 @@ class OpenFiles:
         if len(self._open) > self._most:
             idle = [other for other in self._open if other is not file and other.idle]
             if idle:
-                longest = min(idle, key=lambda other: other.used)
-                self._open.discard(longest)
-                task = asyncio.ensure_future(longest.release())
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+                self._close(min(idle, key=lambda other: other.used))
 
     def closed(self, file: Closable) -> None:
         """It is open no more."""
         self._open.discard(file)
 
+    def wakes(self, file: Closable) -> None:
+        """It is used again, and will have a cache to give back."""
+        file.rests = False
+        self._open.add(file)  # it may have been about to be closed
+        if self._round is None:
+            self._round = asyncio.get_running_loop().call_later(REST_SECONDS, self._go_round)
+
+    def _go_round(self) -> None:
+        self._round = None
+        latest = monotonic() - REST_SECONDS
+        for file in self._open:
+            if not file.rests and file.used <= latest:
+                file.shrink()
+                file.rests = True
+        resting = sorted((file for file in self._open if file.rests and file.idle), key=lambda file: file.used)
+        for file in resting[:-FEW_AT_REST]:
+            self._close(file)
+        if len(self._open) > FEW_AT_REST or not all(file.rests for file in self._open):
+            self._round = asyncio.get_running_loop().call_later(REST_SECONDS, self._go_round)
+
+    def _close(self, file: Closable) -> None:
+        self._open.discard(file)
+        file.rests = True
+        task = asyncio.get_running_loop().create_task(file.release())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
     async def settle(self) -> None:
-        """Waits for those that are being closed."""
+        """Ends: waits for those that are being closed."""
+        if self._round is not None:
+            self._round.cancel()
         if self._closing:
             await asyncio.wait(self._closing)

@@ -22,6 +22,7 @@ class Spare:
         self._connection: apsw.Connection | None = None
         self.used = 0.0
         """When it was last given back, by the monotonic clock."""
+        self.rests = True
 
     @property
     def idle(self) -> bool:
@@ -39,8 +40,14 @@ class Spare:
             self._connection = connection
             self.used = monotonic()
             self._open_spares.opened(self)
+            self._open_spares.wakes(self)
         else:
             connection.close()  # never the last of the file, whose end costs a checkpoint
+
+    def shrink(self) -> None:
+        """Gives back the cache of what is kept."""
+        if self._connection is not None:
+            self._connection.release_memory()
 
     def part_with(self) -> apsw.Connection | None:
         """What is kept, which the caller now owns."""
