@@ -11,10 +11,11 @@ are, and the debt is remembered until a command that may pay it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from mektup.imap.answers import untagged_ok
-from mektup.store.interface import Changes, Column, Row
+from mektup.store.interface import SLICE_ROWS, Changes, Column, Row
 from mektup.terms.flags import SYSTEM_FLAG_NAMES
 from mektup.terms.numbers import ModSeq, Uid
 from mektup.terms.sets import NumberSet, Uids
@@ -167,6 +168,16 @@ def tell_modseqs(session: Session, view: View, rows: Sequence[Row]) -> None:
     lines = [b"* %d FETCH (UID %d MODSEQ (%d))\r\n" % (view.seq(uid), uid, modseq) for uid, _, modseq in rows]
     session.write(b"".join(lines))
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
+
+
+async def tell_modseq(session: Session, view: View, uids: Uids, modseq: ModSeq) -> None:
+    """Writes a FETCH line for each of *uids*, which are in the view and have all the same modseq."""
+    line = b"* %%d FETCH (UID %%d MODSEQ (%d))\r\n" % modseq
+    numbers = chain.from_iterable(zip(view.seqs(uids), uids, strict=True))
+    while some := tuple(islice(numbers, 2 * SLICE_ROWS)):
+        session.write(line * (len(some) // 2) % some)
+        await session.peer.drain()
+    view.show_modseq(modseq)
 
 
 def _flags_fetch(session: Session, view: View, uid: Uid, word: int, modseq: ModSeq, *, with_uid: bool) -> bytes:

@@ -124,8 +124,10 @@ async def _tell(session: Session, request: Store, uids: Uids, stored: FlagsStore
         passed = uids - stored.failed if conditional else stored.changed
         if stored.flags is not None:
             updates.tell_modseqs(session, view, [row for row in stored.flags if row[0] in passed])
-        else:
+        elif conditional:
             await Plan(session, view, (Item.UID, Item.MODSEQ)).answer(passed)
+        else:
+            await updates.tell_modseq(session, view, passed, stored.modseq)
     if stored.failed:
         # RFC 7162 §3.1.3: it is RECOMMENDED to spare the client the question what they are now
         await updates.show_flags(session, view, stored.failed, with_uid=True)
