@@ -59,7 +59,7 @@ class Uploads:
         if start is None or len(command.literals) != 1 or command.fragments[-1]:
             return None
         message = AppendMessage(start.flags, start.internaldate, self._spools[0])
-        return Append(start.tag, start.mailbox, (message,))
+        return Append(start.tag, start.mailbox, (message,), start.old_name)
 
     def close(self) -> None:
         """Gives back what the spools hold; may be called at any time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mektup.wire.arguments import date_time, flag_list, mailbox, mailbox_and_old_name
+from mektup.wire.arguments import date_time, flag_list, mailbox_and_old_name
 from mektup.wire.cursor import Cursor
 from mektup.wire.requests import Append, AppendMessage, AppendStart, StoredLiteral
 
@@ -28,7 +28,7 @@ def append_start(cursor: Cursor, tag: bytes) -> AppendStart | None:
     cursor.expect_space("a mailbox name")
     if len(cursor.fragments) == 1 and cursor.at == len(cursor.text):
         return None
-    name = mailbox(cursor)
+    name, old_name = mailbox_and_old_name(cursor)
     cursor.expect_space(_MESSAGE)
     flags, internaldate = _arguments(cursor)
     while cursor.at_literal:
@@ -37,7 +37,7 @@ def append_start(cursor: Cursor, tag: bytes) -> AppendStart | None:
         flags, internaldate = _arguments(cursor)
     if cursor.at != len(cursor.text):
         raise cursor.wrong(_MESSAGE)
-    return AppendStart(tag, name, flags, internaldate)
+    return AppendStart(tag, name, flags, internaldate, old_name)
 
 
 def _message(cursor: Cursor) -> AppendMessage:

@@ -225,6 +225,8 @@ class AppendStart:
     mailbox: str
     flags: tuple[str, ...]
     internaldate: tuple[int, int] | None
+    old_name: str | None = None
+    """As in Select."""
 
 
 @dataclass(frozen=True, slots=True)
