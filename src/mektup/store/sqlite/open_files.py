@@ -16,7 +16,7 @@ MOST_OPEN = 512
 REST_SECONDS = 1.0
 """Without use, after which a file's cache is given back; to fill it again takes some microseconds."""
 
-FEW_AT_REST = 16
+FEW_AT_REST = 4
 """How many that rest stay open; to open one again takes half a millisecond."""
 
 MOST_SPARES = 32
