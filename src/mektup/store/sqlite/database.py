@@ -395,10 +395,15 @@ class Database:
         if self._near is not None:
             self._near.connection.release_memory()
 
-    async def release(self) -> None:
-        """Closes the connections, unless something is under way; the next use opens them again. Not for memory."""
-        if self.idle:
-            await self._shut()
+    async def release(self) -> bool:
+        """Closes the connections, unless something is under way; the next use opens them again. Not for memory.
+
+        Whether it did.
+        """
+        if not self.idle:
+            return False
+        await self._shut()
+        return True
 
     async def _shut(self) -> None:
         connections = [] if self._near is None else [self._near.connection]

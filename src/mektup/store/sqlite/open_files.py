@@ -35,7 +35,8 @@ class Closable(Protocol):
     @property
     def idle(self) -> bool: ...
 
-    async def release(self) -> None: ...
+    async def release(self) -> bool:
+        """Closes it, unless it is in use; whether it did."""
 
 
 class OpenFiles:
@@ -66,6 +67,9 @@ class OpenFiles:
         """It is used again, and will have a cache to give back."""
         file.rests = False
         self._open.add(file)  # it may have been about to be closed
+        self._have_round()
+
+    def _have_round(self) -> None:
         if self._round is None:
             self._round = asyncio.get_running_loop().call_later(REST_SECONDS, self._go_round)
 
@@ -80,18 +84,24 @@ class OpenFiles:
         for file in resting[:-FEW_AT_REST]:
             self._close(file)
         if len(self._open) > FEW_AT_REST or not all(file.rests for file in self._open):
-            self._round = asyncio.get_running_loop().call_later(REST_SECONDS, self._go_round)
+            self._have_round()
 
     def _close(self, file: Closable) -> None:
         self._open.discard(file)
         file.rests = True
-        task = asyncio.get_running_loop().create_task(file.release())
+        task = asyncio.get_running_loop().create_task(self._release(file))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
+    async def _release(self, file: Closable) -> None:
+        if not await file.release():
+            self._open.add(file)
+            self._have_round()
+
     async def settle(self) -> None:
         """Ends: waits for those that are being closed."""
-        if self._round is not None:
-            self._round.cancel()
         if self._closing:
             await asyncio.wait(self._closing)
+        if self._round is not None:
+            self._round.cancel()
+            self._round = None

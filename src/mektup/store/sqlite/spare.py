@@ -55,8 +55,9 @@ class Spare:
         self._open_spares.closed(self)
         return connection
 
-    async def release(self) -> None:
+    async def release(self) -> bool:
         """Closes what is kept."""
         connection = self.part_with()
         if connection is not None:
             await self._threads.sync(partial(connection.close, False))
+        return True
