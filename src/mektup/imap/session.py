@@ -280,10 +280,6 @@ class Session:
             except (ClientError, Refused):
                 return
 
-    def peek(self) -> Request | None:
-        """The first of them."""
-        return next(self.ahead(), None)
-
     def take(self) -> None:
         """Takes the first request that is ``ahead``: it is answered together with the one under way."""
         self.receiver.next_event()

@@ -141,8 +141,10 @@ async def test_of_files_that_rest_few_stay_open_and_any_is_there_when_it_is_used
         for account in accounts:
             await fill(account, 1)
         async with asyncio.timeout(20):
-            while len(store._open_files) > 2:
+            # one that is asked in a thread keeps a second connection, which is counted by itself
+            while sum(account.database._near is not None for account in accounts) > 2:
                 await asyncio.sleep(0)
+        assert len(store._open_files) <= 2
         assert [(await account.mailbox("INBOX")).messages for account in accounts] == [count] * 6
 
 

@@ -9,11 +9,12 @@ message are answered by one query, each with its own line and tagged answer.
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.fetch_plan import Plan, plan_for
+from mektup.imap.sent_ahead import sent_ahead
 from mektup.terms.errors import ClientError
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq, Uid
@@ -78,18 +79,14 @@ def _is_simple(request: Fetch, uids: Uids) -> bool:
 
 def _sent_ahead(session: Session, request: Fetch) -> list[tuple[bytes, Uid]]:
     """The FETCHes that the client sent behind *request* as far as they ask the same of one message: tag and UID."""
-    found: list[tuple[bytes, Uid]] = []
-    for coming in islice(session.ahead(), TOGETHER - 1):
-        if not isinstance(coming, Fetch) or coming.items != request.items or coming.by_uid != request.by_uid:
-            break
-        try:
-            uids = session.selected.resolve(coming.numbers, by_uid=coming.by_uid)
-        except ClientError:
-            break
-        if not _is_simple(coming, uids):
-            break
-        found.append((coming.tag, uids.first))
-    return found
+
+    def asks_the_same(coming: Fetch, uids: Uids) -> bool:
+        return coming.items == request.items and coming.by_uid == request.by_uid and _is_simple(coming, uids)
+
+    return [
+        (coming.tag, uids.first)
+        for coming, uids in takewhile(lambda each: asks_the_same(*each), sent_ahead(session, Fetch, TOGETHER - 1))
+    ]
 
 
 async def _answer_together(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.fetch_plan import Plan
+from mektup.imap.sent_ahead import sent_ahead
 from mektup.store.interface import FlagOrder, FlagsStored
-from mektup.terms.errors import ClientError, Refused
+from mektup.terms.errors import Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq
 from mektup.terms.sets import Uids
@@ -28,7 +30,7 @@ async def run(session: Session, request: Store) -> bytes | None:
     view = session.selected
     view.check_writable()
     uids = view.resolve(request.numbers, by_uid=request.by_uid)
-    if _is_small(request, uids) and (more := _sent_ahead(session)):
+    if _is_small(request, uids) and (more := _take_sent_ahead(session)):
         return await _run_in_turn(session, [(request, uids), *more])
     return await _run_one(session, request, uids)
 
@@ -52,19 +54,11 @@ def _is_small(request: Store, uids: Uids) -> bool:
     return request.unchanged_since is None and len(uids) <= IN_TURN
 
 
-def _sent_ahead(session: Session) -> list[tuple[Store, Uids]]:
+def _take_sent_ahead(session: Session) -> list[tuple[Store, Uids]]:
     """The STOREs that the client sent after this one without waiting, up to one that is not as simple."""
-    view = session.selected
-    found: list[tuple[Store, Uids]] = []
-    while len(found) < IN_TURN - 1 and isinstance(coming := session.peek(), Store):
-        try:
-            uids = view.resolve(coming.numbers, by_uid=coming.by_uid)
-        except ClientError:
-            break
-        if not _is_small(coming, uids):
-            break
+    found = list(takewhile(lambda each: _is_small(*each), sent_ahead(session, Store, IN_TURN - 1)))
+    for _ in found:
         session.take()
-        found.append((coming, uids))
     return found
 
 
