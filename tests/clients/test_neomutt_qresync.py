@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from .mail import ATTACHMENT, DOTS, ENCODED, PLAIN, append, deliver, logged_in
-from .programs import private_file, program
+from .neomutt import configured, environment
+from .programs import program
 from .served import Account
 from .terminal import terminal
-from .test_neomutt import CONFIGURATION
 
 RESYNCHRONISED = "set imap_condstore = yes\nset imap_qresync = yes\nset delete = no\n"
 
@@ -17,24 +17,11 @@ def test_comes_back_by_qresync(account: Account, tmp_path: Path) -> None:
     neomutt = program("neomutt", "neomutt", tmp_path)
     tmux = program("tmux", "tmux", tmp_path)
     append(account, "INBOX", [PLAIN, DOTS, ENCODED])
-    (tmp_path / "cache").mkdir()
-    configuration = private_file(
-        tmp_path / "neomuttrc",
-        CONFIGURATION.format(
-            name=account.name,
-            password=account.password,
-            scheme="imaps",
-            port=account.port("imaps"),
-            certificate=account.certificate,
-            home=tmp_path,
-        )
-        + RESYNCHRONISED,
-    )
-    environment = {"HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    configuration = configured(account, "imaps", tmp_path, RESYNCHRONISED)
     command = [neomutt.path, "-F", str(configuration), "-d", "2", "-l", str(tmp_path / "log")]
     log = tmp_path / "log0"  # the last run's: neomutt numbers them
 
-    with terminal(tmux.path, command, tmp_path, environment) as screen:
+    with terminal(tmux.path, command, tmp_path, environment(tmp_path)) as screen:
         screen.wait_for("dinner at eight", "dots", "Akşam yemeği", "Msgs:3")
         screen.press("q")
         screen.wait_for_end()
@@ -48,7 +35,7 @@ def test_comes_back_by_qresync(account: Account, tmp_path: Path) -> None:
     deliver(account, ATTACHMENT)
 
     (tmp_path / "output").unlink()
-    with terminal(tmux.path, command, tmp_path, environment) as screen:
+    with terminal(tmux.path, command, tmp_path, environment(tmp_path)) as screen:
         shown = screen.wait_for("dinner at eight", "Akşam yemeği", "with an attachment", "Msgs:3", gone="dots")
         [flagged] = [line for line in shown.splitlines() if "Akşam yemeği" in line]
         assert "!" in flagged

@@ -1,20 +1,8 @@
 // imapflow with QRESYNC: opens INBOX, by what it knew of it where that is given, and prints what it is told.
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
+import { more, newClient, tell } from './client.mjs';
 
-const [folder, port, user, pass, certificate, uidValidity, changedSince] = process.argv.slice(2);
-const { ImapFlow } = createRequire(`${folder}/`)('imapflow');
-const tell = (step, found) => process.stdout.write(JSON.stringify({ step, found }) + '\n');
-
-const client = new ImapFlow({
-    host: 'localhost',
-    port: Number(port),
-    secure: true,
-    auth: { user, pass },
-    tls: { ca: readFileSync(certificate) },
-    logger: false,
-    qresync: true,
-});
+const [uidValidity, changedSince] = more;
+const client = newClient({ qresync: true });
 const gone = [];
 const flagged = [];
 client.on('expunge', ({ uid, vanished, earlier }) => gone.push([uid, vanished, earlier]));

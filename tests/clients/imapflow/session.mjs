@@ -1,19 +1,7 @@
 // A session of imapflow: does what a mail program does in an hour, and prints one JSON object for each step.
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
+import { newClient, tell } from './client.mjs';
 
-const [folder, port, user, pass, certificate] = process.argv.slice(2);
-const { ImapFlow } = createRequire(`${folder}/`)('imapflow');
-const tell = (step, found) => process.stdout.write(JSON.stringify({ step, found }) + '\n');
-
-const client = new ImapFlow({
-    host: 'localhost',
-    port: Number(port),
-    secure: true,
-    auth: { user, pass },
-    tls: { ca: readFileSync(certificate) },
-    logger: false,
-});
+const client = newClient();
 await client.connect();
 
 tell('mailboxes', (await client.list()).map(({ path, specialUse }) => [path, specialUse ?? null]));
