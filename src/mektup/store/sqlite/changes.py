@@ -17,7 +17,7 @@ from mektup.store.sqlite import mailboxes, touched_runs
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
 from mektup.store.sqlite.mailboxes import no_such_mailbox
-from mektup.store.sqlite.uids import Query, read_slice, slices
+from mektup.store.sqlite.uids import Query, read_slice, runs_since, slices
 from mektup.terms.flags import SystemFlag
 from mektup.terms.numbers import MailboxId, ModSeq, Uid
 from mektup.terms.sets import NumberSet, Uids
@@ -165,11 +165,7 @@ def _flags(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> list[Row]:
 
 def _expunged(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None) -> Uids | None:
     """What is gone after *since*; None where that is more than *most* runs."""
-    found = cursor.execute(
-        "SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ? LIMIT ?",
-        (mailbox, since, -1 if most is None else most + 1),
-    ).fetchall()
-    return None if most is not None and len(found) > most else NumberSet(found)
+    return runs_since(cursor, "expunged", mailbox, since, most)
 
 
 def _state(cursor: Cursor, mailbox: MailboxId) -> tuple[ModSeq, Uid, str]:

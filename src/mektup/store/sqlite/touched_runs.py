@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite.uids import runs_since
 from mektup.terms.numbers import MailboxId, ModSeq
-from mektup.terms.sets import NumberSet, Uids
+from mektup.terms.sets import Uids
 
 TABLE: Final = """
 CREATE TABLE touched (
@@ -48,11 +49,7 @@ def note(cursor: Cursor, mailbox: MailboxId, changes: Iterable[tuple[ModSeq, Uid
 
 def since(cursor: Cursor, mailbox: MailboxId, modseq: ModSeq, most: int | None = None) -> Uids | None:
     """Each message with a modseq above *modseq*, and maybe some that are gone; None for more than *most* runs."""
-    found = cursor.execute(
-        "SELECT first, last FROM touched WHERE mailbox = ? AND modseq > ? LIMIT ?",
-        (mailbox, modseq, -1 if most is None else most + 1),
-    ).fetchall()
-    return None if most is not None and len(found) > most else NumberSet(found)
+    return runs_since(cursor, "touched", mailbox, modseq, most)
 
 
 def are_many(runs: int, messages: int) -> bool:

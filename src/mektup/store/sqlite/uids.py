@@ -16,8 +16,8 @@ from operator import itemgetter
 
 from mektup.store.interface import SLICE_ROWS, Row
 from mektup.store.sqlite.cursor import Cursor
-from mektup.terms.numbers import MailboxId
-from mektup.terms.sets import Uids
+from mektup.terms.numbers import MailboxId, ModSeq
+from mektup.terms.sets import NumberSet, Uids
 
 _LENGTH_BITS = 30
 _LENGTH_MASK = (1 << _LENGTH_BITS) - 1
@@ -124,3 +124,12 @@ def slices(cursor: Cursor, query: Query, mailbox: MailboxId, uids: Uids, rows: i
         found, after = read_slice(cursor, query, mailbox, uids, after, rows)
         if found:
             yield found
+
+
+def runs_since(cursor: Cursor, table: str, mailbox: MailboxId, modseq: ModSeq, most: int | None) -> Uids | None:
+    """What *table*, which keeps runs of UIDs by modseq, has above *modseq*; None for more than *most* runs."""
+    found = cursor.execute(
+        f"SELECT first, last FROM {table} WHERE mailbox = ? AND modseq > ? LIMIT ?",
+        (mailbox, modseq, -1 if most is None else most + 1),
+    ).fetchall()
+    return None if most is not None and len(found) > most else NumberSet(found)
