@@ -198,15 +198,13 @@ class Database:
     def _cursor(self) -> Cursor:
         """The near connection's, opened when it is not."""
         self.used = monotonic()
-        if self.rests and self._path is not None:
-            self._open_files.wakes(self)
         if self._near is None:
             if self._ended is not None:
                 raise self._ended
             self._near = self._connect(NEAR_BUSY_MS, NEAR_CACHE_KIB).cursor()
             self._openings += 1
-            if self._path is not None:
-                self._open_files.opened(self)
+        if self.rests and self._path is not None:
+            self._open_files.in_use(self)
         return self._near
 
     def state(self) -> bytes | None:
@@ -413,6 +411,7 @@ class Database:
         wal, self._wal = self._wal, None
         wal_index, self._wal_index = self._wal_index, None
         self._near = None
+        self.rests = True
         self._open_files.closed(self)
         if connections:
             await self._threads.sync(partial(_close, connections, wal))  # the last to close checkpoints

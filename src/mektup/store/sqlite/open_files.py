@@ -28,7 +28,7 @@ class Closable(Protocol):
 
     used: float
     rests: bool
-    """Whether its cache was given back since it was last used; who uses it says so by ``wakes``."""
+    """Whether its cache was given back since it was last used; who uses it then says so by ``in_use``."""
 
     def shrink(self) -> None: ...
 
@@ -51,9 +51,14 @@ class OpenFiles:
     def __len__(self) -> int:
         return len(self._open)
 
-    def opened(self, file: Closable) -> None:
-        """One more is open: closes the one that was not used for the longest time, if there are too many."""
+    def in_use(self, file: Closable) -> None:
+        """It is open, and will have a cache to give back.
+
+        Closes the one that was not used for the longest time, if there are too many.
+        """
+        file.rests = False
         self._open.add(file)
+        self._have_round()
         if len(self._open) > self._most:
             idle = [other for other in self._open if other is not file and other.idle]
             if idle:
@@ -62,12 +67,6 @@ class OpenFiles:
     def closed(self, file: Closable) -> None:
         """It is open no more."""
         self._open.discard(file)
-
-    def wakes(self, file: Closable) -> None:
-        """It is used again, and will have a cache to give back."""
-        file.rests = False
-        self._open.add(file)  # it may have been about to be closed
-        self._have_round()
 
     def _have_round(self) -> None:
         if self._round is None:

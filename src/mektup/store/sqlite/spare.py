@@ -39,8 +39,7 @@ class Spare:
         if self._connection is None:
             self._connection = connection
             self.used = monotonic()
-            self._open_spares.opened(self)
-            self._open_spares.wakes(self)
+            self._open_spares.in_use(self)
         else:
             connection.close()  # never the last of the file, whose end costs a checkpoint
 
