@@ -85,7 +85,7 @@ async def test_a_reset_ends_the_session_quietly() -> None:
         raw = writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
-        await until(lambda: at.sessions.count == 0)
+        await until(lambda: at.sessions.count == 0 and at.echoes[0].ended_by is not None)
         assert isinstance(at.echoes[0].ended_by, Disconnected)
 
 

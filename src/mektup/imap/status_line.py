@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mektup.imap import modseqs
 from mektup.store.interface import Mailbox
@@ -20,24 +20,33 @@ COUNTERS = frozenset(("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED",
 
 def status_line(session: Session, mailbox: Mailbox, items: tuple[str, ...]) -> bytes:
     """``* STATUS name (item value ...)``, in the order asked for."""
-    if "HIGHESTMODSEQ" in items:
+    form, values = _form(items, session.services.limits.message_bytes)
+    if not session.condstore and "HIGHESTMODSEQ" in items:
         # RFC 7162 §3.1.2.1: asking for it says that the client knows modseqs
         modseqs.use(session)
-    form, values = _form(items, session.services.limits.message_bytes)
-    return b"* STATUS %b (%b)\r\n" % (encode(mailbox.name, utf8=session.rev2), (form % values(mailbox)).encode("ascii"))
+    return form % (encode(mailbox.name, utf8=session.rev2), *values(mailbox))
 
 
 @lru_cache(maxsize=64)
-def _form(items: tuple[str, ...], append_limit: int) -> tuple[str, Callable[[Mailbox], Any]]:
-    """The items with places for their values, and what takes these from a mailbox."""
-    forms, fields = [], []
+def _form(items: tuple[str, ...], append_limit: int) -> tuple[bytes, Callable[[Mailbox], Iterable[object]]]:
+    """The line with places for the name and for the items' values, and what takes these from a mailbox."""
+    forms: list[str] = []
+    fields: list[str] = []
     for item in items:
         if item in COUNTERS:
             forms.append(f"{item} %d")
             fields.append(item.lower())
         elif item == "MAILBOXID":
-            forms.append("MAILBOXID (%s)")
+            forms.append("MAILBOXID (%b)")
             fields.append("mailboxid")
         else:
             forms.append(f"APPENDLIMIT {append_limit}")
-    return " ".join(forms), attrgetter(*fields) if fields else lambda mailbox: ()
+    return f"* STATUS %b ({' '.join(forms)})\r\n".encode("ascii"), _getter(fields)
+
+
+def _getter(fields: list[str]) -> Callable[[Mailbox], Iterable[object]]:
+    if len(fields) > 1 and "mailboxid" not in fields:
+        return attrgetter(*fields)
+    return lambda mailbox: [
+        mailbox.mailboxid.encode("ascii") if field == "mailboxid" else getattr(mailbox, field) for field in fields
+    ]

@@ -2,10 +2,10 @@
 
 Reading is pulled. What arrives is kept until the session asks, and when too much is waiting the socket is
 not read any more, so that a client which sends faster than it is served fills its own buffers, not ours.
-Writing is queued and leaves in one piece when the session turns to read, wait or drain; while the client
-leaves too much unread, the session waits too.
+Writing is queued and leaves in one piece, at once, when the session turns to read, wait or drain; while the
+client leaves too much unread, the session waits too.
 
-An idle connection is to be cheap, as there are thousands: one task, one future while it waits, one timer.
+An idle connection is to be cheap, as there are thousands: one task, one waiter, one timer.
 The timer is armed once and found to be early when it fires, not moved at every read; that makes a deadline
 cost a comparison.
 
@@ -16,6 +16,7 @@ client does not stall the others, it is made to after TURN_SECONDS, and gets at 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -23,6 +24,8 @@ from ssl import SSLContext
 from typing import cast
 
 from mektup.server.tls_stream import TlsStream
+from mektup.server.vigil import Vigil
+from mektup.server.waiter import Waiter
 from mektup.terms.errors import Disconnected, Refused, TimedOut
 from mektup.terms.peer import Watch
 
@@ -68,6 +71,7 @@ class Connection(asyncio.Protocol):
         "_deadline",
         "_discarding",
         "_ended",
+        "_file",
         "_incoming",
         "_loop",
         "_lost",
@@ -80,6 +84,7 @@ class Connection(asyncio.Protocol):
         "_tls",
         "_transport",
         "_turn_began",
+        "_vigil",
         "_waiter",
         "_write_seconds",
         "_writing_paused",
@@ -95,24 +100,28 @@ class Connection(asyncio.Protocol):
         self,
         peer_name: object,
         *,
+        vigil: Vigil,
         certificate: Callable[[], SSLContext | None],
         write_seconds: float,
         on_lost: Callable[[Connection], None],
     ) -> None:
         """Stands for the socket that *peer_name* is the other end of.
 
-        *certificate* yields what ``start_tls`` uses at that time; *on_lost* is called once, when the socket is closed.
+        *vigil* is the event loop's; *certificate* yields what ``start_tls`` uses at that time; *on_lost* is called
+        once, when the socket is closed.
         """
         self.address, self.local = address_of(peer_name)
         self.secure = False
         self.stopping = False
         self.bytes_in = 0
         self.bytes_out = 0
+        self._vigil = vigil
         self._certificate = certificate
         self._write_seconds = write_seconds
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._file = -1
         self._incoming: bytes | bytearray = b""
         self._taken = 0
         self._outgoing: list[bytes] = []
@@ -122,7 +131,7 @@ class Connection(asyncio.Protocol):
         self._writing_paused = False
         self._discarding = False
         self._tls: TlsStream | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter = Waiter(self._loop)
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -133,9 +142,11 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is ours."""
         self._transport = cast("asyncio.Transport", transport)
+        self._file = transport.get_extra_info("socket").fileno()
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""
+        self._vigil.heard()
         if self._tls is not None:
             data = self._decrypted(self._tls, data)
         if self._discarding:
@@ -153,12 +164,13 @@ class Connection(asyncio.Protocol):
             self._taken = 0
         if len(self._incoming) > UNREAD_BYTES and not self._reading_paused:
             self._pause_reading()
-        self._wake()
+        self._waiter.wake_now()
+        self._vigil.answered()
 
     def eof_received(self) -> bool:
         """The client sends no more, but may still read: ``printf ... | nc`` is to get its answers."""
         self._ended = True
-        self._wake()
+        self._waiter.wake()
         return not self._discarding
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -170,7 +182,7 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._wake()
+        self._waiter.wake()
         self._on_lost(self)
 
     def pause_writing(self) -> None:
@@ -180,7 +192,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It has caught up."""
         self._writing_paused = False
-        self._wake()
+        self._waiter.wake()
 
     # Called by the session
 
@@ -241,7 +253,7 @@ class Connection(asyncio.Protocol):
         await self.drain()
         deadline = time.monotonic() + seconds
         if watch is not None:
-            watch.on_fire = self._wake
+            watch.on_fire = self._waiter.wake
         try:
             while not (self._incoming or self._ended or self.stopping or (watch is not None and watch.fired)):
                 if not await self._sleep_until(deadline):
@@ -289,7 +301,7 @@ class Connection(asyncio.Protocol):
     def stop(self) -> None:
         """Tells the session that the server is shutting down."""
         self.stopping = True
-        self._wake()
+        self._waiter.wake()
 
     def close(self) -> None:
         """Sends what was queued and closes; may be called twice.
@@ -324,8 +336,8 @@ class Connection(asyncio.Protocol):
     # Within
 
     def _send(self) -> None:
-        queued = self._outgoing
-        if not queued or self._lost or self._transport is None:
+        queued, transport = self._outgoing, self._transport
+        if not queued or self._lost or transport is None:
             return
         self._outgoing = []
         size = sum(map(len, queued)) if len(queued) > 1 else len(queued[0])
@@ -333,11 +345,20 @@ class Connection(asyncio.Protocol):
         if len(queued) > 1 and size <= JOIN_BYTES:
             queued = [b"".join(queued)]
         if self._tls is not None:
-            queued = [record for octets in queued for record in self._tls.send(octets)]
-        if len(queued) == 1:
-            self._transport.write(queued[0])
+            queued = [b"".join(self._tls.send(octets)) for octets in queued]
+        if len(queued) > 1 or transport.is_closing() or transport.get_write_buffer_size():
+            transport.writelines(queued)
         else:
-            self._transport.writelines(queued)
+            self._write_now(transport, queued[0])
+
+    def _write_now(self, transport: asyncio.Transport, octets: bytes) -> None:
+        """The transport would write when the loop comes round, which is later than the client waits for it."""
+        try:
+            written = os.write(self._file, octets)
+        except OSError:
+            written = 0  # no room, or nobody there: the transport meets the same, and knows what to do
+        if written < len(octets):
+            transport.write(memoryview(octets)[written:])
 
     def _decrypted(self, tls: TlsStream, data: bytes) -> bytes:
         octets = tls.receive(data)
@@ -365,23 +386,12 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
     async def _sleep_until(self, deadline: float) -> bool:
         """Waits until something happens; false if that was the time *deadline* (of ``time.monotonic``)."""
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return False
         self._deadline = deadline
         if self._timer is None or self._timer_at > deadline:
-            self._arm(left)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+            self._arm(deadline - time.monotonic())
+        await self._waiter
         self._turn_began = time.monotonic()
         return self._turn_began < deadline
 
@@ -393,11 +403,11 @@ class Connection(asyncio.Protocol):
 
     def _look_at_clock(self) -> None:
         self._timer = None
-        if self._waiter is None:
+        if not self._waiter.waits:
             return
         left = self._deadline - time.monotonic()
         if left > 0:
             # the deadline has moved on since this was armed
             self._arm(left)
         else:
-            self._wake()
+            self._waiter.wake()

@@ -21,6 +21,7 @@ from structlog.typing import FilteringBoundLogger
 from mektup.auth.services import Tally
 from mektup.server.addresses import Service
 from mektup.server.connection import Connection
+from mektup.server.vigil import Vigil
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import MektupError
 from mektup.terms.limits import Limits
@@ -123,6 +124,7 @@ class Sessions:
         self._certificate = certificate
         self._log = log
         self._door = Door()
+        self._vigil = Vigil(asyncio.get_running_loop())
         self._tasks: set[asyncio.Task[None]] = set()
         self._visits: dict[Connection, Visit] = {}
         self._gone = asyncio.Event()
@@ -140,6 +142,7 @@ class Sessions:
         """Takes a connection that was accepted at a *service*'s address."""
         connection = Connection(
             peer_name,
+            vigil=self._vigil,
             certificate=self._certificate,
             write_seconds=self.limits.write_seconds,
             on_lost=self._lost,

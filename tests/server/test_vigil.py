@@ -1,0 +1,80 @@
+"""Where clients are quick the loop stays awake for a moment; it never does for long, or while others wait."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+import pytest
+import uvloop
+
+from mektup.server.vigil import AWAKE_SECONDS, QUICK_IN_A_ROW, Vigil
+
+TRIES = 200
+"""A machine that is busy may take a thread's processor at any time, but not each time."""
+
+
+def quick(vigil: Vigil, commands: int = QUICK_IN_A_ROW) -> None:
+    """As many commands that come at once are answered."""
+    for _ in range(commands):
+        vigil.answered()
+        vigil.heard()
+
+
+def shortest(vigil: Vigil, commands: int = QUICK_IN_A_ROW) -> float:
+    """Seconds that the last answer takes behind so many quick commands, where nothing else holds it up."""
+    best = 1.0
+    for _ in range(TRIES):
+        vigil.heard()
+        quick(vigil, commands)
+        began = monotonic()
+        vigil.answered()
+        best = min(best, monotonic() - began)
+    return best
+
+
+@contextmanager
+def someone_waits() -> Iterator[None]:
+    """The loop has a socket from which it can read."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    with ours, theirs:
+        loop.add_reader(ours.fileno(), lambda: None)
+        theirs.send(b"something")
+        try:
+            yield
+        finally:
+            loop.remove_reader(ours.fileno())
+
+
+async def test_it_sleeps_at_once_where_clients_are_slow() -> None:
+    vigil = Vigil(asyncio.get_running_loop())
+    assert shortest(vigil, commands=0) < AWAKE_SECONDS
+
+
+async def test_it_stays_awake_where_they_are_quick_and_gives_up_in_time() -> None:
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, uvloop.Loop) or len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("only uvloop tells what it waits by, and with one processor it never stays awake")
+    vigil = Vigil(loop)
+    assert AWAKE_SECONDS <= shortest(vigil) < 10 * AWAKE_SECONDS
+    quick(vigil)
+    vigil.answered()
+    # nothing came, so for the next ones it sleeps
+    assert shortest(vigil, commands=1) < AWAKE_SECONDS
+
+
+async def test_it_does_not_while_somebody_else_waits() -> None:
+    vigil = Vigil(asyncio.get_running_loop())
+    with someone_waits():
+        await asyncio.sleep(0)  # the loop takes notice
+        assert shortest(vigil) < AWAKE_SECONDS
+
+
+async def test_it_never_does_with_one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert shortest(Vigil(asyncio.get_running_loop())) < AWAKE_SECONDS
