@@ -1,8 +1,7 @@
 """The commands about mailboxes."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from mektup.terms.sets import NumberSet
 from mektup.wire.requests import (

@@ -1,8 +1,9 @@
 """A line that was understood before means the same under another tag, and only there."""
 
-from dataclasses import replace
+from dataclasses import replace as with_limits
 
 import pytest
+from msgspec.structs import replace
 
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.sets import SequenceSet
@@ -65,7 +66,7 @@ def test_other_limits_are_another_meaning() -> None:
     repeated = Repeated()
     repeated.keep(b"a1 NOOP", Noop(b"a1"), utf8=False, limits=DEFAULT_LIMITS)
     assert find(repeated, b"a2 NOOP") == Noop(b"a2")
-    assert find(repeated, b"a2 NOOP", replace(DEFAULT_LIMITS, line_bytes=100)) is None
+    assert find(repeated, b"a2 NOOP", with_limits(DEFAULT_LIMITS, line_bytes=100)) is None
 
 
 def test_no_secret_and_nothing_long_is_kept() -> None:

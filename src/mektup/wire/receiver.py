@@ -44,6 +44,8 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, Protocol
 
+from msgspec import Struct
+
 from mektup.terms.errors import ClientError, Code
 from mektup.terms.limits import Limits
 from mektup.terms.lines import without_end
@@ -58,8 +60,7 @@ class LiteralSink(StoredLiteral, Protocol):
         """Takes the next octets; they are valid until it returns."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawCommand:
+class RawCommand(Struct, frozen=True):
     """One command, complete: its text with a hole at each literal.
 
     *fragments* are the pieces of its lines, without CRLF and without the ``{n}`` announcements; the literal
@@ -282,6 +283,8 @@ class Receiver:
 
     def _read_line(self) -> Event | None:
         """The road of nearly every command: a line with nothing to look at but its end."""
+        if self._at == len(self._octets):
+            return None
         line = self._next_line()
         # Empty lines between commands mean nothing: some clients send one after a literal that ends the command.
         while not line and not self._fragments:

@@ -9,7 +9,6 @@ commands that carry no secret and are often repeated are kept, and only short on
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Final
 
 from mektup.terms.limits import Limits
@@ -20,8 +19,8 @@ from mektup.wire.requests import Check, Copy, Fetch, Idle, List, Move, Noop, Req
 OF_MESSAGES: Final = (Fetch, Store, Copy, Move)
 """Kept where they name one message, and then for any one."""
 
-KEPT: Final[dict[type[Request], list[str]]] = {
-    kind: [field.name for field in fields(kind)[1:]] for kind in (Check, Idle, List, Noop, Select, Status, *OF_MESSAGES)
+KEPT: Final[dict[type[Request], tuple[str, ...]]] = {
+    kind: kind.__struct_fields__[1:] for kind in (Check, Idle, List, Noop, Select, Status, *OF_MESSAGES)
 }
 """With what they hold beside their tag."""
 

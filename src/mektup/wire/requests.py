@@ -6,8 +6,10 @@ Everything is checked as far as grammar goes; whether it makes sense now is for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from mektup.terms import search
 from mektup.terms.flags import FlagChange
@@ -27,8 +29,7 @@ class StoredLiteral(Protocol):
         """Octets as announced."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """Any command: its tag, as it will be repeated."""
 
     tag: bytes
@@ -37,23 +38,19 @@ class Request:
 # Any state
 
 
-@dataclass(frozen=True, slots=True)
-class Capability(Request):
+class Capability(Request, frozen=True):
     """RFC 9051 §6.1.1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Noop(Request):
+class Noop(Request, frozen=True):
     """RFC 9051 §6.1.2."""
 
 
-@dataclass(frozen=True, slots=True)
-class Logout(Request):
+class Logout(Request, frozen=True):
     """RFC 9051 §6.1.3."""
 
 
-@dataclass(frozen=True, slots=True)
-class Id(Request):
+class Id(Request, frozen=True):
     """RFC 2971 §3.1: field (as sent) and value, None for NIL; empty for ``ID NIL``."""
 
     fields: tuple[tuple[bytes, bytes | None], ...]
@@ -62,13 +59,11 @@ class Id(Request):
 # Not authenticated
 
 
-@dataclass(frozen=True, slots=True)
-class StartTls(Request):
+class StartTls(Request, frozen=True):
     """RFC 9051 §6.2.1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticate(Request):
+class Authenticate(Request, frozen=True):
     """RFC 9051 §6.2.2."""
 
     mechanism: str
@@ -77,19 +72,20 @@ class Authenticate(Request):
     """Initial response, base64 decoded; None where there is none, empty for ``=`` (RFC 4959)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Login(Request):
+class Login(Request, frozen=True):
     """RFC 9051 §6.2.3: octets as sent, UTF-8 by intention."""
 
     user: bytes
-    password: bytes = field(repr=False)
+    password: bytes
+
+    def __repr__(self) -> str:
+        return f"Login(user={self.user!r})"
 
 
 # Authenticated
 
 
-@dataclass(frozen=True, slots=True)
-class Enable(Request):
+class Enable(Request, frozen=True):
     """RFC 9051 §6.3.1: names in upper case, known or not."""
 
     capabilities: tuple[str, ...]
@@ -107,8 +103,7 @@ class KnownState:
     """Some sequence numbers as it last knew them, and as many UIDs: the nth number was that of the nth UID."""
 
 
-@dataclass(frozen=True, slots=True)
-class Select(Request):
+class Select(Request, frozen=True):
     """RFC 9051 §6.3.2, and EXAMINE §6.3.3 with *read_only*."""
 
     mailbox: str
@@ -120,8 +115,7 @@ class Select(Request):
     qresync: KnownState | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Create(Request):
+class Create(Request, frozen=True):
     """RFC 9051 §6.3.4; a trailing delimiter is taken off. *use* of ``(USE (...))``, RFC 6154 §3."""
 
     mailbox: str
@@ -130,8 +124,7 @@ class Create(Request):
     """As in Select."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delete(Request):
+class Delete(Request, frozen=True):
     """RFC 9051 §6.3.5."""
 
     mailbox: str
@@ -139,8 +132,7 @@ class Delete(Request):
     """As in Select."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rename(Request):
+class Rename(Request, frozen=True):
     """RFC 9051 §6.3.6."""
 
     old: str
@@ -149,22 +141,19 @@ class Rename(Request):
     """*old* as the client wrote it, where it wrote *old* or *new* otherwise; else as in Select."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribe(Request):
+class Subscribe(Request, frozen=True):
     """RFC 9051 §6.3.7."""
 
     mailbox: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unsubscribe(Request):
+class Unsubscribe(Request, frozen=True):
     """RFC 9051 §6.3.8."""
 
     mailbox: str
 
 
-@dataclass(frozen=True, slots=True)
-class List(Request):
+class List(Request, frozen=True):
     """RFC 9051 §6.3.9, basic and extended (RFC 5258, RFC 5819, RFC 6154 §2)."""
 
     reference: str
@@ -183,21 +172,18 @@ class List(Request):
     """STATUS items, upper case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lsub(Request):
+class Lsub(Request, frozen=True):
     """RFC 3501 §6.3.9."""
 
     reference: str
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace(Request):
+class Namespace(Request, frozen=True):
     """RFC 9051 §6.3.10."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status(Request):
+class Status(Request, frozen=True):
     """RFC 9051 §6.3.11: items in upper case, in the order asked for, each known to the grammar."""
 
     mailbox: str
@@ -229,8 +215,7 @@ class AppendStart:
     """As in Select."""
 
 
-@dataclass(frozen=True, slots=True)
-class Append(Request):
+class Append(Request, frozen=True):
     """RFC 9051 §6.3.12."""
 
     mailbox: str
@@ -239,38 +224,32 @@ class Append(Request):
     """As in Select."""
 
 
-@dataclass(frozen=True, slots=True)
-class Idle(Request):
+class Idle(Request, frozen=True):
     """RFC 9051 §6.3.13."""
 
 
 # Selected
 
 
-@dataclass(frozen=True, slots=True)
-class Check(Request):
+class Check(Request, frozen=True):
     """RFC 3501 §6.4.1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Close(Request):
+class Close(Request, frozen=True):
     """RFC 9051 §6.4.1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unselect(Request):
+class Unselect(Request, frozen=True):
     """RFC 9051 §6.4.2."""
 
 
-@dataclass(frozen=True, slots=True)
-class Expunge(Request):
+class Expunge(Request, frozen=True):
     """RFC 9051 §6.4.3, and UID EXPUNGE §6.4.9 where *uids* is given."""
 
     uids: NumbersAsked | None
 
 
-@dataclass(frozen=True, slots=True)
-class Search(Request):
+class Search(Request, frozen=True):
     """RFC 9051 §6.4.4, RFC 3501 §6.4.4."""
 
     by_uid: bool
@@ -281,8 +260,7 @@ class Search(Request):
     """As named, upper case; the text in *key* is decoded already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sort(Request):
+class Sort(Request, frozen=True):
     """RFC 5256 §3 BASE.6.4.SORT, RFC 5267 §3.1."""
 
     by_uid: bool
@@ -294,8 +272,7 @@ class Sort(Request):
     charset: str
 
 
-@dataclass(frozen=True, slots=True)
-class Thread(Request):
+class Thread(Request, frozen=True):
     """RFC 5256 §3 BASE.6.4.THREAD."""
 
     by_uid: bool
@@ -304,8 +281,7 @@ class Thread(Request):
     charset: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch(Request):
+class Fetch(Request, frozen=True):
     """RFC 9051 §6.4.5; macros are spelled out."""
 
     by_uid: bool
@@ -317,8 +293,7 @@ class Fetch(Request):
     """``(CHANGEDSINCE n VANISHED)``, RFC 7162 §3.2.6; never without *by_uid* and *changed_since*."""
 
 
-@dataclass(frozen=True, slots=True)
-class Store(Request):
+class Store(Request, frozen=True):
     """RFC 9051 §6.4.6."""
 
     by_uid: bool
@@ -330,8 +305,7 @@ class Store(Request):
     """``(UNCHANGEDSINCE n)``, RFC 7162 §3.1.3."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copy(Request):
+class Copy(Request, frozen=True):
     """RFC 9051 §6.4.7."""
 
     by_uid: bool
@@ -339,8 +313,7 @@ class Copy(Request):
     mailbox: str
 
 
-@dataclass(frozen=True, slots=True)
-class Move(Request):
+class Move(Request, frozen=True):
     """RFC 9051 §6.4.8."""
 
     by_uid: bool
