@@ -60,8 +60,8 @@ class Field:
     """Whether the value is its one column, as a Form has it."""
 
 
-def _plain(label: bytes, place: bytes, column: Column) -> Field:
-    return Field(label, place, (column,), lambda columns: columns[column], as_stored=True)
+def _plain(label: bytes, place: bytes, column: Column, end: bytes = b"") -> Field:
+    return Field(label, place, (column,), lambda columns: columns[column], end=end, as_stored=True)
 
 
 SIMPLE: dict[Item, Field] = {
@@ -71,8 +71,7 @@ SIMPLE: dict[Item, Field] = {
     Item.ENVELOPE: _plain(b"ENVELOPE ", b"%b", Column.ENVELOPE),
     Item.BODY: _plain(b"BODY ", b"%b", Column.BODY),
     Item.BODYSTRUCTURE: _plain(b"BODYSTRUCTURE ", b"%b", Column.BODYSTRUCTURE),
-    # the view has to see each
-    Item.MODSEQ: Field(b"MODSEQ (", b"%d", (Column.MODSEQ,), lambda columns: columns[Column.MODSEQ], end=b")"),
+    Item.MODSEQ: _plain(b"MODSEQ (", b"%d", Column.MODSEQ, end=b")"),
     Item.EMAILID: Field(
         b"EMAILID (",
         b"%b",
@@ -167,7 +166,7 @@ class Plan:
             return await self._answer_by_rows(uids)
         found = 0
         for some in uids.slices(SLICE_ROWS):
-            text = await self._text(some)
+            text = await self.text(some)
             if text is None:
                 found += await self._answer_by_rows(some)
             else:
@@ -175,8 +174,8 @@ class Plan:
                 await self.say(text)
         return found
 
-    async def _text(self, uids: Uids) -> bytes | None:
-        """The lines of *uids*, put together by the store; None where it cannot."""
+    async def text(self, uids: Uids) -> bytes | None:
+        """The lines of *uids*, SLICE_ROWS at most, put together by the store; None where it cannot."""
         session, view = self._session, self._view
         if self._pieces is None or len(uids.runs) > 1:
             return None
@@ -188,7 +187,13 @@ class Plan:
                 return None
             words = [(word, spelled.with_recent(word)) for word in shared] if recent else shared.items()
         form = Form(self._pieces, tuple(words))
-        return await session.mail.text(view.mailbox, uids, form, view.seq(uids.first))
+        found = await session.mail.text(view.mailbox, uids, form, view.seq(uids.first))
+        if found is None:
+            return None
+        text, modseq = found
+        if Column.MODSEQ in self.columns:
+            view.show_modseq(modseq)
+        return text
 
     async def _answer_by_rows(self, uids: Uids) -> int:
         found = 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mektup.imap import updates
 from mektup.imap.fetch_plan import Plan
 from mektup.imap.view import View
-from mektup.store.interface import Mailbox
+from mektup.store.interface import SLICE_ROWS, Mailbox
 from mektup.terms.limits import MIB
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 from mektup.terms.sets import NumberSet, Seqs, Uids
@@ -82,8 +82,13 @@ async def _missed(session: Session, mailbox: Mailbox, known: KnownState) -> Asyn
     changed = touched.changed & uids & view.uids
     plan = Plan(session, view, ITEMS)
     if touched.flags is None:
-        async for rows in session.mail.fetch(view.mailbox, changed, plan.columns):
-            yield plan.lines(rows)
+        for some in changed.slices(SLICE_ROWS):
+            text = await plan.text(some)
+            if text is not None:
+                yield text
+                continue
+            async for rows in session.mail.fetch(view.mailbox, some, plan.columns):
+                yield plan.lines(rows)
     elif changed:
         yield plan.lines([row for row in touched.flags if row[0] in changed])
 

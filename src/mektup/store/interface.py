@@ -320,8 +320,9 @@ class Account(Protocol):
         Each row starts with the UID, then the *columns* asked for. Slices that take long are read in a thread.
         """
 
-    async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> bytes | None:
-        """The *form* of each message of *uids*, filled in, one behind the other in ascending order.
+    async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
+        """The *form* of each message of *uids*, filled in, one behind the other in ascending order; and their highest
+        modseq.
 
         *uids* is one run of at most SLICE_ROWS; *number* is that of its first, and the others count on from there.
         None, so that ``fetch`` has to be asked, where one of them is gone, has a flag word that *form* does not spell,

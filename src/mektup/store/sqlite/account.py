@@ -230,7 +230,7 @@ class SqliteAccount:
                 await asyncio.sleep(0)  # others' turn
             rows, upto = await ask(read_slice, query, mailbox, uids, upto)
 
-    async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> bytes | None:
+    async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
         return await self.database.read(read_text, mailbox, uids, form, number)
 
     async def content(self, content: ContentId, start: int, stop: int) -> AsyncIterator[bytes]:

@@ -178,7 +178,7 @@ def _state(cursor: Cursor, mailbox: MailboxId) -> tuple[ModSeq, Uid, str]:
 
 
 def touched(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None = None) -> Touched | None:
-    """See ``interface.Account.touched``; None where that is more than *most* rows. Raises Refused(NONEXISTENT)."""
+    """See ``interface.Account.touched``; None where that is more than *most* runs. Raises Refused(NONEXISTENT)."""
     if modseq(cursor, mailbox) <= since:
         return Touched(NONE, NONE, ())
     with moment(cursor):
@@ -187,9 +187,8 @@ def touched(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None 
         if touched is None or expunged is None:
             return None
         changed = touched - expunged
-        if most is not None and len(changed) > most:
-            return None
-        return Touched(changed, expunged, None if most is None else _flags(cursor, mailbox, changed))
+        are_few = most is not None and len(changed) <= most
+        return Touched(changed, expunged, _flags(cursor, mailbox, changed) if are_few else None)
 
 
 def highest_modseq(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> ModSeq:

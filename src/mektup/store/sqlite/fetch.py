@@ -13,7 +13,7 @@ from mektup.store.interface import FORM_BYTES, RAW_BYTES, Column, Form
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.uids import Query
-from mektup.terms.numbers import MailboxId
+from mektup.terms.numbers import MailboxId, ModSeq
 from mektup.terms.sets import Uids
 
 
@@ -75,17 +75,17 @@ def query_for(columns: Sequence[Column]) -> Query:
     )
 
 
-def read_text(cursor: Cursor, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> bytes | None:
+def read_text(cursor: Cursor, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
     """See ``interface.Account.text``."""
     first, last = uids.runs[0]
     offset = (first - number,) if None in form.pieces else ()
-    count, text = cursor.execute(_text_query(form), (mailbox, first, last, *offset)).get
-    return text if count == last - first + 1 else None
+    count, text, modseq = cursor.execute(_text_query(form), (mailbox, first, last, *offset)).get
+    return (text, modseq) if count == last - first + 1 else None
 
 
 @lru_cache(256)
 def _text_query(form: Form) -> str:
-    """The query for how many messages could be written in *form*, and their text."""
+    """The query for how many messages could be written in *form*, their text, and their highest modseq."""
     joins: dict[str, None] = {}
     for piece in form.pieces:
         if isinstance(piece, Column):
@@ -93,8 +93,8 @@ def _text_query(form: Form) -> str:
     line = " || ".join(_in_text(piece, form) for piece in form.pieces)
     # What is NULL makes the line NULL, and so it is not counted. In SQLite an ORDER BY is kept for who joins text.
     return (
-        "SELECT count(line), CAST(group_concat(line, '') AS BLOB) FROM "
-        f"(SELECT {line} AS line FROM messages AS m {' '.join(joins)} "
+        "SELECT count(line), CAST(group_concat(line, '') AS BLOB), max(modseq) FROM "
+        f"(SELECT {line} AS line, m.modseq FROM messages AS m {' '.join(joins)} "
         "WHERE m.mailbox = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid)"
     )
 
