@@ -165,7 +165,8 @@ class Connection(asyncio.Protocol):
         if len(self._incoming) > UNREAD_BYTES and not self._reading_paused:
             self._pause_reading()
         self._waiter.wake_now()
-        self._vigil.answered()
+        if self._waiter.waits:
+            self._vigil.answered()
 
     def eof_received(self) -> bool:
         """The client sends no more, but may still read: ``printf ... | nc`` is to get its answers."""
