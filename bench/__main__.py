@@ -27,7 +27,7 @@ from bench.turns import FEWEST_RUNS, measure
 
 
 def main(words: Sequence[str]) -> int:
-    """Runs the benchmark; the exit status is 1 when the servers' answers differ."""
+    """Runs the benchmark; the exit status is 1 when the servers' answers differ, or one failed."""
     options = parsed(words)
     rows, sets = chosen(options.rows, is_scale=len(options.messages) > 1)
     begun = time.monotonic()
@@ -41,7 +41,7 @@ def main(words: Sequence[str]) -> int:
     say(f"{time.monotonic() - begun:.0f} seconds in all")
     if options.json:
         Path(options.json).write_text(as_json(reports))
-    return 1 if any(result.difference for report in reports for result in report.results) else 0
+    return 1 if any(result.difference or result.failures for report in reports for result in report.results) else 0
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:

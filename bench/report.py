@@ -27,6 +27,8 @@ def remarks(results: Sequence[Result]) -> Iterator[str]:
     for result in results:
         for remark in result.remarks:
             yield f"{result.row.key}: not measured: {remark}"
+        for failure in result.failures:
+            yield f"{result.row.key}: FAILED: {failure}"
         if result.difference:
             yield f"{result.row.key}: DIFFERENT ANSWERS: {result.difference}"
 
@@ -50,6 +52,7 @@ def _object(report: Report) -> dict[str, object]:
             "asked_is_absolute": result.row.is_absolute,
             "is_above": result.is_above,
             "remarks": result.remarks,
+            "failures": result.failures,
             "difference": result.difference,
         }
         for result in report.results

@@ -30,6 +30,8 @@ class Result:
     """Seconds of processor time of each run, by server; empty where that is not what the row is about."""
     remarks: list[str] = field(default_factory=list)
     """Why it was not measured somewhere."""
+    failures: list[str] = field(default_factory=list)
+    """How a server failed in it."""
     difference: str | None = None
     """Where the servers' answers differ."""
 
@@ -95,17 +97,35 @@ def _run(benches: Sequence[Bench], result: Result, runs: int) -> None:
     if row.stage is Stage.FRESH:
         # what was allocated once is not allocated again, so a second run would show less
         for bench in able:
-            result.add(bench.name, row.measure(bench))
+            if measured := _measured(bench, result):
+                result.add(bench.name, measured)
         return
-    last = {bench.name: row.measure(bench) for bench in able}
+    last = {bench.name: measured for bench in able if (measured := _measured(bench, result))}
     begun = time.monotonic()
     for number in range(runs):
         if number >= FEWEST_RUNS and time.monotonic() - begun > LONG:
             break
         for bench in able:
-            last[bench.name] = row.measure(bench)
-            result.add(bench.name, last[bench.name])
+            if bench.name not in last:
+                continue
+            if measured := _measured(bench, result):
+                last[bench.name] = measured
+                result.add(bench.name, measured)
+            else:
+                del last[bench.name]
     result.difference = _compare([measured.check() for measured in last.values()])
+
+
+def _measured(bench: Bench, result: Result) -> Measured | None:
+    """One more run; None where the server failed, which is no reason not to measure the rest."""
+    try:
+        return result.row.measure(bench)
+    except OSError as error:
+        result.failures.append(f"{bench.name}: {error}")
+        result.figures.pop(bench.name, None)
+        result.cpus.pop(bench.name, None)
+        bench.hang_up()
+        return None
 
 
 def _is_able(bench: Bench, result: Result) -> bool:
