@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mektup.store.arrival import prepare
-from mektup.store.interface import Account, Column, Incoming, Row
+from mektup.store.interface import Account, Column, HeaderFields, Incoming, Row
 from mektup.terms.numbers import MailboxId, ModSeq, Uid
 from mektup.terms.sets import Uids
 
@@ -43,7 +43,7 @@ async def fill(account: Account, count: int, *flags: str) -> MailboxId:
     return mailbox
 
 
-async def fetched(account: Account, mailbox: MailboxId, wanted: Uids, *columns: Column) -> list[Row]:
+async def fetched(account: Account, mailbox: MailboxId, wanted: Uids, *columns: Column | HeaderFields) -> list[Row]:
     """All rows of a fetch."""
     return [row async for rows in account.fetch(mailbox, wanted, columns) for row in rows]
 

@@ -17,17 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mektup.imap.flag_words import MOST_SHARED
-from mektup.imap.header_memo import HeaderMemo, memo_of
-from mektup.imap.sections import (
-    Finish,
-    Later,
-    binary_reader,
-    binary_size_reader,
-    chooses_fields,
-    field_chooser,
-    section_reader,
-)
-from mektup.store.interface import SLICE_ROWS, Column, Form, Row
+from mektup.imap.sections import Columns, Later, binary_reader, binary_size_reader, chosen_fields, section_reader
+from mektup.store.interface import SLICE_ROWS, Column, Form, HeaderFields, Row
 from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
 
@@ -38,9 +29,6 @@ if TYPE_CHECKING:
 DRAIN_BYTES = 64 * 1024
 """How much of an answer is queued before the session waits for the client to take it."""
 
-Columns = dict[Column, Sequence[Any]]
-"""A slice of rows, column by column."""
-
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -50,18 +38,18 @@ class Field:
     """What stands before the value, its space included."""
     place: bytes
     """A format for the value."""
-    columns: tuple[Column, ...]
+    columns: tuple[Column | HeaderFields, ...]
     values: Callable[[Columns], Iterable[Any]]
     """One value per row: what *place* takes, or a Later where *may_stream*."""
     may_stream: bool = False
     end: bytes = b""
     """What stands behind the value."""
-    as_stored: bool = False
-    """Whether the value is its one column, as a Form has it."""
+    as_stored: Column | HeaderFields | None = None
+    """The column that the value is, as a Form has it; None for others."""
 
 
-def _plain(label: bytes, place: bytes, column: Column, end: bytes = b"") -> Field:
-    return Field(label, place, (column,), lambda columns: columns[column], end=end, as_stored=True)
+def _plain(label: bytes, place: bytes, column: Column | HeaderFields, end: bytes = b"") -> Field:
+    return Field(label, place, (column,), lambda columns: columns[column], end=end, as_stored=column)
 
 
 SIMPLE: dict[Item, Field] = {
@@ -78,7 +66,7 @@ SIMPLE: dict[Item, Field] = {
         (Column.EMAILID,),
         lambda columns: map(str.encode, columns[Column.EMAILID]),
         end=b")",
-        as_stored=True,
+        as_stored=Column.EMAILID,
     ),
 }
 
@@ -91,7 +79,6 @@ class Plan:
 
     __slots__ = (
         "_fields",
-        "_memos",
         "_pieces",
         "_queued",
         "_session",
@@ -106,7 +93,6 @@ class Plan:
     def __init__(self, session: Session, view: View, items: tuple[FetchItem, ...]) -> None:
         self._session = session
         self._view = view
-        self._memos: list[tuple[HeaderMemo, Finish]] = []
         self._queued = 0
         self.items = items
         self.marks_seen = any(isinstance(item, BodySection | Binary) and not item.peek for item in items)
@@ -115,7 +101,7 @@ class Plan:
         self._streams = any(field.may_stream for field in self._fields)
         needed = dict.fromkeys(column for field in self._fields for column in field.columns)
         needed.pop(Column.UID, None)
-        self.columns: tuple[Column, ...] = tuple(needed)
+        self.columns: tuple[Column | HeaderFields, ...] = tuple(needed)
         """To be asked of the store; the UID comes first of itself."""
         line = b" ".join(field.label.replace(b"%", b"%%") + field.place + field.end for field in self._fields)
         self._template = b"* %d FETCH (" + line + b")\r\n"
@@ -127,8 +113,8 @@ class Plan:
                 return self._flags()
             case Item():
                 return SIMPLE[item]
-            case BodySection() if chooses_fields(item):
-                return self._chosen_fields(item)
+            case BodySection() if (choice := chosen_fields(item)) is not None:
+                return _plain(_label(item), b"%b", choice)
             case BodySection():
                 columns, read = section_reader(item)
                 return Field(_label(item), b"%b", columns, read, may_stream=Column.RAW in columns)
@@ -151,14 +137,7 @@ class Plan:
                 for uid, word in zip(columns[Column.UID], columns[Column.FLAGS], strict=True)
             ]
 
-        return Field(b"FLAGS (", b"%b", (Column.FLAGS,), spelled, end=b")", as_stored=True)
-
-    def _chosen_fields(self, item: BodySection) -> Field:
-        memo = memo_of(self._session.mail.id, item.section)
-        self._memos.append((memo, field_chooser(item)))
-        return Field(
-            _label(item), b"%b", (Column.CONTENT,), lambda columns: map(memo.__getitem__, columns[Column.CONTENT])
-        )
+        return Field(b"FLAGS (", b"%b", (Column.FLAGS,), spelled, end=b")", as_stored=Column.FLAGS)
 
     async def answer(self, uids: Uids) -> int:
         """Writes the lines of *uids*, which are in the view; returns how many of them are still there."""
@@ -217,9 +196,6 @@ class Plan:
         """
         async with aclosing(self._session.mail.fetch(self._view.mailbox, uids, self.columns)) as slices:
             async for rows in slices:
-                rows = await self._with_memos(rows)
-                if not rows:
-                    break
                 seqs, values = self._values(rows)
                 filled = zip(seqs, *values, strict=True)
                 return {
@@ -229,16 +205,8 @@ class Plan:
                 }
         return {}
 
-    async def _with_memos(self, rows: Sequence[Row]) -> Sequence[Row]:
-        for memo, choose in self._memos:
-            rows = await self._remember(memo, choose, rows)
-        return rows
-
     async def _write(self, rows: Sequence[Row]) -> None:
         """Writes the lines of a slice."""
-        rows = await self._with_memos(rows)
-        if not rows:
-            return
         seqs, values = self._values(rows)
         if self._streams:
             lists = [list(per_row) for per_row in values]
@@ -260,19 +228,6 @@ class Plan:
             self._view.show_modseq(max(columns[Column.MODSEQ]))
         return self._view.number(rows), [field.values(columns) for field in self._fields]
 
-    async def _remember(self, memo: HeaderMemo, choose: Finish, rows: Sequence[Row]) -> Sequence[Row]:
-        """Has *memo* know the contents of *rows*; returns those that it does, as a message may be gone by now."""
-        at = self.columns.index(Column.CONTENT) + 1
-        unknown: Uids = NumberSet.of_sorted([row[0] for row in rows if row[at] not in memo])
-        if not unknown:
-            return rows
-        fetched = self._session.mail.fetch(self._view.mailbox, unknown, (Column.CONTENT, Column.HEADER))
-        known = {row[at]: memo[row[at]] for row in rows if row[at] in memo}
-        async for headers in fetched:
-            known.update((content, choose(header)) for _, content, header in headers)
-        memo.learn(known)
-        return [row for row in rows if row[at] in memo]
-
     async def _write_streaming(self, seqs: Sequence[int], values: list[list[Any]]) -> None:
         """The slow road: message by message, and a large body piece by piece."""
         write, peer, account = self._session.write, self._session.peer, self._session.mail
@@ -292,14 +247,14 @@ class Plan:
             write(b")\r\n")
 
 
-def _pieces(fields: Sequence[Field]) -> tuple[bytes | Column | None, ...] | None:
+def _pieces(fields: Sequence[Field]) -> tuple[bytes | Column | HeaderFields | None, ...] | None:
     """The line of *fields* as a Form has it; None where one of them is not as stored."""
-    pieces: list[bytes | Column | None] = [b"* ", None]
+    pieces: list[bytes | Column | HeaderFields | None] = [b"* ", None]
     before = b" FETCH ("
     for field in fields:
-        if not field.as_stored:
+        if field.as_stored is None:
             return None
-        pieces += (before + field.label, field.columns[0])
+        pieces += (before + field.label, field.as_stored)
         before = field.end + b" "
     return (*pieces, fields[-1].end + b")\r\n")
 

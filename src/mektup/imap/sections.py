@@ -14,13 +14,16 @@ from typing import Any
 from mektup.message.headers import selector
 from mektup.message.layout import Layout, PartPlace, Span, unpack
 from mektup.message.transfer import decode_part
-from mektup.store.interface import Account, Column
+from mektup.store.interface import Account, Column, HeaderFields
 from mektup.terms.errors import Disconnected, Refused
 from mektup.terms.numbers import ContentId
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, Partial, Section, Text
 from mektup.wire.strings import literal
 
-Reader = Callable[[dict[Column, Sequence[Any]]], Iterable[Any]]
+Columns = dict[Column | HeaderFields, Sequence[Any]]
+"""A slice of rows, column by column."""
+
+Reader = Callable[[Columns], Iterable[Any]]
 Finish = Callable[[bytes], bytes]
 """From the octets of a span to the value on the wire."""
 
@@ -74,14 +77,18 @@ def section_reader(item: BodySection) -> tuple[tuple[Column, ...], Reader]:
     ]
 
 
-def chooses_fields(item: BodySection) -> bool:
-    """Whether *item* asks for some fields of the message's own header, all of them that is there."""
-    return not item.section.part and item.section.text is Text.HEADER_FIELDS and item.partial is None
+MOST_NAME_BYTES = 1000
+"""Of names of header fields, all together, that may make a column of the store's."""
 
 
-def field_chooser(item: BodySection) -> Finish:
-    """From a message's header to the value, for an item that ``chooses_fields``."""
-    return _finish(item.section, None) or literal
+def chosen_fields(item: BodySection) -> HeaderFields | None:
+    """The column that *item* asks for; None where it is not some fields of the message's own header, whole."""
+    section = item.section
+    if section.part or section.text is not Text.HEADER_FIELDS or item.partial is not None:
+        return None
+    if sum(map(len, section.fields)) > MOST_NAME_BYTES:
+        return None
+    return HeaderFields(frozenset(name.lower() for name in section.fields))
 
 
 def _span(layout: Layout, section: Section) -> Span | None:

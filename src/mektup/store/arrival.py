@@ -5,7 +5,7 @@ The only user of wire in the store: its string and body renderers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -14,7 +14,7 @@ import msgspec
 from mektup.message.addresses import Address
 from mektup.message.dates import parse_date
 from mektup.message.envelope import REMEMBERED, REMEMBERED_BYTES, Envelope, read_envelope
-from mektup.message.headers import Fields, decode_words, unfold
+from mektup.message.headers import Fields, decode_words, selector, unfold
 from mektup.message.layout import pack
 from mektup.message.scan import Octets as Octets
 from mektup.message.scan import scan
@@ -22,6 +22,7 @@ from mektup.message.subject import base_subject, message_ids
 from mektup.message.text import field_text, fold, preview
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.wire import bodies
+from mektup.wire.strings import literal
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -118,6 +119,15 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
         references=_references(fields, envelope, limits.references),
         preview=preview(raw, parts),
     )
+
+
+def field_chooser(names: frozenset[bytes]) -> Callable[[bytes], bytes]:
+    """From a message's header to the fields of these *names*, in any case of letters, as a literal of the wire.
+
+    ``BODY[HEADER.FIELDS (...)]``, RFC 9051 §6.4.5.1.
+    """
+    select = selector(names, exclude=False)
+    return lambda header: literal(select(header))
 
 
 def _searchable(fields: Fields, name: bytes) -> str:

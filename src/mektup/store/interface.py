@@ -215,6 +215,17 @@ class Column(IntEnum):
     """str: names the content (RFC 8474)."""
 
 
+@dataclass(frozen=True, slots=True)
+class HeaderFields:
+    """A column that is not stored, but may be kept once it was asked for: some fields of the message's header.
+
+    bytes: a literal, as ``BODY[HEADER.FIELDS (...)]`` has it (RFC 9051 §6.4.5.1).
+    """
+
+    names: frozenset[bytes]
+    """In lower case; without NUL."""
+
+
 RAW_BYTES = 256 * 1024
 """The largest message, in octets, that a fetch hands out whole."""
 
@@ -224,9 +235,9 @@ SLICE_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What is to be written of each message: octets as they are, and the value of each Column in its place."""
+    """What is to be written of each message: octets as they are, and the value of each column in its place."""
 
-    pieces: tuple[bytes | Column | None, ...]
+    pieces: tuple[bytes | Column | HeaderFields | None, ...]
     """None stands for the message's number, as the caller counts them."""
     words: tuple[tuple[int, bytes], ...] = ()
     """Flag words, and what to write for them."""
@@ -314,7 +325,9 @@ class Account(Protocol):
         Costs what it finds, not what the mailbox holds or ever held. RFC 7162 §3.1.4.1, §3.2.6.
         """
 
-    def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column]) -> AsyncGenerator[Sequence[Row], None]:
+    def fetch(
+        self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column | HeaderFields]
+    ) -> AsyncGenerator[Sequence[Row], None]:
         """The messages of *uids* that are there, ascending, in slices of SLICE_ROWS and of bounded octets.
 
         Each row starts with the UID, then the *columns* asked for. Slices that take long are read in a thread.
@@ -326,7 +339,7 @@ class Account(Protocol):
 
         *uids* is one run of at most SLICE_ROWS; *number* is that of its first, and the others count on from there.
         None, so that ``fetch`` has to be asked, where one of them is gone, has a flag word that *form* does not spell,
-        or has more than FORM_BYTES in a column.
+        has more than FORM_BYTES in a column, or header fields that are not kept.
         """
 
     def content(self, content: ContentId, start: int, stop: int) -> AsyncIterator[bytes]:

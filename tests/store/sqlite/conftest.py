@@ -53,6 +53,7 @@ def shape_of(path: Path) -> set[tuple[object, ...]]:
 
 
 _STEPS_BACK = {
+    4: "DROP TABLE header_fields",
     3: "DROP TABLE touched; ALTER TABLE mailboxes DROP COLUMN runs; "
     "CREATE INDEX messages_by_modseq ON messages (mailbox, modseq)",
     2: "DROP TABLE trigrams; DROP TABLE freed; DROP TABLE search_texts; DROP INDEX messages_by_content",

@@ -7,10 +7,12 @@ named for what they ask about.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mektup.store.interface import (
     Appended,
@@ -21,6 +23,7 @@ from mektup.store.interface import (
     FlagOrder,
     FlagsStored,
     Form,
+    HeaderFields,
     Incoming,
     Mailbox,
     Row,
@@ -28,12 +31,13 @@ from mektup.store.interface import (
     Selection,
     Touched,
 )
-from mektup.store.sqlite import changes, flag_index, mailboxes, search, sort, text_index
+from mektup.store.sqlite import changes, flag_index, header_fields, mailboxes, search, sort, text_index
 from mektup.store.sqlite import content as contents
 from mektup.store.sqlite import messages as writing
 from mektup.store.sqlite.changes import Known, Since
-from mektup.store.sqlite.fetch import BYTES_OF_MESSAGES, query_for, read_text
+from mektup.store.sqlite.fetch import Columns, query_for, read_text, reads_messages
 from mektup.store.sqlite.flag_index import NOT_ASKED, FlagIndex
+from mektup.store.sqlite.header_fields import Fields
 from mektup.store.sqlite.indexer import Indexer
 from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.recall import Recall
@@ -46,7 +50,7 @@ from mektup.terms.limits import Limits
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.search import All, InUids, SearchKey
-from mektup.terms.sets import Uids
+from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
 if TYPE_CHECKING:
@@ -213,11 +217,18 @@ class SqliteAccount:
         assert found is not None
         return found
 
-    async def fetch(
-        self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column]
+    def fetch(
+        self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column | HeaderFields]
     ) -> AsyncGenerator[Sequence[Row], None]:
-        query = query_for(tuple(columns))
-        long = len(uids) > 1 and not BYTES_OF_MESSAGES.isdisjoint(columns)
+        asked = tuple(columns)
+        choices = [column for column in asked if isinstance(column, HeaderFields)]
+        if 0 < len(choices) <= header_fields.MOST_CHOICES and len(uids) >= header_fields.MANY:
+            return self._fetch_kept(mailbox, uids, asked, choices)
+        return self._fetch(mailbox, uids, asked)
+
+    async def _fetch(self, mailbox: MailboxId, uids: Uids, columns: Columns) -> AsyncGenerator[Sequence[Row], None]:
+        query = query_for(columns)
+        long = len(uids) > 1 and reads_messages(columns)
         ask = self.database.read_long if long else self.database.read
         rows, upto = await ask(read_slice, query, mailbox, uids, 0)
         if not rows:
@@ -230,8 +241,58 @@ class SqliteAccount:
                 await asyncio.sleep(0)  # others' turn
             rows, upto = await ask(read_slice, query, mailbox, uids, upto)
 
+    async def _fetch_kept(
+        self, mailbox: MailboxId, uids: Uids, columns: Columns, choices: Sequence[HeaderFields]
+    ) -> AsyncGenerator[Sequence[Row], None]:
+        """As ``_fetch``; header fields from where they are kept, as they are from now on."""
+        stored = tuple(column for column in columns if not isinstance(column, HeaderFields))
+        async for rows in self._fetch(mailbox, uids, stored):
+            some = [row[0] for row in rows]
+            kept = {choice: await self._kept(mailbox, NumberSet.of_sorted(some), choice) for choice in choices}
+            known = set(some).intersection(*kept.values())
+            of_each = iter(rows)
+            for is_known, group in groupby(some, known.__contains__):
+                found = list(group)
+                values: dict[Column | HeaderFields, Iterable[Any]] = dict(
+                    zip((Column.UID, *stored), zip(*islice(of_each, len(found)), strict=True), strict=True)
+                )
+                if is_known:
+                    for choice, fields in kept.items():
+                        values[choice] = [fields[uid] for uid in found]
+                    yield list(zip(found, *(values[column] for column in columns), strict=True))
+                else:
+                    async for others in self._fetch(mailbox, NumberSet.of_sorted(found), columns):
+                        yield others
+
+    async def _kept(self, mailbox: MailboxId, uids: Uids, choice: HeaderFields) -> Fields:
+        if not header_fields.are_many(uids):
+            return {}
+        fields, missing = await self.database.read(header_fields.read, mailbox, uids, choice)
+        if missing:
+            blocks = await self.database.read_long(header_fields.make, mailbox, missing, query_for((choice,)))
+            for block in blocks:
+                fields.update(block.fields)
+            put = partial(header_fields.put, mailbox=mailbox, blocks=blocks, choice=choice)
+            with suppress(Refused):  # the disk is full, or another process writes for long
+                await self.database.write(put, durable=False, long=True)
+        return fields
+
     async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
-        return await self.database.read(read_text, mailbox, uids, form, number)
+        choices = [piece for piece in form.pieces if isinstance(piece, HeaderFields)]
+        if not choices:
+            return await self.database.read(read_text, mailbox, uids, form, number)
+        if len(choices) > header_fields.MOST_CHOICES:
+            return None
+        kept = [await self._kept(mailbox, uids, choice) for choice in choices]
+        numbers = range(uids.first, uids.last + 1)
+        if not all(fields.keys() >= set(numbers) for fields in kept):
+            return None
+        found = await self.database.read(read_text, mailbox, uids, form, number)
+        if found is None:
+            return None
+        template, modseq = found
+        chosen = zip(*(map(fields.__getitem__, numbers) for fields in kept), strict=True)
+        return template % tuple(chain.from_iterable(chosen)), modseq
 
     async def content(self, content: ContentId, start: int, stop: int) -> AsyncIterator[bytes]:
         spans = await self.database.read(contents.spans, content, start, stop)

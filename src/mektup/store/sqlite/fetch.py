@@ -6,11 +6,11 @@ time than to find them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
-from mektup.store.interface import FORM_BYTES, RAW_BYTES, Column, Form
+from mektup.store.interface import FORM_BYTES, RAW_BYTES, Column, Form, HeaderFields
 from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite.header_fields import names_of
 from mektup.store.sqlite.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.uids import Query
 from mektup.terms.numbers import MailboxId, ModSeq
@@ -59,24 +59,37 @@ _WIDE = frozenset(
 )
 
 BYTES_OF_MESSAGES = frozenset((Column.HEADER, Column.RAW))
-"""Columns that are read from where the bytes are: many at a time are for a thread."""
+"""Columns that are read from where the bytes are."""
+
+Columns = tuple[Column | HeaderFields, ...]
+
+
+def reads_messages(columns: Columns) -> bool:
+    """Whether *columns* are read from where the bytes of messages are: many at a time are for a thread."""
+    return any(column in BYTES_OF_MESSAGES or isinstance(column, HeaderFields) for column in columns)
 
 
 @lru_cache(256)
-def query_for(columns: Sequence[Column]) -> Query:
-    """The query that reads *columns*, a tuple."""
-    joins: dict[str, None] = {}
-    for column in columns:
-        joins.update(dict.fromkeys(_COLUMNS[column][1]))
+def query_for(columns: Columns) -> Query:
+    """The query that reads *columns*."""
+    sources = [_source(column) for column in columns]
     return Query(
-        expressions=", ".join(_COLUMNS[column][0] for column in columns),
-        joins=" ".join(joins),
-        wide=tuple(at for at, column in enumerate(columns, 1) if column in _WIDE),
+        expressions=", ".join(expression for expression, _ in sources),
+        joins=" ".join(dict.fromkeys(join for _, joins in sources for join in joins)),
+        wide=tuple(at for at, column in enumerate(columns, 1) if column in _WIDE or isinstance(column, HeaderFields)),
     )
 
 
+def _source(column: Column | HeaderFields) -> tuple[str, tuple[str, ...]]:
+    """An expression for *column*, and the tables that it needs."""
+    if isinstance(column, HeaderFields):
+        header, joins = _COLUMNS[Column.HEADER]
+        return f"choose_fields(X'{names_of(column).hex()}', {header})", joins
+    return _COLUMNS[column]
+
+
 def read_text(cursor: Cursor, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
-    """See ``interface.Account.text``."""
+    """See ``interface.Account.text``; with HeaderFields in *form*, a template that has ``%b`` for each of them."""
     first, last = uids.runs[0]
     offset = (first - number,) if None in form.pieces else ()
     count, text, modseq = cursor.execute(_text_query(form), (mailbox, first, last, *offset)).get
@@ -99,16 +112,20 @@ def _text_query(form: Form) -> str:
     )
 
 
-def _in_text(piece: bytes | Column | None, form: Form) -> str:
+def _in_text(piece: bytes | Column | HeaderFields | None, form: Form) -> str:
+    is_template = any(isinstance(piece, HeaderFields) for piece in form.pieces)
     match piece:
         case bytes():
-            return f"X'{piece.hex()}'"
+            return f"X'{(piece.replace(b'%', b'%%') if is_template else piece).hex()}'"
         case None:
             return "(m.uid - ?4)"
+        case HeaderFields():
+            return "'%b'"
         case Column.FLAGS:
-            cases = " ".join(f"WHEN {word} THEN X'{spelled.hex()}'" for word, spelled in form.words)
+            cases = " ".join(f"WHEN {word} THEN {_in_text(spelled, form)}" for word, spelled in form.words)
             return f"CASE m.flags {cases} END" if cases else "NULL"
     expression, _ = _COLUMNS[piece]
     if piece in _WIDE:
-        return f"CASE WHEN length({expression}) <= {FORM_BYTES} THEN {expression} END"
+        written = f"replace({expression}, '%', '%%')" if is_template else expression
+        return f"CASE WHEN length({expression}) <= {FORM_BYTES} THEN {written} END"
     return f"({expression})"

@@ -180,7 +180,7 @@ def delete(change: Change, name: str) -> None:
         raise Refused(Code.HASCHILDREN, "There are mailboxes below it")
     for rows in slices(change.cursor, _CONTENTS, doomed.id, Uids.span(1, doomed.uidnext - 1)):
         content.release(change.cursor, [number for _, number in rows])
-    for table in ("messages", "touched", "expunged"):
+    for table in ("messages", "touched", "expunged", "header_fields"):
         change.cursor.execute(f"DELETE FROM {table} WHERE mailbox = ?", (doomed.id,))
     change.cursor.execute("DELETE FROM mailboxes WHERE id = ?", (doomed.id,))
     assert change.modseq  # the account's state is another now, though no mailbox is left to show it

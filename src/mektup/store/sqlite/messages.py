@@ -15,7 +15,7 @@ from itertools import chain
 from typing import NoReturn
 
 from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsStored, Incoming, Row
-from mektup.store.sqlite import content, mailboxes, touched_runs
+from mektup.store.sqlite import content, header_fields, mailboxes, touched_runs
 from mektup.store.sqlite.content import Packing
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
@@ -521,10 +521,12 @@ def _remove(change: Change, mailbox: MailboxId, uids: Uids | None, query: Query)
 def _take_out(change: Change, box: _Box, rows: list[Row]) -> None:
     for row in rows:
         box.count(row[1], row[2], row[0], -1)
+    uids = [row[0] for row in rows]
     change.cursor.executemany(
         "DELETE FROM messages WHERE mailbox = ? AND uid BETWEEN ? AND ?",
-        [(box.id, first, last) for first, last in _runs([row[0] for row in rows])],
+        [(box.id, first, last) for first, last in _runs(uids)],
     )
+    header_fields.drop(change.cursor, box.id, uids)
 
 
 def _note_expunged(change: Change, box: _Box, uids: Uids) -> None:

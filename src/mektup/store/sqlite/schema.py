@@ -20,7 +20,7 @@ from pathlib import Path
 
 import apsw
 
-from mektup.store.sqlite import text_blocks, touched_runs, trigrams
+from mektup.store.sqlite import header_fields, text_blocks, touched_runs, trigrams
 from mektup.store.sqlite.cursor import Cursor
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MailboxId
@@ -132,6 +132,7 @@ CREATE TABLE chunks (
     octets BLOB NOT NULL,
     packed INTEGER NOT NULL         -- 1 where octets are compressed by zstandard
 );
+{header_fields.TABLE}
 """
 
 SEARCH_TABLES = f"""
@@ -184,7 +185,15 @@ def _add_touched(connection: apsw.Connection) -> None:
         touched_runs.make_anew(cursor, MailboxId(mailbox))
 
 
-ACCOUNT = Schema(application_id=0x6D656B41, tables=ACCOUNT_TABLES + SEARCH_TABLES, upgrades=(_add_search, _add_touched))
+def _add_header_fields(connection: apsw.Connection) -> None:
+    connection.execute(header_fields.TABLE)
+
+
+ACCOUNT = Schema(
+    application_id=0x6D656B41,
+    tables=ACCOUNT_TABLES + SEARCH_TABLES,
+    upgrades=(_add_search, _add_touched, _add_header_fields),
+)
 DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES)
 
 

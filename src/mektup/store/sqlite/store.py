@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 import apsw
 
 from mektup.store.interface import Bus
-from mektup.store.sqlite import content, mailboxes, recovery, text_index
+from mektup.store.sqlite import content, header_fields, mailboxes, recovery, text_index
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.content import Packing
 from mektup.store.sqlite.database import Database
@@ -201,6 +201,7 @@ def _database(
 
 def _equip(connection: apsw.Connection, limits: Limits) -> None:
     content.equip(connection)
+    header_fields.equip(connection)
     text_index.equip(connection, limits)
 
 
