@@ -44,7 +44,7 @@ def _of_mektup(bench: Bench, folder: Path) -> list[Line]:
     lines = [
         Line("search index: octets for an octet of text", "", {bench.name: index / text if text else 0.0}, 1.0),
     ]
-    compressed = Mektup(folder.parent.parent / "compressed", workers=1)
+    compressed = Mektup(folder.parent.parent / "compressed", workers=1, settings=f"compression = {COMPRESSION}")
     MektupFilling(compressed.data, {READER: bench.messages}, compression=COMPRESSION).wait()
     other = Bench(compressed, bench.mail, bench.messages, bench.octets)
     other.restart(workers=1)

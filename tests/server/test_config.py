@@ -23,6 +23,7 @@ def test_all_of_it(file: Path) -> None:
 data = "mail"
 workers = 4
 hostname = "mail.example.org"
+compression = 3
 [listen]
 imap = ["*:143", "[::1]:1143"]
 lmtp = ["unix:lmtp.sock", "localhost:24"]
@@ -41,7 +42,7 @@ sync_flags = true
 """)
     read = config.load(file)
     assert read.data == file.parent / "mail"
-    assert (read.workers, read.hostname) == (4, "mail.example.org")
+    assert (read.workers, read.hostname, read.compression) == (4, "mail.example.org", 3)
     assert read.listen[Service.IMAP] == (Endpoint("", 143), Endpoint("::1", 1143))
     assert read.listen[Service.LMTP] == (Endpoint(path=file.parent / "lmtp.sock"), Endpoint("localhost", 24))
     assert read.listen[Service.POP3] == ()
@@ -62,13 +63,14 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
     assert read.listen[Service.LMTP] == (Endpoint("127.0.0.1", 1024),)
     assert read.listen[Service.METRICS] == ()
     assert read.plaintext is Plaintext.LOOPBACK
+    assert read.compression is None
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ('datta = "x"', ["unknown key datta", "did you mean data?"]),
-        ('colour = "x"', ["unknown key colour", "allowed here: auth, data, hostname"]),
+        ('colour = "x"', ["unknown key colour", "allowed here: auth, compression, data"]),
         ("idle_seconds = 3", ["unknown key idle_seconds", "did you mean limits.idle_seconds?"]),
         ("[limits]\nidle_secnds = 3", ["unknown key limits.idle_secnds", "did you mean limits.idle_seconds?"]),
         ("[limits]\nidle_seconds = 'x'", ["limits.idle_seconds", "expected number, got string"]),
@@ -77,6 +79,7 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
         ("[limits]\nidle_seconds = nan", ["limits.idle_seconds", "more than 0"]),
         ("[limits]\nsync_flags = 1", ["limits.sync_flags", "expected true or false"]),
         ("workers = -1", ["workers", "expected 0"]),
+        ("compression = 20", ["compression", "expected 0 (none) to 19, got 20"]),
         ("hostname = 3", ["hostname", "expected string"]),
         ("listen = 3", ["listen", "expected table"]),
         ('[listen]\nimap = "127.0.0.1:143"', ["listen.imap", "expected array, got string"]),

@@ -63,6 +63,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     data: str = "mektup-data"
     workers: int = 0
     hostname: str | None = None
+    compression: int = 0
     listen: _Listen | None = None
     tls: _Tls = msgspec.field(default_factory=_Tls)
     auth: _Auth = msgspec.field(default_factory=_Auth)
@@ -80,6 +81,8 @@ class Config:
     """Processes that serve; 0: one for each core."""
     hostname: str = "mektup"
     """For greetings, and in the self-signed certificate."""
+    compression: int | None = None
+    """zstandard's level for messages at rest; None: they are kept as they came."""
     listen: Mapping[Service, tuple[Endpoint, ...]]
     cert: Path | None = None
     """A PEM chain, the server's own certificate first; None: a self-signed one."""
@@ -122,6 +125,7 @@ def _read(table: dict[str, Any], source: str, base: Path) -> Config:
     return Config(
         data=base / file.data,
         workers=file.workers,
+        compression=file.compression or None,
         listen=_endpoints(file.listen, source, base),
         cert=None if file.tls.cert is None else base / file.tls.cert,
         key=None if file.tls.key is None else base / file.tls.key,
@@ -197,6 +201,9 @@ def _allowed_values(key: str) -> list[str]:
     return choices[re.sub(r"\[\d+\]$", "", key)]
 
 
+HIGHEST_COMPRESSION = 19
+"""Of zstandard's levels; those above need more memory to be read."""
+
 MAY_BE_ZERO = frozenset({"password_remembered_seconds"})
 """Limits that 0 turns off."""
 
@@ -204,6 +211,9 @@ MAY_BE_ZERO = frozenset({"password_remembered_seconds"})
 def _check_numbers(file: _File, source: str) -> None:
     if file.workers < 0:
         raise ConfigError(f"{source}: workers: expected 0 (one for each core) or more, got {file.workers}")
+    if not 0 <= file.compression <= HIGHEST_COMPRESSION:
+        allowed = f"0 (none) to {HIGHEST_COMPRESSION}"
+        raise ConfigError(f"{source}: compression: expected {allowed}, got {file.compression}")
     for field in dataclasses.fields(Limits):
         value = getattr(file.limits, field.name)
         if value == 0 and field.name in MAY_BE_ZERO:

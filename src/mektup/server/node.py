@@ -156,7 +156,7 @@ async def open_node(config: Config, log: FilteringBoundLogger) -> Node:
         except OSError as error:
             raise ConfigError(f"data: {error.filename or config.data}: {error.strerror}") from error
     try:
-        store = await open_store(config.data, bus=bus, limits=config.limits)
+        store = await open_store(config.data, bus=bus, limits=config.limits, compression=config.compression)
     except Refused as error:
         if bus is not None:
             bus.close()

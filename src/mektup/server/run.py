@@ -80,7 +80,9 @@ async def _reload(running: Running, load: Callable[[], Config], log: FilteringBo
     except ConfigError as error:
         log.error("not_reloaded", reason=str(error), consequence="what can stay as it was, does")
     else:
-        log.info("reloaded", note="data, workers, hostname of open sessions and log change at the next start")
+        log.info(
+            "reloaded", note="data, workers, compression, hostname of open sessions and log change at the next start"
+        )
 
 
 def stop_requested() -> asyncio.Event:
