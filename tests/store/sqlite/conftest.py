@@ -53,6 +53,8 @@ def shape_of(path: Path) -> set[tuple[object, ...]]:
 
 
 _STEPS_BACK = {
+    5: "INSERT INTO trigrams (trigrams) VALUES ('delete-all'); "
+    "INSERT INTO trigrams (rowid, document) SELECT id, 'another document' FROM contents",
     4: "DROP TABLE header_fields",
     3: "DROP TABLE touched; ALTER TABLE mailboxes DROP COLUMN runs; "
     "CREATE INDEX messages_by_modseq ON messages (mailbox, modseq)",

@@ -26,7 +26,7 @@ async def main(data: Path, name: str) -> None:
         return is_put
 
     text_index.put = said
-    store = await open_store(data)
+    store = await open_store(data, compression=3)
     entry = await store.directory.find(name)
     assert entry is not None
     await (await store.account(entry.id)).indexer.finish()

@@ -10,10 +10,13 @@ from pathlib import Path
 import apsw
 import pytest
 
+from mektup.store.interface import Column
 from mektup.store.sqlite import open_store, search
 from mektup.store.sqlite.account import SqliteAccount
+from mektup.store.sqlite.packing import AGAINST_TEXT
 from mektup.terms.search import InText
-from tests.contract.mail import EVERYTHING, fill, inbox, incoming, raw, uids
+from mektup.terms.sets import Uids
+from tests.contract.mail import EVERYTHING, fetched, fill, inbox, incoming, raw, uids
 from tests.store.sqlite.conftest import file_of, texts_kept
 
 MESSAGES = 400
@@ -42,7 +45,7 @@ async def said(process: Process) -> int | None:
 @pytest.fixture
 async def path(data: Path) -> Path:
     """The file of an account with messages that nobody has indexed."""
-    store = await open_store(data)
+    store = await open_store(data, compression=3)
     account = await store.account((await store.directory.add("linda", {})).id)
     await fill(account, MESSAGES)
     await store.close()
@@ -55,6 +58,13 @@ async def check(account: SqliteAccount) -> None:
         assert number + 1 in await account.search(mailbox, InText(f"subject: number {number}"), EVERYTHING)
     assert len(await account.search(mailbox, InText("subject: number"), EVERYTHING)) >= MESSAGES
     assert not await account.search(mailbox, InText("subject: number 1000"), EVERYTHING)
+    await check_octets(account)
+
+
+async def check_octets(account: SqliteAccount) -> None:
+    rows = await fetched(account, await inbox(account), Uids.span(1, MESSAGES), Column.RAW)
+    assert len(rows) >= MESSAGES - 1
+    assert all(octets == raw(f"number {uid - 1}") for uid, octets in rows)
 
 
 @pytest.mark.parametrize("transactions", [0, 1, 4, 9])
@@ -65,7 +75,7 @@ async def test_a_process_that_dies_leaves_what_it_had_indexed(data: Path, path: 
     while (count := await said(process)) is not None:
         done.append(count)
     await process.wait()
-    store = await open_store(data)
+    store = await open_store(data, compression=3)
     account = await store.account((await store.directory.entries())[0].id)
     # The last transaction may have been committed and not been said, or said and not been committed.
     indexed = (await account.search_status()).indexed
@@ -85,7 +95,7 @@ async def test_processes_that_index_the_same(data: Path, path: Path) -> None:
     processes = [await begin(data) for _ in range(2)]
     counts = await gather(*(until_end(process) for process in processes))
     # no sooner, as an account that is open here would index too
-    store = await open_store(data)
+    store = await open_store(data, compression=3)
     account = await store.account((await store.directory.entries())[0].id)
     mailbox = await inbox(account)
     await account.append(mailbox, [incoming(octets=raw("number 9999"))])
@@ -94,6 +104,7 @@ async def test_processes_that_index_the_same(data: Path, path: Path) -> None:
     assert sum(counts) == MESSAGES
     assert (await account.search_status()).indexed == MESSAGES
     assert await account.search(mailbox, InText("number 9999"), EVERYTHING) == uids(MESSAGES + 1)
+    await check_octets(account)
     await store.close()
     check_file(path)
 
@@ -112,5 +123,7 @@ def check_file(path: Path) -> None:
     connection.execute("INSERT INTO trigrams (trigrams) VALUES ('integrity-check')")
     contents = connection.execute("SELECT id FROM contents ORDER BY id").fetchall()
     assert texts_kept(connection) == {number for (number,) in contents}
-    assert connection.execute("SELECT id FROM trigrams_docsize ORDER BY id").fetchall() == contents
+    documents = connection.execute("SELECT id FROM trigrams_docsize ORDER BY id").fetchall()
+    assert connection.execute("SELECT count(*) FROM chunks WHERE packed = ?", (AGAINST_TEXT,)).get == len(contents)
+    assert documents == sorted({(number // 2,) for (number,) in contents})
     connection.close()

@@ -54,9 +54,9 @@ from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
 if TYPE_CHECKING:
-    from mektup.store.sqlite.content import Packing
     from mektup.store.sqlite.cursor import Cursor
     from mektup.store.sqlite.database import Change, Database
+    from mektup.store.sqlite.packing import Packing
     from mektup.store.sqlite.sort_keys import Remembered
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class SqliteAccount:
         self.name = name
         # The file keeps the account alive as long as it is open, so that an account has no two of them.
         self.database = make_database(self._changed)
-        self.indexer = Indexer(self.database, limits, indexing)
+        self.indexer = Indexer(self.database, limits, packing, indexing)
         self._recall = Recall(self.database)
         self._circle = circle
         self._limits = limits

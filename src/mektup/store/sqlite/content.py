@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import apsw
-import zstandard
 
 from mektup.store.arrival import Arrival
 from mektup.store.sqlite.cursor import Cursor, add_function
 from mektup.store.sqlite.fetch import octets_of
+from mektup.store.sqlite.packing import AGAINST_TEXT, Packing
 from mektup.store.sqlite.schema import CHUNK_BITS, CHUNK_BYTES
-from mektup.store.sqlite.text_blocks import LAST
+from mektup.store.sqlite.text_blocks import LAST, Text
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import ContentId
 
@@ -24,28 +24,7 @@ def equip(connection: apsw.Connection) -> None:
     def long_header(content: int) -> bytes:
         return header(connection.cursor(), ContentId(content))
 
-    add_function(connection, "unpack", 1, _unpack)
     add_function(connection, "long_header", 1, long_header)
-
-
-def _unpack(octets: bytes) -> bytes:
-    # A decompressor is not to be shared by threads, and cheap beside what it does.
-    return zstandard.ZstdDecompressor().decompress(octets, max_output_size=CHUNK_BYTES)
-
-
-class Packing:
-    """Whether and how chunks are compressed on their way in."""
-
-    def __init__(self, level: int | None) -> None:
-        """*level* is zstandard's, None for not at all; what is stored stays readable whatever it is."""
-        self._level = level
-
-    def packed(self, octets: bytes) -> tuple[bytes, int]:
-        """What to store, and whether it is compressed: only where that makes it smaller."""
-        if self._level is None:
-            return octets, 0
-        smaller = zstandard.ZstdCompressor(self._level).compress(octets)
-        return (smaller, 1) if len(smaller) < len(octets) else (octets, 0)
 
 
 def add(cursor: Cursor, content: int, arrival: Arrival, packing: Packing) -> None:
@@ -92,6 +71,27 @@ def _spans(size: int, header_size: int) -> Iterator[tuple[int, int]]:
     while stop < size:
         start, stop = stop, min(size, stop + CHUNK_BYTES)
         yield start, stop
+
+
+def packed_again(cursor: Cursor, content: ContentId, text: Text, packing: Packing) -> list[tuple[int, bytes]]:
+    """The chunks of *content* that are worth being packed against its *text*: their keys, and what to store."""
+    if not packing.is_on:
+        return []
+    # What lies behind the first two is attachments, for the most part.
+    sql = f"SELECT k.id, {octets_of('k')}, length(k.octets) FROM chunks AS k WHERE k.id BETWEEN ?1 AND ?1 | 1"
+    found: list[tuple[int, bytes]] = []
+    for chunk, octets, stored_bytes in cursor.execute(sql, (content << CHUNK_BITS,)):
+        smaller = packing.against(text.body if chunk & 1 else text.headers, octets, stored_bytes)
+        if smaller is not None:
+            found.append((chunk, smaller))
+    return found
+
+
+def put_again(cursor: Cursor, chunks: Sequence[tuple[int, bytes]]) -> None:
+    """Stores what ``packed_again`` returned, in the transaction that stores the texts."""
+    # An UPDATE would leave each where it is, among the holes; what is inserted in order moves together.
+    cursor.executemany("DELETE FROM chunks WHERE id = ?", ((chunk,) for chunk, _ in chunks))
+    cursor.executemany(f"INSERT INTO chunks VALUES (?, ?, {AGAINST_TEXT})", chunks)
 
 
 def spans(cursor: Cursor, content: ContentId, start: int, stop: int) -> list[tuple[int, int, int]]:
@@ -158,7 +158,8 @@ def release(cursor: Cursor, contents: Iterable[int]) -> None:
     cursor.executemany("DELETE FROM contents WHERE id = ?", freed)
     cursor.executemany("DELETE FROM structures WHERE content = ?", freed)
     cursor.executemany("DELETE FROM texts WHERE content = ?", freed)
-    cursor.executemany(f"INSERT INTO freed SELECT ?1 WHERE ?1 <= {LAST}", freed)
+    # also one that is not indexed yet, where its neighbour may be: their document goes with the last of both
+    cursor.executemany(f"INSERT INTO freed SELECT ?1 WHERE ?1 <= {LAST} | 1", freed)
     cursor.executemany(
         f"DELETE FROM chunks WHERE id BETWEEN ?1 << {CHUNK_BITS} AND ?1 << {CHUNK_BITS} | {(1 << CHUNK_BITS) - 1}",
         freed,

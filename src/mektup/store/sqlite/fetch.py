@@ -11,6 +11,7 @@ from functools import lru_cache
 from mektup.store.interface import FORM_BYTES, RAW_BYTES, Column, Form, HeaderFields
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.header_fields import names_of
+from mektup.store.sqlite.packing import ALONE, AS_IT_IS
 from mektup.store.sqlite.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.uids import Query
 from mektup.terms.numbers import MailboxId, ModSeq
@@ -19,7 +20,10 @@ from mektup.terms.sets import Uids
 
 def octets_of(table: str) -> str:
     """The octets of a row of chunks, unpacked where they are compressed."""
-    return f"CASE {table}.packed WHEN 0 THEN {table}.octets ELSE unpack({table}.octets) END"
+    return (
+        f"CASE {table}.packed WHEN {AS_IT_IS} THEN {table}.octets WHEN {ALONE} THEN unpack({table}.octets) "
+        f"ELSE unpack_against_text({table}.octets, {table}.id) END"
+    )
 
 
 _CONTENTS = "CROSS JOIN contents AS c ON c.id = m.content"

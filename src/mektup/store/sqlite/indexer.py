@@ -14,6 +14,7 @@ from typing import Final
 
 from mektup.store.sqlite import text_index
 from mektup.store.sqlite.database import Database
+from mektup.store.sqlite.packing import Packing
 from mektup.terms.errors import Refused
 from mektup.terms.limits import Limits
 
@@ -33,10 +34,11 @@ REST: Final = 0.25
 class Indexer:
     """Of one account. To be used from the event loop's thread."""
 
-    def __init__(self, database: Database, limits: Limits, turn: asyncio.Lock) -> None:
+    def __init__(self, database: Database, limits: Limits, packing: Packing, turn: asyncio.Lock) -> None:
         """*turn* is shared by all accounts of the process."""
         self._database = database
         self._limits = limits
+        self._packing = packing
         self._turn = turn
         self._timer: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
@@ -90,7 +92,7 @@ class Indexer:
         while True:
             async with self._turn:
                 begun = loop.time()
-                batch = await self._database.read_long(text_index.next_batch, self._limits)
+                batch = await self._database.read_long(text_index.next_batch, self._limits, self._packing)
                 put = partial(text_index.put, batch=batch)
                 if batch.entries and not await self._database.write(put, durable=False, long=True):
                     return False

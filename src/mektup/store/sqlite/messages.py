@@ -16,10 +16,10 @@ from typing import NoReturn
 
 from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsStored, Incoming, Row
 from mektup.store.sqlite import content, header_fields, mailboxes, touched_runs
-from mektup.store.sqlite.content import Packing
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
 from mektup.store.sqlite.keywords import Flags, KeywordSets
+from mektup.store.sqlite.packing import Packing
 from mektup.store.sqlite.uids import Query, slices
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange, SystemFlag

@@ -130,7 +130,7 @@ CREATE TABLE texts (                -- decoded; case-folded but for the preview
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY,         -- content << CHUNK_BITS | number
     octets BLOB NOT NULL,
-    packed INTEGER NOT NULL         -- 1 where octets are compressed by zstandard
+    packed INTEGER NOT NULL         -- how, see packing.py
 );
 {header_fields.TABLE}
 """
@@ -189,10 +189,15 @@ def _add_header_fields(connection: apsw.Connection) -> None:
     connection.execute(header_fields.TABLE)
 
 
+def _index_anew(connection: apsw.Connection) -> None:
+    # a document was of one message before; and an older mektup knows no chunks that are packed against texts
+    connection.execute(f"{trigrams.FORGET_ALL}; DELETE FROM search_texts; DELETE FROM freed")
+
+
 ACCOUNT = Schema(
     application_id=0x6D656B41,
     tables=ACCOUNT_TABLES + SEARCH_TABLES,
-    upgrades=(_add_search, _add_touched, _add_header_fields),
+    upgrades=(_add_search, _add_touched, _add_header_fields, _index_anew),
 )
 DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES)
 

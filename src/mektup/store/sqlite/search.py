@@ -256,10 +256,7 @@ _ADDRESS_COLUMNS = {
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
 """RFC 5322 §2.2; of fields by other names, which a client may ask for all the same, the index knows nothing."""
 
-_PROPOSED = (
-    "m.content IN (SELECT rowid FROM trigrams WHERE trigrams MATCH ? "
-    f"UNION ALL SELECT id FROM contents WHERE id > {LAST})"
-)
+_PROPOSED = f"m.content IN ({trigrams.PROPOSED} UNION ALL SELECT id FROM contents WHERE id > {LAST})"
 
 
 # An account has one row, with 1 for its id. What depends on the innermost loop is asked last; else SQLite would look

@@ -18,15 +18,16 @@ from weakref import WeakValueDictionary
 import apsw
 
 from mektup.store.interface import Bus
-from mektup.store.sqlite import content, header_fields, mailboxes, recovery, text_index
+from mektup.store.sqlite import content, header_fields, mailboxes, packing, recovery, text_index
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.content import Packing
 from mektup.store.sqlite.database import Database
 from mektup.store.sqlite.directory import SqliteDirectory, find_by_id
 from mektup.store.sqlite.disk import Disk
 from mektup.store.sqlite.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
+from mektup.store.sqlite.packing import Packing
 from mektup.store.sqlite.schema import ACCOUNT, DIRECTORY
 from mektup.store.sqlite.sort_keys import Remembered
+from mektup.store.sqlite.text_blocks import KeptTexts
 from mektup.store.sqlite.threads import Threads
 from mektup.store.watch import Circle
 from mektup.terms.errors import Code, Refused
@@ -200,9 +201,11 @@ def _database(
 
 
 def _equip(connection: apsw.Connection, limits: Limits) -> None:
+    texts = KeptTexts(connection)
+    packing.equip(connection, texts)
     content.equip(connection)
     header_fields.equip(connection)
-    text_index.equip(connection, limits)
+    text_index.equip(connection, texts, limits)
 
 
 def _gone() -> Refused:

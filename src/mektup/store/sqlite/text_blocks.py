@@ -1,6 +1,8 @@
 """The texts that SEARCH looks into, decoded and case-folded, kept some together: by themselves most are too short to
 compress well, and a search for a common word unpacks them all. (Those of headers only where it is not in the body.)
 
+Compressed messages need these texts to be read, too (``packing``): a message's goes no sooner than the message.
+
 A block holds the texts of neighbouring contents and is written anew when something is added or taken out. The highest
 content of the last block is the mark up to which all contents have their texts here that are still there.
 """
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
+import apsw
 import msgspec
 import zstandard
 
@@ -27,11 +30,12 @@ CREATE TABLE search_texts (
 );
 """
 
-BLOCK_BYTES: Final = 32 * 1024
+BLOCK_BYTES: Final = 40 * 1024
 """Octets of the texts in a block at most, but that one longer text is a block by itself."""
 
 LEVEL: Final = 3
-"""Of zstandard."""
+FULL_LEVEL: Final = 9
+"""Of zstandard, for the last block, which is soon written anew, and for the others."""
 
 LAST: Final = "ifnull((SELECT last FROM search_texts ORDER BY first DESC LIMIT 1), 0)"
 """SQL: the mark."""
@@ -62,6 +66,32 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+class KeptTexts:
+    """Texts as one connection reads them. A message's text never changes, so what was read is right."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._bodies: Texts = {}
+        self._headers: Texts = {}
+        """Of the block that was read last."""
+
+    def body(self, content: int) -> bytes | None:
+        """The text of the body; None where it is not kept yet, or no more."""
+        text = self._bodies.get(content)
+        if text is None:
+            self._bodies = bodies(self._connection.cursor(), content)
+            text = self._bodies.get(content)
+        return text
+
+    def headers(self, content: int) -> bytes | None:
+        """The same for the text of all headers."""
+        text = self._headers.get(content)
+        if text is None:
+            self._headers = headers(self._connection.cursor(), content)
+            text = self._headers.get(content)
+        return text
+
+
 def bodies(cursor: Cursor, content: int) -> Texts:
     """Those in the block that *content* is in; none where it is above the mark."""
     return _read(cursor, f"SELECT last, bodies {_BLOCK_OF}", content)
@@ -79,21 +109,28 @@ def _read(cursor: Cursor, sql: str, content: int) -> Texts:
 
 def add(cursor: Cursor, texts: Sequence[Text]) -> None:
     """Adds *texts*, by content, all above the mark; what does not fill a block goes on in the last one."""
-    sql = "SELECT first, octets, bodies, headers FROM search_texts ORDER BY first DESC LIMIT 1"
-    last = cursor.execute(sql).get
-    for block in _blocks(texts):
-        first, octets = block[0].content, _octets(block)
-        bodies = {text.content: text.body for text in block}
-        headers = {text.content: text.headers for text in block}
-        if last is not None and last[1] + octets <= BLOCK_BYTES:
-            first, octets = last[0], last[1] + octets
-            bodies = _unpacked(last[2]) | bodies
-            headers = _unpacked(last[3]) | headers
+    blocks = list(_blocks([*_taken_back(cursor), *texts]))
+    for block in blocks:
+        level = LEVEL if block is blocks[-1] else FULL_LEVEL
+        bodies = _packed({text.content: text.body for text in block}, level)
+        headers = _packed({text.content: text.headers for text in block}, level)
         cursor.execute(
-            "INSERT OR REPLACE INTO search_texts VALUES (?, ?, ?, ?, ?)",
-            (first, block[-1].content, octets, _packed(bodies), _packed(headers)),
+            "INSERT INTO search_texts VALUES (?, ?, ?, ?, ?)",
+            (block[0].content, block[-1].content, _octets(block), bodies, headers),
         )
-        last = None
+
+
+def _taken_back(cursor: Cursor) -> list[Text]:
+    """The texts of the last block, which is no more, if it was not full."""
+    last = cursor.execute(
+        "DELETE FROM search_texts WHERE first = (SELECT max(first) FROM search_texts) AND octets < ? "
+        "RETURNING bodies, headers",
+        (BLOCK_BYTES,),
+    ).get
+    if last is None:
+        return []
+    bodies, headers = map(_unpacked, last)
+    return [Text(content, headers[content], body) for content, body in bodies.items()]
 
 
 def drop(cursor: Cursor, contents: Collection[int]) -> None:
@@ -107,7 +144,7 @@ def drop(cursor: Cursor, contents: Collection[int]) -> None:
             octets = sum(map(len, chain(bodies.values(), headers.values())))
             cursor.execute(
                 "UPDATE search_texts SET octets = ?2, bodies = ?3, headers = ?4 WHERE first = ?1",
-                (first, octets, _packed(bodies), _packed(headers)),
+                (first, octets, _packed(bodies, FULL_LEVEL), _packed(headers, FULL_LEVEL)),
             )
         else:
             cursor.execute("DELETE FROM search_texts WHERE first = ?", (first,))
@@ -136,5 +173,5 @@ def _unpacked(packed: bytes) -> Texts:
     return _decode(zstandard.ZstdDecompressor().decompress(packed))
 
 
-def _packed(texts: Texts) -> bytes:
-    return zstandard.ZstdCompressor(LEVEL).compress(_encode(texts))
+def _packed(texts: Texts, level: int) -> bytes:
+    return zstandard.ZstdCompressor(level).compress(_encode(texts))

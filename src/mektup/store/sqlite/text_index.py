@@ -7,11 +7,12 @@ neither to wait for the index nor to know more of it than this, and its answer i
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -23,8 +24,9 @@ from mektup.store.sqlite import content, text_blocks, trigrams
 from mektup.store.sqlite.changes import moment
 from mektup.store.sqlite.cursor import Cursor, add_function
 from mektup.store.sqlite.database import Change
+from mektup.store.sqlite.packing import Packing
 from mektup.store.sqlite.schema import CHUNK_BYTES
-from mektup.store.sqlite.text_blocks import Text, Texts, encode
+from mektup.store.sqlite.text_blocks import KeptTexts, Text, encode
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import ContentId
 
@@ -50,14 +52,12 @@ MOST_FIELDS: Final = 1000
 
 
 class Reader:
-    """What ``search`` needs of texts, for one connection. A message's text never changes, so what was read is right."""
+    """What ``search`` needs of texts, for one connection."""
 
-    def __init__(self, connection: apsw.Connection, limits: Limits) -> None:
+    def __init__(self, connection: apsw.Connection, texts: KeptTexts, limits: Limits) -> None:
         self._connection = connection
+        self._texts = texts
         self._limits = limits
-        self._bodies: Texts = {}
-        self._headers: Texts = {}
-        """Of the block that was read last."""
         self._decoded = Text(0, b"", b"")
         """Of the message that was decoded last."""
 
@@ -69,19 +69,13 @@ class Reader:
 
     def in_body(self, number: int, sought: bytes) -> bool:
         """Whether *sought*, encoded, is in the text of the body."""
-        text = self._bodies.get(number)
-        if text is None:
-            self._bodies = text_blocks.bodies(self._connection.cursor(), number)
-            text = self._bodies[number] if number in self._bodies else self._decode(number).body
-        return _holds(text, sought)
+        text = self._texts.body(number)
+        return _holds(self._decode(number).body if text is None else text, sought)
 
     def in_headers(self, number: int, sought: bytes) -> bool:
         """The same for the text of all headers."""
-        text = self._headers.get(number)
-        if text is None:
-            self._headers = text_blocks.headers(self._connection.cursor(), number)
-            text = self._headers[number] if number in self._headers else self._decode(number).headers
-        return _holds(text, sought)
+        text = self._texts.headers(number)
+        return _holds(self._decode(number).headers if text is None else text, sought)
 
     def _decode(self, number: int) -> Text:
         if self._decoded.content != number:
@@ -108,9 +102,9 @@ def _octets(cursor: Cursor, number: ContentId) -> Iterator[Octets]:
         yield spool.octets()
 
 
-def equip(connection: apsw.Connection, limits: Limits) -> None:
+def equip(connection: apsw.Connection, texts: KeptTexts, limits: Limits) -> None:
     """Gives *connection* the functions of a Reader."""
-    reader = Reader(connection, limits)
+    reader = Reader(connection, texts, limits)
     add_function(connection, "in_header", 4, reader.in_header)
     add_function(connection, "in_body", 2, reader.in_body)
     add_function(connection, "in_headers", 2, reader.in_headers)
@@ -126,6 +120,8 @@ class Entry:
     text: Text
     document: str
     """For the index, see ``trigrams``."""
+    chunks: Sequence[tuple[int, bytes]]
+    """What to store anew of its bytes, see ``content.packed_again``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +131,8 @@ class Batch:
     after: int
     """The content up to which all are indexed before."""
     entries: tuple[Entry, ...]
+    neighbour: Entry | None = None
+    """Of the message that is indexed before, and shares a document with the first of *entries*."""
 
 
 def is_due(cursor: Cursor) -> bool:
@@ -143,33 +141,46 @@ def is_due(cursor: Cursor) -> bool:
     return bool(cursor.execute(sql).get)
 
 
-def next_batch(cursor: Cursor, limits: Limits) -> Batch:
+def next_batch(cursor: Cursor, limits: Limits, packing: Packing) -> Batch:
     """The next messages to be indexed, made ready; without any where all are."""
     with moment(cursor):
         after = cursor.execute(f"SELECT {text_blocks.LAST}").get
-        rows = cursor.execute(
-            "SELECT id, header_size, subject, from_, to_, cc, bcc FROM contents CROSS JOIN texts ON content = id "
-            "WHERE id > ? ORDER BY id LIMIT ?",
-            (after, BATCH_MESSAGES),
-        ).fetchall()
         entries: list[Entry] = []
         octets = 0
-        for number, header_size, *fields in rows:
-            entry = _entry(cursor, number, min(header_size, limits.header_bytes), fields, limits)
+        for row in _rows(cursor, after + 1, 2**62):
+            entry = _entry(cursor, row, limits, packing)
             entries.append(entry)
             octets += entry.text.octets
             if octets >= BATCH_BYTES:
                 break
-    return Batch(after, tuple(entries))
+        neighbour = _neighbour(cursor, after, limits) if entries else None
+    return Batch(after, tuple(entries), neighbour)
 
 
-def _entry(cursor: Cursor, number: int, header_size: int, fields: list[str], limits: Limits) -> Entry:
+def _neighbour(cursor: Cursor, after: int, limits: Limits) -> Entry | None:
+    """What *after* is indexed as, where what comes next may share its document."""
+    rows = [] if after & 1 else _rows(cursor, after, after)
+    return _entry(cursor, rows[0], limits, Packing(None)) if rows else None
+
+
+def _rows(cursor: Cursor, first: int, last: int) -> list[tuple[Any, ...]]:
+    return cursor.execute(
+        "SELECT id, header_size, subject, from_, to_, cc, bcc FROM contents CROSS JOIN texts ON content = id "
+        "WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+        (first, last, BATCH_MESSAGES),
+    ).fetchall()
+
+
+def _entry(cursor: Cursor, row: tuple[Any, ...], limits: Limits, packing: Packing) -> Entry:
+    number, header_size, *fields = row
     with _octets(cursor, ContentId(number)) as octets:
         headers, body = search_text(octets, limits)
         document = trigrams.ALWAYS
         if len(headers) + len(body) <= trigrams.LONGEST_DOCUMENT:
-            document = _document(headers, body, [*fields, *_fields(octets[:header_size])])
-    return Entry(Text(number, encode(headers), encode(body)), document)
+            header = octets[: min(header_size, limits.header_bytes)]
+            document = _document(headers, body, [*fields, *_fields(header)])
+    text = Text(number, encode(headers), encode(body))
+    return Entry(text, document, content.packed_again(cursor, ContentId(number), text, packing))
 
 
 def _fields(header: bytes) -> Iterator[str]:
@@ -197,9 +208,15 @@ def put(change: Change, batch: Batch) -> bool:
     first, last = batch.entries[0].text.content, batch.entries[-1].text.content
     there = {number for (number,) in cursor.execute("SELECT id FROM contents WHERE id BETWEEN ? AND ?", (first, last))}
     entries = [entry for entry in batch.entries if entry.text.content in there]
-    documents = [(entry.text.content, entry.document) for entry in entries]
-    cursor.executemany("INSERT INTO trigrams (rowid, document) VALUES (?, ?)", documents)
+    documents: defaultdict[int, list[str]] = defaultdict(list)
+    for entry in entries if batch.neighbour is None else (batch.neighbour, *entries):
+        documents[trigrams.document_of(entry.text.content)].append(entry.document)
+    cursor.executemany(
+        "INSERT OR REPLACE INTO trigrams (rowid, document) VALUES (?, ?)",
+        ((number, "\n".join(of_messages)) for number, of_messages in documents.items()),
+    )
     text_blocks.add(cursor, [entry.text for entry in entries])
+    content.put_again(cursor, [chunk for entry in entries for chunk in entry.chunks])
     return True
 
 
@@ -212,7 +229,8 @@ def tidy(change: Change) -> bool:
     freed = cursor.execute("SELECT content FROM freed LIMIT ?", (BATCH_FORGOTTEN,)).fetchall()
     if freed:
         text_blocks.drop(cursor, {number for (number,) in freed})
-        cursor.executemany("DELETE FROM trigrams WHERE rowid = ?", freed)
+        documents = {(trigrams.document_of(number),) for (number,) in freed}
+        cursor.executemany(f"DELETE FROM trigrams WHERE rowid = ?1 AND NOT EXISTS ({trigrams.MESSAGES})", documents)
         cursor.executemany("DELETE FROM freed WHERE content = ?", freed)
         return True
     before = cursor.connection.total_changes()

@@ -1,8 +1,10 @@
 """Which messages may hold a text, as questions to an index of trigrams (FTS5), so that only those are read.
 
-All searchable text of a message is one document, of which the index keeps no more than which trigrams occur in it. A
-text that is looked for can only be where all of its trigrams are. That proposes candidates, with some among them that
-hold the trigrams in other places; whoever asks looks into each.
+All searchable text of two messages, neighbours, is one document, of which the index keeps no more than which trigrams
+occur in it. A text that is looked for can only be where all of its trigrams are. That proposes candidates, with some
+among them that hold the trigrams in other places; whoever asks looks into each. Most trigrams of a message are its
+neighbour's, too, so documents of two make the index smaller by a third; and as the texts of neighbours are kept
+together, to look into one for the other's sake costs little.
 
 Headers and bodies share the one index and are told apart all the same: each character of a header stands there moved
 to a plane of its own, so that its trigrams are no body's. A document that is very long would keep other writers
@@ -16,7 +18,7 @@ from collections.abc import Sequence
 from typing import Final
 
 TABLE: Final = """
--- rowid is contents.id
+-- rowid is contents.id >> 1
 CREATE VIRTUAL TABLE trigrams USING fts5(
     document, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'
 );
@@ -39,6 +41,23 @@ ALWAYS: Final = "\U0010fffd" * SHORTEST
 _HEADER_PLANE: Final = 0x0F
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 """What SQLite's text cannot hold, or ends at."""
+
+
+PROPOSED: Final = (
+    "SELECT trigrams.rowid << 1 | value FROM trigrams CROSS JOIN json_each('[0, 1]') WHERE trigrams MATCH ?"
+)
+"""SQL: the contents that a match, which is bound to it, proposes; some may not be there."""
+
+MESSAGES: Final = "SELECT 1 FROM contents WHERE id BETWEEN ?1 << 1 AND ?1 << 1 | 1"
+"""SQL: a row for each content that is there of a document."""
+
+FORGET_ALL: Final = "INSERT INTO trigrams (trigrams) VALUES ('delete-all')"
+"""SQL: leaves the index empty."""
+
+
+def document_of(content: int) -> int:
+    """The number of the document that *content* shares with its neighbour."""
+    return content >> 1
 
 
 def document(header: str, body: str) -> str:
