@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import quopri
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,13 +103,15 @@ def messages(draw: st.DrawFn) -> bytes:
         )
     )
     kind = draw(st.sampled_from((b"text/plain", b"text/html", b"message/rfc822", b"image/png")))
-    return b"%b\r\nContent-Type: %b; charset=%b\r\nContent-Transfer-Encoding: %b\r\n\r\n%b\r\n" % (
+    message = b"%b\r\nContent-Type: %b; charset=%b\r\nContent-Transfer-Encoding: %b\r\n\r\n%b\r\n" % (
         header,
         kind,
         charset.encode(),
         encoding,
         content,
     )
+    # as a Spool lets it in
+    return re.sub(rb"(?<!\r)\n", b"\r\n", message)
 
 
 def matches(octets: bytes, key: SearchKey) -> bool:
