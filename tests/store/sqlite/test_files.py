@@ -119,7 +119,7 @@ async def test_a_missing_or_damaged_file_is_refused_and_others_live_on(data: Pat
 async def test_few_files_are_open_however_many_accounts_are_held(
     data: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "_open_files", OpenFiles(3))
+    monkeypatch.setattr(store, "_open_files", OpenFiles(3, store._threads))
     accounts = [await store.account((await store.directory.add(f"user{number}", {})).id) for number in range(10)]
     for _ in range(2):
         for account in accounts:

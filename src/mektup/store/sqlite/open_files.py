@@ -1,14 +1,19 @@
 """How many accounts' files are open: the least recently used are closed, and open again when they are needed.
 
 Sessions hold accounts, not files, so thousands of idle sessions over hundreds of accounts cost no file. Of those that
-rest, few stay open, and without a cache.
+rest, few stay open, and without a cache. They are closed one after the other, so that who waits for the disk meanwhile
+has at most one of them before it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from time import monotonic
 from typing import Protocol
+
+from mektup.store.sqlite.heap import give_back
+from mektup.store.sqlite.threads import Threads
 
 MOST_OPEN = 512
 """Each takes some 200 KiB, half of it cache, and four file descriptors."""
@@ -42,8 +47,9 @@ class Closable(Protocol):
 class OpenFiles:
     """The open ones of a store."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, threads: Threads) -> None:
         self._most = most
+        self._threads = threads
         self._open: set[Closable] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._round: asyncio.TimerHandle | None = None
@@ -62,7 +68,7 @@ class OpenFiles:
         if len(self._open) > self._most:
             idle = [other for other in self._open if other is not file and other.idle]
             if idle:
-                self._close(min(idle, key=lambda other: other.used))
+                self._close([min(idle, key=lambda other: other.used)])
 
     def closed(self, file: Closable) -> None:
         """It is open no more."""
@@ -80,22 +86,27 @@ class OpenFiles:
                 file.shrink()
                 file.rests = True
         resting = sorted((file for file in self._open if file.rests and file.idle), key=lambda file: file.used)
-        for file in resting[:-FEW_AT_REST]:
-            self._close(file)
+        if not self._closing:
+            self._close(resting[:-FEW_AT_REST])
         if len(self._open) > FEW_AT_REST or not all(file.rests for file in self._open):
             self._have_round()
 
-    def _close(self, file: Closable) -> None:
-        self._open.discard(file)
-        file.rests = True
-        task = asyncio.get_running_loop().create_task(self._release(file))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+    def _close(self, files: Sequence[Closable]) -> None:
+        for file in files:
+            self._open.discard(file)
+            file.rests = True
+        if files:
+            task = asyncio.get_running_loop().create_task(self._release(files))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
-    async def _release(self, file: Closable) -> None:
-        if not await file.release():
-            self._open.add(file)
-            self._have_round()
+    async def _release(self, files: Sequence[Closable]) -> None:
+        for file in files:
+            # one that was used again meanwhile has said so
+            if file.rests and not await file.release():
+                self._open.add(file)
+                self._have_round()
+        await self._threads.sync(give_back)
 
     async def settle(self) -> None:
         """Ends: waits for those that are being closed."""

@@ -64,14 +64,14 @@ class SqliteStore:
         self._circle = Circle(bus)
         self._threads = Threads()
         self._disk = Disk(self._threads)
-        self._open_files = OpenFiles(MOST_OPEN)
-        self._open_spares = OpenFiles(MOST_SPARES)
+        self._open_files = OpenFiles(MOST_OPEN, self._threads)
+        self._open_spares = OpenFiles(MOST_SPARES, self._threads)
         self._accounts: WeakValueDictionary[AccountId, SqliteAccount] = WeakValueDictionary()
         self._opening: dict[AccountId, asyncio.Task[SqliteAccount]] = {}
         self._in_memory: dict[AccountId, SqliteAccount] = {}
         self._closed = False
         names = None if data is None else data / "mektup.db"
-        self._names = Database(names, self._threads, self._disk, OpenFiles(1), self._open_spares)
+        self._names = Database(names, self._threads, self._disk, OpenFiles(1, self._threads), self._open_spares)
         self._directory = SqliteDirectory(self._names, self._make_mail, self._remove_mail)
 
     @property
