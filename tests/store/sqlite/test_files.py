@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import stat
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import apsw
@@ -146,6 +148,38 @@ async def test_of_files_that_rest_few_stay_open_and_any_is_there_when_it_is_used
                 await asyncio.sleep(0)
         assert len(store._open_files) <= 2
         assert [(await account.mailbox("INBOX")).messages for account in accounts] == [count] * 6
+
+
+ANOTHER = """
+import fcntl, sys, apsw
+connection = apsw.Connection(sys.argv[1])
+connection.execute("SELECT count(*) FROM mailboxes").fetchall()
+print("open", flush=True)
+sys.stdin.readline()
+connection.close()
+with open(sys.argv[1] + "-shm", "r+b") as index:
+    try:
+        fcntl.lockf(index, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)  # the "dead man's switch" of SQLite's unixShmLock
+        print("nobody has it open")
+    except BlockingIOError:
+        print("somebody has it open")
+"""
+
+
+async def test_a_file_that_is_used_again_while_it_is_closed_keeps_its_locks(data: Path, store: SqliteStore) -> None:
+    account = await store.account((await store.directory.add("linda", {})).id)
+    path = str(file_of(data, account.id))
+    assert (await account.mailbox("INBOX")).messages == 0
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", ANOTHER, path, stdin=PIPE, stdout=PIPE)
+    assert other.stdin is not None
+    assert other.stdout is not None
+    assert await other.stdout.readline() == b"open\n"
+    releasing = asyncio.create_task(account.database.release())
+    await asyncio.sleep(0)
+    assert (await account.mailbox("INBOX")).messages == 0
+    assert await releasing
+    answer, _ = await other.communicate(b"\n")
+    assert answer == b"somebody has it open\n"
 
 
 async def test_compressed_messages_are_smaller_and_come_back(tmp_path: Path) -> None:

@@ -142,6 +142,7 @@ class Database:
         self._spare = Spare(far, threads, open_spares)
         self._wal: int | None = None
         self._wal_index: WalIndex | None = None
+        self._left_open: list[WalIndex] = []
         self._lock = asyncio.Lock()
         self._under_way = UnderWay()
         self._wal_pages = 0
@@ -409,14 +410,18 @@ class Database:
         if spare is not None:
             connections.append(spare)
         wal, self._wal = self._wal, None
-        wal_index, self._wal_index = self._wal_index, None
+        if self._wal_index is not None:
+            self._left_open.append(self._wal_index)
+            self._wal_index = None
         self._near = None
         self.rests = True
         self._open_files.closed(self)
         if connections:
             await self._threads.sync(partial(_close, connections, wal))  # the last to close checkpoints
-        if wal_index is not None:
-            wal_index.close()
+        # Somebody may have opened it again meanwhile: then to close these would take SQLite's locks from them.
+        if self._near is None and not self._spare.idle and not self._under_way:
+            while self._left_open:
+                self._left_open.pop().close()
 
     async def close(self, why: Refused) -> None:
         """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""
