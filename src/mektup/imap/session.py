@@ -340,5 +340,6 @@ class Session:
         """No mailbox is selected any more."""
         if self.view is not None:
             self.view.watch.close()
+            self.view.plan = None  # it knows this session and the view, and would keep both
             self.view = None
             self.state = State.AUTHENTICATED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import resource
 import signal
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from mektup.server import logs
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import Config, ConfigError
+from mektup.server.garbage import search_each_object_once
 from mektup.server.single import open_single
 from mektup.server.workers import open_parent, workers_wanted
 
@@ -52,8 +52,7 @@ async def _serve(config: Config, load: Callable[[], Config], announce: Callable[
     log = logs.logger(config.log_level, config.log_format)
     workers = workers_wanted(config)
     running: Running = await (open_single(config, log) if workers == 1 else open_parent(config, workers, log))
-    # what is there by now stays for good; the collector need not look at it again and again
-    gc.freeze()
+    search_each_object_once()
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
 

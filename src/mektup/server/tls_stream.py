@@ -42,7 +42,8 @@ class TlsStream:
                 self._from_wire.write(whole[start : start + RECORD_BYTES])
                 self._read_to(said)
         except ssl.SSLError as error:
-            self.failure, self.ended = error, True
+            # where it was raised it would hold this very stream
+            self.failure, self.ended = error.with_traceback(None), True
         return said[0] if len(said) == 1 else b"".join(said)
 
     def _read_to(self, said: list[bytes]) -> None:

@@ -23,6 +23,7 @@ from mektup.server.channel import (
     StopListening,
 )
 from mektup.server.config import ConfigError
+from mektup.server.garbage import search_each_object_once
 from mektup.server.node import Node, open_node
 
 
@@ -59,6 +60,7 @@ class Worker:
         for message, sockets in self._early:
             self._obey(self._node, message, sockets)
         self._early.clear()
+        search_each_object_once()
         self._channel.send(Ready())
         await stopping
         await self._node.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from functools import partial
 from pathlib import Path
 
 import apsw
@@ -161,7 +160,6 @@ async def test_a_full_disk_refuses_and_keeps_what_there_is(
         return connection
 
     monkeypatch.setattr(database, "_connect", connect_small)
-    monkeypatch.setattr(database._spare, "_connect", partial(connect_small, 1000, 1000))
     for size in (50_000, 2_000_000):  # in the loop, and in a thread
         with pytest.raises(Refused) as caught:
             await account.append(mailbox, [incoming("$New", octets=raw(text="x" * size))])

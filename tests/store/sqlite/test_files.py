@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import stat
 import sys
+import weakref
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
@@ -148,6 +150,23 @@ async def test_of_files_that_rest_few_stay_open_and_any_is_there_when_it_is_used
                 await asyncio.sleep(0)
         assert len(store._open_files) <= 2
         assert [(await account.mailbox("INBOX")).messages for account in accounts] == [count] * 6
+
+
+async def test_an_account_that_nobody_uses_goes_when_its_file_is_closed(store: SqliteStore) -> None:
+    identity = (await store.directory.add("linda", {})).id
+    account = weakref.ref(await store.account(identity))
+    gc.collect()
+    first = account()
+    assert first is not None
+    assert await store.account(identity) is first  # though nobody held it: its file is open
+    gc.disable()
+    try:
+        await first.database.release()
+        del first
+        assert account() is None
+    finally:
+        gc.enable()
+    assert (await (await store.account(identity)).mailbox("INBOX")).messages == 0
 
 
 ANOTHER = """

@@ -7,6 +7,7 @@ named for what they ask about.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -97,21 +98,18 @@ class SqliteAccount:
         self,
         account: AccountId,
         name: str,
-        make_database: Callable[[Callable[[MailboxId, int], None]], Database],
+        database: Database,
         circle: Circle,
         limits: Limits,
         packing: Packing,
         sort_keys: Remembered,
         indexing: asyncio.Lock,
     ) -> None:
-        """*make_database* opens the file, given whom to tell of each mailbox that a commit touched, and its modseq.
-
-        *indexing* is had by the one account for whose searches something is prepared.
-        """
+        """*indexing* is had by the one account for whose searches something is prepared."""
         self.id = account
         self.name = name
-        # The file keeps the account alive as long as it is open, so that an account has no two of them.
-        self.database = make_database(self._changed)
+        self.database = database
+        database.owner = weakref.ref(self)
         self.indexer = Indexer(self.database, limits, packing, indexing)
         self._recall = Recall(self.database)
         self._circle = circle
@@ -123,9 +121,6 @@ class SqliteAccount:
         self._select = partial(changes.select, known=self._known, most=FEW_SCANNED)
         self._flags: dict[MailboxId, FlagIndex | None] = {}
         """What was searched last stands last; None for a mailbox whose flags are too mixed."""
-
-    def _changed(self, mailbox: MailboxId, modseq: int) -> None:
-        self._circle.changed(self.id, mailbox, modseq)
 
     async def close(self, why: Refused) -> None:
         """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""

@@ -138,8 +138,7 @@ class Database:
         self._changed = changed
         self._near: Cursor | None = None
         self._openings = 0
-        far = partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB)
-        self._spare = Spare(far, threads, open_spares)
+        self._spare = Spare(threads, open_spares)
         self._wal: int | None = None
         self._wal_index: WalIndex | None = None
         self._left_open: list[WalIndex] = []
@@ -156,6 +155,9 @@ class Database:
         self.used = 0.0
         """When it was last read or written, by the monotonic clock."""
         self.rests = True
+        self.owner: Callable[[], object] = lambda: None
+        """A weak reference to who is kept alive as long as the file is open, so that there are no two of it."""
+        self._kept_alive: object = None
 
     # Making
 
@@ -203,10 +205,15 @@ class Database:
             if self._ended is not None:
                 raise self._ended
             self._near = self._connect(NEAR_BUSY_MS, NEAR_CACHE_KIB).cursor()
+            self._kept_alive = self.owner()
             self._openings += 1
         if self.rests and self._path is not None:
             self._open_files.in_use(self)
         return self._near
+
+    async def _take_far(self) -> apsw.Connection:
+        self._kept_alive = self.owner()
+        return await self._spare.take(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
 
     def state(self) -> bytes | None:
         """Octets that are others after every commit, of this process or another; None where they are not known.
@@ -250,7 +257,7 @@ class Database:
         self._check()
         with self._under_way:
             try:
-                connection = await self._spare.take()
+                connection = await self._take_far()
                 try:
                     work = partial(_ask, connection, ask, *args, **kwargs)
                     return await self._threads.read(work, connection.interrupt)
@@ -302,7 +309,7 @@ class Database:
                 return self._commit(self._cursor, make, committed)
             except apsw.BusyError:  # another process is at it: not for the loop to wait
                 pass
-        connection = await self._spare.take()
+        connection = await self._take_far()
         try:
             work = partial(self._commit, make=make, committed=committed)
             return await self._threads.sync(partial(_ask, connection, work))
@@ -413,7 +420,7 @@ class Database:
         if self._wal_index is not None:
             self._left_open.append(self._wal_index)
             self._wal_index = None
-        self._near = None
+        self._near = self._kept_alive = None
         self.rests = True
         self._open_files.closed(self)
         if connections:

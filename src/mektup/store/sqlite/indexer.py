@@ -54,20 +54,21 @@ class Indexer:
         self._last = loop.time()
         if self._timer is None and self._work is None:
             self._first = self._last
-            self._timer = loop.call_at(self._due(), self._begin)
+            # the account is held by what waits, and goes with the last that holds it
+            self._timer = loop.call_at(self._due(), self._begin, self._database.owner())
 
-    def _begin(self) -> None:
+    def _begin(self, account: object) -> None:
         loop = asyncio.get_running_loop()
         if loop.time() < self._due():
-            self._timer = loop.call_at(self._due(), self._begin)
+            self._timer = loop.call_at(self._due(), self._begin, account)
         else:
             self._timer = None
-            self._work = loop.create_task(self._keep_up())
+            self._work = loop.create_task(self._keep_up(account))
 
     def _due(self) -> float:
         return min(self._last + QUIET_SECONDS, self._first + PATIENCE_SECONDS)
 
-    async def _keep_up(self) -> None:
+    async def _keep_up(self, account: object) -> None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
@@ -77,7 +78,7 @@ class Indexer:
         finally:
             self._work = None
         if not is_done:
-            self._timer = loop.call_later(AGAIN_SECONDS, self._begin)
+            self._timer = loop.call_later(AGAIN_SECONDS, self._begin, account)
         elif self._last > begun:
             self.wake()
 

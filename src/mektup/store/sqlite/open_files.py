@@ -8,9 +8,9 @@ has at most one of them before it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from mektup.store.sqlite.heap import give_back
 from mektup.store.sqlite.threads import Threads
@@ -22,7 +22,7 @@ REST_SECONDS = 1.0
 """Without use, after which a file's cache is given back; to fill it again takes some microseconds."""
 
 FEW_AT_REST = 4
-"""How many that rest stay open; to open one again takes half a millisecond."""
+"""How many that rest stay open, for whatever time; to open one again takes half a millisecond."""
 
 MOST_SPARES = 32
 """Second connections, for work in threads."""
@@ -68,7 +68,7 @@ class OpenFiles:
         if len(self._open) > self._most:
             idle = [other for other in self._open if other is not file and other.idle]
             if idle:
-                self._close([min(idle, key=lambda other: other.used)])
+                self._close(self._release(min(idle, key=lambda other: other.used)))
 
     def closed(self, file: Closable) -> None:
         """It is open no more."""
@@ -80,32 +80,33 @@ class OpenFiles:
 
     def _go_round(self) -> None:
         self._round = None
-        latest = monotonic() - REST_SECONDS
+        now = monotonic()
         for file in self._open:
-            if not file.rests and file.used <= latest:
+            if not file.rests and now - file.used >= REST_SECONDS:
                 file.shrink()
                 file.rests = True
         resting = sorted((file for file in self._open if file.rests and file.idle), key=lambda file: file.used)
-        if not self._closing:
-            self._close(resting[:-FEW_AT_REST])
+        if (unwanted := resting[:-FEW_AT_REST]) and not self._closing:
+            self._close(self._release_all(unwanted))
         if len(self._open) > FEW_AT_REST or not all(file.rests for file in self._open):
             self._have_round()
 
-    def _close(self, files: Sequence[Closable]) -> None:
-        for file in files:
-            self._open.discard(file)
-            file.rests = True
-        if files:
-            task = asyncio.get_running_loop().create_task(self._release(files))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+    def _close(self, closing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
-    async def _release(self, files: Sequence[Closable]) -> None:
+    async def _release(self, file: Closable) -> None:
+        self._open.discard(file)
+        file.rests = True
+        if not await file.release():
+            self._open.add(file)
+            self._have_round()
+
+    async def _release_all(self, files: Sequence[Closable]) -> None:
         for file in files:
-            # one that was used again meanwhile has said so
-            if file.rests and not await file.release():
-                self._open.add(file)
-                self._have_round()
+            if file.rests:  # it was not used again meanwhile
+                await self._release(file)
         await self._threads.sync(give_back)
 
     async def settle(self) -> None:

@@ -15,8 +15,7 @@ from mektup.store.sqlite.threads import Threads
 class Spare:
     """Holds one at most; more that are needed at the same time are opened and closed again."""
 
-    def __init__(self, connect: Callable[[], apsw.Connection], threads: Threads, open_spares: OpenFiles) -> None:
-        self._connect = connect
+    def __init__(self, threads: Threads, open_spares: OpenFiles) -> None:
         self._threads = threads
         self._open_spares = open_spares
         self._connection: apsw.Connection | None = None
@@ -29,10 +28,10 @@ class Spare:
         """Whether there is one, which nobody uses."""
         return self._connection is not None
 
-    async def take(self) -> apsw.Connection:
-        """A connection, to be given back. Raises what apsw raises."""
+    async def take(self, connect: Callable[[], apsw.Connection]) -> apsw.Connection:
+        """What is kept, or what *connect* makes; to be given back. Raises what apsw raises."""
         connection = self.part_with()
-        return await self._threads.sync(self._connect) if connection is None else connection
+        return await self._threads.sync(connect) if connection is None else connection
 
     def give_back(self, connection: apsw.Connection) -> None:
         """Keeps *connection* for the next."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -123,8 +122,14 @@ class SqliteStore:
 
     def _open(self, account: AccountId, name: str) -> SqliteAccount:
         path = None if self._data is None else self._path(account)
-        database = partial(
-            _database, path, self._threads, self._disk, self._open_files, self._open_spares, self._limits
+        database = Database(
+            path,
+            self._threads,
+            self._disk,
+            self._open_files,
+            self._open_spares,
+            equip=partial(_equip, limits=self._limits),
+            changed=partial(self._circle.changed, account),
         )
         return SqliteAccount(
             account, name, database, self._circle, self._limits, self._packing, self._sort_keys, self._indexing
@@ -186,18 +191,6 @@ class SqliteStore:
         await self._open_files.settle()
         await self._open_spares.settle()
         await self._threads.close()
-
-
-def _database(
-    path: Path | None,
-    threads: Threads,
-    disk: Disk,
-    open_files: OpenFiles,
-    open_spares: OpenFiles,
-    limits: Limits,
-    changed: Callable[[MailboxId, int], None],
-) -> Database:
-    return Database(path, threads, disk, open_files, open_spares, equip=partial(_equip, limits=limits), changed=changed)
 
 
 def _equip(connection: apsw.Connection, limits: Limits) -> None:
