@@ -396,6 +396,11 @@ class Database:
         """Whether nothing is under way, so that its connections may be closed."""
         return not self._under_way and self._checkpoint is None and self._round is None and not self._lock.locked()
 
+    @property
+    def is_written(self) -> bool:
+        """Whether this process wrote to it since it was opened, and the WAL was not moved by closing it."""
+        return self._wal_pages > 0
+
     def shrink(self) -> None:
         """Gives back the cache of the near connection."""
         if self._near is not None:
@@ -421,6 +426,7 @@ class Database:
             self._left_open.append(self._wal_index)
             self._wal_index = None
         self._near = self._kept_alive = None
+        self._wal_pages, self._checkpoint_at = 0, CHECKPOINT_PAGES
         self.rests = True
         self._open_files.closed(self)
         if connections:

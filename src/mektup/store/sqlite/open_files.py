@@ -24,6 +24,10 @@ REST_SECONDS = 1.0
 FEW_AT_REST = 4
 """How many that rest stay open, for whatever time; to open one again takes half a millisecond."""
 
+WRITTEN_REST_SECONDS = 10.0
+"""The rest after which one that was written is closed: whoever closes it has to move the WAL, which changes that come
+soon after one another share."""
+
 MOST_SPARES = 32
 """Second connections, for work in threads."""
 
@@ -34,6 +38,10 @@ class Closable(Protocol):
     used: float
     rests: bool
     """Whether its cache was given back since it was last used; who uses it then says so by ``in_use``."""
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there is something in the WAL of a file."""
 
     def shrink(self) -> None: ...
 
@@ -86,7 +94,10 @@ class OpenFiles:
                 file.shrink()
                 file.rests = True
         resting = sorted((file for file in self._open if file.rests and file.idle), key=lambda file: file.used)
-        if (unwanted := resting[:-FEW_AT_REST]) and not self._closing:
+        unwanted = [
+            file for file in resting[:-FEW_AT_REST] if not file.is_written or now - file.used >= WRITTEN_REST_SECONDS
+        ]
+        if unwanted and not self._closing:
             self._close(self._release_all(unwanted))
         if len(self._open) > FEW_AT_REST or not all(file.rests for file in self._open):
             self._have_round()

@@ -22,6 +22,8 @@ class Spare:
         self.used = 0.0
         """When it was last given back, by the monotonic clock."""
         self.rests = True
+        self.is_written = False
+        """To close it moves no WAL, as long as another is open."""
 
     @property
     def idle(self) -> bool:
