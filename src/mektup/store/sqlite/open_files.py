@@ -24,7 +24,7 @@ REST_SECONDS = 1.0
 FEW_AT_REST = 4
 """How many that rest stay open, for whatever time; to open one again takes half a millisecond."""
 
-WRITTEN_REST_SECONDS = 10.0
+WRITTEN_REST_SECONDS = 30.0
 """The rest after which one that was written is closed: whoever closes it has to move the WAL, which changes that come
 soon after one another share."""
 
