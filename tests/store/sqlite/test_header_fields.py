@@ -144,7 +144,6 @@ async def test_where_nothing_can_be_kept_they_are_told_all_the_same(
         return connection
 
     monkeypatch.setattr(database, "_connect", connect_small)
-    monkeypatch.setattr(database._spare, "_connect", partial(connect_small, 1000, 1000))
     rows = await fetched(account, mailbox, EVERYTHING, CHOICE)
     assert subjects(rows) == [(uid, f"Subject: {subject}".encode()) for uid, subject in enumerate(said, 1)]
     assert kept(account) == []
