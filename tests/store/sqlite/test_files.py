@@ -140,7 +140,7 @@ async def test_of_files_that_rest_few_stay_open_and_any_is_there_when_it_is_used
 ) -> None:
     monkeypatch.setattr(open_files, "REST_SECONDS", 0.0)
     monkeypatch.setattr(open_files, "FEW_AT_REST", 2)
-    monkeypatch.setattr(open_files, "WRITTEN_REST_SECONDS", 0.0)
+    monkeypatch.setattr(open_files, "SYNCED_REST_SECONDS", 0.0)
     accounts = [await store.account((await store.directory.add(f"user{number}", {})).id) for number in range(6)]
     for count in (1, 2):
         for account in accounts:
@@ -153,21 +153,23 @@ async def test_of_files_that_rest_few_stay_open_and_any_is_there_when_it_is_used
         assert [(await account.mailbox("INBOX")).messages for account in accounts] == [count] * 6
 
 
-async def test_one_that_was_written_is_closed_later(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_with_a_change_that_was_waited_for_is_closed_later(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(open_files, "REST_SECONDS", 0.0)
     monkeypatch.setattr(open_files, "FEW_AT_REST", 1)
     accounts = [await store.account((await store.directory.add(f"user{number}", {})).id) for number in range(6)]
     for account in accounts:
         await account.database.release()
-    read, written = accounts[:3], accounts[3:]
+    read, synced = accounts[:3], accounts[3:]
     for account in read:
         await account.mailbox("INBOX")
-    for account in written:
+    for account in synced:
         await account.create("Travel")
     async with asyncio.timeout(20):
         while any(account.database._near for account in read):
             await asyncio.sleep(0)
-    assert all(account.database._near for account in written)
+    assert all(account.database._near for account in synced)
 
 
 async def test_an_account_that_nobody_uses_goes_when_its_file_is_closed(store: SqliteStore) -> None:

@@ -397,9 +397,9 @@ class Database:
         return not self._under_way and self._checkpoint is None and self._round is None and not self._lock.locked()
 
     @property
-    def is_written(self) -> bool:
-        """Whether this process wrote to it since it was opened, and the WAL was not moved by closing it."""
-        return self._wal_pages > 0
+    def was_synced(self) -> bool:
+        """Whether a change was brought to disk since it was opened."""
+        return self._wal is not None
 
     def shrink(self) -> None:
         """Gives back the cache of the near connection."""
@@ -426,7 +426,6 @@ class Database:
             self._left_open.append(self._wal_index)
             self._wal_index = None
         self._near = self._kept_alive = None
-        self._wal_pages, self._checkpoint_at = 0, CHECKPOINT_PAGES
         self.rests = True
         self._open_files.closed(self)
         if connections:

@@ -24,9 +24,9 @@ REST_SECONDS = 1.0
 FEW_AT_REST = 4
 """How many that rest stay open, for whatever time; to open one again takes half a millisecond."""
 
-WRITTEN_REST_SECONDS = 30.0
-"""The rest after which one that was written is closed: whoever closes it has to move the WAL, which changes that come
-soon after one another share."""
+SYNCED_REST_SECONDS = 30.0
+"""The rest after which one is closed to which mail came, or another change that was waited for: more may come, and what
+closing a file asks of the disk others would wait for."""
 
 MOST_SPARES = 32
 """Second connections, for work in threads."""
@@ -40,8 +40,8 @@ class Closable(Protocol):
     """Whether its cache was given back since it was last used; who uses it then says so by ``in_use``."""
 
     @property
-    def is_written(self) -> bool:
-        """Whether there is something in the WAL of a file."""
+    def was_synced(self) -> bool:
+        """Whether a change was brought to disk since it was opened."""
 
     def shrink(self) -> None: ...
 
@@ -95,7 +95,7 @@ class OpenFiles:
                 file.rests = True
         resting = sorted((file for file in self._open if file.rests and file.idle), key=lambda file: file.used)
         unwanted = [
-            file for file in resting[:-FEW_AT_REST] if not file.is_written or now - file.used >= WRITTEN_REST_SECONDS
+            file for file in resting[:-FEW_AT_REST] if not file.was_synced or now - file.used >= SYNCED_REST_SECONDS
         ]
         if unwanted and not self._closing:
             self._close(self._release_all(unwanted))

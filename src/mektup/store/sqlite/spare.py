@@ -22,8 +22,8 @@ class Spare:
         self.used = 0.0
         """When it was last given back, by the monotonic clock."""
         self.rests = True
-        self.is_written = False
-        """To close it moves no WAL, as long as another is open."""
+        self.was_synced = False
+        """To close it brings nothing to disk, as long as another is open."""
 
     @property
     def idle(self) -> bool:
