@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import mmap
 
 import pytest
@@ -339,6 +340,30 @@ def test_so_much_of_all_headers_is_read() -> None:
     assert [part.content_type.essence for part in parts] == [b"multipart/mixed", b"text/plain"]
 
 
+def test_parts_are_no_cycle_that_only_a_search_for_garbage_ends() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        parts = scan(
+            message("""
+            |Content-Type: multipart/mixed; boundary=a
+            |
+            |--a
+            |Content-Type: message/rfc822
+            |
+            |Subject: inside
+            |
+            |text
+            |--a--
+            """)
+        )
+        assert [part.path for part in parts] == [(), (1,), (1, 1)]
+        del parts
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def test_a_mapped_file_is_read_as_octets_are() -> None:
     raw = message(NUMBERS)
     with mmap.mmap(-1, len(raw)) as mapped:
@@ -386,7 +411,6 @@ def test_parts_lie_within_their_parents_and_behind_their_siblings(
             assert len(part.children) == 1
         position = part.content_start
         for child in part.children:
-            assert child.parent is part
             assert position <= child.header_start
             assert child.stop <= part.stop
             position = child.stop

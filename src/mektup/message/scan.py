@@ -59,21 +59,17 @@ class Part:
     content_start: int
     """Where its header has ended, empty line included."""
     stop: int
-    parent: Part | None
     is_text: bool
     is_multipart: bool
     is_message: bool
     """message/rfc822 or message/global: then its one child is the message inside."""
     path: Path = ()
     """RFC 9051 §6.4.5.1. A multipart that is all of a message has no number of its own: its path is the message's."""
+    is_numbered: bool = True
+    """Whether its path is its own."""
     lines: int = 0
     """Of its content; for text and messages only."""
     children: list[Part] = field(default_factory=list)
-
-    @property
-    def is_numbered(self) -> bool:
-        """Whether its path is its own."""
-        return not (self.is_multipart and (self.parent is None or self.parent.is_message))
 
     @property
     def octets(self) -> int:
@@ -89,7 +85,7 @@ class Part:
 def scan(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> list[Part]:
     """The parts of a message, each before its children; the first is the message itself."""
     parts = _Scanner(raw, limits).scan()
-    _number(parts)
+    _number(parts[0])
     _count_lines(raw, parts)
     return parts
 
@@ -173,7 +169,7 @@ class _Scanner:
         encodings = fields.get(b"content-transfer-encoding")
         encoding = parse_token(encodings[0]) if encodings else None
         kinds = is_text, is_multipart, is_message
-        part = Part(header_start, fields, content_type, encoding, content_start, content_start, parent, *kinds)
+        part = Part(header_start, fields, content_type, encoding, content_start, content_start, *kinds)
         self._parts.append(part)
         if parent is not None:
             parent.children.append(part)
@@ -181,7 +177,7 @@ class _Scanner:
 
     def _add_empty(self, parent: Part, position: int) -> None:
         """The part that *parent* must have, and lacks."""
-        part = Part(position, {}, TEXT_PLAIN, None, position, position, parent, True, False, False)
+        part = Part(position, {}, TEXT_PLAIN, None, position, position, True, False, False)
         self._parts.append(part)
         parent.children.append(part)
 
@@ -260,25 +256,24 @@ def _content_type(fields: Fields, parent: Part | None) -> ContentType:
     return TEXT_PLAIN
 
 
-def _number(parts: list[Part]) -> None:
+def _number(message: Part) -> None:
     """Gives each part its path (RFC 9051 §6.4.5.1)."""
-    for part in parts:
-        parent = part.parent
-        if parent is not None and parent.is_multipart:
-            continue  # numbered with its siblings
-        enclosing = parent.path if parent is not None else ()
-        part.path = enclosing if part.is_multipart else (*enclosing, 1)
-        _number_children(part)
-
-
-def _number_children(multipart: Part) -> None:
-    waiting = [multipart]
+    _number_whole(message, ())
+    waiting = [message]
     while waiting:
-        parent = waiting.pop()
-        if parent.is_multipart:
-            for number, child in enumerate(parent.children, 1):
-                child.path = (*parent.path, number)
-                waiting.append(child)
+        part = waiting.pop()
+        for number, child in enumerate(part.children, 1):
+            if part.is_multipart:
+                child.path = (*part.path, number)
+            else:
+                _number_whole(child, part.path)
+            waiting.append(child)
+
+
+def _number_whole(part: Part, enclosing: Path) -> None:
+    """*part* is all of a message, which has the path *enclosing*."""
+    part.is_numbered = not part.is_multipart
+    part.path = (*enclosing, 1) if part.is_numbered else enclosing
 
 
 def _count_lines(raw: Octets, parts: list[Part]) -> None:
