@@ -72,6 +72,22 @@ async def test_however_many_are_asked_about_few_are_kept(account: SqliteAccount)
     assert len(account._recall._found) <= MOST
 
 
+async def test_accounts_that_come_and_go_elsewhere_are_seen(store: SqliteStore, data: Path) -> None:
+    second = await open_store(data)
+    for _ in range(2):
+        assert await store.directory.find("ali") is None
+    added = await second.directory.add("Ali", {"PLAIN": "one"})
+    for _ in range(2):
+        assert await store.directory.find("ali") == added
+    await second.directory.set_secrets("ali", {"PLAIN": "two"})
+    found = await store.directory.find("ali")
+    assert found is not None
+    assert found.secrets == {"PLAIN": "two"}
+    await second.directory.remove("ali")
+    assert await store.directory.find("ali") is None
+    await second.close()
+
+
 ASK_FOR_THE_LOCK = """
 import fcntl, sys
 with open(sys.argv[1], "r+b") as file:

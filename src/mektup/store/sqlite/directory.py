@@ -10,6 +10,7 @@ from functools import partial
 from mektup.store.interface import AccountEntry
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change, Database
+from mektup.store.sqlite.recall import Recall
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
 
@@ -29,6 +30,12 @@ def _entry(row: tuple[str, str, str]) -> AccountEntry:
 def _find(cursor: Cursor, name: str) -> AccountEntry | None:
     row = cursor.execute(f"SELECT {_COLUMNS} FROM accounts WHERE folded = ?", (folded(name),)).get
     return None if row is None else _entry(row)
+
+
+def _named(cursor: Cursor, name: str) -> tuple[AccountEntry, ...]:
+    """The same, in a tuple, empty for none: a Recall keeps no None."""
+    entry = _find(cursor, name)
+    return () if entry is None else (entry,)
 
 
 def find_by_id(cursor: Cursor, account: AccountId) -> AccountEntry | None:
@@ -87,12 +94,14 @@ class SqliteDirectory:
     ) -> None:
         """*make_mail* makes an account's own file, for its name, and *remove_mail* removes it."""
         self._database = database
+        self._recall = Recall(database)
         self._make_mail = make_mail
         self._remove_mail = remove_mail
 
     async def find(self, name: str) -> AccountEntry | None:
         """See ``interface.Directory``, as for all that follows."""
-        return await self._database.read(_find, name)
+        found = await self._recall.read(_named, name)
+        return found[0] if found else None
 
     async def add(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
         name = unicodedata.normalize("NFC", name)

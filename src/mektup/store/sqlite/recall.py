@@ -1,4 +1,4 @@
-"""What was asked of an account lately, and holds for as long as nobody commits to it.
+"""What was asked of an account or of the directory lately, and holds for as long as nobody commits to it.
 
 Clients ask the same small questions again and again, of mail that does not change: a NOOP each minute, a round of
 STATUS, a SELECT of what was selected before. That nothing was committed is known for next to nothing (see
@@ -18,7 +18,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 MOST = 64
-"""How many answers are kept of an account."""
+"""How many answers are kept of a database."""
 
 
 class Recall:
