@@ -209,10 +209,16 @@ class Session:
                     done.add((account.id, mailbox.id))
                     self._services.tally.messages += 1
                 self._answer(f"250 2.0.0 <{recipient.address}> Saved")
-                self._services.log.info("delivered", user=account.name, octets=arrival.size)
+                is_saved = True
             except Refused as refusal:
                 self._answer(_refusal(refusal))
-            await self._peer.drain()
+                is_saved = False
+            try:
+                await self._peer.drain()
+            finally:
+                # the client need not wait until it is written
+                if is_saved:
+                    self._services.log.info("delivered", user=recipient.entry.name, octets=arrival.size)
 
     def _require_size(self, octets: int) -> None:
         # RFC 1870 §6.1: refused before it is sent
