@@ -103,11 +103,9 @@ def read_text(cursor: Cursor, mailbox: MailboxId, uids: Uids, form: Form, number
 @lru_cache(256)
 def _text_query(form: Form) -> str:
     """The query for how many messages could be written in *form*, their text, and their highest modseq."""
-    joins: dict[str, None] = {}
-    for piece in form.pieces:
-        if isinstance(piece, Column):
-            joins.update(dict.fromkeys(_COLUMNS[piece][1]))
-    line = " || ".join(_in_text(piece, form) for piece in form.pieces)
+    joins = dict.fromkeys(join for piece in form.pieces if isinstance(piece, Column) for join in _COLUMNS[piece][1])
+    is_template = any(isinstance(piece, HeaderFields) for piece in form.pieces)
+    line = " || ".join(_in_text(piece, form, is_template=is_template) for piece in form.pieces)
     # What is NULL makes the line NULL, and so it is not counted. In SQLite an ORDER BY is kept for who joins text.
     return (
         "SELECT count(line), CAST(group_concat(line, '') AS BLOB), max(modseq) FROM "
@@ -116,8 +114,7 @@ def _text_query(form: Form) -> str:
     )
 
 
-def _in_text(piece: bytes | Column | HeaderFields | None, form: Form) -> str:
-    is_template = any(isinstance(piece, HeaderFields) for piece in form.pieces)
+def _in_text(piece: bytes | Column | HeaderFields | None, form: Form, *, is_template: bool) -> str:
     match piece:
         case bytes():
             return f"X'{(piece.replace(b'%', b'%%') if is_template else piece).hex()}'"
@@ -126,7 +123,8 @@ def _in_text(piece: bytes | Column | HeaderFields | None, form: Form) -> str:
         case HeaderFields():
             return "'%b'"
         case Column.FLAGS:
-            cases = " ".join(f"WHEN {word} THEN {_in_text(spelled, form)}" for word, spelled in form.words)
+            words = [(word, _in_text(spelled, form, is_template=is_template)) for word, spelled in form.words]
+            cases = " ".join(f"WHEN {word} THEN {spelled}" for word, spelled in words)
             return f"CASE m.flags {cases} END" if cases else "NULL"
     expression, _ = _COLUMNS[piece]
     if piece in _WIDE:

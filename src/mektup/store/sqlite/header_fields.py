@@ -17,11 +17,10 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 import apsw
-import msgspec
-import zstandard
 
 from mektup.store.arrival import field_chooser
 from mektup.store.interface import HeaderFields
+from mektup.store.sqlite import bundles
 from mektup.store.sqlite.cursor import Cursor, add_function
 from mektup.store.sqlite.uids import Query, slices
 from mektup.terms.numbers import MailboxId
@@ -55,7 +54,7 @@ MOST_CHOICES: Final = 4
 LEVEL: Final = 3
 """Of zstandard."""
 
-Fields = dict[int, bytes]
+Fields = bundles.Octets
 """By UID, each a literal."""
 
 
@@ -80,6 +79,9 @@ def _number_of(choice: HeaderFields) -> int:
 
 
 # Reading
+
+# A slice of a list begins in the block that the one before it ended in.
+_unpacked = lru_cache(2)(bundles.unpacked)
 
 
 def are_many(uids: Uids) -> bool:
@@ -139,7 +141,7 @@ def _made(cursor: Cursor, mailbox: MailboxId, block: int, query: Query) -> Block
     for rows in slices(cursor, query, mailbox, _uids_of(block)):
         messages += len(rows)
         fields.update((uid, chosen) for uid, chosen in rows if len(chosen) <= MOST_KEPT)
-    return Block(block, messages, fields, _packed(fields))
+    return Block(block, messages, fields, bundles.packed(fields, LEVEL))
 
 
 def put(change: Change, mailbox: MailboxId, blocks: Sequence[Block], choice: HeaderFields) -> None:
@@ -168,17 +170,3 @@ def drop(cursor: Cursor, mailbox: MailboxId, uids: Iterable[int]) -> None:
         "DELETE FROM header_fields WHERE mailbox = ? AND block = ?",
         [(mailbox, block) for block in {uid >> BLOCK_BITS for uid in uids}],
     )
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Fields).decode
-
-
-@lru_cache(2)
-def _unpacked(packed: bytes) -> Fields:
-    # A slice of a list begins in the block that the one before it ended in.
-    return _decode(zstandard.ZstdDecompressor().decompress(packed))
-
-
-def _packed(fields: Fields) -> bytes:
-    return zstandard.ZstdCompressor(LEVEL).compress(_encode(fields))

@@ -9,15 +9,14 @@ content of the last block is the mark up to which all contents have their texts 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
 import apsw
-import msgspec
-import zstandard
 
+from mektup.store.sqlite.bundles import Octets, packed, unpacked
 from mektup.store.sqlite.cursor import Cursor
 
 TABLE: Final = """
@@ -43,7 +42,7 @@ LAST: Final = "ifnull((SELECT last FROM search_texts ORDER BY first DESC LIMIT 1
 _BLOCK_OF = "FROM search_texts WHERE first <= ? ORDER BY first DESC LIMIT 1"
 """Where the texts of a content are, if they are anywhere."""
 
-Texts = dict[int, bytes]
+Texts = Octets
 """By content, in UTF-8."""
 
 
@@ -71,24 +70,22 @@ class KeptTexts:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._bodies: Texts = {}
-        self._headers: Texts = {}
+        self._last: dict[Callable[[Cursor, int], Texts], Texts] = {bodies: {}, headers: {}}
         """Of the block that was read last."""
 
     def body(self, content: int) -> bytes | None:
         """The text of the body; None where it is not kept yet, or no more."""
-        text = self._bodies.get(content)
-        if text is None:
-            self._bodies = bodies(self._connection.cursor(), content)
-            text = self._bodies.get(content)
-        return text
+        return self._text(bodies, content)
 
     def headers(self, content: int) -> bytes | None:
         """The same for the text of all headers."""
-        text = self._headers.get(content)
+        return self._text(headers, content)
+
+    def _text(self, read: Callable[[Cursor, int], Texts], content: int) -> bytes | None:
+        text = self._last[read].get(content)
         if text is None:
-            self._headers = headers(self._connection.cursor(), content)
-            text = self._headers.get(content)
+            self._last[read] = read(self._connection.cursor(), content)
+            text = self._last[read].get(content)
         return text
 
 
@@ -104,7 +101,7 @@ def headers(cursor: Cursor, content: int) -> Texts:
 
 def _read(cursor: Cursor, sql: str, content: int) -> Texts:
     found = cursor.execute(sql, (content,)).get
-    return _unpacked(found[1]) if found is not None and found[0] >= content else {}
+    return unpacked(found[1]) if found is not None and found[0] >= content else {}
 
 
 def add(cursor: Cursor, texts: Sequence[Text]) -> None:
@@ -112,8 +109,8 @@ def add(cursor: Cursor, texts: Sequence[Text]) -> None:
     blocks = list(_blocks([*_taken_back(cursor), *texts]))
     for block in blocks:
         level = LEVEL if block is blocks[-1] else FULL_LEVEL
-        bodies = _packed({text.content: text.body for text in block}, level)
-        headers = _packed({text.content: text.headers for text in block}, level)
+        bodies = packed({text.content: text.body for text in block}, level)
+        headers = packed({text.content: text.headers for text in block}, level)
         cursor.execute(
             "INSERT INTO search_texts VALUES (?, ?, ?, ?, ?)",
             (block[0].content, block[-1].content, _octets(block), bodies, headers),
@@ -129,22 +126,22 @@ def _taken_back(cursor: Cursor) -> list[Text]:
     ).get
     if last is None:
         return []
-    bodies, headers = map(_unpacked, last)
+    bodies, headers = map(unpacked, last)
     return [Text(content, headers[content], body) for content, body in bodies.items()]
 
 
 def drop(cursor: Cursor, contents: Collection[int]) -> None:
     """Takes out the texts of *contents*."""
     sql = f"SELECT first, bodies, headers {_BLOCK_OF}"
-    for first, *packed in {cursor.execute(sql, (content,)).get for content in contents} - {None}:
+    for first, *columns in {cursor.execute(sql, (content,)).get for content in contents} - {None}:
         bodies, headers = (
-            {content: text for content, text in _unpacked(texts).items() if content not in contents} for texts in packed
+            {content: text for content, text in unpacked(texts).items() if content not in contents} for texts in columns
         )
         if bodies:
             octets = sum(map(len, chain(bodies.values(), headers.values())))
             cursor.execute(
                 "UPDATE search_texts SET octets = ?2, bodies = ?3, headers = ?4 WHERE first = ?1",
-                (first, octets, _packed(bodies, FULL_LEVEL), _packed(headers, FULL_LEVEL)),
+                (first, octets, packed(bodies, FULL_LEVEL), packed(headers, FULL_LEVEL)),
             )
         else:
             cursor.execute("DELETE FROM search_texts WHERE first = ?", (first,))
@@ -163,15 +160,3 @@ def _blocks(texts: Iterable[Text]) -> Iterator[list[Text]]:
 
 def _octets(texts: Iterable[Text]) -> int:
     return sum(text.octets for text in texts)
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Texts).decode
-
-
-def _unpacked(packed: bytes) -> Texts:
-    return _decode(zstandard.ZstdDecompressor().decompress(packed))
-
-
-def _packed(texts: Texts, level: int) -> bytes:
-    return zstandard.ZstdCompressor(level).compress(_encode(texts))
