@@ -2,8 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BEFORE ?= HEAD~1
+COMMIT = $(shell git rev-parse --short=10 $(BEFORE))
 
-.PHONY: run test check lint types imports sizes test-clients test-peer bench bench-scale clean
+.PHONY: run test check lint types imports sizes test-clients test-peer bench bench-before bench-scale clean
 
 run: $(STAMP)
 	@$(BIN)/mektup demo
@@ -34,6 +36,16 @@ test-peer: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench $(OPTIONS) $(ROWS)
+
+# beside another commit of mektup: make bench-before BEFORE=6045af2
+bench-before: $(STAMP)
+	$(MAKE) .before/$(COMMIT)/$(STAMP)
+	$(BIN)/python -m bench --before .before/$(COMMIT) $(OPTIONS) $(ROWS)
+
+.before/%/$(STAMP):
+	git worktree prune
+	git worktree add --force --detach .before/$* $*
+	$(MAKE) -C .before/$* $(STAMP)
 
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench --messages 1000,20000,100000 --runs 3 $(OPTIONS) $(ROWS)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from bench.machine import machine
@@ -21,9 +22,12 @@ from bench.scale import GROWING, scale_table
 from bench.sets import ROUNDS, SETS
 from bench.sets.idle_scale import ACCOUNTS
 from bench.sets.lines import Line, merged
-from bench.start import filled, raise_descriptor_limit, say
+from bench.start import filled, filled_beside_before, raise_descriptor_limit, say
 from bench.table import set_table, table
 from bench.turns import FEWEST_RUNS, measure
+
+SLOWER = 1.03
+"""How much of its time before a row may take."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -56,6 +60,13 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
         help="how many messages (default: 20000); several numbers with commas between show how costs grow",
     )
     parser.add_argument("--runs", type=int, default=5, help="how many runs of each row (default: 5)")
+    parser.add_argument(
+        "--before",
+        metavar="CHECKOUT",
+        type=Path,
+        help="another checkout of mektup, where make has made .venv: it is measured in Dovecot's place, and a ratio"
+        f" above {SLOWER:g} is marked",
+    )
     parser.add_argument("--folder", help="where both servers keep their mail; a temporary folder below it is made")
     parser.add_argument("--json", metavar="FILE", help="write every run's figures to FILE")
     return parser.parse_args(words)
@@ -81,7 +92,12 @@ def measured(options: argparse.Namespace, messages: int, rows: Sequence[Row], se
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mektup-bench-", dir=options.folder)))
         folder.chmod(0o755)
-        benches = filled(stack, folder, messages, ACCOUNTS if "idle-scale" in sets else ())
+        accounts = ACCOUNTS if "idle-scale" in sets else ()
+        if options.before is None:
+            benches = filled(stack, folder, messages, accounts)
+        else:
+            benches = filled_beside_before(stack, folder, messages, options.before.absolute(), accounts)
+            rows = [replace(row, asked=SLOWER, is_absolute=False) for row in rows]
         report = Report(messages, [bench.name for bench in benches], described(benches, folder, options.runs))
         report.results = measure(benches, rows, options.runs, say)
         print(f"\n{report.heading}")

@@ -50,7 +50,7 @@ class Dovecot:
     of its configuration.
     """
 
-    name = "Dovecot"
+    name = kind = "Dovecot"
 
     def __init__(
         self,

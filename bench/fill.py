@@ -1,7 +1,8 @@
 """Fills the servers before anything is measured, each in the quickest way that is open to everybody.
 
 mektup is filled through its store's interface while it does not run, in a process of its own, so that the measuring
-one stays small; Dovecot by MULTIAPPEND (RFC 3502), with fsync off for as long as that takes.
+one stays small; Dovecot by MULTIAPPEND (RFC 3502), with fsync off for as long as that takes. Two checkouts of mektup
+are both filled by MULTIAPPEND, since their stores may have different interfaces.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 from bench.client import ImapClient
 from bench.dovecot import Dovecot
 from bench.mail import Mail, generate
-from bench.rows.registry import PASSWORD
+from bench.mektup import Mektup
+from bench.rows.registry import PASSWORD, Server
 from mektup.auth import passwords
 from mektup.store.arrival import prepare
 from mektup.store.interface import Account, Incoming
@@ -78,16 +80,34 @@ def fill_dovecot(server: Dovecot, plan: Plan) -> None:
     settings, server.settings = server.settings, f"{server.settings}\nmail_fsync = never"
     server.start()
     try:
-        for name, count in plan.items():
-            if count:
-                client = ImapClient(server.address("imap"), name, PASSWORD)
-                for batch in batches(generate(count)):
-                    client.run(b"APPEND INBOX " + b" ".join([mail.arguments for mail in batch]))
-                client.run(b"LOGOUT")
-                client.close()
+        _fill_by_imap(server, plan)
     finally:
         server.stop()
         server.settings = settings
+
+
+def fill_mektup(server: Mektup, plan: Plan) -> int:
+    """Fills a mektup of any version that does not run, and leaves it so. Returns the octets of the first account."""
+    server.add_users(plan, PASSWORD)
+    server.start()
+    try:
+        return _fill_by_imap(server, plan)
+    finally:
+        server.stop()
+
+
+def _fill_by_imap(server: Server, plan: Plan) -> int:
+    octets = []
+    for name, count in plan.items():
+        octets.append(0)
+        if count:
+            client = ImapClient(("127.0.0.1", server.ports["imap"]), name, PASSWORD)
+            for batch in batches(generate(count)):
+                client.run(b"APPEND INBOX " + b" ".join([mail.arguments for mail in batch]))
+                octets[-1] += sum(len(mail.raw) for mail in batch)
+            client.run(b"LOGOUT")
+            client.close()
+    return octets[0]
 
 
 def batches(mail: Iterator[Mail]) -> Iterator[Sequence[Mail]]:

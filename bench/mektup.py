@@ -6,11 +6,15 @@ import importlib.metadata
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.ports import PROTOCOLS, choose_ports, wait_for_listener
 
 PROGRAM = Path(sys.executable).with_name("mektup")
+
+BEFORE = "before"
+"""The name of another checkout's mektup, which this one is measured against."""
 
 
 class Mektup:
@@ -19,10 +23,16 @@ class Mektup:
     At the end it gets SIGTERM, which it must answer with exit status 0.
     """
 
-    name = "mektup"
+    kind = "mektup"
 
-    def __init__(self, folder: Path, *, workers: int, settings: str = "") -> None:
-        """*settings* are more lines for the top of the configuration file; a table of theirs ends the top."""
+    def __init__(self, folder: Path, *, workers: int, settings: str = "", checkout: Path | None = None) -> None:
+        """*settings* are more lines for the top of the configuration file; a table of theirs ends the top.
+
+        *checkout*: another tree of mektup, where `make` has made `.venv`; its program is run instead of this one.
+        """
+        self.name = self.kind if checkout is None else BEFORE
+        self._checkout = checkout
+        self._program = PROGRAM if checkout is None else checkout / ".venv" / "bin" / "mektup"
         self.ports = choose_ports(PROTOCOLS)
         self.data = folder / "data"
         self.log = folder / "log"
@@ -47,7 +57,7 @@ class Mektup:
     def start(self) -> None:
         """Starts it, and returns when it listens."""
         with self.log.open("ab") as log:
-            command = [str(PROGRAM), "serve", "--config", str(self.configuration)]
+            command = [str(self._program), "serve", "--config", str(self.configuration)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         for port in self.ports.values():
             wait_for_listener(self._process, port)
@@ -86,12 +96,24 @@ class Mektup:
 
     @property
     def version(self) -> str:
-        """Of the package that is installed."""
-        return importlib.metadata.version("mektup")
+        """Of the package that is installed; of another checkout, its commit."""
+        if self._checkout is None:
+            return importlib.metadata.version("mektup")
+        command = ["git", "-C", str(self._checkout), "describe", "--always", "--dirty"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     def add_user(self, name: str, password: str) -> None:
         """Adds an account with the command line, while the server runs; it can log in at once."""
-        command = [str(PROGRAM), "user", "add", name, "--password-stdin", "--config", str(self.configuration)]
-        done = subprocess.run(command, input=f"{password}\n", capture_output=True, text=True, timeout=60)
+        self._manage("add", name, "--password-stdin", given=f"{password}\n")
+
+    def add_users(self, names: Iterable[str], password: str) -> None:
+        """Adds accounts that have all the same password, in one call of the command line."""
+        listed = self.configuration.with_name("users")
+        listed.write_text("".join(f"{name}:{{PLAIN}}{password}\n" for name in names))
+        self._manage("import", str(listed))
+
+    def _manage(self, *words: str, given: str = "") -> None:
+        command = [str(self._program), "user", *words, "--config", str(self.configuration)]
+        done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
             raise OSError(f"{' '.join(command)}: {done.stdout}{done.stderr}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import dovecot
 from bench.dovecot import Dovecot
-from bench.fill import MektupFilling, fill_dovecot
+from bench.fill import MektupFilling, Plan, fill_dovecot, fill_mektup
 from bench.mail import generate
 from bench.mektup import Mektup
 from bench.rows.registry import CROWD, CROWD_MESSAGES, FOLDERS, PASSWORD, READER, WRITER, Bench, Server
@@ -24,8 +24,7 @@ KEPT = 1000
 
 def filled(stack: ExitStack, folder: Path, messages: int, more_accounts: Sequence[str] = ()) -> list[Bench]:
     """Both servers, filled and stopped, mektup first; each ends with *stack*. Without a Dovecot, says so."""
-    plan = {READER: messages, WRITER: 0, FOLDERS: 0} | dict.fromkeys(CROWD, CROWD_MESSAGES)
-    plan |= dict.fromkeys(more_accounts, 0)
+    plan = _plan(messages, more_accounts)
     mektup = Mektup(folder / "mektup", workers=1, settings=LIMITS)
     say(f"filling {mektup.name} {mektup.version} with {messages:,} messages")
     filling = MektupFilling(mektup.data, plan)
@@ -43,6 +42,30 @@ def filled(stack: ExitStack, folder: Path, messages: int, more_accounts: Sequenc
         except OSError as error:
             say(f"no Dovecot beside it: {error}")
     octets = filling.wait()[0]
+    return _benches(stack, servers, messages, octets)
+
+
+def filled_beside_before(
+    stack: ExitStack, folder: Path, messages: int, checkout: Path, more_accounts: Sequence[str] = ()
+) -> list[Bench]:
+    """This mektup and that of another *checkout*, filled and stopped, this one first; each ends with *stack*."""
+    servers = [
+        Mektup(folder / "mektup", workers=1, settings=LIMITS),
+        Mektup(folder / "before", workers=1, settings=LIMITS, checkout=checkout),
+    ]
+    octets = 0
+    for server in servers:
+        say(f"filling {server.name} {server.version} with {messages:,} messages")
+        octets = fill_mektup(server, _plan(messages, more_accounts))
+    return _benches(stack, servers, messages, octets)
+
+
+def _plan(messages: int, more_accounts: Sequence[str]) -> Plan:
+    plan = {READER: messages, WRITER: 0, FOLDERS: 0} | dict.fromkeys(CROWD, CROWD_MESSAGES)
+    return plan | dict.fromkeys(more_accounts, 0)
+
+
+def _benches(stack: ExitStack, servers: Sequence[Server], messages: int, octets: int) -> list[Bench]:
     mail = list(generate(min(messages, KEPT)))
     benches = [Bench(server, mail, messages, octets) for server in servers]
     for bench in benches:

@@ -18,7 +18,7 @@ def _memory(bench: Bench, protocol: str, *, tls: bool) -> Measured:
 
     What the accounts themselves take while they are open is in it.
     """
-    count = WAITING[bench.name]
+    count = WAITING[bench.kind]
     clients = [_in_idle(bench, protocol, WRITER, tls=tls) for _ in range(FIRST)]
     bench.wait_for_rest()
     before = bench.processes.proportional_memory()

@@ -45,6 +45,10 @@ class Server(Protocol):
     def name(self) -> str: ...
 
     @property
+    def kind(self) -> str:
+        """``mektup`` or ``Dovecot``: the same for two checkouts of mektup, whose names differ."""
+
+    @property
     def version(self) -> str: ...
 
     @property
@@ -107,6 +111,11 @@ class Bench:
     def name(self) -> str:
         """Of the server."""
         return self.server.name
+
+    @property
+    def kind(self) -> str:
+        """Of the server."""
+        return self.server.kind
 
     @property
     def processes(self) -> ProcessTree:

@@ -24,7 +24,7 @@ def _wait_for_exists(bench: Bench, waiting: ImapClient) -> Measured:
     writer = bench.imap(WRITER)
     waits = []
     waiting.run(b"SELECT INBOX")
-    for mail in bench.mail[: WAKES[bench.name]]:
+    for mail in bench.mail[: WAKES[bench.kind]]:
         waiting.idle()
         begun = time.perf_counter()
         writer.send(b"a APPEND INBOX " + mail.arguments + b"\r\n")

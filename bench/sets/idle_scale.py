@@ -33,7 +33,7 @@ def idle_scale(bench: Bench) -> list[Line]:
     """Memory for each connection, how long an EXISTS takes under that load, and how many sessions were lost."""
     bench.restart(workers=2)
     bench.wait_for_rest()
-    count, deliveries = CONNECTIONS[bench.name], DELIVERIES[bench.name]
+    count, deliveries = CONNECTIONS[bench.kind], DELIVERIES[bench.kind]
     before = bench.processes.proportional_memory()
     begun = time.perf_counter()
     waiting = _Waiting(bench.address("imap"), count)

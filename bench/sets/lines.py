@@ -25,8 +25,9 @@ class Line:
 
     @property
     def ratio(self) -> float | None:
-        """mektup's figure over Dovecot's."""
-        mine, theirs = self.figures.get("mektup"), self.figures.get("Dovecot")
+        """mektup's figure over the other server's."""
+        mine = self.figures.get("mektup")
+        theirs = next((figure for name, figure in self.figures.items() if name != "mektup"), None)
         return None if mine is None or not theirs else mine / theirs
 
 

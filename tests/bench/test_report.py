@@ -43,6 +43,12 @@ def test_what_misses_its_ratio_is_marked() -> None:
     assert not table([result], NAMES).endswith("!")
 
 
+def test_the_ratio_is_taken_turn_by_turn() -> None:
+    result = Result(ROWS[0], {"mektup": [1.0, 10.0, 1.0], "before": [2.0, 20.0, 1.0]})
+    assert result.ratio() == 0.5
+    assert Line("a", "s", {"mektup": 1.0, "before": 4.0}).ratio == 0.25
+
+
 def test_a_row_that_could_not_be_measured_says_why() -> None:
     result = Result(ROWS[0], remarks=["mektup does not announce SORT"])
     assert result.is_above

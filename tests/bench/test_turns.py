@@ -56,6 +56,18 @@ def test_both_are_measured_in_turn() -> None:
     assert list(remarks(found)) == []
 
 
+def test_who_is_first_is_second_in_the_next_turn() -> None:
+    order: list[str] = []
+
+    def noted(bench: Bench) -> Measured:
+        order.append(bench.name)
+        return Measured(1.0, None, lambda: "an answer")
+
+    row = Row("key", "title", noted, 1.0, False, Unit.SECONDS, (), Stage.ONE)
+    measure(cast(Any, (Server("mektup"), Server("before"))), [row], 3, lambda text: None)
+    assert order[2:] == ["mektup", "before", "before", "mektup", "mektup", "before"]
+
+
 def test_one_that_fails_is_asked_again_in_the_next_row() -> None:
     mine, theirs = Server("mektup"), Server("Dovecot", fails_at=3)
     first, second = results(mine, theirs)
