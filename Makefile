@@ -27,6 +27,7 @@ imports: $(STAMP)
 
 sizes: $(STAMP)
 	$(BIN)/pytest -q tests/architecture
+	$(BIN)/python -m tests.architecture.figures
 
 test-clients: $(STAMP)
 	$(BIN)/pytest tests/clients
