@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 BEFORE ?= HEAD~1
 COMMIT = $(shell git rev-parse --short=10 $(BEFORE))
 
-.PHONY: run test check lint types imports sizes test-clients test-peer bench bench-before bench-scale clean
+.PHONY: run test check lint types imports sizes test-clients test-peer bench bench-before bench-scale hostile hostile-short clean
 
 run: $(STAMP)
 	@$(BIN)/mektup demo
@@ -50,6 +50,12 @@ bench-before: $(STAMP)
 
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench --messages 1000,20000,100000 --runs 3 $(OPTIONS) $(ROWS)
+
+hostile: $(STAMP)
+	$(BIN)/python -m bench.hostile $(OPTIONS) $(ATTACKS)
+
+hostile-short: $(STAMP)
+	$(BIN)/python -m bench.hostile --short $(OPTIONS) $(ATTACKS)
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -117,3 +117,10 @@ class Mektup:
         done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120)
         if done.returncode != 0:
             raise OSError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+
+    def kill(self) -> None:
+        """Ends it at once, if it runs: it does not end by itself within a time that anybody would wait."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None

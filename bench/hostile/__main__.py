@@ -1,0 +1,82 @@
+"""``python -m bench.hostile``: what one hostile client, or one mail, does to others on the same worker.
+
+For each attack: what a NOOP of another user waited for, and how much the server grew. The exit status is 1 when a
+bound did not hold. How to add an attack: see ``attacks/__init__.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.fill import MektupFilling
+from bench.hostile.attack import ATTACKER, BYSTANDER, OTHER, Stage
+from bench.hostile.attacks import ATTACKS
+from bench.hostile.measure import Outcome, measured
+from bench.mektup import Mektup
+
+SHORT_FACTOR = 5.0
+"""How much wider the bounds are in the short form, which runs on machines that do other things, too."""
+
+HEAD = f"{'attack':15}{'who':9}{'before':44}{'NOOP ms':>8}{'machine':>8}{'p99':>6}{'MB':>6}{'CPU s':>7}  what was got"
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the attacks; the exit status."""
+    options = _parsed(words)
+    factor = options.factor or (SHORT_FACTOR if options.short else 1.0)
+    chosen = [attack for attack in ATTACKS if _is_chosen(attack.key, attack.is_in_short, options)]
+    if options.list:
+        print(*(f"{attack.key:15}{attack.who.value:9}{attack.what}" for attack in chosen), sep="\n")
+        return 0
+    begun = time.monotonic()
+    broken: list[str] = []
+    print(HEAD, flush=True)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        accounts = Path(folder) / "accounts"
+        MektupFilling(accounts, dict.fromkeys((BYSTANDER, ATTACKER, OTHER), 0)).wait()
+        for attack in chosen:
+            place = Path(folder) / attack.key
+            shutil.copytree(accounts, place / "data")
+            with Mektup(place, workers=1, settings=attack.settings) as server:
+                outcome = measured(attack, Stage(server, is_short=options.short))
+            shutil.rmtree(place)
+            print(_line(outcome), flush=True)
+            broken += [f"{attack.key}: {each}" for each in outcome.broken(factor)]
+    print(f"{len(chosen)} attacks, {time.monotonic() - begun:.0f} seconds in all", file=sys.stderr)
+    print(*broken, sep="\n", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _is_chosen(key: str, is_in_short: bool, options: argparse.Namespace) -> bool:
+    return key in options.attacks if options.attacks else is_in_short or not options.short
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.hostile", description=__doc__)
+    parser.add_argument("attacks", nargs="*", help="which; all when none is named")
+    parser.add_argument("--short", action="store_true", help="smaller mailboxes and wider bounds, in under 90 seconds")
+    parser.add_argument("--factor", type=float, help="how much wider the bounds are")
+    parser.add_argument("--folder", help="where the server keeps its data; a temporary folder below it is made")
+    parser.add_argument("--list", action="store_true", help="only name them")
+    options = parser.parse_args(words)
+    if unknown := set(options.attacks) - {attack.key for attack in ATTACKS}:
+        parser.error(f"no such attack: {', '.join(sorted(unknown))}")
+    return options
+
+
+def _line(outcome: Outcome) -> str:
+    attack, waits = outcome.attack, outcome.waits
+    return (
+        f"{attack.key:15}{attack.who.value:9}{attack.before[:43]:44}{waits.longest * 1000:8.1f}"
+        f"{waits.machine * 1000:8.1f}{waits.p99 * 1000:6.1f}{outcome.growth:6.0f}{outcome.cpu:7.2f}  {outcome.got}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,106 @@
+"""What an attack is, and the stage that it runs on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from bench.hostile.client import HostileClient, Overtime
+from bench.mektup import Mektup
+from bench.rows.registry import PASSWORD
+
+BYSTANDER, ATTACKER, OTHER = "alice", "mallory", "carol"
+"""Who waits for NOOPs, who attacks, and who else may be needed."""
+
+ATTACK_SECONDS = 20.0
+PREPARE_SECONDS = 120.0
+
+
+class Who(Enum):
+    """Who can do it."""
+
+    STRANGER = "stranger"
+    USER = "user"
+    MAIL = "mail"
+
+
+class Stage:
+    """A server with one worker, and the attacker's ways to it."""
+
+    def __init__(self, server: Mektup, *, is_short: bool) -> None:
+        self.server = server
+        self.is_short = is_short
+        """Whether it is to be done within seconds: smaller mailboxes, the same kind."""
+        self.deadline = time.monotonic() + PREPARE_SECONDS
+        self._clients: list[HostileClient] = []
+
+    def connect(self, service: str = "imap", *, receive_buffer: int | None = None) -> HostileClient:
+        """A connection, not logged in; closed at the end."""
+        client = HostileClient(self.server.ports[service], self.deadline, receive_buffer=receive_buffer)
+        self._clients.append(client)
+        return client
+
+    def imap(
+        self, name: str = ATTACKER, mailbox: str | None = None, *, receive_buffer: int | None = None
+    ) -> HostileClient:
+        """A connection that is logged in, with *mailbox* selected."""
+        client = self.connect(receive_buffer=receive_buffer).log_in(name, PASSWORD)
+        if mailbox is not None and b" OK" not in (answer := client.ask(b"SELECT " + mailbox.encode())):
+            raise OSError(f"{mailbox} could not be selected: {answer!r}")
+        return client
+
+    def append(self, raw: Iterable[bytes], mailbox: str = "INBOX", name: str = ATTACKER) -> None:
+        """Puts messages there, by APPEND."""
+        client = self.imap(name)
+        for each in raw:
+            client.send(b"a APPEND %b {%d}\r\n" % (mailbox.encode(), len(each)))
+            client.until(rb"\+")
+            client.send(each + b"\r\n")
+            if b" OK" not in (answer := client.until(b"a ")):
+                raise OSError(f"not appended: {answer!r}")
+
+    def deliver(self, raw: bytes, name: str = ATTACKER) -> bytes:
+        """Sends a mail by LMTP; the answer to it."""
+        client = self.connect("lmtp")
+        client.until(b"220 ")
+        client.send(f"LHLO x\r\nMAIL FROM:<x@x.example>\r\nRCPT TO:<{name}>\r\nDATA\r\n".encode())
+        client.until(b"354 ")
+        client.send(raw.replace(b"\r\n.", b"\r\n..") + b"\r\n.\r\n")
+        return client.until(b"[245][0-9][0-9] ")
+
+    def rest(self, seconds: float) -> None:
+        """Does nothing, but for as long as the attack may take."""
+        time.sleep(max(0.0, min(seconds, self.deadline - time.monotonic())))
+
+    def hang_up(self) -> None:
+        """Ends all connections."""
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """One row of the table."""
+
+    key: str
+    who: Who
+    what: str
+    before: str
+    """What it did at commit 6045af2, as it was measured then."""
+    run: Callable[[Stage], str]
+    """Does it, for ATTACK_SECONDS at most; what the attacker got, in a few words. Overtime may pass."""
+    prepare: Callable[[Stage], None] = lambda stage: None
+    """What has to be there first; the server is started anew behind it."""
+    settings: str = ""
+    """More lines for the top of the server's configuration."""
+    stall_ms: float = 50.0
+    """How long a NOOP of another user may wait."""
+    growth_mb: float = 64.0
+    """How much the server may grow."""
+    is_in_short: bool = True
+
+
+__all__ = ["ATTACKER", "BYSTANDER", "OTHER", "PASSWORD", "Attack", "Overtime", "Stage", "Who"]

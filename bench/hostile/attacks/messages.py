@@ -1,0 +1,59 @@
+"""Mails that cost much to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+HEADER = b"From: a@x.example\r\nMIME-Version: 1.0\r\n"
+
+
+def many_parts(count: int) -> bytes:
+    """A multipart of *count* parts, of 25 octets each."""
+    part = b"\r\n--b\r\nContent-ID:a\r\n\r\n"
+    return HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * count + b"\r\n--b--\r\n"
+
+
+def nested(depth: int) -> bytes:
+    """A multipart in a multipart, and so on."""
+    parts = b"".join(
+        b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (level, level) for level in range(depth)
+    )
+    return HEADER + parts + b"\r\nx\r\n"
+
+
+COSTLY: Mapping[str, Callable[[], bytes]] = {
+    "parts": lambda: many_parts(10_000),
+    "nested": lambda: nested(4_000),
+    "messages": lambda: HEADER + b"Content-Type: message/rfc822\r\n\r\n" * 7_000,
+    "addresses": lambda: HEADER + b"To: " + b"a@b,\r\n " * 36_000 + b"a@b\r\n\r\nx\r\n",
+    "names": lambda: HEADER + b"To: " + b'"=?utf-8?q?=c3=a9?=" <a@b>,\r\n ' * 8_000 + b"a@b\r\n\r\nx\r\n",
+    "groups": lambda: HEADER + b"To: " + b"g:a@b;,\r\n " * 25_000 + b"a@b\r\n\r\nx\r\n",
+    "comments": lambda: HEADER + b"To: " + b"(" * 250_000 + b"\r\n\r\nx\r\n",
+    "fields": lambda: HEADER + b"A:\r\n" * 64_000 + b"\r\nx\r\n",
+    "different-fields": lambda: HEADER + b"".join(b"X%d:\r\n" % at for at in range(28_000)) + b"\r\nx\r\n",
+    "folds": lambda: HEADER + b"Subject: a" + b"\r\n a" * 64_000 + b"\r\n\r\nx\r\n",
+    "words": lambda: HEADER + b"Subject: " + b"=?utf-8?q?=c3=a9?= " * 13_000 + b"\r\n\r\nx\r\n",
+    "params": lambda: HEADER + b"Content-Type: text/plain" + b";\r\n a*0*=b" * 23_000 + b"\r\n\r\nx\r\n",
+    "references": lambda: HEADER + b"References: " + b"<a@b> " * 42_000 + b"\r\n\r\nx\r\n",
+    "re": lambda: HEADER + b"Subject: " + b"Re: " * 64_000 + b"\r\n\r\nx\r\n",
+    "blobs": lambda: HEADER + b"Subject: " + b"[a] " * 64_000 + b"\r\n\r\nx\r\n",
+    "html": lambda: HEADER + b"Content-Type: text/html\r\n\r\n" + b"<a><b>" * 43_000,
+    "open-tags": lambda: HEADER + b"Content-Type: text/html\r\n\r\n" + b"<" * 255_000,
+    "entities": lambda: HEADER + b"Content-Type: text/html\r\n\r\n" + b"&amp;&" * 43_000,
+    "qp": lambda: (
+        HEADER + b"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=\r\n" * 85_000
+    ),
+    "boundaries": lambda: (
+        HEADER
+        + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n"
+        + b"\r\n--c" * 50_000
+        + b"\r\n--b--\r\n"
+    ),
+    "date": lambda: HEADER + b"Date: " + b"(a)" * 80_000 + b"\r\n\r\nx\r\n",
+}
+"""Of 255 KiB or less each: what is prepared in the loop, for its size."""
+
+
+def large(kind: bytes, line: bytes, size: int) -> bytes:
+    """A message of *size* octets, *kind* its Content-Type, of the same line again and again."""
+    return HEADER + b"Content-Type: " + kind + b"\r\n\r\n" + line * (size // len(line))

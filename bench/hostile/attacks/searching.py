@@ -1,0 +1,132 @@
+"""SEARCH, SORT and THREAD that take long."""
+
+from __future__ import annotations
+
+import time
+
+from bench.hostile.attack import ATTACKER, OTHER, Attack, Overtime, Stage, Who
+from bench.hostile.client import shown
+
+TEXT = b"From: a@x.example\r\nSubject: %d\r\n\r\n" + b"The quick brown fox jumps over the lazy dog, again.\r\n" * 60
+
+
+def _put_texts(stage: Stage) -> None:
+    for name in (ATTACKER, OTHER):
+        stage.append((TEXT % number for number in range(100)), name=name)
+        client = stage.imap(name, "INBOX")
+        for _ in range(4 if stage.is_short else 7):
+            client.ask(b"COPY 1:* INBOX")
+
+
+def _keys() -> bytes:
+    return b"SEARCH " + b" ".join(b"OR TEXT qz%03d" % number for number in range(550)) + b" TEXT zq"
+
+
+def _two_searches(stage: Stage) -> str:
+    """Two searches from one account; how long somebody else's takes meanwhile."""
+    for _ in range(2):
+        stage.imap(mailbox="INBOX").send(b"a %b\r\n" % _keys())
+    other = stage.imap(OTHER, "INBOX")
+    stage.rest(0.3)
+    return f"another's search took {_seconds(other):.1f} s"
+
+
+def _hung_up(stage: Stage) -> str:
+    """Searches whose clients have gone; how long somebody else's takes then."""
+    for _ in range(4):
+        client = stage.imap(mailbox="INBOX")
+        client.send(b"a %b\r\n" % _keys())
+        stage.rest(0.2)
+        client.close()
+    other = stage.imap(OTHER, "INBOX")
+    return f"another's search took {_seconds(other):.1f} s"
+
+
+def _seconds(client: object) -> float:
+    begun = time.monotonic()
+    assert hasattr(client, "ask")
+    client.ask(b"SEARCH TEXT jumps")
+    return time.monotonic() - begun
+
+
+def _put_threads(stage: Stage) -> None:
+    references = b" ".join(b"<%050d@x.example>" % number for number in range(900))
+    stage.append(
+        b"Message-ID: <%d@y.example>\r\nReferences: %b\r\n\r\nx\r\n" % (number, references) for number in range(125)
+    )
+    client = stage.imap(mailbox="INBOX")
+    for _ in range(6 if stage.is_short else 9):
+        client.ask(b"COPY 1:* INBOX")
+
+
+def _thread(stage: Stage) -> str:
+    client = stage.imap(mailbox="INBOX")
+    return shown(client.ask(b"THREAD REFERENCES UTF-8 ALL"))
+
+
+def _unread_search(stage: Stage) -> str:
+    client = stage.imap(mailbox="INBOX", receive_buffer=65536)
+    client.send(b"a SEARCH ALL\r\n" * 1170)
+    stage.rest(3)
+    return "not read"
+
+
+def _mixed_sort(stage: Stage) -> str:
+    client = stage.imap(mailbox="INBOX")
+    got = [shown(client.ask(b"SORT (SUBJECT REVERSE FROM SIZE) UTF-8 ALL")), shown(client.ask(b"SEARCH NOT 1:*"))]
+    return got[0]
+
+
+def _put_copies(stage: Stage) -> None:
+    stage.append(b"Subject: %d\r\n\r\nx\r\n" % number for number in range(100))
+    client = stage.imap(mailbox="INBOX")
+    for _ in range(6 if stage.is_short else 9):
+        client.ask(b"COPY 1:* INBOX")
+    client.ask(b"STORE 1 +FLAGS (\\Deleted)")
+
+
+__all__ = ["ROWS", "Overtime"]
+
+ROWS = (
+    Attack(
+        key="search-unread",
+        who=Who.USER,
+        what="16 KB of pipelined SEARCH, unread",
+        before="270 MB",
+        prepare=_put_copies,
+        run=_unread_search,
+    ),
+    Attack(
+        key="searches",
+        who=Who.USER,
+        what="two SEARCHes of 8 KB",
+        before="another's search waits over 60 s",
+        prepare=_put_texts,
+        run=_two_searches,
+    ),
+    Attack(
+        key="searches-gone",
+        who=Who.USER,
+        what="four SEARCHes of 8 KB whose clients have hung up",
+        before="another's search waits over 60 s",
+        prepare=_put_texts,
+        run=_hung_up,
+    ),
+    Attack(
+        key="thread",
+        who=Who.USER,
+        what="THREAD of 64,000 copies of messages with 900 references",
+        before="over 250 s, 1.3 GB",
+        prepare=_put_threads,
+        run=_thread,
+    ),
+    Attack(
+        key="sort",
+        who=Who.USER,
+        what="SORT of 51,200 messages",
+        before="",
+        prepare=_put_copies,
+        run=_mixed_sort,
+        is_in_short=False,
+    ),
+)
