@@ -34,11 +34,14 @@ class Answer:
 
 
 class Connection:
-    """A socket to a server, with Nagle's algorithm off."""
+    """A socket to a server."""
+
+    nodelay = True
+    """Whether Nagle's algorithm is off."""
 
     def __init__(self, address: Address, *, tls: bool = False) -> None:
         self._socket = socket.create_connection(address, timeout=300)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, self.nodelay)
         if tls:
             self._socket = TRUSTING.wrap_socket(self._socket)
         self._buffer = bytearray(RECEIVED_AT_ONCE)
@@ -135,6 +138,26 @@ class ImapClient(Connection):
         self.send(b"DONE\r\n")
         while b"i OK" not in self.line():
             pass
+
+
+class Apart(ImapClient):
+    """One that sends a literal and the end of its line in two writes, with Nagle's algorithm on."""
+
+    nodelay = False
+
+    def run_with_literal(self, command: bytes, literal: bytes) -> Answer:
+        """Runs *command* with *literal* as its last argument; raises OSError if it is not OK."""
+        begun = time.perf_counter()
+        self.send(b"%b %b {%d}\r\n" % (TAG, command, len(literal)))
+        while not (answer := self.line()).startswith(b"+"):
+            if answer.startswith(TAG):
+                raise OSError(f"the literal was refused: {answer!r}")
+        self.send(literal)
+        self.send(b"\r\n")
+        count = self._answer(keep=True)
+        seconds = time.perf_counter() - begun
+        self._check(command, count)
+        return Answer(seconds, bytes(memoryview(self._buffer)[:count]))
 
 
 class LmtpClient(Connection):

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 import struct
+import sys
 import time
 
 import pytest
@@ -405,3 +406,29 @@ async def test_no_tls_speaker_at_a_tls_port_leaves_nothing(server_tls: ssl.SSLCo
 )
 async def test_addresses(peer_name: object, expected: tuple[str, bool]) -> None:
     assert address_of(peer_name) == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_QUICKACK is Linux's")
+async def test_half_a_line_is_acknowledged_at_once_as_no_answer_carries_the_acknowledgement() -> None:
+    async with house() as at:
+        reader, writer = await connect(at)
+        peer = at.echoes[0].peer
+        assert isinstance(peer, connection_module.Connection)
+        for _ in range(2):
+            # a client that waits for an answer each time makes the kernel delay what it acknowledges
+            for number in range(8):
+                writer.write(b"line %d\r\n" % number)
+                assert await reader.readline() == b"line %d\r\n" % number
+            assert not acknowledges_at_once(peer)
+            writer.write(b"half a line")
+            await until(lambda: at.echoes[0].buffered)
+            assert acknowledges_at_once(peer)
+            writer.write(b"\r\n")
+            assert await reader.readline() == b"half a line\r\n"
+        await part((reader, writer))
+
+
+def acknowledges_at_once(peer: connection_module.Connection) -> bool:
+    assert peer._transport is not None
+    client = peer._transport.get_extra_info("socket")
+    return bool(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK))

@@ -16,7 +16,10 @@ client does not stall the others, it is made to after TURN_SECONDS, and gets at 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
+import sys
 import time
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -46,6 +49,9 @@ HANDSHAKE_SECONDS = 10.0
 
 LINGER_SECONDS = 2.0
 """How long a client has to take a farewell and close; what it sends meanwhile is thrown away."""
+
+_CAN_ACKNOWLEDGE = sys.platform == "linux"
+"""Whether the system has TCP_QUICKACK."""
 
 STOPPING_SECONDS = 0.25
 """How long a silence a read stands while the server is shutting down."""
@@ -77,6 +83,7 @@ class Connection(asyncio.Protocol):
         "_lost",
         "_on_lost",
         "_outgoing",
+        "_owes_acknowledgement",
         "_reading_paused",
         "_taken",
         "_timer",
@@ -125,6 +132,7 @@ class Connection(asyncio.Protocol):
         self._incoming: bytes | bytearray = b""
         self._taken = 0
         self._outgoing: list[bytes] = []
+        self._owes_acknowledgement = False
         self._ended = False
         self._lost = False
         self._reading_paused = False
@@ -147,6 +155,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Octets came."""
         self._vigil.heard()
+        self._owes_acknowledgement = _CAN_ACKNOWLEDGE
         if self._tls is not None:
             data = self._decrypted(self._tls, data)
         if self._discarding:
@@ -341,6 +350,7 @@ class Connection(asyncio.Protocol):
         if not queued or self._lost or transport is None:
             return
         self._outgoing = []
+        self._owes_acknowledgement = False
         size = sum(map(len, queued)) if len(queued) > 1 else len(queued[0])
         self.bytes_out += size
         if len(queued) > 1 and size <= JOIN_BYTES:
@@ -390,11 +400,28 @@ class Connection(asyncio.Protocol):
     async def _sleep_until(self, deadline: float) -> bool:
         """Waits until something happens; false if that was the time *deadline* (of ``time.monotonic``)."""
         self._deadline = deadline
+        if self._owes_acknowledgement:
+            self._acknowledge()
         if self._timer is None or self._timer_at > deadline:
             self._arm(deadline - time.monotonic())
         await self._waiter
         self._turn_began = time.monotonic()
         return self._turn_began < deadline
+
+    def _acknowledge(self) -> None:
+        """Acknowledges what came at once, as no answer that would carry the acknowledgement is due.
+
+        Clients such as imaplib send a literal, or the end of a message, in two writes. Nagle's algorithm holds the
+        second until the first is acknowledged, which the kernel delays by 40 ms. The kernel forgets the option, so it
+        is set each time (tcp(7), TCP_QUICKACK).
+        """
+        self._owes_acknowledgement = False
+        if self._transport is None or self._lost:
+            return
+        client = self._transport.get_extra_info("socket")
+        if client.family != socket.AF_UNIX:
+            with contextlib.suppress(OSError):  # the client is gone, which the transport will notice
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def _arm(self, seconds: float) -> None:
         if self._timer is not None:
