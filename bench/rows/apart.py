@@ -16,7 +16,7 @@ from bench.rows.registry import PASSWORD, READER, WRITER, Bench, Measured, row
 APPENDS, SEARCHES = 50, 20
 
 
-@row("append-apart", f"{APPENDS} x APPEND, literal and CRLF apart, Nagle on", ratio=1.0)
+@row("append-apart", f"{APPENDS} x APPEND, its CRLF sent apart, Nagle on", ratio=1.0)
 def append_apart(bench: Bench) -> Measured:
     looking = bench.imap(WRITER)
     looking.run(b"CREATE apart")
@@ -32,7 +32,7 @@ def append_apart(bench: Bench) -> Measured:
     return watch.measured(lambda: contents)
 
 
-@row("search-apart", f"{SEARCHES} x UID SEARCH SUBJECT, literal and CRLF apart, Nagle on", ratio=1.0)
+@row("search-apart", f"{SEARCHES} x UID SEARCH, its CRLF sent apart, Nagle on", ratio=1.0)
 def search_apart(bench: Bench) -> Measured:
     # other words than those of the row that searches for subjects
     words: Sequence[str] = Generator().vocabulary[200 : 200 + SEARCHES]
