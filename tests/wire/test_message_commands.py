@@ -1,6 +1,10 @@
 """The commands about messages; what FETCH and SEARCH can ask has tests of its own."""
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
@@ -122,6 +126,46 @@ def test_large_sequence_sets() -> None:
     assert len(request.uids.ranges) == 20_000
     told = "Expected a sequence set of at most 20000 ranges at column 16"
     assert complaint(f"a1 UID EXPUNGE {text},20001") == told
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("1," * 19_000, ""),
+        ("1:2,*:4," * 9_000, "0"),
+        ("1234567890:1234567890," * 10_000, "x"),
+        ("11111111111," * 15_000, "1"),
+        ("1:" * 100_000, "1"),
+        ("*" * 200_000, ","),
+    ],
+)
+def test_what_is_almost_a_sequence_set_for_long_is_refused_in_one_pass(text: str, end: str) -> None:
+    told = complaint(f"a1 UID EXPUNGE {text}{end}")
+    assert told.startswith((f"Expected {SET}", "Expected the end of the command", "Expected numbers from 1 to"))
+
+
+def test_the_ranges_of_what_is_no_sequence_set_are_counted_too() -> None:
+    told = complaint("a1 UID EXPUNGE " + "1," * 20_000)
+    assert told == "Expected a sequence set of at most 20000 ranges at column 16"
+
+
+SET_PIECES = st.lists(st.sampled_from(["1", "9", "10", "0", "*", ":", ",", "4294967295"]), max_size=12).map("".join)
+
+
+@settings(max_examples=500)
+@given(SET_PIECES)
+def test_a_sequence_set_is_what_the_abnf_says(text: str) -> None:
+    number = re.compile(r"[1-9][0-9]*|\*")
+    ends = [part.split(":") for part in text.split(",")]
+    fits = all(len(part) < 3 and all(number.fullmatch(each) for each in part) for part in ends)
+    numbers = [int(each) for part in ends for each in part if each.isdecimal()]
+    if not fits or max(numbers, default=0) > 2**32 - 1:
+        complaint(f"a1 UID EXPUNGE {text}")
+        return
+    request = parsed(f"a1 UID EXPUNGE {text}")
+    assert isinstance(request, Expunge)
+    said = [[0 if each == "*" else int(each) for each in part] for part in ends]
+    assert request.uids == SequenceSet(tuple((part[0], part[-1]) for part in said))
 
 
 FLAG = "a flag such as \\Seen or a keyword such as $Forwarded"

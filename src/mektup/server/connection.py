@@ -358,7 +358,10 @@ class Connection(asyncio.Protocol):
         if self._tls is not None:
             queued = [b"".join(self._tls.send(octets)) for octets in queued]
         if len(queued) > 1 or transport.is_closing() or transport.get_write_buffer_size():
-            transport.writelines(queued)
+            # not by writelines(), after which asyncio of 3.12.0 to 3.12.8, 3.13.0 and 3.13.1 forgets to call
+            # pause_writing (gh-127655): a client that reads nothing would fill the memory
+            for octets in queued:
+                transport.write(octets)
         else:
             self._write_now(transport, queued[0])
 

@@ -11,7 +11,7 @@ from mektup.terms.numbers import MAX_UINT32
 from mektup.terms.sets import STAR, Run, SavedResult, SequenceSet
 from mektup.wire import mailbox_names
 from mektup.wire.cursor import Cursor
-from mektup.wire.grammar import ATOM, DATE, DATE_TIME, FLAG, FLAG_LIST, MONTHS, ONE_RANGE, SEQUENCE_SET
+from mektup.wire.grammar import ATOM, DATE, DATE_TIME, FLAG, FLAG_LIST, MONTHS, ONE_RANGE, SEQUENCE_SET, SET_OCTETS
 from mektup.wire.requests import NumbersAsked
 
 _A_SET: Final = "a sequence set such as 7 or 1:5,9:*"
@@ -83,12 +83,13 @@ def numbers(cursor: Cursor) -> NumbersAsked:
 
 def sequence_set(cursor: Cursor) -> SequenceSet:
     """sequence-set (RFC 9051 §9) without ``$``. Raises ClientError."""
+    reach = SET_OCTETS.match(cursor.text, cursor.at)
+    if reach is not None and reach[0].count(b",") >= cursor.limits.sequence_set_ranges:
+        raise cursor.wrong(f"a sequence set of at most {cursor.limits.sequence_set_ranges} ranges")
     found = SEQUENCE_SET.match(cursor.text, cursor.at)
-    if found is None:
+    if found is None or cursor.text.startswith(b",", found.end()):
         raise cursor.wrong(_A_SET)
     text = found[0]
-    if text.count(b",") >= cursor.limits.sequence_set_ranges:
-        raise cursor.wrong(f"a sequence set of at most {cursor.limits.sequence_set_ranges} ranges")
     ranges = tuple([_range(part) for part in text.replace(b"*", b"0").split(b",")])
     # Ten digits can say more than 32 bits; fewer cannot.
     if len(text) > 9 and max(map(max, ranges)) > MAX_UINT32:

@@ -31,7 +31,7 @@ _SECTION: Final = "a section such as BODY[], BODY[TEXT] or BODY[1.2]"
 _WORD: Final = re.compile(rb"[A-Za-z][A-Za-z0-9.]*")
 
 # section-part = nz-number *("." nz-number)
-_PART: Final = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*+")
+_PART: Final = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
 
 # section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT"
 # section-text = section-msgtext / "MIME"

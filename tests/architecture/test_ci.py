@@ -1,0 +1,81 @@
+"""Which Pythons `.ci/run` runs the unit suite on: every other CPython that is found, each version once."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PYTHONS = Path(__file__).parents[2] / ".ci" / "pythons"
+OLDER = "0.0.1"
+"""The version that Debian's own Python says it has, in these tests."""
+
+
+def program(path: Path, script: str) -> Path:
+    """A shell script at *path* that can be run."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def python_of(path: Path, version: str) -> Path:
+    """What answers as a CPython of *version* does when it is asked what it is."""
+    return program(path, f"echo {version} {path}")
+
+
+def found(tmp_path: Path, own: Path) -> list[str]:
+    """The lines that the script writes, with nothing on the PATH but the system's programs and ``tmp_path/bin``."""
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    path = f"{tmp_path / 'bin'}:{tmp_path / 'tools'}"
+    for name in ("bash", "cut", "grep", "sort"):
+        (tmp_path / "tools").mkdir(exist_ok=True)
+        (tmp_path / "tools" / name).symlink_to(f"/usr/bin/{name}")
+    environment = {**os.environ, "PATH": path, "PYENV_ROOT": str(tmp_path / "pyenv")}
+    done = subprocess.run(["/bin/bash", PYTHONS, own], env=environment, capture_output=True, text=True, timeout=50)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    return python_of(tmp_path / "own" / "python3", OLDER)
+
+
+def test_versions_on_the_path_and_of_pyenv_are_found_once_each_and_oldest_first(tmp_path: Path, own: Path) -> None:
+    on_path = python_of(tmp_path / "bin" / "python3.12", "3.12.10")
+    python_of(tmp_path / "pyenv" / "versions" / "3.12.10" / "bin" / "python3", "3.12.10")
+    third = python_of(tmp_path / "pyenv" / "versions" / "3.13.0" / "bin" / "python3", "3.13.0")
+    first = python_of(tmp_path / "pyenv" / "versions" / "3.12.9" / "bin" / "python3", "3.12.9")
+    assert found(tmp_path, own) == [f"3.12.9 {first}", f"3.12.10 {on_path}", f"3.13.0 {third}"]
+
+
+def test_debians_own_version_is_no_other(tmp_path: Path, own: Path) -> None:
+    python_of(tmp_path / "bin" / "python3.11", OLDER)
+    assert found(tmp_path, own) == []
+
+
+def test_what_does_not_run_and_what_is_no_interpreter_is_left_out(tmp_path: Path, own: Path) -> None:
+    program(tmp_path / "bin" / "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
+    python_of(tmp_path / "bin" / "python3.13-config", "3.13.0")
+    (tmp_path / "bin" / "python3.14").write_text("not to be run", encoding="utf-8")
+    assert found(tmp_path, own) == []
+
+
+def test_nothing_is_found_where_nothing_is_and_pyenv_is_absent(tmp_path: Path, own: Path) -> None:
+    assert found(tmp_path, own) == []
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="of CPython")
+def test_a_real_interpreter_says_its_version_and_where_it_is(tmp_path: Path, own: Path) -> None:
+    base = getattr(sys, "_base_executable", sys.executable)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3.99").symlink_to(base)
+    version, _, path = found(tmp_path, own)[0].partition(" ")
+    assert version == platform.python_version()
+    assert Path(path).exists()

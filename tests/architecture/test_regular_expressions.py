@@ -1,0 +1,89 @@
+"""Regular expressions mean the same to every Python that mektup runs on.
+
+The ``re`` of Python 3.11.2, which Debian 12 has, backs out of a possessive repetition wrongly. So no pattern has a
+possessive quantifier or an atomic group: neither as it is written, nor as it is put together.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mektup
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted(path for folder in ("src", "tests", "bench") for path in (ROOT / folder).rglob("*.py"))
+
+ESCAPED = re.compile(r"\\.", re.DOTALL)
+CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
+REFUSED = re.compile(r"[*+?}]\+|\(\?>")
+
+
+def refused(pattern: str) -> bool:
+    """Whether *pattern*, or a piece of one, has what is refused; a class and what is escaped have no such meaning."""
+    return REFUSED.search(CLASS.sub("x", ESCAPED.sub("x", pattern))) is not None
+
+
+def written(path: Path) -> Iterator[tuple[int, str]]:
+    """Every string and bytes constant that a module gives to a function of ``re``; pieces of f-strings too."""
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            if isinstance(call.func.value, ast.Name) and call.func.value.id == "re" and call.args:
+                for node in ast.walk(call.args[0]):
+                    if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+                        yield node.lineno, as_text(node.value)
+
+
+def as_text(pattern: str | bytes) -> str:
+    """A pattern of bytes, octet by octet."""
+    return pattern if isinstance(pattern, str) else pattern.decode("latin-1")
+
+
+def compiled() -> Iterator[tuple[str, re.Pattern[Any]]]:
+    """The patterns that mektup's modules keep, by the name of their place."""
+    for found in pkgutil.walk_packages(mektup.__path__, "mektup."):
+        if found.name.endswith("__main__"):
+            continue
+        for name, value in vars(importlib.import_module(found.name)).items():
+            for each in inside(value):
+                yield f"{found.name}.{name}", each
+
+
+def inside(value: object) -> Iterator[re.Pattern[Any]]:
+    """Patterns in *value*: it may be one, or hold some."""
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from inside(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from inside(each)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_pattern_is_written_with_a_possessive_quantifier_or_an_atomic_group(path: Path) -> None:
+    assert not [line for line, text in written(path) if refused(text)]
+
+
+def test_no_pattern_has_one_when_it_is_put_together() -> None:
+    patterns = [(name, as_text(each.pattern)) for name, each in compiled()]
+    assert not [name for name, text in patterns if refused(text)]
+    assert any(name == "mektup.wire.grammar.SEQUENCE_SET" for name, _ in patterns)
+
+
+@pytest.mark.parametrize("pattern", ["a++", "a*+", "a?+", "a{2}+", "(?>a)", "(?:a|b)*+c", "[+]++", r"\]++"])
+def test_what_is_refused_is_seen(pattern: str) -> None:
+    assert refused(pattern)
+
+
+@pytest.mark.parametrize("pattern", [r"\++", "[*+]+", "[]+*+]+", "a+?", "a+b+", r"a\*+", "(?:a)+"])
+def test_what_only_looks_like_it_is_let_pass(pattern: str) -> None:
+    assert not refused(pattern)
