@@ -54,11 +54,19 @@ class Process:
         for line in self._process.stderr:
             with self._news:
                 try:
-                    self.log.append(json.loads(line))
+                    entry = json.loads(line)
                 except ValueError:
-                    if not SLOW.match(line):
-                        self.noise.append(line)
+                    self.noise.append(line)
+                else:
+                    self._sort_in(entry)
                 self._news.notify_all()
+
+    def _sort_in(self, entry: Entry) -> None:
+        """What a library complains of is noise, as if it had written to stderr itself."""
+        if entry["event"] != "library":
+            self.log.append(entry)
+        elif not SLOW.match(entry["said"]):
+            self.noise.append(str(entry))
 
     def until(self, event: str, since: int = 0, where: Callable[[Entry], bool] = lambda entry: True) -> Entry:
         """The first log entry of that *event*; waits for it."""

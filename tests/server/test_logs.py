@@ -62,3 +62,63 @@ def test_a_server_in_a_program_speaks_through_its_logging(caplog: pytest.LogCapt
     assert "user='linda'" in text
     assert "event='session_ended'" in text
     assert "Pa$$123" not in text
+
+
+CONTROLS = "".join(map(chr, [*range(32), 127, *range(128, 160)]))
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("value", [CONTROLS, BIDI, (CONTROLS + BIDI).encode(), ["\x1b[2J\r\n"], {"a": "\x9b\u202e"}])
+def test_no_control_and_no_mark_of_direction_is_written(form: str, value: object) -> None:
+    stream = io.StringIO()
+    logs.logger("info", form, stream).info("client_id", client=value)
+    (line,) = stream.getvalue().split("\n")[:-1]
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_message_of_an_exception_forges_no_line(form: str) -> None:
+    stream = io.StringIO()
+    try:
+        raise ValueError(FORGED + CONTROLS + BIDI)
+    except ValueError:
+        logs.logger("info", form, stream).exception("command_failed")
+    first, *others, last = stream.getvalue().split("\n")
+    assert "command_failed" in first
+    assert all(line.startswith(logs.MARGIN) for line in others)
+    assert all(line.isprintable() for line in (first, *others))
+    assert not last
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("value", ["x" * 1_000_000, b"x" * 1_000_000, "\u202e" * 1_000_000])
+def test_a_value_is_bounded(form: str, value: object) -> None:
+    stream = io.StringIO()
+    try:
+        raise ValueError(value)
+    except ValueError:
+        logs.logger("info", form, stream).exception("command_failed", tag=value)
+    assert len(stream.getvalue()) < 100_000
+
+
+class Broken(io.StringIO):
+    def write(self, line: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_stream_that_cannot_be_written_is_passed_over(form: str) -> None:
+    logs.logger("info", form, Broken()).error("worker_died")
+    closed = io.StringIO()
+    log = logs.logger("info", form, closed)
+    closed.close()
+    log.error("worker_died")
+
+
+def test_what_a_library_logs_is_a_line_too() -> None:
+    stream = io.StringIO()
+    log = logs.Log("info", "json", stream)
+    record = logging.LogRecord("asyncio", logging.ERROR, "x.py", 1, "lost %s", ("\x1b",), None)
+    logs._LibraryHandler(log.logger).emit(record)
+    assert json.loads(stream.getvalue())["said"] == "lost \x1b"

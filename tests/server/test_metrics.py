@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import imaplib
+import platform
+import poplib
+import re
+import smtplib
+import time
 from collections.abc import Iterator
-from urllib.error import HTTPError
+from importlib.metadata import version
 from urllib.request import Request, urlopen
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mektup import Server
+from mektup.server import status_page
 from mektup.server.app import ThreadedServer
+
+ALL = {service: ["127.0.0.1:0"] for service in ("imap", "pop3", "lmtp", "metrics")}
 
 
 @pytest.fixture
@@ -52,7 +61,11 @@ def test_what_happens_is_counted(server: ThreadedServer) -> None:
     assert seen["mektup_commands_total", "imap"] >= 5
     assert seen["mektup_bugs_total", "imap"] == 0
     assert seen["mektup_workers", ""] == seen["mektup_workers_up", ""] == 1
-    assert seen["mektup_certificate_expires_days", ""] > 3000
+    assert seen["mektup_certificate_expiry_seconds", ""] > 3000 * 86400
+    assert seen["mektup_command_duration_seconds_count", "imap"] >= 1
+    assert seen["process_cpu_seconds_total", ""] > 0
+    assert seen["process_resident_memory_bytes", ""] > 0
+    assert time.time() - 3600 * 24 < seen["process_start_time_seconds", ""] <= time.time() + 1
     client.logout()
     stranger.logout()
 
@@ -61,29 +74,128 @@ def test_health(server: ThreadedServer) -> None:
     assert get(server, "/health") == "1 of 1 workers up\n"
 
 
-@pytest.mark.parametrize(("path", "method", "status"), [("/", "GET", 404), ("/metrics", "POST", 405)])
-def test_what_is_not_there(server: ThreadedServer, path: str, method: str, status: int) -> None:
-    with pytest.raises(HTTPError) as caught:
-        get(server, path, method)
-    assert caught.value.code == status
-    caught.value.close()
+def test_what_runs_is_named(server: ThreadedServer) -> None:
+    (line,) = [line for line in get(server, "/metrics").splitlines() if line.startswith("mektup_build_info")]
+    assert f'version="{version("mektup")}"' in line
+    assert f'python="{platform.python_version()}"' in line
+    assert line.endswith(" 1.0")
 
 
-@pytest.mark.parametrize("nonsense", [b"\r\n\r\n", b"\x16\x03\x01\r\n\r\n", b"GET\r\n\r\n", b"x" * 100_000])
-async def test_nonsense_is_survived(nonsense: bytes) -> None:
+def test_units_are_base_units_and_nothing_is_shown_that_cannot_be_counted(server: ThreadedServer) -> None:
+    page = get(server, "/metrics")
+    assert 'logins_total{protocol="lmtp"' not in page
+    assert 'logins_total{protocol="imap"' in page
+    for name in re.findall(r"^# TYPE (\S+)", page, re.MULTILINE):
+        assert not re.search(r"_(days|minutes|hours|milliseconds|ms|octets|kilobytes)(_|$)", name), name
+    for name in re.findall(r"^# TYPE (\S+) counter", page, re.MULTILINE):
+        assert name.endswith("_total")
+
+
+def test_durations_are_counted_by_command_in_every_protocol() -> None:
+    with Server(users={"linda": "Pa$$123"}, listen=ALL).in_thread() as server:
+        with imaplib.IMAP4(*server.address("imap")) as client:
+            client.login("linda", "Pa$$123")
+            with pytest.raises(imaplib.IMAP4.error):
+                client.status("INBOX", "(NONSENSE)")
+            client.select("Nowhere")
+        pop = poplib.POP3(*server.address("pop3"))
+        pop.quit()
+        with smtplib.LMTP(*server.address("lmtp")) as lmtp:
+            lmtp.sendmail("a@b", ["linda"], b"Subject: x\r\n\r\nx\r\n")
+        buckets: dict[tuple[str, str], list[float]] = {}
+        for family in text_string_to_metric_families(get(server, "/metrics")):
+            for sample in family.samples:
+                if sample.name == "mektup_command_duration_seconds_bucket":
+                    key = sample.labels["protocol"], sample.labels["command"]
+                    buckets.setdefault(key, []).append(sample.value)
+    assert {("imap", "LOGIN"), ("imap", "SELECT"), ("pop3", "QUIT"), ("lmtp", "DATA")} <= set(buckets)
+    assert ("imap", "STATUS") not in buckets
+    for counts in buckets.values():
+        assert counts == sorted(counts)
+        assert counts[-1] == 1
+
+
+Answer = tuple[int, dict[bytes, bytes], bytes]
+
+
+async def ask(server: Server, request: bytes) -> Answer:
+    """The status, the header and the body of what is answered until the end of the stream."""
+    reader, writer = await asyncio.open_connection(*server.address("metrics"))
+    writer.write(request)
+    answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    fields = dict(line.split(b": ", 1) for line in lines)
+    return int(first.split(b" ")[1]), fields, body
+
+
+@pytest.mark.parametrize("path", [b"/metrics", b"/health", b"/elsewhere", b"/"])
+async def test_head_is_get_without_the_body(path: bytes) -> None:
+    async with Server(listen={"metrics": ["127.0.0.1:0"]}) as server:
+        status, fields, body = await ask(server, b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path)
+        assert len(body) == int(fields[b"Content-Length"]) > 0
+        assert status == (200 if path in (b"/metrics", b"/health") else 404)
+        head = await ask(server, b"HEAD %b HTTP/1.1\r\nHost: x\r\n\r\n" % path)
+        assert (head[0], head[2]) == (status, b"")
+        assert set(head[1]) == set(fields)
+        assert path == b"/metrics" or head[1] == fields
+
+
+@pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"PATCH", b"get", b"BREW"])
+@pytest.mark.parametrize("path", [b"/metrics", b"/health", b"/elsewhere"])
+async def test_other_methods_are_refused(method: bytes, path: bytes) -> None:
+    async with Server(listen={"metrics": ["127.0.0.1:0"]}) as server:
+        status, fields, _ = await ask(server, b"%b %b HTTP/1.1\r\nHost: x\r\n\r\n" % (method, path))
+        assert status == 405
+        assert fields[b"Allow"] == b"GET, HEAD"
+
+
+NONSENSE = [
+    (b"\r\n\r\n", 400),
+    (b"\x16\x03\x01\r\n\r\n", 400),
+    (b"GET\r\n\r\n", 400),
+    (b"GET /metrics\r\n\r\n", 400),
+    (b"GET /metrics HTTP/2.0\r\n\r\n", 400),
+    (b"GET / metrics HTTP/1.1\r\n\r\n", 400),
+    (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", 431),
+    (b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n", 431),
+]
+
+
+@pytest.mark.parametrize(("nonsense", "expected"), NONSENSE)
+async def test_nonsense_is_told_so(nonsense: bytes, expected: int) -> None:
+    async with Server(listen={"metrics": ["127.0.0.1:0"]}) as server:
+        assert (await ask(server, nonsense))[0] == expected
+        assert (await ask(server, b"GET /health HTTP/1.1\r\n\r\n"))[0] == 200
+
+
+async def test_an_endless_request_is_ended() -> None:
     async with Server(listen={"metrics": ["127.0.0.1:0"]}) as server:
         reader, writer = await asyncio.open_connection(*server.address("metrics"))
-        writer.write(nonsense)
-        try:
-            answer = await reader.read()
-        except ConnectionError:
-            answer = b""
-        assert not answer or answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 405"))
+
+        async def talk() -> None:
+            while True:
+                writer.write(b"x" * 10_000)
+                await writer.drain()
+
+        with pytest.raises(ConnectionError):
+            await talk()
         writer.close()
-        reader, writer = await asyncio.open_connection(*server.address("metrics"))
-        writer.write(b"GET /health HTTP/1.1\r\n\r\n")
-        assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
-        writer.close()
+        assert (await ask(server, b"GET /health HTTP/1.1\r\n\r\n"))[0] == 200
+        reader.feed_eof()
+
+
+async def test_those_who_say_nothing_are_ended_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status_page, "CONNECTIONS_AT_ONCE", 3)
+    monkeypatch.setattr(status_page, "REQUEST_SECONDS", 0.2)
+    async with Server(listen={"metrics": ["127.0.0.1:0"]}) as server:
+        there = [await asyncio.open_connection(*server.address("metrics")) for _ in range(10)]
+        for reader, writer in there:
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.close()
+        assert (await ask(server, b"GET /health HTTP/1.1\r\n\r\n"))[0] == 200
 
 
 async def test_one_who_says_nothing_does_not_hold_up_the_end() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mektup.terms.durations import Durations
 from mektup.terms.limits import Limits
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Tally:
     octets_in: int = 0
     octets_out: int = 0
     """Of connections that have ended."""
+    durations: Durations = field(default_factory=Durations)
+    """Of commands, but those that were not understood."""
 
 
 @dataclass(frozen=True, slots=True)

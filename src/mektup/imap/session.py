@@ -52,6 +52,7 @@ class Session:
         "account",
         "condstore",
         "ending",
+        "has_identified",
         "peer",
         "qresync",
         "receiver",
@@ -82,6 +83,8 @@ class Session:
         self.tag: bytes | None = None
         """Of the command under way, once it is understood; one that answers others too moves it on to theirs."""
         self.ending: Ending | None = None
+        self.has_identified = False
+        """Whether the client has said who it is, by ID."""
         self._flag_words: FlagWords | None = None
         self._place: Connection | None = None
         self._login_failures = 0
@@ -172,13 +175,17 @@ class Session:
 
     async def _run(self, row: Row, request: Request) -> None:
         self.tag = request.tag
+        began = time.monotonic()
         try:
-            answer = await row.run(self, request)
-        except Refused:
+            try:
+                answer = await row.run(self, request)
+            except Refused:
+                await self._tell(row.tells, request)
+                modseqs.tell_due(self)
+                raise
             await self._tell(row.tells, request)
-            modseqs.tell_due(self)
-            raise
-        await self._tell(row.tells, request)
+        finally:
+            self.services.tally.durations.add(row.name, time.monotonic() - began)
         answer = modseqs.in_answer(self, answer, row.name)
         if answer is None:
             self.write(row.done % self.tag)

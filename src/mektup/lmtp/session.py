@@ -8,6 +8,7 @@ octet for octet, and the trace is the business of the agent before us, which has
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from mektup.auth.services import Services
@@ -99,7 +100,7 @@ class Session:
     async def _obey(self, line: bytes) -> None:
         self._services.tally.commands += 1
         try:
-            await self._run(parse(line))
+            await self._time(parse(line))
         except ClientError as mistake:
             self._complain(mistake)
         except Refused as refusal:
@@ -119,6 +120,13 @@ class Session:
         if self._bad_commands >= self._services.limits.bad_commands:
             self._write(f"421 4.7.0 {self._services.hostname} Too many commands that are no LMTP")
             self._ending = True
+
+    async def _time(self, command: Command) -> None:
+        began = time.monotonic()
+        try:
+            await self._run(command)
+        finally:
+            self._services.tally.durations.add(type(command).__name__.upper(), time.monotonic() - began)
 
     async def _run(self, command: Command) -> None:
         match command:

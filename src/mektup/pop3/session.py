@@ -86,7 +86,7 @@ class Session:
         try:
             command = parse(line, self._state)
             verb = command.verb.encode()
-            await _RUNS[command.verb](self, command)
+            await self._run(command)
         except ClientError as mistake:
             self._complain(mistake)
         except Refused as refusal:
@@ -98,6 +98,13 @@ class Session:
             self.services.tally.bugs += 1
             self.services.log.exception("command_failed", verb=verb)
             self._tell(f"-ERR [{Code.SERVERBUG.pop3}] Internal error, session {self.services.session_id}")
+
+    async def _run(self, command: Command) -> None:
+        began = time.monotonic()
+        try:
+            await _RUNS[command.verb](self, command)
+        finally:
+            self.services.tally.durations.add(command.verb, time.monotonic() - began)
 
     def _tell(self, line: str) -> None:
         if self._midway:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import Config
-from mektup.server.node import Report
+from mektup.server.report import Report
 
 MESSAGE_BYTES = 128 * 1024
 MAX_SOCKETS = 64

@@ -1,4 +1,4 @@
-"""What Prometheus reads: ``/metrics``, and ``/health`` for whoever only asks whether the server is well.
+"""The metrics: a server's state in the text format of Prometheus.
 
 Counting is done by plain numbers in each process (``auth.services.Tally``); here they are only put into
 words, one sample for each worker, so that a worker's restart is seen as the restart of its own counter.
@@ -6,22 +6,19 @@ words, one sample for each worker, so that a worker's restart is seen as the res
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import platform
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mektup.server.node import Report
+from mektup.server.report import Report
+from mektup.terms.durations import BOUNDS
 
-REQUEST_BYTES = 8 * 1024
-REQUEST_SECONDS = 5.0
-
-_COUNTERS: Mapping[str, tuple[str, str]] = {
+_TALLIES: Mapping[str, tuple[str, str]] = {
     "connections": ("mektup_connections", "Connections accepted"),
     "refused_connections": ("mektup_refused_connections", "Connections over a limit"),
     "logins": ("mektup_logins", "Logins that succeeded"),
@@ -33,16 +30,43 @@ _COUNTERS: Mapping[str, tuple[str, str]] = {
     "octets_out": ("mektup_sent_bytes", "Octets sent, by connections that have ended"),
 }
 
+_WITHOUT_LOGIN = frozenset({"lmtp"})
+"""Protocols that know no login."""
+
+_COUNTERS: Mapping[str, str] = {
+    "log_lines_dropped": "Lines of the log that could not be written",
+    "log_lines_left_out": "Lines of the log that were left out, because a client caused too many",
+}
+"""Of Report.counters."""
+
+_PROCESS: Mapping[str, str] = {
+    "cpu_seconds_total": "Processor time used",
+    "virtual_memory_bytes": "Address space",
+    "resident_memory_bytes": "Memory in use",
+    "open_fds": "Open descriptors",
+    "max_fds": "Descriptors that may be open",
+    "start_time_seconds": "When the process began, in seconds since 1970",
+}
+"""Of Report.process."""
+
+_NOT_TIMED = frozenset({"IDLE"})
+"""Commands that last as long as the client likes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """A server's state when it was asked."""
 
     reports: Mapping[str, Report]
-    """By worker; those that are up."""
+    """By worker; those that are up. A parent of workers is there too, as ``parent``."""
     workers: int
     """How many there should be."""
-    certificate_days: float
+    up: int
+    """How many serve."""
+    certificate_seconds: float
+    """Until it expires."""
+    troubles: tuple[str, ...] = ()
+    """What is wrong now, in words; with any, the server is not well."""
 
 
 def exposition(status: Status) -> bytes:
@@ -58,85 +82,71 @@ class _Collector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         status = self._status
-        for field, (name, text) in _COUNTERS.items():
-            counter = CounterMetricFamily(name, text, labels=("worker", "protocol"))
-            for worker, report in status.reports.items():
-                for protocol, tally in report.items():
-                    counter.add_metric((worker, protocol), tally[field])
-            yield counter
-        gauge = GaugeMetricFamily("mektup_open_connections", "Connections open now", labels=("worker", "protocol"))
-        for worker, report in status.reports.items():
-            for protocol, tally in report.items():
-                gauge.add_metric((worker, protocol), tally["open"])
-        yield gauge
+        yield _build()
+        yield from self._tallies()
+        yield self._durations()
+        for name, text in _COUNTERS.items():
+            yield self._counter(f"mektup_{name}", text, name)
+        yield from self._processes()
         yield GaugeMetricFamily("mektup_workers", "Workers that should be up", value=status.workers)
-        yield GaugeMetricFamily("mektup_workers_up", "Workers that are up", value=len(status.reports))
+        yield GaugeMetricFamily("mektup_workers_up", "Workers that are up", value=status.up)
         yield GaugeMetricFamily(
-            "mektup_certificate_expires_days", "Days until the certificate expires", value=status.certificate_days
+            "mektup_certificate_expiry_seconds",
+            "Seconds until the certificate expires; negative when it has",
+            value=status.certificate_seconds,
         )
 
+    def _tallies(self) -> Iterator[Metric]:
+        for field, (name, text) in _TALLIES.items():
+            counter = CounterMetricFamily(name, text, labels=("worker", "protocol"))
+            for worker, report in self._status.reports.items():
+                for protocol, tally in report.protocols.items():
+                    if not (field.endswith("logins") and protocol in _WITHOUT_LOGIN):
+                        counter.add_metric((worker, protocol), tally[field])
+            yield counter
+        gauge = GaugeMetricFamily("mektup_open_connections", "Connections open now", labels=("worker", "protocol"))
+        for worker, report in self._status.reports.items():
+            for protocol, tally in report.protocols.items():
+                gauge.add_metric((worker, protocol), tally["open"])
+        yield gauge
 
-class MetricsPage:
-    """A small HTTP server with two pages."""
+    def _durations(self) -> Metric:
+        histogram = HistogramMetricFamily(
+            "mektup_command_duration_seconds",
+            "From a command to its answer, the client's own slowness in uploads and downloads included",
+            labels=("worker", "protocol", "command"),
+        )
+        bounds = [*(str(bound) for bound in BOUNDS), "+Inf"]
+        for worker, report in self._status.reports.items():
+            for protocol, commands in report.durations.items():
+                for command, (counts, seconds) in commands.items():
+                    if command in _NOT_TIMED:
+                        continue
+                    total, buckets = 0, []
+                    for bound, count in zip(bounds, counts, strict=True):
+                        total += count
+                        buckets.append((bound, float(total)))
+                    histogram.add_metric((worker, protocol, command), buckets, seconds)
+        return histogram
 
-    def __init__(self, status: Callable[[], Awaitable[Status]]) -> None:
-        self._status = status
-        self._servers: list[asyncio.Server] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+    def _counter(self, metric: str, text: str, name: str) -> Metric:
+        counter = CounterMetricFamily(metric, text, labels=("worker",))
+        for worker, report in self._status.reports.items():
+            if name in report.counters:
+                counter.add_metric((worker,), report.counters[name])
+        return counter
 
-    async def open(self, bound: list[socket.socket]) -> None:
-        """Serves at the sockets *bound*, too."""
-        for each in bound:
-            if each.family == socket.AF_UNIX:
-                server = await asyncio.start_unix_server(self._came, sock=each, limit=REQUEST_BYTES)
-            else:
-                server = await asyncio.start_server(self._came, sock=each, limit=REQUEST_BYTES)
-            self._servers.append(server)
-
-    async def close(self) -> None:
-        """Serves no more; may be called twice."""
-        for server in self._servers:
-            server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for server in self._servers:
-            await server.wait_closed()
-        self._servers.clear()
-
-    async def _came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(await self._answer(head.split(b"\r\n", 1)[0].split(b" ")))
-                await writer.drain()
-        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # whoever asked like that gets nothing
-        except asyncio.CancelledError:
-            writer.transport.abort()
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
-
-    async def _answer(self, request: list[bytes]) -> bytes:
-        method, target = request[0], request[1].partition(b"?")[0] if len(request) > 1 else b""
-        if method not in (b"GET", b"HEAD"):
-            return _page("405 Method Not Allowed", b"GET /metrics or /health\n")
-        if target == b"/metrics":
-            return _page("200 OK", exposition(await self._status()), "text/plain; version=0.0.4; charset=utf-8")
-        if target == b"/health":
-            status = await self._status()
-            well = len(status.reports) > 0
-            text = f"{len(status.reports)} of {status.workers} workers up\n".encode()
-            return _page("200 OK" if well else "503 Service Unavailable", text)
-        return _page("404 Not Found", b"/metrics or /health\n")
+    def _processes(self) -> Iterator[Metric]:
+        for name, text in _PROCESS.items():
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            family = kind(f"process_{name.removesuffix('_total')}", text, labels=("worker",))
+            for worker, report in self._status.reports.items():
+                if name in report.process:
+                    family.add_metric((worker,), report.process[name])
+            yield family
 
 
-def _page(status: str, body: bytes, kind: str = "text/plain; charset=utf-8") -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    return head.encode("ascii") + body
+def _build() -> Metric:
+    info = GaugeMetricFamily("mektup_build_info", "What runs here, always 1", labels=("version", "python"))
+    info.add_metric((version("mektup"), platform.python_version()), 1)
+    return info

@@ -11,13 +11,13 @@ import dataclasses
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from mektup.auth.services import Services
+from mektup.auth.services import Services, Tally
 from mektup.imap.session import Session as ImapSession
 from mektup.lmtp.session import Session as LmtpSession
 from mektup.pop3.session import Session as Pop3Session
@@ -26,14 +26,13 @@ from mektup.server.admission import Admission
 from mektup.server.bus import Bus
 from mektup.server.config import Config, ConfigError
 from mektup.server.listeners import Listener
+from mektup.server.logs import Log
+from mektup.server.report import Report, process_figures
 from mektup.server.sessions import Begin, Session, Sessions
 from mektup.server.tls import LOOK_SECONDS, Certificates
 from mektup.store.interface import Store
 from mektup.store.sqlite import open_store
 from mektup.terms.errors import Refused
-
-Report = Mapping[str, Mapping[str, int]]
-"""What happened so far, by protocol, and by field of Tally."""
 
 EXPIRY_DAYS = 14
 """How long before a certificate expires the log warns of it."""
@@ -50,6 +49,10 @@ class Node:
         self.store = store
         self.certificates = certificates
         self.log = log
+        self.counters: dict[str, Callable[[], float]] = {}
+        """What is counted for the whole process, for the metrics: names as in Report."""
+        self.troubles: list[Callable[[], str | None]] = []
+        """Each tells in words what is wrong now, for ``/health``; None where nothing is."""
         self._bus = bus
         self._nobodys_key = _nobodys_key(config.data)
         self.sessions = Sessions(self._begin, certificate=certificates.context, limits=config.limits, log=log)
@@ -74,7 +77,13 @@ class Node:
 
     def report(self) -> Report:
         """What happened so far."""
-        return {protocol: dataclasses.asdict(tally) for protocol, tally in self.sessions.tallies.items()}
+        return Report(
+            protocols={protocol: _numbers(tally) for protocol, tally in self.sessions.tallies.items()},
+            durations={protocol: tally.durations.counted() for protocol, tally in self.sessions.tallies.items()},
+            counters={name: count() for name, count in self.counters.items()},
+            process=process_figures(),
+            troubles=tuple(trouble for look in self.troubles if (trouble := look()) is not None),
+        )
 
     # Changing and ending
 
@@ -146,8 +155,11 @@ class Node:
             self.log.warning("certificate_expires", days_left=round(days, 1))
 
 
-async def open_node(config: Config, log: FilteringBoundLogger) -> Node:
-    """A node with everything open but its listening sockets. Raises ConfigError."""
+async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None = None) -> Node:
+    """A node with everything open but its listening sockets; *own* is the process's log, if it has one to itself.
+
+    Raises ConfigError.
+    """
     certificates = Certificates(config)
     bus = None
     if config.data is not None:
@@ -163,7 +175,16 @@ async def open_node(config: Config, log: FilteringBoundLogger) -> Node:
         raise ConfigError(f"data: {error}") from error
     if bus is not None:
         bus.start(store.changed_elsewhere)
-    return Node(config, store, bus, certificates, log)
+    node = Node(config, store, bus, certificates, log)
+    if own is not None:
+        node.counters["log_lines_dropped"] = lambda: own.dropped
+        node.counters["log_lines_left_out"] = lambda: own.left_out
+    return node
+
+
+def _numbers(tally: Tally) -> dict[str, int]:
+    named = ((field.name, getattr(tally, field.name)) for field in dataclasses.fields(tally))
+    return {name: value for name, value in named if isinstance(value, int)}
 
 
 def _accept(sessions: Sessions, service: Service, accepted: socket.socket, peer_name: object) -> None:

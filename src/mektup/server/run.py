@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import signal
 from collections.abc import Callable, Mapping
@@ -11,10 +12,10 @@ from typing import Protocol
 import uvloop
 from structlog.typing import FilteringBoundLogger
 
-from mektup.server import logs
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import Config, ConfigError
 from mektup.server.garbage import search_each_object_once
+from mektup.server.logs import Log
 from mektup.server.single import open_single
 from mektup.server.workers import open_parent, workers_wanted
 
@@ -42,16 +43,22 @@ def serve(load: Callable[[], Config], announce: Callable[[Endpoints], None]) -> 
     """
     config = load()
     raise_descriptor_limit()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, load, announce))
+    occupy_standard_descriptors()
+    log = Log(config.log_level, config.log_format)
+    log.take_over()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(config, load, announce, log))
+    finally:
+        log.close()
 
 
-async def _serve(config: Config, load: Callable[[], Config], announce: Callable[[Endpoints], None]) -> None:
+async def _serve(config: Config, load: Callable[[], Config], announce: Callable[[Endpoints], None], own: Log) -> None:
     # from the start: who is stopped while it starts still has things to put away
     requested = stop_requested()
-    log = logs.logger(config.log_level, config.log_format)
+    log = own.logger
     workers = workers_wanted(config)
-    running: Running = await (open_single(config, log) if workers == 1 else open_parent(config, workers, log))
+    running: Running = await (open_single(config, log, own) if workers == 1 else open_parent(config, workers, log, own))
     search_each_object_once()
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
@@ -103,6 +110,16 @@ def raise_descriptor_limit() -> None:
     """Lets this process have as many open files as the system allows: a connection is one, an account a few."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def occupy_standard_descriptors() -> None:
+    """Opens what a process was started without of stdin, stdout and stderr: no file of ours may get their numbers."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # the system gives the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _listed(endpoints: tuple[Endpoint, ...]) -> str:

@@ -29,6 +29,9 @@ from mektup.terms.limits import Limits
 FAREWELL_SECONDS = 0.5
 """How long clients have to close after their session's farewell, when the server stops."""
 
+REFUSALS_TOLD_SECONDS = 1.0
+"""How often the log tells of connections that were refused: a line for each reason, with their number."""
+
 REFUSALS_AT_ONCE = 200
 """Connections over the limits that are being told so; beyond, they are closed without a word."""
 
@@ -108,6 +111,44 @@ class Door:
             del self.before_login[address]
 
 
+class Refusals:
+    """Connections that were refused, counted for the log: a line for each would be the caller's to write."""
+
+    def __init__(self, log: FilteringBoundLogger) -> None:
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._counts: dict[tuple[str, str], int] = {}
+        self._addresses: dict[tuple[str, str], str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def note(self, protocol: str, reason: str, address: str) -> None:
+        """One more, from *address*."""
+        key = protocol, reason
+        self._counts[key] = self._counts.get(key, 0) + 1
+        self._addresses[key] = address
+        if self._timer is None:
+            self.tell()
+            self._timer = self._loop.call_later(REFUSALS_TOLD_SECONDS, self._look)
+
+    def tell(self) -> None:
+        """Writes what was counted since the last time."""
+        for (protocol, reason), count in self._counts.items():
+            last = self._addresses[protocol, reason]
+            self._log.info("connection_refused", protocol=protocol, reason=reason, connections=count, last_from=last)
+        self._counts.clear()
+        self._addresses.clear()
+
+    def close(self) -> None:
+        """Writes what was not written yet."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.tell()
+
+    def _look(self) -> None:
+        self._timer = self._loop.call_later(REFUSALS_TOLD_SECONDS, self._look) if self._counts else None
+        self.tell()
+
+
 class Sessions:
     """All sessions of this process."""
 
@@ -124,6 +165,7 @@ class Sessions:
         self._certificate = certificate
         self._log = log
         self._door = Door()
+        self._refusals = Refusals(log)
         self._vigil = Vigil(asyncio.get_running_loop())
         self._tasks: set[asyncio.Task[None]] = set()
         self._visits: dict[Connection, Visit] = {}
@@ -151,8 +193,10 @@ class Sessions:
         if objection is None:
             coming = self._serve(connection, accepted, service)
         elif self._door.refusing < REFUSALS_AT_ONCE:
+            self._note_refusal(connection, service, objection)
             coming = self._refuse(connection, accepted, service, objection)
         else:
+            self._note_refusal(connection, service, objection)
             accepted.close()
             return
         task = asyncio.get_running_loop().create_task(coming)
@@ -174,6 +218,7 @@ class Sessions:
     async def stop(self) -> None:
         """Tells every session to say goodbye, and ends those that have not within ``limits.stop_seconds``."""
         self._stopping = True
+        self._refusals.close()
         for connection in tuple(self._visits):
             connection.stop()
         if self._tasks:
@@ -197,6 +242,10 @@ class Sessions:
             self._gone.set()
 
     # One connection
+
+    def _note_refusal(self, connection: Connection, service: Service, objection: str) -> None:
+        self.tallies[service.protocol].refused_connections += 1
+        self._refusals.note(service.value, objection, connection.address)
 
     async def _serve(self, connection: Connection, accepted: socket.socket, service: Service) -> None:
         began = time.monotonic()
@@ -232,9 +281,7 @@ class Sessions:
 
     async def _refuse(self, connection: Connection, accepted: socket.socket, service: Service, objection: str) -> None:
         tally = self.tallies[service.protocol]
-        tally.refused_connections += 1
         log = self._log.bind(protocol=service.value, address=connection.address)
-        log.info("connection_refused", reason=objection)
         self._door.refusing += 1
         try:
             if await self._connect(connection, Visit(tally, log), accepted, service):

@@ -9,8 +9,10 @@ from structlog.typing import FilteringBoundLogger
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import Config, ConfigError
 from mektup.server.listeners import endpoint_of, open_sockets, remove_path
-from mektup.server.metrics import MetricsPage, Status
+from mektup.server.logs import Log
+from mektup.server.metrics import Status
 from mektup.server.node import Node, open_node
+from mektup.server.status_page import StatusPage
 
 Key = tuple[Service, Endpoint]
 
@@ -22,7 +24,7 @@ class Single:
         """To be made by ``open_single``."""
         self.node = node
         self._open: dict[Key, tuple[Endpoint, ...]] = {}
-        self._pages: dict[Key, MetricsPage] = {}
+        self._pages: dict[Key, StatusPage] = {}
 
     @property
     def endpoints(self) -> Mapping[Service, tuple[Endpoint, ...]]:
@@ -58,14 +60,16 @@ class Single:
 
     async def status(self) -> Status:
         """For the metrics."""
-        return Status({"0": self.node.report()}, workers=1, certificate_days=self.node.certificates.days_left)
+        report = self.node.report()
+        seconds = self.node.certificates.seconds_left
+        return Status({"0": report}, workers=1, up=1, certificate_seconds=seconds, troubles=report.troubles)
 
     async def _listen(self, key: Key) -> None:
         service, configured = key
         bound = open_sockets(configured, shared=False)
         self._open[key] = tuple(endpoint_of(each) for each in bound)
         if service is Service.METRICS:
-            self._pages[key] = MetricsPage(self.status)
+            self._pages[key] = StatusPage(self.status)
             await self._pages[key].open(bound)
         else:
             self.node.listen(service, configured, bound)
@@ -79,9 +83,12 @@ class Single:
             remove_path(endpoint)
 
 
-async def open_single(config: Config, log: FilteringBoundLogger) -> Single:
-    """A server that listens. Raises ConfigError, and then nothing stays open."""
-    single = Single(await open_node(config, log))
+async def open_single(config: Config, log: FilteringBoundLogger, own: Log | None = None) -> Single:
+    """A server that listens; *own* is the process's log, if it has one to itself.
+
+    Raises ConfigError, and then nothing stays open.
+    """
+    single = Single(await open_node(config, log, own))
     try:
         await single.listen(config.listen)
     except ConfigError:

@@ -71,10 +71,15 @@ class Certificates:
         return True
 
     @property
-    def days_left(self) -> float:
+    def seconds_left(self) -> float:
         """Until the certificate expires; negative when it has."""
         certificate = x509.load_pem_x509_certificate(self.pem)
-        return (certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds() / 86400
+        return (certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds()
+
+    @property
+    def days_left(self) -> float:
+        """The same in days."""
+        return self.seconds_left / 86400
 
     def _load(self, config: Config) -> None:
         if config.cert is not None:

@@ -9,7 +9,6 @@ import sys
 
 import uvloop
 
-from mektup.server import logs
 from mektup.server.channel import (
     AskReport,
     Channel,
@@ -24,6 +23,7 @@ from mektup.server.channel import (
 )
 from mektup.server.config import ConfigError
 from mektup.server.garbage import search_each_object_once
+from mektup.server.logs import Log
 from mektup.server.node import Node, open_node
 
 
@@ -50,9 +50,16 @@ class Worker:
             stopping.cancel()
             return 0
         start = self._started.result()
-        log = logs.logger(start.config.log_level, start.config.log_format).bind(worker=start.number)
+        log = Log(start.config.log_level, start.config.log_format)
+        log.take_over()
         try:
-            self._node = await open_node(start.config, log)
+            return await self._serve(start, log, stopping)
+        finally:
+            log.close()
+
+    async def _serve(self, start: Start, log: Log, stopping: asyncio.Task[object]) -> int:
+        try:
+            self._node = await open_node(start.config, log.logger.bind(worker=start.number), log)
         except ConfigError as error:
             self._channel.send(Failed(str(error)))
             stopping.cancel()

@@ -35,8 +35,10 @@ from mektup.server.channel import (
 )
 from mektup.server.config import Config, ConfigError
 from mektup.server.listeners import BACKLOG, bind_again, endpoint_of, open_sockets, remove_path
-from mektup.server.metrics import MetricsPage, Status
-from mektup.server.node import Report
+from mektup.server.logs import Log
+from mektup.server.metrics import Status
+from mektup.server.report import Report, process_figures
+from mektup.server.status_page import StatusPage
 from mektup.server.tls import Certificates
 from mektup.store.sqlite import open_store
 from mektup.terms.errors import Refused
@@ -112,14 +114,15 @@ class Child:
 class Parent:
     """Starts and keeps worker processes."""
 
-    def __init__(self, config: Config, workers: int, log: FilteringBoundLogger) -> None:
+    def __init__(self, config: Config, workers: int, log: FilteringBoundLogger, own: Log | None = None) -> None:
         """To be made by ``open_parent``."""
         self.config = config
         self._workers = workers
         self.log = log
+        self._own = own
         self._certificates = Certificates(config)
         self._kept: dict[Key, list[socket.socket]] = {}
-        self._pages: dict[Key, MetricsPage] = {}
+        self._pages: dict[Key, StatusPage] = {}
         self._children: dict[int, Child] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -186,7 +189,15 @@ class Parent:
         children = tuple(self._children.values())
         reports = await asyncio.gather(*(child.report() for child in children))
         up = {str(child.number): report for child, report in zip(children, reports, strict=True) if report is not None}
-        return Status(up, self._workers, self._certificates.days_left)
+        troubles = tuple(f"worker {number}: {each}" for number, report in up.items() for each in report.troubles)
+        seconds = self._certificates.seconds_left
+        return Status({**up, "parent": self._own_report()}, self._workers, len(up), seconds, troubles)
+
+    def _own_report(self) -> Report:
+        counters: dict[str, float] = {}
+        if self._own is not None:
+            counters["log_lines_dropped"] = self._own.dropped
+        return Report(protocols={}, counters=counters, process=process_figures())
 
     # Addresses
 
@@ -202,7 +213,7 @@ class Parent:
         service, configured = key
         if service is Service.METRICS:
             bound = open_sockets(configured, shared=False)
-            self._pages[key] = MetricsPage(self.status)
+            self._pages[key] = StatusPage(self.status)
             await self._pages[key].open([each.dup() for each in bound])
         else:
             bound = open_sockets(configured, shared=True)
@@ -258,14 +269,14 @@ class Parent:
             pause = min(pause * 2, RESTART_SECONDS[1])
 
 
-async def open_parent(config: Config, workers: int, log: FilteringBoundLogger) -> Parent:
+async def open_parent(config: Config, workers: int, log: FilteringBoundLogger, own: Log | None = None) -> Parent:
     """A parent of so many workers, which serve. Raises ConfigError, and then nothing is left running."""
     try:
         # what is to be made or brought up to date there is done once, not by all of them at the same time
         await (await open_store(config.data, limits=config.limits)).close()
     except Refused as error:
         raise ConfigError(f"data: {error}") from error
-    parent = Parent(config, workers, log)
+    parent = Parent(config, workers, log, own)
     try:
         await parent.start()
     except ConfigError:

@@ -1,4 +1,8 @@
-"""ID (RFC 2971): who is on each side. For logs and statistics only: nothing here depends on it (§1)."""
+"""ID (RFC 2971): who is on each side. For logs and statistics only: nothing here depends on it (§1).
+
+The first one of a session is logged. It is allowed before the login, so who says it again and again must not be able to
+fill the log.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,8 @@ ANSWER = b'* ID ("name" "mektup" "version" "%b" "support-url" NIL)\r\n' % versio
 
 async def run(session: Session, request: Id) -> bytes | None:
     """Logs the client's identity and tells ours."""
-    if request.fields:
+    if request.fields and not session.has_identified:
+        session.has_identified = True
         told = b" ".join(b"%b=%b" % (name, value or b"NIL") for name, value in request.fields)
         session.services.log.info("client_id", client=told[:MAX_LOGGED_BYTES].decode("ascii", "backslashreplace"))
     session.write(ANSWER)

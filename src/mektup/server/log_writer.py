@@ -1,0 +1,157 @@
+"""Writes the log to a descriptor in a thread of its own, so that nobody waits for whoever reads the log.
+
+A full disk, a pipe whose reader stopped or went, a terminal that is held: none of them may stop the mail. Lines wait in
+a bounded queue. What does not fit there, and what cannot be written, is dropped and counted; one line tells the number
+when writing works again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable
+
+QUEUE_BYTES = 1024 * 1024
+"""Lines that wait for the reader of the log; beyond, they are dropped."""
+
+WRITE_BYTES = 4096
+"""Lines are joined up to this size: processes that share a pipe do not tear each other's lines (POSIX's PIPE_BUF)."""
+
+GATHER_SECONDS = 0.005
+"""How long the first line waits for others, which are then written with it."""
+
+PAUSE_SECONDS = (0.05, 2.0)
+"""The first pause after a failure, and the longest; it doubles each time."""
+
+FLUSH_SECONDS = 1.0
+"""How long a process that ends waits until its last lines are written."""
+
+
+class LogWriter:
+    """The lines of one process on their way to one descriptor. All methods may be called from any thread."""
+
+    def __init__(self, descriptor: int, *, terminal: bool = False) -> None:
+        """Writes to *descriptor*, which stays open; *terminal* says whether a person looks at it."""
+        self.dropped = 0
+        """Lines that were never written, so far."""
+        self.tell_dropped: Callable[[int], str] = lambda lines: f"log_lines_dropped lines={lines}\n"
+        """Makes the line that tells how many were dropped."""
+        self._descriptor = descriptor
+        self._terminal = terminal
+        self._lines: deque[bytes] = deque()
+        self._queued = 0
+        self._told = 0
+        self._torn = False
+        self._ending = False
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def isatty(self) -> bool:
+        """Whether colours are welcome."""
+        return self._terminal
+
+    def write(self, line: str) -> None:
+        """Queues *line*, its line end included; never blocks, never raises."""
+        octets = line.encode("utf-8", "backslashreplace")
+        with self._changed:
+            if self._ending or self._queued + len(octets) > QUEUE_BYTES:
+                self.dropped += 1
+                return
+            self._lines.append(octets)
+            self._queued += len(octets)
+            if self._thread is None:
+                self._start()
+            elif len(self._lines) == 1:
+                self._changed.notify_all()
+
+    def close(self, seconds: float = FLUSH_SECONDS) -> None:
+        """Takes no more lines, and waits at most *seconds* until those that are queued are written."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _start(self) -> None:
+        # a daemon: a reader who stopped for ever does not hold up the end of the process
+        thread = threading.Thread(target=self._run, name="mektup-log", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # the system has no thread to spare; the next line tries again
+            self._drop_all()
+        else:
+            self._thread = thread
+
+    def _drop_all(self) -> None:
+        self.dropped += len(self._lines)
+        self._lines.clear()
+        self._queued = 0
+
+    # In the thread
+
+    def _run(self) -> None:
+        pause = PAUSE_SECONDS[0]
+        while self._wait_for_lines():
+            lines = self._take()
+            try:
+                self._write(b"".join(lines))
+            except OSError:
+                with self._changed:
+                    self.dropped += len(lines)
+                    if self._ending:
+                        self._drop_all()
+                    else:
+                        self._changed.wait_for(lambda: self._ending, pause)
+                pause = min(pause * 2, PAUSE_SECONDS[1])
+            else:
+                pause = PAUSE_SECONDS[0]
+
+    def _wait_for_lines(self) -> bool:
+        """False when the writer ends and all is written."""
+        with self._changed:
+            if not self._lines:
+                self._changed.wait_for(lambda: self._lines or self._ending)
+                self._changed.wait_for(lambda: self._ending, GATHER_SECONDS)
+            return bool(self._lines)
+
+    def _take(self) -> list[bytes]:
+        with self._changed:
+            lines: list[bytes] = []
+            size = 0
+            while self._lines and (not lines or size + len(self._lines[0]) <= WRITE_BYTES):
+                lines.append(self._lines.popleft())
+                size += len(lines[-1])
+            self._queued -= size
+            return lines
+
+    def _write(self, octets: bytes) -> None:
+        """Raises OSError where it cannot be written."""
+        if self._torn:
+            octets = b"\n" + octets
+        if self.dropped > self._told:
+            # where this one can be written, so can the others
+            told = self.dropped
+            self._write_whole(self.tell_dropped(told - self._told).encode())
+            self._told = told
+        self._write_whole(octets)
+        self._torn = False
+
+    def _write_whole(self, octets: bytes) -> None:
+        left = memoryview(octets)
+        while left:
+            try:
+                left = left[os.write(self._descriptor, left) :]
+            except OSError as error:
+                if error.errno != errno.EAGAIN:
+                    raise
+                # somebody who shares it made it non-blocking
+                poll = select.poll()
+                poll.register(self._descriptor, select.POLLOUT)
+                poll.poll()
+                continue
+            # the next line begins after what is left of this one
+            self._torn = bool(left)

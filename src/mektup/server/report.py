@@ -1,0 +1,46 @@
+"""What a process says of itself, for the metrics."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mektup.terms.durations import Counted
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Plain numbers; they cross from a worker to its parent."""
+
+    protocols: Mapping[str, Mapping[str, int]]
+    """By protocol, and by field of Tally."""
+    durations: Mapping[str, Counted] = field(default_factory=dict)
+    """By protocol."""
+    counters: Mapping[str, float] = field(default_factory=dict)
+    """What is counted for the whole process, by the name of the metric without ``mektup_`` and ``_total``."""
+    process: Mapping[str, float] = field(default_factory=dict)
+    """What the system knows of the process, by the name of the metric without ``process_``."""
+    troubles: tuple[str, ...] = ()
+    """What is wrong now, in words, for ``/health``."""
+
+
+def process_figures() -> dict[str, float]:
+    """Of this process, as far as the system tells: processor time, memory, descriptors, its start."""
+    times = os.times()
+    figures = {"cpu_seconds_total": times.user + times.system}
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        virtual, resident = Path("/proc/self/statm").read_text().split()[:2]
+        figures["virtual_memory_bytes"] = float(int(virtual) * page)
+        figures["resident_memory_bytes"] = float(int(resident) * page)
+        figures["open_fds"] = float(len(os.listdir("/proc/self/fd")))
+        started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        up = float(Path("/proc/uptime").read_text().split()[0])
+        figures["start_time_seconds"] = round(time.time() - up + started / os.sysconf("SC_CLK_TCK"), 2)
+    except (OSError, ValueError, AttributeError):
+        # not Linux: what is there is enough
+        return figures
+    return figures

