@@ -11,6 +11,7 @@ import pytest
 
 from mektup.imap.capabilities import CAPABILITIES
 from mektup.imap.table import TABLE
+from mektup.terms.delivery import DeliveryRules
 from mektup.terms.limits import Limits
 from tests.support.transcript import Send, Transcript, read
 
@@ -24,6 +25,11 @@ transcript = pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda each:
 
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Limits)])
 def test_every_limit_is_documented(field: str) -> None:
+    assert f"`{field}`" in (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(DeliveryRules)])
+def test_every_rule_of_delivery_is_documented(field: str) -> None:
     assert f"`{field}`" in (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
 

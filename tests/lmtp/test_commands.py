@@ -32,7 +32,7 @@ LINDA = Address("linda", "example.org")
         (b"MAIL FROM: <linda@example.org> ", Mail(LINDA)),
         (b"MAIL FROM:<>", Mail(None)),
         (b"MAIL FROM:<> SIZE=12", Mail(None, 12)),
-        (b"MAIL FROM:<linda@example.org> body=8bitmime size=0 SMTPUTF8", Mail(LINDA, 0)),
+        (b"MAIL FROM:<linda@example.org> body=8bitmime size=0 SMTPUTF8", Mail(LINDA, 0, utf8=True)),
         (b"MAIL FROM:<linda@example.org>  BODY=7BIT", Mail(LINDA)),
         (b"RCPT TO:<linda@example.org>", Rcpt(LINDA)),
         (b"RCPT TO:<linda>", Rcpt(Address("linda", ""))),

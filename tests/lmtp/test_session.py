@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mektup.lmtp.session import Session
+from mektup.store.interface import Account
+from mektup.terms.delivery import DeliveryRules
 from tests.support.dialogue import Dialogue
-from tests.support.services import Given, flags, messages
+from tests.support.services import Given, flags, untraced
+from tests.support.services import messages as stored
 
 RAW = b"From: ada@example.org\r\nSubject: dinner\r\n\r\nat eight\r\n"
+
+
+async def messages(account: Account, mailbox: str = "INBOX") -> list[bytes]:
+    """As they were sent."""
+    return [untraced(raw) for raw in await stored(account, mailbox)]
 
 
 async def _begin(client: Dialogue, *recipients: bytes) -> None:
@@ -289,3 +299,92 @@ async def test_a_bug_is_answered_for_each_recipient_and_the_session_goes_on(
         assert (await client.line()).startswith(b"250 ")
     assert given.events == ["command_failed"]
     assert given.services.tally.bugs == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        (b"ada+work@example.org", "ada+work@example.org"),
+        (b"ADA+WORK@EXAMPLE.ORG", "ada+work@example.org"),
+        (b'"ada+work"@example.org', "ada+work@example.org"),
+        (b'"ada\\+work"@example.org', "ada+work@example.org"),
+        (b"<@relay.example:ada+work@example.org>"[1:-1], "ada+work@example.org"),
+        (b"ada+work+x@example.org", "ada+work@example.org"),
+        (b"ada+work+@example.org", "ada+work@example.org"),
+        (b"ada+other@example.org", "ada@example.org"),
+        (b"ada+work@example.com", "ada"),
+        (b"ada+@example.org", "ada@example.org"),
+        (b"ada++work@example.org", "ada@example.org"),
+        (b"plus+only@example.org", "plus+only"),
+        (b"plus+only", "plus+only"),
+        (b"plus+only+x@example.org", "plus+only"),
+        (b"+@example.org", "+"),
+        (b"++x@example.org", "+"),
+        (b"ada@example.org.", "ada@example.org"),
+        ("ada@b\u00fccher.example".encode(), "ada@b\u00fccher.example"),
+        ("ADA@B\u00dcCHER.EXAMPLE".encode(), "ada@b\u00fccher.example"),
+        (b"ada@xn--bcher-kva.example", "ada@b\u00fccher.example"),
+        (b"ada+x@XN--BCHER-KVA.example.", "ada@b\u00fccher.example"),
+        ("eve@b\u00fccher.example".encode(), "eve@xn--bcher-kva.example"),
+        ("EVE@B\u00dcCHER.example".encode(), "eve@xn--bcher-kva.example"),
+        (b"ada@[IPv6:2001:db8::1]", "ada"),
+    ],
+)
+async def test_whose_an_address_is(given: Given, address: bytes, name: str) -> None:
+    names = ("ada", "ada@example.org", "ada+work@example.org", "plus+only", "+", "ada@bücher.example")
+    for other in (*names, "eve@xn--bcher-kva.example"):
+        await given.add(other)
+    async with Dialogue(Session, given.services) as client:
+        await _begin(client, address)
+        client.send(RAW + b".\r\n")
+        await client.line()
+    assert await messages(await given.account(name)) == [RAW]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        b"plus@example.org",
+        b'"eve@example.org"@example.org',
+        b'"eve@example.org"',
+        b"eve@example.com",
+        b"eve@xn--",
+        b"eve@xn--\x7e",
+        b"eve@xn--bcher-kva\xc3\xbc.example",
+        b"eve@" + b"xn--" + b"9" * 5000,
+        b"eve" + b"+" * 7000,
+        b"eve@" + "ü".encode() * 3000,
+        b"@",
+    ],
+)
+async def test_whose_no_address_is(given: Given, address: bytes) -> None:
+    for other in ("plus+only", "eve@example.org"):
+        await given.add(other)
+    async with Dialogue(Session, given.services) as client:
+        await client.line()
+        client.send(b"LHLO there\r\nMAIL FROM:<>\r\n")
+        await client.until(b"250 2.1.0 Sender accepted\r\n")
+        assert (await client.ask(b"RCPT TO:<" + address + b">"))[:3] in (b"550", b"501")
+    assert given.events == []
+
+
+async def test_a_detail_names_no_folder_where_the_operator_does_not_want_it(given: Given) -> None:
+    services = replace(given.services, delivery=DeliveryRules(detail_folders=False))
+    account = await given.account()
+    async with Dialogue(Session, services) as client:
+        await _begin(client, b"linda+Archive@example.org")
+        client.send(RAW + b".\r\n")
+        await client.line()
+    assert await messages(account) == [RAW]
+    assert await messages(account, "Archive") == []
+
+
+async def test_recipients_of_one_message_share_what_is_kept(given: Given) -> None:
+    accounts = [await given.account(), await given.add("ada")]
+    async with Dialogue(Session, given.services) as client:
+        await _begin(client, b"linda", b"ada")
+        client.send(RAW + b".\r\n")
+        await client.lines(2)
+    (linda,), (ada,) = [await stored(account) for account in accounts]
+    assert linda == ada
+    assert untraced(linda) == RAW

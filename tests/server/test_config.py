@@ -10,6 +10,7 @@ from mektup.auth.authenticator import Plaintext
 from mektup.server import config
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import ConfigError
+from mektup.terms.delivery import DeliveryRules
 from mektup.terms.limits import Limits
 
 
@@ -32,6 +33,9 @@ cert = "chain.pem"
 key = "/etc/key.pem"
 [auth]
 plaintext = "never"
+[lmtp]
+trace = false
+detail_folders = false
 [log]
 level = "debug"
 format = "json"
@@ -48,6 +52,7 @@ sync_flags = true
     assert read.listen[Service.POP3] == ()
     assert (read.cert, read.key) == (file.parent / "chain.pem", Path("/etc/key.pem"))
     assert read.plaintext is Plaintext.NEVER
+    assert read.delivery == DeliveryRules(trace=False, detail_folders=False)
     assert (read.log_level, read.log_format) == ("debug", "json")
     assert read.limits == Limits(idle_seconds=2000.0, message_bytes=1000, sync_flags=True)
 
@@ -63,6 +68,7 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
     assert read.listen[Service.LMTP] == (Endpoint("127.0.0.1", 1024),)
     assert read.listen[Service.METRICS] == ()
     assert read.plaintext is Plaintext.LOOPBACK
+    assert read.delivery == DeliveryRules(trace=True, detail_folders=True)
     assert read.compression is None
 
 
@@ -77,6 +83,8 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
         ("[limits]\nline_bytes = 1.5", ["limits.line_bytes", "expected whole number"]),
         ("[limits]\nline_bytes = 0", ["limits.line_bytes", "more than 0"]),
         ("[limits]\nidle_seconds = nan", ["limits.idle_seconds", "more than 0"]),
+        ("[lmtp]\ntrace = 1", ["lmtp.trace", "expected true or false"]),
+        ("[lmtp]\ntraces = true", ["unknown key lmtp.traces", "did you mean lmtp.trace?"]),
         ("[limits]\nsync_flags = 1", ["limits.sync_flags", "expected true or false"]),
         ("workers = -1", ["workers", "expected 0"]),
         ("compression = 20", ["compression", "expected 0 (none) to 19, got 20"]),

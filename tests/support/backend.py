@@ -17,6 +17,7 @@ from mektup.pop3.session import Session as Pop3Session
 from mektup.store.arrival import prepare
 from mektup.store.interface import Incoming, Store
 from mektup.store.sqlite import open_store
+from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import Limits
 from tests.support.memory import MemoryPeer, MemoryWorld, RunsASession
 from tests.support.runner import PASSWORD, USER
@@ -31,22 +32,26 @@ class Settings:
 
     limits: Limits
     plaintext: Plaintext = Plaintext.LOOPBACK
+    delivery: DeliveryRules = DEFAULT_DELIVERY_RULES
 
 
 def settings_of(transcript: Transcript) -> Settings:
     """Defaults, but that a wrong password is answered at once, and what *transcript* says otherwise."""
     limits: dict[str, Any] = {"login_delay_seconds": 0.0}
     plaintext = Plaintext.LOOPBACK
+    delivery: dict[str, bool] = {}
     for value in transcript.all("config"):
         match = _SETTING.fullmatch(value)
         if match is None:
             raise MalformedTranscript(f"{transcript.path}: no setting: {value}")
         if match["key"] == "plaintext":
             plaintext = Plaintext(match["value"])
+        elif match["key"].startswith("lmtp."):
+            delivery[match["key"].removeprefix("lmtp.")] = {"true": True, "false": False}[match["value"]]
         else:
             name = match["key"].removeprefix("limits.")
             limits[name] = type(getattr(Limits(), name))(float(match["value"]))
-    return Settings(Limits(**limits), plaintext)
+    return Settings(Limits(**limits), plaintext, DeliveryRules(**delivery))
 
 
 def accounts_of(transcript: Transcript) -> dict[str, str]:
@@ -88,7 +93,14 @@ class MektupInMemory:
         )
 
     def session(self, protocol: str, peer: MemoryPeer) -> RunsASession:
-        services = Services(self._store, self._authenticator, self._settings.limits, self._log, "memory")
+        services = Services(
+            self._store,
+            self._authenticator,
+            self._settings.limits,
+            self._log,
+            "memory",
+            delivery=self._settings.delivery,
+        )
         match protocol:
             case "pop3":
                 return Pop3Session(peer, services)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -82,6 +83,16 @@ async def messages(account: Account, mailbox: str = "INBOX") -> list[bytes]:
             pieces = [piece async for piece in account.content(content, 0, size)] if raw is None else [raw]
             found.append(b"".join(pieces))
     return found
+
+
+_TRACE = re.compile(rb"Return-Path: <[^\r\n]*>\r\nReceived: from (?:[^\r\n]+\r\n\t){2,3}[^\r\n]+\r\n")
+
+
+def untraced(raw: bytes) -> bytes:
+    """A message that came by LMTP, without the two fields that it begins with."""
+    found = _TRACE.match(raw)
+    assert found is not None, raw[:500]
+    return raw[found.end() :]
 
 
 async def flags(account: Account, mailbox: str = "INBOX") -> list[tuple[str, ...]]:

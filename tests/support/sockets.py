@@ -86,6 +86,7 @@ class Servers:
             folder,
             limits=settings.limits,
             plaintext=settings.plaintext.value,
+            delivery=settings.delivery,
             cert=self.certificate.cert,
             key=self.certificate.key,
         )

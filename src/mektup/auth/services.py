@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.durations import Durations
 from mektup.terms.limits import Limits
 
@@ -56,5 +57,7 @@ class Services:
     """Whether there is a certificate."""
     spool_directory: Path | None = None
     """Where a large message is kept while it comes in; None for the system's place for temporary files."""
+    delivery: DeliveryRules = DEFAULT_DELIVERY_RULES
+    """How LMTP delivers."""
     tally: Tally = field(default_factory=Tally)
     """Shared by this process's sessions of the same protocol; a session counts commands, messages and bugs in it."""

@@ -33,7 +33,11 @@ class Address:
     """Empty where there is none, as for ``<postmaster>``."""
 
     def __str__(self) -> str:
-        return f"{self.local}@{self.domain}" if self.domain else self.local
+        """As RFC 5321 §4.1.2 writes it, without angle brackets: in quotes where the local part needs them."""
+        local = self.local
+        if not _DOT_STRING.fullmatch(local):
+            local = '"' + _QUOTED_SPECIALS.sub(r"\\\g<0>", local) + '"'
+        return f"{local}@{self.domain}" if self.domain else local
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Mail:
     """None for ``<>``."""
     size: int | None = None
     """Octets, as the client expects them."""
+    utf8: bool = False
+    """Whether SMTPUTF8 was asked for (RFC 6531 §3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,9 @@ _PATH = re.compile(
     r'(?:"(?P<quoted>(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*)"|(?P<plain>[^\x00-\x20"<>@\x7f]+))'
     r"(?:@(?P<domain>[^\x00-\x20<>@\x7f]+))?>"
 )
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
+_DOT_STRING = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
+_QUOTED_SPECIALS = re.compile(r'["\\]')
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _PARAMETER = re.compile(r"(?P<keyword>[A-Za-z0-9][A-Za-z0-9-]*)(?:=(?P<value>[^\x00-\x20=\x7f]+))?")
 _SIZE = re.compile(r"[0-9]{1,20}")
@@ -128,6 +137,7 @@ def _lhlo(argument: bytes) -> Lhlo:
 def _mail(argument: bytes) -> Mail:
     path, parameters = _path_and_parameters("FROM", argument)
     size: int | None = None
+    utf8 = False
     for keyword, value in parameters:
         match keyword, value:
             case "SIZE", str() if _SIZE.fullmatch(value):
@@ -135,12 +145,12 @@ def _mail(argument: bytes) -> Mail:
             case "BODY", str() if value.upper() in ("7BIT", "8BITMIME"):
                 pass
             case "SMTPUTF8", None:
-                pass
+                utf8 = True
             case "SIZE" | "BODY" | "SMTPUTF8", _:
                 raise CommandError("MAIL expects SIZE=octets, BODY=7BIT or BODY=8BITMIME, SMTPUTF8")
             case _:
                 raise CommandError(f"MAIL knows no parameter {_shown(keyword)}", status=BAD_PARAMETER)
-    return Mail(None if path == "<>" else _address(path), size)
+    return Mail(None if path == "<>" else _address(path), size, utf8)
 
 
 def _rcpt(argument: bytes) -> Rcpt:

@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from mektup.lmtp.commands import Address
+from mektup.message.text import fold
 from mektup.store.interface import Account, AccountEntry, Directory, Mailbox
+from mektup.terms.account_names import LONGEST_ACCOUNT_NAME_OCTETS
 from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import DELIMITER
 
 INBOX = "INBOX"
+
+ASCII_FORM = "xn--"
+"""How a label begins that stands for one with letters beyond ASCII (RFC 5890 §2.3.2.1)."""
+LONGEST_LABEL = 63
+"""RFC 1035 §2.3.4."""
+
+CLOSED_USES = frozenset({"\\Sent", "\\Drafts", "\\Trash"})
+"""Special uses of folders that hold the user's own mail: no stranger puts mail there."""
+
+CLOSED_NAMES = frozenset(
+    {
+        "sent",
+        "sent items",
+        "sent mail",
+        "sent messages",
+        "draft",
+        "drafts",
+        "trash",
+        "deleted items",
+        "deleted messages",
+    }
+)
+"""The same where no special use is set: the names that clients give to such folders, folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,37 +47,99 @@ class Recipient:
     address: Address
     entry: AccountEntry
     detail: str
-    """What followed the ``+`` of the local part; empty where nothing did."""
+    """What followed the ``+`` of the local part; empty where it belongs to the account's name, or there is none."""
 
 
 async def resolve(address: Address, directory: Directory) -> Recipient:
-    """The account of *address*: that of its whole name, else of its local part; ``+detail`` is cut off first.
+    """The account of *address*: that of the whole address, else of its local part, else of both without ``+detail``.
 
-    Raises Refused(NONEXISTENT).
+    A local part is interpreted by its own host alone (RFC 5321 §2.3.11), so by the accounts that there are. Where it
+    has several ``+``, the longest name that is an account's wins. Raises Refused(NONEXISTENT).
     """
-    user, _, detail = address.local.partition("+")
-    if not user:
-        user, detail = address.local, ""
-    names = (f"{user}@{address.domain}", user) if address.domain else (user,)
-    for name in names:
-        entry = await directory.find(name)
-        if entry is not None:
-            return Recipient(address, entry, detail)
+    for user, detail in _readings(address.local):
+        for name in _names(user, address.domain):
+            entry = await directory.find(name)
+            if entry is not None:
+                return Recipient(address, entry, detail)
     raise Refused(Code.NONEXISTENT, "No such account here")
+
+
+def _readings(local: str) -> Iterator[tuple[str, str]]:
+    """User and detail, as *local* may mean them: all of it a name, then cut at each ``+``, the last one first."""
+    yield local, ""
+    # No account has a longer name, so the directory is asked a bounded number of times.
+    plus = local.rfind("+", 0, LONGEST_ACCOUNT_NAME_OCTETS + 1)
+    while plus > 0:
+        yield local[:plus], local[plus + 1 :]
+        plus = local.rfind("+", 0, plus)
+
+
+def _names(user: str, domain: str) -> Iterator[str]:
+    for spelling in _spellings(domain):
+        yield f"{user}@{spelling}"
+    # A quoted local part may have an "@", and must not pass for an address of another domain.
+    if "@" not in user:
+        yield user
+
+
+def _spellings(domain: str) -> list[str]:
+    """*domain* as it stands, and with its internationalised labels in either form (RFC 5890 §2.3.2.1)."""
+    # The root's dot (RFC 1035 §3.1) does not belong to an address, but says the same.
+    domain = unicodedata.normalize("NFC", domain).removesuffix(".")
+    if not domain:
+        return []
+    if domain.isascii() and ASCII_FORM not in domain.lower():
+        return [domain]
+    labels = domain.split(".")
+    forms = (labels, map(_unicode_label, labels), map(_ascii_label, labels))
+    return list(dict.fromkeys(".".join(form) for form in forms))
+
+
+def _unicode_label(label: str) -> str:
+    if len(label) > LONGEST_LABEL or not label.isascii() or not label.lower().startswith(ASCII_FORM):
+        return label
+    try:
+        decoded = label[len(ASCII_FORM) :].encode().decode("punycode")
+    except UnicodeError:
+        return label
+    return decoded if decoded.isprintable() else label
+
+
+def _ascii_label(label: str) -> str:
+    if len(label) > LONGEST_LABEL or label.isascii():
+        return label
+    return ASCII_FORM + label.lower().encode("punycode").decode()
 
 
 async def mailbox_for(recipient: Recipient, account: Account) -> Mailbox:
     """The mailbox that the detail names, if there is one, else INBOX.
 
     Letters of another case will do where only one mailbox is meant: nobody bounces mail over a capital, and many
-    agents fold addresses.
+    agents fold addresses. Sent, Drafts and Trash, and what is below them, are never meant: what lies there passes for
+    the user's own.
     """
     wanted = unicodedata.normalize("NFC", recipient.detail)
     if wanted:
-        mailboxes = [mailbox for mailbox in await account.mailboxes() if mailbox.selectable]
-        exact = [mailbox for mailbox in mailboxes if mailbox.name == wanted]
-        folded = [mailbox for mailbox in mailboxes if mailbox.name.casefold() == wanted.casefold()]
-        for found in (exact, folded):
-            if len(found) == 1:
-                return found[0]
+        mailboxes = await account.mailboxes()
+        found = _named(wanted, mailboxes)
+        if found is not None and not _is_closed(found, mailboxes):
+            return found
     return await account.mailbox(INBOX)
+
+
+def _named(wanted: str, mailboxes: Sequence[Mailbox]) -> Mailbox | None:
+    selectable = [mailbox for mailbox in mailboxes if mailbox.selectable]
+    for mailbox in selectable:
+        if mailbox.name == wanted:
+            return mailbox
+    folded = fold(wanted)
+    alike = [mailbox for mailbox in selectable if fold(mailbox.name) == folded]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _is_closed(mailbox: Mailbox, mailboxes: Sequence[Mailbox]) -> bool:
+    levels = mailbox.name.split(DELIMITER)
+    if any(fold(level) in CLOSED_NAMES for level in levels):
+        return True
+    line = frozenset(accumulate(levels, lambda above, level: f"{above}{DELIMITER}{level}"))
+    return any(each.special_use in CLOSED_USES for each in mailboxes if each.name in line)

@@ -2,18 +2,20 @@
 
 RFC 2033 is SMTP for the last hop, without a queue here: after the data there is one reply for each recipient, and
 a 250 says that for this one the message is on disk. Replies leave in the order of the commands (RFC 2920 §3.2), so a
-client may pipeline. Nothing is added to a message, neither Return-Path nor Received: it is given back as it came,
-octet for octet, and the trace is the business of the agent before us, which has the envelope (RFC 5321 §4.4).
+client may pipeline. A message begins with Return-Path and Received, written from its envelope (RFC 5321 §4.4), unless
+the operator does not want them; else it is given back as it came.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from mektup.auth.services import Services
 from mektup.lmtp.commands import (
     BAD_SEQUENCE,
+    Address,
     Command,
     CommandError,
     Data,
@@ -29,6 +31,7 @@ from mektup.lmtp.commands import (
 )
 from mektup.lmtp.data import Unstuffer
 from mektup.lmtp.recipients import INBOX, Recipient, mailbox_for, resolve
+from mektup.lmtp.trace import ReturnPathRemover, Trace
 from mektup.store.arrival import Arrival
 from mektup.store.intake import prepare_in_turn
 from mektup.store.interface import Account, Incoming, Mailbox
@@ -46,6 +49,8 @@ NO_CODE = "550 5.0.0"
 class Transaction:
     """From MAIL to the end of the data."""
 
+    sender: Address | None
+    utf8: bool
     recipients: list[Recipient] = field(default_factory=list)
 
 
@@ -56,7 +61,8 @@ class Session:
         self._peer = peer
         self._services = services
         self._lines = LineBuffer(services.limits.login_line_bytes)
-        self._said_hello = False
+        self._client = b""
+        """What the client called itself in LHLO; empty before."""
         self._transaction: Transaction | None = None
         self._owed = 0
         """Replies that the command under way still has to give: one, but after the data one for each recipient."""
@@ -131,7 +137,7 @@ class Session:
     async def _run(self, command: Command) -> None:
         match command:
             case Lhlo():
-                self._greet()
+                self._greet(command)
             case Mail():
                 self._begin(command)
             case Rcpt():
@@ -152,9 +158,9 @@ class Session:
                 self._answer(f"221 2.0.0 {self._services.hostname} Goodbye")
                 self._ending = True
 
-    def _greet(self) -> None:
+    def _greet(self, command: Lhlo) -> None:
         # RFC 5321 §4.1.4: a greeting in the middle of a transaction ends it, as RSET does
-        self._said_hello = True
+        self._client = command.domain
         self._transaction = None
         extensions = ("PIPELINING", "8BITMIME", "SMTPUTF8", f"SIZE {self._services.limits.message_bytes}")
         for extension in (self._services.hostname, *extensions):
@@ -162,12 +168,12 @@ class Session:
         self._answer("250 ENHANCEDSTATUSCODES")
 
     def _begin(self, command: Mail) -> None:
-        if not self._said_hello:
+        if not self._client:
             raise CommandError("Say LHLO first", status=BAD_SEQUENCE)
         if self._transaction is not None:
             raise CommandError("A transaction is under way: DATA or RSET come first", status=BAD_SEQUENCE)
         self._require_size(command.size or 0)
-        self._transaction = Transaction()
+        self._transaction = Transaction(command.sender, command.utf8)
         self._answer("250 2.1.0 Sender accepted")
 
     async def _add(self, command: Rcpt) -> None:
@@ -189,19 +195,38 @@ class Session:
         self._write("354 Go ahead, CRLF.CRLF ends it")
         self._owed = len(transaction.recipients)
         self._transaction = None
-        with Spool(limit=self._services.limits.message_bytes, directory=self._services.spool_directory) as spool:
-            await self._fill(spool)
+        trace = self._trace(transaction) if self._services.delivery.trace else b""
+        limit = self._services.limits.message_bytes
+        # The limit is for what the client sends, which has been told of it.
+        with Spool(limit=limit + len(trace), directory=self._services.spool_directory) as spool:
+            spool.write(trace)
+            await self._fill(spool, ReturnPathRemover() if trace else None)
             if spool.too_big:
-                raise _too_big(self._services.limits.message_bytes)
+                raise _too_big(limit)
             await self._deliver(await prepare_in_turn(spool.octets()), transaction.recipients)
 
-    async def _fill(self, spool: Spool) -> None:
+    def _trace(self, transaction: Transaction) -> bytes:
+        # One text for all recipients, so that their accounts' copies of the message are the same.
+        return Trace(
+            sender=transaction.sender,
+            client=self._client,
+            address=self._peer.address,
+            hostname=self._services.hostname,
+            session_id=self._services.session_id,
+            utf8=transaction.utf8,
+            recipients=tuple(recipient.address for recipient in transaction.recipients),
+            at=datetime.now().astimezone(),
+        ).fields()
+
+    async def _fill(self, spool: Spool, remover: ReturnPathRemover | None) -> None:
         unstuffer = Unstuffer()
         octets, after = unstuffer.take(self._lines.take_all())
         while after is None:
-            spool.write(octets)
+            spool.write(octets if remover is None else remover.take(octets))
             octets, after = unstuffer.take(await self._peer.read(self._services.limits.idle_seconds))
-        spool.write(octets)
+        spool.write(octets if remover is None else remover.take(octets))
+        if remover is not None:
+            spool.write(remover.rest())
         self._lines.feed(after)
 
     async def _deliver(self, arrival: Arrival, recipients: list[Recipient]) -> None:
@@ -210,7 +235,7 @@ class Session:
         for recipient in recipients:
             try:
                 account = await self._services.store.account(recipient.entry.id)
-                mailbox = await mailbox_for(recipient, account)
+                mailbox = await self._mailbox(recipient, account)
                 # two addresses of one mailbox get one copy
                 if (account.id, mailbox.id) not in done:
                     mailbox = await _append(account, mailbox, arrival)
@@ -227,6 +252,11 @@ class Session:
                 # the client need not wait until it is written
                 if is_saved:
                     self._services.log.info("delivered", user=recipient.entry.name, octets=arrival.size)
+
+    async def _mailbox(self, recipient: Recipient, account: Account) -> Mailbox:
+        if self._services.delivery.detail_folders:
+            return await mailbox_for(recipient, account)
+        return await account.mailbox(INBOX)
 
     def _require_size(self, octets: int) -> None:
         # RFC 1870 §6.1: refused before it is sent

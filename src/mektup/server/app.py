@@ -32,6 +32,7 @@ from mektup.server.addresses import Endpoint, Service, endpoint
 from mektup.server.config import Config, ConfigError
 from mektup.server.single import Single, open_single
 from mektup.store.interface import Store
+from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.errors import Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.numbers import Uid
@@ -66,13 +67,15 @@ class Server:
         cert: str | os.PathLike[str] | None = None,
         key: str | os.PathLike[str] | None = None,
         hostname: str = "mektup",
+        delivery: DeliveryRules = DEFAULT_DELIVERY_RULES,
     ) -> None:
         """Serves from the data directory *data*, or from memory for None, once it is entered.
 
         *users* are names and passwords of accounts that shall be there; *listen* maps ``imap``, ``imaps``, ``pop3``,
         ``pop3s``, ``lmtp`` and ``metrics`` to addresses as in the configuration file (port 0: any that is free);
         *plaintext* says where a password may cross an unencrypted connection: ``loopback``, ``always`` or ``never``;
-        *cert* and *key* are PEM files, in place of a certificate of the server's own making.
+        *cert* and *key* are PEM files, in place of a certificate of the server's own making; *delivery* says what LMTP
+        does with mail that comes in, as the table ``[lmtp]`` of the configuration file.
         Raises ConfigError where these cannot be.
         """
         self._config = Config(
@@ -83,6 +86,7 @@ class Server:
             cert=None if cert is None else Path(cert).absolute(),
             key=None if key is None else Path(key).absolute(),
             hostname=hostname,
+            delivery=delivery,
         )
         self._users = dict(users or {})
         self._single: Single | None = None

@@ -18,6 +18,7 @@ import msgspec
 
 from mektup.auth.authenticator import Plaintext
 from mektup.server.addresses import Endpoint, Service, endpoint
+from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import Limits
 
 DEFAULT_LISTEN: Mapping[Service, tuple[str, ...]] = {
@@ -67,6 +68,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     listen: _Listen | None = None
     tls: _Tls = msgspec.field(default_factory=_Tls)
     auth: _Auth = msgspec.field(default_factory=_Auth)
+    lmtp: DeliveryRules = DEFAULT_DELIVERY_RULES
     log: _Log = msgspec.field(default_factory=_Log)
     limits: Limits = msgspec.field(default_factory=Limits)
 
@@ -89,6 +91,7 @@ class Config:
     key: Path | None = None
     """None where *cert* holds the key, too."""
     plaintext: Plaintext = Plaintext.LOOPBACK
+    delivery: DeliveryRules = DEFAULT_DELIVERY_RULES
     log_level: str = "info"
     log_format: str = "text"
     limits: Limits = dataclasses.field(default_factory=Limits)
@@ -130,6 +133,7 @@ def _read(table: dict[str, Any], source: str, base: Path) -> Config:
         cert=None if file.tls.cert is None else base / file.tls.cert,
         key=None if file.tls.key is None else base / file.tls.key,
         plaintext=file.auth.plaintext,
+        delivery=file.lmtp,
         log_level=file.log.level,
         log_format=file.log.format,
         limits=file.limits,
@@ -141,6 +145,7 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
     "listen": _Listen.__struct_fields__,
     "tls": _Tls.__struct_fields__,
     "auth": _Auth.__struct_fields__,
+    "lmtp": tuple(field.name for field in dataclasses.fields(DeliveryRules)),
     "log": _Log.__struct_fields__,
     "limits": tuple(field.name for field in dataclasses.fields(Limits)),
 }

@@ -121,6 +121,7 @@ class Node:
             hostname=self.config.hostname,
             can_start_tls=True,
             spool_directory=self.config.data,
+            delivery=self.config.delivery,
             tally=what.tally,
         )
         match what.service:

@@ -1,0 +1,125 @@
+"""Return-Path and Received: what final delivery writes at the beginning of a message (RFC 5321 §4.4)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from ipaddress import ip_address
+
+from mektup.lmtp.commands import Address
+
+LONGEST_FOR_OCTETS = 900
+"""A longer recipient is left out of Received: a line of a message has at most 998 octets (RFC 5322 §2.1.1)."""
+
+LONGEST_HEADER_OCTETS = 256 * 1024
+"""A Return-Path of the sender's own is looked for in so much of a message, which is held back until then."""
+
+NOWHERE = "localhost"
+
+_DOMAIN = re.compile(r"[^\x00-\x20()<>@,;:\\\"\[\]\x7f-\U0010ffff]{1,255}")
+_ADDRESS_LITERAL = re.compile(r"\[[A-Za-z0-9.:-]{1,255}\]")
+
+# Begins with LF, so that the search is a memchr. Takes the LF before the field, not the one that ends it.
+_RETURN_PATH = re.compile(rb"\n[Rr][Ee][Tt][Uu][Rr][Nn]-[Pp][Aa][Tt][Hh][ \t]*:[^\n]*(?:\n[ \t][^\n]*)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What is known of a message by its envelope and its connection."""
+
+    sender: Address | None
+    """None for a bounce."""
+    client: bytes
+    """What the client called itself in LHLO."""
+    address: str
+    """Where it connected from: an IP address, or anything else where it has none."""
+    hostname: str
+    session_id: str
+    utf8: bool
+    """Whether the client asked for SMTPUTF8."""
+    recipients: tuple[Address, ...]
+    at: datetime
+    """When the message came, with its zone."""
+
+    def fields(self) -> bytes:
+        """The two header fields, CRLF at the end of each line."""
+        # RFC 3848 and RFC 6531 §4.3: the registered names. LMTP has neither STARTTLS nor AUTH here.
+        protocol = "UTF8LMTP" if self.utf8 else "LMTP"
+        by = self.hostname if _DOMAIN.fullmatch(self.hostname) else NOWHERE
+        lines = [
+            f"Return-Path: <{self.sender or ''}>",
+            f"Received: from {self._source()}",
+            f"\tby {by} with {protocol} id {self.session_id}{self._recipient()};",
+            f"\t{format_datetime(self.at)}",
+            "",
+        ]
+        return "\r\n".join(lines).encode()
+
+    def _source(self) -> str:
+        """Extended-Domain: the name that the client gave, and the address that it has."""
+        literal = _literal(self.address)
+        name = self.client.partition(b" ")[0].decode("latin-1")
+        if not _DOMAIN.fullmatch(name) and not _ADDRESS_LITERAL.fullmatch(name):
+            # The name is the client's own text, and only a domain or an address may stand here.
+            name = literal or NOWHERE
+        return f"{name} ({literal})" if literal else name
+
+    def _recipient(self) -> str:
+        # RFC 5321 §4.4: exactly one path. §7.2: of several recipients, none must hear of the others.
+        if len(self.recipients) != 1:
+            return ""
+        clause = f"\r\n\tfor <{self.recipients[0]}>"
+        return clause if len(clause.encode()) <= LONGEST_FOR_OCTETS else ""
+
+
+def _literal(address: str) -> str:
+    """An address literal (RFC 5321 §4.1.3); empty for what is no IP address."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    return f"[IPv6:{parsed}]" if parsed.version == 6 else f"[{parsed}]"
+
+
+class ReturnPathRemover:
+    """Takes a message in pieces and gives it without Return-Path fields in its header.
+
+    RFC 5321 §4.4: exactly one should be there, and it is the envelope's; one that came along says what its author
+    liked. Nothing else is changed.
+    """
+
+    __slots__ = ("_header_is_over", "_held")
+
+    def __init__(self) -> None:
+        # The LF of a line before the first, so that the first line is like any other.
+        self._held = bytearray(b"\n")
+        self._header_is_over = False
+
+    def take(self, octets: bytes) -> bytes:
+        """The octets that are certain by now."""
+        if self._header_is_over:
+            return octets
+        known = len(self._held)
+        self._held += octets
+        # "\n\r\n" may have begun in the last piece
+        begin = max(0, known - 2)
+        if (
+            self._held.find(b"\n\r\n", begin) < 0
+            and self._held.find(b"\n\n", begin) < 0
+            and len(self._held) <= LONGEST_HEADER_OCTETS
+        ):
+            return b""
+        return self.rest()
+
+    def rest(self) -> bytes:
+        """What is held back; the message, or its header, is over."""
+        if self._header_is_over:
+            return b""
+        self._header_is_over = True
+        held, self._held = bytes(self._held), bytearray()
+        ends = [end for end in (held.find(b"\n\r\n"), held.find(b"\n\n")) if end >= 0]
+        end = min(ends, default=held.rfind(b"\n"))
+        header = _RETURN_PATH.sub(b"", held[:end])
+        return header[1:] + held[end:] if header else held[end + 1 :]

@@ -1,0 +1,67 @@
+"""What an account may be named: what people can type, and mail can reach."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from mektup.terms.errors import Code, Refused
+
+LONGEST_ACCOUNT_NAME_OCTETS = 255
+"""In UTF-8. An address of SMTP has at most 254 octets (RFC 5321 §4.5.3.1.3, with its angle brackets)."""
+
+_SPECIALS = re.compile(r'["(),/:;<>\[\\\]]')
+"""RFC 5322 §3.2.3, specials, but for "." and "@"; and "/"."""
+
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+"""Format characters that words of Persian and of Indic scripts need (RFC 5892, appendices A.1 and A.2)."""
+
+
+def require_account_name(name: str) -> None:
+    """Raises Refused(CANNOT), with the reason, where no account may be named *name*."""
+    reason = _objection(name)
+    if reason:
+        raise Refused(Code.CANNOT, f"{_shown(name)} cannot be the name of an account: {reason}")
+
+
+def _objection(name: str) -> str:
+    """Why *name* cannot be; empty where it can."""
+    user, at, domain = name.partition("@")
+    if not user:
+        return "it is empty" if not at else 'nothing stands before the "@"'
+    for character in name:
+        reason = _objection_to(character)
+        if reason:
+            return reason
+    if len(name.encode()) > LONGEST_ACCOUNT_NAME_OCTETS:
+        return f"it has more than {LONGEST_ACCOUNT_NAME_OCTETS} octets"
+    if name.startswith("-"):
+        return 'it begins with "-", as the options of commands do'
+    if not user.strip("."):
+        return "it has nothing but dots"
+    return _objection_to_domain(domain) if at else ""
+
+
+def _objection_to(character: str) -> str:
+    category = unicodedata.category(character)
+    if category.startswith("Z"):
+        return "it has a space in it"
+    if category in ("Cc", "Cs") or (category == "Cf" and character not in _JOINERS):
+        return f"it has a character in it that does not show (U+{ord(character):04X})"
+    if _SPECIALS.match(character):
+        return f"it has {character} in it"
+    return ""
+
+
+def _objection_to_domain(domain: str) -> str:
+    if "@" in domain:
+        return 'it has more than one "@"'
+    if not all(domain.split(".")):
+        return 'what stands behind its "@" is no domain'
+    return ""
+
+
+def _shown(name: str) -> str:
+    """*name* on one line, whatever it holds."""
+    short = name if len(name) <= 40 else f"{name[:40]}..."
+    return short if short.isprintable() and short else ascii(short)
