@@ -78,6 +78,10 @@ class MemoryPeer:
     def write(self, octets: bytes) -> None:
         self._queued += octets
 
+    @property
+    def is_due(self) -> bool:
+        return len(self._queued) > 4096
+
     async def drain(self) -> None:
         self._flush()
         if self._ended and not self._incoming:

@@ -103,6 +103,9 @@ class Session:
                     self.receiver.feed(await self.peer.read(self.patience()))
                 elif isinstance(event, RawCommand):
                     await self._obey(event)
+                    # what the client sent ahead may be much, and it may read none of the answers
+                    if self.peer.is_due:
+                        await self.peer.drain()
                 elif isinstance(event, LiteralOffered):
                     await self._consider(event)
                 else:
@@ -273,6 +276,14 @@ class Session:
     def write(self, octets: bytes) -> None:
         """Queues *octets* for the client."""
         self.peer.write(octets)
+
+    async def give_way(self) -> None:
+        """Sends what was queued where it is much, and lets others go on where it is their turn.
+
+        To be called inside what takes long or says much. Raises Disconnected.
+        """
+        if self.peer.is_due:
+            await self.peer.drain()
 
     def ahead(self) -> Iterator[Request]:
         """The requests that the client sent behind this one without waiting, up to one that is wrong or has a literal.

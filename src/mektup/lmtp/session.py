@@ -90,6 +90,9 @@ class Session:
             return
         if line is not None:
             await self._obey(line)
+            # what the client sent ahead may be much, and it may read none of the answers
+            if self._peer.is_due:
+                await self._peer.drain()
         elif await self._peer.wait(None, self._services.limits.idle_seconds):
             self._lines.feed(await self._peer.read(self._services.limits.idle_seconds))
         else:

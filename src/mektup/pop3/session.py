@@ -65,6 +65,9 @@ class Session:
             return
         if line is not None:
             await self._obey(line)
+            # what the client sent ahead may be much, and it may read none of the answers
+            if self.peer.is_due:
+                await self.peer.drain()
         elif await self.peer.wait(None, self._patience()):
             self._lines.feed(await self.peer.read(self._patience()))
         elif self.peer.stopping:

@@ -10,7 +10,8 @@ The timer is armed once and found to be early when it fires, not moved at every 
 cost a comparison.
 
 A session never gives way by itself while there is something to read and room to write. So that one busy
-client does not stall the others, it is made to after TURN_SECONDS, and gets at most READ_BYTES at a time.
+client does not stall the others, it is made to after its turn (see ``fair_turns``), and gets at most READ_BYTES at a
+time. What takes long in between asks ``is_due`` and drains.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ipaddress import ip_address
 from ssl import SSLContext
 from typing import cast
 
+from mektup.server.fair_turns import FairTurns
 from mektup.server.tls_stream import TlsStream
 from mektup.server.vigil import Vigil
 from mektup.server.waiter import Waiter
@@ -41,8 +43,8 @@ READ_BYTES = 16 * 1024
 JOIN_BYTES = 256 * 1024
 """Queued output up to this size is joined; more is handed on piece by piece, to spare the copy."""
 
-TURN_SECONDS = 0.005
-"""How long a session may keep the event loop to itself."""
+QUEUED_BYTES = 64 * 1024
+"""Queued output at which a session is due to drain."""
 
 HANDSHAKE_SECONDS = 10.0
 """How long TLS may take to begin."""
@@ -84,6 +86,7 @@ class Connection(asyncio.Protocol):
         "_on_lost",
         "_outgoing",
         "_owes_acknowledgement",
+        "_queued",
         "_reading_paused",
         "_taken",
         "_timer",
@@ -91,6 +94,7 @@ class Connection(asyncio.Protocol):
         "_tls",
         "_transport",
         "_turn_began",
+        "_turns",
         "_vigil",
         "_waiter",
         "_write_seconds",
@@ -108,14 +112,15 @@ class Connection(asyncio.Protocol):
         peer_name: object,
         *,
         vigil: Vigil,
+        turns: FairTurns,
         certificate: Callable[[], SSLContext | None],
         write_seconds: float,
         on_lost: Callable[[Connection], None],
     ) -> None:
         """Stands for the socket that *peer_name* is the other end of.
 
-        *vigil* is the event loop's; *certificate* yields what ``start_tls`` uses at that time; *on_lost* is called
-        once, when the socket is closed.
+        *vigil* and *turns* are the event loop's; *certificate* yields what ``start_tls`` uses at that time; *on_lost*
+        is called once, when the socket is closed.
         """
         self.address, self.local = address_of(peer_name)
         self.secure = False
@@ -123,6 +128,7 @@ class Connection(asyncio.Protocol):
         self.bytes_in = 0
         self.bytes_out = 0
         self._vigil = vigil
+        self._turns = turns
         self._certificate = certificate
         self._write_seconds = write_seconds
         self._on_lost = on_lost
@@ -133,6 +139,7 @@ class Connection(asyncio.Protocol):
         self._taken = 0
         self._outgoing: list[bytes] = []
         self._owes_acknowledgement = False
+        self._queued = 0
         self._ended = False
         self._lost = False
         self._reading_paused = False
@@ -189,6 +196,7 @@ class Connection(asyncio.Protocol):
             return
         self._ended = self._lost = True
         self._outgoing.clear()
+        self._queued = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -215,7 +223,7 @@ class Connection(asyncio.Protocol):
         """The next bytes, at least one and at most READ_BYTES. Raises TimedOut, Disconnected."""
         self._send()
         now = time.monotonic()
-        if self._writing_paused or self._lost or now - self._turn_began > TURN_SECONDS:
+        if self._writing_paused or self._lost or now - self._turn_began > self._turns.seconds:
             await self.drain()
             now = time.monotonic()
         # not in a coroutine of its own: thousands of idle connections wait here, each with all its frames
@@ -238,6 +246,14 @@ class Connection(asyncio.Protocol):
     def write(self, octets: bytes) -> None:
         """Queues *octets* to be sent; never blocks, never raises."""
         self._outgoing.append(octets)
+        self._queued += len(octets)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to drain: much is queued, or others have waited for as long as a turn is."""
+        if self._queued > QUEUED_BYTES or self._writing_paused:
+            return True
+        return time.monotonic() - self._turn_began > self._turns.seconds
 
     async def drain(self) -> None:
         """Sends what was queued, and waits while the other end leaves too much unread. Raises Disconnected."""
@@ -249,9 +265,10 @@ class Connection(asyncio.Protocol):
                 if not await self._sleep_until(deadline) and self._writing_paused:
                     self.abort()
                     raise Disconnected
-        elif time.monotonic() - self._turn_began > TURN_SECONDS:
-            await asyncio.sleep(0)
-            self._turn_began = time.monotonic()
+            # many clients may have made room in the same moment
+            await self._have_turn()
+        elif time.monotonic() - self._turn_began > self._turns.seconds:
+            await self._have_turn()
         if self._lost:
             raise Disconnected
 
@@ -345,13 +362,18 @@ class Connection(asyncio.Protocol):
 
     # Within
 
+    async def _have_turn(self) -> None:
+        if not self._lost:
+            await self._turns.wait()
+            self._turn_began = time.monotonic()
+
     def _send(self) -> None:
         queued, transport = self._outgoing, self._transport
         if not queued or self._lost or transport is None:
             return
-        self._outgoing = []
+        size = self._queued
+        self._outgoing, self._queued = [], 0
         self._owes_acknowledgement = False
-        size = sum(map(len, queued)) if len(queued) > 1 else len(queued[0])
         self.bytes_out += size
         if len(queued) > 1 and size <= JOIN_BYTES:
             queued = [b"".join(queued)]

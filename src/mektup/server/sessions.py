@@ -21,6 +21,7 @@ from structlog.typing import FilteringBoundLogger
 from mektup.auth.services import Tally
 from mektup.server.addresses import Service
 from mektup.server.connection import Connection
+from mektup.server.fair_turns import FairTurns
 from mektup.server.vigil import Vigil
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import MektupError
@@ -167,6 +168,7 @@ class Sessions:
         self._door = Door()
         self._refusals = Refusals(log)
         self._vigil = Vigil(asyncio.get_running_loop())
+        self._turns = FairTurns(asyncio.get_running_loop())
         self._tasks: set[asyncio.Task[None]] = set()
         self._visits: dict[Connection, Visit] = {}
         self._gone = asyncio.Event()
@@ -185,6 +187,7 @@ class Sessions:
         connection = Connection(
             peer_name,
             vigil=self._vigil,
+            turns=self._turns,
             certificate=self._certificate,
             write_seconds=self.limits.write_seconds,
             on_lost=self._lost,

@@ -59,8 +59,15 @@ class Peer(Protocol):
     def write(self, octets: bytes) -> None:
         """Queues *octets* to be sent; never blocks, never raises."""
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to :meth:`drain`: much is queued, or others have waited for as long as a turn is.
+
+        To be asked between commands, and inside those that take long or say much. Costs next to nothing.
+        """
+
     async def drain(self) -> None:
-        """Sends what was queued, and waits while the other end leaves too much unread.
+        """Sends what was queued, waits while the other end leaves too much unread, and gives way where that is due.
 
         To be called between the slices of a long answer. Raises Disconnected.
         """
