@@ -154,3 +154,24 @@ def test_the_demo_is_the_same_each_time(tmp_path: Path) -> None:
 
 def test_the_version_is_told() -> None:
     assert mektup("--version").stdout.startswith("mektup 0.")
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+
+
+@as_root
+def test_an_account_that_root_adds_belongs_to_the_owner_of_the_data(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    os.chown(data, 12345, 12345)
+    done = mektup("user", "add", "linda", "--password-stdin", "--data", str(data), typed="secret\n")
+    assert (done.status, done.stderr) == (0, "")
+    assert mektup("user", "passwd", "linda", "--password-stdin", "--data", str(data), typed="new\n").status == 0
+    assert {path.lstat().st_uid for path in data.rglob("*")} == {12345}
+
+
+@as_root
+def test_root_is_told_whose_a_new_data_directory_is(tmp_path: Path) -> None:
+    add = ("user", "add", "--password-stdin", "--data", str(tmp_path / "data"))
+    assert f"chown -R USER {tmp_path / 'data'}" in mektup(*add, "linda", typed="secret\n").stderr
+    assert mektup(*add, "fred", typed="secret\n").stderr == ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import imaplib
+import os
 import poplib
 import smtplib
 import ssl
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
@@ -220,3 +222,52 @@ def test_a_password_may_not_cross_where_it_must_not() -> None:
         with pytest.raises(imaplib.IMAP4.error, match="PRIVACYREQUIRED"):
             imap.login("linda", "Pa$$123")
         imap.logout()
+
+
+async def test_a_key_that_a_loss_of_power_emptied_is_made_anew(tmp_path: Path) -> None:
+    key = tmp_path / "data" / "run" / "nobodys.key"
+    for damage in (b"", b"short"):
+        async with Server(tmp_path / "data"):
+            assert len(key.read_bytes()) == 32
+        key.write_bytes(damage)
+    async with Server(tmp_path / "data"):
+        made = key.read_bytes()
+    assert len(made) == 32
+    async with Server(tmp_path / "data"):
+        assert key.read_bytes() == made
+
+
+@pytest.mark.parametrize(("mode", "warnings"), [(0o755, 0), (0o770, 1), (0o707, 1)])
+async def test_the_log_says_where_others_may_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, warnings: int
+) -> None:
+    data = tmp_path / "data"
+    async with Server(data):
+        pass
+    data.chmod(mode)
+    caplog.clear()
+    async with Server(data):
+        pass
+    assert sum("others_may_write" in each.message for each in caplog.records) == warnings
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+async def test_a_server_says_which_file_it_may_not_open_and_whose_it_is() -> None:
+    with tempfile.TemporaryDirectory(prefix="mektup-") as directory:  # pytest's own are closed to other users
+        os.chmod(directory, 0o755)
+        data = Path(directory, "data")
+        async with Server(data, users=LINDA):
+            pass
+        for path in (data / "tls", data / "tls" / "self-signed.key", data / "run", data / "mektup.db"):
+            for each in (data, *data.rglob("*")):
+                os.chown(each, 12345, 12345)
+            os.chown(path, 0, 0)
+            os.seteuid(12345)
+            try:
+                with pytest.raises(ConfigError) as caught:
+                    await Server(data).__aenter__()
+            finally:
+                os.seteuid(0)
+            assert str(caught.value) == (
+                f"data: {path}: Permission denied; it belongs to root, mektup runs as user 12345"
+            )

@@ -6,10 +6,13 @@ import asyncio
 import os
 import ssl
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace as with_settings
 from pathlib import Path
 
 import pytest
+import structlog
 
 from mektup.server import config, self_signed
 from mektup.server.addresses import Service
@@ -106,6 +109,53 @@ def test_a_file_that_is_no_certificate(tmp_path: Path) -> None:
     pair.cert.write_text("hello")
     with pytest.raises(ConfigError, match="cannot be used"):
         Certificates(configured(pair))
+
+
+def other_key(pair: Pair) -> None:
+    pair.key.write_bytes(self_signed.make("other")[1])
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda pair: [path.write_bytes(b"") for path in (pair.cert, pair.key)], "holds no certificate"),
+        (lambda pair: os.truncate(pair.cert, 0), "holds no certificate"),
+        (lambda pair: os.truncate(pair.cert, 100), "holds no certificate"),
+        (lambda pair: os.truncate(pair.key, 100), "holds no key"),
+        (lambda pair: pair.key.write_bytes(bytes(pair.key.stat().st_size)), "holds no key"),
+        (other_key, "is the key of another certificate"),
+        (lambda pair: pair.key.unlink(), "is not there"),
+        (lambda pair: pair.cert.unlink(), "is not there"),
+    ],
+)
+def test_a_pair_of_our_own_that_cannot_be_used_is_made_anew(
+    data: Path, damage: Callable[[Pair], object], reason: str
+) -> None:
+    log: list[dict[str, object]] = []
+    before = Certificates(config.default(data)).pem
+    damage(Pair(data / "tls" / "self-signed.crt", data / "tls" / "self-signed.key"))
+    for _ in range(2):  # the second finds it whole
+        certificates = Certificates(config.default(data), structlog.wrap_logger(None, processors=[keep_in(log)]))
+        assert certificates.context() is not None
+        assert certificates.pem != before
+    assert [(entry["event"], entry["reason"]) for entry in log] == [("certificate_made_anew", reason)]
+    assert stat.S_IMODE((data / "tls" / "self-signed.key").stat().st_mode) == 0o600
+
+
+def test_a_pair_that_the_configuration_names_is_never_made_anew(tmp_path: Path) -> None:
+    pair = pair_under(tmp_path / "data" / "tls", "mektup")
+    os.truncate(pair.cert, 0)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        Certificates(with_settings(config.default(tmp_path / "data"), cert=pair.cert, key=pair.key))
+    assert pair.cert.read_bytes() == b""
+
+
+def keep_in(log: list[dict[str, object]]) -> structlog.typing.Processor:
+    def keep(logger: object, method: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        log.append(dict(entry))
+        raise structlog.DropEvent
+
+    return keep
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")

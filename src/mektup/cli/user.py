@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -157,7 +158,14 @@ def _with_store(
             async with _opened(directory) as store:
                 await run(store)
 
+        is_new = not directory.exists()
         asyncio.run(within())
+        if is_new and os.geteuid() == 0 and directory.stat().st_uid == 0:
+            typer.echo(
+                f"mektup: {directory} is new and belongs to root; where the server runs as another user, "
+                f"give it to that user: chown -R USER {directory}",
+                err=True,
+            )
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mektup.store import files
 from mektup.terms.numbers import AccountId, MailboxId
 
 Notice = tuple[AccountId, MailboxId]
@@ -44,14 +45,15 @@ class Bus:
     def __init__(self, data: Path) -> None:
         """Joins the bus of *data*; other processes' notices wait until ``start``."""
         self._directory = data / "run"
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_directory(self._directory)
         self._handle = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
         # the path of a socket may have 107 octets at most; Linux has a short one, however deep the directory lies
         self._base = f"/proc/self/fd/{self._handle}" if os.path.isdir("/proc/self/fd") else str(self._directory)
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         self._socket.bind(self._address(self._name))
-        os.chmod(self._directory / self._name, 0o600)
+        os.chmod(self._directory / self._name, files.FILE_MODE)
+        files.hand_over(self._directory / self._name)
         self._others: list[str] = []
         self._seen: int | None = None
         self._lock = threading.Lock()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
 import secrets
 import socket
 from collections.abc import Callable
@@ -30,9 +29,12 @@ from mektup.server.logs import Log
 from mektup.server.report import Report, process_figures
 from mektup.server.sessions import Begin, Session, Sessions
 from mektup.server.tls import LOOK_SECONDS, Certificates
+from mektup.store import files
 from mektup.store.interface import Store
 from mektup.store.sqlite import open_store
 from mektup.terms.errors import Refused
+
+NOBODYS_KEY_BYTES = 32
 
 EXPIRY_DAYS = 14
 """How long before a certificate expires the log warns of it."""
@@ -161,13 +163,15 @@ async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None =
 
     Raises ConfigError.
     """
-    certificates = Certificates(config)
+    certificates = Certificates(config, log)
     bus = None
     if config.data is not None:
         try:
             bus = Bus(config.data)
         except OSError as error:
-            raise ConfigError(f"data: {error.filename or config.data}: {error.strerror}") from error
+            raise ConfigError(f"data: {files.reason(error, config.data)}") from error
+        except Refused as error:
+            raise ConfigError(f"data: {error}") from error
     try:
         store = await open_store(config.data, bus=bus, limits=config.limits, compression=config.compression)
     except Refused as error:
@@ -188,6 +192,13 @@ def _numbers(tally: Tally) -> dict[str, int]:
     return {name: value for name, value in named if isinstance(value, int)}
 
 
+def warn_of_data(data: Path | None, log: FilteringBoundLogger) -> None:
+    """Notes what of the data directory other users may write to: they could put in mail, or a key of their own."""
+    for path in () if data is None else files.open_to_others(data):
+        mode = f"{path.stat().st_mode & 0o7777:04o}"
+        log.warning("others_may_write", path=str(path), mode=mode, advice=f"chmod -R go-rwx {data}")
+
+
 def _accept(sessions: Sessions, service: Service, accepted: socket.socket, peer_name: object) -> None:
     sessions.accept(accepted, peer_name, service)
 
@@ -197,14 +208,8 @@ def _nobodys_key(data: Path | None) -> bytes | None:
     if data is None:
         return None
     path = data / "run" / "nobodys.key"
-    fresh = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    if not path.exists():
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-        try:
-            os.link(fresh, path)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return path.read_bytes()
+    with files.alone_in(path.parent):
+        # also where it is empty or cut short, as a loss of power leaves a file that nobody synced
+        if not path.exists() or path.stat().st_size != NOBODYS_KEY_BYTES:
+            files.write(path, secrets.token_bytes(NOBODYS_KEY_BYTES))
+        return path.read_bytes()

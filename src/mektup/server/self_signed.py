@@ -1,19 +1,31 @@
-"""A certificate of the server's own making, so that TLS is there from the first start."""
+"""A certificate of the server's own making, so that TLS is there from the first start.
+
+Nobody but the server needs it. So a pair that cannot be used (a loss of power or a full disk left half of it) is made
+anew, where one that the configuration names would be complained of.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from mektup.store import files
 
 VALID_DAYS = 3650
 
@@ -26,20 +38,42 @@ class Pair:
     key: Path
 
 
-def pair_under(directory: Path, hostname: str) -> Pair:
-    """The self-signed pair in *directory*, made now if it is not there; safe where several processes start at once."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def pair_under(directory: Path, hostname: str, made_anew: Callable[[Path, str], None] = lambda path, why: None) -> Pair:
+    """The self-signed pair in *directory*, made now if it is not there; safe where several processes start at once.
+
+    Where it is there and cannot be used, it is made anew, and *made_anew* told which file was wrong, and why.
+    Raises OSError, Refused.
+    """
+    files.make_directory(directory)
     pair = Pair(directory / "self-signed.crt", directory / "self-signed.key")
-    lock = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (pair.cert.exists() and pair.key.exists()):
+    with files.alone_in(directory):
+        there = pair.cert.exists(), pair.key.exists()
+        wrong = _what_is_wrong(pair) if all(there) else None
+        if any(there) and not all(there):
+            wrong = (pair.key if there[0] else pair.cert), "is not there"
+        if wrong is not None or not all(there):
             cert, key = make(hostname)
-            _write(pair.key, key, 0o600)
-            _write(pair.cert, cert, 0o644)
-    finally:
-        os.close(lock)
+            files.write(pair.key, key)
+            files.write(pair.cert, cert, 0o644)
+        if wrong is not None:
+            made_anew(*wrong)
     return pair
+
+
+def _what_is_wrong(pair: Pair) -> tuple[Path, str] | None:
+    """Which file of the pair cannot be used, and why; None where both can be."""
+    try:
+        certificates = x509.load_pem_x509_certificates(pair.cert.read_bytes())
+    except ValueError:
+        return pair.cert, "holds no certificate"
+    try:
+        key = load_pem_private_key(pair.key.read_bytes(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return pair.key, "holds no key"
+    form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    if certificates[0].public_key().public_bytes(*form) != key.public_key().public_bytes(*form):
+        return pair.key, "is the key of another certificate"
+    return None
 
 
 def make(hostname: str) -> tuple[bytes, bytes]:
@@ -76,11 +110,3 @@ def _names(hostname: str) -> list[x509.GeneralName]:
         names.append(x509.DNSName(hostname))
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
     return names
-
-
-def _write(path: Path, octets: bytes, mode: int) -> None:
-    fresh = path.with_suffix(path.suffix + ".new")
-    fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(octets)
-    fresh.rename(path)

@@ -11,7 +11,7 @@ from mektup.server.config import Config, ConfigError
 from mektup.server.listeners import endpoint_of, open_sockets, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
-from mektup.server.node import Node, open_node
+from mektup.server.node import Node, open_node, warn_of_data
 from mektup.server.status_page import StatusPage
 
 Key = tuple[Service, Endpoint]
@@ -89,6 +89,7 @@ async def open_single(config: Config, log: FilteringBoundLogger, own: Log | None
     Raises ConfigError, and then nothing stays open.
     """
     single = Single(await open_node(config, log, own))
+    warn_of_data(config.data, log)
     try:
         await single.listen(config.listen)
     except ConfigError:

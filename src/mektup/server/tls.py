@@ -13,9 +13,12 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from structlog.typing import FilteringBoundLogger
 
 from mektup.server import self_signed
 from mektup.server.config import Config, ConfigError
+from mektup.store import files
+from mektup.terms.errors import Refused
 
 LOOK_SECONDS = 30.0
 """How often the files are looked at: who renews a certificate does not always tell its users."""
@@ -44,8 +47,12 @@ def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
 class Certificates:
     """The server's certificate, as it is now."""
 
-    def __init__(self, config: Config) -> None:
-        """Reads what *config* names, or makes a self-signed pair. Raises ConfigError."""
+    def __init__(self, config: Config, log: FilteringBoundLogger | None = None) -> None:
+        """Reads what *config* names, or makes a self-signed pair. Raises ConfigError.
+
+        *log* is told of a pair of our own that had to be made anew.
+        """
+        self._log = log
         self._hostname = config.hostname
         self._data = config.data
         self._signature: tuple[object, ...] = ()
@@ -86,9 +93,11 @@ class Certificates:
             self._use(config.cert, config.key)
         elif config.data is not None:
             try:
-                pair = self_signed.pair_under(config.data / "tls", config.hostname)
+                pair = self_signed.pair_under(config.data / "tls", config.hostname, self._note_made_anew)
             except OSError as error:
-                raise ConfigError(f"data: {error.filename or config.data}: {error.strerror}") from error
+                raise ConfigError(f"data: {files.reason(error, config.data)}") from error
+            except Refused as error:
+                raise ConfigError(f"data: {error}") from error
             self._use(pair.cert, pair.key)
         else:
             self._use_fresh(config.hostname)
@@ -100,6 +109,12 @@ class Certificates:
         self._cert: Path | None = cert
         self._key = key
         self._context, self._signature = context, signature
+
+    def _note_made_anew(self, path: Path, why: str) -> None:
+        if self._log is None:
+            return
+        consequence = "a new pair was made; who trusted the old certificate has to trust the new one"
+        self._log.warning("certificate_made_anew", file=str(path), reason=why, consequence=consequence)
 
     def _use_fresh(self, hostname: str) -> None:
         # the library reads a pair from files only; these are gone before anyone connects

@@ -37,6 +37,7 @@ from mektup.server.config import Config, ConfigError
 from mektup.server.listeners import BACKLOG, bind_again, endpoint_of, open_sockets, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
+from mektup.server.node import warn_of_data
 from mektup.server.report import Report, process_figures
 from mektup.server.status_page import StatusPage
 from mektup.server.tls import Certificates
@@ -120,7 +121,7 @@ class Parent:
         self._workers = workers
         self.log = log
         self._own = own
-        self._certificates = Certificates(config)
+        self._certificates = Certificates(config, log)
         self._kept: dict[Key, list[socket.socket]] = {}
         self._pages: dict[Key, StatusPage] = {}
         self._children: dict[int, Child] = {}
@@ -276,6 +277,7 @@ async def open_parent(config: Config, workers: int, log: FilteringBoundLogger, o
         await (await open_store(config.data, limits=config.limits)).close()
     except Refused as error:
         raise ConfigError(f"data: {error}") from error
+    warn_of_data(config.data, log)
     parent = Parent(config, workers, log, own)
     try:
         await parent.start()

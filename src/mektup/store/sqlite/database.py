@@ -31,11 +31,12 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
 
+from mektup.store import files
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.disk import Disk
 from mektup.store.sqlite.errors import ENGINE_ERRORS, refusal
 from mektup.store.sqlite.open_files import OpenFiles
-from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, create_file, is_outdated, sync
+from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, create_file, is_outdated
 from mektup.store.sqlite.spare import Spare
 from mektup.store.sqlite.threads import Threads
 from mektup.store.sqlite.under_way import UnderWay
@@ -359,7 +360,7 @@ class Database:
 
     def _open_wal(self) -> int:
         assert self._path is not None
-        sync(self._path.parent)  # the WAL's name, too, must be there after a loss of power
+        files.sync(self._path.parent)  # the WAL's name, too, must be there after a loss of power
         return os.open(f"{self._path}-wal", os.O_RDONLY)
 
     async def _have_wal_moved(self) -> None:

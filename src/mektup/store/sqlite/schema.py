@@ -13,13 +13,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 
+from mektup.store import files
 from mektup.store.sqlite import header_fields, text_blocks, touched_runs, trigrams
 from mektup.store.sqlite.cursor import Cursor
 from mektup.terms.errors import Code, Refused
@@ -216,7 +216,7 @@ def create_file(path: Path, schema: Schema) -> None:
     It is made under another name, so that nobody finds it half done.
     """
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR))
+    os.close(files.make_empty(fresh))
     try:
         connection = apsw.Connection(str(fresh), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
@@ -230,7 +230,7 @@ def create_file(path: Path, schema: Schema) -> None:
             os.link(fresh, path)
     finally:
         fresh.unlink()
-    sync(path.parent)
+    files.sync(path.parent)
 
 
 def is_outdated(connection: apsw.Connection, schema: Schema) -> bool:
@@ -277,21 +277,11 @@ def back_up(path: Path, target: Path) -> None:
     """
     unfinished = target.with_name(f"{target.name}.unfinished")
     unfinished.unlink(missing_ok=True)
-    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR))
+    os.close(files.make_empty(unfinished))
     source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         source.execute("VACUUM INTO ?", (str(unfinished),))
     finally:
         source.close()
-    sync(unfinished)
-    unfinished.rename(target)
-    sync(target.parent)
-
-
-def sync(path: Path) -> None:
-    """Waits until the file or directory *path* is on disk."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+    files.sync(unfinished)
+    files.rename(unfinished, target)

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 import apsw
 
+from mektup.store import files
 from mektup.store.interface import Bus
 from mektup.store.sqlite import content, header_fields, mailboxes, packing, recovery, text_index
 from mektup.store.sqlite.account import SqliteAccount
@@ -79,13 +80,22 @@ class SqliteStore:
         return self._directory
 
     async def open(self) -> None:
-        """Makes what is not there yet, and brings it up to date."""
-        if self._data is not None:
-            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self._data / "accounts").mkdir(mode=0o700, exist_ok=True)
-        if self._data is None or not (self._data / "mektup.db").exists():
+        """Makes what is not there yet, and brings it up to date. Raises Refused; it says which file, and why."""
+        if self._data is None:
             await self._names.create(DIRECTORY)
-        await self._names.prepare(DIRECTORY)
+            return
+        names = self._data / "mektup.db"
+        try:
+            files.make_directory(self._data)
+            files.make_directory(self._data / "accounts")
+            if not names.exists():
+                await self._names.create(DIRECTORY)
+        except OSError as error:
+            raise Refused(Code.UNAVAILABLE, files.reason(error, self._data)) from error
+        try:
+            await self._names.prepare(DIRECTORY)
+        except Refused as error:
+            raise Refused(error.code, files.why_not(names) or f"{names}: {error}") from error
 
     async def account(self, account: AccountId) -> SqliteAccount:
         """See ``interface.Store``."""
@@ -144,7 +154,7 @@ class SqliteStore:
         account = AccountId(secrets.token_hex(16))
         opened = self._open(account, name)
         if self._data is not None:
-            self._path(account).parent.mkdir(mode=0o700, exist_ok=True)
+            files.make_directory(self._path(account).parent)
         await opened.database.create(ACCOUNT)
         await opened.database.write(partial(mailboxes.populate, name=name, boot=recovery.boot()))
         self._accounts[account] = opened

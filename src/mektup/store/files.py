@@ -1,0 +1,199 @@
+"""Files and directories under a data directory: private, its owner's, and on disk when their maker says so.
+
+Everything that is made there is made here, so three rules have one home:
+
+* **Durable.** A file that was synced can still go with the directory entry that names it. Whoever makes a directory or
+  a name syncs the directory above it, before anyone is told (POSIX fsync; SQLite does so for its own files).
+* **Private.** 0700 and 0600, whatever the umask.
+* **The owner's.** What root makes belongs to the owner of the directory that it is in: a service that runs as a user
+  of its own must be able to use the account that an administrator added. (SQLite does the same for a WAL.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import pwd
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from mektup.terms.errors import Code, Refused
+
+DIRECTORY_MODE = 0o700
+FILE_MODE = 0o600
+
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+OTHERS_PASS = stat.S_IXGRP | stat.S_IXOTH
+
+
+def make_directory(path: Path) -> None:
+    """Makes *path* and what is missing above it; the names are on disk when this returns.
+
+    Also where another process made it: that process may not have synced it yet. Raises OSError, Refused.
+    """
+    missing = [path]
+    while not missing[-1].parent.is_dir():
+        missing.append(missing[-1].parent)
+    for each in reversed(missing):
+        try:
+            os.mkdir(each, DIRECTORY_MODE)
+        except FileExistsError:
+            if not each.is_dir():
+                raise
+        else:
+            _settle_directory(each)
+        try:
+            sync(each.parent)
+        except PermissionError:
+            pass  # a directory above the data that others keep, and that may not be read
+
+
+def make_empty(path: Path, mode: int = FILE_MODE) -> int:
+    """Makes the file *path*, which must not be there; a descriptor to write to it. Its name is not yet on disk.
+
+    Raises OSError, Refused.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        os.fchmod(file, mode)
+        _give_to_owner(file, path)
+    except (OSError, Refused):
+        os.close(file)
+        os.unlink(path)
+        raise
+    return file
+
+
+def write(path: Path, octets: bytes, mode: int = FILE_MODE) -> None:
+    """Writes a file that is whole or not there; on disk when this returns. What was there is replaced.
+
+    Raises OSError, Refused.
+    """
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        with open(make_empty(fresh, mode), "wb") as file:
+            file.write(octets)
+            file.flush()
+            os.fsync(file.fileno())
+        rename(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def rename(old: Path, new: Path) -> None:
+    """Gives a file that is on disk its name, in the same directory; on disk when this returns."""
+    os.replace(old, new)
+    sync(new.parent)
+
+
+def sync(path: Path) -> None:
+    """Waits until the file or directory *path* is on disk. Raises OSError."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    except OSError as error:
+        # some file systems cannot sync a directory, and need not: SQLite passes over it as well
+        if error.errno != errno.EINVAL or not stat.S_ISDIR(os.fstat(file).st_mode):
+            raise
+    finally:
+        os.close(file)
+
+
+@contextlib.contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """One process at a time is within, for each *directory*; the others wait. Ends with the process."""
+    lock = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def hand_over(path: Path) -> None:
+    """Gives *path*, which root made, to the owner of the directory that it is in. Raises OSError, Refused."""
+    _give_to_owner(path, path)
+
+
+def why_not(path: Path) -> str | None:
+    """Why this process cannot use *path*, in words for an operator; None where it can, as far as one can see."""
+    for each in (*reversed(path.parents), path):
+        try:
+            status = os.stat(each)
+        except OSError as error:
+            return f"{each}: {error.strerror}"
+        needed = os.R_OK | os.W_OK if each == path else 0
+        if stat.S_ISDIR(status.st_mode):
+            needed |= os.X_OK
+        if not os.access(each, needed, effective_ids=os.access in os.supports_effective_ids):
+            owner, runs_as = user_name(status.st_uid), user_name(os.geteuid())
+            return f"{each}: Permission denied; it belongs to {owner}, mektup runs as {runs_as}"
+    return None
+
+
+def reason(error: OSError, path: Path) -> str:
+    """Where and why the system refused to use *path*, in words for an operator."""
+    place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
+    denied = why_not(place) if error.errno in (errno.EACCES, errno.EPERM) else None
+    return denied or f"{place}: {error.strerror or error}"
+
+
+def open_to_others(data: Path) -> list[Path]:
+    """What of the data directory other users may write to."""
+    status = os.stat(data)
+    found = [data] if status.st_mode & OTHERS_WRITE else []
+    if status.st_mode & OTHERS_PASS:
+        found += [each for each in sorted(data.iterdir()) if _is_open(each.lstat())]
+    return found
+
+
+def user_name(uid: int) -> str:
+    """For a person to read."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _is_open(status: os.stat_result) -> bool:
+    return bool(status.st_mode & OTHERS_WRITE) and not stat.S_ISLNK(status.st_mode)
+
+
+def _settle_directory(path: Path) -> None:
+    """What was just made gets its mode, of which the umask may have taken some, and its owner."""
+    try:
+        if os.geteuid() != 0:
+            os.chmod(path, DIRECTORY_MODE)
+            return
+        # by a descriptor: whoever owns the directory above must not have root change something else
+        file = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(file, DIRECTORY_MODE)
+            _give_to_owner(file, path)
+        finally:
+            os.close(file)
+    except (OSError, Refused):
+        os.rmdir(path)
+        raise
+
+
+def _give_to_owner(file: int | Path, path: Path) -> None:
+    if os.geteuid() != 0:
+        return
+    above = os.stat(path.parent)
+    if above.st_uid == 0:
+        return
+    try:
+        if isinstance(file, int):
+            os.chown(file, above.st_uid, above.st_gid)
+        else:
+            os.chown(file, above.st_uid, above.st_gid, follow_symlinks=False)
+    except PermissionError as error:
+        owner = user_name(above.st_uid)
+        raise Refused(
+            Code.UNAVAILABLE, f"{path}: root may not give it to {owner}; use that user: sudo -u {owner} mektup ..."
+        ) from error
