@@ -2,6 +2,9 @@
 
 The ``re`` of Python 3.11.2, which Debian 12 has, backs out of a possessive repetition wrongly. So no pattern has a
 possessive quantifier or an atomic group: neither as it is written, nor as it is put together.
+
+The words of protocols and of HTML are ASCII. Where case does not matter, a pattern of text would also take the Turkish
+dotless i for an i and the long s for an s, if it did not say ASCII.
 """
 
 from __future__ import annotations
@@ -77,6 +80,14 @@ def test_no_pattern_has_one_when_it_is_put_together() -> None:
     patterns = [(name, as_text(each.pattern)) for name, each in compiled()]
     assert not [name for name, text in patterns if refused(text)]
     assert any(name == "mektup.wire.grammar.SEQUENCE_SET" for name, _ in patterns)
+
+
+def test_a_pattern_of_text_takes_letters_of_another_case_in_ascii_alone() -> None:
+    assert not [
+        name
+        for name, each in compiled()
+        if isinstance(each.pattern, str) and each.flags & re.IGNORECASE and not each.flags & re.ASCII
+    ]
 
 
 @pytest.mark.parametrize("pattern", ["a++", "a*+", "a?+", "a{2}+", "(?>a)", "(?:a|b)*+c", "[+]++", r"\]++"])

@@ -75,6 +75,8 @@ def test_commands(line: bytes, command: Command) -> None:
         (b"MAIL FROM:<linda@example.org> SIZE", "501 5.5.4"),
         (b"MAIL FROM:<linda@example.org> SIZE=123456789012345678901", "501 5.5.4"),
         (b"MAIL FROM:<linda@example.org> BODY=BINARYMIME", "501 5.5.4"),
+        ("MAIL FROM:<linda@example.org> BODY=8bıtmime".encode(), "501 5.5.4"),
+        ("MAIL FROM\u2003:<linda@example.org>".encode(), "501 5.5.4"),
         (b"MAIL FROM:<linda@example.org> SMTPUTF8=yes", "501 5.5.4"),
         (b"MAIL FROM:<linda@example.org> RET=HDRS", "555 5.5.4"),
         (b"MAIL FROM:<linda@example.org> =", "501 5.5.4"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import unicodedata
 
 from mektup.auth import scram_keys
 from mektup.auth.passwords import PASSWORD, Verifier
@@ -12,6 +11,7 @@ from mektup.auth.throttle import Throttle
 from mektup.auth.verified import Verified
 from mektup.store.interface import AccountEntry, Directory
 from mektup.terms.errors import Code, Refused
+from mektup.terms.names import account_key
 
 WRONG = "Wrong name or password"
 """The one text for a name that is not there and a password that is wrong, so that the two cannot be told apart."""
@@ -83,6 +83,6 @@ class Gate:
 def comparable(name: bytes) -> str:
     """A name as the directory compares it; empty for what is not UTF-8, which names nobody."""
     try:
-        return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name.decode()).casefold())
+        return account_key(name.decode())
     except UnicodeDecodeError:
         return ""

@@ -32,6 +32,6 @@ def lines(text: str) -> Iterator[Line]:
         name, colon, secret = line.partition(":")
         if not colon or not name.strip() or not secret:
             raise PasswdFileError(f"line {number}: expected name:{{SCHEME}}secret")
-        if not secret.upper().startswith("{PLAIN}"):
+        if not secret.lower().startswith("{plain}"):
             secret = secret.partition(":")[0]
         yield Line(number, name.strip(), FIELDS_BEHIND.sub("", secret))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mektup.terms.flags import DELIMITER
+from mektup.terms.names import DELIMITER
 from mektup.wire.mailbox_names import encode
 from mektup.wire.strings import quoted
 

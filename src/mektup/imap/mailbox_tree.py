@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mektup.store.interface import Mailbox
-from mektup.terms.flags import DELIMITER
+from mektup.terms.names import DELIMITER, INBOX
 
 
 class Entry(NamedTuple):
@@ -46,7 +46,7 @@ class MailboxTree:
 
     def entries(self, *, with_unknown: bool) -> Iterator[Entry]:
         """All mailboxes, INBOX first; *with_unknown*, also names that only subscriptions know."""
-        inbox = self._entries.get("INBOX")
+        inbox = self._entries.get(INBOX)
         if inbox is not None and (with_unknown or inbox.mailbox is not None):
             yield inbox
         for entry in self._entries.values():

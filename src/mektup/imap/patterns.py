@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mektup.terms.flags import DELIMITER
+from mektup.terms.names import DELIMITER, fold_inbox
 
 
 class Pattern:
@@ -18,19 +18,16 @@ class Pattern:
     __slots__ = ("_alternatives",)
 
     def __init__(self, reference: str, patterns: Sequence[str]) -> None:
-        self._alternatives = [_Alternative(_canonical(reference, pattern)) for pattern in patterns]
+        self._alternatives = [_Alternative(_from_root(reference, pattern)) for pattern in patterns]
 
     def matches(self, name: str) -> bool:
         """Whether *name* as a whole is meant."""
         return any(alternative.matches(name) for alternative in self._alternatives)
 
 
-def _canonical(reference: str, pattern: str) -> str:
+def _from_root(reference: str, pattern: str) -> str:
     # RFC 9051 §6.3.9: how the two combine is the server's; a pattern from the root stands alone
-    whole = pattern[1:] if pattern.startswith(DELIMITER) else reference + pattern
-    first, delimiter, rest = whole.partition(DELIMITER)
-    # RFC 9051 §5.1: INBOX in any case of letters
-    return f"INBOX{delimiter}{rest}" if first.upper() == "INBOX" else whole
+    return fold_inbox(pattern[1:] if pattern.startswith(DELIMITER) else reference + pattern)
 
 
 class _Alternative:

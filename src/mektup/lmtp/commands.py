@@ -142,7 +142,7 @@ def _mail(argument: bytes) -> Mail:
         match keyword, value:
             case "SIZE", str() if _SIZE.fullmatch(value):
                 size = int(value)
-            case "BODY", str() if value.upper() in ("7BIT", "8BITMIME"):
+            case "BODY", str() if value.isascii() and value.upper() in ("7BIT", "8BITMIME"):
                 pass
             case "SMTPUTF8", None:
                 utf8 = True
@@ -167,7 +167,7 @@ def _path_and_parameters(word: str, argument: bytes) -> tuple[str, list[tuple[st
     except UnicodeDecodeError:
         raise CommandError("An address is UTF-8", status=BAD_ADDRESS) from None
     before, colon, rest = text.partition(":")
-    if before.strip().upper() != word or not colon:
+    if before.strip(" ").upper() != word or not colon:
         raise CommandError(expected)
     # Some clients put a space before the path.
     rest = rest.lstrip(" ")

@@ -12,9 +12,7 @@ from mektup.message.text import fold
 from mektup.store.interface import Account, AccountEntry, Directory, Mailbox
 from mektup.terms.account_names import LONGEST_ACCOUNT_NAME_OCTETS
 from mektup.terms.errors import Code, Refused
-from mektup.terms.flags import DELIMITER
-
-INBOX = "INBOX"
+from mektup.terms.names import DELIMITER, INBOX
 
 ASCII_FORM = "xn--"
 """How a label begins that stands for one with letters beyond ASCII (RFC 5890 §2.3.2.1)."""

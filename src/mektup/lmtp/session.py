@@ -30,7 +30,7 @@ from mektup.lmtp.commands import (
     parse,
 )
 from mektup.lmtp.data import Unstuffer
-from mektup.lmtp.recipients import INBOX, Recipient, mailbox_for, resolve
+from mektup.lmtp.recipients import Recipient, mailbox_for, resolve
 from mektup.lmtp.trace import ReturnPathRemover, Trace
 from mektup.store.arrival import Arrival
 from mektup.store.intake import prepare_in_turn
@@ -38,6 +38,7 @@ from mektup.store.interface import Account, Incoming, Mailbox
 from mektup.store.spool import Spool
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
 from mektup.terms.lines import LineBuffer
+from mektup.terms.names import INBOX
 from mektup.terms.numbers import AccountId, MailboxId
 from mektup.terms.peer import Peer
 

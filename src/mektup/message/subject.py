@@ -6,11 +6,11 @@ import re
 
 _WSP = re.compile(r"[ \t\r\n]+")
 _REFWD = r"(?:re|fwd?)[ ]*(?:\[[^\[\]]*\][ ]*)?:"
-_LEADER = re.compile(rf"[ ]+|(?:\[[^\[\]]*\][ ]*)*{_REFWD}", re.IGNORECASE)
+_LEADER = re.compile(rf"[ ]+|(?:\[[^\[\]]*\][ ]*)*{_REFWD}", re.ASCII | re.IGNORECASE)
 """subj-leader = (*subj-blob subj-refwd) / WSP."""
 _BLOBS = re.compile(r"(?:\[[^\[\]]*\][ ]*)+(?=[^ ])")
 """All subj-blobs but one that would leave nothing behind it."""
-_FORWARDED = re.compile(r"\[fwd:", re.IGNORECASE)
+_FORWARDED = re.compile(r"\[fwd:", re.ASCII | re.IGNORECASE)
 _TRAILER = "(fwd)"
 
 _MESSAGE_ID = re.compile(rb'<[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^<>@"\s]+))@([^<>\s]+)[ \t]*>', re.DOTALL)

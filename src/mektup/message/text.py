@@ -22,13 +22,14 @@ _PREVIEW_BYTES = 1024
 _PREVIEW_HTML_BYTES = 64 * 1024
 """HTML says much before it says something."""
 
-_HIDING = re.compile(r"<(style|script|head|title)\b|<!(--)", re.IGNORECASE)
+_HIDING = re.compile(r"<(style|script|head|title)\b|<!(--)", re.ASCII | re.IGNORECASE)
 _SHOWING = {
-    **{name: re.compile(rf"</{name}\b", re.IGNORECASE) for name in ("style", "script", "head", "title")},
+    **{name: re.compile(rf"</{name}\b", re.ASCII | re.IGNORECASE) for name in ("style", "script", "head", "title")},
     "--": re.compile("(?<=-->)"),
 }
 _BLOCK_TAG = re.compile(
-    r"</?(?:p|div|br|tr|td|th|table|h[1-6]|li|ul|ol|dl|dt|dd|hr|pre|blockquote|body|html)\b[^<>]*>", re.IGNORECASE
+    r"</?(?:p|div|br|tr|td|th|table|h[1-6]|li|ul|ol|dl|dt|dd|hr|pre|blockquote|body|html)\b[^<>]*>",
+    re.ASCII | re.IGNORECASE,
 )
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 _MARKUP_CHARACTERS = 64 * 1024

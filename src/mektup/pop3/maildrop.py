@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from mektup.store.interface import Account, Column, Mailbox
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.flags import FlagChange
+from mektup.terms.names import INBOX
 from mektup.terms.numbers import ContentId, Uid
 from mektup.terms.sets import Uids
 
@@ -119,7 +120,7 @@ class Maildrop:
 async def open_maildrop(account: Account) -> Maildrop:
     """The snapshot of *account*'s INBOX as it is now. Raises Refused."""
     # \\Recent is left to IMAP's sessions: a login by POP3 writes nothing.
-    selection = await account.select("INBOX", claim_recent=False)
+    selection = await account.select(INBOX, claim_recent=False)
     uids, sizes = array("I"), array("Q")
     async for rows in account.fetch(selection.mailbox.id, selection.uids, (Column.SIZE,)):
         for uid, size in rows:

@@ -16,6 +16,7 @@ from mektup.store.interface import AccountEntry, Incoming, Store
 from mektup.store.spool import Spool
 from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
 from mektup.terms.limits import Limits
+from mektup.terms.names import INBOX
 from mektup.terms.numbers import Uid
 
 Message = bytes | EmailMessage | Path
@@ -49,7 +50,7 @@ async def deliver(
     user: str,
     message: Message,
     *,
-    mailbox: str = "INBOX",
+    mailbox: str = INBOX,
     flags: Iterable[str] = (),
     internaldate: datetime | None = None,
 ) -> Uid:

@@ -35,6 +35,7 @@ from mektup.store.interface import Store
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.errors import Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
+from mektup.terms.names import INBOX
 from mektup.terms.numbers import Uid
 
 T = TypeVar("T")
@@ -148,7 +149,7 @@ class Server:
         self,
         user: str,
         message: Message,
-        mailbox: str = "INBOX",
+        mailbox: str = INBOX,
         flags: Iterable[str] = (),
         internaldate: datetime | None = None,
     ) -> Uid:
@@ -216,7 +217,7 @@ class ThreadedServer:
         self,
         user: str,
         message: Message,
-        mailbox: str = "INBOX",
+        mailbox: str = INBOX,
         flags: Iterable[str] = (),
         internaldate: datetime | None = None,
     ) -> Uid:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import Enum, IntFlag
 
+from mektup.terms.names import INBOX
+
 
 class SystemFlag(IntFlag):
     """The flags that IMAP itself defines, but for \\Recent, which belongs to a session."""
@@ -54,7 +56,7 @@ SPECIAL_USES: tuple[str, ...] = (
 """Special uses of RFC 6154 §2 and RFC 8457 §3."""
 
 NEW_ACCOUNT_MAILBOXES: tuple[tuple[str, str | None], ...] = (
-    ("INBOX", None),
+    (INBOX, None),
     ("Drafts", "\\Drafts"),
     ("Sent", "\\Sent"),
     ("Junk", "\\Junk"),
@@ -62,6 +64,3 @@ NEW_ACCOUNT_MAILBOXES: tuple[tuple[str, str | None], ...] = (
     ("Archive", "\\Archive"),
 )
 """Name and special use of what every new account has; all of them subscribed."""
-
-DELIMITER = "/"
-"""Between the levels of a mailbox name."""

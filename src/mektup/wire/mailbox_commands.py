@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from mektup.terms.errors import ClientError
-from mektup.terms.flags import DELIMITER
+from mektup.terms.names import DELIMITER
 from mektup.wire.arguments import end_after_mailbox, mailbox, mailbox_and_old_name, mailbox_pattern
 from mektup.wire.cursor import Cursor
 from mektup.wire.grammar import ATOM_LIST, FLAG

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from mektup.terms.errors import ClientError
-from mektup.terms.flags import DELIMITER
+from mektup.terms.names import fold_inbox
 from mektup.wire import strings
 
 _SHIFTED: Final = re.compile(rb"&([A-Za-z0-9+,]*)(-?)")
@@ -25,7 +25,6 @@ _PRINTING_ASCII: Final = re.compile("[\x20-\x7e]")
 
 # RFC 9051 §5.1 (by RFC 5198 §2): no control characters of C0 and C1, no DEL, no line and paragraph separator.
 _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_INBOX: Final = "INBOX"
 
 
 class _NotModifiedUtf7(Exception):
@@ -44,7 +43,7 @@ def decode(octets: bytes, *, utf8: bool) -> str:
         name = unicodedata.normalize("NFC", _decode_utf8(octets, "UTF-8") if utf8 else _decode_either(octets))
     if _FORBIDDEN.search(name):
         raise ClientError("A mailbox name must not contain control characters")
-    return _fold_inbox(name)
+    return fold_inbox(name)
 
 
 @lru_cache(maxsize=2048)
@@ -110,12 +109,3 @@ def _unshift(encoded: bytes, end: bytes) -> str:
     if _PRINTING_ASCII.search(text) or _shift(text) != encoded.decode("ascii"):
         raise _NotModifiedUtf7
     return text
-
-
-def _fold_inbox(name: str) -> str:
-    # RFC 9051 §5.1: INBOX in any case of letters is INBOX; so is the level above "inbox/child", lest there be two.
-    # Case of ASCII alone: the Turkish dotless i has the same capital, and is another letter.
-    first = name[:5]
-    if first.isascii() and first.upper() == _INBOX and (len(name) == 5 or name[5] == DELIMITER):
-        return _INBOX + name[5:]
-    return name

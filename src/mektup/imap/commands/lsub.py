@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mektup.imap.list_line import list_line
 from mektup.imap.mailbox_tree import MailboxTree
 from mektup.imap.patterns import Pattern
-from mektup.terms.flags import DELIMITER
+from mektup.terms.names import DELIMITER
 from mektup.wire.requests import Lsub
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mektup.terms.flags import DELIMITER
+from mektup.terms.names import DELIMITER
 from mektup.wire.requests import Namespace
 
 if TYPE_CHECKING:

@@ -48,6 +48,7 @@ from mektup.store.watch import Circle
 from mektup.terms.errors import Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
+from mektup.terms.names import INBOX, mailbox_key
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.search import All, InUids, SearchKey
@@ -149,7 +150,7 @@ class SqliteAccount:
         await self.database.write(partial(mailboxes.delete, name=name), long=doomed.messages > FEW_EXPUNGED)
 
     async def rename(self, old: str, new: str) -> None:
-        if mailboxes.canonical(old) == mailboxes.INBOX:
+        if mailbox_key(old) == INBOX:
             inbox = await self.mailbox(old)
             empty = partial(writing.rename_inbox, new=new, keyword_sets=self._keyword_sets, limits=self._limits)
             await self.database.write(empty, long=inbox.messages > FEW_ROWS)

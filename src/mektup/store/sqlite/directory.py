@@ -12,14 +12,10 @@ from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change, Database
 from mektup.store.sqlite.recall import Recall
 from mektup.terms.errors import Code, Refused
+from mektup.terms.names import account_key
 from mektup.terms.numbers import AccountId
 
 _COLUMNS = "id, name, secrets"
-
-
-def folded(name: str) -> str:
-    """How names are compared: NFC and case-folded, so that two spellings never are two accounts."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _entry(row: tuple[str, str, str]) -> AccountEntry:
@@ -28,7 +24,7 @@ def _entry(row: tuple[str, str, str]) -> AccountEntry:
 
 
 def _find(cursor: Cursor, name: str) -> AccountEntry | None:
-    row = cursor.execute(f"SELECT {_COLUMNS} FROM accounts WHERE folded = ?", (folded(name),)).get
+    row = cursor.execute(f"SELECT {_COLUMNS} FROM accounts WHERE folded = ?", (account_key(name),)).get
     return None if row is None else _entry(row)
 
 
@@ -53,12 +49,14 @@ def _add(change: Change, entry: AccountEntry) -> None:
         raise _taken()
     secrets = json.dumps(dict(entry.secrets))
     change.cursor.execute(
-        "INSERT INTO accounts VALUES (?, ?, ?, ?)", (entry.id, entry.name, folded(entry.name), secrets)
+        "INSERT INTO accounts VALUES (?, ?, ?, ?)", (entry.id, entry.name, account_key(entry.name), secrets)
     )
 
 
 def _set_secrets(change: Change, name: str, secrets: Mapping[str, str]) -> AccountEntry:
-    change.cursor.execute("UPDATE accounts SET secrets = ? WHERE folded = ?", (json.dumps(dict(secrets)), folded(name)))
+    change.cursor.execute(
+        "UPDATE accounts SET secrets = ? WHERE folded = ?", (json.dumps(dict(secrets)), account_key(name))
+    )
     return _there(_find(change.cursor, name))
 
 

@@ -14,12 +14,11 @@ from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
 from mektup.store.sqlite.uids import Query, slices
 from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
-from mektup.terms.flags import DELIMITER, NEW_ACCOUNT_MAILBOXES
+from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
 from mektup.terms.limits import Limits
+from mektup.terms.names import DELIMITER, INBOX, mailbox_key
 from mektup.terms.numbers import MAX_UINT32, MailboxId
 from mektup.terms.sets import Uids
-
-INBOX = "INBOX"
 
 _COLUMNS = (
     "id, name, uidvalidity, uidnext, highestmodseq, messages, unseen, deleted, size, recent, "
@@ -32,12 +31,6 @@ _CONTENTS = Query("m.content")
 def no_such_mailbox() -> Refused:
     """The refusal for a mailbox that is not there."""
     return Refused(Code.NONEXISTENT, NO_SUCH_MAILBOX)
-
-
-def canonical(name: str) -> str:
-    """How *name* is stored and compared: NFC, and INBOX in capitals (RFC 9051 §5.1), as a first level too."""
-    first, delimiter, rest = unicodedata.normalize("NFC", name).partition(DELIMITER)
-    return (INBOX if first.upper() == INBOX else first) + delimiter + rest
 
 
 def _check_name(name: str, limits: Limits) -> None:
@@ -70,7 +63,7 @@ def _mailbox(row: tuple[Any, ...]) -> Mailbox:
 
 def find(cursor: Cursor, name: str) -> Mailbox | None:
     """The mailbox of that name, which need not be canonical."""
-    row = cursor.execute(f"SELECT {_COLUMNS} FROM mailboxes WHERE name = ?", (canonical(name),)).get
+    row = cursor.execute(f"SELECT {_COLUMNS} FROM mailboxes WHERE name = ?", (mailbox_key(name),)).get
     return None if row is None else _mailbox(row)
 
 
@@ -84,7 +77,7 @@ def mailbox(cursor: Cursor, name: str) -> Mailbox:
 
 def selectable(cursor: Cursor, name: str) -> tuple[Mailbox, tuple[str, ...]]:
     """The mailbox of that name with its keywords. Raises Refused(NONEXISTENT) also where it is not selectable."""
-    row = cursor.execute(f"SELECT {_COLUMNS}, keywords FROM mailboxes WHERE name = ?", (canonical(name),)).get
+    row = cursor.execute(f"SELECT {_COLUMNS}, keywords FROM mailboxes WHERE name = ?", (mailbox_key(name),)).get
     if row is None or not row[-2]:
         raise no_such_mailbox()
     return _mailbox(row[:-1]), tuple(row[-1].split())
@@ -138,7 +131,7 @@ def _insert(change: Change, name: str, *, special_use: str | None = None, select
 
 def create(change: Change, name: str, special_use: str | None, limits: Limits) -> Mailbox:
     """Makes *name* and the levels above it that are missing; see ``interface.Account.create``."""
-    name = canonical(name)
+    name = mailbox_key(name)
     _check_name(name, limits)
     there = find(change.cursor, name)
     if there is not None and there.selectable:
@@ -192,7 +185,7 @@ def delete(change: Change, name: str) -> None:
 def rename(change: Change, old: str, new: str, limits: Limits) -> None:
     """Renames a mailbox that is not INBOX and all below it; see ``interface.Account.rename``."""
     renamed = mailbox(change.cursor, old)
-    new = canonical(new)
+    new = mailbox_key(new)
     _check_name(new, limits)
     if find(change.cursor, new) is not None:
         raise Refused(Code.ALREADYEXISTS, "There is a mailbox of that name")
@@ -212,7 +205,7 @@ def rename(change: Change, old: str, new: str, limits: Limits) -> None:
 
 def subscribe(change: Change, name: str, limits: Limits) -> None:
     """Remembers *name*."""
-    name = canonical(name)
+    name = mailbox_key(name)
     _check_name(name, limits)
     change.cursor.execute("INSERT OR IGNORE INTO subscriptions VALUES (?)", (name,))
     if change.cursor.execute("SELECT count(*) FROM subscriptions").get > limits.mailboxes:
@@ -221,7 +214,7 @@ def subscribe(change: Change, name: str, limits: Limits) -> None:
 
 def unsubscribe(change: Change, name: str) -> None:
     """Forgets *name*."""
-    change.cursor.execute("DELETE FROM subscriptions WHERE name = ?", (canonical(name),))
+    change.cursor.execute("DELETE FROM subscriptions WHERE name = ?", (mailbox_key(name),))
 
 
 def wipe(change: Change) -> None:

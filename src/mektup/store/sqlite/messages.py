@@ -24,6 +24,7 @@ from mektup.store.sqlite.uids import Query, slices
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange, SystemFlag
 from mektup.terms.limits import Limits
+from mektup.terms.names import INBOX
 from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.sets import NumberSet, Run, Uids
 
@@ -462,7 +463,7 @@ def move(
 def rename_inbox(change: Change, new: str, keyword_sets: KeywordSets, limits: Limits) -> None:
     """Moves all messages of INBOX to the mailbox *new*, which is made."""
     # RFC 9051 §6.3.6: INBOX itself stays, and so do the mailboxes below it
-    inbox = mailboxes.mailbox(change.cursor, mailboxes.INBOX)
+    inbox = mailboxes.mailbox(change.cursor, INBOX)
     mailboxes.create(change, new, None, limits)
     move(change, inbox.id, Uids.span(1, inbox.uidnext - 1), new, keyword_sets, limits)
 
