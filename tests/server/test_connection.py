@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import struct
@@ -13,7 +14,7 @@ import pytest
 
 from mektup.server import connection as connection_module
 from mektup.server.addresses import Service
-from mektup.server.connection import READ_BYTES, UNREAD_BYTES, address_of
+from mektup.server.connection import READ_BYTES, STRANGERS_UNREAD_BYTES, UNREAD_BYTES, address_of
 from mektup.terms.errors import Disconnected
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import MailboxId
@@ -432,3 +433,37 @@ def acknowledges_at_once(peer: connection_module.Connection) -> bool:
     assert peer._transport is not None
     client = peer._transport.get_extra_info("socket")
     return bool(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK))
+
+
+async def test_who_is_dismissed_is_told_and_cut_off_whatever_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "DISMISSAL_SECONDS", 0.2)
+    async with house() as at:
+        talking, deaf = await connect(at), await connect(at)
+        deaf[1].write(b"flood 1000\r\n")
+        await until(lambda: at.echoes[1].peer._writing_paused)  # type: ignore[attr-defined]
+        for echo in at.echoes:
+            echo.peer.dismiss("enough")
+        talking[1].write(b"and another thing\r\n" * 100)
+        assert b"bye: enough\r\n" in await talking[0].read()
+        await part(talking)
+        # its transport is gone while it has read next to nothing
+        await until(lambda: at.sessions.count == 0)
+        deaf[1].close()
+
+
+async def test_a_stranger_has_little_unread() -> None:
+    async with house() as at:
+        for trusted in (False, True):
+            _, writer = await connect(at)
+            peer = at.echoes[-1].peer
+            assert isinstance(peer, connection_module.Connection)
+            if trusted:
+                peer.trust()
+            writer.write(b"flood 1000\r\n")
+            await until(lambda peer=peer: peer._writing_paused)
+            writer.write(b"x" * 2 * STRANGERS_UNREAD_BYTES)
+            await until(lambda peer=peer: len(peer._incoming) > STRANGERS_UNREAD_BYTES)
+            assert peer._reading_paused is not trusted
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()

@@ -42,7 +42,7 @@ class MemoryPeer:
         self.secure = secure
         self.local = True
         self.address = "127.0.0.1"
-        self.stopping = False
+        self.dismissal: str | None = None
         self._clock = clock
         self._by_octet = by_octet
         self._incoming = bytearray()
@@ -62,11 +62,21 @@ class MemoryPeer:
     def has_unread(self) -> bool:
         return bool(self._incoming)
 
+    @property
+    def stopping(self) -> bool:
+        return self.dismissal is not None
+
+    def dismiss(self, reason: str) -> None:
+        self.dismissal = reason
+        self._changed.set()
+
     async def read(self, seconds: float) -> bytes:
         deadline = self._clock.now + seconds
         while not self._incoming:
             if self._ended:
                 raise Disconnected
+            if self.dismissal is not None:
+                raise TimedOut(self.dismissal)
             if self._clock.now >= deadline:
                 raise TimedOut
             await self._change()
@@ -127,8 +137,7 @@ class MemoryPeer:
 
     def stop(self) -> None:
         """The server shuts down."""
-        self.stopping = True
-        self._changed.set()
+        self.dismiss("The server is shutting down")
 
     def finish(self) -> None:
         """The session is over: what it wrote is sent, then the stream ends."""

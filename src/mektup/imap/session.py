@@ -103,6 +103,7 @@ class Session:
                     self.receiver.feed(await self.peer.read(self.patience()))
                 elif isinstance(event, RawCommand):
                     await self._obey(event)
+                    self._check_dismissal()
                     # what the client sent ahead may be much, and it may read none of the answers
                     if self.peer.is_due:
                         await self.peer.drain()
@@ -114,12 +115,17 @@ class Session:
         except Disconnected:
             self.ending = Ending.GONE
         except TimedOut as silence:
-            await self._take_leave("The server is shutting down" if self.peer.stopping else str(silence))
+            await self._take_leave(self.peer.dismissal or str(silence))
         finally:
             self.leave_mailbox()
             self.uploads.close()
             if self._place is not None:
                 self._place.close()
+
+    def _check_dismissal(self) -> None:
+        """Raises TimedOut where the session is to end: also a busy client is told between two commands."""
+        if self.peer.dismissal is not None and self.ending is None:
+            raise TimedOut(self.peer.dismissal)
 
     async def _take_leave(self, text: str) -> None:
         self.ending = Ending.TIMED_OUT

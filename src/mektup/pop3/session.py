@@ -58,6 +58,9 @@ class Session:
                 self._place.close()
 
     async def _serve(self) -> None:
+        if self.peer.dismissal is not None:
+            self.end(f"-ERR [SYS/TEMP] {self.peer.dismissal}; nothing was removed")
+            return
         try:
             line = self._lines.next_line()
         except ClientError as mistake:
@@ -69,10 +72,9 @@ class Session:
             if self.peer.is_due:
                 await self.peer.drain()
         elif await self.peer.wait(None, self._patience()):
-            self._lines.feed(await self.peer.read(self._patience()))
-        elif self.peer.stopping:
-            self.end("-ERR [SYS/TEMP] The server is shutting down; nothing was removed")
-        else:
+            if self.peer.dismissal is None:
+                self._lines.feed(await self.peer.read(self._patience()))
+        elif self.peer.dismissal is None:
             raise TimedOut
 
     def _patience(self) -> float:

@@ -37,6 +37,9 @@ from mektup.terms.peer import Watch
 UNREAD_BYTES = 256 * 1024
 """Unread octets at which the socket is not read any more."""
 
+STRANGERS_UNREAD_BYTES = 16 * 1024
+"""The same before login: thousands of strangers may be waiting."""
+
 READ_BYTES = 16 * 1024
 """The most that one read yields."""
 
@@ -48,6 +51,9 @@ QUEUED_BYTES = 64 * 1024
 
 HANDSHAKE_SECONDS = 10.0
 """How long TLS may take to begin."""
+
+DISMISSAL_SECONDS = 2.0
+"""How long a session that is to end has for its farewell, whatever it is doing."""
 
 LINGER_SECONDS = 2.0
 """How long a client has to take a farewell and close; what it sends meanwhile is thrown away."""
@@ -76,6 +82,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_certificate",
+        "_cut_off",
         "_deadline",
         "_discarding",
         "_ended",
@@ -95,6 +102,7 @@ class Connection(asyncio.Protocol):
         "_transport",
         "_turn_began",
         "_turns",
+        "_unread_bytes",
         "_vigil",
         "_waiter",
         "_write_seconds",
@@ -102,9 +110,9 @@ class Connection(asyncio.Protocol):
         "address",
         "bytes_in",
         "bytes_out",
+        "dismissal",
         "local",
         "secure",
-        "stopping",
     )
 
     def __init__(
@@ -124,7 +132,7 @@ class Connection(asyncio.Protocol):
         """
         self.address, self.local = address_of(peer_name)
         self.secure = False
-        self.stopping = False
+        self.dismissal: str | None = None
         self.bytes_in = 0
         self.bytes_out = 0
         self._vigil = vigil
@@ -145,6 +153,8 @@ class Connection(asyncio.Protocol):
         self._reading_paused = False
         self._writing_paused = False
         self._discarding = False
+        self._cut_off: asyncio.TimerHandle | None = None
+        self._unread_bytes = STRANGERS_UNREAD_BYTES
         self._tls: TlsStream | None = None
         self._waiter = Waiter(self._loop)
         self._deadline = 0.0
@@ -178,7 +188,7 @@ class Connection(asyncio.Protocol):
             del self._incoming[: self._taken]
             self._incoming += data
             self._taken = 0
-        if len(self._incoming) > UNREAD_BYTES and not self._reading_paused:
+        if len(self._incoming) > self._unread_bytes and not self._reading_paused:
             self._pause_reading()
         self._waiter.wake_now()
         if self._waiter.waits:
@@ -197,9 +207,10 @@ class Connection(asyncio.Protocol):
         self._ended = self._lost = True
         self._outgoing.clear()
         self._queued = 0
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._cut_off):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._cut_off = None
         self._waiter.wake()
         self._on_lost(self)
 
@@ -219,6 +230,11 @@ class Connection(asyncio.Protocol):
         """Whether bytes came that no read has yielded yet."""
         return bool(self._incoming)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the session should say goodbye."""
+        return self.dismissal is not None
+
     async def read(self, seconds: float) -> bytes:
         """The next bytes, at least one and at most READ_BYTES. Raises TimedOut, Disconnected."""
         self._send()
@@ -226,13 +242,17 @@ class Connection(asyncio.Protocol):
         if self._writing_paused or self._lost or now - self._turn_began > self._turns.seconds:
             await self.drain()
             now = time.monotonic()
+        if self._cut_off is not None:
+            raise TimedOut(self.dismissal or "")
         # not in a coroutine of its own: thousands of idle connections wait here, each with all its frames
         while not self._incoming:
             if self._ended:
                 raise Disconnected
             patience = min(seconds, STOPPING_SECONDS) if self.stopping else seconds
             if not await self._sleep_until(now + patience) and not self._incoming and not self._ended:
-                raise TimedOut("The server is shutting down") if self.stopping else TimedOut()
+                raise TimedOut(self.dismissal) if self.dismissal is not None else TimedOut()
+            if self._cut_off is not None:
+                raise TimedOut(self.dismissal or "")
         start, stop = self._taken, self._taken + READ_BYTES
         incoming = self._incoming
         if stop < len(incoming):
@@ -327,7 +347,20 @@ class Connection(asyncio.Protocol):
 
     def stop(self) -> None:
         """Tells the session that the server is shutting down."""
-        self.stopping = True
+        if self.dismissal is None:
+            self.dismissal = "The server is shutting down"
+        self._waiter.wake()
+
+    def trust(self) -> None:
+        """The client is no stranger: it has logged in, or need not."""
+        self._unread_bytes = UNREAD_BYTES
+
+    def dismiss(self, reason: str) -> None:
+        """See ``terms.peer.Peer``; who is still there after DISMISSAL_SECONDS is cut off."""
+        if self._cut_off is not None or self._lost:
+            return
+        self.dismissal = reason
+        self._cut_off = self._loop.call_later(DISMISSAL_SECONDS, self.abort)
         self._waiter.wake()
 
     def close(self) -> None:

@@ -9,11 +9,12 @@ Deliveries are not counted here: who speaks LMTP is let in by the operator, and 
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from mektup.terms.networks import network_of
 
 BYTES_PER_SECOND = 4 * 1024
 BURST_BYTES = 64 * 1024
@@ -113,13 +114,4 @@ def _who(event: Mapping[str, Any]) -> str | None:
     user = event.get("user")
     if user is not None and event.get("event") not in NOT_PROVED:
         return f"user {user}"
-    return _network(str(address))
-
-
-def _network(address: str) -> str:
-    """An IPv4 address, or the /64 of an IPv6 address, which is what one customer has."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return parsed.exploded[:19] if isinstance(parsed, ipaddress.IPv6Address) else address
+    return network_of(str(address))

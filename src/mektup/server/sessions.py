@@ -12,7 +12,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Protocol
 
@@ -21,11 +21,13 @@ from structlog.typing import FilteringBoundLogger
 from mektup.auth.services import Tally
 from mektup.server.addresses import Service
 from mektup.server.connection import Connection
+from mektup.server.door import FULL, Door
 from mektup.server.fair_turns import FairTurns
 from mektup.server.vigil import Vigil
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import MektupError
 from mektup.terms.limits import Limits
+from mektup.terms.networks import network_of
 
 FAREWELL_SECONDS = 0.5
 """How long clients have to close after their session's farewell, when the server stops."""
@@ -35,6 +37,9 @@ REFUSALS_TOLD_SECONDS = 1.0
 
 REFUSALS_AT_ONCE = 200
 """Connections over the limits that are being told so; beyond, they are closed without a word."""
+
+FAREWELLS_AT_ONCE = 200
+"""Connections that give way and are being told so; beyond, they are closed without a word."""
 
 
 class Session(Protocol):
@@ -71,45 +76,6 @@ class Visit:
     log: FilteringBoundLogger
     user: str | None = None
     """Who logged in."""
-    login_pending: bool = False
-    """Whether it counts among its address's connections before login."""
-
-
-@dataclass(slots=True)
-class Door:
-    """Who may connect. The limits are those of one process."""
-
-    open: int = 0
-    refusing: int = 0
-    before_login: dict[str, int] = field(default_factory=dict)
-    """Connections by address."""
-
-    def objection(self, address: str, service: Service, limits: Limits) -> str | None:
-        """Why one more may not come in; None where it may."""
-        if self.open >= limits.connections:
-            return "Too many connections, try again later"
-        if (
-            service is not Service.LMTP
-            and self.before_login.get(address, 0) >= limits.connections_per_address_before_login
-        ):
-            return "Too many connections from your address that did not log in"
-        return None
-
-    def enter(self, address: str, service: Service) -> bool:
-        """One more is in. Returns whether it is one before login, as everything but LMTP is."""
-        self.open += 1
-        if service is Service.LMTP:
-            return False
-        self.before_login[address] = self.before_login.get(address, 0) + 1
-        return True
-
-    def no_longer_before_login(self, address: str) -> None:
-        """One from *address* has logged in, or is gone."""
-        left = self.before_login[address] - 1
-        if left:
-            self.before_login[address] = left
-        else:
-            del self.before_login[address]
 
 
 class Refusals:
@@ -165,8 +131,10 @@ class Sessions:
         self._begin = begin
         self._certificate = certificate
         self._log = log
-        self._door = Door()
         self._refusals = Refusals(log)
+        self._door: Door[Connection] = Door()
+        self._giving_way: set[Connection] = set()
+        self._refusing = 0
         self._vigil = Vigil(asyncio.get_running_loop())
         self._turns = FairTurns(asyncio.get_running_loop())
         self._tasks: set[asyncio.Task[None]] = set()
@@ -192,14 +160,22 @@ class Sessions:
             write_seconds=self.limits.write_seconds,
             on_lost=self._lost,
         )
-        objection = self._door.objection(connection.address, service, self.limits)
-        if objection is None:
+        network, now = network_of(connection.address), time.monotonic()
+        verdict = self._door.ask(network, service, self.limits, now)
+        if verdict.gives_way is not None:
+            self._give_way(verdict.gives_way)
+        if verdict.objection is None:
+            # counted at once: many are accepted before any of their sessions begins
+            self._door.enter(connection, network, service, now)
+            if service is Service.LMTP:
+                connection.trust()
             coming = self._serve(connection, accepted, service)
-        elif self._door.refusing < REFUSALS_AT_ONCE:
-            self._note_refusal(connection, service, objection)
-            coming = self._refuse(connection, accepted, service, objection)
+        elif self._refusing < REFUSALS_AT_ONCE:
+            self._refusing += 1
+            self._note_refusal(connection, service, verdict.objection)
+            coming = self._refuse(connection, accepted, service, verdict.objection)
         else:
-            self._note_refusal(connection, service, objection)
+            self._note_refusal(connection, service, verdict.objection)
             accepted.close()
             return
         task = asyncio.get_running_loop().create_task(coming)
@@ -216,7 +192,21 @@ class Sessions:
         else:
             visit.tally.logins += 1
             visit.user = entry.name
-            self._no_longer_before_login(connection, visit)
+            connection.trust()
+            self._door.logged_in(connection)
+
+    def _give_way(self, connection: Connection) -> None:
+        """Ends a connection before login, for the sake of one that is coming."""
+        self._door.logged_in(connection)
+        visit = self._visits.get(connection)
+        if visit is not None:
+            visit.tally.refused_connections += 1
+            visit.log.info("connection_gave_way")
+        connection.dismiss(FULL)
+        if len(self._giving_way) < FAREWELLS_AT_ONCE:
+            self._giving_way.add(connection)
+        else:
+            connection.abort()
 
     async def stop(self) -> None:
         """Tells every session to say goodbye, and ends those that have not within ``limits.stop_seconds``."""
@@ -241,6 +231,7 @@ class Sessions:
 
     def _lost(self, connection: Connection) -> None:
         self._visits.pop(connection, None)
+        self._giving_way.discard(connection)
         if not self._visits:
             self._gone.set()
 
@@ -257,7 +248,7 @@ class Sessions:
         tally = self.tallies[service.protocol]
         tally.connections += 1
         tally.open += 1
-        visit = Visit(tally, log, login_pending=self._door.enter(connection.address, service))
+        visit = Visit(tally, log)
         try:
             if await self._connect(connection, visit, accepted, service):
                 await self._begin(Begin(connection, service, session_id, log, tally)).run()
@@ -269,8 +260,7 @@ class Sessions:
             log.exception("session_failed")
         finally:
             connection.close()
-            self._no_longer_before_login(connection, visit)
-            self._door.open -= 1
+            self._door.leave(connection, service)
             tally.open -= 1
             tally.octets_in += connection.bytes_in
             tally.octets_out += connection.bytes_out
@@ -285,12 +275,11 @@ class Sessions:
     async def _refuse(self, connection: Connection, accepted: socket.socket, service: Service, objection: str) -> None:
         tally = self.tallies[service.protocol]
         log = self._log.bind(protocol=service.value, address=connection.address)
-        self._door.refusing += 1
         try:
             if await self._connect(connection, Visit(tally, log), accepted, service):
                 connection.write(_FAREWELLS[service.protocol].format(objection).encode("ascii"))
         finally:
-            self._door.refusing -= 1
+            self._refusing -= 1
             connection.close()
 
     async def _connect(self, connection: Connection, visit: Visit, accepted: socket.socket, service: Service) -> bool:
@@ -317,8 +306,3 @@ class Sessions:
                 accepted.close()
                 self._lost(connection)
         return True
-
-    def _no_longer_before_login(self, connection: Connection, visit: Visit) -> None:
-        if visit.login_pending:
-            visit.login_pending = False
-            self._door.no_longer_before_login(connection.address)

@@ -73,6 +73,11 @@ class Limits:
     """These three are of one process: of each worker."""
     connections_per_account: int = 100
     connections_per_address_before_login: int = 100
+    """Of an IPv4 address or an IPv6 /64; like the next two, of each worker."""
+    connections_before_login: int = 4000
+    """Of all networks together; beyond, the oldest of the network that has most gives way."""
+    connections_kept_for_lmtp: int = 500
+    """Of ``connections``, at most a twentieth of them."""
     lmtp_recipients: int = 1000
     stop_seconds: float = 10.0
     """How long sessions have to finish what they are at when the server stops."""

@@ -91,5 +91,15 @@ class Peer(Protocol):
         """Whether bytes came that no read has yielded yet."""
 
     @property
+    def dismissal(self) -> str | None:
+        """Why the session is to say goodbye now, for the client to read; None while it may go on."""
+
+    @property
     def stopping(self) -> bool:
-        """Whether the server is shutting down and the session should say goodbye; a wait ends at once then."""
+        """Whether there is a ``dismissal``; a wait ends at once then, and a read does soon."""
+
+    def dismiss(self, reason: str) -> None:
+        """Has the session end within a second or two, whatever it is doing; may be called twice.
+
+        A read or a wait ends at once, with TimedOut or without bytes, even where there are bytes to read.
+        """

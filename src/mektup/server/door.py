@@ -1,0 +1,123 @@
+"""Who may connect, and who gives way when all places are taken.
+
+Everyone before login is a stranger, and strangers may not fill the house: they have a share of the places, each network
+(an IPv6 /64 is one) has a share of that, and when the share is used up the oldest connection of the network that holds
+most gives way to one of a network that holds fewer. Mail transfer agents keep some places of their own. All limits are
+those of one process: of each worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from mektup.server.addresses import Service
+from mektup.terms.limits import Limits
+
+GRACE_SECONDS = 5.0
+"""How long a network's only connection may stay before login, though others wait for its place."""
+
+LARGEST_RESERVE = 20
+"""What is kept for mail transfer agents is at most this part of all places: a twentieth."""
+
+FULL = "Too many connections, try again later"
+FULL_FOR_NETWORK = "Too many connections from your address that did not log in"
+
+G = TypeVar("G", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Generic[G]):
+    """Whether one more may come in."""
+
+    objection: str | None = None
+    """Why it may not; None where it may."""
+    gives_way: G | None = None
+    """Who is to leave for it."""
+
+
+class Door(Generic[G]):
+    """The places of one process, taken by guests of any kind."""
+
+    def __init__(self) -> None:
+        self.open = 0
+        """How many are in."""
+        self._transfer_agents = 0
+        self._networks: dict[str, dict[G, float]] = {}
+        """Strangers of each network, with the time that they came; the oldest first."""
+        self._by_count: dict[int, dict[str, None]] = {}
+        """Networks by how many strangers they have; who has been at that number for longest comes first."""
+        self._most = 0
+        self._network_of: dict[G, str] = {}
+
+    @property
+    def strangers(self) -> int:
+        """How many have not logged in."""
+        return len(self._network_of)
+
+    def ask(self, network: str, service: Service, limits: Limits, now: float) -> Verdict[G]:
+        """Whether one more from *network* may come in at the time *now*."""
+        if service is Service.LMTP:
+            return Verdict(FULL if self.open >= limits.connections else None)
+        if len(self._networks.get(network, ())) >= limits.connections_per_address_before_login:
+            return Verdict(FULL_FOR_NETWORK)
+        kept = min(limits.connections_kept_for_lmtp, limits.connections // LARGEST_RESERVE)
+        places = limits.connections - kept
+        if self.open - self._transfer_agents < places and self.open < limits.connections:
+            if self.strangers < min(limits.connections_before_login, places):
+                return Verdict()
+        return self._make_room(network, now)
+
+    def enter(self, guest: G, network: str, service: Service, now: float) -> None:
+        """*guest* is in; before login, but for LMTP."""
+        self.open += 1
+        if service is Service.LMTP:
+            self._transfer_agents += 1
+            return
+        strangers = self._networks.setdefault(network, {})
+        strangers[guest] = now
+        self._network_of[guest] = network
+        self._recount(network, len(strangers) - 1, len(strangers))
+
+    def logged_in(self, guest: G) -> None:
+        """*guest* is no stranger any more, or is gone; may be called twice."""
+        network = self._network_of.pop(guest, None)
+        if network is None:
+            return
+        strangers = self._networks[network]
+        del strangers[guest]
+        if not strangers:
+            del self._networks[network]
+        self._recount(network, len(strangers) + 1, len(strangers))
+
+    def leave(self, guest: G, service: Service) -> None:
+        """*guest* is gone; to be called once."""
+        self.logged_in(guest)
+        self.open -= 1
+        if service is Service.LMTP:
+            self._transfer_agents -= 1
+
+    def _make_room(self, network: str, now: float) -> Verdict[G]:
+        own = len(self._networks.get(network, ()))
+        if self._most <= own:
+            return Verdict(FULL)
+        busiest = next(iter(self._by_count[self._most]))
+        guest, came = next(iter(self._networks[busiest].items()))
+        if self._most == 1 and now - came < GRACE_SECONDS:
+            # all are alone: who has just come may be about to log in
+            return Verdict(FULL)
+        return Verdict(gives_way=guest)
+
+    def _recount(self, network: str, before: int, after: int) -> None:
+        if before:
+            level = self._by_count[before]
+            del level[network]
+            if not level:
+                del self._by_count[before]
+        if after:
+            self._by_count.setdefault(after, {})[network] = None
+        # counts change by one, so the highest does, too
+        self._most = max(self._most, after)
+        if self._most not in self._by_count:
+            self._most -= 1

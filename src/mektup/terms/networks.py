@@ -1,0 +1,54 @@
+"""Which network an address belongs to: the one home of what counts as one stranger, and as one neighbourhood."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+LOOPBACK = "loopback"
+UNIX = "unix"
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_REMEMBERED = 4096
+
+
+@lru_cache(_REMEMBERED)
+def network_of(address: str) -> str:
+    """What one customer has: an IPv4 address, an IPv6 /64. All of this machine is ``loopback``, a Unix socket ``unix``.
+
+    IPv4 within IPv6 (RFC 4291 §2.5.5.2, RFC 6052 §2.1) is IPv4. Link-local hosts are many in one /64, and count alone.
+    """
+    parsed = _parsed(address)
+    if parsed is None:
+        return address
+    if parsed.is_loopback:
+        return LOOPBACK
+    if isinstance(parsed, ipaddress.IPv4Address) or parsed.is_link_local:
+        return str(parsed)
+    return _prefix(parsed, 64)
+
+
+@lru_cache(_REMEMBERED)
+def neighbourhood_of(address: str) -> str:
+    """The block that a site or a small provider has: an IPv4 /24, an IPv6 /48; else as ``network_of``."""
+    parsed = _parsed(address)
+    if parsed is None or parsed.is_loopback or parsed.is_link_local:
+        return network_of(address)
+    return _prefix(parsed, 24 if isinstance(parsed, ipaddress.IPv4Address) else 48)
+
+
+def _prefix(parsed: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:
+    return str(ipaddress.ip_network((parsed, length), strict=False))
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return parsed.ipv4_mapped
+        if parsed in _NAT64:
+            return ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
+    return parsed
