@@ -33,12 +33,16 @@ class ScramKeys:
 
 def make(prepared: str) -> str:
     """The keys for a password that ``opaque_string`` prepared, written down."""
+    return written(derived(prepared, secrets.token_bytes(SALT_BYTES), ITERATIONS))
+
+
+def derived(prepared: str, salt: bytes, iterations: int) -> ScramKeys:
+    """The keys that a client makes of the password, too (RFC 5802 §3)."""
     # Where SASLprep prohibits a character (an emoji newer than Unicode 3.2), clients send the text as it stands.
     password = (saslprep(prepared) or prepared).encode()
-    salt = secrets.token_bytes(SALT_BYTES)
-    salted = hashlib.pbkdf2_hmac("sha256", password, salt, ITERATIONS)
+    salted = hashlib.pbkdf2_hmac("sha256", password, salt, iterations)
     stored_key = hashlib.sha256(digest(salted, b"Client Key")).digest()
-    return written(ScramKeys(ITERATIONS, salt, stored_key, digest(salted, b"Server Key")))
+    return ScramKeys(iterations, salt, stored_key, digest(salted, b"Server Key"))
 
 
 def written(keys: ScramKeys) -> str:

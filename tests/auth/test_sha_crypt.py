@@ -1,8 +1,8 @@
-"""SHA512-CRYPT against the vectors that came with its specification, and against crypt(3)."""
+"""SHA256-CRYPT and SHA512-CRYPT against the vectors that came with their specification, and against crypt(3)."""
 
 import pytest
 
-from mektup.auth.sha512_crypt import is_sha512_crypt, matches
+from mektup.auth.sha_crypt import SHA256_CRYPT, SHA512_CRYPT
 
 VECTORS = [
     (
@@ -34,9 +34,9 @@ VECTORS = [
 
 @pytest.mark.parametrize(("password", "stored"), VECTORS)
 def test_vectors(password: str, stored: str) -> None:
-    assert is_sha512_crypt(stored)
-    assert matches(password.encode(), stored)
-    assert not matches(password.encode() + b" ", stored)
+    assert SHA512_CRYPT.is_sound(stored)
+    assert SHA512_CRYPT.matches(password.encode(), stored)
+    assert not SHA512_CRYPT.matches(password.encode() + b" ", stored)
 
 
 _HASH = VECTORS[0][1].removeprefix("$6$saltstring$")
@@ -58,5 +58,23 @@ _HASH = VECTORS[0][1].removeprefix("$6$saltstring$")
     ],
 )
 def test_malformed_or_unbearable(stored: str) -> None:
-    assert not is_sha512_crypt(stored)
-    assert not matches(b"Hello world!", stored)
+    assert not SHA512_CRYPT.is_sound(stored)
+    assert not SHA512_CRYPT.matches(b"Hello world!", stored)
+
+
+VECTORS_256 = [
+    ("Hello world!", "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5"),
+    ("Hello world!", "$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA"),
+]
+
+
+@pytest.mark.parametrize(("password", "stored"), VECTORS_256)
+def test_vectors_of_sha256(password: str, stored: str) -> None:
+    assert SHA256_CRYPT.matches(password.encode(), stored)
+    assert not SHA256_CRYPT.matches(password.encode() + b" ", stored)
+
+
+@pytest.mark.parametrize("stored", ["$5$s$x", "$6$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc8", ""])
+def test_what_is_no_sha256_crypt(stored: str) -> None:
+    assert not SHA256_CRYPT.is_sound(stored)
+    assert not SHA256_CRYPT.matches(b"Hello world!", stored)
