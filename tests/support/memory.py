@@ -43,6 +43,8 @@ class MemoryPeer:
         self.local = True
         self.address = "127.0.0.1"
         self.dismissal: str | None = None
+        self.uploading = False
+        self.in_response = False
         self._clock = clock
         self._by_octet = by_octet
         self._incoming = bytearray()
@@ -75,7 +77,7 @@ class MemoryPeer:
         while not self._incoming:
             if self._ended:
                 raise Disconnected
-            if self.dismissal is not None:
+            if self.dismissal is not None and not self.uploading:
                 raise TimedOut(self.dismissal)
             if self._clock.now >= deadline:
                 raise TimedOut

@@ -234,6 +234,7 @@ class Plan:
         for seq, *waiting in zip(seqs, *values, strict=True):
             # all that can be refused is read before the line begins, since then there is no way back
             row = [await value.load(account) if type(value) is Later else value for value in waiting]
+            peer.in_response = True
             write(b"* %d FETCH (" % seq)
             for at, (field, value) in enumerate(zip(self._fields, row, strict=True)):
                 write((b" " if at else b"") + field.label)
@@ -245,6 +246,7 @@ class Plan:
                     write(field.place % value)
                 write(field.end)
             write(b")\r\n")
+            peer.in_response = False
 
 
 def _pieces(fields: Sequence[Field]) -> tuple[bytes | Column | HeaderFields | None, ...] | None:

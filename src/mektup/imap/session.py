@@ -101,9 +101,10 @@ class Session:
                 event = self.receiver.next_event()
                 if event is None:
                     self.receiver.feed(await self.peer.read(self.patience()))
+                elif self.peer.dismissal is not None and _begins(event):
+                    raise TimedOut(self.peer.dismissal)
                 elif isinstance(event, RawCommand):
                     await self._obey(event)
-                    self._check_dismissal()
                     # what the client sent ahead may be much, and it may read none of the answers
                     if self.peer.is_due:
                         await self.peer.drain()
@@ -121,11 +122,6 @@ class Session:
             self.uploads.close()
             if self._place is not None:
                 self._place.close()
-
-    def _check_dismissal(self) -> None:
-        """Raises TimedOut where the session is to end: also a busy client is told between two commands."""
-        if self.peer.dismissal is not None and self.ending is None:
-            raise TimedOut(self.peer.dismissal)
 
     async def _take_leave(self, text: str) -> None:
         self.ending = Ending.TIMED_OUT
@@ -152,6 +148,8 @@ class Session:
     async def _obey(self, command: RawCommand) -> None:
         limits = self.services.limits
         self.services.tally.commands += 1
+        if command.literals:
+            self.peer.uploading = False
         try:
             request = self.uploads.request(command) or commands.parse(command, utf8=self.rev2, limits=limits)
             row = TABLE[type(request)]
@@ -239,6 +237,7 @@ class Session:
                 self.receiver.accept()
             else:
                 self.receiver.accept_into(await self.uploads.admit(self, start, offer))
+            self.peer.uploading = True
             if offer.synchronizing:
                 self.write(b"+ Go ahead\r\n")
         except (Disconnected, TimedOut):
@@ -246,6 +245,7 @@ class Session:
         except Exception as failure:
             # the boundary once more: a literal's question is asked before there is a command
             self.receiver.refuse()
+            self.peer.uploading = False
             self.uploads.close()
             self._fail(offer.command, failure)
 
@@ -254,6 +254,7 @@ class Session:
             self.write(answers.bad(fault.tag, ClientError(fault.text, fault.column)))
         else:
             self.write(answers.no(fault.tag, Refused(fault.code, fault.text)))
+        self.peer.uploading = False
         self.uploads.close()
         if fault.fatal:
             self.throw_out("Nothing that follows could be understood")
@@ -367,3 +368,10 @@ class Session:
             self.view.plan = None  # it knows this session and the view, and would keep both
             self.view = None
             self.state = State.AUTHENTICATED
+
+
+def _begins(event: RawCommand | LiteralOffered | Fault) -> bool:
+    """Whether *event* is a command of which nothing is done yet, so that a server that shuts down need not begin."""
+    if isinstance(event, LiteralOffered):
+        return len(event.command.fragments) == 1
+    return isinstance(event, RawCommand) and not event.literals

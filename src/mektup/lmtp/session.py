@@ -89,6 +89,8 @@ class Session:
         except ClientError as mistake:
             self._complain(mistake)
             return
+        if self._peer.dismissal is not None:
+            raise TimedOut("Shutting down")
         if line is not None:
             await self._obey(line)
             # what the client sent ahead may be much, and it may read none of the answers
@@ -204,7 +206,11 @@ class Session:
         # The limit is for what the client sends, which has been told of it.
         with Spool(limit=limit + len(trace), directory=self._services.spool_directory) as spool:
             spool.write(trace)
-            await self._fill(spool, ReturnPathRemover() if trace else None)
+            self._peer.uploading = True
+            try:
+                await self._fill(spool, ReturnPathRemover() if trace else None)
+            finally:
+                self._peer.uploading = False
             if spool.too_big:
                 raise _too_big(limit)
             await self._deliver(await prepare_in_turn(spool.octets()), transaction.recipients)

@@ -50,17 +50,19 @@ class Session:
             while not self._ending:
                 await self._serve()
             await self.peer.drain()
-        except (Disconnected, TimedOut):
-            # RFC 1939 §3: who was silent for too long is sent nothing, and nothing is removed.
+        except Disconnected:
             pass
+        except TimedOut:
+            # RFC 1939 §3: who was silent for too long is sent nothing, and nothing is removed
+            if self.peer.dismissal is not None:
+                self.end(f"-ERR [SYS/TEMP] {self.peer.dismissal}; nothing was removed")
         finally:
             if self._place is not None:
                 self._place.close()
 
     async def _serve(self) -> None:
         if self.peer.dismissal is not None:
-            self.end(f"-ERR [SYS/TEMP] {self.peer.dismissal}; nothing was removed")
-            return
+            raise TimedOut(self.peer.dismissal)
         try:
             line = self._lines.next_line()
         except ClientError as mistake:
@@ -72,9 +74,8 @@ class Session:
             if self.peer.is_due:
                 await self.peer.drain()
         elif await self.peer.wait(None, self._patience()):
-            if self.peer.dismissal is None:
-                self._lines.feed(await self.peer.read(self._patience()))
-        elif self.peer.dismissal is None:
+            self._lines.feed(await self.peer.read(self._patience()))
+        elif not self.peer.stopping:
             raise TimedOut
 
     def _patience(self) -> float:
@@ -117,6 +118,9 @@ class Session:
             self._ending = True
         else:
             self.say(line)
+
+    def _set_midway(self, midway: bool) -> None:
+        self._midway = self.peer.in_response = midway
 
     def _complain(self, mistake: ClientError) -> None:
         self.say(f"-ERR {mistake}")
@@ -251,6 +255,7 @@ class Session:
             return
         messages, octets = self.drop.stat()
         lines = [f"+OK {messages} messages ({octets} octets)\r\n"]
+        self._set_midway(True)
         for number in self.drop.numbers():
             lines.append(f"{number} {about(number)}\r\n")
             if len(lines) == LISTED_AT_ONCE:
@@ -258,6 +263,7 @@ class Session:
                 lines.clear()
                 await self.peer.drain()
         self.peer.write("".join([*lines, ".\r\n"]).encode("ascii"))
+        self._set_midway(False)
         await self.peer.drain()
 
     async def retr(self, command: Command) -> None:
@@ -280,12 +286,12 @@ class Session:
             if not self._midway:
                 # not before there is a piece: a message that is gone can still be refused
                 self.say(first)
-                self._midway = True
+                self._set_midway(True)
             if ready := stuffer.take(piece if cutter is None else cutter.take(piece)):
                 self.peer.write(ready)
                 await self.peer.drain()
         self.peer.write(stuffer.finish())
-        self._midway = False
+        self._set_midway(False)
         await self.peer.drain()
 
     async def dele(self, command: Command) -> None:

@@ -62,7 +62,9 @@ _CAN_ACKNOWLEDGE = sys.platform == "linux"
 """Whether the system has TCP_QUICKACK."""
 
 STOPPING_SECONDS = 0.25
-"""How long a silence a read stands while the server is shutting down."""
+"""How long a handshake may take while the server is shutting down."""
+
+SHUTTING_DOWN = "The server is shutting down"
 
 
 def address_of(peer_name: object) -> tuple[str, bool]:
@@ -87,6 +89,8 @@ class Connection(asyncio.Protocol):
         "_discarding",
         "_ended",
         "_file",
+        "_heard_after_close",
+        "_hurried",
         "_incoming",
         "_loop",
         "_lost",
@@ -111,8 +115,10 @@ class Connection(asyncio.Protocol):
         "bytes_in",
         "bytes_out",
         "dismissal",
+        "in_response",
         "local",
         "secure",
+        "uploading",
     )
 
     def __init__(
@@ -133,6 +139,8 @@ class Connection(asyncio.Protocol):
         self.address, self.local = address_of(peer_name)
         self.secure = False
         self.dismissal: str | None = None
+        self.uploading = False
+        self.in_response = False
         self.bytes_in = 0
         self.bytes_out = 0
         self._vigil = vigil
@@ -149,6 +157,8 @@ class Connection(asyncio.Protocol):
         self._owes_acknowledgement = False
         self._queued = 0
         self._ended = False
+        self._hurried = False
+        self._heard_after_close = False
         self._lost = False
         self._reading_paused = False
         self._writing_paused = False
@@ -176,6 +186,7 @@ class Connection(asyncio.Protocol):
         if self._tls is not None:
             data = self._decrypted(self._tls, data)
         if self._discarding:
+            self._heard_after_close = True
             if self._ended and self._transport is not None:
                 self._transport.close()
             return
@@ -242,16 +253,17 @@ class Connection(asyncio.Protocol):
         if self._writing_paused or self._lost or now - self._turn_began > self._turns.seconds:
             await self.drain()
             now = time.monotonic()
-        if self._cut_off is not None:
+        if self._hurried:
             raise TimedOut(self.dismissal or "")
         # not in a coroutine of its own: thousands of idle connections wait here, each with all its frames
         while not self._incoming:
             if self._ended:
                 raise Disconnected
-            patience = min(seconds, STOPPING_SECONDS) if self.stopping else seconds
-            if not await self._sleep_until(now + patience) and not self._incoming and not self._ended:
-                raise TimedOut(self.dismissal) if self.dismissal is not None else TimedOut()
-            if self._cut_off is not None:
+            if self.dismissal is not None and not self.uploading:
+                raise TimedOut(self.dismissal)
+            if not await self._sleep_until(now + seconds) and not self._incoming and not self._ended:
+                raise TimedOut
+            if self._hurried:
                 raise TimedOut(self.dismissal or "")
         start, stop = self._taken, self._taken + READ_BYTES
         incoming = self._incoming
@@ -346,9 +358,9 @@ class Connection(asyncio.Protocol):
             raise Disconnected from tls.failure
 
     def stop(self) -> None:
-        """Tells the session that the server is shutting down."""
+        """Tells the session that the server is shutting down: it ends between two commands."""
         if self.dismissal is None:
-            self.dismissal = "The server is shutting down"
+            self.dismissal = SHUTTING_DOWN
         self._waiter.wake()
 
     def trust(self) -> None:
@@ -361,7 +373,28 @@ class Connection(asyncio.Protocol):
             return
         self.dismissal = reason
         self._cut_off = self._loop.call_later(DISMISSAL_SECONDS, self.abort)
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Tells the session that its time is over: a command that is half there is given up."""
+        self._hurried = True
         self._waiter.wake()
+
+    @property
+    def can_be_left(self) -> bool:
+        """Whether all that was said is on its way, and nothing came since: closing the socket destroys nothing."""
+        transport = self._transport
+        return (
+            self._discarding
+            and not self._heard_after_close
+            and transport is not None
+            and not transport.get_write_buffer_size()
+        )
+
+    def leave(self) -> None:
+        """Closes the socket without waiting for the client to do so; only where it ``can_be_left``."""
+        if self._transport is not None and not self._lost:
+            self._transport.close()
 
     def close(self) -> None:
         """Sends what was queued and closes; may be called twice.
@@ -373,6 +406,7 @@ class Connection(asyncio.Protocol):
         if transport is None or self._lost or self._discarding:
             return
         self._send()
+        self._heard_after_close = bool(self._incoming)
         self._discarding, self._incoming, self._taken = True, b"", 0
         if self._tls is not None:
             transport.write(self._tls.close())

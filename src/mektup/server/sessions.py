@@ -20,7 +20,7 @@ from structlog.typing import FilteringBoundLogger
 
 from mektup.auth.services import Tally
 from mektup.server.addresses import Service
-from mektup.server.connection import Connection
+from mektup.server.connection import SHUTTING_DOWN, Connection
 from mektup.server.door import FULL, Door
 from mektup.server.fair_turns import FairTurns
 from mektup.server.vigil import Vigil
@@ -30,7 +30,11 @@ from mektup.terms.limits import Limits
 from mektup.terms.networks import network_of
 
 FAREWELL_SECONDS = 0.5
-"""How long clients have to close after their session's farewell, when the server stops."""
+"""How long clients that said something meanwhile have to close after their farewell, when the server stops."""
+
+CLOSING_SECONDS = 0.01
+"""How long those have that were silent. They need not close: nothing of theirs can meet a closed socket, and so the
+farewell is not destroyed by a reset."""
 
 REFUSALS_TOLD_SECONDS = 1.0
 """How often the log tells of connections that were refused: a line for each reason, with their number."""
@@ -214,15 +218,25 @@ class Sessions:
         self._refusals.close()
         for connection in tuple(self._visits):
             connection.stop()
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks), timeout=self.limits.stop_seconds)
+        await self._until_done(self.limits.stop_seconds)
+        for connection in tuple(self._visits):
+            connection.hurry()
+        await self._until_done(FAREWELL_SECONDS)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._until_gone(CLOSING_SECONDS)
+        for connection in tuple(self._visits):
+            if connection.can_be_left:
+                connection.leave()
         await self._until_gone(FAREWELL_SECONDS)
         for connection in tuple(self._visits):
             connection.abort()
         await self._until_gone(FAREWELL_SECONDS)
+
+    async def _until_done(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=seconds)
 
     async def _until_gone(self, seconds: float) -> None:
         if self._visits:
@@ -254,6 +268,11 @@ class Sessions:
                 await self._begin(Begin(connection, service, session_id, log, tally)).run()
         except MektupError as ending:
             log.debug("session_broke", reason=str(ending))
+        except asyncio.CancelledError:
+            # the server stops, and this session's time is over
+            if not connection.in_response:
+                connection.write(_FAREWELLS[service.protocol].format(SHUTTING_DOWN).encode("ascii"))
+            raise
         except Exception:
             # the boundary of last resort: whatever happened, the other sessions go on
             tally.bugs += 1

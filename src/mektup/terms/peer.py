@@ -86,6 +86,15 @@ class Peer(Protocol):
         plaintext came after the command that asked for it.
         """
 
+    uploading: bool
+    """Set by the session while a command is half there whose rest a client may take its time for: a literal, DATA.
+
+    A server that shuts down waits for it; any other read ends then, with TimedOut.
+    """
+
+    in_response: bool
+    """Set by the session while a response has begun and not ended, so that nothing else can be said."""
+
     @property
     def has_unread(self) -> bool:
         """Whether bytes came that no read has yielded yet."""

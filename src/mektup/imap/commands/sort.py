@@ -46,16 +46,19 @@ async def run(session: Session, request: Sort) -> bytes | None:
 
 
 async def _write_sort(session: Session, numbers: Sequence[int], modseq: int | None) -> None:
+    session.peer.in_response = True
     session.write(b"* SORT")
     for start in range(0, len(numbers), SLICE_NUMBERS):
         session.write(b"".join(map(b" %d".__mod__, numbers[start : start + SLICE_NUMBERS])))
         await session.peer.drain()
     # RFC 7162 §3.1.9
     session.write(b"\r\n" if modseq is None else b" (MODSEQ %d)\r\n" % modseq)
+    session.peer.in_response = False
 
 
 async def _write_esearch(session: Session, request: Sort, numbers: Sequence[int], modseq: int | None) -> None:
     options = request.return_options or frozenset()
+    session.peer.in_response = True
     session.write(b'* ESEARCH (TAG "%b")%b' % (request.tag, b" UID" if request.by_uid else b""))
     if numbers:
         # RFC 5267 §3.1: lowest and highest are the first and the last in the order asked for
@@ -72,6 +75,7 @@ async def _write_esearch(session: Session, request: Sort, numbers: Sequence[int]
     if "COUNT" in options:
         session.write(b" COUNT %d" % len(numbers))
     session.write(b"\r\n" if modseq is None else b" MODSEQ %d\r\n" % modseq)
+    session.peer.in_response = False
 
 
 def _ranges(numbers: Sequence[int]) -> Iterator[bytes]:

@@ -27,12 +27,14 @@ async def run(session: Session, request: Thread) -> bytes | None:
         # RFC 7162 §3.1.9: the response is as ever, but the client knows modseqs now
         modseqs.use(session)
     numbers: Sequence[int] = threads.uids if request.by_uid else view.seqs_in_order(threads.uids)
+    session.peer.in_response = True
     session.write(b"* THREAD " if numbers else b"* THREAD")
     lists = thread_lists(numbers, threads.replies)
     while some := list(islice(lists, SLICE_MESSAGES)):
         session.write(b"".join(some))
         await session.peer.drain()
     session.write(b"\r\n")
+    session.peer.in_response = False
     return None
 
 
