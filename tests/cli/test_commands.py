@@ -105,12 +105,86 @@ def test_accounts_from_a_file(tmp_path: Path) -> None:
     done = mektup("user", "import", str(file), "--config", str(config))
     assert (done.status, done.stdout) == (0, "imported 2 accounts\n")
     assert mektup("user", "list", "--data", str(tmp_path / "mail")).stdout == "deniz\nlinda\n"
-    broken = mektup("user", "import", "-", "--config", str(config), typed="linda:{PLAIN}new\nçiğdem:{MD5}abc\n")
-    assert broken.status == 1
-    assert "line 2: çiğdem: " in broken.stderr
-    assert "{ARGON2ID}" in broken.stderr
-    nonsense = mektup("user", "import", "-", "--config", str(config), typed="linda\n")
-    assert "line 1: expected name:{SCHEME}secret" in nonsense.stderr
+
+
+def test_an_import_names_each_line_that_cannot_be_and_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "passwd"
+    file.write_bytes(
+        "\ufefflinda:{PLAIN}Pa$$123:1000:1000::/home/linda::\r\n"
+        "çiğdem:{DES-CRYPT}abcdefghijklm\r\n"
+        "lin da:{PLAIN}x\r\n"
+        "LINDA:{PLAIN}y\r\n"
+        "# a comment\r\n"
+        "nothing\r\n".encode()
+        + b"\xe7:{PLAIN}x\r\n"
+        b"../x:{PLAIN}x\n"
+        b"deniz:{SSHA}K665rMB6EnZrFSRolA/Fbp11PzHkPPzB\n"
+        b"\x1b[2J:{PLAIN}x\n"
+    )
+    data = str(tmp_path / "data")
+    done = mektup("user", "import", str(file), "--data", data)
+    assert (done.status, done.stdout) == (1, "imported 2 accounts\n")
+    said = done.stderr.splitlines()
+    assert [line.partition("passwd: ")[2][:20] for line in said if "passwd: " in line] == [
+        "line 2: çiğdem: The ",
+        "line 3: lin da canno",
+        "line 4: LINDA stands",
+        "line 6: expected nam",
+        "line 7: not UTF-8 at",
+        "line 8: ../x cannot ",
+        "line 10: '\\x1b[2J' c",
+        "7 lines were not imp",
+    ]
+    assert "{SSHA512}" in said[-1]
+    assert mektup("user", "list", "--data", data).stdout == "deniz\nlinda\n"
+    again = mektup("user", "import", "-", "--data", data, typed="linda:{PLAIN}new\nçiğdem:{MD5}abc\n")
+    assert (again.status, again.stdout) == (1, "imported 1 account\n")
+    assert "line 2: çiğdem: Not a hash of {MD5-CRYPT}" in again.stderr
+    assert "1 line was not imported" in again.stderr
+    nothing = mektup("user", "import", "-", "--data", data, typed="")
+    assert (nothing.status, nothing.stdout) == (0, "imported 0 accounts\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("lin da", "a\tb", "a\nb", "a\u00a0b", "a\x1b[2Jb", "a\u202eb", "\0", "x" * 300, "ç" * 200, ""),
+        *("..", ".", "a@b@c", "@", "@example.org", "ada@", "ada@b..c", "ada@."),
+        *("a/b", "../x", 'a"b', "a<b>", "a:b", "a,b", "a\\b"),
+    ],
+)
+def test_a_name_that_no_account_can_have_is_refused_before_anything_is_made(tmp_path: Path, name: str) -> None:
+    data = tmp_path / "data"
+    done = mektup("user", "add", name, "--password-stdin", "--data", str(data), typed="Pa$$123\n")
+    assert (done.status, done.stdout) == (1, "")
+    assert "cannot be the name of an account: " in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not data.exists()
+
+
+def test_a_name_is_no_option(tmp_path: Path) -> None:
+    data = str(tmp_path)
+    assert mektup("user", "add", "-x", "--password-stdin", "--data", data, typed="Pa$$123\n").status == 2
+    done = mektup("user", "add", "--password-stdin", "--data", data, "--", "-x", typed="Pa$$123\n")
+    assert (done.status, done.stdout) == (1, "")
+    assert 'begins with "-"' in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["ada+work@example.org", "o'brien", "çiğdem@örnek.example", "a.b..c@docomo.example", "x+y", "نازنین\u200cم"]
+)
+def test_names_that_mail_can_reach(tmp_path: Path, name: str) -> None:
+    done = mektup("user", "add", name, "--password-stdin", "--data", str(tmp_path), typed="Pa$$123\n")
+    assert (done.status, done.stdout, done.stderr) == (0, f"added {name}\n", "")
+    assert mektup("user", "list", "--data", str(tmp_path)).stdout == f"{name}\n"
+
+
+def test_an_account_that_is_there_is_told_before_a_password_is_asked_for(tmp_path: Path) -> None:
+    data = str(tmp_path)
+    mektup("user", "add", "linda", "--password-stdin", "--data", data, typed="Pa$$123\n")
+    done = mektup("user", "add", "LINDA", "--data", data)
+    assert (done.status, done.stdout) == (1, "")
+    assert "there is an account LINDA already" in done.stderr
 
 
 def _are_free(ports: list[int]) -> bool:

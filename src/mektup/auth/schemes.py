@@ -82,8 +82,7 @@ def matches(password: str, secret: str) -> bool:
 def canonical(secret: str) -> str:
     """*secret*, as a passwd-file of Dovecot, an LDAP or a shadow file has it, in the form in which it is kept.
 
-    ``{PLAIN}`` comes out as it is, for whoever hashes it. Raises Refused(CANNOT) that says what is allowed, or what is
-    wrong.
+    ``{PLAIN}`` comes out as it is, for whoever hashes it. Raises Refused(CANNOT) that says what is wrong.
     """
     found = SECRET.fullmatch(secret)
     if found is not None:
@@ -92,7 +91,7 @@ def canonical(secret: str) -> str:
         # A file of shadow, or of Dovecot, where a hash without a scheme is one of crypt(3).
         written, stored = "CRYPT", secret
     else:
-        raise Refused(Code.CANNOT, f"A secret starts with its scheme, one of {KNOWN}")
+        raise Refused(Code.CANNOT, "A secret starts with its scheme, as in {PLAIN}secret")
     name, _, encoding = written.partition(".")
     name = _ALIASES.get(name, name)
     stored = _decoded(name, stored, encoding)
@@ -103,7 +102,7 @@ def canonical(secret: str) -> str:
         return f"{{{PLAIN}}}{stored}"
     scheme = _SCHEMES.get(name)
     if scheme is None:
-        raise Refused(Code.CANNOT, f"The scheme {{{written}}} is not known here, known are {KNOWN}")
+        raise Refused(Code.CANNOT, f"The scheme {{{written}}} is not known here")
     if not scheme.is_sound(stored):
         raise Refused(Code.CANNOT, f"Not a hash of {{{name}}}, or one that would take too long to check")
     return f"{{{name}}}{stored}"

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
-from mektup.auth import passwords
+from mektup.auth import passwords, schemes
 from mektup.cli.complaints import complain, complaints
 from mektup.cli.options import DEFAULT_DATA, ConfigFile, DataDirectory, refuse_both
-from mektup.cli.passwd_file import PasswdFileError, lines
+from mektup.cli.passwd_file import Line, PasswdFileError, account, numbered
 from mektup.server import accounts, config
 from mektup.server.bus import Bus
 from mektup.store.interface import Store
 from mektup.store.sqlite import open_store
+from mektup.terms.account_names import require_account_name, shown
 from mektup.terms.errors import Refused
 from mektup.terms.limits import DEFAULT_LIMITS
+from mektup.terms.numbers import AccountId
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="linda, or linda@example.org")]
+
+def _text(name: str) -> str:
+    """*name*, where the terminal sent UTF-8. Python gives other octets as half of a surrogate pair."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter("it is not UTF-8") from None
+    return name
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="linda, or linda@example.org", callback=_text)]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Take the password from the first line of standard input.")
 ]
@@ -53,9 +64,14 @@ def add(
     """Add an account, with INBOX, Drafts, Sent, Junk, Trash and Archive."""
 
     async def run(store: Store) -> None:
+        # first what may be wrong with the name, so that nobody types a password for nothing
+        if await store.directory.find(name) is not None:
+            raise complain(f"there is an account {name} already; mektup user passwd changes its password")
         secrets = await asyncio.to_thread(passwords.secrets_for, _password(password_stdin))
         await store.directory.add(name, secrets)
 
+    with complaints():
+        require_account_name(name)
     _with_store(data, config_file, run, make=True)
     typer.echo(f"added {name}")
 
@@ -108,35 +124,73 @@ def import_(
     data: DataDirectory = None,
     config_file: ConfigFile = None,
 ) -> None:
-    """Add accounts from a passwd-file, {PLAIN} and hashes alike; those that are there get the new password."""
-    try:
-        with complaints():
-            text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        found = list(lines(text))
-    except (PasswdFileError, UnicodeDecodeError) as error:
-        raise complain(f"{file}: {error}") from error
+    """Add accounts from a passwd-file, {PLAIN} and hashes alike; those that are there get the new password.
+
+    A line that cannot be imported is named, the others are imported, and the exit status is 1.
+    """
+    with complaints():
+        found = list(
+            numbered(_stdin().read().encode("utf-8", "surrogateescape") if str(file) == "-" else file.read_bytes())
+        )
+    imported: dict[AccountId, int] = {}
 
     async def run(store: Store) -> None:
         console = Console(stderr=True)
-        for line in track(found, "importing", console=console, transient=True, disable=not console.is_terminal):
+        for number, octets in track(
+            found, "importing", console=console, transient=True, disable=not console.is_terminal
+        ):
             try:
-                secrets = await asyncio.to_thread(passwords.imported_secrets, line.secret)
-                if await store.directory.find(line.name) is None:
-                    await store.directory.add(line.name, secrets)
-                else:
-                    await store.directory.set_secrets(line.name, secrets)
-            except Refused as error:
-                raise complain(
-                    f"{file}: line {line.number}: {line.name}: {error}; the lines before it are in"
-                ) from error
+                await _import_line(store, account(number, octets), imported)
+            except PasswdFileError as error:
+                typer.echo(f"mektup: {file}: line {number}: {error}", err=True)
 
-    _with_store(data, config_file, run, make=True)
-    typer.echo(f"imported {len(found)} accounts")
+    try:
+        _with_store(data, config_file, run, make=True)
+    finally:
+        typer.echo(f"imported {_accounts(len(imported))}")
+    if len(imported) < len(found):
+        left = _lines(len(found) - len(imported))
+        raise complain(f"{file}: {left} not imported; the schemes that are known: {schemes.KNOWN}")
+
+
+async def _import_line(store: Store, line: Line, imported: dict[AccountId, int]) -> None:
+    """Adds the account of *line*, and remembers it in *imported*. Raises PasswdFileError for what is its fault."""
+    directory = store.directory
+    entry = await directory.find(line.name)
+    if entry is not None and entry.id in imported:
+        raise PasswdFileError(f"{shown(line.name)} stands in line {imported[entry.id]} already")
+    try:
+        if entry is None:
+            require_account_name(line.name)
+    except Refused as error:
+        raise PasswdFileError(str(error)) from error
+    try:
+        secrets = await asyncio.to_thread(passwords.imported_secrets, line.secret)
+    except Refused as error:
+        raise PasswdFileError(f"{shown(line.name)}: {error}") from error
+    if entry is None:
+        entry = await directory.add(line.name, secrets)
+    else:
+        entry = await directory.set_secrets(line.name, secrets)
+    imported[entry.id] = line.number
+
+
+def _accounts(count: int) -> str:
+    return f"{count} account" if count == 1 else f"{count} accounts"
+
+
+def _lines(count: int) -> str:
+    return f"{count} line was" if count == 1 else f"{count} lines were"
+
+
+def _stdin() -> TextIO:
+    """Standard input, in UTF-8 whatever the locale is; an octet that is none of a letter is left for who reads it."""
+    return typer.get_text_stream("stdin", encoding="utf-8", errors="surrogateescape")
 
 
 def _password(from_stdin: bool) -> str:
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        return _stdin().readline().rstrip("\r\n")
     return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 

@@ -14,6 +14,7 @@ from mektup.auth.preparation import opaque_string
 from mektup.store.intake import prepare_in_turn
 from mektup.store.interface import AccountEntry, Incoming, Store
 from mektup.store.spool import Spool
+from mektup.terms.account_names import require_account_name
 from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX
@@ -31,9 +32,10 @@ async def set_password(store: Store, name: str, password: str, *, passing: bool 
     *passing* is for a store in memory, where hashing would guard nothing and every test would wait for it.
     """
     make = _passing_secrets if passing else passwords.secrets_for
-    secrets = await asyncio.to_thread(make, password)
     if await store.directory.find(name) is None:
-        return await store.directory.add(name, secrets)
+        require_account_name(name)
+        return await store.directory.add(name, await asyncio.to_thread(make, password))
+    secrets = await asyncio.to_thread(make, password)
     return await store.directory.set_secrets(name, secrets)
 
 

@@ -21,7 +21,7 @@ def require_account_name(name: str) -> None:
     """Raises Refused(CANNOT), with the reason, where no account may be named *name*."""
     reason = _objection(name)
     if reason:
-        raise Refused(Code.CANNOT, f"{_shown(name)} cannot be the name of an account: {reason}")
+        raise Refused(Code.CANNOT, f"{shown(name)} cannot be the name of an account: {reason}")
 
 
 def _objection(name: str) -> str:
@@ -61,7 +61,7 @@ def _objection_to_domain(domain: str) -> str:
     return ""
 
 
-def _shown(name: str) -> str:
-    """*name* on one line, whatever it holds."""
+def shown(name: str) -> str:
+    """*name*, or its beginning, on one line, whatever it holds: for messages."""
     short = name if len(name) <= 40 else f"{name[:40]}..."
     return short if short.isprintable() and short else ascii(short)
