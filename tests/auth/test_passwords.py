@@ -1,5 +1,8 @@
 """Secrets are made, imported and checked; nothing that is not the password passes."""
 
+import asyncio
+import time
+
 import bcrypt
 import pytest
 
@@ -114,3 +117,67 @@ async def test_verifier_tries_a_hash_from_elsewhere_with_what_was_sent() -> None
 async def test_nobodys_hash_has_the_cost_of_ours() -> None:
     nobodys = passwords._NOBODYS.removeprefix("{ARGON2ID}")
     assert not passwords._hasher.check_needs_rehash(nobodys)
+
+
+@pytest.mark.parametrize(
+    ("secret", "kind"),
+    [
+        ("{BLF-CRYPT}$2b$12$" + "a" * 53, "{BLF-CRYPT}$2b$12"),
+        ("{SHA512-CRYPT}$6$salt$" + "a" * 86, "{SHA512-CRYPT}$6"),
+        ("{SHA512-CRYPT}$6$rounds=9000$salt$" + "a" * 86, "{SHA512-CRYPT}$6$rounds=9000"),
+        (passwords._NOBODYS, "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4"),
+        ("{PLAIN}secret", "{PLAIN}"),
+        ("{SSHA512}c2VjcmV0", "{SSHA512}"),
+    ],
+)
+def test_a_kind_of_secret_is_its_scheme_and_its_cost(secret: str, kind: str) -> None:
+    assert passwords._kind(secret) == kind
+
+
+@pytest.mark.parametrize(
+    "secret", [None, "{PLAIN}Pa$$123", "{BLF-CRYPT}" + BLF, "{SHA512-CRYPT}" + SHA512, quick_secrets("x")["password"]]
+)
+@pytest.mark.parametrize("password", [b"wrong", b"", b"\xff", b"x" * 5000, "nai\u0308ve".encode()])
+async def test_every_failure_computes_our_hash_and_is_told_as_late_as_the_slowest(
+    secret: str | None, password: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[str] = []
+
+    def counted(candidate: str, checked: str) -> bool:
+        if checked == passwords._NOBODYS:
+            computed.append(candidate)
+            return False
+        return matches(candidate, checked)
+
+    monkeypatch.setattr(passwords, "matches", counted)
+    verifier = Verifier()
+    verifier._learn("{BLF-CRYPT}$2b$13", 1.0)
+    began = time.monotonic()
+    verdict = await verifier.check(password, secret)
+    assert not verdict.is_right
+    assert len(computed) == (2 if password == "nai\u0308ve".encode() else 1)
+    assert verdict.told_at >= began + 1.0
+
+
+async def test_a_right_password_is_told_at_once() -> None:
+    verifier = Verifier()
+    verifier._learn("{BLF-CRYPT}$2b$16", 1000.0)
+    async with asyncio.timeout(60):
+        assert await verifier.matches(b"Pa$$123", "{PLAIN}Pa$$123")
+
+
+def test_one_slow_check_is_not_taken_for_the_rule() -> None:
+    verifier = Verifier()
+    verifier._learn("{ARGON2ID}", 0.1)
+    before = verifier._pace()
+    verifier._learn("{ARGON2ID}", 1.0)
+    assert before < verifier._pace() < 0.5
+    for number in range(1000):
+        verifier._learn(str(number), 0.1)
+    assert len(verifier._seconds) == passwords.MOST_KINDS
+
+
+async def test_a_hash_from_elsewhere_is_not_computed_for_a_password_that_would_take_minutes() -> None:
+    secret = "{SHA512-CRYPT}$6$rounds=1000000$abc$" + "a" * 86
+    async with asyncio.timeout(60):
+        assert not await Verifier().matches(b"x" * 4096, secret)

@@ -3,8 +3,10 @@
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mektup.auth.throttle import FORGET_SECONDS, MOST_REMEMBERED, MOST_WAITING, Throttle
+from mektup.auth.throttle import FORGET_SECONDS, MOST_REMEMBERED, MOST_WAITING, Heaviest, Throttle
 from mektup.terms.errors import Code, Refused
 
 
@@ -102,14 +104,129 @@ async def test_failures_are_forgotten(throttle: Throttle, time: Time) -> None:
     assert time.slept == [0.5]
 
 
-async def test_the_table_is_bounded(throttle: Throttle, time: Time) -> None:
-    throttle.failed("192.0.2.1", "linda")
-    for number in range(MOST_REMEMBERED):
+async def test_who_was_guessed_often_is_not_pushed_out_by_names_that_failed_once(
+    throttle: Throttle, time: Time
+) -> None:
+    for _ in range(4):
+        throttle.failed("192.0.2.1", "linda")
+    for number in range(2 * MOST_REMEMBERED):
+        throttle.failed(f"2001:db8:{number:x}::1", "linda")
+    assert len(throttle._pairs) == len(throttle._networks) == MOST_REMEMBERED
+    assert throttle.wait("192.0.2.1", "linda") == 4.0
+    assert throttle.wait("2001:db8::1", "linda") == 0.0
+    assert throttle.wait(f"2001:db8:{number:x}::1", "linda") == 0.5
+
+
+async def test_many_names_from_one_address_wait(throttle: Throttle, time: Time) -> None:
+    for number in range(100):
+        await throttle.pause("192.0.2.1", f"user{number}")
         throttle.failed("192.0.2.1", f"user{number}")
-    await throttle.pause("192.0.2.1", "linda")
-    assert time.slept == []
-    await throttle.pause("192.0.2.1", "user0")
-    assert time.slept == [0.5]
+    # some are free, then each waits a little longer
+    assert 60 < len(time.slept) < 90
+    assert time.slept == sorted(time.slept)
+    assert time.slept[-1] == 4.0
+    assert throttle.wait("192.0.2.1", "linda") == 4.0
+    assert throttle.wait("198.51.100.1", "linda") == 0.0
+
+
+async def test_many_networks_of_a_site_wait_at_last(throttle: Throttle, time: Time) -> None:
+    for number in range(200):
+        throttle.failed(f"2001:db8:0:{number:x}::1", "linda")
+    assert throttle.wait("2001:db8:0:ffff::1", "linda") == 4.0
+    assert throttle.wait("2001:db8:1::1", "linda") == 0.0
+
+
+async def test_a_telephone_with_an_old_password_makes_nobody_else_wait(throttle: Throttle, time: Time) -> None:
+    for _ in range(300):
+        await throttle.pause("192.0.2.1", "linda")
+        throttle.failed("192.0.2.1", "linda")
+        assert throttle.wait("192.0.2.1", "ada") == 0.0
+    assert throttle.wait("192.0.2.1", "linda") == 4.0
+
+
+async def test_who_has_logged_in_from_a_network_does_not_wait_for_what_others_do_there(
+    throttle: Throttle, time: Time
+) -> None:
+    throttle.succeeded("192.0.2.1", "linda")
+    for number in range(100):
+        throttle.failed("192.0.2.1", f"user{number}")
+    assert throttle.wait("192.0.2.1", "linda") == 0.0
+    assert throttle.wait("192.0.2.1", "ada") == 4.0
+    throttle.failed("192.0.2.1", "linda")
+    assert throttle.wait("192.0.2.1", "linda") == 0.5
+
+
+async def test_a_network_is_forgiven_with_time(throttle: Throttle, time: Time) -> None:
+    for number in range(10_000):
+        throttle.failed("192.0.2.1", f"user{number}")
+    time.now += FORGET_SECONDS
+    for number in range(8):
+        throttle.failed("192.0.2.1", f"user{number}")
+        assert throttle.wait("192.0.2.1", "linda") == 0.0
+
+
+async def test_a_success_does_not_wipe_out_what_the_network_did(throttle: Throttle, time: Time) -> None:
+    for number in range(100):
+        throttle.failed("192.0.2.1", f"user{number}")
+        throttle.succeeded("192.0.2.1", "the guesser's own")
+    assert throttle.wait("192.0.2.1", "linda") == 4.0
+
+
+async def test_a_shorter_limit_holds_at_once_and_nothing_is_forgotten(throttle: Throttle, time: Time) -> None:
+    await _guess(throttle, "192.0.2.1", "linda", 5)
+    throttle.longest_seconds = 1.0
+    assert throttle.wait("192.0.2.1", "linda") == 1.0
+    throttle.longest_seconds = 60.0
+    assert throttle.wait("192.0.2.1", "linda") == 8.0
+
+
+ATTEMPTS = st.lists(
+    st.tuples(
+        st.sampled_from(["192.0.2.1", "192.0.2.2", "198.51.100.1", "2001:db8::1", "2001:db8:0:1::1", "127.0.0.1"]),
+        st.sampled_from(["linda", "ada", "fred"]),
+        st.sampled_from(["fails", "fails", "fails", "succeeds", "rests"]),
+    ),
+    max_size=150,
+)
+
+
+@given(ATTEMPTS, st.sampled_from([0.0, 0.3, 15.0]))
+def test_nobody_waits_longer_than_the_bound_or_for_another_place(
+    attempts: list[tuple[str, str, str]], longest: float
+) -> None:
+    time = Time()
+    throttle = Throttle(longest, clock=time.clock)
+    for address, name, what in attempts:
+        if what == "fails":
+            throttle.failed(address, name)
+        elif what == "succeeds":
+            throttle.succeeded(address, name)
+        else:
+            time.now += 7.0
+        assert 0.0 <= throttle.wait(address, name) <= longest
+        assert throttle.wait("203.0.113.7", name) == 0.0
+
+
+WEIGHTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9), st.booleans()), max_size=100)
+
+
+@given(WEIGHTS)
+def test_the_heaviest_stay(steps: list[tuple[int, int, bool]]) -> None:
+    table: Heaviest[int, int] = Heaviest(5)
+    known: dict[int, int] = {}
+    for key, weight, dropped in steps:
+        if dropped:
+            table.drop(key)
+            known.pop(key, None)
+            continue
+        weight = min(weight, Heaviest.LEVELS - 1)
+        before = dict(known)
+        table.put(key, weight, weight)
+        known = {each: found for each in (*before, key) if (found := table.get(each)) is not None}
+        assert table.get(key) == weight
+        assert len(table) == len(known) <= 5
+        for gone in before.keys() - known.keys():
+            assert before[gone] == min(before.values())
 
 
 async def test_few_wait_at_once(time: Time) -> None:

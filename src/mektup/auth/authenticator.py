@@ -7,6 +7,8 @@ from enum import Enum
 
 from mektup.auth.connections import Connections
 from mektup.auth.gate import Gate
+from mektup.auth.login_queue import LoginQueue
+from mektup.auth.passwords import AT_ONCE
 from mektup.auth.sasl import Challenge, Exchange, Login, Plain
 from mektup.auth.scram import ScramSha256
 from mektup.auth.throttle import Throttle
@@ -59,9 +61,18 @@ class Authenticator:
             directory,
             throttle=Throttle(limits.login_delay_seconds),
             verified=Verified(limits.password_remembered_seconds),
+            queue=LoginQueue(AT_ONCE, limits.logins_waiting_per_address),
             nobodys_key=nobodys_key,
         )
         self.connections = Connections(limits.connections_per_account)
+
+    def reload(self, limits: Limits, plaintext: Plaintext) -> None:
+        """Takes up other settings. What is remembered, of failures, of passwords and of sessions, stays."""
+        self._plaintext = plaintext
+        self._gate.throttle.longest_seconds = limits.login_delay_seconds
+        self._gate.verified.seconds = limits.password_remembered_seconds
+        self._gate.queue.most_of_network = limits.logins_waiting_per_address
+        self.connections.limit = limits.connections_per_account
 
     def may_send_password(self, peer: Peer) -> bool:
         """Whether a password may cross this connection in the clear (or it is encrypted)."""

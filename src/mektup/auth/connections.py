@@ -12,7 +12,8 @@ class Connections:
     """Counts them, and refuses one too many."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
+        """May be changed; who is in stays."""
         self._open: dict[AccountId, int] = {}
 
     def open(self, account: AccountId) -> Connection:
@@ -21,7 +22,7 @@ class Connections:
         Raises Refused(LIMIT) with a text that gives the reason: clients show it, and else say "wrong password".
         """
         count = self._open.get(account, 0)
-        if count >= self._limit:
+        if count >= self.limit:
             raise Refused(
                 Code.LIMIT,
                 f"The password is right, but this account has {count} connections open, which is the limit; close one",

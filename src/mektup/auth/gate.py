@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 
 from mektup.auth import scram_keys
-from mektup.auth.passwords import PASSWORD, Verifier
+from mektup.auth.login_queue import LoginQueue
+from mektup.auth.passwords import PASSWORD, Verdict, Verifier
 from mektup.auth.scram_keys import ScramKeys
 from mektup.auth.throttle import Throttle
 from mektup.auth.verified import Verified
@@ -17,15 +19,30 @@ WRONG = "Wrong name or password"
 """The one text for a name that is not there and a password that is wrong, so that the two cannot be told apart."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the directory knows of a name."""
+
+    entry: AccountEntry | None
+    secret: str | None
+
+
 class Gate:
     """Finds accounts, checks passwords and keeps count of failures."""
 
     def __init__(
-        self, directory: Directory, *, throttle: Throttle, verified: Verified, nobodys_key: bytes | None = None
+        self,
+        directory: Directory,
+        *,
+        throttle: Throttle,
+        verified: Verified,
+        queue: LoginQueue,
+        nobodys_key: bytes | None = None,
     ) -> None:
+        self.throttle = throttle
+        self.verified = verified
+        self.queue = queue
         self._directory = directory
-        self._throttle = throttle
-        self._verified = verified
         self._verifier = Verifier()
         self._nobodys_key = nobodys_key or secrets.token_bytes(32)
 
@@ -35,17 +52,36 @@ class Gate:
         Raises Refused(AUTHENTICATIONFAILED), and UNAVAILABLE when too many attempts wait already.
         """
         text = comparable(name)
-        await self._throttle.pause(address, text)
-        entry = await self._directory.find(text) if text else None
-        secret = entry.secrets.get(PASSWORD) if entry is not None else None
+        has_waited = await self.throttle.pause(address, text)
+        found = await self._find(text)
+        if self._is_remembered(found, password):
+            return self.settle(text, found.entry, address)
+        verdict: Verdict | None = None
+        while verdict is None:
+            async with self.queue.turn(address, text):
+                # of many attempts at once, the first that fails makes the others wait
+                if has_waited or not self.throttle.wait(address, text):
+                    found = await self._find(text)
+                    if self._is_remembered(found, password):
+                        return self.settle(text, found.entry, address)
+                    verdict = await self._verifier.check(password, found.secret)
+            if verdict is None:
+                has_waited = await self.throttle.pause(address, text)
+        if found.entry is None or found.secret is None or not verdict.is_right:
+            self.throttle.failed(address, text)
+            await self._verifier.until_told(verdict)
+            raise Refused(Code.AUTHENTICATIONFAILED, WRONG)
+        self.verified.remember(found.entry, found.secret, password)
+        return self.settle(text, found.entry, address)
+
+    async def _find(self, name: str) -> _Found:
+        entry = await self._directory.find(name) if name else None
+        return _Found(entry, None if entry is None else entry.secrets.get(PASSWORD))
+
+    def _is_remembered(self, found: _Found, password: bytes) -> bool:
         # The secret is part of what is remembered, so the account is always looked up first.
-        if entry is not None and secret is not None and self._verified.holds(entry, secret, password):
-            return self.settle(text, entry, address)
-        if not await self._verifier.matches(password, secret):
-            return self.settle(text, None, address)
-        if entry is not None and secret is not None:
-            self._verified.remember(entry, secret, password)
-        return self.settle(text, entry, address)
+        entry, secret = found.entry, found.secret
+        return entry is not None and secret is not None and self.verified.holds(entry, secret, password)
 
     async def scram_keys(self, name: bytes) -> tuple[AccountEntry | None, ScramKeys]:
         """The account of *name* and its keys; where there are none, None with keys that look like some."""
@@ -58,14 +94,14 @@ class Gate:
 
     async def pause(self, name: bytes, address: str) -> None:
         """Waits as failures so far ask for; to be called before a proof is judged."""
-        await self._throttle.pause(address, comparable(name))
+        await self.throttle.pause(address, comparable(name))
 
     def settle(self, name: str, entry: AccountEntry | None, address: str) -> AccountEntry:
         """Counts a success, or for None a failure, which raises Refused(AUTHENTICATIONFAILED)."""
         if entry is None:
-            self._throttle.failed(address, name)
+            self.throttle.failed(address, name)
             raise Refused(Code.AUTHENTICATIONFAILED, WRONG)
-        self._throttle.succeeded(address, name)
+        self.throttle.succeeded(address, name)
         return entry
 
     async def authorize(self, entry: AccountEntry, identity: bytes) -> AccountEntry:

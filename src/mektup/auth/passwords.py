@@ -1,14 +1,18 @@
 """What is kept of a password, and whether a password is the one.
 
 A secret is text: ``{SCHEME}`` and what that scheme makes of the password. Everything here computes, and for long, so
-:class:`Verifier`, the one asynchronous thing, does it in threads, a few at a time.
+:class:`Verifier`, the one asynchronous thing, does it in threads; ``login_queue`` says whose turn it is.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
+import time
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError
 
 from mektup.auth import schemes, scram_keys
 from mektup.auth.preparation import opaque_string
@@ -21,11 +25,23 @@ PASSWORD = "password"
 AT_ONCE = 2
 """Hashings at a time in a process: argon2id takes 64 MiB for each."""
 
+MOST_KINDS = 64
+"""Kinds of secrets, by scheme and cost, of which the time that they take is known."""
+NEWS = 0.2
+"""How much of what is known is the latest."""
+MARGIN = 1.5
+LONGEST_PACE_SECONDS = 3.0
+
+LONGEST_CRYPT = 512
+"""Octets of a password that is checked against a hash from elsewhere, as in libxcrypt."""
+
+_COSTS = re.compile(r"\{[A-Za-z0-9.-]+\}(?:\$[a-z0-9-]{1,16})?(?:\$v=\d+)?(?:\$(?:[a-z]+=\d+,?)+|\$\d\d(?=\$))?")
+
 _hasher = PasswordHasher()
 """RFC 9106 §4, the second recommended option: argon2id, 64 MiB, 3 passes, 4 lanes."""
 
 _NOBODYS = "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$WQuxs1/6lh6nknS9/eVhUQ$5xUEkYbsbtTRHb2+1lQwF/eDrmE55vnlv05pp8xGUEM"
-"""Random octets in the shape of a hash: nobody knows a password for it, but checking it takes as long as any."""
+"""Random octets in the shape of a hash: nobody knows a password for it, but checking it takes as long as ours."""
 
 
 def secrets_for(password: str) -> dict[str, str]:
@@ -56,20 +72,60 @@ def imported_secrets(secret: str) -> dict[str, str]:
     return {PASSWORD: kept} if keys is None else {PASSWORD: kept, scram_keys.MECHANISM: scram_keys.written(keys)}
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check came to."""
+
+    is_right: bool
+    told_at: float
+    """When a failure may be told, of ``time.monotonic``: all failures are told as long after their beginning."""
+
+
 class Verifier:
-    """Checks passwords in threads, at most AT_ONCE at a time; who comes later waits."""
+    """Checks passwords in threads, so that the time of a failure tells nothing of the account.
+
+    A hash from elsewhere may be quick to check; ours is then computed behind it, as for an account that is not there.
+    The rest is waited for, up to the time that the slowest kind of secret takes here at present, as far as it was seen.
+    """
 
     def __init__(self) -> None:
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._seconds: dict[str, float] = {}
+        """What failures took lately, by kind of secret."""
+
+    async def check(self, password: bytes, secret: str | None) -> Verdict:
+        """Whether *password* is the one of *secret*; None for an account that is not there."""
+        began = time.monotonic()
+        is_right = await asyncio.to_thread(_any_matches, _candidates(password), secret)
+        if not is_right:
+            self._learn(_kind(secret or _NOBODYS), time.monotonic() - began)
+        return Verdict(is_right, began + self._pace())
 
     async def matches(self, password: bytes, secret: str | None) -> bool:
-        """Whether *password* is the one of *secret*; None for an account that is not there.
+        """The same, told when it may be."""
+        verdict = await self.check(password, secret)
+        if not verdict.is_right:
+            await self.until_told(verdict)
+        return verdict.is_right
 
-        Takes as long for nobody's account, and for what is no password at all, as for a wrong password.
-        """
-        candidates = _candidates(password) if secret is not None else ()
-        async with self._turn:
-            return await asyncio.to_thread(_any_matches, candidates, secret or _NOBODYS)
+    async def until_told(self, verdict: Verdict) -> None:
+        """Waits for the moment at which the failure may be told."""
+        await asyncio.sleep(max(0.0, verdict.told_at - time.monotonic()))
+
+    def _learn(self, kind: str, seconds: float) -> None:
+        known = self._seconds.get(kind)
+        if known is None and len(self._seconds) >= MOST_KINDS:
+            return
+        self._seconds[kind] = seconds if known is None else known + (seconds - known) * NEWS
+
+    def _pace(self) -> float:
+        # the margin hides what one kind takes at one time more than another
+        return min(LONGEST_PACE_SECONDS, max(self._seconds.values(), default=0.0) * MARGIN)
+
+
+def _kind(secret: str) -> str:
+    """The scheme and its costs, as far as they are written in the usual way, without salt and hash."""
+    found = _COSTS.match(secret)
+    return found[0] if found is not None else ""
 
 
 def _candidates(password: bytes) -> tuple[str, ...]:
@@ -81,9 +137,23 @@ def _candidates(password: bytes) -> tuple[str, ...]:
     return (prepared,) if sent == prepared else (prepared, sent)
 
 
-def _any_matches(candidates: tuple[str, ...], secret: str) -> bool:
-    if any(matches(candidate, secret) for candidate in candidates):
+def _any_matches(candidates: tuple[str, ...], secret: str | None) -> bool:
+    # crypt(3) takes no longer passwords, and to hash thousands of octets a million times would be minutes
+    bearable = tuple(each for each in candidates if is_ours(secret or "") or len(each.encode()) <= LONGEST_CRYPT)
+    if secret is not None and any(matches(candidate, secret) for candidate in bearable):
         return True
-    if not candidates or secret.startswith("{PLAIN}"):
-        matches("nobody", _NOBODYS)
+    if secret is None or not is_ours(secret) or not candidates:
+        for candidate in candidates or ("nobody",):
+            matches(candidate, _NOBODYS)
     return False
+
+
+def is_ours(secret: str) -> bool:
+    """Whether *secret* is a hash as it is made here today."""
+    scheme, _, stored = secret.partition("}")
+    if scheme != "{ARGON2ID":
+        return False
+    try:
+        return not _hasher.check_needs_rehash(stored)
+    except InvalidHashError:
+        return False

@@ -21,7 +21,8 @@ class Verified:
     """Remembers that a password was right for some seconds; 0 for never."""
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
+        """May be changed, for what is remembered from then on."""
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._until: dict[bytes, float] = {}
@@ -34,7 +35,7 @@ class Verified:
         """It was found right just now."""
         mark = self._mark(entry, secret, password)
         self._until.pop(mark, None)
-        self._until[mark] = self._clock() + self._seconds
+        self._until[mark] = self._clock() + self.seconds
         if len(self._until) > MOST_REMEMBERED:
             del self._until[next(iter(self._until))]
 

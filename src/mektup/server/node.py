@@ -97,7 +97,7 @@ class Node:
         self.certificates.reload(config)
         self._warn_of_expiry()
         if (config.limits, config.plaintext) != (self.config.limits, self.config.plaintext):
-            self._authenticator = self._make_authenticator(config)
+            self._authenticator.reload(config.limits, config.plaintext)
             self.sessions.limits = config.limits
         self.config = dataclasses.replace(config, data=self.config.data)
 

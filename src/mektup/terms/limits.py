@@ -24,7 +24,9 @@ class Limits:
     login_bad_commands: int = 10
     login_failures: int = 3
     login_delay_seconds: float = 15.0
-    """The longest that an attempt waits after failures from the same network for the same name."""
+    """The longest that an attempt waits after failures from the same network."""
+    logins_waiting_per_address: int = 50
+    """Of an IPv4 address or an IPv6 /64, for the checking of their passwords."""
     password_remembered_seconds: float = 5 * 60.0
     """How long a password found right is not hashed again; 0 to hash it every time."""
 

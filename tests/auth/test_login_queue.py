@@ -1,0 +1,186 @@
+"""Turns go round over networks: who waits behind a crowd from elsewhere waits for one of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mektup.auth.login_queue import LoginQueue, Rotation
+from mektup.terms.errors import Code, Refused
+
+
+class Attempts:
+    """Attempts that compute until they are told to end."""
+
+    def __init__(self, queue: LoginQueue) -> None:
+        self._queue = queue
+        self.computing: list[tuple[str, str]] = []
+        self.began: list[tuple[str, str]] = []
+        self._end = asyncio.Event()
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def come(self, address: str, name: str = "linda") -> asyncio.Task[None]:
+        task = asyncio.create_task(self._attempt(address, name))
+        self.tasks.append(task)
+        return task
+
+    async def _attempt(self, address: str, name: str) -> None:
+        async with self._queue.turn(address, name):
+            self.computing.append((address, name))
+            self.began.append((address, name))
+            end = self._end
+            await end.wait()
+            self.computing.remove((address, name))
+
+    async def round(self) -> None:
+        """All that compute end, and others begin."""
+        self._end.set()
+        self._end = asyncio.Event()
+        await settle()
+
+    async def finish(self) -> None:
+        while self.computing:
+            await self.round()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_a_strangers_first_login_waits_for_one_turn_of_a_crowd() -> None:
+    attempts = Attempts(LoginQueue(2, 100))
+    for number in range(95):
+        attempts.come("192.0.2.1", f"user{number}")
+    await settle()
+    attempts.come("198.51.100.1")
+    await settle()
+    assert len(attempts.computing) == 2
+    await attempts.round()
+    await attempts.round()
+    assert ("198.51.100.1", "linda") in attempts.began[:4]
+    await attempts.finish()
+    assert len(attempts.began) == 96
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        [f"2001:db8::{number:x}" for number in range(50)],
+        [f"2001:db8:0:{number:x}::1" for number in range(50)],
+        [f"192.0.2.{number}" for number in range(50)],
+        ["127.0.0.1"] * 50,
+    ],
+)
+async def test_a_crowd_of_one_neighbourhood_is_one_crowd(crowd: list[str]) -> None:
+    attempts = Attempts(LoginQueue(1, 100))
+    for number, address in enumerate(crowd):
+        attempts.come(address, f"user{number}")
+    attempts.come("2001:db8:ffff::1")
+    await settle()
+    for _ in range(2):
+        await attempts.round()
+    assert ("2001:db8:ffff::1", "linda") in attempts.began[:3]
+    await attempts.finish()
+
+
+async def test_within_a_network_turns_go_round_over_names() -> None:
+    attempts = Attempts(LoginQueue(1, 100))
+    for _ in range(20):
+        attempts.come("127.0.0.1", "the telephone")
+    attempts.come("127.0.0.1", "ada")
+    await settle()
+    for _ in range(2):
+        await attempts.round()
+    assert ("127.0.0.1", "ada") in attempts.began[:3]
+    await attempts.finish()
+
+
+async def test_a_network_with_too_many_waiting_is_refused_and_others_are_not() -> None:
+    attempts = Attempts(LoginQueue(1, 5))
+    running = [attempts.come("2001:db8::1") for _ in range(6)]
+    await settle()
+    refused = attempts.come("2001:db8::2", "ada")
+    other = attempts.come("198.51.100.1")
+    await settle()
+    with pytest.raises(Refused) as refusal:
+        await refused
+    assert refusal.value.code is Code.UNAVAILABLE
+    assert not other.done()
+    await attempts.finish()
+    assert all(task.exception() is None for task in (*running, other))
+    again = attempts.come("2001:db8::1")
+    await settle()
+    await attempts.finish()
+    assert again.exception() is None
+
+
+async def test_who_gives_up_leaves_its_place() -> None:
+    attempts = Attempts(LoginQueue(1, 2))
+    attempts.come("192.0.2.1", "first")
+    await settle()
+    waiting = attempts.come("192.0.2.1", "second")
+    last = attempts.come("192.0.2.1", "third")
+    await settle()
+    waiting.cancel()
+    await settle()
+    attempts.come("192.0.2.1", "fourth")
+    await settle()
+    await attempts.finish()
+    assert [name for _, name in attempts.began] == ["first", "third", "fourth"]
+    assert last.exception() is None
+
+
+async def test_a_turn_that_comes_as_one_gives_up_is_passed_on() -> None:
+    queue = LoginQueue(1, 10)
+    attempts = Attempts(queue)
+    attempts.come("192.0.2.1", "first")
+    await settle()
+    second, third = attempts.come("192.0.2.1", "second"), attempts.come("192.0.2.1", "third")
+    await settle()
+    queue._give_on()
+    second.cancel()
+    await settle()
+    assert attempts.computing == [("192.0.2.1", "first"), ("192.0.2.1", "third")]
+    await attempts.finish()
+    assert third.exception() is None
+
+
+PATHS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz"), st.sampled_from("12")), max_size=60)
+
+
+@given(PATHS, st.integers(0, 60))
+def test_of_those_that_wait_all_have_a_turn_before_one_has_a_second(
+    paths: list[tuple[str, str, str]], later: int
+) -> None:
+    rotation: Rotation[tuple[tuple[str, str, str], int]] = Rotation(3)
+    for number, path in enumerate(paths[:later]):
+        rotation.add(path, (path, number))
+    taken = []
+    waiting = Counter(path[0] for path in paths[:later])
+    for number, path in enumerate(paths[later:], later):
+        # one comes, one is taken, so that some are always new
+        rotation.add(path, (path, number))
+        waiting[path[0]] += 1
+        taken.append(rotation.take())
+        waiting[taken[-1][0][0]] -= 1
+    since: dict[str, int] = {}
+    while rotation:
+        present = {first for first, count in waiting.items() if count}
+        path, number = rotation.take()
+        taken.append((path, number))
+        waiting[path[0]] -= 1
+        since[path[0]] = since.get(path[0], 0) + 1
+        # nobody who still waits has had two turns fewer
+        assert all(since[path[0]] - since.get(first, 0) <= 1 for first in present)
+    assert sorted(number for _, number in taken) == list(range(len(paths)))
+    for path in set(paths):
+        own = [number for at, number in taken if at == path]
+        assert own == sorted(own)
+    with pytest.raises(KeyError):
+        rotation.take()
