@@ -146,4 +146,4 @@ def test_a_full_disk_refuses_the_message(monkeypatch: pytest.MonkeyPatch) -> Non
         assert spool.size == MEMORY_BYTES + 2
         with pytest.raises(Refused) as refusal:
             spool.octets()
-    assert refusal.value.code is Code.UNAVAILABLE
+    assert refusal.value.code is Code.DISKFULL

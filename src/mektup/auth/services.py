@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from mektup.auth.authenticator import Authenticator
-    from mektup.store.interface import Store
+    from mektup.store.interface import Faults, Store
 
 
 @dataclass(slots=True)
@@ -59,5 +59,7 @@ class Services:
     """Where a large message is kept while it comes in; None for the system's place for temporary files."""
     delivery: DeliveryRules = DEFAULT_DELIVERY_RULES
     """How LMTP delivers."""
+    faults: Faults | None = None
+    """Who hears of faults of the machine that are not the store's: of the disk, where a message is kept meanwhile."""
     tally: Tally = field(default_factory=Tally)
     """Shared by this process's sessions of the same protocol; a session counts commands, messages and bugs in it."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import typer
 
 from mektup.server.config import ConfigError
+from mektup.store.faults import in_words
 from mektup.terms.errors import Refused
 
 
@@ -17,7 +18,7 @@ def complaints() -> Iterator[None]:
     try:
         yield
     except (ConfigError, Refused) as error:
-        raise complain(str(error)) from error
+        raise complain(in_words(error) if isinstance(error, Refused) else str(error)) from error
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise complain(f"{place}{error.strerror or error}") from error

@@ -20,7 +20,7 @@ from mektup.cli.passwd_file import Line, PasswdFileError, account, numbered
 from mektup.server import accounts, config
 from mektup.server.bus import Bus
 from mektup.store.interface import Store
-from mektup.store.sqlite import open_store
+from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.account_names import require_account_name, shown
 from mektup.terms.errors import Refused
 from mektup.terms.limits import DEFAULT_LIMITS
@@ -226,7 +226,7 @@ def _with_store(
 async def _opened(directory: Path) -> AsyncIterator[Store]:
     bus = Bus(directory)
     try:
-        store = await open_store(directory, bus=bus, limits=DEFAULT_LIMITS)
+        store = await open_store(directory, bus=bus, limits=DEFAULT_LIMITS, reserve=Reserve(directory))
         try:
             yield store
         finally:

@@ -176,9 +176,12 @@ class Session:
                 self._forget_saved(command)
                 self.write(answers.no(tag, failure))
             case _:
-                self.services.tally.bugs += 1
-                self.services.log.error("command_failed", tag=tag, user=self.user, exc_info=failure)
+                self._note_bug(failure, tag)
                 self.write(answers.server_bug(tag, self.services.session_id))
+
+    def _note_bug(self, failure: Exception, tag: bytes | None) -> None:
+        self.services.tally.bugs += 1
+        self.services.log.error("command_failed", tag=tag, user=self.user, exc_info=failure)
 
     async def _run(self, row: Row, request: Request) -> None:
         self.tag = request.tag
@@ -200,6 +203,7 @@ class Session:
             self.write(answers.ok(self.tag, answer))
 
     async def _tell(self, tells: Tells, request: Request) -> None:
+        """Tells what changed; never fails, as the command is done by now: what cannot be told now is told later."""
         view = self.view
         if view is None or tells is Tells.NOTHING:
             return
@@ -209,11 +213,18 @@ class Session:
             if view.watch.fired or view.owes_expunges:
                 by_uid = getattr(request, "by_uid", False)
                 await updates.tell(self, expunges=self._may_tell_expunges(tells, request), with_uid=by_uid)
+        except (Disconnected, TimedOut):
+            raise
         except Refused as refusal:
-            if refusal.code is not Code.NONEXISTENT:
-                raise
-            # nothing in IMAP can tell a client that its mailbox is no more, but to let it go
-            self.throw_out("The selected mailbox was deleted")
+            if refusal.code is Code.NONEXISTENT:
+                # nothing in IMAP can tell a client that its mailbox is no more, but to let it go
+                self.throw_out("The selected mailbox was deleted")
+            else:
+                view.watch.fire()
+        except Exception as failure:
+            # a boundary, too: a bug of the telling is none of the command's
+            view.watch.fire()
+            self._note_bug(failure, request.tag)
 
     def _may_tell_expunges(self, tells: Tells, request: Request) -> bool:
         if tells is Tells.OWN_EXPUNGES:

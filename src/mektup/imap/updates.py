@@ -15,7 +15,8 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from mektup.imap.answers import untagged_ok
-from mektup.store.interface import SLICE_ROWS, Changes, Column, Row
+from mektup.store.interface import SLICE_ROWS, Account, Changes, Column, Row
+from mektup.terms.errors import Refused
 from mektup.terms.flags import SYSTEM_FLAG_NAMES
 from mektup.terms.numbers import ModSeq, Uid
 from mektup.terms.sets import NumberSet, Uids
@@ -77,14 +78,27 @@ async def tell(
     *expunges*: whether EXPUNGE may be said. *with_uid*: FETCH lines carry the UID (RFC 9051 §6.4.9). *show*: tell the
     flags of these too, changed or not.
 
-    Raises Refused(NONEXISTENT) when the mailbox was deleted.
+    Raises Refused(NONEXISTENT) when the mailbox was deleted; where the store cannot answer, all stays to be told.
     """
     view, account = session.view, session.account
     if view is None or account is None:
         return
     if not view.watch.fired and show is None and not (expunges and view.owes_expunges):
         return
+    if view.untold:
+        show = view.untold if show is None else show | view.untold
     view.watch.rearm()
+    try:
+        await _tell(session, view, account, expunges=expunges, with_uid=with_uid, show=show)
+    except Refused:
+        view.owe(show or NumberSet())
+        raise
+    view.untold = NumberSet()
+
+
+async def _tell(
+    session: Session, view: View, account: Account, *, expunges: bool, with_uid: bool, show: Uids | None
+) -> None:
     changes = await account.changes(
         view.mailbox,
         since=view.modseq,

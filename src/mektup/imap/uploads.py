@@ -48,7 +48,7 @@ class Uploads:
             raise
         if not mailbox.selectable:
             raise Refused(Code.TRYCREATE, NO_SUCH_MAILBOX)
-        spool = Spool(directory=session.services.spool_directory)
+        spool = Spool(directory=session.services.spool_directory, faults=session.services.faults)
         self._spools.append(spool)
         self._start = start
         return spool

@@ -47,6 +47,7 @@ class View:
         "saved",
         "uidnext",
         "uids",
+        "untold",
         "watch",
     )
 
@@ -66,6 +67,8 @@ class View:
         """The search result variable ``$`` (RFC 9051 §6.4.4.1)."""
         self.owes_expunges = False
         """Whether messages are gone of which the client could not be told yet."""
+        self.untold: Uids = NumberSet()
+        """Messages whose flags the client must be told, as they could not be when they changed."""
         self.plan: Plan | None = None
         """How the last FETCH was answered."""
         self.uids = selection.uids
@@ -87,6 +90,11 @@ class View:
             self.expunged_modseq = stored.modseq
         self.watch.made(stored.modseq)
         return True
+
+    def owe(self, uids: Uids) -> None:
+        """The flags of *uids*, and all else that changed, could not be told; the next command that may tell it does."""
+        self.untold = self.untold | uids
+        self.watch.fire()
 
     def learn(self, flags: Iterable[str]) -> bool:
         """Takes in keywords that this session set; returns whether one was new, and FLAGS is due."""

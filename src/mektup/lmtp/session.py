@@ -204,7 +204,9 @@ class Session:
         trace = self._trace(transaction) if self._services.delivery.trace else b""
         limit = self._services.limits.message_bytes
         # The limit is for what the client sends, which has been told of it.
-        with Spool(limit=limit + len(trace), directory=self._services.spool_directory) as spool:
+        with Spool(
+            limit=limit + len(trace), directory=self._services.spool_directory, faults=self._services.faults
+        ) as spool:
             spool.write(trace)
             self._peer.uploading = True
             try:

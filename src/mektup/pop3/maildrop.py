@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 
 from mektup.store.interface import Account, Column, Mailbox
 from mektup.terms.errors import ClientError, Refused
@@ -109,9 +110,11 @@ class Maildrop:
         if self._deleted:
             await self._account.remove(self._mailbox.id, self._uids_of(self._deleted))
         if seen := self._retrieved - self._deleted:
-            await self._account.store_flags(
-                self._mailbox.id, self._uids_of(seen), FlagChange.ADD, frozenset({"\\Seen"})
-            )
+            # not worth an error, which would say that nothing was removed
+            with suppress(Refused):
+                await self._account.store_flags(
+                    self._mailbox.id, self._uids_of(seen), FlagChange.ADD, frozenset({"\\Seen"})
+                )
 
     def _uids_of(self, numbers: set[int]) -> Uids:
         return Uids.of(Uid(self._uids[number - 1]) for number in numbers)

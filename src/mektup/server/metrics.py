@@ -87,6 +87,7 @@ class _Collector(Collector):
         yield self._durations()
         for name, text in _COUNTERS.items():
             yield self._counter(f"mektup_{name}", text, name)
+        yield self._faults()
         yield from self._processes()
         yield GaugeMetricFamily("mektup_workers", "Workers that should be up", value=status.workers)
         yield GaugeMetricFamily("mektup_workers_up", "Workers that are up", value=status.up)
@@ -134,6 +135,15 @@ class _Collector(Collector):
         for worker, report in self._status.reports.items():
             if name in report.counters:
                 counter.add_metric((worker,), report.counters[name])
+        return counter
+
+    def _faults(self) -> Metric:
+        counter = CounterMetricFamily(
+            "mektup_store_faults", "What the store refused because the machine failed it", labels=("worker", "kind")
+        )
+        for worker, report in self._status.reports.items():
+            for kind, count in report.faults.items():
+                counter.add_metric((worker, kind), count)
         return counter
 
     def _processes(self) -> Iterator[Metric]:

@@ -24,14 +24,16 @@ from mektup.server.addresses import Endpoint, Service
 from mektup.server.admission import Admission
 from mektup.server.bus import Bus
 from mektup.server.config import Config, ConfigError
+from mektup.server.fault_book import FaultBook
 from mektup.server.listeners import Listener
 from mektup.server.logs import Log
 from mektup.server.report import Report, process_figures
 from mektup.server.sessions import Begin, Session, Sessions
 from mektup.server.tls import LOOK_SECONDS, Certificates
 from mektup.store import files
+from mektup.store.faults import in_words
 from mektup.store.interface import Store
-from mektup.store.sqlite import open_store
+from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.errors import Refused
 
 NOBODYS_KEY_BYTES = 32
@@ -44,7 +46,13 @@ class Node:
     """One process's share of a server."""
 
     def __init__(
-        self, config: Config, store: Store, bus: Bus | None, certificates: Certificates, log: FilteringBoundLogger
+        self,
+        config: Config,
+        store: Store,
+        bus: Bus | None,
+        certificates: Certificates,
+        log: FilteringBoundLogger,
+        faults: FaultBook,
     ) -> None:
         """Puts together what ``open_node`` opened."""
         self.config = config
@@ -55,6 +63,7 @@ class Node:
         """What is counted for the whole process, for the metrics: names as in Report."""
         self.troubles: list[Callable[[], str | None]] = []
         """Each tells in words what is wrong now, for ``/health``; None where nothing is."""
+        self._faults = faults
         self._bus = bus
         self._nobodys_key = _nobodys_key(config.data)
         self.sessions = Sessions(self._begin, certificate=certificates.context, limits=config.limits, log=log)
@@ -83,6 +92,7 @@ class Node:
             protocols={protocol: _numbers(tally) for protocol, tally in self.sessions.tallies.items()},
             durations={protocol: tally.durations.counted() for protocol, tally in self.sessions.tallies.items()},
             counters={name: count() for name, count in self.counters.items()},
+            faults=self._faults.counts(),
             process=process_figures(),
             troubles=tuple(trouble for look in self.troubles if (trouble := look()) is not None),
         )
@@ -124,6 +134,7 @@ class Node:
             can_start_tls=True,
             spool_directory=self.config.data,
             delivery=self.config.delivery,
+            faults=self._faults,
             tally=what.tally,
         )
         match what.service:
@@ -172,15 +183,28 @@ async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None =
             raise ConfigError(f"data: {files.reason(error, config.data)}") from error
         except Refused as error:
             raise ConfigError(f"data: {error}") from error
+    reserve = Reserve(config.data)
+    faults = FaultBook(log, reserve)
     try:
-        store = await open_store(config.data, bus=bus, limits=config.limits, compression=config.compression)
-    except Refused as error:
+        store = await open_store(
+            config.data,
+            bus=bus,
+            limits=config.limits,
+            compression=config.compression,
+            faults=faults,
+            reserve=reserve,
+        )
+        if not reserve.refill():
+            log.warning("no_reserve", file=str(reserve), consequence="no mail is taken until there is room for it")
+        if bus is not None:
+            bus.start(store.changed_elsewhere)
+        node = Node(config, store, bus, certificates, log, faults)
+    except (Refused, OSError) as error:
         if bus is not None:
             bus.close()
-        raise ConfigError(f"data: {error}") from error
-    if bus is not None:
-        bus.start(store.changed_elsewhere)
-    node = Node(config, store, bus, certificates, log)
+        words = in_words(error) if isinstance(error, Refused) else files.reason(error, config.data or Path())
+        raise ConfigError(f"data: {words}") from error
+    node.troubles.append(faults.trouble)
     if own is not None:
         node.counters["log_lines_dropped"] = lambda: own.dropped
         node.counters["log_lines_left_out"] = lambda: own.left_out

@@ -21,6 +21,8 @@ class Report:
     """By protocol."""
     counters: Mapping[str, float] = field(default_factory=dict)
     """What is counted for the whole process, by the name of the metric without ``mektup_`` and ``_total``."""
+    faults: Mapping[str, int] = field(default_factory=dict)
+    """Of the machine under the store, by kind."""
     process: Mapping[str, float] = field(default_factory=dict)
     """What the system knows of the process, by the name of the metric without ``process_``."""
     troubles: tuple[str, ...] = ()

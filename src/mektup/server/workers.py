@@ -41,7 +41,8 @@ from mektup.server.node import warn_of_data
 from mektup.server.report import Report, process_figures
 from mektup.server.status_page import StatusPage
 from mektup.server.tls import Certificates
-from mektup.store.sqlite import open_store
+from mektup.store.faults import in_words
+from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.errors import Refused
 
 START_SECONDS = 60.0
@@ -274,9 +275,9 @@ async def open_parent(config: Config, workers: int, log: FilteringBoundLogger, o
     """A parent of so many workers, which serve. Raises ConfigError, and then nothing is left running."""
     try:
         # what is to be made or brought up to date there is done once, not by all of them at the same time
-        await (await open_store(config.data, limits=config.limits)).close()
+        await (await open_store(config.data, limits=config.limits, reserve=Reserve(config.data))).close()
     except Refused as error:
-        raise ConfigError(f"data: {error}") from error
+        raise ConfigError(f"data: {in_words(error)}") from error
     warn_of_data(config.data, log)
     parent = Parent(config, workers, log, own)
     try:

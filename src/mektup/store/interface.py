@@ -11,8 +11,9 @@ Rules that hold for every method here:
 * Names of mailboxes are decoded text in NFC, levels parted by "/"; INBOX in any case of letters is INBOX.
 * Messages are named by UID, never by sequence number: those belong to a session's view.
 * A UID that is not there (any more) is passed over in silence, not an error.
-* A mailbox that is gone raises Refused(NONEXISTENT, NO_SUCH_MAILBOX); a full disk Refused(OVERQUOTA)...
-  errors of an engine's library never come out.
+* A mailbox that is gone raises Refused(NONEXISTENT, NO_SUCH_MAILBOX); a fault of the machine, as a full disk, a
+  FaultRefused, and whoever keeps the book of them has heard of it. Errors of an engine's library never come out.
+* On a full disk all that only reads goes on, and so does what makes room: \\Deleted, expunge, remove, move, delete.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from enum import IntEnum, auto
 from typing import Any, Protocol
 
 from mektup.store.arrival import Arrival
+from mektup.store.faults import Fault
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.peer import Watch
@@ -379,7 +381,7 @@ class Account(Protocol):
     async def append(self, mailbox: MailboxId, messages: Sequence[Incoming]) -> Appended:
         """Adds messages, all or none, durably.
 
-        Raises Refused(NONEXISTENT where the mailbox is gone; TOOBIG; OVERQUOTA; LIMIT for too many keywords).
+        Raises Refused(NONEXISTENT where the mailbox is gone; TOOBIG; LIMIT for too many keywords).
         """
 
     async def store_flags(
@@ -458,6 +460,13 @@ class Bus(Protocol):
 
     def publish(self, account: AccountId, mailbox: MailboxId) -> None:
         """Tells the other processes; after the commit, from any thread, never blocks, never raises."""
+
+
+class Faults(Protocol):
+    """Who keeps the book of the machine's faults, for the operator."""
+
+    def happened(self, fault: Fault) -> None:
+        """A command was refused for it, or would have been; in the event loop's thread, never raises."""
 
 
 class Store(Protocol):

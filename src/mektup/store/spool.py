@@ -6,17 +6,21 @@ name, so nothing is left of it whatever happens.
 
 from __future__ import annotations
 
+import errno
 import re
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from mektup.message.scan import Octets
-from mektup.terms.errors import Code, Refused
+from mektup.store.faults import fault_of_os_error
 from mektup.terms.limits import MIB
+
+if TYPE_CHECKING:
+    from mektup.store.interface import Faults
 
 MEMORY_BYTES = 1 * MIB
 """What is larger goes to a file."""
@@ -29,13 +33,14 @@ class Spool:
     """Takes a message in pieces, by ``write``; gives it whole, by ``octets``; a context manager that closes itself.
 
     *limit*: octets that the message may have as it is stored; None for any. *directory*: where a large one is kept;
-    None for the system's place for temporary files.
+    None for the system's place for temporary files. *faults* hears where that fails.
     """
 
     __slots__ = (
         "_after_cr",
-        "_broken",
         "_directory",
+        "_error",
+        "_faults",
         "_file",
         "_limit",
         "_map",
@@ -45,7 +50,9 @@ class Spool:
         "too_big",
     )
 
-    def __init__(self, *, limit: int | None = None, directory: Path | None = None) -> None:
+    def __init__(
+        self, *, limit: int | None = None, directory: Path | None = None, faults: Faults | None = None
+    ) -> None:
         self._limit = limit
         self._directory = directory
         self._memory = bytearray()
@@ -54,7 +61,8 @@ class Spool:
         self._size = 0
         self._stored = 0
         self._after_cr = False
-        self._broken = False
+        self._faults = faults
+        self._error: OSError | None = None
         self.too_big = False
         """Whether more came than the limit; then what came is forgotten, and what comes is passed over."""
 
@@ -74,7 +82,7 @@ class Spool:
     def write(self, octets: bytes | memoryview) -> None:
         """Takes the next octets. Never raises: what goes wrong is told by ``too_big`` and by ``octets``."""
         self._size += len(octets)
-        if self.too_big or self._broken or not octets:
+        if self.too_big or self._error is not None or not octets:
             return
         piece = self._with_crlf(bytes(octets))
         self._stored += len(piece)
@@ -84,8 +92,8 @@ class Spool:
             return
         try:
             self._keep(piece)
-        except OSError:
-            self._broken = True
+        except OSError as error:
+            self._error = error
             self.close()
 
     def _with_crlf(self, octets: bytes) -> bytes:
@@ -110,16 +118,21 @@ class Spool:
     def octets(self) -> Octets:
         """The message, every line ended by CRLF; readable until ``close``.
 
-        Raises Refused(UNAVAILABLE) where the disk had no room for it.
+        Raises a FaultRefused where the disk had no room for it, or failed.
         """
         if self._file is not None and self._map is None:
             try:
                 self._file.flush()
                 self._map = mmap(self._file.fileno(), 0, access=ACCESS_READ)
-            except (OSError, ValueError):
-                self._broken = True
-        if self._broken:
-            raise Refused(Code.UNAVAILABLE, "The server has no room to take the message at the moment")
+            except OSError as error:
+                self._error = error
+            except ValueError as error:  # not all of it is there
+                self._error = OSError(errno.EIO, str(error))
+        if self._error is not None:
+            fault = fault_of_os_error(self._error, self._directory or gettempdir())
+            if self._faults is not None:
+                self._faults.happened(fault)
+            raise fault.refusal() from self._error
         return self._map if self._map is not None else bytes(self._memory)
 
     def close(self) -> None:

@@ -28,6 +28,8 @@ class Code(Enum):
     BADCHARSET = ("BADCHARSET", "550 5.6.1", "")
     CANNOT = ("CANNOT", "550 5.3.0", "")
     CORRUPTION = ("CORRUPTION", "451 4.3.0", "SYS/PERM")
+    DISKFULL = ("UNAVAILABLE", "452 4.3.1", "SYS/TEMP")
+    """The server's disk is full: OVERQUOTA is the user's quota (docs/decisions/0004)."""
     EXPIRED = ("EXPIRED", "535 5.7.8", "AUTH")
     EXPUNGEISSUED = ("EXPUNGEISSUED", "451 4.3.0", "")
     HASCHILDREN = ("HASCHILDREN", "550 5.3.0", "")

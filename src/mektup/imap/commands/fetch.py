@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.fetch_plan import Plan, plan_for
 from mektup.imap.sent_ahead import sent_ahead
-from mektup.terms.errors import ClientError
+from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq, Uid
 from mektup.terms.sets import NumberSet, SequenceSet, Uids
@@ -45,7 +45,13 @@ async def run(session: Session, request: Fetch) -> bytes | None:
         return None
     plan = plan_for(session, view, items)
     if plan.marks_seen and not view.read_only:
-        plan = await _mark_seen(session, view, uids, plan)
+        plan, marked = await _mark_seen(session, view, uids, plan)
+        try:
+            return await _answer(plan, uids)
+        except Refused:
+            if marked:
+                view.owe(marked)  # they have \Seen now, and nothing may have been said of it
+            raise
     elif _is_simple(request, uids) and (ahead := _sent_ahead(session, request)):
         return await _answer_together(session, plan, request.tag, uids.first, ahead)
     return await _answer(plan, uids)
@@ -120,12 +126,18 @@ async def _changed(session: Session, request: Fetch, since: ModSeq, uids: Uids) 
     return uids & touched.changed
 
 
-async def _mark_seen(session: Session, view: View, uids: Uids, plan: Plan) -> Plan:
+async def _mark_seen(session: Session, view: View, uids: Uids, plan: Plan) -> tuple[Plan, Uids]:
     """Sets \\Seen; the plan that has the answer tell it where it was not set before (RFC 9051 §6.4.5)."""
-    stored = await session.mail.store_flags(view.mailbox, uids, FlagChange.ADD, SEEN)
+    try:
+        stored = await session.mail.store_flags(view.mailbox, uids, FlagChange.ADD, SEEN)
+    except Refused as refusal:
+        if refusal.code is Code.NONEXISTENT:
+            raise
+        return plan, NumberSet()  # the disk is full, or another process writes for long: mail is read all the same
     if not stored.changed:
-        return plan
+        return plan, NumberSet()
     view.made(stored)
     # RFC 7162 §3.2.4: to a client that knows modseqs, a flag that FETCH sets is told as any change is
     due = (Item.UID, Item.FLAGS, Item.MODSEQ) if session.condstore else (Item.FLAGS,)
-    return Plan(session, view, (*plan.items, *(item for item in due if item not in plan.items)))
+    plan = Plan(session, view, (*plan.items, *(item for item in due if item not in plan.items)))
+    return plan, stored.changed

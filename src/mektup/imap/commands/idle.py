@@ -18,23 +18,31 @@ if TYPE_CHECKING:
     from mektup.imap.session import Session
 
 
+AGAIN_SECONDS = 5.0
+"""After which what could not be told is tried again."""
+
+
 async def run(session: Session, request: Idle) -> bytes | None:
     """Tells changes until the client says DONE. Raises ClientError for any other word, TimedOut after half an hour."""
     session.write(b"+ Waiting; say DONE to end it\r\n")
     limits = session.services.limits
     ends = time.monotonic() + limits.idle_seconds
-    await _tell(session, look=True)
+    is_behind = not await _tell(session, look=True)
     while session.ending is None:
         line = session.receiver.next_line()
         if line is not None:
             if line.strip().upper() != b"DONE":
                 raise ClientError("Only DONE can end IDLE")
             break
-        watch = session.view.watch if session.view is not None else None
-        if await session.peer.wait(watch, limits.still_here_seconds):
+        # what the store could not answer is asked again after a while: its watch stays raised
+        watch = session.view.watch if session.view is not None and not is_behind else None
+        patience = min(AGAIN_SECONDS, limits.still_here_seconds) if is_behind else limits.still_here_seconds
+        if await session.peer.wait(watch, patience):
             session.receiver.feed(await session.peer.read(limits.idle_seconds))
-        elif watch is not None and watch.fired:
-            await _tell(session, look=False)
+        elif (watch is not None and watch.fired) or (
+            is_behind and not session.peer.stopping and time.monotonic() < ends
+        ):
+            is_behind = not await _tell(session, look=False)
         elif session.peer.stopping or time.monotonic() >= ends:
             raise TimedOut
         else:
@@ -43,7 +51,8 @@ async def run(session: Session, request: Idle) -> bytes | None:
     return b"IDLE completed"
 
 
-async def _tell(session: Session, *, look: bool) -> None:
+async def _tell(session: Session, *, look: bool) -> bool:
+    """Whether all could be told."""
     try:
         if look:
             await updates.look(session)
@@ -51,5 +60,6 @@ async def _tell(session: Session, *, look: bool) -> None:
         modseqs.tell_due(session)
     except Refused as refusal:
         if refusal.code is not Code.NONEXISTENT:
-            raise
+            return False
         session.throw_out("The selected mailbox was deleted")
+    return True

@@ -100,6 +100,14 @@ async def _run_one_by_one(session: Session, batch: list[tuple[Store, Uids]]) -> 
 
 
 async def _tell(session: Session, request: Store, uids: Uids, stored: FlagsStored) -> None:
+    """Never refuses: the flags are changed, and what cannot be told of it now is told later."""
+    try:
+        await _say(session, request, uids, stored)
+    except Refused:
+        session.selected.owe(uids if not request.silent or session.condstore else stored.failed)
+
+
+async def _say(session: Session, request: Store, uids: Uids, stored: FlagsStored) -> None:
     view = session.selected
     conditional = request.unchanged_since is not None
     if not view.made(stored):

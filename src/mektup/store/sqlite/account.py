@@ -42,10 +42,11 @@ from mektup.store.sqlite.header_fields import Fields
 from mektup.store.sqlite.indexer import Indexer
 from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.recall import Recall
+from mektup.store.sqlite.reserve import Room
 from mektup.store.sqlite.sort import Question
 from mektup.store.sqlite.uids import read_slice
 from mektup.store.watch import Circle
-from mektup.terms.errors import Refused
+from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX, mailbox_key
@@ -117,7 +118,10 @@ class SqliteAccount:
         self._limits = limits
         self._packing = packing
         self._sort_keys = sort_keys
-        self._keyword_sets = KeywordSets()
+        self._loop = asyncio.get_running_loop()
+        # by a weak reference: else the account would outlive its last user
+        self._keyword_sets = KeywordSets(partial(_lost_keywords, weakref.ref(self)))
+        self._mending: asyncio.Task[None] | None = None
         self._known: dict[MailboxId, Known] = {}
         self._select = partial(changes.select, known=self._known, most=FEW_SCANNED)
         self._flags: dict[MailboxId, FlagIndex | None] = {}
@@ -127,6 +131,8 @@ class SqliteAccount:
         """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""
         await self.indexer.close()
         await self.database.close(why)
+        if self._mending is not None:
+            await asyncio.wait((self._mending,))
 
     # Mailboxes
 
@@ -147,7 +153,9 @@ class SqliteAccount:
 
     async def delete(self, name: str) -> None:
         doomed = await self.mailbox(name)
-        await self.database.write(partial(mailboxes.delete, name=name), long=doomed.messages > FEW_EXPUNGED)
+        await self.database.write(
+            partial(mailboxes.delete, name=name), long=doomed.messages > FEW_EXPUNGED, room=Room.FREES
+        )
 
     async def rename(self, old: str, new: str) -> None:
         if mailbox_key(old) == INBOX:
@@ -173,7 +181,14 @@ class SqliteAccount:
             selection = await self.database.read_long(changes.select, name, self._known)
         assert selection is not None
         if claim_recent and selection.mailbox.recent:
-            return await self.database.write(partial(self._select_and_claim, name), durable=False)
+            try:
+                return await self.database.write(partial(self._select_and_claim, name), durable=False)
+            except Refused as refusal:
+                if refusal.code is Code.NONEXISTENT:
+                    raise
+                # Nobody's, for now: RFC 3501 §2.3.2 would rather have a message recent twice than not at all.
+                first = len(selection.uids) - selection.mailbox.recent + 1
+                return replace(selection, recent=selection.uids.at(NumberSet.span(first, len(selection.uids))))
         return selection
 
     def _select_and_claim(self, name: str, change: Change) -> Selection:
@@ -197,7 +212,12 @@ class SqliteAccount:
         assert found is not None
         if claim_recent and found.arrived:
             claim = partial(self._claim_arrived, mailbox, state)
-            found = await self.database.write(claim, durable=False, long=len(found.arrived) > FEW_CHANGED)
+            try:
+                found = await self.database.write(claim, durable=False, long=len(found.arrived) > FEW_CHANGED)
+            except Refused as refusal:
+                if refusal.code is Code.NONEXISTENT:
+                    raise
+                found = replace(found, recent=found.arrived)  # as in ``select``
         return found
 
     def _claim_arrived(self, mailbox: MailboxId, state: Since, change: Change) -> Changes:
@@ -296,6 +316,25 @@ class SqliteAccount:
         for chunk, first, last in spans:
             yield await ask(contents.piece, chunk, first, last)
 
+    def have_keywords_mended(self) -> None:
+        """From any thread: a flag word was met that names keywords which are not there."""
+        self._loop.call_soon_threadsafe(self._begin_mending)
+
+    def _begin_mending(self) -> None:
+        if self._mending is None:
+            self._mending = self._loop.create_task(self._mend())
+
+    async def _mend(self) -> None:
+        """Messages whose keywords are lost have none from now on, which their sessions hear of."""
+        try:
+            messages = await self.database.write(writing.mend_flags, long=True)
+            if messages:
+                self.database.note_damage(f"the keywords of {messages} messages were lost; they have none now")
+        except Refused:
+            pass  # who meets one again asks for it again
+        finally:
+            self._mending = None
+
     def flag_names(self, word: int) -> tuple[str, ...]:
         if not self._keyword_sets.known(word):
             self.database.read_now(self._keyword_sets.load)
@@ -363,7 +402,12 @@ class SqliteAccount:
             limits=self._limits,
         )
         weight = sum(each.arrival.size + ROW_BYTES for each in messages)
-        appended = await self.database.write(make, long=weight > FEW_BYTES)
+        appended = await self.database.write(
+            make,
+            long=weight > FEW_BYTES,
+            room=Room.GROWS,
+            undo=lambda change, done: _take_back(change, mailbox, done.uids),
+        )
         self.indexer.wake()
         return appended
 
@@ -384,7 +428,8 @@ class SqliteAccount:
             keyword_sets=self._keyword_sets,
             limits=self._limits,
         )
-        return await self.database.write(make, durable=self._limits.sync_flags, long=len(uids) > FEW_ROWS)
+        room = _room_for([change], [flags])
+        return await self.database.write(make, durable=self._limits.sync_flags, long=len(uids) > FEW_ROWS, room=room)
 
     async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
         make = partial(
@@ -395,31 +440,46 @@ class SqliteAccount:
             limits=self._limits,
         )
         long = sum(len(order.uids) for order in orders) > FEW_ROWS
-        return await self.database.write(make, durable=self._limits.sync_flags, long=long)
+        room = _room_for([order.change for order in orders], [order.flags for order in orders])
+        return await self.database.write(make, durable=self._limits.sync_flags, long=long, room=room)
 
     async def copy(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
-        return await self._transfer(writing.copy, mailbox, uids, target)
+        def undo(change: Change, copied: Copied) -> None:
+            _take_back(change, mailboxes.mailbox(change.cursor, target).id, copied.targets)
+
+        return await self._transfer(writing.copy, mailbox, uids, target, Room.GROWS, undo)
 
     async def move(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
-        return await self._transfer(writing.move, mailbox, uids, target)
+        # to Trash, for the most part: a step on the way to more room
+        return await self._transfer(writing.move, mailbox, uids, target, Room.FREES, None)
 
-    async def _transfer(self, how: Callable[..., Copied], mailbox: MailboxId, uids: Uids, target: str) -> Copied:
+    async def _transfer(
+        self,
+        how: Callable[..., Copied],
+        mailbox: MailboxId,
+        uids: Uids,
+        target: str,
+        room: Room,
+        undo: Callable[[Change, Copied], None] | None,
+    ) -> Copied:
         make = partial(
             how, mailbox=mailbox, uids=uids, target=target, keyword_sets=self._keyword_sets, limits=self._limits
         )
-        return await self.database.write(make, long=len(uids) > FEW_ROWS)
+        return await self.database.write(make, long=len(uids) > FEW_ROWS, room=room, undo=undo)
 
     async def expunge(self, mailbox: MailboxId, uids: Uids | None) -> Expunged:
         long = uids is None or len(uids) > FEW_EXPUNGED
         if long:
             long = await self.database.read(changes.deleted, mailbox) > FEW_EXPUNGED
-        expunged = await self.database.write(partial(writing.expunge, mailbox=mailbox, uids=uids), long=long)
+        make = partial(writing.expunge, mailbox=mailbox, uids=uids)
+        expunged = await self.database.write(make, long=long, room=Room.FREES)
         self.indexer.wake()
         return expunged
 
     async def remove(self, mailbox: MailboxId, uids: Uids) -> Expunged:
         long = len(uids) > FEW_EXPUNGED
-        removed = await self.database.write(partial(writing.remove, mailbox=mailbox, uids=uids), long=long)
+        make = partial(writing.remove, mailbox=mailbox, uids=uids)
+        removed = await self.database.write(make, long=long, room=Room.FREES)
         self.indexer.wake()
         return removed
 
@@ -427,3 +487,24 @@ class SqliteAccount:
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
         return self._circle.watch(self.id, mailbox)
+
+
+def _lost_keywords(account: weakref.ref[SqliteAccount]) -> None:
+    found = account()
+    if found is not None:
+        found.have_keywords_mended()
+
+
+def _room_for(changes: Sequence[FlagChange], flags: Sequence[frozenset[str]]) -> Room:
+    """A STORE that marks messages as \\Deleted is a step on the way to more room."""
+    marks = all(
+        change is not FlagChange.REMOVE and any(name.lower() == "\\deleted" for name in names)
+        for change, names in zip(changes, flags, strict=True)
+    )
+    return Room.FREES if marks else Room.USUAL
+
+
+def _take_back(change: Change, mailbox: MailboxId, uids: Uids) -> None:
+    """Messages that came and of which the disk may keep nothing are not there."""
+    if uids:
+        writing.remove(change, mailbox, uids)

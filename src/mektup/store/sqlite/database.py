@@ -22,8 +22,10 @@ In memory there is one connection and no thread: nothing waits there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -31,16 +33,18 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
 
-from mektup.store import files
+from mektup.store.faults import Fault, FaultRefused, Kind
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.disk import Disk
-from mektup.store.sqlite.errors import ENGINE_ERRORS, refusal
+from mektup.store.sqlite.errors import ENGINE_ERRORS, fault_of, is_full, refusal
 from mektup.store.sqlite.open_files import OpenFiles
+from mektup.store.sqlite.reserve import FREEING_BYTES, OPENING_BYTES, Reserve, Room
 from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, create_file, is_outdated
 from mektup.store.sqlite.spare import Spare
 from mektup.store.sqlite.threads import Threads
 from mektup.store.sqlite.under_way import UnderWay
 from mektup.store.sqlite.wal_index import WalIndex
+from mektup.store.sqlite.wal_sync import WalSync
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MAX_MODSEQ, MailboxId, ModSeq
 
@@ -64,6 +68,8 @@ RESTART_PAGES = 4 * CHECKPOINT_PAGES
 RESTART_BUSY_MS = 50
 """How long they wait for who still reads from the WAL: a search may for many seconds."""
 
+NOT_KNOWN = "; whether this was done is not known"
+
 
 class Change:
     """A write transaction under way."""
@@ -76,6 +82,7 @@ class Change:
         self.touched: set[MailboxId] = set()
         """Whose watches fire once it is committed."""
         self.on_rollback: list[Callable[[], None]] = []
+        """What undoes what the process remembers of it, whichever way it ends without a commit."""
         self.afterwards: Callable[[Change], None] | None = None
         """What is then to be done in a thread, in a transaction of its own; if that fails, nothing is lost."""
         self._modseq = 0
@@ -126,10 +133,13 @@ class Database:
         *,
         equip: Callable[[apsw.Connection], None] = lambda connection: None,
         changed: Callable[[MailboxId, int], None] = lambda mailbox, modseq: None,
+        faulty: Callable[[Fault], None] = lambda fault: None,
+        reserve: Reserve | None = None,
     ) -> None:
         """*equip* adds functions to each new connection.
 
-        *changed* is told of each mailbox that a commit touched, with the commit's modseq.
+        *changed* is told of each mailbox that a commit touched, with the commit's modseq; *faulty* of each fault of the
+        machine, in the event loop's thread. *reserve* is what may be used on a full disk.
         """
         self._path = path
         self._threads = threads
@@ -137,10 +147,11 @@ class Database:
         self._open_files = open_files
         self._equip = equip
         self._changed = changed
+        self._faulty = faulty
+        self._reserve = reserve or Reserve(None)
         self._near: Cursor | None = None
         self._openings = 0
         self._spare = Spare(threads, open_spares)
-        self._wal: int | None = None
         self._wal_index: WalIndex | None = None
         self._left_open: list[WalIndex] = []
         self._lock = asyncio.Lock()
@@ -149,10 +160,10 @@ class Database:
         self._checkpoint_at = CHECKPOINT_PAGES
         self._checkpoint: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
-        self._written = self._synced = 0
-        self._round: asyncio.Task[None] | None = None
         self._ended: Refused | None = None
-        self._disk_failed = False
+        self._sync = WalSync(path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB))
+        self._errno = 0
+        """Of the last error in a thread."""
         self.used = 0.0
         """When it was last read or written, by the monotonic clock."""
         self.rests = True
@@ -166,8 +177,11 @@ class Database:
         """Makes the file, readable to its owner alone, or the tables in memory; a file that is there by now stays."""
         if self._path is None:
             create(self._cursor.connection, schema)
-        else:
+            return
+        try:
             await self._threads.sync(partial(create_file, self._path, schema))
+        except ENGINE_ERRORS as error:
+            raise self._refused(error) from error
 
     async def prepare(self, schema: Schema) -> None:
         """To be called once before the first use of a file that may be of an older version.
@@ -180,9 +194,25 @@ class Database:
     # Connections
 
     def _connect(self, busy_ms: int, cache_kib: int) -> apsw.Connection:
-        """A new connection; from any thread. Raises what apsw raises."""
+        """A new connection; from any thread. Raises what apsw raises.
+
+        On a full disk the reserve makes room for the files beside it that SQLite needs, so mail can be read.
+        """
         name = ":memory:" if self._path is None else str(self._path)
-        connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE)
+        while True:
+            connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE)
+            try:
+                self._set_up(connection, busy_ms, cache_kib)
+            except ENGINE_ERRORS as error:
+                self._errno = connection.system_errno
+                connection.close(True)
+                assert self._path is not None
+                if not is_full(error, self._path, self._errno) or not self._reserve.give_up(OPENING_BYTES):
+                    raise
+            else:
+                return connection
+
+    def _set_up(self, connection: apsw.Connection, busy_ms: int, cache_kib: int) -> None:
         connection.set_busy_timeout(busy_ms)
         # Else SQLite plans a statement anew each time that a bound value may matter, which costs more than to run it.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
@@ -190,7 +220,6 @@ class Database:
         if self._path is not None:
             connection.set_wal_hook(self._note_wal)
         self._equip(connection)
-        return connection
 
     def _note_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:
         if pages < self._wal_pages:  # it started over
@@ -224,7 +253,7 @@ class Database:
         if self._near is None:
             return None
         if self._path is None:
-            return self._written.to_bytes(8)
+            return self._sync.written.to_bytes(8)
         if self._wal_index is None:
             try:
                 self._wal_index = WalIndex(self._path)
@@ -242,14 +271,14 @@ class Database:
         except apsw.BusyError:
             return await self.read_long(ask, *args, **kwargs)
         except ENGINE_ERRORS as error:
-            raise refusal(error) from error
+            raise self._refused(error) from error
 
     def read_now(self, ask: Callable[[Cursor], T]) -> T:
         """What *ask* finds, for who cannot wait; a question of microseconds."""
         try:
             return ask(self._cursor)
         except ENGINE_ERRORS as error:
-            raise refusal(error) from error
+            raise self._refused(error) from error
 
     async def read_long(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What *ask* finds, asked in a thread. Ends early when cancelled."""
@@ -265,26 +294,54 @@ class Database:
                 finally:
                     self._spare.give_back(connection)
             except ENGINE_ERRORS as error:
-                raise refusal(error) from error
+                raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> Refused:
+        """What *error* means to who asked; a fault of the machine is told to who keeps the book of them."""
+        number, self._errno = self._errno, 0
+        fault = fault_of(error, Path(":memory:") if self._path is None else self._path, number)
+        if fault is None:
+            return refusal(error)
+        self._faulty(fault)
+        return fault.refusal()
+
+    def note_damage(self, what: str) -> None:
+        """Damage that was found, and mended."""
+        self._faulty(Fault(Kind.DAMAGED, str(self._path), what, lasts=False))
 
     # Writing
 
-    async def write(self, make: Callable[[Change], T], *, durable: bool = True, long: bool = False) -> T:
+    async def write(
+        self,
+        make: Callable[[Change], T],
+        *,
+        durable: bool = True,
+        long: bool = False,
+        room: Room = Room.USUAL,
+        undo: Callable[[Change, T], None] | None = None,
+    ) -> T:
         """Does *make* in a transaction; returns when it is committed, with *durable* when it is on disk.
 
         With *long* in a thread. Whoever watches what it touched is told before this returns, and also when it is
-        cancelled after the commit. Raises what *make* raises, and then nothing has changed.
+        cancelled after the commit. Raises what *make* raises, and then nothing has changed. Where it was committed and
+        the disk fails, *undo* takes it back, if it can; else the refusal says that nobody knows.
         """
         self._check()
         committed: list[Change] = []
         with self._under_way:
             try:
+                await self._make_ready(room)
                 async with self._lock:
-                    result = await self._transact(make, committed, long=long)
+                    result = await self._transact_with_reserve(room, make, committed, long=long)
                 if durable and self._path is not None:
-                    await self._reach_disk(self._written)
+                    await self._sync.reach_disk()
             except ENGINE_ERRORS as error:
-                raise refusal(error) from error
+                refused = self._refused(error)
+                if committed and not (
+                    undo and await self._took_back(lambda change: undo(change, result), committed, long)
+                ):
+                    refused = replace(refused, text=refused.text + NOT_KNOWN)
+                raise refused from error
             finally:
                 for change in committed:
                     for mailbox in change.touched:
@@ -295,6 +352,49 @@ class Database:
         if self._wal_pages >= self._checkpoint_at:
             await self._have_wal_moved()
         return result
+
+    async def _make_ready(self, room: Room) -> None:
+        """Raises a Refused where the disk cannot take a change now."""
+        if self._sync.is_suspect:
+            await self._sync.reach_disk()
+        if room is Room.GROWS and not self._reserve.is_whole and not await self._threads.sync(self._reserve.refill):
+            raise apsw.FullError("mail is taken again when there is room for the reserve, too")
+
+    async def _took_back(self, undo: Callable[[Change], None], committed: list[Change], long: bool) -> bool:
+        try:
+            async with self._lock:
+                await self._transact(undo, committed, long=long)
+        except (*ENGINE_ERRORS, Refused):
+            return False
+        return True
+
+    async def _transact_with_reserve(
+        self, room: Room, make: Callable[[Change], T], committed: list[Change], *, long: bool
+    ) -> T:
+        """As ``_transact``; a change that frees room has the reserve's on a full disk."""
+        used = False
+        while True:
+            try:
+                result = await self._transact(make, committed, long=long or used)
+                break
+            except ENGINE_ERRORS as error:
+                if room is not Room.FREES or self._path is None or not is_full(error, self._path, self._errno):
+                    raise
+                used = True
+                if not await self._threads.sync(partial(self._reserve.give_up, FREEING_BYTES)):
+                    raise
+        if used and self._checkpoint is None:
+            self._checkpoint = asyncio.create_task(self._give_room_back())
+        return result
+
+    async def _give_room_back(self) -> None:
+        """What the WAL took of the reserve is the reserve's again."""
+        try:
+            async with self._lock:
+                await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            await self._threads.sync(self._reserve.refill)
+        finally:
+            self._checkpoint = None
 
     async def _keep_up(self, make: Callable[[Change], None]) -> None:
         try:
@@ -320,66 +420,61 @@ class Database:
     def _commit(self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change]) -> T:
         cursor.execute("BEGIN IMMEDIATE")
         change = Change(cursor)
+        is_committed = False
         try:
             result = make(change)
             cursor.execute("COMMIT")
+            is_committed = True
         finally:
-            if cursor.connection.in_transaction:
-                cursor.execute("ROLLBACK")
-                for undo in change.on_rollback:
-                    undo()
-        self._written += 1
+            if not is_committed:
+                self._errno = cursor.connection.system_errno
+                self._roll_back(cursor.connection, change)
+        self._sync.written += 1
         committed.append(change)
         return result
 
-    # Being on disk
-
-    async def _reach_disk(self, goal: int) -> None:
-        """Returns when the first *goal* commits of this process are on disk; all who wait at one time share a sync."""
-        while self._synced < goal:
-            if self._disk_failed:
-                raise _disk_failed()
-            if self._round is None:
-                self._round = asyncio.create_task(self._sync())
-            await asyncio.shield(self._round)
-
-    async def _sync(self) -> None:
-        upto = self._written
+    def _roll_back(self, connection: apsw.Connection, change: Change) -> None:
+        """Forgets *change*, in the file and in the process."""
         try:
-            if self._wal is None:
-                self._wal = await self._threads.sync(self._open_wal)
-            await self._disk.sync(self._wal)
-            self._synced = upto
-        except OSError:
-            # What the disk failed to take the page cache may have dropped: a later sync would succeed and be a lie.
-            self._disk_failed = True
-            self._ended = _disk_failed()
-            raise
+            # SQLite itself has done so where the disk is full or fails, or memory is out.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except apsw.Error:
+            # it ends with the connection: one that is still in it is closed, see ``Spare.give_back``
+            if self._near is not None and self._near.connection is connection:
+                self._near = None
+                connection.close(True)
         finally:
-            self._round = None
+            for undo in reversed(change.on_rollback):
+                undo()
 
-    def _open_wal(self) -> int:
-        assert self._path is not None
-        files.sync(self._path.parent)  # the WAL's name, too, must be there after a loss of power
-        return os.open(f"{self._path}-wal", os.O_RDONLY)
+    # Checkpoints
 
     async def _have_wal_moved(self) -> None:
-        if self._checkpoint is None and self._ended is None:
+        if self._checkpoint is None and self._ended is None and not self._sync.is_suspect:
             self._checkpoint = asyncio.create_task(self._move_wal())
         if self._wal_pages >= RESTART_PAGES:
             await asyncio.sleep(0)  # who writes without a pause must let others in, and the checkpoint, too
 
     async def _move_wal(self) -> None:
         try:
-            await self.read_long(_checkpoint, apsw.SQLITE_CHECKPOINT_PASSIVE)
+            await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
             if self._wal_pages >= RESTART_PAGES:
                 async with self._lock:
-                    await self.read_long(_checkpoint, apsw.SQLITE_CHECKPOINT_RESTART)
-        except Refused:
-            pass  # a checkpoint that fails loses nothing: when the WAL has grown again, another is asked for
+                    await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_RESTART)
         finally:
             self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
             self._checkpoint = None
+
+    async def _run_checkpoint(self, mode: int) -> None:
+        """One that fails loses nothing: when the WAL has grown again, another is asked for."""
+        try:
+            await self.read_long(_checkpoint, mode)
+        except FaultRefused as refused:
+            # it begins with a sync of the WAL, and if that failed, what is said in ``wal_sync`` holds
+            self._sync.is_suspect |= refused.fault.kind is Kind.FAILED
+        except Refused:
+            pass
 
     # Ending
 
@@ -395,12 +490,12 @@ class Database:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way, so that its connections may be closed."""
-        return not self._under_way and self._checkpoint is None and self._round is None and not self._lock.locked()
+        return not self._under_way and self._checkpoint is None and self._sync.idle and not self._lock.locked()
 
     @property
     def was_synced(self) -> bool:
         """Whether a change was brought to disk since it was opened."""
-        return self._wal is not None
+        return self._sync.file is not None
 
     def shrink(self) -> None:
         """Gives back the cache of the near connection."""
@@ -422,7 +517,10 @@ class Database:
         spare = self._spare.part_with()
         if spare is not None:
             connections.append(spare)
-        wal, self._wal = self._wal, None
+        if self._sync.is_suspect:  # to close the last one would checkpoint what may not be on disk
+            for connection in connections:
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        wal, self._sync.file = self._sync.file, None
         if self._wal_index is not None:
             self._left_open.append(self._wal_index)
             self._wal_index = None
@@ -444,12 +542,10 @@ class Database:
         tasks = [task for task in (self._checkpoint, self._upkeep) if task is not None]
         if tasks:
             await asyncio.wait(tasks)
+        with contextlib.suppress(*ENGINE_ERRORS):
+            await self._sync.mend_before_the_end()
         async with self._lock:
             await self._shut()
-
-
-def _disk_failed() -> Refused:
-    return Refused(Code.UNAVAILABLE, "The disk failed")
 
 
 def _ask(connection: apsw.Connection, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -470,7 +566,7 @@ def _bring_up_to_date(cursor: Cursor, path: Path, schema: Schema) -> None:
 
 def _checkpoint(cursor: Cursor, mode: int) -> None:
     connection = cursor.connection
-    if mode == apsw.SQLITE_CHECKPOINT_RESTART:
+    if mode != apsw.SQLITE_CHECKPOINT_PASSIVE:
         connection.set_busy_timeout(RESTART_BUSY_MS)
     try:
         connection.wal_checkpoint(mode=mode)

@@ -11,6 +11,7 @@ from mektup.store.interface import AccountEntry
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change, Database
 from mektup.store.sqlite.recall import Recall
+from mektup.store.sqlite.reserve import Room
 from mektup.terms.errors import Code, Refused
 from mektup.terms.names import account_key
 from mektup.terms.numbers import AccountId
@@ -119,7 +120,7 @@ class SqliteDirectory:
         return await self._database.write(partial(_set_secrets, name=name, secrets=secrets))
 
     async def remove(self, name: str) -> None:
-        entry = await self._database.write(partial(_remove, name=name))
+        entry = await self._database.write(partial(_remove, name=name), room=Room.FREES)
         await self._remove_mail(entry.id)
 
     async def entries(self) -> Sequence[AccountEntry]:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import apsw
 
+from mektup.store.faults import Fault, Kind, fault_of_os_error, kind_of_errno, words_of_errno
 from mektup.terms.errors import Code, Refused
+
+
+class DamagedError(Exception):
+    """What is stored cannot be what was stored; its text says what is wrong, for the log."""
+
 
 ENGINE_ERRORS = (
     apsw.BusyError,
@@ -15,25 +25,93 @@ ENGINE_ERRORS = (
     apsw.InterruptError,
     apsw.IOError,
     apsw.LockedError,
+    apsw.NoMemError,
     apsw.NotADBError,
     apsw.PermissionsError,
     apsw.ProtocolError,
     apsw.ReadOnlyError,
+    DamagedError,
+    MemoryError,
     OSError,
 )
 
-_REFUSALS: tuple[tuple[type[Exception], Code, str], ...] = (
-    (apsw.FullError, Code.OVERQUOTA, "No room left for mail"),
-    (apsw.BusyError, Code.INUSE, "The account is busy, try again"),
-    (apsw.LockedError, Code.INUSE, "The account is busy, try again"),
-    (apsw.CorruptError, Code.CORRUPTION, "The account's file is damaged"),
-    (apsw.NotADBError, Code.CORRUPTION, "The account's file is damaged"),
+NO_FAULTS = (
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.ProtocolError,
+    apsw.InterruptError,
+    apsw.ConnectionClosedError,
 )
+"""Others are at it, or it has ended: nothing is wrong with the machine."""
+
+_KINDS: tuple[tuple[type[Exception], Kind], ...] = (
+    (apsw.FullError, Kind.FULL),
+    (apsw.CorruptError, Kind.DAMAGED),
+    (apsw.NotADBError, Kind.DAMAGED),
+    (DamagedError, Kind.DAMAGED),
+    (apsw.ReadOnlyError, Kind.READ_ONLY),
+    (apsw.NoMemError, Kind.MEMORY),
+    (MemoryError, Kind.MEMORY),
+)
+
+_FEW_BYTES = 64 * 1024
+"""What the files beside a database take at least when it is opened."""
 
 
 def refusal(error: Exception) -> Refused:
-    """What the error of an engine means to who asked (RFC 5530 §3)."""
-    for kind, code, text in _REFUSALS:
-        if isinstance(error, kind):
-            return Refused(code, text)
+    """What an error that is no fault means to who asked (RFC 5530 §3)."""
+    if isinstance(error, apsw.BusyError | apsw.LockedError | apsw.ProtocolError):
+        return Refused(Code.INUSE, "The account is busy, try again")
     return Refused(Code.UNAVAILABLE, "The account cannot be read or written now")
+
+
+def fault_of(error: Exception, file: Path, number: int = 0) -> Fault | None:
+    """The fault of the machine that *error* is; None where it is none.
+
+    *number* is the errno that the connection had, 0 where it is not known.
+    """
+    if isinstance(error, NO_FAULTS):
+        return None
+    if isinstance(error, OSError):
+        return fault_of_os_error(error, file)
+    if isinstance(error, DamagedError):
+        return Fault(Kind.DAMAGED, str(file), str(error))
+    for kind_of_error, kind in _KINDS:
+        if isinstance(error, kind_of_error):
+            return Fault(kind, str(file), _words(error, 0))
+    number = number or _errno_of(file)
+    kind = kind_of_errno(number) or (Kind.FAILED if isinstance(error, apsw.IOError) else Kind.OTHER)
+    if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_NOMEM:
+        kind = Kind.MEMORY
+    return Fault(kind, str(file), _words(error, number))
+
+
+def is_full(error: Exception, file: Path, number: int = 0) -> bool:
+    """Whether *error* says that there is no room."""
+    fault = fault_of(error, file, number)
+    return fault is not None and fault.kind is Kind.FULL
+
+
+def _errno_of(file: Path) -> int:
+    """Why SQLite may have failed, where it does not say: what the system says to a like question."""
+    try:
+        # not the database itself: to close a descriptor of it would take SQLite's locks from it
+        os.close(os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY))
+        os.stat(file)
+        system = os.statvfs(file.parent)
+    except OSError as error:
+        return error.errno or 0
+    if system.f_flag & os.ST_RDONLY:
+        return errno.EROFS
+    if system.f_bavail * system.f_frsize < _FEW_BYTES or (system.f_files and not system.f_favail):
+        return errno.ENOSPC
+    return 0
+
+
+def _words(error: Exception, number: int) -> str:
+    result = getattr(error, "extendedresult", 0) or getattr(error, "result", 0)
+    name = apsw.mapping_extended_result_codes.get(result) or apsw.mapping_result_codes.get(result, type(error).__name__)
+    if isinstance(error, apsw.FullError):
+        number = errno.ENOSPC
+    text = f"{name}, {error}" if str(error) else str(name)
+    return f"{text} ({words_of_errno(number)})" if number else text

@@ -8,7 +8,7 @@ changed, which is why a process may remember them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -50,44 +50,62 @@ class Flags:
 class KeywordSets:
     """The sets of one account, as far as this process has seen them."""
 
-    __slots__ = ("_ids", "_names", "_spelling", "_words")
+    __slots__ = ("_ids", "_lost", "_names", "_spelling", "_words")
 
-    def __init__(self) -> None:
+    def __init__(self, lost: Callable[[], None] = lambda: None) -> None:
+        """*lost* is called, from any thread, where a flag word names a set that is not there."""
+        self._lost = lost
         self._words: dict[int, Names] = {}
         self._names: dict[int, Names] = {0: ()}
         self._ids: dict[Names, int] = {(): 0}
         self._spelling: dict[str, str] = {}
 
-    def _remember(self, number: int, names: Names) -> None:
+    def _remember(self, number: int, names: Names) -> list[str]:
+        """Returns the keywords that were not known before, folded."""
         self._names[number] = names
         self._ids[_folded(names)] = number
+        new = [name.lower() for name in names if name.lower() not in self._spelling]
         for name in names:
             self._spelling.setdefault(name.lower(), name)
+        return new
 
-    def _forget(self, number: int) -> None:
+    def _forget(self, number: int, new: Iterable[str]) -> None:
+        """The set *number* is not there, nor are the spellings that came with it: nothing of it was committed."""
         del self._ids[_folded(self._names.pop(number))]
+        for folded in new:
+            del self._spelling[folded]
+        for word in [word for word in self._words.copy() if word >> KEYWORD_SHIFT == number]:
+            del self._words[word]
 
     def load(self, cursor: Cursor) -> None:
         """Learns the sets that were added since."""
         for number, names in cursor.execute(
             "SELECT id, names FROM keyword_sets WHERE id > ? ORDER BY id", (max(self._names),)
         ).fetchall():
-            self._remember(number, tuple(names.split(" ")))
+            if names:
+                self._remember(number, tuple(names.split(" ")))
+            else:  # stands where sets were lost, see ``messages.mend_flags``
+                self._names[number] = ()
 
     def known(self, word: int) -> bool:
         """Whether what *word* spells is known without a load."""
         return word >> KEYWORD_SHIFT in self._names
 
     def keywords(self, word: int) -> Names:
-        """The keywords of *word*, which must be known."""
-        return self._names[word >> KEYWORD_SHIFT]
+        """The keywords of *word*, which must be known, or its set is lost: then it has none."""
+        names = self._names.get(word >> KEYWORD_SHIFT)
+        if names is None:
+            self._lost()
+            return ()
+        return names
 
     def flags(self, word: int) -> Names:
-        """All flags of *word*, which must be known: system flags in their usual order, then keywords."""
+        """All flags of *word*, as ``keywords``: system flags in their usual order, then keywords."""
         names = self._words.get(word)
         if names is None:
-            system = tuple(name for bit, name in _NAMES if word & bit)
-            names = self._words[word] = system + self.keywords(word)
+            names = tuple(name for bit, name in _NAMES if word & bit) + self.keywords(word)
+            if self.known(word):
+                self._words[word] = names
         return names
 
     def has(self, word: int, flag: str) -> bool:
@@ -120,8 +138,7 @@ class KeywordSets:
             number = change.cursor.execute(
                 "INSERT INTO keyword_sets (names) VALUES (?) RETURNING id", (" ".join(names),)
             ).get
-            self._remember(number, names)
-            change.on_rollback.append(partial(self._forget, number))
+            change.on_rollback.append(partial(self._forget, number, self._remember(number, names)))
         return self._ids[key]
 
     def changed_word(self, change: Change, word: int, how: FlagChange, flags: Flags) -> int:

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from itertools import chain
+from itertools import chain, groupby
 from typing import NoReturn
 
 from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsStored, Incoming, Row
 from mektup.store.sqlite import content, header_fields, mailboxes, touched_runs
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
-from mektup.store.sqlite.keywords import Flags, KeywordSets
+from mektup.store.sqlite.keywords import SYSTEM_MASK, Flags, KeywordSets
 from mektup.store.sqlite.packing import Packing
+from mektup.store.sqlite.schema import KEYWORD_SHIFT
 from mektup.store.sqlite.uids import Query, slices
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange, SystemFlag
@@ -270,6 +271,28 @@ def store_flags_in_turn(
         )
         _close(change, box, [(done.modseq, done.changed) for done in stored if done.changed])
     return stored
+
+
+def mend_flags(change: Change) -> int:
+    """Takes the keywords from messages whose flag word names a set that is not there; returns how many there were.
+
+    The numbers of the lost sets are not given again, as sessions may remember what they seemed to spell.
+    """
+    lost = f"flags > {SYSTEM_MASK} AND flags >> {KEYWORD_SHIFT} NOT IN (SELECT id FROM keyword_sets)"
+    found = change.cursor.execute(f"SELECT mailbox, uid, flags FROM messages WHERE {lost} ORDER BY mailbox, uid")
+    rows = found.fetchall()
+    if not rows:
+        return 0
+    change.cursor.execute(
+        f"UPDATE messages SET flags = flags & {SYSTEM_MASK}, modseq = ? WHERE {lost}", (change.modseq,)
+    )
+    change.cursor.execute(
+        "INSERT INTO keyword_sets VALUES (?, '') ON CONFLICT (names) DO UPDATE SET id = max(id, excluded.id)",
+        (max(word for _, _, word in rows) >> KEYWORD_SHIFT,),
+    )
+    for mailbox, some in groupby(rows, lambda row: MailboxId(row[0])):
+        _close(change, _open(change.cursor, mailbox), [(change.modseq, _set([uid for _, uid, _ in some]))])
+    return len(rows)
 
 
 def _change_words(

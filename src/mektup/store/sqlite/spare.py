@@ -37,7 +37,9 @@ class Spare:
 
     def give_back(self, connection: apsw.Connection) -> None:
         """Keeps *connection* for the next."""
-        if self._connection is None:
+        if connection.in_transaction:
+            connection.close(True)  # it could not be rolled back, and that ends it
+        elif self._connection is None:
             self._connection = connection
             self.used = monotonic()
             self._open_spares.in_use(self)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -17,7 +18,8 @@ from weakref import WeakValueDictionary
 import apsw
 
 from mektup.store import files
-from mektup.store.interface import Bus
+from mektup.store.faults import Fault, FaultRefused, fault_of_os_error, in_words
+from mektup.store.interface import Bus, Faults
 from mektup.store.sqlite import content, header_fields, mailboxes, packing, recovery, text_index
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.database import Database
@@ -25,6 +27,7 @@ from mektup.store.sqlite.directory import SqliteDirectory, find_by_id
 from mektup.store.sqlite.disk import Disk
 from mektup.store.sqlite.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
 from mektup.store.sqlite.packing import Packing
+from mektup.store.sqlite.reserve import Reserve, Room
 from mektup.store.sqlite.schema import ACCOUNT, DIRECTORY
 from mektup.store.sqlite.sort_keys import Remembered
 from mektup.store.sqlite.text_blocks import KeptTexts
@@ -36,14 +39,21 @@ from mektup.terms.numbers import AccountId, MailboxId
 
 
 async def open_store(
-    data: Path | None, *, bus: Bus | None = None, limits: Limits = DEFAULT_LIMITS, compression: int | None = None
+    data: Path | None,
+    *,
+    bus: Bus | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    compression: int | None = None,
+    faults: Faults | None = None,
+    reserve: Reserve | None = None,
 ) -> SqliteStore:
     """Opens the data directory *data*, which is made if need be; for None a store in memory that leaves nothing.
 
-    *bus* is told of every change, for other processes. *compression* is zstandard's level for new messages, None for
-    none. To be called in the event loop that will use the store. Raises Refused(UNAVAILABLE, CORRUPTION).
+    *bus* is told of every change, for other processes; *faults* of every fault of the machine. *compression* is
+    zstandard's level for new messages, None for none. *reserve* is what may be used on a full disk. To be called in the
+    event loop that will use the store. Raises Refused(UNAVAILABLE, CORRUPTION).
     """
-    store = SqliteStore(data, bus, limits, Packing(compression))
+    store = SqliteStore(data, bus, limits, Packing(compression), faults, reserve or Reserve(None))
     try:
         await store.open()
     except Refused:
@@ -55,8 +65,18 @@ async def open_store(
 class SqliteStore:
     """An ``interface.Store``; made by :func:`open_store`."""
 
-    def __init__(self, data: Path | None, bus: Bus | None, limits: Limits, packing: Packing) -> None:
+    def __init__(
+        self,
+        data: Path | None,
+        bus: Bus | None,
+        limits: Limits,
+        packing: Packing,
+        faults: Faults | None,
+        reserve: Reserve,
+    ) -> None:
         self._data = data
+        self._faults = faults
+        self._reserve = reserve
         self._limits = limits
         self._packing = packing
         self._sort_keys = Remembered(limits.sort_keys_bytes)
@@ -71,7 +91,15 @@ class SqliteStore:
         self._in_memory: dict[AccountId, SqliteAccount] = {}
         self._closed = False
         names = None if data is None else data / "mektup.db"
-        self._names = Database(names, self._threads, self._disk, OpenFiles(1, self._threads), self._open_spares)
+        self._names = Database(
+            names,
+            self._threads,
+            self._disk,
+            OpenFiles(1, self._threads),
+            self._open_spares,
+            faulty=partial(self._happened, ""),
+            reserve=reserve,
+        )
         self._directory = SqliteDirectory(self._names, self._make_mail, self._remove_mail)
 
     @property
@@ -88,14 +116,15 @@ class SqliteStore:
         try:
             files.make_directory(self._data)
             files.make_directory(self._data / "accounts")
-            if not names.exists():
-                await self._names.create(DIRECTORY)
         except OSError as error:
             raise Refused(Code.UNAVAILABLE, files.reason(error, self._data)) from error
         try:
+            if not names.exists():
+                await self._names.create(DIRECTORY)
             await self._names.prepare(DIRECTORY)
         except Refused as error:
-            raise Refused(error.code, files.why_not(names) or f"{names}: {error}") from error
+            words = in_words(error) if isinstance(error, FaultRefused) else f"{names}: {error}"
+            raise Refused(error.code, files.why_not(names) or words) from error
 
     async def account(self, account: AccountId) -> SqliteAccount:
         """See ``interface.Store``."""
@@ -140,6 +169,8 @@ class SqliteStore:
             self._open_spares,
             equip=partial(_equip, limits=self._limits),
             changed=partial(self._circle.changed, account),
+            faulty=partial(self._happened, name),
+            reserve=self._reserve,
         )
         return SqliteAccount(
             account, name, database, self._circle, self._limits, self._packing, self._sort_keys, self._indexing
@@ -154,7 +185,10 @@ class SqliteStore:
         account = AccountId(secrets.token_hex(16))
         opened = self._open(account, name)
         if self._data is not None:
-            files.make_directory(self._path(account).parent)
+            try:
+                files.make_directory(self._path(account).parent)
+            except OSError as error:
+                raise fault_of_os_error(error, self._path(account)).refusal() from error
         await opened.database.create(ACCOUNT)
         await opened.database.write(partial(mailboxes.populate, name=name, boot=recovery.boot()))
         self._accounts[account] = opened
@@ -167,7 +201,7 @@ class SqliteStore:
         if opened is None and self._data is not None and self._path(account).exists():
             opened = self._open(account, "")
         if opened is not None:
-            await opened.database.write(mailboxes.wipe)
+            await opened.database.write(mailboxes.wipe, room=Room.FREES)
             await opened.close(_gone())
         self._accounts.pop(account, None)
         self._in_memory.pop(account, None)
@@ -176,6 +210,10 @@ class SqliteStore:
                 file.unlink(missing_ok=True)
 
     # Being told
+
+    def _happened(self, account: str, fault: Fault) -> None:
+        if self._faults is not None:
+            self._faults.happened(replace(fault, account=account))
 
     def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
         """See ``interface.Store``."""

@@ -1,0 +1,93 @@
+"""The book of the machine's faults: each is logged, counted by kind, and makes ``/health`` say so while it lasts.
+
+A full disk is over when there is room again, which is tried when somebody asks. Damage stays until a restart: it is
+there until somebody mends it. Of the others the last one counts for some minutes, as a disk that failed once may fail
+again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
+
+from mektup.store.faults import Fault, Kind
+from mektup.store.sqlite.reserve import Reserve
+
+LOG_SECONDS = 60.0
+"""A fault of the same kind is logged once in so many; the others are counted."""
+
+LASTS_SECONDS = 300.0
+"""How long after the last one ``/health`` tells of it."""
+
+MOST_FILES = 5
+"""Named for a kind."""
+
+_UNTOLD = frozenset({Kind.OTHER})
+"""Logged and counted, but no matter of the server's health: a file that was removed, for example."""
+
+
+class FaultBook:
+    """An ``interface.Faults`` of one process. For the event loop's thread."""
+
+    def __init__(
+        self, log: FilteringBoundLogger, reserve: Reserve, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._log = log
+        self._reserve = reserve
+        self._clock = clock
+        self._counts = dict.fromkeys(Kind, 0)
+        self._logged: dict[Kind, float] = {}
+        self._passed_over: dict[Kind, int] = {}
+        self._lasting: dict[Kind, dict[str, tuple[float, Fault]]] = {}
+        """By kind and file: when it happened last, and what."""
+
+    def happened(self, fault: Fault) -> None:
+        """See ``interface.Faults``."""
+        now = self._clock()
+        kind = fault.kind
+        self._counts[kind] += 1
+        if fault.lasts and kind not in _UNTOLD:
+            files = self._lasting.setdefault(kind, {})
+            files.pop(fault.file, None)
+            files[fault.file] = now, fault
+            while len(files) > MOST_FILES:
+                del files[next(iter(files))]
+        logged = self._logged.get(kind)
+        if logged is not None and now - logged < LOG_SECONDS:
+            self._passed_over[kind] = self._passed_over.get(kind, 0) + 1
+            return
+        self._logged[kind] = now
+        more = {"passed_over": passed_over} if (passed_over := self._passed_over.pop(kind, 0)) else {}
+        self._log.error(
+            "store_fault", kind=kind.label, account=fault.account, file=fault.file, reason=fault.reason, **more
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How often each kind happened so far, by its label."""
+        return {kind.label: count for kind, count in self._counts.items()}
+
+    def trouble(self) -> str | None:
+        """What is wrong now, in words; None where nothing is."""
+        self._forget_what_is_over()
+        return "; ".join(self._words_of(kind) for kind in self._lasting) or None
+
+    def _words_of(self, kind: Kind) -> str:
+        now = self._clock()
+        told = [f"{fault} ({now - when:.0f} s ago)" for when, fault in reversed(self._lasting[kind].values())]
+        return f"store: {kind.text}: {', '.join(told)}"
+
+    def _forget_what_is_over(self) -> None:
+        now = self._clock()
+        if Kind.FULL in self._lasting and self._reserve.has_room():
+            del self._lasting[Kind.FULL]
+            self._log.info("store_fault_over", kind=Kind.FULL.label)
+        for kind in tuple(self._lasting):
+            if kind in (Kind.FULL, Kind.DAMAGED):
+                continue
+            files = self._lasting[kind]
+            for file in [file for file, (when, _) in files.items() if now - when >= LASTS_SECONDS]:
+                del files[file]
+            if not files:
+                del self._lasting[kind]

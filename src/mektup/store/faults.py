@@ -1,0 +1,98 @@
+"""Faults of the machine under the store: a full disk, a failed one, damage. Not a client's mistakes.
+
+The engine says each one once, to whoever keeps the book for the operator (``interface.Faults``). The kind decides
+what a client is told.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from mektup.terms.errors import Code, Refused
+
+
+class Kind(Enum):
+    """A kind of fault: its name in metrics and log, the code and the text of the refusal that it becomes."""
+
+    FULL = ("full", Code.DISKFULL, "No room is left on the server's disk")
+    FAILED = ("failed", Code.UNAVAILABLE, "The server's disk failed")
+    READ_ONLY = ("read-only", Code.UNAVAILABLE, "The server's disk cannot be written to now")
+    DESCRIPTORS = ("descriptors", Code.UNAVAILABLE, "The server has too many files open, try again later")
+    MEMORY = ("memory", Code.UNAVAILABLE, "The server is out of memory, try again later")
+    DAMAGED = ("damaged", Code.CORRUPTION, "The account's file is damaged")
+    OTHER = ("other", Code.UNAVAILABLE, "The account cannot be read or written now")
+
+    def __init__(self, label: str, code: Code, text: str) -> None:
+        self.label = label
+        """The value of the metric's label."""
+        self.code = code
+        self.text = text
+
+
+_KINDS = {
+    errno.ENOSPC: Kind.FULL,
+    errno.EDQUOT: Kind.FULL,
+    errno.EFBIG: Kind.FULL,
+    errno.EIO: Kind.FAILED,
+    errno.ENXIO: Kind.FAILED,
+    errno.ENODEV: Kind.FAILED,
+    errno.ESTALE: Kind.FAILED,
+    errno.EROFS: Kind.READ_ONLY,
+    errno.EMFILE: Kind.DESCRIPTORS,
+    errno.ENFILE: Kind.DESCRIPTORS,
+    errno.ENOMEM: Kind.MEMORY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One that happened."""
+
+    kind: Kind
+    file: str
+    """Its path."""
+    reason: str
+    """What the system said, for a person."""
+    account: str = ""
+    """Its name; empty for a file that is no account's."""
+    lasts: bool = True
+    """Whether it is still there when this is said."""
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.reason}"
+
+    def refusal(self) -> FaultRefused:
+        """What a client is told."""
+        return FaultRefused(self.kind.code, self.kind.text, self)
+
+
+@dataclass(eq=False)
+class FaultRefused(Refused):
+    """A refusal for which the machine is to blame."""
+
+    fault: Fault
+
+
+def kind_of_errno(number: int) -> Kind | None:
+    """The kind that an errno stands for; None where it says nothing."""
+    return _KINDS.get(number)
+
+
+def fault_of_os_error(error: OSError, file: Path | str) -> Fault:
+    """The fault that the system's *error* about *file* is."""
+    number = error.errno or 0
+    return Fault(kind_of_errno(number) or Kind.OTHER, str(error.filename or file), words_of_errno(number))
+
+
+def words_of_errno(number: int) -> str:
+    """``ENOSPC, No space left on device``; for 0 nothing is known."""
+    return f"{errno.errorcode.get(number, number)}, {os.strerror(number)}" if number else "no reason given"
+
+
+def in_words(refusal: Refused) -> str:
+    """What went wrong and where, for an operator who starts something."""
+    return f"{refusal}: {refusal.fault}" if isinstance(refusal, FaultRefused) else str(refusal)

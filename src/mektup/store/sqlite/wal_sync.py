@@ -1,0 +1,116 @@
+"""The commits of one file brought to disk: a sync of its WAL, shared by all who wait; and what follows when it fails.
+
+A failed sync is not the end. Nothing is acknowledged, and nothing else is written or checkpointed, until the WAL was
+written once more and that is on disk (see ``wal_again``). Reading goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+import apsw
+
+from mektup.store import files
+from mektup.store.sqlite.disk import Disk
+from mektup.store.sqlite.errors import ENGINE_ERRORS
+from mektup.store.sqlite.threads import Threads
+from mektup.store.sqlite.wal_again import write_again
+
+MENDING_SECONDS = 1.0
+"""How long at least after a failed attempt the disk is not tried again."""
+
+
+class WalSync:
+    """Of one database. For the event loop's thread."""
+
+    def __init__(self, path: Path | None, threads: Threads, disk: Disk, connect: Callable[[], apsw.Connection]) -> None:
+        """*connect* makes a connection, in a thread."""
+        self._path = path
+        self._threads = threads
+        self._disk = disk
+        self._connect = connect
+        self.written = 0
+        """Commits of this process so far."""
+        self._synced = 0
+        """How many of them are on disk."""
+        self.file: int | None = None
+        """The WAL, from the first sync on; whoever closes the connections takes it away and closes it."""
+        self.is_suspect = False
+        """Whether a sync failed, so that what is in the WAL may not be on disk, whatever a later sync says."""
+        self._tried_at = 0.0
+        self._round: asyncio.Task[None] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way or left to be done."""
+        return self._round is None and not self.is_suspect
+
+    async def reach_disk(self) -> None:
+        """Returns when all that is committed by now is on disk; all who wait at one time share a sync.
+
+        Raises what the disk or SQLite raises.
+        """
+        goal = self.written
+        while self._synced < goal or self.is_suspect:
+            if self._round is None:
+                self._round = asyncio.create_task(self._sync())
+            await asyncio.shield(self._round)
+
+    async def _sync(self) -> None:
+        upto = self.written
+        try:
+            if self.is_suspect:
+                await self._mend()
+            else:
+                if self.file is None:
+                    self.file = await self._threads.sync(self._open)
+                await self._disk.sync(self.file)
+            self._synced = upto
+        except ENGINE_ERRORS:
+            # What the disk failed to take the page cache may have dropped: a later sync would succeed and be a lie.
+            self.is_suspect = True
+            raise
+        finally:
+            self._round = None
+
+    async def _mend(self) -> None:
+        """Writes the WAL again, and waits until that is on disk."""
+        if monotonic() - self._tried_at < MENDING_SECONDS:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        try:
+            file = await self._threads.sync(self._write_again)
+        except ENGINE_ERRORS:
+            self._tried_at = monotonic()
+            raise
+        if self.file is not None:
+            os.close(self.file)
+        self.file = file
+        self.is_suspect = False
+
+    async def mend_before_the_end(self) -> None:
+        """A last attempt, where one is due. Raises as ``reach_disk``."""
+        if self.is_suspect:
+            self._tried_at = 0.0
+            await self._mend()
+
+    def _write_again(self) -> int:
+        assert self._path is not None
+        files.sync(self._path.parent)
+        connection = self._connect()
+        try:
+            # To close it last must not checkpoint: that would bring pages to the file before the WAL is on disk.
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.execute("BEGIN IMMEDIATE")  # nobody appends meanwhile, or starts the WAL over
+            return write_again(self._path)
+        finally:
+            connection.close()
+
+    def _open(self) -> int:
+        assert self._path is not None
+        files.sync(self._path.parent)  # the WAL's name, too, must be there after a loss of power
+        return os.open(f"{self._path}-wal", os.O_RDONLY)

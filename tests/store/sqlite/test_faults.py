@@ -1,0 +1,259 @@
+"""A disk that fails at every point in turn: what a process remembers then is what the file says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from mektup.store.interface import Account, FlagOrder
+from mektup.store.sqlite import open_store, wal_sync
+from mektup.store.sqlite.database import Database
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import FlagChange
+from mektup.terms.numbers import MailboxId
+from mektup.terms.search import HasFlag
+from tests.contract.mail import EVERYTHING, fill, flags_of, inbox, incoming, raw, uids
+from tests.support.faulty_disk import FaultyDisk, Raise, failed, faulty_disk, full, no_memory
+
+MANY = 300
+KEYWORDS = ("$One", "$Two", "$Three", "$Four", "$Junk")
+
+Doing = Callable[[Account, MailboxId], Awaitable[object]]
+
+
+async def store_one(account: Account, mailbox: MailboxId) -> None:
+    await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"$One", "\\Flagged"}))
+
+
+async def store_replacing(account: Account, mailbox: MailboxId) -> None:
+    await account.store_flags(mailbox, uids(2, 3), FlagChange.REPLACE, frozenset({"$TWO", "\\Deleted"}))
+
+
+async def store_many(account: Account, mailbox: MailboxId) -> None:
+    await account.store_flags(mailbox, EVERYTHING, FlagChange.ADD, frozenset({"$three"}))
+
+
+async def store_in_turn(account: Account, mailbox: MailboxId) -> None:
+    orders = [
+        FlagOrder(uids(4), FlagChange.ADD, frozenset({"$Four"})),
+        FlagOrder(uids(5), FlagChange.ADD, frozenset({"$One"})),
+    ]
+    await account.store_flags_in_turn(mailbox, orders)
+
+
+async def append(account: Account, mailbox: MailboxId) -> None:
+    await account.append(mailbox, [incoming("$Junk"), incoming("$junk", "$One")])
+
+
+async def append_large(account: Account, mailbox: MailboxId) -> None:
+    await account.append(mailbox, [incoming("$Four", octets=raw(text="large " * 60_000))])
+
+
+async def copy(account: Account, mailbox: MailboxId) -> None:
+    await account.copy(mailbox, uids(1, 2), "Archive")
+
+
+async def move(account: Account, mailbox: MailboxId) -> None:
+    await account.move(mailbox, uids(1, 3), "Archive")
+
+
+async def expunge(account: Account, mailbox: MailboxId) -> None:
+    await account.expunge(mailbox, uids(2, 7))
+
+
+async def remove(account: Account, mailbox: MailboxId) -> None:
+    await account.remove(mailbox, uids(4, 5))
+
+
+async def create(account: Account, mailbox: MailboxId) -> None:
+    await account.create("a/b/c")
+
+
+async def rename(account: Account, mailbox: MailboxId) -> None:
+    await account.rename("Archive", "Old/Archive")
+
+
+async def rename_inbox(account: Account, mailbox: MailboxId) -> None:
+    await account.rename("INBOX", "Old")
+
+
+async def delete(account: Account, mailbox: MailboxId) -> None:
+    await account.delete("Archive")
+
+
+async def subscribe(account: Account, mailbox: MailboxId) -> None:
+    await account.subscribe("news")
+
+
+async def select(account: Account, mailbox: MailboxId) -> None:
+    await account.select("INBOX", claim_recent=True)
+
+
+FEW = (
+    store_one,
+    store_replacing,
+    store_in_turn,
+    append,
+    copy,
+    move,
+    expunge,
+    remove,
+    create,
+    rename,
+    delete,
+    subscribe,
+    select,
+)
+LONG = (store_many, append_large, rename_inbox)
+
+
+async def furnish(account: Account) -> None:
+    """What every test begins with."""
+    if "Archive" not in {mailbox.name for mailbox in await account.mailboxes()}:
+        await account.create("Archive")
+    mailbox = await fill(account, MANY, "$Old")
+    await account.store_flags(mailbox, uids(2, 7), FlagChange.ADD, frozenset({"\\Deleted"}))
+
+
+async def told(account: Account) -> dict[str, Any]:
+    """All that an account says of itself."""
+    found: dict[str, Any] = {"subscriptions": await account.subscriptions()}
+    for mailbox in await account.mailboxes():
+        if not mailbox.selectable:
+            found[mailbox.name] = mailbox
+            continue
+        selection = await account.select(mailbox.name, claim_recent=False)
+        flags = await flags_of(account, mailbox.id)
+        having = {
+            keyword: tuple(await account.search(mailbox.id, HasFlag(keyword), selection.uids)) for keyword in KEYWORDS
+        }
+        found[mailbox.name] = mailbox, selection, flags, having
+        for keyword, messages in having.items():
+            named = [uid for uid, names in flags.items() if keyword.lower() in {name.lower() for name in names}]
+            assert list(messages) == named
+    return found
+
+
+@pytest.fixture
+def disk() -> Any:
+    with faulty_disk() as disk:
+        yield disk
+
+
+@pytest.fixture
+async def account(disk: FaultyDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Account]:
+    monkeypatch.setattr(wal_sync, "MENDING_SECONDS", 0.0)
+    store = await open_store(tmp_path / "data")
+    account = await store.account((await store.directory.add("linda", {})).id)
+    await furnish(account)
+    yield account
+    disk.works()
+    await store.close()
+
+
+async def agrees_with_the_file(account: Account, data: Path) -> None:
+    """What the account's process says is what a process says that knows nothing."""
+    store = await open_store(data)
+    try:
+        assert await told(account) == await told(await store.account(account.id))
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("error", [full, failed, no_memory])
+@pytest.mark.parametrize("doing", FEW + LONG)
+async def test_what_a_process_remembers_is_what_was_committed(
+    account: Account, disk: FaultyDisk, tmp_path: Path, doing: Doing, error: Raise
+) -> None:
+    mailbox = await inbox(account)
+    before = await told(account)
+    number, step = 1, 1 if doing in FEW else 7
+    while True:
+        disk.fails_at(number, error)
+        refusal: Refused | None = None
+        try:
+            await doing(account, mailbox)
+        except Refused as refused:
+            refusal = refused
+        has_failed = disk.failures > 0
+        disk.works()
+        if not has_failed:
+            break
+        if refusal is not None:
+            assert refusal.code in (Code.DISKFULL, Code.UNAVAILABLE)
+            assert await told(account) == before
+        await agrees_with_the_file(account, tmp_path / "data")
+        if refusal is None:
+            break  # done: it was a checkpoint behind it that failed
+        # somebody else's keywords take the numbers that were not committed
+        number += step
+    assert number > 1 or doing is select
+    await agrees_with_the_file(account, tmp_path / "data")
+
+
+@pytest.mark.parametrize("doing", FEW + LONG)
+async def test_a_statement_that_ends_the_transaction_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doing: Doing
+) -> None:
+    left = 0
+    connect = Database._connect
+
+    def counted(cursor: apsw.Cursor, sql: str, bindings: object) -> bool:
+        nonlocal left
+        connection = cursor.connection
+        if left and connection.in_transaction and not sql.startswith("ROLLBACK"):
+            left -= 1
+            if not left:
+                # SQLite does that itself when the disk is full (its documentation of "Response To Errors Within A
+                # Transaction")
+                connection.exec_trace = None
+                connection.execute("ROLLBACK")
+                connection.exec_trace = counted
+                raise apsw.FullError("no room, says the test")
+        return True
+
+    def traced(self: Database, busy_ms: int, cache_kib: int) -> apsw.Connection:
+        connection = connect(self, busy_ms, cache_kib)
+        connection.exec_trace = counted
+        return connection
+
+    monkeypatch.setattr(Database, "_connect", traced)
+    store = await open_store(tmp_path / "data")
+    account = await store.account((await store.directory.add("linda", {})).id)
+    await furnish(account)
+    mailbox = await inbox(account)
+    before = await told(account)
+    number, step = 1, 1 if doing in FEW else 5
+    while True:
+        left = number
+        with suppress(Refused):
+            await doing(account, mailbox)
+        if left:
+            left = 0
+            break
+        assert await told(account) == before or doing is select
+        await agrees_with_the_file(account, tmp_path / "data")
+        number += step
+    assert number > 1
+    await agrees_with_the_file(account, tmp_path / "data")
+    await store.close()
+
+
+@pytest.mark.parametrize("error", [full, failed, no_memory])
+async def test_a_keyword_that_was_refused_is_not_taken_for_another(
+    account: Account, disk: FaultyDisk, tmp_path: Path, error: Raise
+) -> None:
+    mailbox = await inbox(account)
+    disk.fails_at(1, error)
+    with pytest.raises(Refused):
+        await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"$Important"}))
+    disk.works()
+    await account.store_flags(mailbox, uids(2), FlagChange.ADD, frozenset({"$JUNK"}))
+    await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"$important"}))
+    assert await flags_of(account, mailbox, uids(1, 2)) == {1: {"$Old", "$important"}, 2: {"$Old", "$JUNK"}}
+    await agrees_with_the_file(account, tmp_path / "data")

@@ -1,0 +1,92 @@
+"""A disk that fails when a test says so: a VFS of SQLite's, which every connection uses that is opened meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import apsw
+
+BASE = apsw.vfs_names()[0]
+"""The system's own."""
+
+Raise = Callable[[], Exception]
+
+
+def full() -> Exception:
+    """No room."""
+    return apsw.FullError("no room, says the test")
+
+
+def failed() -> Exception:
+    """An error of the disk."""
+    return apsw.IOError("the disk fails, says the test")
+
+
+def no_memory() -> Exception:
+    """An allocation that failed."""
+    return apsw.NoMemError("out of memory, says the test")
+
+
+class FaultyDisk:
+    """Counts down writes and syncs of database files; the one at 0 fails, and all that follow until ``works``."""
+
+    def __init__(self) -> None:
+        self._left: int | None = None
+        self._error: Raise = full
+        self.failures = 0
+
+    def fails_at(self, number: int, error: Raise) -> None:
+        """The write or sync *number*, from 1 on, fails, and so do those after it."""
+        self._left, self._error, self.failures = number, error, 0
+
+    def works(self) -> None:
+        """From now on all is well."""
+        self._left = None
+
+    def touch(self) -> None:
+        """One write or sync is made."""
+        if self._left is None:
+            return
+        self._left -= 1
+        if self._left <= 0:
+            self.failures += 1
+            raise self._error()
+
+
+class _File(apsw.VFSFile):
+    def __init__(self, disk: FaultyDisk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        self._disk = disk
+        super().__init__(BASE, name, flags)  # type: ignore[arg-type]
+
+    def xWrite(self, data: bytes, offset: int) -> None:
+        self._disk.touch()
+        super().xWrite(data, offset)
+
+    def xSync(self, flags: int) -> None:
+        self._disk.touch()
+        super().xSync(flags)
+
+    def xTruncate(self, newsize: int) -> None:
+        self._disk.touch()
+        super().xTruncate(newsize)
+
+
+class _Vfs(apsw.VFS):
+    def __init__(self, disk: FaultyDisk) -> None:
+        self._disk = disk
+        super().__init__("faulty", BASE, makedefault=True)
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+        return _File(self._disk, name, flags)
+
+
+@contextmanager
+def faulty_disk() -> Iterator[FaultyDisk]:
+    """The disk, on which all is well at first."""
+    disk = FaultyDisk()
+    vfs = _Vfs(disk)
+    try:
+        yield disk
+    finally:
+        vfs.unregister()
