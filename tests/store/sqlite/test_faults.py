@@ -172,7 +172,7 @@ async def test_what_a_process_remembers_is_what_was_committed(
 ) -> None:
     mailbox = await inbox(account)
     before = await told(account)
-    number, step = 1, 1 if doing in FEW else 7
+    number, step = 1, 1 if doing in FEW and error is full else 7
     while True:
         disk.fails_at(number, error)
         refusal: Refused | None = None
@@ -253,7 +253,7 @@ async def test_a_keyword_that_was_refused_is_not_taken_for_another(
     with pytest.raises(Refused):
         await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"$Important"}))
     disk.works()
-    await account.store_flags(mailbox, uids(2), FlagChange.ADD, frozenset({"$JUNK"}))
+    await account.store_flags(mailbox, uids(3), FlagChange.ADD, frozenset({"$JUNK"}))
     await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"$important"}))
-    assert await flags_of(account, mailbox, uids(1, 2)) == {1: {"$Old", "$important"}, 2: {"$Old", "$JUNK"}}
+    assert await flags_of(account, mailbox, uids(1, 3)) == {1: {"$Old", "$important"}, 3: {"$Old", "$JUNK"}}
     await agrees_with_the_file(account, tmp_path / "data")
