@@ -15,12 +15,15 @@ from mektup.store.sqlite import open_store, wal_sync
 from mektup.store.sqlite.database import Database
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
+from mektup.terms.limits import Limits
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import HasFlag
 from tests.contract.mail import EVERYTHING, fill, flags_of, inbox, incoming, raw, uids
 from tests.support.faulty_disk import FaultyDisk, Raise, failed, faulty_disk, full, no_memory
 
 MANY = 300
+QUIET = Limits(text_index=False)
+"""Nothing is written but what the test asks for."""
 KEYWORDS = ("$One", "$Two", "$Three", "$Four", "$Junk")
 
 Doing = Callable[[Account, MailboxId], Awaitable[object]]
@@ -148,7 +151,7 @@ def disk() -> Any:
 @pytest.fixture
 async def account(disk: FaultyDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Account]:
     monkeypatch.setattr(wal_sync, "MENDING_SECONDS", 0.0)
-    store = await open_store(tmp_path / "data")
+    store = await open_store(tmp_path / "data", limits=QUIET)
     account = await store.account((await store.directory.add("linda", {})).id)
     await furnish(account)
     yield account
@@ -223,7 +226,7 @@ async def test_a_statement_that_ends_the_transaction_leaves_nothing_behind(
         return connection
 
     monkeypatch.setattr(Database, "_connect", traced)
-    store = await open_store(tmp_path / "data")
+    store = await open_store(tmp_path / "data", limits=QUIET)
     account = await store.account((await store.directory.add("linda", {})).id)
     await furnish(account)
     mailbox = await inbox(account)
