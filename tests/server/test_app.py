@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import imaplib
+import operator
 import os
 import poplib
+import re
 import smtplib
 import ssl
+import subprocess
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -16,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+import mektup
 from mektup import Server
 from mektup.server.config import ConfigError
 from mektup.terms.errors import Refused
@@ -124,6 +129,12 @@ async def test_services_that_are_off_have_no_address() -> None:
     ("options", "words"),
     [
         ({"listen": {"imap": ["nowhere"]}}, "listen: imap: expected"),
+        ({"listen": {"imap": "nowhere"}}, 'listen: imap: expected.*got "nowhere"'),
+        ({"listen": {"imap": 143}}, "listen: imap: expected an address .*got 143"),
+        ({"listen": {"imap": [143]}}, "listen: imap: expected an address"),
+        ({"listen": "imap"}, "listen: expected services and addresses"),
+        ({"users": ["linda"]}, "users: expected names and passwords"),
+        ({"users": {"linda": None}}, "users: .*'linda'"),
         ({"listen": {"http": ["127.0.0.1:0"]}}, "listen: http: expected one of imap"),
         ({"plaintext": "sometimes"}, "plaintext: expected one of 'loopback', 'always', 'never'"),
     ],
@@ -271,3 +282,74 @@ async def test_a_server_says_which_file_it_may_not_open_and_whose_it_is() -> Non
             assert str(caught.value) == (
                 f"data: {path}: Permission denied; it belongs to root, mektup runs as user 12345"
             )
+
+
+def test_an_address_may_stand_alone() -> None:
+    with (
+        Server(users=LINDA, listen={"imap": "127.0.0.1:0"}).in_thread() as server,
+        imaplib.IMAP4(*server.address("imap")) as client,
+    ):
+        assert client.login("linda", "Pa$$123")[0] == "OK"
+
+
+def test_with_names_in_thread() -> None:
+    with pytest.raises(TypeError, match=r"with Server\(\.\.\.\)\.in_thread\(\)"), Server():
+        pass
+
+
+async def test_a_server_in_a_thread_is_entered_without_async() -> None:
+    with pytest.raises(TypeError, match=r"with Server\(\.\.\.\)\.in_thread\(\)`, without async"):
+        async with Server().in_thread():
+            pass
+
+
+async def test_it_can_be_used_again() -> None:
+    server = Server(users=LINDA, listen={})
+    for _ in range(2):
+        async with server:
+            assert await server.deliver("linda", NOTE) == 1
+            with pytest.raises(RuntimeError, match="running already"):
+                await server.__aenter__()
+            assert await server.deliver("linda", NOTE) == 2
+    with pytest.raises(RuntimeError, match="not running"):
+        await server.deliver("linda", NOTE)
+
+
+def test_it_can_be_used_again_in_a_thread() -> None:
+    threaded = Server(users=LINDA).in_thread()
+    with pytest.raises(RuntimeError, match="not running"):
+        threaded.deliver("linda", NOTE)
+    for _ in range(2):
+        with threaded as server:
+            assert server.deliver("linda", NOTE) == 1
+            with pytest.raises(RuntimeError, match="running already"):
+                threaded.__enter__()
+    with pytest.raises(RuntimeError, match="not running"):
+        threaded.add_user("deniz", "x")
+
+
+def test_a_thread_that_could_not_start_can_be_entered_again() -> None:
+    threaded = Server(users={"lin da": "x"}).in_thread()
+    for _ in range(2):
+        with pytest.raises(Refused, match="lin da cannot be the name of an account"), threaded:
+            pass
+
+
+def test_the_names_that_a_program_needs_are_in_one_place() -> None:
+    names = {"ConfigError", "DeliveryRules", "Limits", "Refused", "Server", "ThreadedServer", "__version__"}
+    assert names <= set(dir(mektup))
+    assert all(hasattr(mektup, name) for name in names)
+    assert (mektup.Refused, mektup.Limits, mektup.ConfigError) == (Refused, Limits, ConfigError)
+    assert re.fullmatch(r"\d+\.\d+.*", mektup.__version__)
+    with pytest.raises(AttributeError, match="has no attribute 'Sever'"):
+        operator.attrgetter("Sever")(mektup)
+
+
+def test_to_import_it_loads_nothing() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import mektup, sys; dir(mektup); print([n for n in sys.modules if 'mektup.' in n])"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert said.stdout == "[]\n"

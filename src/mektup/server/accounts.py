@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from pathlib import Path
 
 from mektup.auth import passwords, scram_keys
 from mektup.auth.preparation import opaque_string
+from mektup.server.embedded import Message, date_of, flags_of, octets_of
 from mektup.store.intake import prepare_in_turn
-from mektup.store.interface import AccountEntry, Incoming, Store
+from mektup.store.interface import Account, AccountEntry, Incoming, Mailbox, Store
 from mektup.store.spool import Spool
 from mektup.terms.account_names import require_account_name
 from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX
 from mektup.terms.numbers import Uid
-
-Message = bytes | EmailMessage | Path
-"""A message as octets, as the standard library's object, or as a file that holds its octets."""
 
 PIECE_BYTES = 1024 * 1024
 
@@ -58,39 +53,40 @@ async def deliver(
 ) -> Uid:
     """Puts *message* into a mailbox of *user*, durably, and returns its UID; every session sees it at once.
 
-    A bare LF becomes CRLF, nothing else is changed. A date without a zone is local time; None: now.
-    Raises Refused(NONEXISTENT, TOOBIG, OVERQUOTA), OSError for a file that cannot be read.
+    A bare LF becomes CRLF, nothing else is changed. A date without a zone is local time; None: now. Nothing is stored
+    before everything is known to be right.
+    Raises Refused(NONEXISTENT, TOOBIG, OVERQUOTA; CANNOT for a flag), OSError for a file that cannot be read, TypeError
+    and ValueError as ``embedded`` says.
     """
+    words = flags_of(flags, limits.keyword_bytes)
+    seconds, zone = date_of(internaldate)
     entry = await store.directory.find(user)
     if entry is None:
         raise Refused(Code.NONEXISTENT, f"No such account: {user}")
     account = await store.account(entry.id)
-    place = await account.mailbox(mailbox)
-    if not place.selectable:
-        raise Refused(Code.NONEXISTENT, NO_SUCH_MAILBOX)
-    octets = await asyncio.to_thread(_octets, message)
+    place = await _selectable(account, mailbox)
+    octets = await asyncio.to_thread(octets_of, message)
     with Spool(limit=limits.message_bytes) as spool:
         for start in range(0, len(octets), PIECE_BYTES):
             spool.write(octets[start : start + PIECE_BYTES])
         if spool.too_big:
             raise Refused(Code.TOOBIG, f"A message has at most {limits.message_bytes} octets")
-        moment = None if internaldate is None else internaldate.astimezone()
-        offset = None if internaldate is None or moment is None else (internaldate.utcoffset() or moment.utcoffset())
-        incoming = Incoming(
-            await prepare_in_turn(spool.octets()),
-            frozenset(flags),
-            None if moment is None else int(moment.timestamp()),
-            0 if offset is None else round(offset.total_seconds() / 60),
-        )
+        incoming = Incoming(await prepare_in_turn(spool.octets()), words, seconds, zone)
         appended = await account.append(place.id, [incoming])
     return appended.uids.first
 
 
-def _octets(message: Message) -> bytes:
-    match message:
-        case bytes():
-            return message
-        case EmailMessage():
-            return message.as_bytes(policy=message.policy.clone(linesep=SMTP.linesep))
-        case _:
-            return message.read_bytes()
+async def _selectable(account: Account, name: str) -> Mailbox:
+    try:
+        place = await account.mailbox(name)
+    except Refused as refusal:
+        if refusal.code is not Code.NONEXISTENT:
+            raise
+        raise _no_such_mailbox(name) from refusal
+    if not place.selectable:
+        raise _no_such_mailbox(name)
+    return place
+
+
+def _no_such_mailbox(name: str) -> Refused:
+    return Refused(Code.NONEXISTENT, f"{NO_SUCH_MAILBOX}: {name}")

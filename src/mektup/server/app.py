@@ -1,7 +1,7 @@
 """A server inside a program: for tests of mail clients, for tools, for whoever needs a mailbox at hand.
 
     async with Server(users={"linda": "Pa$$123"}) as server:
-        await server.deliver("linda", b"Subject: hello\\r\\n\\r\\nWorld\\r\\n")
+        await server.deliver("linda", "Subject: hello\\n\\nWorld\\n")
         host, port = server.address("imap")
 
 With no data directory everything is in memory and leaves nothing. Where the client under test is not
@@ -9,6 +9,13 @@ asynchronous, ``in_thread`` runs the server beside it:
 
     with Server(users={"linda": "Pa$$123"}).in_thread() as server:
         client = imaplib.IMAP4(*server.address("imap"))
+
+As a fixture of pytest:
+
+    @pytest.fixture
+    def mail():
+        with Server(users={"linda": "Pa$$123"}).in_thread() as server:
+            yield server
 """
 
 from __future__ import annotations
@@ -21,19 +28,18 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import uvloop
 
 from mektup.auth.authenticator import Plaintext
 from mektup.server import accounts, logs
-from mektup.server.accounts import Message
 from mektup.server.addresses import Endpoint, Service, endpoint
 from mektup.server.config import Config, ConfigError
+from mektup.server.embedded import Message
 from mektup.server.single import Single, open_single
 from mektup.store.interface import Store
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
-from mektup.terms.errors import Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.names import INBOX
 from mektup.terms.numbers import Uid
@@ -41,7 +47,7 @@ from mektup.terms.numbers import Uid
 T = TypeVar("T")
 
 ANY_PORT = "127.0.0.1:0"
-EMBEDDED_LISTEN: Mapping[str, Sequence[str]] = {
+EMBEDDED_LISTEN: Mapping[str, str | Sequence[str]] = {
     "imap": (ANY_PORT,),
     "imaps": (ANY_PORT,),
     "pop3": (ANY_PORT,),
@@ -51,10 +57,14 @@ EMBEDDED_LISTEN: Mapping[str, Sequence[str]] = {
 """Every service, on this machine only, on ports that are free."""
 
 
+NOT_RUNNING = "the server is not running: use it inside of its `async with`, or of the `with` of in_thread()"
+
+
 class Server:
     """A mail server in this process, from ``async with`` to its end.
 
-    It runs in the event loop of whoever enters it, and writes its log to the standard library's logger ``mektup``.
+    It runs in the event loop of whoever enters it, and writes its log to the standard library's logger ``mektup``. It
+    may be entered again when it has ended; without a data directory it is empty then.
     """
 
     def __init__(
@@ -62,7 +72,7 @@ class Server:
         data: str | os.PathLike[str] | None = None,
         *,
         users: Mapping[str, str] | None = None,
-        listen: Mapping[str, Sequence[str]] = EMBEDDED_LISTEN,
+        listen: Mapping[str, str | Sequence[str]] = EMBEDDED_LISTEN,
         limits: Limits = DEFAULT_LIMITS,
         plaintext: str = "loopback",
         cert: str | os.PathLike[str] | None = None,
@@ -73,8 +83,9 @@ class Server:
         """Serves from the data directory *data*, or from memory for None, once it is entered.
 
         *users* are names and passwords of accounts that shall be there; *listen* maps ``imap``, ``imaps``, ``pop3``,
-        ``pop3s``, ``lmtp`` and ``metrics`` to addresses as in the configuration file (port 0: any that is free);
-        *plaintext* says where a password may cross an unencrypted connection: ``loopback``, ``always`` or ``never``;
+        ``pop3s``, ``lmtp`` and ``metrics`` to an address as in the configuration file, or to a list of them; port 0 is
+        any that is free. *plaintext* says where a password may cross an unencrypted connection: ``loopback``,
+        ``always`` or ``never``;
         *cert* and *key* are PEM files, in place of a certificate of the server's own making; *delivery* says what LMTP
         does with mail that comes in, as the table ``[lmtp]`` of the configuration file.
         Raises ConfigError where these cannot be.
@@ -89,17 +100,22 @@ class Server:
             hostname=hostname,
             delivery=delivery,
         )
-        self._users = dict(users or {})
+        self._users = _checked_users(users or {})
         self._single: Single | None = None
 
     async def __aenter__(self) -> Server:
-        """Listens, when it returns. Raises ConfigError, Refused(CANNOT) for a user that cannot be."""
+        """Listens, when it returns.
+
+        Raises ConfigError, Refused(CANNOT) for a user that cannot be, RuntimeError where it runs already.
+        """
+        if self._single is not None:
+            raise RuntimeError("the server is running already: it can be entered again when it has ended")
         single = await open_single(self._config, logs.library_logger())
         self._single = single
         try:
             for name, password in self._users.items():
                 await self.add_user(name, password)
-        except Refused:
+        except BaseException:
             await self.stop()
             raise
         return self
@@ -108,6 +124,15 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.stop()
+
+    def __enter__(self) -> NoReturn:
+        """Raises TypeError: says how it is done without an event loop."""
+        raise TypeError("use `with Server(...).in_thread() as server:`, or in a coroutine `async with Server(...)`")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Is never called, as ``__enter__`` raises; a ``with`` looks for it first."""
 
     async def stop(self) -> None:
         """Lets sessions say goodbye, and closes everything; may be called twice."""
@@ -153,9 +178,14 @@ class Server:
         flags: Iterable[str] = (),
         internaldate: datetime | None = None,
     ) -> Uid:
-        """Puts *message* (octets, an EmailMessage, or a file's path) into a mailbox, and returns its UID.
+        """Puts *message* into a mailbox of *user*, and returns its UID; sessions that are open see it at once.
 
-        Raises Refused(NONEXISTENT for a user or mailbox that is not there, TOOBIG).
+        *message* is a str, which is its text and becomes UTF-8; bytes; an ``email.message.Message`` of any kind; or the
+        ``pathlib.Path`` of a file. Its lines may end in LF. *flags* are as in IMAP: ``["\\\\Seen", "$Forwarded"]``.
+        *internaldate* is local time where it has no zone; None: now.
+        Raises Refused (NONEXISTENT for a user or mailbox that is not there, CANNOT for a flag that cannot be, TOOBIG),
+        TypeError and ValueError for what is no message, no list of flags or no date, OSError for a file that cannot be
+        read; and then nothing is stored.
         """
         return await accounts.deliver(
             self.store, self._config.limits, user, message, mailbox=mailbox, flags=flags, internaldate=internaldate
@@ -164,21 +194,27 @@ class Server:
     @property
     def _running(self) -> Single:
         if self._single is None:
-            raise RuntimeError("the server is not running: use it inside of its `async with`")
+            raise RuntimeError(NOT_RUNNING)
         return self._single
 
 
 class ThreadedServer:
-    """A server in a thread of its own, for programs and tests that are not asynchronous."""
+    """A server in a thread of its own, for programs and tests that are not asynchronous.
+
+    May be entered again when it has ended, as a Server.
+    """
 
     def __init__(self, server: Server) -> None:
         """To be made by ``Server.in_thread``."""
         self._server = server
-        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        self._runner: asyncio.Runner | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> ThreadedServer:
         """Listens, when it returns. Raises as Server does."""
+        if self._runner is not None:
+            raise RuntimeError("the server is running already: it can be entered again when it has ended")
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         loop = self._runner.get_loop()
         self._thread = threading.Thread(target=loop.run_forever, name="mektup", daemon=True)
         self._thread.start()
@@ -196,6 +232,17 @@ class ThreadedServer:
             self._run(self._server.stop())
         finally:
             self._end()
+
+    async def __aenter__(self) -> NoReturn:
+        """Raises TypeError: says how it is done in an event loop."""
+        raise TypeError(
+            "use `with Server(...).in_thread()`, without async; or `async with Server(...)`, without in_thread"
+        )
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Is never called, as ``__aenter__`` raises; an ``async with`` looks for it first."""
 
     def address(self, service: str) -> tuple[str, int]:
         """As Server.address."""
@@ -225,14 +272,20 @@ class ThreadedServer:
         return self._run(self._server.deliver(user, message, mailbox, flags, internaldate))
 
     def _run(self, doing: Coroutine[Any, Any, T]) -> T:
+        if self._runner is None:
+            doing.close()
+            raise RuntimeError(NOT_RUNNING)
         return asyncio.run_coroutine_threadsafe(doing, self._runner.get_loop()).result()
 
     def _end(self) -> None:
-        loop = self._runner.get_loop()
+        runner, self._runner = self._runner, None
+        if runner is None:
+            return
+        loop = runner.get_loop()
         loop.call_soon_threadsafe(loop.stop)
         if self._thread is not None:
             self._thread.join()
-        self._runner.close()
+        runner.close()
 
 
 def _service(name: str) -> Service:
@@ -242,16 +295,33 @@ def _service(name: str) -> Service:
         raise KeyError(f"{name}: expected one of {', '.join(each.value for each in Service)}") from None
 
 
-def _endpoints(listen: Mapping[str, Sequence[str]]) -> dict[Service, tuple[Endpoint, ...]]:
+def _endpoints(listen: Mapping[str, str | Sequence[str]]) -> dict[Service, tuple[Endpoint, ...]]:
+    if not isinstance(listen, Mapping):
+        raise ConfigError(f'listen: expected services and addresses, as in {{"imap": "{ANY_PORT}"}}, got {listen!r}')
     endpoints = {}
     for name, texts in listen.items():
+        addresses = [texts] if isinstance(texts, str) else texts
+        if not isinstance(addresses, Sequence) or not all(isinstance(each, str) for each in addresses):
+            raise ConfigError(f'listen: {name}: expected an address such as "{ANY_PORT}", or a list, got {texts!r}')
         try:
-            endpoints[_service(name)] = tuple(endpoint(text, Path.cwd()) for text in texts)
+            endpoints[_service(name)] = tuple(endpoint(text, Path.cwd()) for text in addresses)
         except KeyError as error:
             raise ConfigError(f"listen: {error.args[0]}") from error
         except ValueError as error:
             raise ConfigError(f"listen: {name}: {error}") from error
     return endpoints
+
+
+def _checked_users(users: Mapping[str, str]) -> dict[str, str]:
+    example = 'as in {"linda": "Pa$$123"}'
+    if not isinstance(users, Mapping):
+        raise ConfigError(f"users: expected names and passwords, {example}, got {type(users).__name__}")
+    for name, password in users.items():
+        if not isinstance(name, str) or not isinstance(password, str):
+            raise ConfigError(
+                f"users: expected each name and password as a str, {example}, got it otherwise for {name!r}"
+            )
+    return dict(users)
 
 
 def _plaintext(word: str) -> Plaintext:

@@ -7,6 +7,7 @@ the clients' own and keep the spelling in which they first came. Both compare wi
 
 from __future__ import annotations
 
+import re
 from enum import Enum, IntFlag
 
 from mektup.terms.names import INBOX
@@ -33,6 +34,27 @@ SYSTEM_FLAG_NAMES: dict[SystemFlag, str] = {
 
 SYSTEM_FLAGS_BY_NAME: dict[str, SystemFlag] = {name.lower(): flag for flag, name in SYSTEM_FLAG_NAMES.items()}
 """From a lower-case name, backslash included."""
+
+
+KEYWORD = re.compile(r"[!#$&'+,./0-9:;<=>?@A-Z\[^_`a-z|}~-]+", re.ASCII)
+"""flag-keyword = atom (RFC 9051 §9): ASCII without spaces, control characters and ( ) { % * " \\ ]."""
+
+
+def objection_to_flag(flag: str, longest_keyword: int) -> str:
+    """Why a message cannot have *flag*, as words that go on behind it; empty where it can.
+
+    *longest_keyword* is in octets. RFC 9051 §2.3.2: a keyword does not begin with a backslash; \\Recent belongs to a
+    session (RFC 3501 §2.3.2), and no other system flags than ours may be made up (RFC 9051 §9, flag-extension).
+    """
+    if flag.lower() in SYSTEM_FLAGS_BY_NAME:
+        return ""
+    if flag.startswith("\\"):
+        return f"is no flag that can be set; those with a backslash are {' '.join(SYSTEM_FLAG_NAMES.values())}"
+    if not KEYWORD.fullmatch(flag):
+        return 'is no flag: a keyword is ASCII without spaces, control characters and ( ) { % * " \\ ]'
+    if len(flag) > longest_keyword:
+        return f"is longer than {longest_keyword} octets"
+    return ""
 
 
 class FlagChange(Enum):

@@ -1,0 +1,106 @@
+"""What a program may hand over: messages in the forms that Python programs have, flags, dates; checked, in words."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from email.errors import MessageError
+from email.generator import BytesGenerator, Generator
+from email.message import Message as EmailMessage
+from pathlib import Path
+
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import objection_to_flag
+
+Message = str | bytes | bytearray | memoryview | EmailMessage | os.PathLike[str]
+"""A message: its text, which becomes UTF-8; its octets; an ``email.message.Message`` of any kind; or the path of a file
+that holds its octets. Every line ends in CRLF when it is stored, whatever it ended in.
+"""
+
+CRLF = "\r\n"
+
+
+def octets_of(message: Message) -> bytes:
+    """The octets of *message*.
+
+    Raises OSError for a file that cannot be read, ValueError for what cannot be written down, TypeError for what is
+    no message.
+    """
+    match message:
+        case str():
+            return _encoded(message)
+        case bytes() | bytearray() | memoryview():
+            return bytes(message)
+        case EmailMessage():
+            return _flattened(message)
+        case os.PathLike():
+            return Path(message).read_bytes()
+        case _:
+            # as the EmailMessage of Django, which makes one of the standard library
+            hint = ", but what its message() gives may be one" if hasattr(message, "message") else ""
+            raise TypeError(
+                "a message is a str, bytes, an email.message.Message, or the pathlib.Path of a file, "
+                f"not {type(message).__name__}{hint}"
+            )
+
+
+def flags_of(flags: Iterable[str], longest_keyword: int) -> frozenset[str]:
+    """The flags, each once. Raises TypeError for what is no list of them, Refused(CANNOT) that names a bad one."""
+    if isinstance(flags, str | bytes):
+        raise TypeError(f"flags is a list: [{flags!r}], not {flags!r}")
+    if not isinstance(flags, Iterable):
+        raise TypeError(f"flags is a list of str, not {type(flags).__name__}")
+    found: dict[str, str] = {}
+    for flag in flags:
+        if not isinstance(flag, str):
+            raise TypeError(f"a flag is a str, not {type(flag).__name__}: {flag!r}")
+        objection = objection_to_flag(flag, longest_keyword)
+        if objection:
+            raise Refused(Code.CANNOT, f"{flag!r} {objection}")
+        # the same in any case of letters
+        found.setdefault(flag.lower(), flag)
+    return frozenset(found.values())
+
+
+def date_of(moment: datetime | None) -> tuple[int | None, int]:
+    """Seconds since 1970 UTC, and the zone in minutes east of it; of a date without a zone, local time.
+
+    None stays None, for now. Raises TypeError, and ValueError for a date that has no place in a calendar of all zones.
+    """
+    if moment is None:
+        return None, 0
+    if not isinstance(moment, datetime):
+        raise TypeError(f"internaldate is a datetime.datetime, not {type(moment).__name__}")
+    try:
+        zoned = moment if moment.tzinfo is not None else moment.astimezone()
+        offset = zoned.utcoffset()
+        seconds = zoned.timestamp()
+    except (OverflowError, ValueError, OSError) as error:
+        raise ValueError(f"internaldate is out of range: {moment}") from error
+    return int(seconds // 1), 0 if offset is None else round(offset.total_seconds() / 60)
+
+
+def _encoded(text: str) -> bytes:
+    # surrogateescape: what Python read from octets that were no UTF-8 becomes these octets again
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"a message cannot have half of a surrogate pair, as at character {error.start + 1}") from None
+
+
+def _flattened(message: EmailMessage) -> bytes:
+    """As the standard library writes it: no line for an mbox before it, no ">" before a "From"."""
+    try:
+        written = io.BytesIO()
+        try:
+            BytesGenerator(written, mangle_from_=False).flatten(message, linesep=CRLF)
+        except UnicodeEncodeError:
+            # letters beyond ASCII in a body that has no charset
+            text = io.StringIO(newline="")
+            Generator(text, mangle_from_=False).flatten(message, linesep=CRLF)
+            return _encoded(text.getvalue())
+        return written.getvalue()
+    except (MessageError, LookupError, AttributeError, TypeError) as error:
+        raise ValueError(f"the message cannot be written: {error}") from error
