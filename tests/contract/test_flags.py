@@ -169,3 +169,15 @@ async def test_orders_in_turn_are_all_or_none(opened: OpenStore) -> None:
             ],
         )
     assert await flags_of(account, mailbox) == {1: set()}
+
+
+async def test_a_store_tells_the_keywords_it_gave_as_they_are_spelled(account: Account) -> None:
+    mailbox, trash = await inbox(account), (await account.mailbox("Trash")).id
+    await account.append(mailbox, [incoming()] * 100)
+    await account.append(trash, [incoming()])
+    assert (await account.store_flags(mailbox, uids(1), ADD, frozenset({"$Work", "\\Seen"}))).keywords == ("$Work",)
+    assert (await account.store_flags(mailbox, uids(1), ADD, frozenset({"$work"}))).keywords == ()
+    many = await account.store_flags(mailbox, EVERYTHING, ADD, frozenset({"$WORK", "New"}))
+    assert many.keywords == ("$Work", "New")
+    assert (await account.store_flags(trash, uids(1), REPLACE, frozenset({"NEW"}))).keywords == ("New",)
+    assert (await account.store_flags(mailbox, uids(1), REMOVE, frozenset({"$work"}))).keywords == ()

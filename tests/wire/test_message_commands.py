@@ -47,7 +47,7 @@ SAVED = SavedResult()
         ("a1 FETCH 7 FLAGS ", Fetch(TAG, False, SEVEN, (Item.FLAGS,))),
         ("a1 STORE 7 FLAGS (\\Seen)", Store(TAG, False, SEVEN, REPLACE, False, ("\\Seen",))),
         ("a1 STORE 7 +FLAGS.SILENT (\\seen $Junk)", Store(TAG, False, SEVEN, ADD, True, ("\\seen", "$Junk"))),
-        ("a1 uid store 7 -flags.silent \\Seen \\X", Store(TAG, True, SEVEN, REMOVE, True, ("\\Seen", "\\X"))),
+        ("a1 uid store 7 -flags.silent \\Seen X", Store(TAG, True, SEVEN, REMOVE, True, ("\\Seen", "X"))),
         ("a1 STORE 7 FLAGS ()", Store(TAG, False, SEVEN, REPLACE, False, ())),
         ("a1 STORE 7 FLAGS ( \\Seen  a )", Store(TAG, False, SEVEN, REPLACE, False, ("\\Seen", "a"))),
         ("a1 STORE 7 +FLAGS x ", Store(TAG, False, SEVEN, ADD, False, ("x",))),
@@ -56,7 +56,8 @@ SAVED = SavedResult()
             Store(TAG, False, SEVEN, ADD, False, ("x",), 9223372036854775807),
         ),
         ("a1 UID STORE 7 (unchangedsince 0) FLAGS x", Store(TAG, True, SEVEN, REPLACE, False, ("x",), 0)),
-        ("a1 STORE 7 FLAGS (\\Recently)", Store(TAG, False, SEVEN, REPLACE, False, ("\\Recently",))),
+        ("a1 STORE 7 FLAGS ($a $B $A b $a)", Store(TAG, False, SEVEN, REPLACE, False, ("$a", "$B", "b"))),
+        ("a1 STORE 7 FLAGS \\seen $a \\SEEN $A", Store(TAG, False, SEVEN, REPLACE, False, ("\\seen", "$a"))),
         ("a1 SEARCH ALL", Search(TAG, False, All(), None)),
         ("a1 UID SEARCH RETURN () SEEN", Search(TAG, True, HasFlag("\\Seen"), frozenset({"ALL"}))),
         ("a1 SEARCH return (min MAX) ALL", Search(TAG, False, All(), frozenset({"MIN", "MAX"}))),
@@ -168,6 +169,7 @@ def test_a_sequence_set_is_what_the_abnf_says(text: str) -> None:
     assert request.uids == SequenceSet(tuple((part[0], part[-1]) for part in said))
 
 
+SYSTEM_FLAG = "one of the system flags \\Answered, \\Flagged, \\Deleted, \\Seen, \\Draft; a keyword has no backslash"
 FLAG = "a flag such as \\Seen or a keyword such as $Forwarded"
 
 
@@ -204,6 +206,10 @@ FLAG = "a flag such as \\Seen or a keyword such as $Forwarded"
         ("a1 STORE 1 FLAGS (\\*)", f"Expected {FLAG} at column 19"),
         ("a1 STORE 1 FLAGS (\\Seen\\Deleted)", "Expected a space or ) at column 24"),
         ("a1 STORE 1 FLAGS (a \\Recent)", "\\Recent cannot be changed at column 21"),
+        ("a1 STORE 1 FLAGS (\\Recently)", f"Expected {SYSTEM_FLAG} at column 19"),
+        ("a1 STORE 1 FLAGS (\\Seen \\$Junk)", f"Expected {SYSTEM_FLAG} at column 25"),
+        ("a1 STORE 1 FLAGS $a \\Forwarded", f"Expected {SYSTEM_FLAG} at column 21"),
+        ("a1 STORE 1 FLAGS (\\SeenX)", f"Expected {SYSTEM_FLAG} at column 19"),
         ("a1 STORE 1 FLAGS \\RECENT", "\\Recent cannot be changed at column 18"),
         ('a1 STORE 1 FLAGS ("a")', f"Expected {FLAG} at column 19"),
         ("a1 STORE 1 FLAGS (é)", f"Expected {FLAG} at column 19"),

@@ -16,7 +16,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mektup.imap.flag_words import MOST_SHARED
+from mektup.imap.flag_words import MOST_SHARED, with_recent
 from mektup.imap.sections import Columns, Later, binary_reader, binary_size_reader, chosen_fields, section_reader
 from mektup.store.interface import SLICE_ROWS, Column, Form, HeaderFields, Row
 from mektup.terms.sets import NumberSet, Uids
@@ -130,8 +130,9 @@ class Plan:
 
         def spelled(columns: Columns) -> Iterable[bytes]:
             recent = view.recent
+            # at once, as a new word may write FLAGS, which no line may have begun before
             if not recent or session.rev2:
-                return map(words.__getitem__, columns[Column.FLAGS])
+                return list(map(words.__getitem__, columns[Column.FLAGS]))
             return [
                 words.with_recent(word) if uid in recent else words[word]
                 for uid, word in zip(columns[Column.UID], columns[Column.FLAGS], strict=True)
@@ -160,11 +161,13 @@ class Plan:
             return None
         words: Iterable[tuple[int, bytes]] = ()
         if Column.FLAGS in self.columns:
-            spelled, shared = session.flag_words, session.flag_words.shared
+            spelled = session.flag_words
             recent: Uids = NumberSet() if session.rev2 else view.recent & uids
-            if len(shared) == MOST_SHARED or (recent and recent != uids):
+            if len(spelled.shared) == MOST_SHARED or (recent and recent != uids):
                 return None
-            words = [(word, spelled.with_recent(word)) for word in shared] if recent else shared.items()
+            words = spelled.told()
+            if recent:
+                words = [(word, with_recent(flags)) for word, flags in words]
         form = Form(self._pieces, tuple(words))
         found = await session.mail.text(view.mailbox, uids, form, view.seq(uids.first))
         if found is None:

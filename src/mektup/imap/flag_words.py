@@ -1,42 +1,72 @@
 """Flag words as the wire shows them: a cache, since a mailbox has few different ones.
 
-What a flag word of an account stands for never changes, so what one session has spelled, others know.
+What a flag word of an account stands for never changes, so what one session has spelled, others know. But a client
+must hear of a keyword by FLAGS before a FETCH shows it (RFC 9051 §7.3.5), and what is read of the store may be newer
+than all that the client was told. So words belong to one selected mailbox, and one that has a keyword which is new to
+the client is spelled only after FLAGS was said.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
+from mektup.imap.view import View
 from mektup.store.interface import Account
+from mektup.terms.flags import without_unknown_system_flags
 
 MOST_SHARED = 64
 """How many words of an account sessions share: where there are more, most are rare."""
 
 
 class FlagWords(dict[int, bytes]):
-    """From a flag word of one account to its flags, joined by spaces, without parentheses."""
+    """From a flag word to its flags, joined by spaces, without parentheses; of one view.
 
-    __slots__ = ("_account", "shared")
+    To spell a word may write FLAGS, so it has to be done before the line begins that shows it.
+    """
 
-    def __init__(self, account: Account) -> None:
+    __slots__ = ("_account", "_announce", "_view", "shared")
+
+    def __init__(self, account: Account, view: View, announce: Callable[[tuple[str, ...]], None]) -> None:
+        """*announce* takes keywords that are new to the client, and tells them."""
         super().__init__()
         self._account = account
+        self._view = view
+        self._announce = announce
         self.shared = _SHARED.setdefault(account, {})
         """Words that were seen in this account, by this session or another; MOST_SHARED where some may be missing."""
 
     def __missing__(self, word: int) -> bytes:
+        names = without_unknown_system_flags(self._account.flag_names(word))
+        if new := self._view.new_keywords(names):
+            self._announce(new)
         flags = self.shared.get(word)
         if flags is None:
-            flags = " ".join(self._account.flag_names(word)).encode("ascii")
+            flags = " ".join(names).encode("ascii")
             if len(self.shared) < MOST_SHARED:
                 self.shared[word] = flags
         self[word] = flags
         return flags
 
+    def told(self) -> list[tuple[int, bytes]]:
+        """Those of the shared words that can be shown now, as the client has heard of each of their keywords."""
+        told: list[tuple[int, bytes]] = []
+        for word, flags in self.shared.items():
+            if word not in self:
+                if self._view.new_keywords(self._account.flag_names(word)):
+                    continue
+                self[word] = flags
+            told.append((word, flags))
+        return told
+
     def with_recent(self, word: int) -> bytes:
-        """The same with \\Recent at its end (RFC 3501 §2.3.2)."""
-        flags = self[word]
-        return b"%b \\Recent" % flags if flags else b"\\Recent"
+        """The flags of *word* and \\Recent."""
+        return with_recent(self[word])
+
+
+def with_recent(flags: bytes) -> bytes:
+    """*flags* with \\Recent at their end (RFC 3501 §2.3.2)."""
+    return b"%b \\Recent" % flags if flags else b"\\Recent"
 
 
 _SHARED: WeakKeyDictionary[Account, dict[int, bytes]] = WeakKeyDictionary()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from enum import Enum, auto
+from functools import partial
 
 from mektup.auth.connections import Connection
 from mektup.auth.services import Services
@@ -343,7 +344,8 @@ class Session:
     def flag_words(self) -> FlagWords:
         """The flags that a flag word stands for, as wire bytes."""
         if self._flag_words is None:
-            self._flag_words = FlagWords(self.mail)
+            view = self.selected
+            self._flag_words = FlagWords(self.mail, view, partial(updates.tell_keywords, self, view))
         return self._flag_words
 
     async def enter(self, entry: AccountEntry) -> None:
@@ -377,6 +379,7 @@ class Session:
         if self.view is not None:
             self.view.watch.close()
             self.view.plan = None  # it knows this session and the view, and would keep both
+            self._flag_words = None  # so does this
             self.view = None
             self.state = State.AUTHENTICATED
 

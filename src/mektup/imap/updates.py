@@ -10,7 +10,7 @@ are, and the debt is remembered until a command that may pay it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -106,7 +106,7 @@ async def _tell(
         uidnext=view.uidnext,
         claim_recent=not view.read_only and not session.rev2,
     )
-    _tell_keywords(session, view, changes)
+    tell_keywords(session, view, changes.keywords)
     _tell_expunges(session, view, changes, expunges=expunges)
     if view.arrive(changes):
         session.write(b"* %d EXISTS\r\n" % len(view))
@@ -118,16 +118,12 @@ async def _tell(
         await show_flags(session, view, untold, with_uid=with_uid)
 
 
-def _tell_keywords(session: Session, view: View, changes: Changes) -> None:
-    if changes.keywords != view.keywords:
-        view.keywords = changes.keywords
-        show_keywords(session, view)
-
-
-def show_keywords(session: Session, view: View) -> None:
-    """Writes which flags this mailbox knows, since one is new."""
-    session.write(flags_line(view.keywords))
-    session.write(permanent_flags_line(view.keywords, read_only=view.read_only))
+def tell_keywords(session: Session, view: View, keywords: Iterable[str]) -> None:
+    """Writes which flags this mailbox knows where one of *keywords*, as the store spells them, is new to the client."""
+    if new := view.new_keywords(keywords):
+        view.learn(new)
+        session.write(flags_line(view.keywords))
+        session.write(permanent_flags_line(view.keywords, read_only=view.read_only))
 
 
 def _tell_expunges(session: Session, view: View, changes: Changes, *, expunges: bool) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from mektup.store.interface import Changes, FlagsStored, Row, Selection
 from mektup.terms.errors import ClientError, Refused
+from mektup.terms.flags import without_unknown_system_flags
 from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.sets import NumberSet, SavedResult, Seqs, SequenceSet, Uids
@@ -37,6 +38,7 @@ class View:
         "client_modseq",
         "expunged_modseq",
         "keywords",
+        "known_keywords",
         "mailbox",
         "modseq",
         "name",
@@ -61,7 +63,9 @@ class View:
         self.client_modseq: ModSeq = selection.mailbox.highestmodseq
         """The HIGHESTMODSEQ that the client has, as it reckons it from what it is told (RFC 7162 §6)."""
         self.uidnext: Uid = selection.mailbox.uidnext
-        self.keywords = selection.keywords
+        self.keywords = without_unknown_system_flags(selection.keywords)
+        """Every keyword that the client was told of, by FLAGS."""
+        self.known_keywords = {keyword.lower() for keyword in self.keywords}
         self.recent: Uids = selection.recent
         self.saved: Uids = NumberSet()
         """The search result variable ``$`` (RFC 9051 §6.4.4.1)."""
@@ -96,12 +100,15 @@ class View:
         self.untold = self.untold | uids
         self.watch.fire()
 
-    def learn(self, flags: Iterable[str]) -> bool:
-        """Takes in keywords that this session set; returns whether one was new, and FLAGS is due."""
-        known = {keyword.lower() for keyword in self.keywords}
-        new = [flag for flag in flags if not flag.startswith("\\") and flag.lower() not in known]
-        self.keywords = (*self.keywords, *new)
-        return bool(new)
+    def new_keywords(self, flags: Iterable[str]) -> tuple[str, ...]:
+        """The keywords among *flags*, as the store spells them, that the client was not told of."""
+        known = self.known_keywords
+        return tuple([flag for flag in flags if flag[0] != "\\" and flag.lower() not in known])
+
+    def learn(self, keywords: tuple[str, ...]) -> None:
+        """Takes in new *keywords*, of which the client is told now."""
+        self.keywords += keywords
+        self.known_keywords.update(keyword.lower() for keyword in keywords)
 
     def check_writable(self) -> None:
         """Raises Refused where the mailbox was opened read-only (RFC 9051 §6.3.3)."""

@@ -148,6 +148,8 @@ class FlagsStored:
     """Those changed after *unchanged_since* and left alone (RFC 7162 §3.1.3 MODIFIED)."""
     flags: Sequence[tuple[Uid, int, ModSeq]] | None
     """UID, flag word and modseq of each that did not fail, as they are now; None where these are many."""
+    keywords: tuple[str, ...]
+    """Those of this change that the mailbox has, in the spelling that FETCH shows; empty where it changed nothing."""
 
 
 @dataclass(frozen=True, slots=True)

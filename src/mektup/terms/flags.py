@@ -8,6 +8,7 @@ the clients' own and keep the spelling in which they first came. Both compare wi
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import Enum, IntFlag
 
 from mektup.terms.names import INBOX
@@ -55,6 +56,24 @@ def objection_to_flag(flag: str, longest_keyword: int) -> str:
     if len(flag) > longest_keyword:
         return f"is longer than {longest_keyword} octets"
     return ""
+
+
+def each_once(flags: Sequence[str]) -> tuple[str, ...]:
+    """*flags* without what only repeats one in letters of another case: the spelling that came first stays."""
+    if len(flags) < 2:
+        return tuple(flags)
+    first: dict[str, str] = {}
+    for flag in flags:
+        first.setdefault(flag.lower(), flag)
+    return tuple(first.values())
+
+
+def without_unknown_system_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """*flags* without those that begin with a backslash and are none of IMAP's own.
+
+    RFC 9051 §9 flag-extension: a server must not generate them. No client can set one; old mail may have some.
+    """
+    return tuple([flag for flag in flags if flag[0] != "\\" or flag.lower() in SYSTEM_FLAGS_BY_NAME])
 
 
 class FlagChange(Enum):

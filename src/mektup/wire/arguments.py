@@ -7,6 +7,7 @@ from datetime import date
 from typing import Final
 
 from mektup.terms.errors import ClientError
+from mektup.terms.flags import SYSTEM_FLAG_NAMES, SYSTEM_FLAGS_BY_NAME, each_once
 from mektup.terms.numbers import MAX_UINT32
 from mektup.terms.sets import STAR, Run, SavedResult, SequenceSet
 from mektup.wire import mailbox_names
@@ -16,6 +17,9 @@ from mektup.wire.requests import NumbersAsked
 
 _A_SET: Final = "a sequence set such as 7 or 1:5,9:*"
 _A_FLAG: Final = "a flag such as \\Seen or a keyword such as $Forwarded"
+_A_SYSTEM_FLAG: Final = (
+    "one of the system flags " + ", ".join(SYSTEM_FLAG_NAMES.values()) + "; a keyword has no backslash"
+)
 _A_DATE: Final = "a date such as 1-Feb-2024"
 _A_DATE_TIME: Final = 'a date and time such as "01-Feb-2024 09:30:00 +0100"'
 _SAVED: Final = SavedResult()
@@ -112,28 +116,34 @@ assert STAR == 0, "sequence_set() reads * as 0"
 
 
 def flag(cursor: Cursor) -> str:
-    """flag, as the client spelled it (RFC 9051 §9). Raises ClientError, for \\Recent too, which nobody can set."""
+    """flag, as the client spelled it (RFC 9051 §9).
+
+    Raises ClientError, for \\Recent too, which nobody can set, and for other system flags than IMAP's five.
+    """
     found = FLAG.match(cursor.text, cursor.at)
     if found is None:
         raise cursor.wrong(_A_FLAG)
     name = found[0].decode("ascii")
     if len(name) > cursor.limits.keyword_bytes:
         raise cursor.wrong(f"a keyword of at most {cursor.limits.keyword_bytes} octets")
-    # RFC 3501 §2.3.2: \Recent can not be altered by the client.
-    if name.lower() == "\\recent":
-        raise ClientError("\\Recent cannot be changed", cursor.column)
+    if name[0] == "\\" and name.lower() not in SYSTEM_FLAGS_BY_NAME:
+        # RFC 3501 §2.3.2: \Recent can not be altered by the client.
+        if name.lower() == "\\recent":
+            raise ClientError("\\Recent cannot be changed", cursor.column)
+        # RFC 9051 §9 flag-extension: a server must not generate others, so none is kept.
+        raise cursor.wrong(_A_SYSTEM_FLAG)
     cursor.at = found.end()
     return name
 
 
 def flag_list(cursor: Cursor) -> tuple[str, ...]:
-    """flag-list = "(" [flag *(SP flag)] ")" (RFC 9051 §9). Raises ClientError."""
+    """flag-list = "(" [flag *(SP flag)] ")" (RFC 9051 §9), each flag once. Raises ClientError."""
     # A list in which every flag is certainly short enough needs no look at each.
     found = FLAG_LIST.match(cursor.text, cursor.at)
     if found is None or len(found[1]) > cursor.limits.keyword_bytes:
-        return tuple(cursor.parenthesized(flag, "flags"))
+        return each_once(cursor.parenthesized(flag, "flags"))
     cursor.at = found.end()
-    return tuple(found[1].decode("ascii").split())
+    return each_once(found[1].decode("ascii").split())
 
 
 def keyword(cursor: Cursor) -> str:

@@ -71,9 +71,9 @@ OF_ONE_MESSAGE: Final = re.compile(rb"((?:UID )?[A-Z]{4,5} )([1-9][0-9]{0,8})( .
 FLAG: Final = re.compile(rb"\\?" + _ATOM)
 
 # flag-list = "(" [flag *(SP flag)] ")"
-# As the rule has it, without liberties and without \Recent; group 1 is what stands between the parentheses. Of up to
-# 50 flags, as a list with more is read flag by flag.
-_SETTABLE: Final = rb"(?!\\(?i:recent)[ )])\\?" + _ATOM
+# As the rule has it, without liberties and without system flags that are none of IMAP's five; group 1 is what stands
+# between the parentheses. Of up to 50 flags, as a list with more is read flag by flag.
+_SETTABLE: Final = rb"(?:\\(?i:answered|flagged|deleted|seen|draft)|" + _ATOM + rb")"
 FLAG_LIST: Final = re.compile(rb"\(((?:" + _SETTABLE + rb"(?: " + _SETTABLE + rb"){0,49})?)\)")
 
 # status-att-list and its like: "(" atom *(SP atom) ")"; group 1 as above.

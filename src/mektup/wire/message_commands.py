@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mektup.terms.errors import ClientError
-from mektup.terms.flags import FlagChange
+from mektup.terms.flags import FlagChange, each_once
 from mektup.wire.arguments import end_after_mailbox, flag, flag_list, mailbox, numbers
 from mektup.wire.cursor import Cursor
 from mektup.wire.fetch_grammar import fetch_items
@@ -109,11 +109,11 @@ def store(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Store:
 
 
 def _bare_flags(cursor: Cursor) -> tuple[str, ...]:
-    """flag *(SP flag)."""
+    """flag *(SP flag), each once."""
     flags = [flag(cursor)]
     while cursor.take_space():
         flags.append(flag(cursor))
-    return tuple(flags)
+    return each_once(flags)
 
 
 def copy(cursor: Cursor, tag: bytes, *, make: type[Copy] | type[Move], by_uid: bool) -> Copy | Move:

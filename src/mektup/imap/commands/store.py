@@ -10,7 +10,6 @@ from mektup.imap.fetch_plan import Plan
 from mektup.imap.sent_ahead import sent_ahead
 from mektup.store.interface import FlagOrder, FlagsStored
 from mektup.terms.errors import Refused
-from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq
 from mektup.terms.sets import Uids
 from mektup.wire import codes
@@ -114,8 +113,7 @@ async def _say(session: Session, request: Store, uids: Uids, stored: FlagsStored
         show = uids if conditional or not request.silent else None
         await updates.tell(session, expunges=False, with_uid=request.by_uid, show=show)
         return
-    if stored.changed and request.change is not FlagChange.REMOVE and view.learn(request.flags):
-        updates.show_keywords(session, view)
+    updates.tell_keywords(session, view, stored.keywords)
     if not request.silent:
         if stored.flags is not None:
             updates.tell_flags(session, view, stored.flags, with_uid=request.by_uid)

@@ -38,12 +38,13 @@ class Flags:
         """The flags of these *names*; \\Recent is none of them."""
         system = 0
         keywords: dict[str, str] = {}
-        for name in names:
+        # sorted, so that of two spellings it is not chance which one counts
+        for name in sorted(names):
             folded = name.lower()
             if folded in _BITS:
                 system |= _BITS[folded]
             elif folded != "\\recent":
-                keywords[folded] = name
+                keywords.setdefault(folded, name)
         return cls(system, keywords)
 
 

@@ -18,7 +18,7 @@ from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsS
 from mektup.store.sqlite import content, header_fields, mailboxes, touched_runs
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.database import Change
-from mektup.store.sqlite.keywords import SYSTEM_MASK, Flags, KeywordSets
+from mektup.store.sqlite.keywords import SYSTEM_MASK, Flags, KeywordSets, Names
 from mektup.store.sqlite.packing import Packing
 from mektup.store.sqlite.schema import KEYWORD_SHIFT
 from mektup.store.sqlite.uids import Query, slices
@@ -245,26 +245,26 @@ def store_flags_in_turn(
     ):
         for uid, word, modseq in rows:
             words[uid], modseqs[uid] = word, modseq
-    turns: list[tuple[list[tuple[Uid, int]], list[Uid]]] = []
+    turns: list[tuple[list[tuple[Uid, int]], list[Uid], Names]] = []
     for order in orders:
         there = [uid for uid in order.uids if uid in words]
-        changed = _change_words(change, box, words, there, order, keyword_sets, limits)
-        turns.append(([(uid, words[uid]) for uid in there], changed))
-    count = sum(bool(changed) for _, changed in turns)
+        changed, keywords = _change_words(change, box, words, there, order, keyword_sets, limits)
+        turns.append(([(uid, words[uid]) for uid in there], changed, keywords))
+    count = sum(bool(changed) for _, changed, _ in turns)
     # One after the other, so that who hears of some of these changes, and is then cut off, can ask for the others.
     following = iter(change.take(count)) if count else iter(())
     highest = box.highestmodseq
     stored: list[FlagsStored] = []
-    for order, (after, changed) in zip(orders, turns, strict=True):
+    for order, (after, changed, keywords) in zip(orders, turns, strict=True):
         previous = highest
         if changed:
             highest = ModSeq(next(following))
             modseqs.update(dict.fromkeys(changed, highest))
         uids = order.uids if len(changed) == len(order.uids) else _set(changed)
         flags = [(uid, word, modseqs[uid]) for uid, word in after]
-        stored.append(FlagsStored(highest, uids, previous, _NONE, flags))
+        stored.append(FlagsStored(highest, uids, previous, _NONE, flags, keywords))
     if count:
-        altered = {uid for _, changed in turns for uid in changed}
+        altered = {uid for _, changed, _ in turns for uid in changed}
         change.cursor.executemany(
             "UPDATE messages SET flags = ?, modseq = ? WHERE mailbox = ? AND uid = ?",
             [(words[uid], modseqs[uid], mailbox, uid) for uid in altered],
@@ -303,8 +303,8 @@ def _change_words(
     order: FlagOrder,
     keyword_sets: KeywordSets,
     limits: Limits,
-) -> list[Uid]:
-    """Gives *uids* their new *words*; returns those whose word is another now."""
+) -> tuple[list[Uid], Names]:
+    """Gives *uids* their new *words*; returns those whose word is another now, and the keywords that were given."""
     operand = Flags.of(order.flags)
     changed: list[Uid] = []
     for uid in uids:
@@ -314,9 +314,16 @@ def _change_words(
             changed.append(uid)
             box.unseen += (old & SEEN) - (new & SEEN)
             box.deleted += (new & DELETED) // DELETED - (old & DELETED) // DELETED
-    if changed and operand.keywords and order.change is not FlagChange.REMOVE:
-        box.use_keywords(keyword_sets.spelled(operand.keywords), limits)
-    return changed
+    return changed, _keywords_given(box, order, operand, keyword_sets, limits) if changed else ()
+
+
+def _keywords_given(box: _Box, order: FlagOrder, operand: Flags, keyword_sets: KeywordSets, limits: Limits) -> Names:
+    """The keywords that messages of *box* have by *order*, as they are spelled. Raises Refused(LIMIT)."""
+    if not operand.keywords or order.change is FlagChange.REMOVE:
+        return ()
+    names = keyword_sets.spelled(operand.keywords)
+    box.use_keywords(names, limits)
+    return names
 
 
 def store_flags(
@@ -377,14 +384,14 @@ def _store_many(
     box = _open(change.cursor, mailbox)
     operand = Flags.of(order.flags)
     changed = _NONE
+    keywords: Names = ()
     for some in _pieces(mailbox, order.uids):
         box.unseen -= _gained(change.cursor, some, SEEN, order.change, operand)
         box.deleted += _gained(change.cursor, some, DELETED, order.change, operand)
         for word, parameters in _new_words(change, some, order.change, operand, keyword_sets):
             changed = changed | _rewrite(change, some, word, parameters)
     if changed:
-        if operand.keywords and order.change is not FlagChange.REMOVE:
-            box.use_keywords(keyword_sets.spelled(operand.keywords), limits)
+        keywords = _keywords_given(box, order, operand, keyword_sets, limits)
         _close(change, box, [(change.modseq, changed)])
     return FlagsStored(
         modseq=change.modseq if changed else box.highestmodseq,
@@ -392,6 +399,7 @@ def _store_many(
         previous=box.highestmodseq,
         failed=_NONE,
         flags=None,
+        keywords=keywords,
     )
 
 
