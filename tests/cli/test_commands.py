@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -249,3 +251,74 @@ def test_root_is_told_whose_a_new_data_directory_is(tmp_path: Path) -> None:
     add = ("user", "add", "--password-stdin", "--data", str(tmp_path / "data"))
     assert f"chown -R USER {tmp_path / 'data'}" in mektup(*add, "linda", typed="secret\n").stderr
     assert mektup(*add, "fred", typed="secret\n").stderr == ""
+
+
+def test_who_looks_in_the_wrong_place_is_told_and_nothing_is_made_there(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder" / "photos").mkdir(parents=True)
+    for place, words in (
+        ("nowhere", "is not there: "),
+        ("file", "is no directory: "),
+        ("folder", "has no accounts of mektup: "),
+    ):
+        done = mektup("user", "list", "--data", str(tmp_path / place))
+        assert (done.status, done.stdout) == (1, "")
+        assert f"{place} {words}--data or --config says where the accounts are" in done.stderr
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["photos"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("user", "import", "nowhere", "--data", "data"),
+        ("user", "import", ".", "--data", "data"),
+        ("user", "add", "linda", "--password-stdin", "--data", "file"),
+        ("user", "add", "linda", "--password-stdin", "--data", "file/below"),
+        ("user", "list", "--config", "nowhere"),
+        ("user", "list", "--config", "."),
+        ("user", "list", "--config", "file"),
+        ("user", "list", "--data", "damaged"),
+        ("user", "add", "linda", "--password-stdin", "--data", "damaged"),
+        ("user", "passwd", "linda", "--password-stdin", "--data", "damaged"),
+        ("serve", "--config", "nowhere"),
+        ("serve", "--config", "latin"),
+        ("serve", "--data", "damaged"),
+        ("serve", "--data", "file"),
+    ],
+)
+def test_no_mistake_of_a_user_ends_in_a_traceback(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "latin").write_bytes(b"# \xe7\n")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "mektup.db").write_bytes(b"no database" * 1000)
+    done = mektup(*arguments, typed="Pa$$123\n", where=tmp_path)
+    assert (done.status, done.stdout) == (1, "")
+    assert done.stderr.startswith("mektup: ")
+    assert done.stderr.count("\n") == 1
+
+
+def _alone(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """In a process of its own, for what concerns its standard streams."""
+    return subprocess.run([*MEKTUP, *arguments], capture_output=True, timeout=30, **options)
+
+
+def test_without_a_terminal_or_standard_input_a_password_has_no_way_in(tmp_path: Path) -> None:
+    data = str(tmp_path)
+    asked = _alone("user", "add", "linda", "--data", data, stdin=subprocess.DEVNULL, start_new_session=True)
+    assert asked.returncode == 1
+    assert b"there is no terminal to ask for the password; --password-stdin takes it from a pipe" in asked.stderr
+    closed = _alone("user", "import", "-", "--data", data, preexec_fn=partial(os.close, 0))
+    assert (closed.returncode, closed.stderr) == (1, b"mektup: standard input is closed\n")
+
+
+def test_a_name_is_utf8_whatever_the_locale_is(tmp_path: Path) -> None:
+    locale = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    data = str(tmp_path)
+    added = _alone("user", "add", "çiğdem", "--password-stdin", "--data", data, input=b"x\n", env=locale)
+    assert added.returncode == 0
+    assert mektup("user", "list", "--data", data).stdout == "çiğdem\n"
+    listed = _alone("user", "list", "--data", data, env={**locale, "PYTHONIOENCODING": "latin-1"})
+    assert (listed.returncode, listed.stdout) == (0, b"\xe7i\\u011fdem\n")
+    wrong = _alone("user", "remove", b"\xe7".decode("utf-8", "surrogateescape"), "--yes", "--data", data, env=locale)
+    assert wrong.returncode == 2
+    assert b"it is not UTF-8" in wrong.stderr

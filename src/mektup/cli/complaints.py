@@ -19,6 +19,9 @@ def complaints() -> Iterator[None]:
         yield
     except (ConfigError, Refused) as error:
         raise complain(in_words(error) if isinstance(error, Refused) else str(error)) from error
+    except BrokenPipeError:
+        # as of ``mektup user list | head``: typer ends in silence then
+        raise
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise complain(f"{place}{error.strerror or error}") from error

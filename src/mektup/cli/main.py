@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import io
 import sys
 from typing import Annotated
 
@@ -18,6 +19,10 @@ COMMANDS = ("serve", "demo", "user")
 
 def main() -> None:
     """Runs ``mektup`` with the arguments of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a letter that the terminal does not have is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     app = typer.Typer(
         help="Mektup: an IMAP server, with LMTP and POP3 beside it.",
         no_args_is_help=True,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
+import sys
+import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,12 +31,11 @@ from mektup.terms.numbers import AccountId
 
 
 def _text(name: str) -> str:
-    """*name*, where the terminal sent UTF-8. Python gives other octets as half of a surrogate pair."""
+    """*name* as the octets that were typed, in UTF-8, whatever the locale is."""
     try:
-        name.encode()
-    except UnicodeEncodeError:
+        return os.fsencode(name).decode()
+    except UnicodeError:
         raise typer.BadParameter("it is not UTF-8") from None
-    return name
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="linda, or linda@example.org", callback=_text)]
@@ -185,13 +187,23 @@ def _lines(count: int) -> str:
 
 def _stdin() -> TextIO:
     """Standard input, in UTF-8 whatever the locale is; an octet that is none of a letter is left for who reads it."""
+    if sys.stdin is None:
+        raise complain("standard input is closed")
     return typer.get_text_stream("stdin", encoding="utf-8", errors="surrogateescape")
 
 
 def _password(from_stdin: bool) -> str:
     if from_stdin:
         return _stdin().readline().rstrip("\r\n")
-    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    with warnings.catch_warnings():
+        # where it cannot be hidden, for want of a terminal
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+        except getpass.GetPassWarning:
+            raise complain(
+                "there is no terminal to ask for the password; --password-stdin takes it from a pipe"
+            ) from None
 
 
 def _with_store(
@@ -205,8 +217,8 @@ def _with_store(
     with complaints():
         directory = config.load(config_file).data if config_file is not None else data or DEFAULT_DATA
         assert directory is not None
-        if not make and not directory.is_dir():
-            raise complain(f"{directory} is not there: --data or --config says where the accounts are")
+        if not make:
+            _require_accounts(directory)
 
         async def within() -> None:
             async with _opened(directory) as store:
@@ -220,6 +232,17 @@ def _with_store(
                 f"give it to that user: chown -R USER {directory}",
                 err=True,
             )
+
+
+def _require_accounts(directory: Path) -> None:
+    """So that who looks in the wrong place is told, and nothing is made there."""
+    where = "--data or --config says where the accounts are"
+    if not directory.exists():
+        raise complain(f"{directory} is not there: {where}")
+    if not directory.is_dir():
+        raise complain(f"{directory} is no directory: {where}")
+    if not (directory / "mektup.db").exists() and any(directory.iterdir()):
+        raise complain(f"{directory} has no accounts of mektup: {where}")
 
 
 @asynccontextmanager
