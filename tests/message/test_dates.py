@@ -36,11 +36,50 @@ MOMENT = int(datetime(2025, 11, 24, 9, 59, 58, tzinfo=UTC).timestamp())
         ("Mon Nov 24 09:59:58 2025", 0),
         ("Mon Nov 24 10:59:58 CET 2025", 60),
         ("2025-11-24T12:59:58+03:00", 180),
+        # RFC 5322 §4.3, and its appendix A.6.3
+        ("Mon, 24 Nov 2025 09(comment):   59  :  58 +0000", 0),
+        ("(x) Mon (y), 24 (x (y)) Nov(x)2025 (\\)) 10:59:58 (x) +0100 (CET)", 60),
+        ("Mon, 24 Nov 2025 09:59:58 +0000 (unclosed", 0),
+        ("(" + "x" * 1000 + ") 24 Nov 2025 09:59:58", 0),
+        # of no RFC
+        (", 24 Nov 2025 09:59:58 +0000", 0),
+        ("Mon, 24 Nov 2025 12:59:58 +03:00", 180),
+        ("Mon, 24 Nov 2025 12:59:58 GMT+0300", 180),
+        ("Mon, 24 Nov 2025 12:59:58 UTC +03:00", 180),
+        ("Mon, 24 Nov 2025 06:59:58 -3", -180),
+        ("Mon Nov 24 11:59:58 2025 +0200", 120),
+        ("Mon Nov 24 11:59:58 +0200 2025", 120),
+        ("Nov 24, 2025 09:59:58 +0000", 0),
+        ("Monday, November 24, 2025 at 9:59:58 AM", 0),
+        ("Nov 24, 2025, 9:59:58 p.m. +1200", 720),
+        ("24 de noviembre de 2025 09:59:58", 0),
+        ("lun nov 24 09:59:58 2025", 0),
+        ("Pzt, 24 Kas 2025 12:59:58 +0300", 180),
         ("2025-11-24 09:59:58Z", 0),
     ],
 )
 def test_the_same_moment_in_many_forms(value: str, zone: int) -> None:
     assert parse_date(value.encode()) == (MOMENT, zone)
+
+
+@pytest.mark.parametrize(
+    ("word", "month"),
+    [
+        ("Tem", 7),
+        ("AĞU", 8),
+        ("A\xf0u", 8),
+        ("\xdeub", 2),
+        ("Şubat", 2),
+        ("maj", 5),
+        ("MAI", 5),
+        ("juil.", 7),
+        ("set", 9),
+    ],
+)
+def test_a_month_may_be_named_in_another_language(word: str, month: int) -> None:
+    octets = word.encode("latin-1") if word.isascii() or max(word) < "\u0100" else word.encode()
+    found = parse_date(b"13 " + octets + b" 2010")
+    assert found == (int(datetime(2010, month, 13, tzinfo=UTC).timestamp()), 0)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +98,19 @@ def test_a_time_that_cannot_be_is_midnight(value: str, at: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "yesterday", "31 Feb 2025 00:00:00 +0000", "1 Foo 2025", "0 Jan 2025", "1 Jan 0000", "Mon, ", "1"]
+    "value",
+    # "lis" is November to a Pole and October to a Croat
+    [
+        "24 lis 2025",
+        "",
+        "yesterday",
+        "31 Feb 2025 00:00:00 +0000",
+        "1 Foo 2025",
+        "0 Jan 2025",
+        "1 Jan 0000",
+        "Mon, ",
+        "1",
+    ],
 )
 def test_what_is_no_date(value: str) -> None:
     assert parse_date(value.encode()) is None

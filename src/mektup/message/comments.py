@@ -22,8 +22,11 @@ def skip_comment(value: bytes, position: int) -> int | None:
     return None
 
 
-def without_comments(value: bytes) -> bytes:
-    """*value* without its comments; parentheses in a quoted string are none. What an unclosed one hides is gone too."""
+def without_comments(value: bytes, instead: bytes = b"") -> bytes:
+    """*value* with *instead* for each comment; parentheses in a quoted string are none.
+
+    What an unclosed one hides is gone too.
+    """
     kept: list[bytes] = []
     position: int | None = 0
     while position is not None and position < len(value):
@@ -33,4 +36,4 @@ def without_comments(value: bytes) -> bytes:
         position = outside.end()
         if position < len(value):
             position = skip_comment(value, position)
-    return b"".join(kept)
+    return instead.join(kept)

@@ -5,66 +5,113 @@ from __future__ import annotations
 import re
 from datetime import date
 
-_DATE_TIME = re.compile(
-    rb"(?:[A-Za-z]{2,9}\.?[ ,]+)?(\d{1,2})[ -]+([A-Za-z]{3})[a-z.]*[ -]+(\d{2,4})"
-    rb"(?:[ ,]+(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2})(?:[.,]\d+)?)?)? *([+-]\d{3,4}|[A-Za-z]+)?"
-)
-_ASCTIME = re.compile(rb"[A-Za-z]{3} +([A-Za-z]{3}) +(\d{1,2}) +(\d{1,2}):(\d{2}):(\d{2}) +(?:([A-Za-z]+) +)?(\d{4})")
-_ISO = re.compile(rb"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:\.\d+)? *([+-]\d{2}:?\d{2}|Z)?")
+from mektup.message.charsets import guess
+from mektup.message.comments import without_comments
+from mektup.message.months import month_number
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        (b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"), 1
-    )
-}
+_USUAL = re.compile(
+    rb"(?:[A-Za-z]{3}, )?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d{4})(?: \([A-Za-z]*\))?"
+)
+
+# The others are matched to text in which a run of white space is one space, and none stands at a colon.
+_TIME = r"([0-9]{1,2})[:.]([0-9]{1,2})(?:[:.]([0-9]{1,2})(?:[.,][0-9]+)?)?(?: ?([AaPp])\.?[Mm]\b\.?)?"
+_ZONE = r" ?((?:[A-Za-z]+ ?)?[+-][0-9]{1,2}:?[0-9]{2}|(?:[A-Za-z]+ ?)?[+-][0-9]{1,2}\b|[A-Za-z]+)?"
+_WORD = r"([^\W\d_]{3,12})"
+_BEFORE = r"(?:[^0-9]{0,40}[^0-9\w-])?"
+"""The day of the week, in any language, or what else stands before a date."""
+
+_DAY_FIRST = re.compile(
+    rf"{_BEFORE}([0-9]{{1,2}})(?:\.|st|nd|rd|th|er)?[ -]+(?:de )?{_WORD}\.?,?[ -]+(?:de )?([0-9]{{2,4}})\b"
+    rf"(?:(?:[ ,]| at )+{_TIME})?{_ZONE}"
+)
+_MONTH_FIRST = re.compile(
+    rf"{_BEFORE}{_WORD}\.? ([0-9]{{1,2}})(?:st|nd|rd|th)?,? ([0-9]{{4}})\b(?:(?:[ ,]| at )+{_TIME})?{_ZONE}"
+)
+_ASCTIME = re.compile(
+    rf"{_BEFORE}{_WORD}\.? ([0-9]{{1,2}}),? {_TIME}(?: ([A-Za-z]+|[+-][0-9]{{4}}))? ([0-9]{{4}})\b{_ZONE}"
+)
+_ISO = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?()" + _ZONE,
+    re.ASCII | re.IGNORECASE,
+)
+
 _ZONES = {
-    b"EST": -5 * 60,
-    b"EDT": -4 * 60,
-    b"CST": -6 * 60,
-    b"CDT": -5 * 60,
-    b"MST": -7 * 60,
-    b"MDT": -6 * 60,
-    b"PST": -8 * 60,
-    b"PDT": -7 * 60,
+    "EST": -5 * 60,
+    "EDT": -4 * 60,
+    "CST": -6 * 60,
+    "CDT": -5 * 60,
+    "MST": -7 * 60,
+    "MDT": -6 * 60,
+    "PST": -8 * 60,
+    "PDT": -7 * 60,
     # Not of the RFC, but of European mail, and not ambiguous there.
-    b"CET": 60,
-    b"CEST": 2 * 60,
-    b"EET": 2 * 60,
-    b"EEST": 3 * 60,
-    b"BST": 60,
-    b"WEST": 60,
-    b"JST": 9 * 60,
+    "CET": 60,
+    "CEST": 2 * 60,
+    "EET": 2 * 60,
+    "EEST": 3 * 60,
+    "BST": 60,
+    "WEST": 60,
+    "JST": 9 * 60,
 }
 """Minutes east. Any other name, the letters of the military among them, is taken for UTC (RFC 5322 §4.3)."""
 _EPOCH = date(1970, 1, 1).toordinal()
 _DATE_BYTES = 200
+"""Of a date without its comments, what is looked at."""
+_COMMENTED_BYTES = 2000
+"""The same with them."""
+_AROUND_COLON = re.compile(r" ?: ?")
+_NUMERIC_ZONE = re.compile(r"([+-])([0-9]{1,2}?):?([0-9]{2})?\Z")
 
 
 def parse_date(value: bytes) -> tuple[int, int] | None:
     """Seconds since 1970 UTC, and the zone in minutes east, of an unfolded Date; None where it holds no date.
 
-    A time that is missing or cannot be is midnight, a zone that cannot be is UTC (RFC 5256 §2.2).
+    A time that is missing or cannot be is midnight, a zone that cannot be is UTC (RFC 5256 §2.2). Months are read in
+    other languages, too, where the word means one month alone.
     """
-    value = value[:_DATE_BYTES].replace(b"\t", b" ").strip()
-    if match := _DATE_TIME.match(value):
-        day, month, year, hour, minute, second, zone = match.groups()
-    elif match := _ASCTIME.match(value):
-        month, day, hour, minute, second, zone, year = match.groups()
-    elif match := _ISO.match(value):
-        year, month, day, hour, minute, second, zone = match.groups()
+    if usual := _USUAL.fullmatch(value):
+        day, month, year, *clock, zone = map(bytes.decode, usual.groups())
+        hour, minute, second = map(int, clock)
+        return _moment(int(day), month, year, (hour, minute, second), zone)
+    text = _plain(value)
+    half = None
+    if match := _DAY_FIRST.match(text):
+        day, month, year, *clock, half, zone = match.groups()
+    elif match := _MONTH_FIRST.match(text):
+        month, day, year, *clock, half, zone = match.groups()
+    elif match := _ASCTIME.match(text):
+        month, day, *clock, half, before, year, zone = match.groups()
+        zone = zone or before
+    elif match := _ISO.match(text):
+        year, month, day, *clock, _, zone = match.groups()
     else:
         return None
-    number = _MONTHS.get(month.lower()) or (int(month) if month.isdigit() else 0)
+    hour, minute, second = (int(digits or 0) for digits in clock)
+    if half and 1 <= hour <= 12:
+        hour = hour % 12 + (12 if half in "Pp" else 0)
+    return _moment(int(day), month, year, (hour, minute, second), zone)
+
+
+def _plain(value: bytes) -> str:
+    """Without comments (RFC 5322 §4.3 has them anywhere), white space one space, none around a colon."""
+    value = value[:_COMMENTED_BYTES]
+    if b"(" in value:
+        value = without_comments(value, b" ")
+    text = " ".join(guess(value[:_DATE_BYTES]).split())
+    return _AROUND_COLON.sub(":", text) if ": " in text or " :" in text else text
+
+
+def _moment(day: int, month: str, year: str, clock: tuple[int, int, int], zone: str | None) -> tuple[int, int] | None:
+    number = int(month) if month.isdigit() else month_number(month)
     try:
-        days = date(_year(year), number, int(day)).toordinal() - _EPOCH
+        days = date(_year(year), number or 0, day).toordinal() - _EPOCH
     except ValueError:
         return None
-    east = _zone(zone)
-    return days * 86_400 + _seconds(hour, minute, second) - east * 60, east
+    east = _zone(zone) if zone else 0
+    return days * 86_400 + _seconds(*clock) - east * 60, east
 
 
-def _year(digits: bytes) -> int:
+def _year(digits: str) -> int:
     """RFC 5322 §4.3: two digits are of 1950 to 2049, three count from 1900."""
     year = int(digits)
     if len(digits) == 2:
@@ -72,19 +119,17 @@ def _year(digits: bytes) -> int:
     return year + 1900 if len(digits) == 3 else year
 
 
-def _seconds(hour: bytes | None, minute: bytes | None, second: bytes | None) -> int:
-    hours, minutes, seconds = int(hour or 0), int(minute or 0), int(second or 0)
-    return hours * 3600 + minutes * 60 + seconds if hours < 24 and minutes < 60 and seconds <= 60 else 0
+def _seconds(hour: int, minute: int, second: int) -> int:
+    return hour * 3600 + minute * 60 + second if hour < 24 and minute < 60 and second <= 60 else 0
 
 
-def _zone(zone: bytes | None) -> int:
-    if not zone:
+def _zone(zone: str) -> int:
+    """Minutes east: ``+0300``, ``+03:00``, ``+3``, with or without a name before it (``GMT+0300``), or a name."""
+    match = _NUMERIC_ZONE.search(zone)
+    if match is None:
+        return _ZONES.get(zone.strip().upper(), 0)
+    sign, hours, minutes = match.groups()
+    if int(hours) > 23 or int(minutes or 0) > 59:
         return 0
-    if zone[:1] not in b"+-":
-        return _ZONES.get(zone.upper(), 0)
-    digits = zone[1:].replace(b":", b"").rjust(4, b"0")
-    hours, minutes = int(digits[:2]), int(digits[2:])
-    if hours > 23 or minutes > 59:
-        return 0
-    east = hours * 60 + minutes
-    return -east if zone.startswith(b"-") else east
+    east = int(hours) * 60 + int(minutes or 0)
+    return -east if sign == "-" else east
