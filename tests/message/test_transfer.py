@@ -21,6 +21,11 @@ from mektup.terms.errors import Code, Refused
         (b"a=41", "binary", b"a=41"),
         (b"a=41=\r\nb=\r\n", "quoted-printable", b"aAb"),
         (b"a=ZZ=4", "quoted-printable", b"a=ZZ=4"),
+        # RFC 2045 §6.7, rule 3: white space at the end of a line was added on the way
+        (b"a \r\nb\t \t\r\n c\t", "quoted-printable", b"a\r\nb\r\n c"),
+        (b"a=20 \r\nb=09\r\n", "quoted-printable", b"a \r\nb\t\r\n"),
+        (b"long= \t\r\nword=\t\r\n.= ", "quoted-printable", b"longword."),
+        (b" \r\n\t\r\n", "quoted-printable", b"\r\n\r\n"),
         (b"YWI=", "base64", b"ab"),
         (b"YW\r\nI=\r\n", "base64", b"ab"),
         (b"YWI", "base64", b"ab"),

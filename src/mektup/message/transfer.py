@@ -25,8 +25,19 @@ def decode_part(octets: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return decode_base64(octets)
     if encoding == "quoted-printable":
-        return a2b_qp(octets)
+        return decode_quoted_printable(octets)
     raise Refused(Code.UNKNOWN_CTE, "Content-Transfer-Encoding is not known")
+
+
+def decode_quoted_printable(octets: bytes) -> bytes:
+    """Quoted-printable decoded; what is no escape stands for itself.
+
+    RFC 2045 §6.7, rule 3: white space at the end of a line was added on the way and is deleted, also that behind the
+    "=" of a soft line break.
+    """
+    if b" \r\n" in octets or b"\t\r\n" in octets or octets.endswith((b" ", b"\t")):
+        octets = b"\r\n".join([line.rstrip(b" \t") for line in octets.split(b"\r\n")])
+    return a2b_qp(octets)
 
 
 def decode_base64(octets: bytes) -> bytes:
