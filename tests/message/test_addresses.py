@@ -74,19 +74,80 @@ def test_addresses_are_read(value: str, addresses: list[Address]) -> None:
         ("<mailto:a@b>", [address("mailto", "SYNTAX_ERROR")]),
         ("<a@b", [address("a", "SYNTAX_ERROR")]),
         ("a@b c@d", [address("a", "b")]),
-        ("a@b; c@d", [address("a", "b")]),
-        ("a@b (unclosed", [address("a", "MISSING_DOMAIN")]),
-        ('"unclosed <a@b>', [address("MISSING_MAILBOX", "MISSING_DOMAIN")]),
+        ("a@b (unclosed", [address("a", "b")]),
         ("friends: a@b", group("friends", address("a", "b"))),
         ("friends:", group("friends")),
         ("friends: a@b, (unclosed", group("friends", address("a", "b"))),
-        (";", [address("MISSING_MAILBOX", "MISSING_DOMAIN")]),
-        (".ann <a@b>", [address(".ann", "MISSING_DOMAIN")]),
         ("a@b, (unclosed", [address("a", "b")]),
+        ("a@b <>", [address("a", "b")]),
     ],
 )
 def test_what_is_broken_still_yields_addresses(value: str, addresses: list[Address]) -> None:
     assert parse_addresses(value.encode(), 100) == addresses
+
+
+@pytest.mark.parametrize(
+    ("value", "addresses"),
+    [
+        ("real.name@corp.example <no-reply@b>", [address("no-reply", "b", "real.name@corp.example")]),
+        ("Me @ Work <j@b>, k@b", [address("j", "b", "Me @ Work"), address("k", "b")]),
+        ("J. Doe [Org] <j@b>, k@b", [address("j", "b", "J. Doe [Org]"), address("k", "b")]),
+        (".ann <a@b>", [address("a", "b", ".ann")]),
+        ("(a) Me @ Work (b) <j@b>", [address("j", "b", "Me @ Work")]),
+        ('"Foo" bar@c <a@b>', [address("a", "b", "Foo bar@c")]),
+        ("a@[IPv6:1::2] <c@d>", [address("c", "d", "a@[IPv6:1::2]")]),
+        ("a\\@b <c@d>", [address("c", "d", "a\\@b")]),
+        ('"unclosed <a@b>, c@d', [address("a", "b", "unclosed"), address("c", "d")]),
+        ("Ann (unclosed <a@b>, c@d (Cy)", [address("a", "b", "Ann (unclosed"), address("c", "d")]),
+        ('<"a>b"@c> x, e@f', [address("a>b", "c"), address("e", "f")]),
+    ],
+)
+def test_what_stands_in_angles_is_the_address_and_what_is_before_it_the_name(
+    value: str, addresses: list[Address]
+) -> None:
+    assert parse_addresses(value.encode(), 100) == addresses
+
+
+@pytest.mark.parametrize(
+    ("value", "addresses"),
+    [
+        ("j@@b, k@b", [address("j", "MISSING_DOMAIN"), address("k", "b")]),
+        ("foo bar@b, k@b", [address("MISSING_MAILBOX", "MISSING_DOMAIN", "foo bar"), address("k", "b")]),
+        ("a@[1] junk, k@b", [address("a", "[1]"), address("k", "b")]),
+        ("a@b (unclosed, k@b", [address("a", "b"), address("k", "b")]),
+        ('a@b "x, y" (z, w) <>, k@b', [address("a", "b"), address("k", "b")]),
+        ("<a@b, k@b", [address("a", "SYNTAX_ERROR"), address("k", "b")]),
+        ("Ann <a@b> <c@d> Bo <e@f>", [address("a", "b", "Ann"), address("c", "d"), address("e", "f", "Bo")]),
+        ("Ann <a@b> x: y, k@b", [address("a", "b", "Ann"), address("k", "b")]),
+        ("g: j@@b, k@b;, a@b", [*group("g", address("j", "MISSING_DOMAIN"), address("k", "b")), address("a", "b")]),
+        ("g: x: <a@b>, k@b", group("g", address("a", "b", "x:"), address("k", "b"))),
+        ("Me @ Work: a@b, k@b;", group("Me @ Work", address("a", "b"), address("k", "b"))),
+    ],
+)
+def test_behind_what_cannot_be_read_the_list_goes_on(value: str, addresses: list[Address]) -> None:
+    assert parse_addresses(value.encode(), 100) == addresses
+
+
+@pytest.mark.parametrize(
+    ("value", "addresses"),
+    [
+        ("a@b; c@d", [address("a", "b"), address("c", "d")]),
+        ("Ann <a@b>; Bo <c@d>;", [address("a", "b", "Ann"), address("c", "d", "Bo")]),
+        ("Ann; Bo <a@b>", [address("Ann", "MISSING_DOMAIN"), address("a", "b", "Bo")]),
+        ('"Ann; Bo" <a@b>, c@d (e; f)', [address("a", "b", "Ann; Bo"), address("c", "d", "e; f")]),
+        ("g: a@b; c@d; h:; e@f", [*group("g", address("a", "b")), address("c", "d"), *group("h"), address("e", "f")]),
+        (";,;", []),
+    ],
+)
+def test_a_semicolon_outside_of_a_group_parts_addresses(value: str, addresses: list[Address]) -> None:
+    assert parse_addresses(value.encode(), 100) == addresses
+
+
+def test_white_space_in_names_is_even() -> None:
+    name = [address("a", "b", "Ann Bee")]
+    for value in (b'"Ann \t Bee" <a@b>', b"Ann\t Bee <a@b>", b"a@b (Ann\tBee)", b"Ann  Bee\t@ <a@b>"):
+        assert parse_addresses(value, 10)[0].name in (b"Ann Bee", b"Ann Bee @")
+    assert parse_addresses(b'"Ann \t Bee" <a@b>', 10) == name
 
 
 @pytest.mark.parametrize("one", [b"a@b,", b'"a"@b,', b"Ann <a@b>,", b"g: a@b;,"])

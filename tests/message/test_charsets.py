@@ -20,7 +20,15 @@ from mektup.message.charsets import codec_of, decode, guess
         (b"UTF8", "ş".encode(), "ş"),
         (b"us-ascii", "ş".encode(), "ş"),  # says ASCII, is UTF-8
         (b"utf-8", b"\xfe", "þ"),  # says UTF-8, is not
-        (b"utf-8", "aş".encode()[:-1], "a"),  # cut off
+        (b"utf-8", b"caf\xe9", "café"),  # says UTF-8, is not, and ends with what would begin a character of it
+        (b"", b"gen\xe7", "genç"),
+        (b"x-foo", b"caf\xe9", "café"),
+        # one bad octet spoils itself alone
+        (b"utf-8", "ağ".encode() + b"\xff" + "ış".encode(), "ağÿış"),
+        (b"", b"\xe2\x82 " + "ş€".encode(), "â\x82 ş€"),
+        (b"iso-2022-jp", b"\xff" + "日本".encode("iso-2022-jp"), "\N{REPLACEMENT CHARACTER}日本"),
+        (b"gb18030", "汉 ".encode("gb18030") + b"\xff" + "字".encode("gb18030"), "汉 \N{REPLACEMENT CHARACTER}字"),
+        (b"euc-kr", "한 ".encode("euc-kr") + b"\xff" + "국".encode("euc-kr"), "한 \N{REPLACEMENT CHARACTER}국"),
         (b"iso-8859-9", b"\xfe", "ş"),
         (b"ISO_8859-9", b"\xfe", "ş"),
         (b"windows-1254", b"\xfe", "ş"),
@@ -40,6 +48,19 @@ from mektup.message.charsets import codec_of, decode, guess
 )
 def test_decoding(charset: bytes, octets: bytes, text: str) -> None:
     assert decode(octets, charset) == text
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_half_a_character_is_no_text_where_a_limit_cut_it(cut: int) -> None:
+    octets = ("ş" + "😀").encode()[:-cut]
+    assert decode(octets, b"utf-8", is_cut=True) == guess(octets, is_cut=True) == "ş"
+    assert decode(octets, b"utf-8") == guess(octets) == "ş" + octets[2:].decode("latin-1")
+    assert guess("ş😀".encode(), is_cut=True) == "ş😀"
+
+
+@given(st.text(), st.text())
+def test_what_is_utf_8_around_a_bad_octet_is_read(before: str, after: str) -> None:
+    assert guess(before.encode() + b"\xff" + after.encode()) == f"{before}ÿ{after}"
 
 
 @pytest.mark.parametrize(

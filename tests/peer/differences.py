@@ -30,6 +30,9 @@ NUL = """RFC 9051 §4.3.1 permits binary data, and that is "any string with NUL 
 BINARY, and lets a server encode it "into a textual form", which for BODY[] nobody would know how to undo. Dovecot sends
 other octets in their place; mektup sends the message's own, so that it comes back as it came and signatures hold."""
 
+NAME_WITH_AT = """RFC 5322 §3.4: an angle-addr holds the address, and what stands before it is the display-name. Here
+that is no phrase, as it has an "@"; Dovecot takes it for the address, and so shows an author who did not write."""
+
 DIFFERENCES: dict[str, tuple[str, frozenset[str]]] = {
     message: (reason, frozenset(items.split()))
     for message, reason, items in (
@@ -53,6 +56,7 @@ DIFFERENCES: dict[str, tuple[str, frozenset[str]]] = {
         ("mimekit/messages-body.5.txt", LINE_BREAK, "BODY[1]"),
         ("mimekit/messages-body.6.txt", LINE_BREAK, "BODY[1] BODY[1.1]"),
         ("mimekit/messages-body.7.txt", LINE_BREAK, "BODY[1] BODY[1.1]"),
+        ("mimekit/messages-issue358.txt", NAME_WITH_AT, "ENVELOPE"),
         ("mimekit/messages-missing-subtype.txt", INVALID_TYPE, "BODY BODYSTRUCTURE"),
         (
             "mimekit/messages-rfc2060.txt",

@@ -1,8 +1,11 @@
 """Address lists: From, To and their like, as RFC 5322 §3.4 writes them and as people do.
 
-What is broken still yields addresses, in the way that Dovecot answers it, for clients know its words: an address
-without a host has ``MISSING_DOMAIN``, one without a mailbox ``MISSING_MAILBOX``, one whose ``<...>`` cannot be read
-``SYNTAX_ERROR``. None of these may be NIL, which would mark a group (RFC 9051 §7.5.2).
+What is broken still yields addresses, by three rules that mail programs share: what stands in ``<...>`` is the address,
+and what is before it the name; behind what cannot be read, the list goes on at the next "," or ";" outside of quotes,
+comments and ``<...>``; and ";" outside of a group parts addresses as "," does. What an address lacks is filled in with
+Dovecot's words, which clients know: an address without a host has ``MISSING_DOMAIN``, one without a mailbox
+``MISSING_MAILBOX``, one whose ``<...>`` cannot be read ``SYNTAX_ERROR``. None of these may be NIL, which would mark a
+group (RFC 9051 §7.5.2).
 
 Nearly every address is of one plain form, which one pattern takes whole; the others go through a small parser that
 looks at each octet a bounded number of times.
@@ -15,10 +18,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mektup.message.comments import skip_comment
+from mektup.message.headers import even
 
 
 class Address(NamedTuple):
-    """One address, or a mark of a group; octets, unquoted, encoded words as they are."""
+    """One address, or a mark of a group; octets, unquoted, encoded words as they are, white space in names even."""
 
     name: bytes | None
     route: bytes | None
@@ -43,10 +47,15 @@ _PLAIN = re.compile(
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _DOT_ATOM = re.compile(rb"[%b.]+" % _ATEXT)
 _COMMAS = re.compile(rb"[ \t\r\n,]*")
+_SEPARATORS = re.compile(rb"[ \t\r\n,;]*")
 _CLOSING = re.compile(rb">")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
-_DOMAIN_LITERAL = re.compile(rb"\[(?:[^\]\\]|\\.)*\]", re.DOTALL)
+# Neither of these goes beyond where the next of its kind opens: so they are linear where many open and none closes.
+_DOMAIN_LITERAL = re.compile(rb"\[(?:[^\[\]\\]|\\.)*\]", re.DOTALL)
+_ANGLE = re.compile(rb'<(?![ \t\r\n]*>)(?:[^<>"]|"(?:[^"\\<]|\\.)*")*>', re.DOTALL)
+_NO_MARK = re.compile(rb'(?:[^"(<:,;\[\\]|\\.?)+', re.DOTALL)
+_NO_MARK_BUT_COLON = re.compile(rb'(?:[^"(<,;\[\\]|\\.?)+', re.DOTALL)
 
 
 def parse_addresses(value: bytes, most: int) -> list[Address]:
@@ -62,7 +71,7 @@ def parse_addresses(value: bytes, most: int) -> list[Address]:
         named = opening is None
         if (named or bool(opening)) is not bool(closing):
             return addresses + _Parser(value, position, most - len(addresses)).address_list()
-        addresses.append(Address(quoted or phrase, None, mailbox, host))
+        addresses.append(Address(even(quoted) if quoted else phrase, None, mailbox, host))
         position = match.end()
         if not end or position == len(value):
             return addresses
@@ -86,26 +95,77 @@ class _Parser:
         self._addresses: list[Address] = []
         self._comment: bytes | None = None
         self._comments = 0
+        self._quotes_end = self._comments_end = True
+        """Not after one that does not: from there on, ``"`` and ``(`` are characters as any other."""
 
     def address_list(self) -> list[Address]:
         """address-list = (address *("," address)) / obs-addr-list."""
-        try:
-            self._skip()
-            self._list(self._address)
-        except _Broken:
-            pass
+        self._list(self._address, is_group=False)
         return self._addresses
 
-    def _list(self, item: Callable[[], None]) -> None:
-        """Items with commas between; RFC 5322 §4.4: there may be none between two commas."""
+    def _list(self, item: Callable[[], bool], *, is_group: bool) -> None:
+        """Items with separators between; RFC 5322 §4.4: there may be none between two. Ends before a group's ";"."""
+        separators, ends = (_COMMAS, b";") if is_group else (_SEPARATORS, b"")
         while len(self._addresses) < self._most:
-            self._take(_COMMAS)
+            self._take(separators)
             self._skip()
-            if not self._next():
+            if self._next() in (b"", ends):
                 return
-            item()
-            if self._next() != b",":
-                return
+            if self._next() in b",;":  # behind a comment
+                continue
+            start, known = self._position, len(self._addresses)
+            try:
+                is_read = self._next() != b"(" and (item() or self._next() in (b"", b",", b";"))
+            except _Broken:
+                is_read = False
+            if not is_read:
+                self._recover(start, known, is_group=is_group)
+
+    def _recover(self, start: int, known: int, *, is_group: bool) -> None:
+        """Reads what begins at *start* by the rules for what is broken; *known* addresses were there before."""
+        self._position = start
+        mark, text = self._to_mark(_NO_MARK_BUT_COLON if is_group else _NO_MARK)
+        if mark == b":":
+            del self._addresses[known:]
+            self._group(_name(text))
+        if mark != b"<":
+            return
+        del self._addresses[known:]
+        angle = _ANGLE.match(self._value, self._position)
+        assert angle is not None  # or it would be no mark
+        self._angle_addr(_name(text) or None)
+        self._position = angle.end()
+        mark, _ = self._to_mark(_NO_MARK_BUT_COLON)
+        if mark == b"<":  # a comma was forgotten
+            self._position = angle.end()
+
+    def _to_mark(self, no_mark: re.Pattern[bytes]) -> tuple[bytes, bytes]:
+        """Moves on to the next mark or whole ``<...>`` outside of quotes and comments, or to the end.
+
+        Yields what is there, and the text before it, unquoted and without comments. *no_mark*: what is no mark.
+        """
+        pieces: list[bytes] = []
+        while mark := self._next():
+            if match := no_mark.match(self._value, self._position):
+                pieces.append(match[0])
+                self._position = match.end()
+                continue
+            if mark in b",;:" or (mark == b"<" and _ANGLE.match(self._value, self._position)):
+                return mark, b"".join(pieces)
+            pieces.append(self._one_piece(mark))
+        return b"", b"".join(pieces)
+
+    def _one_piece(self, mark: bytes) -> bytes:
+        """Over a quoted string, a comment or a domain literal; where none is there, over the one octet *mark*."""
+        if mark == b'"' and (quoted := self._match_quoted()):
+            self._position = quoted.end()
+            return _unquoted(quoted[1])
+        if mark == b"(" and (end := self._comment_end()) is not None:
+            self._position = end
+            return b" "
+        literal = _DOMAIN_LITERAL.match(self._value, self._position) if mark == b"[" else None
+        self._position = literal.end() if literal else self._position + 1
+        return literal[0] if literal else mark
 
     def _next(self) -> bytes:
         """The octet to come; empty at the end."""
@@ -124,13 +184,28 @@ class _Parser:
             self._position = space.end()
             if self._next() != b"(":
                 return
-            end = skip_comment(self._value, self._position)
-            self._comments += 1
-            if end is None or self._comments > _MOST_COMMENTS:
-                self._position = len(self._value)
-                raise _Broken
+            end = self._comment_end()
+            if end is None:
+                return
             self._comment = _unquoted(self._value[self._position + 1 : end - 1])
             self._position = end
+
+    def _comment_end(self) -> int | None:
+        """Where the comment that opens here has ended; None where it does not. After too many, nothing is read."""
+        if not self._comments_end:
+            return None
+        self._comments += 1
+        if self._comments > _MOST_COMMENTS:
+            self._position = len(self._value)
+            return self._position
+        end = skip_comment(self._value, self._position)
+        self._comments_end = end is not None
+        return end
+
+    def _match_quoted(self) -> re.Match[bytes] | None:
+        match = _QUOTED.match(self._value, self._position) if self._quotes_end else None
+        self._quotes_end = match is not None
+        return match
 
     def _take(self, pattern: re.Pattern[bytes]) -> bytes:
         match = pattern.match(self._value, self._position)
@@ -140,7 +215,11 @@ class _Parser:
         return match[0]
 
     def _quoted_string(self) -> bytes:
-        return _unquoted(self._take(_QUOTED)[1:-1])
+        match = self._match_quoted()
+        if match is None:
+            raise _Broken
+        self._position = match.end()
+        return _unquoted(match[1])
 
     def _phrase(self) -> bytes:
         """phrase = 1*word / obs-phrase, which has dots too; a space between words."""
@@ -187,30 +266,29 @@ class _Parser:
         except _Broken:
             return None
 
-    def _address(self) -> None:
-        """address = mailbox / group."""
+    def _address(self) -> bool:
+        """address = mailbox / group. Yields whether it is a group, behind which no separator is needed."""
         start = self._position
         phrase = self._opening()
         if phrase is not None and self._next() == b":":
             self._group(phrase)
-        else:
-            self._mailbox(start, phrase)
+            return True
+        self._mailbox(start, phrase)
+        return False
 
-    def _member(self) -> None:
+    def _member(self) -> bool:
         start = self._position
         self._mailbox(start, self._opening())
+        return False
 
     def _group(self, name: bytes) -> None:
         """group = display-name ":" [mailbox-list / CFWS] ";", from its colon."""
         self._addresses.append(Address(None, None, name, None))
-        try:
+        self._pass()
+        self._list(self._member, is_group=True)
+        if self._next() == b";":
             self._pass()
-            if self._next() != b";":
-                self._list(self._member)
-            if self._next() == b";":
-                self._pass()
-        finally:
-            self._addresses.append(GROUP_END)
+        self._addresses.append(GROUP_END)
 
     def _mailbox(self, start: int, phrase: bytes | None) -> None:
         """mailbox = name-addr / addr-spec, which begins at *start* and has been read up to behind its *phrase*."""
@@ -262,7 +340,13 @@ class _Parser:
         return b",".join(domains)
 
     def _add(self, name: bytes | None, route: bytes | None, mailbox: bytes | None, host: bytes | None) -> None:
+        name = even(name) if name else name
         self._addresses.append(Address(name, route, mailbox or MISSING_MAILBOX, host or MISSING_DOMAIN))
+
+
+def _name(text: bytes) -> bytes:
+    """A name that is no phrase, with the quotes that do not pair off it."""
+    return text.strip(b' \t\r\n"')
 
 
 def _unquoted(octets: bytes) -> bytes:

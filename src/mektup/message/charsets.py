@@ -7,6 +7,7 @@ of our own.
 
 from __future__ import annotations
 
+import codecs
 import encodings.aliases
 import re
 from functools import lru_cache
@@ -83,25 +84,45 @@ def _codec_of(charset: bytes) -> str | None:
     return _CODECS.get(charset.decode("latin-1").strip(" \t'\"").lower().replace("-", "_").replace(" ", "_"))
 
 
-def decode(octets: bytes, charset: bytes) -> str:
-    """The text of *octets*; what is not valid in *charset* becomes U+FFFD.
+def decode(octets: bytes, charset: bytes, *, is_cut: bool = False) -> str:
+    """The text of *octets*; what is not valid in *charset* becomes U+FFFD, and all else is text.
 
-    A charset that is not known is taken for UTF-8 where that is what they are, else for ISO 8859-1, so that at least
-    the ASCII in them is found.
+    UTF-8, US-ASCII and a charset that is not known are read as ``guess`` does it, and *is_cut* is what it is there.
     """
     codec = codec_of(charset)
     if codec is None or codec == "utf_8":
-        return guess(octets)
+        return guess(octets, is_cut=is_cut)
     text = octets.decode(codec, "replace")
     # RFC 2152 has no lone surrogates, but Python's decoder lets them pass, and nothing else in Python does.
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) if codec == "utf_7" else text
 
 
-def guess(octets: bytes) -> str:
-    """The text of octets of which nothing is known: UTF-8, perhaps cut off at its end, else ISO 8859-1."""
+def guess(octets: bytes, *, is_cut: bool = False) -> str:
+    """The text of octets of which nothing is known: UTF-8, and what is not UTF-8 in it, ISO 8859-1.
+
+    So text in ISO 8859-1 is read, and one bad octet spoils no more than itself. *is_cut*: the octets end where a limit
+    cut them, so half a character at their end is no text.
+    """
     try:
         return octets.decode()
-    except UnicodeDecodeError as error:
-        if error.reason == "unexpected end of data":
-            return octets.decode(errors="ignore")
-        return octets.decode("latin-1")
+    except UnicodeDecodeError:
+        half = _HALF_A_CHARACTER.search(octets, max(len(octets) - 3, 0)) if is_cut else None
+        return (octets[: half.start()] if half else octets).decode(errors=_ELSE_LATIN_1)
+
+
+_ELSE_LATIN_1 = "mektup.else-latin-1"
+_HALF_A_CHARACTER = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z")
+_BAD_RUN = re.compile(rb"(?:[\x80-\xc1\xf5-\xff]|[\xc2-\xf4](?![\x80-\xbf]))+")
+"""Octets with which no character of UTF-8 begins, or with which one begins that does not go on; read at once."""
+
+
+def _else_latin_1(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of Python's codecs: the octets that are not UTF-8 as ISO 8859-1."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    run = _BAD_RUN.match(error.object, error.start)
+    end = run.end() if run else error.end
+    return error.object[error.start : end].decode("latin-1"), end
+
+
+codecs.register_error(_ELSE_LATIN_1, _else_latin_1)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from mektup.message.addresses import Address, parse_addresses
-from mektup.message.headers import Fields, unfold
+from mektup.message.headers import Fields, unfold, words
 
 Addresses = tuple[Address, ...]
 
@@ -19,7 +19,7 @@ REMEMBERED: Final = 1024
 
 
 class Envelope(NamedTuple):
-    """The fields; octets, unfolded. None, or no addresses, where a field is not there.
+    """The fields; octets, unfolded, white space in the subject even. None, or no addresses, where a field is not there.
 
     A message ought to have each once. Where it has one twice, the last text counts and all addresses do, as Dovecot
     has it.
@@ -50,14 +50,13 @@ def read_envelope(fields: Fields, most_addresses: int) -> Envelope:
         if values is None:
             return ()
         if len(values) == 1:
-            value = values[0]
-            return (_known if len(value) <= REMEMBERED_BYTES else _read)(value, most_addresses)
+            return read_addresses(values[0], most_addresses)
         return tuple(_first(most_addresses, values))
 
     from_ = addresses(b"from")
     return Envelope(
         text(b"date"),
-        text(b"subject"),
+        words(subjects[-1]) if (subjects := fields.get(b"subject")) else None,
         from_,
         addresses(b"sender") or from_,
         addresses(b"reply-to") or from_,
@@ -67,6 +66,11 @@ def read_envelope(fields: Fields, most_addresses: int) -> Envelope:
         text(b"in-reply-to"),
         text(b"message-id"),
     )
+
+
+def read_addresses(value: bytes, most: int) -> Addresses:
+    """The addresses of a field's value, folded or not; at most about *most* of them."""
+    return (_known if len(value) <= REMEMBERED_BYTES else _read)(value, most)
 
 
 def _read(value: bytes, most: int) -> Addresses:

@@ -20,8 +20,11 @@ Fields = dict[bytes, list[bytes]]
 
 # Begins with a newline, for which a search is a memchr; so a newline is put before a header.
 _FIELD = re.compile(rb"\n([^:\s]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
-_FOLD = re.compile(rb"\r?\n[ \t]+")
-_ENCODED_WORD = re.compile(rb"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
+_FOLD = re.compile(rb"\n[ \t]+")
+_UNEVEN_SPACE = re.compile(rb"[ \t]{2,}|\t")
+# A "?" and a "=" may stand in the text, where RFC 2047 §4.2 has them encoded; but not "?=", which ends it, and "=?",
+# with which the next word begins.
+_ENCODED_WORD = re.compile(rb"=\?([^?\s]+)\?([bBqQ])\?([^?=]*(?:(?:=(?!\?(?!=))|\?(?!=))[^?=]*)*)\?=")
 _LINE = re.compile(rb"\n(([^:\s][^:\n]*)[^\n]*(?:\n[ \t][^\n]*)*)")
 # Patterns of names that clients choose are kept only while they are small.
 _CACHED_NAME_BYTES = 100
@@ -36,10 +39,8 @@ def index_fields(header: bytes, most: int = DEFAULT_LIMITS.header_field_bytes) -
     Lines that are no field (no colon, a space in the name) are passed over.
     A NUL, which no IMAP string can hold, becomes U+FFFD (RFC 9051 §9, CHAR8).
     """
-    if _NUL in header:
-        header = header.replace(_NUL, _REPLACEMENT)
     fields: Fields = {}
-    for name, value in _FIELD.findall(b"\n" + header):
+    for name, value in all_fields(header):
         name = name.lower()
         if name in fields:
             fields[name].append(value)
@@ -52,12 +53,29 @@ def index_fields(header: bytes, most: int = DEFAULT_LIMITS.header_field_bytes) -
 
 def all_fields(header: bytes) -> list[tuple[bytes, bytes]]:
     """Name and value of every field, as they stand, in the order of the header; of lines that are no field, nothing."""
-    return _FIELD.findall(b"\n" + header)
+    return _FIELD.findall(b"\n" + _without_nul(header))
+
+
+def _without_nul(header: bytes) -> bytes:
+    return header.replace(_NUL, _REPLACEMENT) if _NUL in header else header
 
 
 def unfold(value: bytes) -> bytes:
-    """*value* on one line, without the white space around it (RFC 5322 §2.2.3)."""
+    """*value* on one line, without the white space around it (RFC 5322 §2.2.3); within it, white space as it stands.
+
+    For values with a grammar; what people read goes through ``words``.
+    """
     return value.translate(None, b"\r\n").strip(b" \t")
+
+
+def even(value: bytes) -> bytes:
+    """An unfolded *value* as people read it: each run of white space in it, such as a fold leaves, is one space."""
+    return _UNEVEN_SPACE.sub(b" ", value) if b"  " in value or b"\t" in value else value
+
+
+def words(value: bytes) -> bytes:
+    """The unstructured text of a field, folded or not, as people read it."""
+    return even(unfold(value))
 
 
 def decode_words(octets: bytes) -> str:
@@ -93,12 +111,23 @@ def decode_words(octets: bytes) -> str:
     return "".join(pieces)
 
 
+def field_text(value: bytes) -> str:
+    """A field's value, folded or not, as text: decoded, on one line."""
+    text = decode_words(unfold(value))
+    return _on_one_line(text) if "\n" in text or "\r" in text else text
+
+
+def _on_one_line(text: str) -> str:
+    """A line break that was encoded (``=0A``) is white space."""
+    return text.replace("\r", " ").replace("\n", " ")
+
+
 def header_text(header: bytes) -> str:
-    """All of a header as decoded text, unfolded, a field a line."""
-    header = _FOLD.sub(b" ", header)
-    if header.isascii():
-        return decode_words(header)
-    return "\n".join([decode_words(line) for line in header.split(b"\n")])  # each may be in a charset of its own
+    """All of a header as text, a field a line; each value reads as ``field_text`` has it."""
+    header = _FOLD.sub(b" ", _without_nul(header).replace(b"\r", b""))
+    if b"=?" not in header and header.isascii():
+        return header.decode("ascii")
+    return "\n".join([field_text(line) for line in header.split(b"\n")])  # each may be in a charset of its own
 
 
 @lru_cache(maxsize=256)
@@ -110,7 +139,7 @@ def field_values(header: bytes, name: bytes) -> list[bytes]:
     """The values of every field of that name, in any case of letters, folded as they stand."""
     if len(name) > _CACHED_NAME_BYTES:
         return index_fields(header).get(name.lower(), [])
-    return _one_field(name.lower()).findall(b"\n" + header)
+    return _one_field(name.lower()).findall(b"\n" + _without_nul(header))
 
 
 @lru_cache(maxsize=64)
@@ -134,9 +163,11 @@ def selector(names: frozenset[bytes], exclude: bool) -> Callable[[bytes], bytes]
 
     def select(header: bytes) -> bytes:
         lines = find(b"\n" + header)
+        empty_line = b"\r\n" if header.endswith(b"\r\n\r\n") or header == b"\r\n" else b""
         if not lines:
-            return b"\r\n"
-        return b"\n".join(lines) + (b"\n\r\n" if lines[-1].endswith(b"\r") else b"\r\n\r\n")
+            return empty_line
+        # Only the last line of a header that has no empty line may lack its line break, and then it has no CR.
+        return b"\n".join(lines) + (b"\n" + empty_line if lines[-1].endswith(b"\r") else b"")
 
     return select
 
@@ -144,7 +175,7 @@ def selector(names: frozenset[bytes], exclude: bool) -> Callable[[bytes], bytes]
 def select_fields(header: bytes, names: frozenset[bytes], exclude: bool) -> bytes:
     """``HEADER.FIELDS`` of *header*, or with *exclude* ``HEADER.FIELDS.NOT`` (RFC 9051 §6.4.5.1).
 
-    The fields' own octets in their own order, and the empty line that ends a header, which is there even where *header*
-    has none. Names in any case of letters.
+    The fields' own octets in their own order, and the empty line that ends *header*, "except in the case of a message
+    that has no body and no blank line". Names in any case of letters.
     """
     return selector(names, exclude)(header)
