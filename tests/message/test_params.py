@@ -40,14 +40,31 @@ from mektup.message.params import (
         (b'a/b;; c="d', ContentType(b"a", b"b", ((b"c", b"d"),))),
         (b"a/b; c; =d; e=f", ContentType(b"a", b"b", ((b"e", b"f"),))),
         (b"a/b; c=d (unclosed", ContentType(b"a", b"b", ((b"c", b"d"),))),
-        (b"text", None),
-        (b"text/", None),
-        (b"", None),
-        (b"/plain", None),
+        (b"a/b; c=d; e=f; C=g", ContentType(b"a", b"b", ((b"c", b"d"), (b"e", b"f")))),  # the first is what counts
     ],
 )
-def test_content_type(value: bytes, content_type: ContentType | None) -> None:
+def test_content_type(value: bytes, content_type: ContentType) -> None:
     assert parse_content_type(value) == content_type
+
+
+@pytest.mark.parametrize(
+    ("value", "params"),
+    [
+        (b"text", ()),
+        (b"text/", ()),
+        (b"", ()),
+        (b"/plain", ()),
+        (b"text; charset=utf-8", ((b"charset", b"utf-8"),)),
+        (b"; charset=utf-8; format=flowed", ((b"charset", b"utf-8"), (b"format", b"flowed"))),
+        (b' (x) ; name="a b.pdf"', ((b"name", b"a b.pdf"),)),
+        (b"charset=utf-8", ((b"charset", b"utf-8"),)),
+        (b"@@; name*=utf-8''%41", ((b"name*", b"utf-8''%41"),)),
+    ],
+)
+def test_what_is_no_type_is_plain_text_with_what_parameters_there_are(
+    value: bytes, params: tuple[tuple[bytes, bytes], ...]
+) -> None:
+    assert parse_content_type(value) == ContentType(b"text", b"plain", params)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +77,8 @@ def test_content_type(value: bytes, content_type: ContentType | None) -> None:
         (b"; name*=utf-8''%41", ((b"name*", b"utf-8''%41"),)),
         (b"; name*0=a; name*2=c", ((b"name*0", b"a"), (b"name*2", b"c"))),
         (b"; name*0=a; name*0=b", ((b"name*0", b"a"), (b"name*0", b"b"))),
+        (b"; name*1=a; name*2=b", ((b"name", b"ab"),)),  # some count from one
+        (b"; name=a; name*=utf-8''%41", ((b"name*", b"utf-8''%41"), (b"name", b"a"))[::-1]),
         (b"; name*x=a", ((b"name*x", b"a"),)),
         (b"; name*99999999=a", ((b"name*99999999", b"a"),)),
     ],
@@ -68,6 +87,34 @@ def test_pieces_of_rfc_2231_are_joined(params: bytes, joined: tuple[tuple[bytes,
     content_type = parse_content_type(b"image/png" + params)
     assert content_type is not None
     assert content_type.params == joined
+
+
+@pytest.mark.parametrize(
+    ("params", "name", "value"),
+    [
+        (b"; boundary*0*=us-ascii''%3D_; boundary*1*=b1", b"boundary", b"=_b1"),
+        (b"; boundary*1*=b1; boundary*0*=us-ascii''%3D_", b"boundary", b"=_b1"),
+        (b"; Boundary*0=a; BOUNDARY*1*=%42; boundary*2=%43", b"boundary", b"aB%43"),
+        (b"; charset*=us-ascii'en'iso-8859-9", b"charset", b"iso-8859-9"),
+        (b"; charset*=''utf-8", b"charset", b"utf-8"),
+        (b"; charset*=utf-8", b"charset", b"utf-8"),
+        (b"; charset*0=iso-; charset*1=8859-9", b"charset", b"iso-8859-9"),
+        (b"; charset=us-ascii; charset*=us-ascii''iso-8859-9", b"charset", b"iso-8859-9"),
+        (b"; format*=us-ascii''flowed", b"format", b"flowed"),
+        (b"; charset*=utf-16''%00a", b"charset", None),
+    ],
+)
+def test_what_a_reader_of_mime_needs_is_there_by_its_plain_name(
+    params: bytes, name: bytes, value: bytes | None
+) -> None:
+    content_type = parse_content_type(b"text/plain" + params)
+    assert content_type.param(name) == value
+    assert [key for key, _ in content_type.params].count(name) <= 1
+
+
+def test_what_is_not_ascii_keeps_its_charset_beside_it() -> None:
+    value = parse_content_type(b"text/plain; title*0*=iso-8859-9''%DE; title*1=ehir; boundary*=us-ascii''a%0D%0Ab")
+    assert value.params == ((b"boundary*", b"us-ascii''a%0D%0Ab"), (b"title*", b"iso-8859-9''%DEehir"))
 
 
 def test_a_parameter_is_found_in_any_case() -> None:
@@ -82,7 +129,14 @@ def test_a_parameter_is_found_in_any_case() -> None:
     [
         (b"ATTACHMENT; filename=a.txt", Disposition(b"ATTACHMENT", ((b"filename", b"a.txt"),))),
         (b"inline", Disposition(b"inline")),
-        (b"; filename=a", None),
+        (b'"inline"; filename=a', Disposition(b"inline", ((b"filename", b"a"),))),
+        # RFC 2183 §2.8: what is not known is an attachment
+        (b"; filename=a", Disposition(b"attachment", ((b"filename", b"a"),))),
+        (b" (x)\r\n ;\r\n filename=a", Disposition(b"attachment", ((b"filename", b"a"),))),
+        (b"filename=a; size=1", Disposition(b"attachment", ((b"filename", b"a"), (b"size", b"1")))),
+        (b"@@; filename*=utf-8''%41", Disposition(b"attachment", ((b"filename*", b"utf-8''%41"),))),
+        (b"attachment filename=a", Disposition(b"attachment", ((b"filename", b"a"),))),
+        (b";", None),
         (b"", None),
     ],
 )

@@ -194,8 +194,9 @@ def test_the_line_break_before_a_boundary_belongs_to_it() -> None:
             [("1", "text/plain", b"")],
         ),
         ("|Content-Type: multipart/mixed; boundary=b", [("1", "text/plain", b"")]),
-        ("|Content-Type: multipart/mixed\n|\n|--b\n|\n|x", [("1", "text/plain", b"")]),
-        ('|Content-Type: multipart/mixed; boundary=""\n|\n|--\n|\n|x', [("1", "text/plain", b"")]),
+        # RFC 2045 §5.2: without a boundary it is no valid type
+        ("|Content-Type: multipart/mixed\n|\n|--b\n|\n|x", [("1", "text/plain", b"--b\r\n\r\nx")]),
+        ('|Content-Type: multipart/mixed; boundary=""\n|\n|--\n|\n|x', [("1", "text/plain", b"--\r\n\r\nx")]),
         ("|Content-Type: multipart/mixed; boundary=b\n|\n|--b", [("1", "text/plain", b"")]),
         ("|Content-Type: multipart\n|\n|--b", [("1", "text/plain", b"--b")]),
         ("|Content-Type: text\n|\n|x", [("1", "text/plain", b"x")]),

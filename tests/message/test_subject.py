@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mektup.message.subject import base_subject, message_ids
+from mektup.message.message_ids import message_ids
+from mektup.message.subject import base_subject
 
 
 @pytest.mark.parametrize(

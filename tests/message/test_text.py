@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mektup.message.markup import shown_text
 from mektup.message.scan import scan
-from mektup.message.text import fold, header_values, html_text, preview, search_text
+from mektup.message.text import fold, header_values, preview, search_text
 from mektup.terms.limits import Limits
 
 MIXED = (
@@ -142,14 +143,14 @@ def test_values_of_a_field_for_search() -> None:
     ],
 )
 def test_html_is_what_it_shows(markup: str, text: str) -> None:
-    assert html_text(markup) == text
+    assert shown_text(markup) == text
 
 
 @pytest.mark.parametrize("before", range(8))
 def test_long_html_is_what_it_shows(before: int) -> None:
     tag = '<b class="long">x&lt;</b><p>y</p>'
-    assert html_text("z" * before + tag * 10_000) == "z" * before + "x<\ny\n" * 10_000
-    assert html_text("z" * 100_000 + tag) == "z" * 100_000 + "x<\ny\n"
+    assert shown_text("z" * before + tag * 10_000) == "z" * before + "x<\ny\n" * 10_000
+    assert shown_text("z" * 100_000 + tag) == "z" * 100_000 + "x<\ny\n"
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,7 @@ from functools import lru_cache
 
 from mektup.message.comments import without_comments
 from mektup.message.headers import unfold
-
-Params = tuple[tuple[bytes, bytes], ...]
-"""Names and values as they are written, unquoted; pieces of RFC 2231 §3 are put together, but not decoded."""
+from mektup.message.rfc2231 import FILE_NAMES, Params, joined, param_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +51,59 @@ _TYPE = re.compile(rb"[ \t]*(%b)[ \t]*/[ \t]*(%b)" % (_TOKEN, _TOKEN))
 _VALUE = re.compile(rb"[ \t]*(%b)" % _TOKEN)
 # Clients leave out quotes that RFC 2045 asks for (``boundary=a=b``, ``name=my file.txt``), so more than that is read.
 _PARAM = re.compile(rb';[ \t]*(%b)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))' % _TOKEN, re.DOTALL)
+_FIRST_PARAM = re.compile(rb"[ \t;]*%b[ \t]*=" % _TOKEN)
+_QUOTED_VALUE = re.compile(rb'[ \t]*"[ \t]*(%b)[ \t]*"' % _TOKEN)
+_ATTACHMENT = b"attachment"
 _CACHED_BYTES = 50
-_FILE_NAMES = frozenset({b"name", b"filename"})
-_PIECE = re.compile(rb"([^*]+)\*(?:([0-9]{1,4})(\*?))?")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 
-def parse_content_type(value: bytes) -> ContentType | None:
-    """The media type of a Content-Type *value*, folded or not; None where it is none that RFC 2045 §5.1 would know."""
+def parse_content_type(value: bytes) -> ContentType:
+    """The media type of a Content-Type *value*, folded or not.
+
+    Where it is none that RFC 2045 §5.1 would know, that is text/plain (§5.2), with what parameters there are.
+    """
     # Most mail says one of a few things; what is long, such as a boundary, is said once.
     return _cached_content_type(value) if len(value) <= _CACHED_BYTES else _read_content_type(value)
 
 
-def _read_content_type(value: bytes) -> ContentType | None:
+def _read_content_type(value: bytes) -> ContentType:
     value = _plain(value)
     match = _TYPE.match(value)
-    if match is None:
-        return None
-    return ContentType(match[1], match[2], _params(value[match.end() :]))
+    if match is not None:
+        return ContentType(match[1], match[2], _params(value[match.end() :]))
+    return ContentType(TEXT_PLAIN.type, TEXT_PLAIN.subtype, _params(_from_parameter(value)))
 
 
 _cached_content_type = lru_cache(maxsize=512)(_read_content_type)
 
 
 def parse_disposition(value: bytes) -> Disposition | None:
-    """The disposition of a Content-Disposition *value*; None where there is none in it."""
+    """The disposition of a Content-Disposition *value*; None where there is none in it.
+
+    Where there are parameters alone, it is an attachment, as one that is not known is (RFC 2183 §2.8).
+    """
     value = _plain(value)
-    match = _VALUE.match(value)
-    if match is None:
-        return None
-    return Disposition(match[1], _params(value[match.end() :]))
+    match = _VALUE.match(value) or _QUOTED_VALUE.match(value)
+    if match is not None and not _FIRST_PARAM.match(value):
+        return Disposition(match[1], _params(value[match.end() :]))
+    params = _params(_from_parameter(value))
+    return Disposition(_ATTACHMENT, params) if params else None
+
+
+def _from_parameter(value: bytes) -> bytes:
+    """A *value* from where its parameters begin, though what should come first is missing, or is none."""
+    if _FIRST_PARAM.match(value):
+        return value
+    _, semicolon, rest = value.partition(b";")
+    return semicolon + rest
+
+
+def texts_in_pieces(value: bytes) -> list[str]:
+    """What the parameters of a Content-Type or Content-Disposition stand for, where some have the form of RFC 2231."""
+    if b"*" not in value:
+        return []
+    return param_texts(_params(_from_parameter(_plain(value))))
 
 
 def parse_token(value: bytes) -> bytes | None:
@@ -113,8 +134,16 @@ def _params(rest: bytes) -> Params:
         for name, quoted, bare in _PARAM.findall(b";" + rest)
     ]
     if any(b"*" in name for name, _ in params):
-        return _joined(params)
-    return tuple(params)
+        return joined(params)
+    return tuple(params) if len(params) == 1 else _each_once(params)
+
+
+def _each_once(params: list[tuple[bytes, bytes]]) -> Params:
+    """Of those by one name, the first: it is the one that counts."""
+    first: dict[bytes, tuple[bytes, bytes]] = {}
+    for name, value in params:
+        first.setdefault(name.lower(), (name, value))
+    return tuple(first.values())
 
 
 def _bare(name: bytes, value: bytes) -> bytes:
@@ -122,33 +151,4 @@ def _bare(name: bytes, value: bytes) -> bytes:
     value = value.strip(b" \t")
     if b" " not in value and b"\t" not in value:
         return value
-    return value if name.lower() in _FILE_NAMES and b"=" not in value else value.split(None, 1)[0]
-
-
-def _joined(params: list[tuple[bytes, bytes]]) -> Params:
-    """With the pieces of RFC 2231 §3 put together, behind the parameters that came whole."""
-    whole: list[tuple[bytes, bytes]] = []
-    pieces: dict[bytes, list[tuple[int, bool, bytes, bytes]]] = {}
-    for name, value in params:
-        match = _PIECE.fullmatch(name)
-        if match is None:
-            whole.append((name, value))
-            continue
-        extended = match[2] is None or match[3] == b"*"
-        pieces.setdefault(match[1].lower(), []).append((int(match[2] or 0), extended, name, value))
-    for key in sorted(pieces):
-        parts = sorted(pieces[key])
-        if [number for number, *_ in parts] == list(range(len(parts))):
-            whole.append(_join(parts))
-        else:  # some piece is missing, or there twice
-            whole.extend((name, value) for _, _, name, value in parts)
-    return tuple(whole)
-
-
-def _join(parts: list[tuple[int, bool, bytes, bytes]]) -> tuple[bytes, bytes]:
-    name = parts[0][2].partition(b"*")[0]
-    if not any(extended for _, extended, _, _ in parts):
-        return name, b"".join(value for *_, value in parts)
-    # RFC 2231 §4.1: pieces with and without percent encoding may be mixed; the whole then has it.
-    joined = b"".join(value if extended else value.replace(b"%", b"%25") for _, extended, _, value in parts)
-    return name + b"*", joined if parts[0][1] else b"''" + joined
+    return value if name.lower() in FILE_NAMES and b"=" not in value else value.split(None, 1)[0]

@@ -11,6 +11,7 @@ The rules where mail is broken are Dovecot's, as clients are used to them:
   innermost. So an inner boundary may extend an outer one, and an outer one that appears closes all that is inside.
 * A boundary line ends a header, too, that has no empty line.
 * A multipart in which no part begins has one that is empty, for BODYSTRUCTURE must show one.
+* A multipart that names no boundary is text/plain, and so is what has no valid type (RFC 2045 §5.2).
 * Content fields count in a message only when it says that it is MIME: by MIME-Version or by Content-Type itself.
 * message/rfc822 is looked into even where it claims to be encoded, which RFC 2046 §5.2.1 forbids.
 
@@ -22,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from mmap import mmap
 
-from mektup.message.headers import Fields, index_fields, unfold
+from mektup.message.headers import Fields, index_fields
 from mektup.message.params import (
     MESSAGE_RFC822,
     OPAQUE,
@@ -75,11 +76,6 @@ class Part:
     def octets(self) -> int:
         """Of its content, as it is encoded."""
         return self.stop - self.content_start
-
-    def value(self, name: bytes) -> bytes | None:
-        """The first field of that name (lower case), unfolded; None where there is none."""
-        values = self.fields.get(name)
-        return unfold(values[0]) if values else None
 
 
 def scan(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> list[Part]:
@@ -184,9 +180,9 @@ class _Scanner:
     def _expect(self, part: Part) -> None:
         """From now on, the boundary of the multipart *part* counts."""
         boundary = part.content_type.param(b"boundary")
-        if boundary:
-            self._boundaries.append((boundary[:_BOUNDARY_BYTES], part))
-            self._prefixes = tuple(boundary for boundary, _ in self._boundaries)
+        assert boundary, "or it would be no multipart"
+        self._boundaries.append((boundary[:_BOUNDARY_BYTES], part))
+        self._prefixes = tuple(boundary for boundary, _ in self._boundaries)
 
     def _close_the_search(self, part: Part) -> None:
         """There are as many parts as may be: *part* is the last, and holds all the rest."""
@@ -249,8 +245,11 @@ class _Scanner:
 def _content_type(fields: Fields, parent: Part | None) -> ContentType:
     values = fields.get(b"content-type")
     if values:
-        # RFC 2045 §5.2: one that cannot be read is as if there were none.
-        return parse_content_type(values[0]) or TEXT_PLAIN
+        content_type = parse_content_type(values[0])
+        if content_type.type.lower() == b"multipart" and not content_type.param(b"boundary"):
+            # RFC 2046 §5.1.1 requires a boundary, so the field is no valid one, and RFC 2045 §5.2 says what that is.
+            return ContentType(TEXT_PLAIN.type, TEXT_PLAIN.subtype, content_type.params)
+        return content_type
     if parent is not None and parent.is_multipart and parent.content_type.subtype.lower() == b"digest":
         return MESSAGE_RFC822  # RFC 2046 §5.1.5
     return TEXT_PLAIN

@@ -1,4 +1,4 @@
-"""What sorts and threads messages: the base subject of RFC 5256 §2.1, and message IDs in one spelling."""
+"""The base subject of RFC 5256 §2.1, which sorts and threads messages."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ _BLOBS = re.compile(r"(?:\[[^\[\]]*\][ ]*)+(?=[^ ])")
 """All subj-blobs but one that would leave nothing behind it."""
 _FORWARDED = re.compile(r"\[fwd:", re.ASCII | re.IGNORECASE)
 _TRAILER = "(fwd)"
-
-_MESSAGE_ID = re.compile(rb'<[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^<>@"\s]+))@([^<>\s]+)[ \t]*>', re.DOTALL)
-_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 
 def base_subject(subject: str) -> tuple[str, bool]:
@@ -42,15 +39,3 @@ def base_subject(subject: str) -> tuple[str, bool]:
             return text[start:stop], is_reply
         start, stop = forwarded.end(), stop - 1
         is_reply = True
-
-
-def message_ids(value: bytes, most: int) -> list[str]:
-    """The msg-ids of an unfolded Message-ID, References or In-Reply-To, bare and unquoted; the last *most* of them.
-
-    Hold no space, by which they are parted where they are kept: one that was quoted becomes ``%20``.
-    """
-    ids = []
-    for quoted, plain, host in _MESSAGE_ID.findall(value)[-most:]:
-        left = _QUOTED_PAIR.sub(rb"\1", quoted) if quoted else plain
-        ids.append((left.replace(b" ", b"%20") + b"@" + host).decode("utf-8", "replace"))
-    return ids

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from unicodedata import normalize
 
+from mektup.message.addresses import MISSING_DOMAIN, MISSING_MAILBOX, SYNTAX_ERROR, Address
 from mektup.message.charsets import decode
-from mektup.message.headers import all_fields, decode_words, field_values, header_text, unfold
+from mektup.message.envelope import read_addresses
+from mektup.message.headers import all_fields, decode_words, field_text, field_values, header_text
+from mektup.message.markup import readable_text, shown_text
+from mektup.message.params import texts_in_pieces
 from mektup.message.scan import Octets, Part, scan
 from mektup.message.transfer import decode_part
 from mektup.terms.errors import Refused
@@ -22,19 +25,7 @@ _PREVIEW_BYTES = 1024
 _PREVIEW_HTML_BYTES = 64 * 1024
 """HTML says much before it says something."""
 
-_HIDING = re.compile(r"<(style|script|head|title)\b|<!(--)", re.ASCII | re.IGNORECASE)
-_SHOWING = {
-    **{name: re.compile(rf"</{name}\b", re.ASCII | re.IGNORECASE) for name in ("style", "script", "head", "title")},
-    "--": re.compile("(?<=-->)"),
-}
-_BLOCK_TAG = re.compile(
-    r"</?(?:p|div|br|tr|td|th|table|h[1-6]|li|ul|ol|dl|dt|dd|hr|pre|blockquote|body|html)\b[^<>]*>",
-    re.ASCII | re.IGNORECASE,
-)
-_TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
-_MARKUP_CHARACTERS = 64 * 1024
-_LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
-"""No character has such a number, and Python refuses to read a long one."""
+_UNEVEN_SPACE = re.compile(r"[ \t]{2,}|\t")
 
 # To normalize takes time quadratic in the length of a run of combining marks, so long text is cut, and that before an
 # ASCII character, which composes with nothing before it.
@@ -62,20 +53,77 @@ def _fold_piece(text: str) -> str:
     return folded.replace("i\N{COMBINING DOT ABOVE}", "i").replace("ı", "i")
 
 
-def field_text(value: bytes) -> str:
-    """A field's value, folded or not, as text: decoded, on one line."""
-    return decode_words(unfold(value))
+def fold_header(text: str) -> str:
+    """*text* of a header as it is compared in SEARCH: as ``fold`` has it, and each run of white space one space.
+
+    So what was folded, by whatever white space, is found as ENVELOPE shows it (RFC 9051 §6.4.4).
+    """
+    text = fold(text)
+    return _UNEVEN_SPACE.sub(" ", text) if "  " in text or "\t" in text else text
 
 
-def header_values(header: bytes, name: str) -> list[str]:
-    """The values of the fields of that name, decoded and case-folded, for SEARCH HEADER (RFC 9051 §6.4.4)."""
-    return [fold(field_text(value)) for value in field_values(header, name.encode())]
+ADDRESS_FIELDS = frozenset({b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"})
+"""The fields of which ENVELOPE shows addresses."""
 
 
-def field_texts(header: bytes) -> Iterator[tuple[str, str]]:
+def value_text(name: bytes, value: bytes, most_addresses: int) -> str:
+    """What SEARCH looks into of the field *name* (lower case): its value decoded and folded, by ``fold_header``.
+
+    Of an address field also the names and addresses that ENVELOPE shows, where the value has them in another form
+    (``<a (x)@ (y) b.example>``): RFC 9051 §6.4.4 has FROM, TO, CC and BCC look into the envelope structure.
+    """
+    text = field_text(value)
+    if name in ADDRESS_FIELDS and not _is_as_shown(value):
+        text = "\n".join([text, *_other_forms(value, text, most_addresses)])
+    return fold_header(text)
+
+
+def _other_forms(value: bytes, text: str, most: int) -> list[str]:
+    """What ENVELOPE shows of an address field that is not in its decoded *text* as it stands."""
+    shown = dict.fromkeys(each for address in read_addresses(value, most) for each in _as_shown(address))
+    return [each for each in shown if each not in text]
+
+
+_WITH_PARAMETERS = frozenset({b"content-type", b"content-disposition"})
+
+
+def _is_as_shown(value: bytes) -> bool:
+    """Whether an address field surely holds its addresses as they are shown: no comments, no quotes, no stray space."""
+    # Asked of each delivery. A pattern would take four times as long.
+    return not (
+        b"(" in value
+        or b'"' in value
+        or b"\\" in value
+        or b"\t" in value
+        or b"@ " in value
+        or b" @" in value
+        or b". " in value
+        or b" ." in value
+        or b"@\r" in value
+        or b".\r" in value
+    )
+
+
+def _as_shown(address: Address) -> Iterator[str]:
+    name, _, mailbox, host = address
+    if name:
+        yield decode_words(name)
+    if mailbox and mailbox != MISSING_MAILBOX:
+        yield decode_words(mailbox if host in (None, MISSING_DOMAIN, SYNTAX_ERROR) else b"%b@%b" % (mailbox, host))
+
+
+def header_values(header: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> list[str]:
+    """The values of the fields of that name, for SEARCH HEADER (RFC 9051 §6.4.4)."""
+    octets = name.encode()
+    most = limits.header_field_bytes
+    return [value_text(octets.lower(), value[:most], limits.addresses) for value in field_values(header, octets)]
+
+
+def field_texts(header: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[str, str]]:
     """Each field's name in lower case, and its value as ``header_values`` yields it for that name."""
     for name, value in all_fields(header):
-        yield name.decode("latin-1").lower(), fold(field_text(value))
+        value = value[: limits.header_field_bytes]
+        yield name.decode("latin-1").lower(), value_text(name.lower(), value, limits.addresses)
 
 
 def search_text(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> tuple[str, str]:
@@ -86,33 +134,43 @@ def search_text(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> tuple[str, str]
     type message there are (delivery reports), up to ``limits.text_bytes``.
     """
     parts = scan(raw, limits)
-    headers = "\n".join(_headers(raw, parts, limits.header_bytes))
+    headers = "\n".join(_headers(raw, parts, limits))
     body = "\n".join(_texts(raw, parts, limits.text_bytes))
-    return fold(headers), fold(body)
+    return fold_header(headers), fold(body)
 
 
-def _headers(raw: Octets, parts: Sequence[Part], most: int) -> Iterator[str]:
+def _headers(raw: Octets, parts: Sequence[Part], limits: Limits) -> Iterator[str]:
+    most = limits.header_bytes
     for part in parts:
         stop = min(part.content_start, part.header_start + most)
         most -= stop - part.header_start
-        yield header_text(raw[part.header_start : stop])
+        text = header_text(raw[part.header_start : stop])
+        yield text
+        for name in ADDRESS_FIELDS & part.fields.keys():
+            for value in part.fields[name]:
+                if not _is_as_shown(value):
+                    yield from _other_forms(value, text, limits.addresses)
+        for name in _WITH_PARAMETERS & part.fields.keys():
+            yield from (each for each in texts_in_pieces(part.fields[name][0]) if each not in text)
 
 
 def _texts(raw: Octets, parts: Sequence[Part], most: int) -> Iterator[str]:
     for part in parts:
         if part.is_text or (part.content_type.type.lower() == b"message" and not part.is_message):
-            text = part_text(raw, part, most)
+            text = part_text(raw, part, most, readable_text)
             most = max(most - len(text), 0)
             yield text
 
 
-def part_text(raw: Octets, part: Part, most: int) -> str:
-    """The decoded text of one part, of HTML only what it shows; of it about *most* octets."""
+def part_text(raw: Octets, part: Part, most: int, of_html: Callable[[str], str]) -> str:
+    """The decoded text of one part, of HTML what *of_html* makes of it; of it about *most* octets."""
     # Base64 is a third longer than what it encodes; quoted-printable three times at worst, which nobody needs to the
     # end.
-    octets = raw[part.content_start : min(part.stop, part.content_start + most + most // 2)]
-    text = decode(_undone(octets, part)[:most], part.content_type.param(b"charset") or b"")
-    return html_text(text) if part.content_type.subtype.lower() == b"html" else text
+    stop = min(part.stop, part.content_start + most + most // 2)
+    octets = _undone(raw[part.content_start : stop], part)
+    is_cut = stop < part.stop or len(octets) > most
+    text = decode(octets[:most], part.content_type.param(b"charset") or b"", is_cut=is_cut)
+    return of_html(text) if part.content_type.subtype.lower() == b"html" else text
 
 
 def _undone(octets: bytes, part: Part) -> bytes:
@@ -125,49 +183,12 @@ def _undone(octets: bytes, part: Part) -> bytes:
         return octets
 
 
-def html_text(markup: str) -> str:
-    """What a page of HTML shows, roughly: no tags, no style, no script, a new line at each block. Linear always."""
-    return "".join([_without_tags(piece) for piece in _cut_between_tags(_shown(markup))])
-
-
-def _cut_between_tags(markup: str) -> Iterator[str]:
-    """*markup* in pieces, for each of which Python holds its lock for a few milliseconds. No tag has a "<" inside."""
-    start = 0
-    while start < len(markup):
-        stop = markup.find("<", start + _MARKUP_CHARACTERS)
-        yield markup[start : stop if stop >= 0 else None]
-        start = stop if stop >= 0 else len(markup)
-
-
-def _without_tags(markup: str) -> str:
-    text = _TAG.sub("", _BLOCK_TAG.sub("\n", markup))
-    return html.unescape(_LONG_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", text))
-
-
-def _shown(markup: str) -> str:
-    """Without the elements that do not show. One that does not end hides nothing, and is looked for no more."""
-    kept: list[str] = []
-    endless: set[str] = set()
-    position = 0
-    for hiding in _HIDING.finditer(markup):
-        name = (hiding[1] or hiding[2]).lower()
-        if hiding.start() < position or name in endless:
-            continue
-        showing = _SHOWING[name].search(markup, hiding.end())
-        if showing is None:
-            endless.add(name)
-            continue
-        kept.append(markup[position : hiding.start()])
-        position = showing.start()
-    kept.append(markup[position:])
-    return "".join(kept)
-
-
 def preview(raw: Octets, parts: Sequence[Part]) -> str:
     """The beginning of the message's text, white space made one space (RFC 8970 §3.3); empty where it has no text."""
     texts = [part for part in parts if part.is_text and part.octets]
     if not texts:
         return ""
     plain = [part for part in texts if part.content_type.subtype.lower() != b"html"]
-    text = part_text(raw, plain[0], _PREVIEW_BYTES) if plain else part_text(raw, texts[0], _PREVIEW_HTML_BYTES)
+    part, most = (plain[0], _PREVIEW_BYTES) if plain else (texts[0], _PREVIEW_HTML_BYTES)
+    text = part_text(raw, part, most, shown_text)
     return " ".join(text.lstrip()[: 2 * PREVIEW_CHARACTERS].split())[:PREVIEW_CHARACTERS].rstrip()

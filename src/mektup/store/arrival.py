@@ -14,12 +14,13 @@ import msgspec
 from mektup.message.addresses import Address
 from mektup.message.dates import parse_date
 from mektup.message.envelope import REMEMBERED, REMEMBERED_BYTES, Envelope, read_envelope
-from mektup.message.headers import Fields, decode_words, selector, unfold
+from mektup.message.headers import Fields, decode_words, field_text, selector, unfold
 from mektup.message.layout import pack
+from mektup.message.message_ids import message_ids
 from mektup.message.scan import Octets as Octets
 from mektup.message.scan import scan
-from mektup.message.subject import base_subject, message_ids
-from mektup.message.text import field_text, fold, preview
+from mektup.message.subject import base_subject
+from mektup.message.text import fold, fold_header, preview, value_text
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.wire import bodies
 from mektup.wire.strings import literal
@@ -89,7 +90,7 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
     fields = message.fields
     envelope = read_envelope(fields, limits.addresses)
     body, bodystructure = bodies.bodies(parts, limits.addresses)
-    subject = decode_words(envelope.subject) if envelope.subject is not None else ""
+    subject = field_text(envelope.subject) if envelope.subject is not None else ""
     base, is_reply = base_subject(subject)
     sent = parse_date(envelope.date) if envelope.date is not None else None
     return Arrival(
@@ -103,11 +104,11 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
         layout=pack(parts),
         sent=sent[0] if sent is not None else None,
         sent_zone=sent[1] if sent is not None else 0,
-        subject=fold(subject),
-        from_=_searchable(fields, b"from"),
-        to=_searchable(fields, b"to"),
-        cc=_searchable(fields, b"cc"),
-        bcc=_searchable(fields, b"bcc"),
+        subject=fold_header(subject),
+        from_=_searchable(fields, b"from", limits.addresses),
+        to=_searchable(fields, b"to", limits.addresses),
+        cc=_searchable(fields, b"cc", limits.addresses),
+        bcc=_searchable(fields, b"bcc", limits.addresses),
         base_subject=fold(base),
         is_reply=is_reply,
         from_key=_mailbox_key(envelope.from_),
@@ -130,22 +131,18 @@ def field_chooser(names: frozenset[bytes]) -> Callable[[bytes], bytes]:
     return lambda header: literal(select(header))
 
 
-def _searchable(fields: Fields, name: bytes) -> str:
+def _searchable(fields: Fields, name: bytes, most_addresses: int) -> str:
     """The text of every field of that name."""
     values = fields.get(name)
     if values is None:
         return ""
     if len(values) == 1:
         value = values[0]
-        return (_known_text if len(value) <= REMEMBERED_BYTES else _folded_text)(value)
-    return fold("\n".join([field_text(value) for value in values]))
+        return (_known_text if len(value) <= REMEMBERED_BYTES else value_text)(name, value, most_addresses)
+    return "\n".join([value_text(name, value, most_addresses) for value in values])
 
 
-def _folded_text(value: bytes) -> str:
-    return fold(field_text(value))
-
-
-_known_text = lru_cache(REMEMBERED)(_folded_text)
+_known_text = lru_cache(REMEMBERED)(value_text)
 
 
 def _mailbox_key(addresses: Sequence[Address]) -> str:

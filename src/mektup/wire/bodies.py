@@ -1,22 +1,22 @@
 """ENVELOPE, BODY and BODYSTRUCTURE of a message as wire bytes (RFC 9051 §7.5.2). The one user of message in wire.
 
 Strings are the header's own octets, unfolded: quoted where that is allowed, else a literal, and so is what has 8-bit
-octets (``docs/decisions/0001-raw-8-bit-headers.md``). White space in what people read (subject, names) is made one
-space.
+octets (``docs/decisions/0001-raw-8-bit-headers.md``).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mektup.message.addresses import Address
+from mektup.message.content_fields import content_id, content_location, content_md5
 from mektup.message.envelope import Envelope, read_envelope
-from mektup.message.params import Params, parse_disposition, parse_languages
+from mektup.message.headers import unfold
+from mektup.message.params import parse_disposition, parse_languages
+from mektup.message.rfc2231 import Params
 from mektup.message.scan import Part
 from mektup.wire.strings import nstring, string
 
-_UNEVEN_SPACE = re.compile(rb"[ \t]{2,}|\t")
 _US_ASCII = (b"charset", b"us-ascii")
 """RFC 9051 §7.5.2 wants parameters; RFC 2045 §5.2 says what text is when it does not say."""
 
@@ -26,7 +26,7 @@ def envelope(values: Envelope) -> bytes:
     from_ = _addresses(values.from_)
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
         nstring(values.date),
-        _words(values.subject),
+        nstring(values.subject),
         from_,
         from_ if values.sender is values.from_ else _addresses(values.sender),
         from_ if values.reply_to is values.from_ else _addresses(values.reply_to),
@@ -74,12 +74,12 @@ def _single(part: Part, inner: list[tuple[bytes, bytes]], most_addresses: int) -
         string(content_type.type),
         string(content_type.subtype),
         _params(params),
-        nstring(part.value(b"content-id")),
-        nstring(part.value(b"content-description")),
+        _read(part, b"content-id", content_id),
+        _read(part, b"content-description", unfold),
         string(encoding) if encoding is not None else b'"7bit"',
         part.octets,
     )
-    extension = b"%b %b" % (nstring(part.value(b"content-md5")), _extension(part))
+    extension = b"%b %b" % (_read(part, b"content-md5", content_md5), _extension(part))
     if part.is_message:
         message_envelope = envelope(read_envelope(part.children[0].fields, most_addresses))
         ((body, structure),) = inner
@@ -100,8 +100,14 @@ def _extension(part: Part) -> bytes:
     return b"%b %b %b" % (
         b"(%b %b)" % (string(disposition.kind), _params(disposition.params)) if disposition is not None else b"NIL",
         b"(%b)" % b" ".join([string(language) for language in languages]) if languages else b"NIL",
-        nstring(part.value(b"content-location")),
+        _read(part, b"content-location", content_location),
     )
+
+
+def _read(part: Part, name: bytes, read: Callable[[bytes], bytes]) -> bytes:
+    """What *read* makes of the first field of that name, as an nstring."""
+    values = part.fields.get(name)
+    return nstring(read(values[0])) if values else b"NIL"
 
 
 def _params(params: Params) -> bytes:
@@ -117,14 +123,7 @@ def _addresses(addresses: tuple[Address, ...]) -> bytes:
         return b"NIL"
     return b"(%b)" % b"".join(
         [
-            b"(%b %b %b %b)" % (_words(name), nstring(route), nstring(mailbox), nstring(host))
+            b"(%b %b %b %b)" % (nstring(name), nstring(route), nstring(mailbox), nstring(host))
             for name, route, mailbox, host in addresses
         ]
     )
-
-
-def _words(octets: bytes | None) -> bytes:
-    """An nstring that people read."""
-    if octets is not None and (b"  " in octets or b"\t" in octets):
-        octets = _UNEVEN_SPACE.sub(b" ", octets)
-    return nstring(octets)

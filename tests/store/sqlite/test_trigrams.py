@@ -38,10 +38,10 @@ def test_what_holds_a_text_is_proposed(
 ) -> None:
     text = before + sought + behind
     assert proposes(index, trigrams.document(text, other), trigrams.in_header(sought))
-    assert proposes(index, trigrams.document(text, other), trigrams.anywhere(sought))
+    assert proposes(index, trigrams.document(text, other), trigrams.anywhere(sought, sought))
     assert proposes(index, trigrams.document(other, text), trigrams.in_body(sought))
-    assert proposes(index, trigrams.document(other, text), trigrams.anywhere(sought))
-    assert proposes(index, trigrams.ALWAYS, trigrams.anywhere(sought))
+    assert proposes(index, trigrams.document(other, text), trigrams.anywhere(sought, sought))
+    assert proposes(index, trigrams.ALWAYS, trigrams.anywhere(sought, sought))
 
 
 OPERATORS = ("AND", "NOT", "NEAR(a b)", 'a"b', '"""', "document:abc", "abc*", "^abc", "a-b+c", "   ", "{a b}: c")
@@ -59,7 +59,7 @@ def test_headers_and_bodies_are_told_apart(index: apsw.Connection) -> None:
     assert not proposes(index, document, trigrams.in_header("dinner", "eight"))
     assert not proposes(index, document, trigrams.in_body("dinner"))
     assert proposes(index, document, trigrams.in_body("eight"))
-    assert not proposes(index, document, trigrams.anywhere("dinner\nat eight"))
+    assert not proposes(index, document, trigrams.anywhere("dinner\nat eight", "dinner\nat eight"))
 
 
 def test_a_long_text_is_asked_for_in_parts(index: apsw.Connection) -> None:
@@ -72,5 +72,5 @@ def test_a_long_text_is_asked_for_in_parts(index: apsw.Connection) -> None:
 
 
 def test_a_text_that_is_too_short_may_be_anywhere() -> None:
-    assert trigrams.in_body("ab") is trigrams.in_header("ab", "") is trigrams.anywhere("") is None
+    assert trigrams.in_body("ab") is trigrams.in_header("ab", "") is trigrams.anywhere("", "") is None
     assert trigrams.in_header("abc", "d") is not None

@@ -22,7 +22,7 @@ from functools import reduce
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
-from mektup.message.text import fold
+from mektup.message.text import fold, fold_header
 from mektup.store.sqlite import trigrams
 from mektup.store.sqlite.changes import modseq, moment
 from mektup.store.sqlite.cursor import Cursor
@@ -213,21 +213,24 @@ class Compiler:
     def _text(self, key: SearchKey) -> Condition:
         match key:
             case terms.InAddress(field, text):
-                text = fold(text)
+                text = fold_header(text)
                 return self._looked_up(trigrams.in_header(text), _contains(_ADDRESS_COLUMNS[field], text))
             case terms.InSubject(text):
-                text = fold(text)
+                text = fold_header(text)
                 return self._looked_up(trigrams.in_header(text), _contains("t.subject", text))
             case terms.InHeader(name, text):
-                text = fold(text)
+                text = fold_header(text)
                 match = trigrams.in_header(name, text) if _FIELD_NAME.fullmatch(name) else None
                 return self._looked_up(match, Condition(_IN_HEADER, (name, text), BYTES))
             case terms.InBody(text):
                 text = fold(text)
                 return self._looked_up(trigrams.in_body(text), _in_body(text))
             case terms.InText(text):
-                text = fold(text)
-                return self._looked_up(trigrams.anywhere(text), _combined("OR", [_in_body(text), _in_headers(text)]))
+                in_header, in_body = fold_header(text), fold(text)
+                return self._looked_up(
+                    trigrams.anywhere(in_header, in_body),
+                    _combined("OR", [_in_body(in_body), _in_headers(in_header)]),
+                )
             case _:
                 raise TypeError(f"{type(key).__name__} is for the session to resolve")
 

@@ -65,7 +65,7 @@ class Reader:
         """Whether *text* is in a field of that name. *header* are the octets of the message's first chunk."""
         if len(header) >= CHUNK_BYTES:
             header = content.header(self._connection.cursor(), ContentId(number))[: self._limits.header_bytes]
-        return any(text in value for value in header_values(header, name))
+        return any(text in value for value in header_values(header, name, self._limits))
 
     def in_body(self, number: int, sought: bytes) -> bool:
         """Whether *sought*, encoded, is in the text of the body."""
@@ -178,13 +178,13 @@ def _entry(cursor: Cursor, row: tuple[Any, ...], limits: Limits, packing: Packin
         document = trigrams.ALWAYS
         if len(headers) + len(body) <= trigrams.LONGEST_DOCUMENT:
             header = octets[: min(header_size, limits.header_bytes)]
-            document = _document(headers, body, [*fields, *_fields(header)])
+            document = _document(headers, body, [*fields, *_fields(header, limits)])
     text = Text(number, encode(headers), encode(body))
     return Entry(text, document, content.packed_again(cursor, ContentId(number), text, packing))
 
 
-def _fields(header: bytes) -> Iterator[str]:
-    for name, value in field_texts(header):
+def _fields(header: bytes, limits: Limits) -> Iterator[str]:
+    for name, value in field_texts(header, limits):
         yield name
         yield value
 

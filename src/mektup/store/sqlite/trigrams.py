@@ -75,9 +75,9 @@ def in_body(text: str) -> str | None:
     return _match([_of_body(text)])
 
 
-def anywhere(text: str) -> str | None:
-    """The same for either."""
-    return _match([_of_header(text)], [_of_body(text)])
+def anywhere(header: str, body: str) -> str | None:
+    """The same for what is *header* in a header or *body* in a body."""
+    return _match([_of_header(header)], [_of_body(body)])
 
 
 def _of_header(text: str) -> str:

@@ -1,0 +1,88 @@
+"""HTML as its reader sees it: the text that it shows, and what else can be read or followed in it.
+
+No parser of HTML, for mail is no page of the web: a few patterns, each of which is linear whatever comes.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+_HIDING = re.compile(r"<(style|script|head|title)\b|<!(--)", re.ASCII | re.IGNORECASE)
+_SHOWING = {
+    **{name: re.compile(rf"</{name}\b", re.ASCII | re.IGNORECASE) for name in ("style", "script", "head", "title")},
+    "--": re.compile("(?<=-->)"),
+}
+# What is quoted behind a "=" may hold ">"; never "<", so that no pattern looks beyond the next one. The group in a
+# lookahead is taken whole or not at all, and never tried in another way.
+_TO_ITS_END = r"""[^<>=]*(?:=(?=(\s*"[^"<]*"|\s*'[^'<]*'|))\1[^<>=]*)*>"""
+_BLOCK_TAG = re.compile(
+    r"</?(?:p|div|br|tr|td|th|table|h[1-6]|li|ul|ol|dl|dt|dd|hr|pre|blockquote|body|html)\b" + _TO_ITS_END,
+    re.ASCII | re.IGNORECASE,
+)
+_TAG = re.compile(r"<[a-zA-Z/!?]" + _TO_ITS_END)
+_READ_ATTRIBUTE = re.compile(
+    r"""[\s"'/](?:alt|title|href)\s*=\s*(?:"([^"<]*)"|'([^'<]*)'|([^\s"'<>]+))""", re.ASCII | re.IGNORECASE
+)
+_DATA = re.compile(r"\s*data:", re.ASCII | re.IGNORECASE)
+_MARKUP_CHARACTERS = 64 * 1024
+_LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
+"""No character has such a number, and Python refuses to read a long one."""
+
+
+def shown_text(markup: str) -> str:
+    """What a page of HTML shows, roughly: no tags, no style, no script, a new line at each block. Linear always."""
+    return "".join([_without_tags(piece) for piece in _cut_between_tags(_shown(markup))])
+
+
+def readable_text(markup: str) -> str:
+    """``shown_text``, and behind it, a line each: what stands for an image, what a title says, where a link leads."""
+    pieces = list(_cut_between_tags(_shown(markup)))
+    texts = [_without_tags(piece) for piece in pieces]
+    values = [value for piece in pieces for value in _read_attributes(piece)]
+    return "\n".join(["".join(texts), *dict.fromkeys(values)]) if values else "".join(texts)
+
+
+def _read_attributes(markup: str) -> Iterator[str]:
+    for quoted, single, bare in _READ_ATTRIBUTE.findall(markup):
+        value = quoted or single or bare
+        if value and not _DATA.match(value):  # nobody reads the octets of an image
+            yield _characters(value)
+
+
+def _cut_between_tags(markup: str) -> Iterator[str]:
+    """*markup* in pieces, for each of which Python holds its lock for a few milliseconds. No tag has a "<" inside."""
+    start = 0
+    while start < len(markup):
+        stop = markup.find("<", start + _MARKUP_CHARACTERS)
+        yield markup[start : stop if stop >= 0 else None]
+        start = stop if stop >= 0 else len(markup)
+
+
+def _without_tags(markup: str) -> str:
+    return _characters(_TAG.sub("", _BLOCK_TAG.sub("\n", markup)))
+
+
+def _characters(text: str) -> str:
+    """With what references to characters stand for."""
+    return html.unescape(_LONG_REFERENCE.sub("\N{REPLACEMENT CHARACTER}", text)) if "&" in text else text
+
+
+def _shown(markup: str) -> str:
+    """Without the elements that do not show. One that does not end hides nothing, and is looked for no more."""
+    kept: list[str] = []
+    endless: set[str] = set()
+    position = 0
+    for hiding in _HIDING.finditer(markup):
+        name = (hiding[1] or hiding[2]).lower()
+        if hiding.start() < position or name in endless:
+            continue
+        showing = _SHOWING[name].search(markup, hiding.end())
+        if showing is None:
+            endless.add(name)
+            continue
+        kept.append(markup[position : hiding.start()])
+        position = showing.start()
+    kept.append(markup[position:])
+    return "".join(kept)
