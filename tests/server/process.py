@@ -82,6 +82,11 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    @property
+    def pid(self) -> int:
+        """Of the parent."""
+        return self._process.pid
+
     def workers(self) -> list[int]:
         """The process ids of the workers."""
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()

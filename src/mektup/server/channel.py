@@ -44,10 +44,48 @@ class StopListening:
 
 
 @dataclass(frozen=True, slots=True)
-class Reload:
-    """To a worker: take this up."""
+class Offer:
+    """To a worker: the sockets that come with this are to be accepted at once the change is committed."""
 
+    service: Service
+    configured: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """To a worker: make sure that this can be taken up, with what was offered, and say so; nothing changes yet."""
+
+    change: int
     config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """To a worker: take up what was prepared."""
+
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """To a worker: forget what was prepared and offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """From a worker: nothing stands in the way of that change."""
+
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """To a worker: are you there?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """From a worker: yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +112,22 @@ class Reported:
     report: Report
 
 
-Message = Start | Listen | StopListening | Reload | Ready | Failed | AskReport | Reported
+Message = (
+    Start
+    | Listen
+    | StopListening
+    | Offer
+    | Prepare
+    | Prepared
+    | Commit
+    | Abandon
+    | Ready
+    | Failed
+    | Ping
+    | Pong
+    | AskReport
+    | Reported
+)
 Receive = Callable[[Message, list[socket.socket]], None]
 
 

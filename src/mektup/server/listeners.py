@@ -20,19 +20,23 @@ ACCEPTS_PER_TURN = 64
 PAUSE_SECONDS = 0.5
 """How long no connection is accepted after the system had no descriptor left for one."""
 
+SHARES_PORTS = sys.platform == "linux"
+"""Whether several sockets may listen at one port, and the system spreads connections over them."""
+
 KEEPALIVE_SECONDS = 300
 """After so long a silence the system asks whether a client is still there; those that moved away never say so."""
 
 
-def open_sockets(endpoint: Endpoint, *, shared: bool) -> list[socket.socket]:
+def open_sockets(endpoint: Endpoint, *, shared: bool, ours: frozenset[int] = frozenset()) -> list[socket.socket]:
     """Sockets bound to *endpoint*, not listening yet: more than one where a name has several addresses.
 
-    With *shared*, TCP sockets may be bound to the same port again, by :func:`bind_again`. Raises ConfigError.
+    With *shared*, TCP sockets may be bound to the same port again, by :func:`bind_again`, and to a port of *ours*, at
+    which this server listens already at another address or for another service. Raises ConfigError.
     """
     try:
         if endpoint.path is not None:
             return [_bound_path(endpoint.path)]
-        return _bound_host(endpoint, shared=shared)
+        return _bound_host(endpoint, shared=shared, ours=ours)
     except OSError as error:
         raise ConfigError(f"cannot listen at {endpoint}: {error.strerror or error}") from error
 
@@ -50,14 +54,14 @@ def endpoint_of(bound: socket.socket) -> Endpoint:
     return Endpoint(host=name[0], port=name[1])
 
 
-def _bound_host(endpoint: Endpoint, *, shared: bool) -> list[socket.socket]:
+def _bound_host(endpoint: Endpoint, *, shared: bool, ours: frozenset[int]) -> list[socket.socket]:
     found = socket.getaddrinfo(endpoint.host or None, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
     failure: OSError | None = None
     port = endpoint.port
     for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
         try:
-            if shared:
+            if shared and port not in ours:
                 # a socket that shares its port would share it with another server, too, were there one already
                 _bound(family, (address[0], port), shared=False).close()
             sockets.append(_bound(family, (address[0], port), shared=shared))
@@ -82,7 +86,7 @@ def _bound(family: int, address: tuple[object, ...], *, shared: bool) -> socket.
     try:
         made.setblocking(False)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
+        if shared and SHARES_PORTS:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

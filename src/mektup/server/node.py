@@ -29,7 +29,7 @@ from mektup.server.listeners import Listener
 from mektup.server.logs import Log
 from mektup.server.report import Report, process_figures
 from mektup.server.sessions import Begin, Session, Sessions
-from mektup.server.tls import LOOK_SECONDS, Certificates
+from mektup.server.tls import LOOK_SECONDS, Certificates, Loaded
 from mektup.store import files
 from mektup.store.faults import in_words
 from mektup.store.interface import Store
@@ -40,6 +40,14 @@ NOBODYS_KEY_BYTES = 32
 
 EXPIRY_DAYS = 14
 """How long before a certificate expires the log warns of it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PreparedConfig:
+    """A configuration of which everything that can fail has been done."""
+
+    config: Config
+    certificates: Loaded
 
 
 class Node:
@@ -99,12 +107,17 @@ class Node:
 
     # Changing and ending
 
-    def reload(self, config: Config) -> None:
-        """Takes up *config*, but for its data directory, its workers and its listening; sessions keep what they have.
+    def prepare(self, config: Config) -> PreparedConfig:
+        """Makes sure that *config* can be taken up; nothing changes yet. Raises ConfigError."""
+        return PreparedConfig(config, self.certificates.prepare(config))
 
-        Raises ConfigError where the certificate cannot be used, and then all stays as it was.
+    def commit(self, prepared: PreparedConfig) -> None:
+        """Takes up what was prepared, but for its data directory, its workers and its listening.
+
+        Sessions keep what they have. Cannot fail: all that can was done by ``prepare``.
         """
-        self.certificates.reload(config)
+        config = prepared.config
+        self.certificates.commit(prepared.certificates)
         self._warn_of_expiry()
         if (config.limits, config.plaintext) != (self.config.limits, self.config.plaintext):
             self._authenticator.reload(config.limits, config.plaintext)

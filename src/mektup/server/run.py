@@ -58,19 +58,26 @@ async def _serve(config: Config, load: Callable[[], Config], announce: Callable[
     requested = stop_requested()
     log = own.logger
     workers = workers_wanted(config)
-    running: Running = await (open_single(config, log, own) if workers == 1 else open_parent(config, workers, log, own))
+    running: Running
+    if workers == 1:
+        running = await open_single(config, log, own)
+    else:
+        running = await open_parent(config, workers, log, own, requested)
     search_each_object_once()
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
+    one_at_a_time = asyncio.Lock()
 
     def hang_up() -> None:
-        task = loop.create_task(_reload(running, load, log))
+        task = loop.create_task(_reload(running, load, log, one_at_a_time))
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, hang_up)
-    announce(running.endpoints)
-    log.info("serving", workers=workers, **{service.value: _listed(at) for service, at in running.endpoints.items()})
+    if not requested.is_set():
+        announce(running.endpoints)
+        where = {service.value: _listed(at) for service, at in running.endpoints.items()}
+        log.info("serving", workers=workers, **where)
     await requested.wait()
     log.info("stopping")
     loop.remove_signal_handler(signal.SIGHUP)
@@ -80,11 +87,14 @@ async def _serve(config: Config, load: Callable[[], Config], announce: Callable[
     log.info("stopped")
 
 
-async def _reload(running: Running, load: Callable[[], Config], log: FilteringBoundLogger) -> None:
+async def _reload(
+    running: Running, load: Callable[[], Config], log: FilteringBoundLogger, one_at_a_time: asyncio.Lock
+) -> None:
     try:
-        await running.reload(load())
+        async with one_at_a_time:
+            await running.reload(load())
     except ConfigError as error:
-        log.error("not_reloaded", reason=str(error), consequence="what can stay as it was, does")
+        log.error("not_reloaded", reason=str(error), consequence="all stays as it was")
     else:
         log.info(
             "reloaded", note="data, workers, compression, hostname of open sessions and log change at the next start"

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 
 from structlog.typing import FilteringBoundLogger
 
 from mektup.server.addresses import Endpoint, Service
+from mektup.server.changes import AddressChange, Key, prepare_addresses
 from mektup.server.config import Config, ConfigError
-from mektup.server.listeners import endpoint_of, open_sockets, remove_path
+from mektup.server.listeners import endpoint_of, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
 from mektup.server.node import Node, open_node, warn_of_data
 from mektup.server.status_page import StatusPage
-
-Key = tuple[Service, Endpoint]
 
 
 class Single:
@@ -35,18 +35,19 @@ class Single:
         return found
 
     async def reload(self, config: Config) -> None:
-        """Takes up *config*; sessions that are there stay. Raises ConfigError, with as much taken up as could be."""
-        self.node.reload(config)
-        await self.listen(config.listen)
+        """Takes up *config*; sessions that are there stay. Raises ConfigError, and then all stays as it was."""
+        change = prepare_addresses(config.listen, self._open)
+        try:
+            prepared = self.node.prepare(config)
+        except BaseException:
+            change.abandon()
+            raise
+        self.node.commit(prepared)
+        await self._change(change)
 
     async def listen(self, listen: Mapping[Service, tuple[Endpoint, ...]]) -> None:
         """Listens there, and nowhere else. Raises ConfigError for the first place where it cannot."""
-        wanted = [(service, endpoint) for service, endpoints in listen.items() for endpoint in endpoints]
-        for key in [key for key in self._open if key not in wanted]:
-            await self._close(key)
-        for key in wanted:
-            if key not in self._open:
-                await self._listen(key)
+        await self._change(prepare_addresses(listen, self._open))
 
     async def stop(self) -> None:
         """Ends all; see Node.stop."""
@@ -64,9 +65,14 @@ class Single:
         seconds = self.node.certificates.seconds_left
         return Status({"0": report}, workers=1, up=1, certificate_seconds=seconds, troubles=report.troubles)
 
-    async def _listen(self, key: Key) -> None:
+    async def _change(self, change: AddressChange) -> None:
+        for key in change.removed:
+            await self._close(key)
+        for key, bound in change.added.items():
+            await self._listen(key, bound)
+
+    async def _listen(self, key: Key, bound: list[socket.socket]) -> None:
         service, configured = key
-        bound = open_sockets(configured, shared=False)
         self._open[key] = tuple(endpoint_of(each) for each in bound)
         if service is Service.METRICS:
             self._pages[key] = StatusPage(self.status)

@@ -6,6 +6,7 @@ only then takes the old one's place; connections that are open keep what they be
 
 from __future__ import annotations
 
+import dataclasses
 import ssl
 import tempfile
 from datetime import UTC, datetime
@@ -31,17 +32,49 @@ def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
     # a second handshake would make a write wait for a read, and costs its asker next to nothing
     context.options |= ssl.OP_NO_RENEGOTIATION
     try:
-        context.load_cert_chain(cert, key)
+        _check_readable(cert, key)
+        context.load_cert_chain(cert, key, password=lambda: "")
     except FileNotFoundError as error:
         missing = next((path for path in (cert, key) if path is not None and not path.exists()), cert)
         raise ConfigError(f"tls: {missing} is not there") from error
     except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            what = f"the key in {key or cert} is not the key of the certificate in {cert}"
+            raise ConfigError(f"tls: {key or cert} cannot be used: key values mismatch, {what}") from error
+        if _has_passphrase(key or cert):
+            raise ConfigError(
+                f"tls: the key in {key or cert} has a passphrase, and nobody is there to give it"
+            ) from error
         names = f"{cert}" if key is None else f"{cert} and {key}"
         reason = (error.reason or "").replace("_", " ").lower() or str(error)
         raise ConfigError(f"tls: {names} cannot be used: {reason}") from error
     except OSError as error:
         raise ConfigError(f"tls: {error.filename or cert}: {error.strerror}") from error
     return context
+
+
+def _check_readable(cert: Path, key: Path | None) -> None:
+    """Raises OSError with the name of the file that cannot be read: the library does not say which of the two."""
+    for path in (cert, key):
+        if path is not None:
+            with path.open("rb"):
+                continue
+
+
+def _has_passphrase(path: Path) -> bool:
+    return b"ENCRYPTED" in path.read_bytes()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """A pair that was read and can be used."""
+
+    context: ssl.SSLContext
+    pem: bytes
+    cert: Path | None
+    """Where it was read; None for a pair that was made for this process alone."""
+    key: Path | None
+    signature: tuple[object, ...]
 
 
 class Certificates:
@@ -55,26 +88,37 @@ class Certificates:
         self._log = log
         self._hostname = config.hostname
         self._data = config.data
-        self._signature: tuple[object, ...] = ()
-        self.pem = b""
-        """The chain, as PEM, without the key."""
-        self._load(config)
+        self._loaded = self._load(config)
 
     def context(self) -> ssl.SSLContext:
         """What a handshake that begins now uses."""
-        return self._context
+        return self._loaded.context
+
+    @property
+    def pem(self) -> bytes:
+        """The chain, as PEM, without the key."""
+        return self._loaded.pem
+
+    def prepare(self, config: Config) -> Loaded:
+        """What *config* names, ready to be taken up; nothing changes yet. Raises ConfigError."""
+        return self._load(config)
+
+    def commit(self, loaded: Loaded) -> None:
+        """Uses *loaded* for the handshakes that begin from now on."""
+        self._loaded = loaded
 
     def reload(self, config: Config) -> None:
         """Takes up what *config* names. Raises ConfigError, and then all stays as it was."""
-        self._load(config)
+        self.commit(self.prepare(config))
 
     def refresh(self) -> bool:
         """Takes up the files where they changed, and says whether they had. Raises ConfigError; all stays as it was."""
-        if self._cert is None or self._signature == (signature := _signature(self._cert, self._key)):
+        cert, key = self._loaded.cert, self._loaded.key
+        if cert is None or self._loaded.signature == (signature := _signature(cert, key)):
             return False
         # a pair that cannot be used is complained of once, not at every look
-        self._signature = signature
-        self._use(self._cert, self._key)
+        self._loaded = dataclasses.replace(self._loaded, signature=signature)
+        self._loaded = _load_pair(cert, key)
         return True
 
     @property
@@ -88,27 +132,21 @@ class Certificates:
         """The same in days."""
         return self.seconds_left / 86400
 
-    def _load(self, config: Config) -> None:
+    def _load(self, config: Config) -> Loaded:
         if config.cert is not None:
-            self._use(config.cert, config.key)
-        elif config.data is not None:
+            return _load_pair(config.cert, config.key)
+        if config.data is not None:
             try:
                 pair = self_signed.pair_under(config.data / "tls", config.hostname, self._note_made_anew)
             except OSError as error:
                 raise ConfigError(f"data: {files.reason(error, config.data)}") from error
             except Refused as error:
                 raise ConfigError(f"data: {error}") from error
-            self._use(pair.cert, pair.key)
-        else:
-            self._use_fresh(config.hostname)
-
-    def _use(self, cert: Path, key: Path | None) -> None:
-        signature = _signature(cert, key)
-        context = server_context(cert, key)
-        self.pem = _certificates_of(cert)
-        self._cert: Path | None = cert
-        self._key = key
-        self._context, self._signature = context, signature
+            return _load_pair(pair.cert, pair.key)
+        # the library reads a pair from files only; these are gone before anyone connects
+        with tempfile.TemporaryDirectory(prefix="mektup-") as directory:
+            pair = self_signed.pair_under(Path(directory), config.hostname)
+            return dataclasses.replace(_load_pair(pair.cert, pair.key), cert=None, key=None)
 
     def _note_made_anew(self, path: Path, why: str) -> None:
         if self._log is None:
@@ -116,12 +154,10 @@ class Certificates:
         consequence = "a new pair was made; who trusted the old certificate has to trust the new one"
         self._log.warning("certificate_made_anew", file=str(path), reason=why, consequence=consequence)
 
-    def _use_fresh(self, hostname: str) -> None:
-        # the library reads a pair from files only; these are gone before anyone connects
-        with tempfile.TemporaryDirectory(prefix="mektup-") as directory:
-            pair = self_signed.pair_under(Path(directory), hostname)
-            self._use(pair.cert, pair.key)
-        self._cert = self._key = None
+
+def _load_pair(cert: Path, key: Path | None) -> Loaded:
+    signature = _signature(cert, key)
+    return Loaded(server_context(cert, key), _certificates_of(cert), cert, key, signature)
 
 
 def _signature(cert: Path, key: Path | None) -> tuple[object, ...]:

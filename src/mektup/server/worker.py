@@ -9,22 +9,30 @@ import sys
 
 import uvloop
 
+from mektup.server.addresses import Endpoint, Service
 from mektup.server.channel import (
+    Abandon,
     AskReport,
     Channel,
+    Commit,
     Failed,
     Listen,
     Message,
+    Offer,
+    Ping,
+    Pong,
+    Prepare,
+    Prepared,
     Ready,
-    Reload,
     Reported,
     Start,
     StopListening,
 )
-from mektup.server.config import ConfigError
+from mektup.server.config import Config, ConfigError
 from mektup.server.garbage import search_each_object_once
+from mektup.server.listeners import BACKLOG
 from mektup.server.logs import Log
-from mektup.server.node import Node, open_node
+from mektup.server.node import Node, PreparedConfig, open_node
 
 
 class Worker:
@@ -35,6 +43,9 @@ class Worker:
         self._started: asyncio.Future[Start] = asyncio.get_running_loop().create_future()
         self._stopping = asyncio.Event()
         self._early: list[tuple[Message, list[socket.socket]]] = []
+        self._offered: list[tuple[Service, Endpoint, list[socket.socket]]] = []
+        """Sockets that are accepted at when the change that they are for is committed."""
+        self._prepared: tuple[int, PreparedConfig] | None = None
         self._node: Node | None = None
 
     async def run(self) -> int:
@@ -92,15 +103,48 @@ class Worker:
                     node.listen(service, configured, sockets)
             case StopListening(service, configured):
                 node.stop_listening(service, configured)
-            case Reload(config):
-                try:
-                    node.reload(config)
-                except ConfigError as error:
-                    self._channel.send(Failed(str(error)))
+            case Offer(service, configured):
+                self._offered.append((service, configured, sockets))
+            case Prepare(change, config):
+                self._prepare(node, change, config)
+            case Commit(change):
+                self._commit(node, change)
+            case Abandon():
+                self._abandon()
+            case Ping():
+                self._channel.send(Pong())
             case AskReport():
                 self._channel.send(Reported(node.report()))
             case _:
                 raise TypeError(f"a worker cannot be told {message}")
+
+    def _prepare(self, node: Node, change: int, config: Config) -> None:
+        try:
+            for _, _, sockets in self._offered:
+                for each in sockets:
+                    each.listen(BACKLOG)
+            self._prepared = change, node.prepare(config)
+        except ConfigError as error:
+            self._channel.send(Failed(str(error)))
+        except OSError as error:
+            self._channel.send(Failed(f"cannot listen: {error.strerror or error}"))
+        else:
+            self._channel.send(Prepared(change))
+
+    def _commit(self, node: Node, change: int) -> None:
+        if self._prepared is None or self._prepared[0] != change:
+            raise RuntimeError(f"change {change} was never prepared")
+        _, prepared = self._prepared
+        offered, self._offered, self._prepared = self._offered, [], None
+        node.commit(prepared)
+        for service, configured, sockets in offered:
+            node.listen(service, configured, sockets)
+
+    def _abandon(self) -> None:
+        for _, _, sockets in self._offered:
+            for each in sockets:
+                each.close()
+        self._offered, self._prepared = [], None
 
     def _stop(self) -> None:
         self._stopping.set()

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
+import signal
 import socket
 import sys
 import time
@@ -20,21 +21,11 @@ from collections.abc import Mapping
 from structlog.typing import FilteringBoundLogger
 
 from mektup.server.addresses import Endpoint, Service
-from mektup.server.channel import (
-    AskReport,
-    Channel,
-    Failed,
-    Listen,
-    Message,
-    Ready,
-    Reload,
-    Reported,
-    Start,
-    StopListening,
-    channel_pair,
-)
+from mektup.server.changes import AddressChange, Key, prepare_addresses
+from mektup.server.channel import Abandon, Commit, Listen, Offer, Prepare, StopListening
+from mektup.server.child import START_SECONDS, Child
 from mektup.server.config import Config, ConfigError
-from mektup.server.listeners import BACKLOG, bind_again, endpoint_of, open_sockets, remove_path
+from mektup.server.listeners import BACKLOG, bind_again, endpoint_of, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
 from mektup.server.node import warn_of_data
@@ -45,8 +36,6 @@ from mektup.store.faults import in_words
 from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.errors import Refused
 
-START_SECONDS = 60.0
-REPORT_SECONDS = 2.0
 KILL_SECONDS = 5.0
 """How long after its own bound a worker that does not stop is killed."""
 
@@ -56,68 +45,28 @@ RESTART_SECONDS = (0.1, 10.0)
 STEADY_SECONDS = 60.0
 """A worker that ran so long is started again without a pause when it dies."""
 
-Key = tuple[Service, Endpoint]
+STOP_COMES_SECONDS = 0.2
+"""Who stops a whole group of processes stops the workers and their parent, in any order, within this time."""
 
+PREPARE_SECONDS = 5.0
+"""How long a worker may take to say whether it can take up a new configuration."""
 
-class Child:
-    """One worker process, as its parent knows it."""
-
-    def __init__(self, parent: Parent, number: int) -> None:
-        """Is started by ``start``."""
-        self._parent = parent
-        self.number = number
-        self.ready = False
-        self.failure: str | None = None
-        self._report: asyncio.Future[Report] | None = None
-
-    async def start(self) -> None:
-        """Makes the process and tells it what to do."""
-        ours, theirs = channel_pair()
-        self.channel = Channel(ours, self._received, lambda: None)
-        with theirs:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "mektup.server.worker",
-                str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-            )
-        self.channel.send(Start(self._parent.config, self.number))
-
-    async def report(self) -> Report | None:
-        """What happened in it so far; None where it does not say."""
-        if not self.ready:
-            return None
-        if self._report is None:
-            self._report = asyncio.get_running_loop().create_future()
-            self.channel.send(AskReport())
-        with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self._report), REPORT_SECONDS)
-        return None
-
-    def _received(self, message: Message, sockets: list[socket.socket]) -> None:
-        match message:
-            case Ready():
-                self.ready = True
-                self._parent.news.set()
-            case Failed(reason):
-                self.failure = reason
-                self._parent.news.set()
-                self._parent.log.error("worker_failed", worker=self.number, reason=reason)
-            case Reported(report):
-                if self._report is not None:
-                    self._report.set_result(report)
-                    self._report = None
-            case _:
-                raise TypeError(f"a worker does not say {message}")
+ASKED_TO_END = frozenset({0, -signal.SIGTERM, -signal.SIGINT})
+"""How a worker ends that was told to."""
 
 
 class Parent:
     """Starts and keeps worker processes."""
 
-    def __init__(self, config: Config, workers: int, log: FilteringBoundLogger, own: Log | None = None) -> None:
-        """To be made by ``open_parent``."""
+    def __init__(
+        self,
+        config: Config,
+        workers: int,
+        log: FilteringBoundLogger,
+        own: Log | None = None,
+        stopping: asyncio.Event | None = None,
+    ) -> None:
+        """To be made by ``open_parent``; from when *stopping* is set, no worker is started again."""
         self.config = config
         self._workers = workers
         self.log = log
@@ -127,8 +76,9 @@ class Parent:
         self._pages: dict[Key, StatusPage] = {}
         self._children: dict[int, Child] = {}
         self._keepers: list[asyncio.Task[None]] = []
-        self._stopping = False
-        self.news = asyncio.Event()
+        self._stopping = stopping or asyncio.Event()
+        self._changes = 0
+        self._news = asyncio.Event()
         """Set when a worker says that it serves, or that it cannot."""
 
     @property
@@ -142,44 +92,66 @@ class Parent:
     @property
     def pids(self) -> tuple[int, ...]:
         """Of the workers that are up."""
-        return tuple(child.process.pid for child in self._children.values() if child.ready)
+        return tuple(child.process.pid for child in self._children.values() if child.is_ready)
 
     async def start(self) -> None:
-        """Opens the addresses and starts the workers; returns when all serve. Raises ConfigError."""
-        await self._listen(self.config.listen)
-        self._keepers = [asyncio.get_running_loop().create_task(self._keep(number)) for number in range(self._workers)]
+        """Opens the addresses and starts the workers; returns when all serve, or it is to stop. Raises ConfigError."""
+        await self._take_up(prepare_addresses(self.config.listen, {}))
+        loop = asyncio.get_running_loop()
+        self._keepers = [loop.create_task(self._keep(number)) for number in range(self._workers)]
+        stopped = loop.create_task(self._stopping.wait())
+        stopped.add_done_callback(lambda _: self._news.set())
         try:
             async with asyncio.timeout(START_SECONDS):
-                while len(self.pids) < self._workers:
-                    await self.news.wait()
-                    self.news.clear()
+                while len(self.pids) < self._workers and not self._stopping.is_set():
+                    await self._news.wait()
+                    self._news.clear()
                     for child in self._children.values():
                         if child.failure is not None:
                             raise ConfigError(child.failure)
         except TimeoutError as error:
             raise ConfigError("the workers do not start") from error
+        finally:
+            stopped.cancel()
 
     async def reload(self, config: Config) -> None:
-        """Passes *config* on to the workers; no session is dropped. Raises ConfigError."""
-        self._certificates.reload(config)
-        self.config = dataclasses.replace(config, data=self.config.data)
+        """Has all workers take up *config*, or none; no session is dropped. Raises ConfigError; all is as it was."""
+        addresses = {key: [endpoint_of(each) for each in kept] for key, kept in self._kept.items()}
+        change = prepare_addresses(config.listen, addresses)
+        config = dataclasses.replace(config, data=self.config.data)
+        self._changes += 1
+        children = tuple(self._children.values())
+        try:
+            certificates = self._certificates.prepare(config)
+            await self._prepare(config, change, children)
+        except BaseException:
+            for child in children:
+                child.channel.send(Abandon())
+            change.abandon()
+            raise
+        self._certificates.commit(certificates)
+        self.config = config
+        for child in children:
+            child.channel.send(Commit(self._changes))
+        await self._take_up(change, told=children)
         for child in self._children.values():
-            child.channel.send(Reload(self.config))
-        await self._listen(config.listen)
+            if child not in children:
+                # it was started meanwhile, with what was before
+                child.kill()
 
     async def stop(self) -> None:
         """Has the workers finish within ``limits.stop_seconds``, and kills those that do not."""
-        self._stopping = True
+        self._stopping.set()
         for key in tuple(self._pages):
             await self._close(key)
         for child in self._children.values():
-            with contextlib.suppress(ProcessLookupError):
-                child.process.terminate()
+            if child.is_silent:
+                child.kill()
+            child.terminate()
         if self._keepers:
             _, late = await asyncio.wait(self._keepers, timeout=self.config.limits.stop_seconds + KILL_SECONDS)
             for child in self._children.values():
-                with contextlib.suppress(ProcessLookupError):
-                    child.process.kill()
+                child.kill()
             await asyncio.gather(*late)
         for key in tuple(self._kept):
             await self._close(key)
@@ -188,12 +160,18 @@ class Parent:
         """For the metrics."""
         with contextlib.suppress(ConfigError):  # the workers complain of it
             self._certificates.refresh()
-        children = tuple(self._children.values())
+        children = tuple(child for child in self._children.values() if child.is_ready)
         reports = await asyncio.gather(*(child.report() for child in children))
-        up = {str(child.number): report for child, report in zip(children, reports, strict=True) if report is not None}
-        troubles = tuple(f"worker {number}: {each}" for number, report in up.items() for each in report.troubles)
+        up: dict[str, Report] = {}
+        troubles: list[str] = []
+        for child, report in zip(children, reports, strict=True):
+            if report is not None:
+                up[str(child.number)] = report
+                troubles += [f"worker {child.number}: {each}" for each in report.troubles]
+            else:
+                troubles.append(f"worker {child.number} does not answer")
         seconds = self._certificates.seconds_left
-        return Status({**up, "parent": self._own_report()}, self._workers, len(up), seconds, troubles)
+        return Status({**up, "parent": self._own_report()}, self._workers, len(up), seconds, tuple(troubles))
 
     def _own_report(self) -> Report:
         counters: dict[str, float] = {}
@@ -203,29 +181,32 @@ class Parent:
 
     # Addresses
 
-    async def _listen(self, listen: Mapping[Service, tuple[Endpoint, ...]]) -> None:
-        wanted = [(service, endpoint) for service, endpoints in listen.items() for endpoint in endpoints]
-        for key in [key for key in self._kept if key not in wanted]:
-            await self._close(key)
-        for key in wanted:
-            if key not in self._kept:
-                await self._open(key)
+    async def _prepare(self, config: Config, change: AddressChange, children: tuple[Child, ...]) -> None:
+        """Raises ConfigError where one of *children* cannot take up *config*, or has no socket for what is new."""
+        for child in children:
+            for (service, configured), bound in change.added.items():
+                if service is not Service.METRICS:
+                    self._hand_out(child, Offer(service, configured), bound)
+            child.channel.send(Prepare(self._changes, config))
+        asked = [child.until_prepared(self._changes, PREPARE_SECONDS) for child in children]
+        for outcome in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
-    async def _open(self, key: Key) -> None:
-        service, configured = key
-        if service is Service.METRICS:
-            bound = open_sockets(configured, shared=False)
-            self._pages[key] = StatusPage(self.status)
-            await self._pages[key].open([each.dup() for each in bound])
-        else:
-            bound = open_sockets(configured, shared=True)
+    async def _take_up(self, change: AddressChange, told: tuple[Child, ...] = ()) -> None:
+        """Those *told* have what is new already."""
+        for key in change.removed:
+            await self._close(key)
+        for key, bound in change.added.items():
+            self._kept[key] = bound
+            if key[0] is Service.METRICS:
+                self._pages[key] = StatusPage(self.status)
+                await self._pages[key].open([each.dup() for each in bound])
+                continue
             for each in bound:
                 if each.family == socket.AF_UNIX:
                     # all workers accept from this one, so what comes before the first of them is there can wait
                     each.listen(BACKLOG)
-        self._kept[key] = bound
-        for child in self._children.values():
-            self._hand_out(key, child)
 
     async def _close(self, key: Key) -> None:
         if key in self._pages:
@@ -237,41 +218,80 @@ class Parent:
             kept.close()
             remove_path(endpoint)
 
-    def _hand_out(self, key: Key, child: Child) -> None:
-        service, configured = key
-        if service is Service.METRICS:
-            return
-        handed = [each.dup() if each.family == socket.AF_UNIX else bind_again(each) for each in self._kept[key]]
-        child.channel.send(Listen(service, configured), handed)
-        for each in handed:
-            each.close()
+    def _hand_out(self, child: Child, message: Listen | Offer, bound: list[socket.socket]) -> None:
+        """Raises ConfigError where there is no descriptor left for it."""
+        handed: list[socket.socket] = []
+        try:
+            handed.extend(each.dup() if each.family == socket.AF_UNIX else bind_again(each) for each in bound)
+            child.channel.send(message, handed)
+        except OSError as error:
+            raise ConfigError(f"cannot listen at {message.configured}: {error.strerror or error}") from error
+        finally:
+            for each in handed:
+                each.close()
 
     # Workers
 
     async def _keep(self, number: int) -> None:
+        """Keeps worker *number* running until the server stops, whatever goes wrong."""
         pause = RESTART_SECONDS[0]
-        while not self._stopping:
+        while not self._stopping.is_set():
             began = time.monotonic()
-            child = Child(self, number)
-            await child.start()
-            self._children[number] = child
-            for key in self._kept:
-                self._hand_out(key, child)
-            if self._stopping:
-                child.process.terminate()
-            status = await child.process.wait()
-            child.channel.close()
-            child.ready = False
-            if self._stopping:
+            event: str
+            how: dict[str, object]
+            try:
+                event, how = "worker_died", {"status": await self._run_worker(number)}
+            except Exception as error:
+                # no process can be made, no descriptor is left: that passes, and nobody else would try again
+                unforeseen = None if isinstance(error, (OSError, ConfigError)) else error
+                event, how = "worker_not_started", {"reason": str(error), "exc_info": unforeseen}
+            if how.get("status") in ASKED_TO_END and await self._stops_within(STOP_COMES_SECONDS):
+                return
+            if self._stopping.is_set():
                 return
             if time.monotonic() - began > STEADY_SECONDS:
                 pause = RESTART_SECONDS[0]
-            self.log.error("worker_died", worker=number, status=status, restart_seconds=pause)
-            await asyncio.sleep(pause)
+            self.log.error(event, worker=number, restart_seconds=pause, **how)
+            if await self._stops_within(pause):
+                return
             pause = min(pause * 2, RESTART_SECONDS[1])
 
+    async def _run_worker(self, number: int) -> int:
+        """Starts a worker and waits for its end; returns its status. Raises OSError, ConfigError."""
+        child = Child(number, self.log, self._news.set)
+        await child.start(self.config)
+        self._children[number] = child
+        watch = asyncio.get_running_loop().create_task(child.watch(self._patience))
+        try:
+            for (service, configured), bound in self._kept.items():
+                if service is not Service.METRICS:
+                    self._hand_out(child, Listen(service, configured), bound)
+            if self._stopping.is_set():
+                child.terminate()
+            return await child.end()
+        except BaseException:
+            child.kill()
+            await child.end()
+            raise
+        finally:
+            watch.cancel()
 
-async def open_parent(config: Config, workers: int, log: FilteringBoundLogger, own: Log | None = None) -> Parent:
+    def _patience(self) -> float:
+        return self.config.limits.worker_silence_seconds
+
+    async def _stops_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        return self._stopping.is_set()
+
+
+async def open_parent(
+    config: Config,
+    workers: int,
+    log: FilteringBoundLogger,
+    own: Log | None = None,
+    stopping: asyncio.Event | None = None,
+) -> Parent:
     """A parent of so many workers, which serve. Raises ConfigError, and then nothing is left running."""
     try:
         # what is to be made or brought up to date there is done once, not by all of them at the same time
@@ -279,7 +299,7 @@ async def open_parent(config: Config, workers: int, log: FilteringBoundLogger, o
     except Refused as error:
         raise ConfigError(f"data: {in_words(error)}") from error
     warn_of_data(config.data, log)
-    parent = Parent(config, workers, log, own)
+    parent = Parent(config, workers, log, own, stopping)
     try:
         await parent.start()
     except ConfigError:

@@ -81,6 +81,8 @@ class Limits:
     connections_kept_for_lmtp: int = 500
     """Of ``connections``, at most a twentieth of them."""
     lmtp_recipients: int = 1000
+    worker_silence_seconds: float = 30.0
+    """How long a worker may give its parent no sign of life before it is killed, and another one started."""
     stop_seconds: float = 10.0
     """How long sessions have to finish what they are at when the server stops."""
 

@@ -1,0 +1,48 @@
+"""What a new configuration changes of the addresses: what is new is bound before anything is closed."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mektup.server.addresses import Endpoint, Service
+from mektup.server.listeners import endpoint_of, open_sockets, remove_path
+
+Key = tuple[Service, Endpoint]
+
+
+@dataclass(frozen=True, slots=True)
+class AddressChange:
+    """Sockets that are bound and not used yet, and what is not wanted any more."""
+
+    added: Mapping[Key, list[socket.socket]]
+    removed: tuple[Key, ...]
+
+    def abandon(self) -> None:
+        """Closes what was bound."""
+        for sockets in self.added.values():
+            for each in sockets:
+                endpoint = endpoint_of(each)
+                each.close()
+                remove_path(endpoint)
+
+
+def prepare_addresses(
+    listen: Mapping[Service, tuple[Endpoint, ...]], kept: Mapping[Key, Iterable[Endpoint]]
+) -> AddressChange:
+    """What is to be done to get from *kept*, with the addresses that each key has, to *listen*.
+
+    Raises ConfigError for the first address that cannot be had, and then nothing is bound.
+    """
+    wanted = [(service, endpoint) for service, endpoints in listen.items() for endpoint in endpoints]
+    ours = frozenset(endpoint.port for endpoints in kept.values() for endpoint in endpoints)
+    added: dict[Key, list[socket.socket]] = {}
+    try:
+        for key in wanted:
+            if key not in kept and key not in added:
+                added[key] = open_sockets(key[1], shared=True, ours=ours)
+    except BaseException:
+        AddressChange(added, ()).abandon()
+        raise
+    return AddressChange(added, tuple(key for key in kept if key not in wanted))

@@ -1,0 +1,170 @@
+"""One worker process, as its parent knows it: how it is started, asked, watched and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
+
+from mektup.server.channel import (
+    AskReport,
+    Channel,
+    Failed,
+    Message,
+    Ping,
+    Pong,
+    Prepared,
+    Ready,
+    Reported,
+    Start,
+    channel_pair,
+)
+from mektup.server.config import Config, ConfigError
+from mektup.server.report import Report
+
+START_SECONDS = 60.0
+REPORT_SECONDS = 2.0
+
+PINGS = 4
+"""So many in a row that are not answered are a worker that hangs. They are counted, and no time is measured: a machine
+that slept, or a parent that was stopped, has left nobody else without an answer."""
+
+
+class Child:
+    """One worker process."""
+
+    def __init__(self, number: int, log: FilteringBoundLogger, news: Callable[[], None]) -> None:
+        """Is started by ``start``; *news* is called when it is ready, and when it fails."""
+        self.number = number
+        self.is_ready = False
+        self.is_silent = False
+        """Whether it left a ping without an answer."""
+        self.failure: str | None = None
+        """Why it could not start."""
+        self.prepared: int | None = None
+        """The number of the change that it is ready to take up."""
+        self._log = log
+        self._news = news
+        self._answered = True
+        self._began = asyncio.Event()
+        self._report: asyncio.Future[Report] | None = None
+        self._preparing: asyncio.Future[None] | None = None
+
+    async def start(self, config: Config) -> None:
+        """Makes the process and tells it what to serve with. Raises OSError."""
+        ours, theirs = channel_pair()
+        with theirs:
+            try:
+                self.process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "mektup.server.worker",
+                    str(theirs.fileno()),
+                    pass_fds=(theirs.fileno(),),
+                    stdin=asyncio.subprocess.DEVNULL,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        self.channel = Channel(ours, self._received, lambda: None)
+        self.channel.send(Start(config, self.number))
+
+    async def end(self) -> int:
+        """Waits until the process has ended, watched meanwhile; returns its status."""
+        try:
+            return await self.process.wait()
+        finally:
+            self.channel.close()
+            self.is_ready = False
+            # the next one starts with whatever holds then
+            self._settle_preparing(None)
+
+    def terminate(self) -> None:
+        """Asks it to finish."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+
+    def kill(self) -> None:
+        """Ends it, whatever it does."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+    async def watch(self, patience: Callable[[], float]) -> None:
+        """Kills it when it does not begin to serve, or gives no sign of life for *patience* seconds."""
+        try:
+            await asyncio.wait_for(self._began.wait(), START_SECONDS)
+        except TimeoutError:
+            self._log.error("worker_hangs", worker=self.number, seconds=START_SECONDS, since="its start")
+            self.kill()
+            return
+        missed = 0
+        while missed < PINGS:
+            self._answered = False
+            self.channel.send(Ping())
+            seconds = patience()
+            await asyncio.sleep(seconds / PINGS)
+            missed = 0 if self._answered else missed + 1
+            self.is_silent = not self._answered
+        self._log.error("worker_hangs", worker=self.number, seconds=seconds, consequence="it is killed")
+        self.kill()
+
+    async def report(self) -> Report | None:
+        """What happened in it so far; None where it does not say."""
+        if not self.is_ready:
+            return None
+        if self._report is None:
+            self._report = asyncio.get_running_loop().create_future()
+            self.channel.send(AskReport())
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(asyncio.shield(self._report), REPORT_SECONDS)
+        return None
+
+    async def until_prepared(self, change: int, seconds: float) -> None:
+        """Returns when it can take up *change*, of which it was told. Raises ConfigError where it cannot."""
+        if self.prepared == change:
+            return
+        self._preparing = asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.wait_for(self._preparing, seconds)
+        except TimeoutError:
+            raise ConfigError(f"worker {self.number} does not answer") from None
+        finally:
+            self._preparing = None
+
+    def _received(self, message: Message, sockets: list[socket.socket]) -> None:
+        match message:
+            case Ready():
+                self.is_ready = True
+                self._began.set()
+                self._news()
+            case Pong():
+                self._answered = True
+                self.is_silent = False
+            case Failed(reason):
+                if self._preparing is not None:
+                    self._settle_preparing(ConfigError(reason))
+                    return
+                self.failure = reason
+                self._log.error("worker_failed", worker=self.number, reason=reason)
+                self._news()
+            case Prepared(change):
+                self.prepared = change
+                self._settle_preparing(None)
+            case Reported(report):
+                if self._report is not None:
+                    self._report.set_result(report)
+                    self._report = None
+            case _:
+                raise TypeError(f"a worker does not say {message}")
+
+    def _settle_preparing(self, failure: ConfigError | None) -> None:
+        if self._preparing is None or self._preparing.done():
+            return
+        if failure is None:
+            self._preparing.set_result(None)
+        else:
+            self._preparing.set_exception(failure)
