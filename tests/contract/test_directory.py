@@ -115,3 +115,37 @@ async def test_an_account_that_is_not_there(store: Store, account: str) -> None:
     with pytest.raises(Refused) as caught:
         await store.account(AccountId(account))
     assert caught.value.code is Code.UNAVAILABLE
+
+
+async def test_secrets_are_renewed_only_where_they_are_what_was_checked(store: Store) -> None:
+    directory = store.directory
+    linda = await directory.add("linda", {"password": "old"})
+    assert await directory.renew_secrets(linda.id, {"password": "old"}, {"password": "new", "more": "keys"})
+    assert not await directory.renew_secrets(linda.id, {"password": "old"}, {"password": "newer"})
+    assert await directory.secrets_of([linda.id]) == {linda.id: {"password": "new", "more": "keys"}}
+    await directory.remove("linda")
+    assert not await directory.renew_secrets(linda.id, {"password": "new", "more": "keys"}, {})
+    assert await directory.secrets_of([linda.id]) == {}
+
+
+async def test_the_secrets_of_many_accounts(store: Store) -> None:
+    added = [await store.directory.add(f"user{number}", {"password": str(number)}) for number in range(30)]
+    found = await store.directory.secrets_of([entry.id for entry in added] + [AccountId("nobody")])
+    assert found == {entry.id: entry.secrets for entry in added}
+    assert store.directory.state() is not None
+
+
+async def test_the_state_of_the_directory_is_another_after_each_change(store: Store) -> None:
+    directory = store.directory
+    linda = await directory.add("linda", {})
+    states = [directory.state()]
+    await directory.set_secrets("linda", {"password": "x"})
+    states.append(directory.state())
+    await directory.renew_secrets(linda.id, {"password": "x"}, {"password": "y"})
+    states.append(directory.state())
+    assert await directory.find("linda") is not None
+    assert directory.state() == states[-1]
+    await directory.remove("linda")
+    states.append(directory.state())
+    assert None not in states
+    assert len(set(states)) == 4

@@ -353,3 +353,35 @@ def test_to_import_it_loads_nothing() -> None:
         text=True,
     )
     assert said.stdout == "[]\n"
+
+
+def test_a_changed_password_ends_who_waits_who_is_busy_and_who_reads_mail_by_pop3(tmp_path: Path) -> None:
+    with Server(tmp_path / "data", users=LINDA).in_thread() as server:
+        waiting, busy = imaplib.IMAP4(*server.address("imap"), timeout=20), imaplib.IMAP4(*server.address("imap"))
+        for client in (waiting, busy):
+            client.login("linda", "Pa$$123")
+            client.select("INBOX")
+        waiting.send(b"i IDLE\r\n")
+        assert waiting.readline().startswith(b"+ ")
+        pop3 = poplib.POP3(*server.address("pop3"), timeout=20)
+        pop3.user("linda")
+        pop3.pass_("Pa$$123")
+        server.add_user("linda", "another")
+        # what is said without a pause would keep the session from ever looking at the clock
+        with pytest.raises(imaplib.IMAP4.abort, match="password was changed"):
+            _ask_for_ever(busy)
+        while not (line := waiting.readline()).startswith(b"* BYE"):
+            assert line
+        assert b"password was changed" in line
+        assert pop3.file.readline().startswith(b"-ERR [SYS/TEMP] The password was changed")
+        late = imaplib.IMAP4(*server.address("imap"), timeout=20)
+        with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+            late.login("linda", "Pa$$123")
+        for client in (waiting, busy, late):
+            client.shutdown()
+        pop3.close()
+
+
+def _ask_for_ever(client: imaplib.IMAP4) -> None:
+    while True:
+        client.noop()

@@ -342,6 +342,27 @@ def test_a_command_is_seen_at_once(house_of_two: House) -> None:
     assert user(directory, "list") == "linda\n"
 
 
+def test_a_password_that_a_command_changes_ends_sessions_on_every_worker(house_of_two: House) -> None:
+    process = house_of_two.process
+    clients = [login(process) for _ in range(8)]
+    for client in clients:
+        client.send(b"i IDLE\r\n")
+        assert client.readline().startswith(b"+ ")
+    user(house_of_two.directory, "add", "ada", "--password-stdin")
+    user(house_of_two.directory, "passwd", "linda", "--password-stdin", password="another")
+    for client in clients:
+        assert b"password was changed" in client.readline()
+        client.shutdown()
+    ada = login(process, "ada")
+    user(house_of_two.directory, "remove", "ada", "--yes")
+    ada.send(b"a NOOP\r\n")
+    while not (line := ada.readline()).startswith(b"* BYE"):
+        ada.send(b"a NOOP\r\n")
+    assert b"removed" in line
+    ada.shutdown()
+    user(house_of_two.directory, "passwd", "linda", "--password-stdin")
+
+
 def test_two_servers_on_one_directory_hear_each_other(house_of_one: House, tmp_path: Path) -> None:
     (tmp_path / "data").symlink_to(house_of_one.directory / "data")
     with serving(tmp_path, alone=False) as second:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from mektup.auth.connections import Connections
 from mektup.auth.gate import Gate
 from mektup.auth.login_queue import LoginQueue
 from mektup.auth.passwords import AT_ONCE
+from mektup.auth.renewal import Renewal
 from mektup.auth.sasl import Challenge, Exchange, Login, Plain
 from mektup.auth.scram import ScramSha256
 from mektup.auth.throttle import Throttle
@@ -17,6 +19,9 @@ from mektup.store.interface import AccountEntry, Directory
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.peer import Peer
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 __all__ = ["Authenticator", "Challenge", "Exchange", "Plaintext"]
 
@@ -52,19 +57,26 @@ class Authenticator:
         *,
         plaintext: Plaintext = Plaintext.LOOPBACK,
         nobodys_key: bytes | None = None,
+        hashes_anew: bool = False,
+        log: FilteringBoundLogger | None = None,
     ) -> None:
         """*nobodys_key*, secret and the same in all processes of a server, makes the salts that SCRAM shows for names
-        that are not there; None makes one up, which suits a single process.
+        that are not there; None makes one up, which suits a single process. *hashes_anew*: passwords whose hashes came
+        from elsewhere, at the first login that proves them.
         """
         self._plaintext = plaintext
+        self._directory = directory
+        self.connections = Connections(limits.connections_per_account)
+        queue = LoginQueue(AT_ONCE, limits.logins_waiting_per_address)
+        self._renewal = Renewal(directory, queue, self.connections.renewed, log)
         self._gate = Gate(
             directory,
             throttle=Throttle(limits.login_delay_seconds),
             verified=Verified(limits.password_remembered_seconds),
-            queue=LoginQueue(AT_ONCE, limits.logins_waiting_per_address),
+            queue=queue,
+            renewal=self._renewal if hashes_anew else None,
             nobodys_key=nobodys_key,
         )
-        self.connections = Connections(limits.connections_per_account)
 
     def reload(self, limits: Limits, plaintext: Plaintext) -> None:
         """Takes up other settings. What is remembered, of failures, of passwords and of sessions, stays."""
@@ -73,6 +85,17 @@ class Authenticator:
         self._gate.verified.seconds = limits.password_remembered_seconds
         self._gate.queue.most_of_network = limits.logins_waiting_per_address
         self.connections.limit = limits.connections_per_account
+
+    async def review(self) -> None:
+        """Dismisses sessions whose account was removed or has another password by now; to be called once a second.
+
+        Raises Refused where the directory cannot be read; then the next review looks again.
+        """
+        await self.connections.review(self._directory, self._renewal.under_way)
+
+    async def close(self) -> None:
+        """Ends what is under way behind the logins."""
+        await self._renewal.close()
 
     def may_send_password(self, peer: Peer) -> bool:
         """Whether a password may cross this connection in the clear (or it is encrypted)."""

@@ -1,20 +1,42 @@
-"""How many sessions each account has in this process."""
+"""The sessions that each account has in this process: how many, and whether what they logged in with still holds."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 
+from mektup.store.interface import AccountEntry, Directory
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
+from mektup.terms.peer import Peer
+
+REMOVED = "This account was removed"
+CHANGED = "The password was changed, log in again"
+
+ALERT_SECONDS = 120.0
+"""How long after a change of the directory sessions may still begin that logged in with what held before."""
+
+MOST_RENEWED = 10_000
+"""Secrets that were hashed anew of which it is remembered what became of them."""
 
 
 class Connections:
-    """Counts them, and refuses one too many."""
+    """Counts them, refuses one too many, and dismisses those whose account or password is no more."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
         """May be changed; who is in stays."""
+        self.entered: Callable[[Peer, AccountEntry], None] = lambda peer, entry: None
+        """Told of each session that has logged in."""
+        self._clock = clock
         self._open: dict[AccountId, int] = {}
+        self._sessions: dict[AccountId, set[Connection]] = {}
+        self._fresh: set[Connection] = set()
+        """Those that came since the last review."""
+        self._reviewed: bytes | None = None
+        self._alert_until = 0.0
+        self._renewed: dict[int, int] = {}
 
     def open(self, account: AccountId) -> Connection:
         """Counts one more, until its ``close`` or the end of its ``with``.
@@ -34,7 +56,56 @@ class Connections:
         """How many are open."""
         return self._open.get(account, 0)
 
-    def _closed(self, account: AccountId) -> None:
+    def renewed(self, old: Mapping[str, str], new: Mapping[str, str]) -> None:
+        """The same password, once kept as *old*, is kept as *new*: who logged in with it stays."""
+        for key in old.keys() & new.keys():
+            if old[key] != new[key]:
+                self._renewed[hash((key, old[key]))] = hash((key, new[key]))
+        while len(self._renewed) > MOST_RENEWED:
+            del self._renewed[next(iter(self._renewed))]
+
+    async def review(self, directory: Directory, spared: Collection[AccountId] = ()) -> None:
+        """Dismisses sessions whose account was removed, or of whose secrets none is as it was; to be called often.
+
+        Costs next to nothing while nobody changes the directory. Accounts in *spared* are left for the next review.
+        """
+        state, now = directory.state(), self._clock()
+        if state is None or state != self._reviewed:
+            self._alert_until = now + ALERT_SECONDS
+            due = {connection for connections in self._sessions.values() for connection in connections}
+        elif now < self._alert_until:
+            due = set(self._fresh)
+        else:
+            due = set()
+        self._fresh.clear()
+        self._reviewed = None if any(account in self._sessions for account in spared) else state
+        if due:
+            secrets = await directory.secrets_of({connection.account for connection in due})
+            for connection in due:
+                if connection.account not in spared:
+                    self._judge(connection, secrets.get(connection.account))
+
+    def _judge(self, connection: Connection, secrets: Mapping[str, str] | None) -> None:
+        if secrets is None:
+            connection.dismiss(REMOVED)
+            return
+        valid = _marks(secrets)
+        if not any(mark in valid or self._renewed.get(mark) in valid for mark in connection.marks):
+            connection.dismiss(CHANGED)
+
+    def _occupied(self, connection: Connection, entry: AccountEntry, peer: Peer) -> None:
+        self._sessions.setdefault(connection.account, set()).add(connection)
+        self._fresh.add(connection)
+        self.entered(peer, entry)
+
+    def _closed(self, connection: Connection) -> None:
+        account = connection.account
+        self._fresh.discard(connection)
+        sessions = self._sessions.get(account)
+        if sessions is not None:
+            sessions.discard(connection)
+            if not sessions:
+                del self._sessions[account]
         count = self._open[account] - 1
         if count:
             self._open[account] = count
@@ -45,17 +116,31 @@ class Connections:
 class Connection:
     """One session's place among its account's."""
 
-    __slots__ = ("_account", "_connections")
+    __slots__ = ("_connections", "_peer", "account", "marks")
 
     def __init__(self, connections: Connections, account: AccountId) -> None:
         self._connections: Connections | None = connections
-        self._account = account
+        self._peer: Peer | None = None
+        self.account = account
+        self.marks: frozenset[int] = frozenset()
+        """Stand for the secrets that held at the login."""
+
+    def occupy(self, entry: AccountEntry, peer: Peer) -> None:
+        """From now on it is the place of the session with *peer*, which has logged in as *entry*."""
+        if self._connections is not None:
+            self._peer, self.marks = peer, _marks(entry.secrets)
+            self._connections._occupied(self, entry, peer)
+
+    def dismiss(self, reason: str) -> None:
+        """Ends its session, unless it has ended."""
+        if self._connections is not None and self._peer is not None:
+            self._peer.dismiss(reason)
 
     def close(self) -> None:
         """Gives it up; may be called twice."""
         if self._connections is not None:
-            self._connections._closed(self._account)
-            self._connections = None
+            self._connections._closed(self)
+            self._connections = self._peer = None
 
     def __enter__(self) -> Connection:
         return self
@@ -64,3 +149,8 @@ class Connection:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _marks(secrets: Mapping[str, str]) -> frozenset[int]:
+    # Python's own hash, which is keyed and of this process alone: thousands of sessions keep these
+    return frozenset(map(hash, secrets.items()))

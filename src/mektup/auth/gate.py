@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mektup.auth import scram_keys
 from mektup.auth.login_queue import LoginQueue
 from mektup.auth.passwords import PASSWORD, Verdict, Verifier
+from mektup.auth.renewal import Renewal
 from mektup.auth.scram_keys import ScramKeys
 from mektup.auth.throttle import Throttle
 from mektup.auth.verified import Verified
@@ -37,11 +38,13 @@ class Gate:
         throttle: Throttle,
         verified: Verified,
         queue: LoginQueue,
+        renewal: Renewal | None = None,
         nobodys_key: bytes | None = None,
     ) -> None:
         self.throttle = throttle
         self.verified = verified
         self.queue = queue
+        self.renewal = renewal
         self._directory = directory
         self._verifier = Verifier()
         self._nobodys_key = nobodys_key or secrets.token_bytes(32)
@@ -72,6 +75,8 @@ class Gate:
             await self._verifier.until_told(verdict)
             raise Refused(Code.AUTHENTICATIONFAILED, WRONG)
         self.verified.remember(found.entry, found.secret, password)
+        if self.renewal is not None:
+            self.renewal.begin(found.entry, password)
         return self.settle(text, found.entry, address)
 
     async def _find(self, name: str) -> _Found:

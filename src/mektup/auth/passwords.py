@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
@@ -31,6 +32,9 @@ NEWS = 0.2
 """How much of what is known is the latest."""
 MARGIN = 1.5
 LONGEST_PACE_SECONDS = 3.0
+
+BCRYPT_BYTES = 72
+"""Octets of a password that bcrypt looks at."""
 
 LONGEST_CRYPT = 512
 """Octets of a password that is checked against a hash from elsewhere, as in libxcrypt."""
@@ -56,6 +60,28 @@ def secrets_for(password: str) -> dict[str, str]:
         PASSWORD: "{ARGON2ID}" + _hasher.hash(prepared),
         scram_keys.MECHANISM: scram_keys.make(prepared),
     }
+
+
+def renewed_secrets(password: bytes, old: Mapping[str, str]) -> dict[str, str] | None:
+    """What is to be kept of *password*, which was found right for *old*, where that came from elsewhere; else None.
+
+    As slow as ``secrets_for``.
+    """
+    secret, keys = old.get(PASSWORD, ""), scram_keys.read(old.get(scram_keys.MECHANISM, ""))
+    has_keys = keys is not None and keys.iterations == scram_keys.ITERATIONS
+    prepared = opaque_string(password)
+    if prepared is None or (is_ours(secret) and has_keys):
+        return None
+    if secret.startswith("{BLF-CRYPT}") and max(len(password), len(prepared.encode())) > BCRYPT_BYTES:
+        # nobody knows whether what stands behind these is right
+        return None
+    made = secrets_for(prepared)
+    if is_ours(secret):
+        made[PASSWORD] = secret
+    if has_keys:
+        # who proved by them who it is goes on to
+        made[scram_keys.MECHANISM] = old[scram_keys.MECHANISM]
+    return {**old, **made}
 
 
 def imported_secrets(secret: str) -> dict[str, str]:
@@ -95,10 +121,10 @@ class Verifier:
     async def check(self, password: bytes, secret: str | None) -> Verdict:
         """Whether *password* is the one of *secret*; None for an account that is not there."""
         began = time.monotonic()
-        is_right = await asyncio.to_thread(_any_matches, _candidates(password), secret)
-        if not is_right:
+        proved = await asyncio.to_thread(is_right, password, secret)
+        if not proved:
             self._learn(_kind(secret or _NOBODYS), time.monotonic() - began)
-        return Verdict(is_right, began + self._pace())
+        return Verdict(proved, began + self._pace())
 
     async def matches(self, password: bytes, secret: str | None) -> bool:
         """The same, told when it may be."""
@@ -137,7 +163,12 @@ def _candidates(password: bytes) -> tuple[str, ...]:
     return (prepared,) if sent == prepared else (prepared, sent)
 
 
-def _any_matches(candidates: tuple[str, ...], secret: str | None) -> bool:
+def is_right(password: bytes, secret: str | None) -> bool:
+    """Whether *password*, as a client sent it, is the one of *secret*; None for an account that is not there.
+
+    False takes at least as long as our own hash. Where the time must tell nothing, ask a Verifier.
+    """
+    candidates = _candidates(password)
     # crypt(3) takes no longer passwords, and to hash thousands of octets a million times would be minutes
     bearable = tuple(each for each in candidates if is_ours(secret or "") or len(each.encode()) <= LONGEST_CRYPT)
     if secret is not None and any(matches(candidate, secret) for candidate in bearable):

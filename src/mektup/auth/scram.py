@@ -76,10 +76,10 @@ class ScramSha256:
         found = _CLIENT_FIRST.fullmatch(response)
         if found is None:
             raise ClientError("SCRAM expects n,,n=name,r=nonce, in base64")
+        self.name = _unescaped(found["name"])
         if found["binding"].startswith(b"p="):
             # RFC 5802 §6: fail where the type asked for is not supported.
             raise Refused(Code.AUTHENTICATIONFAILED, "Channel binding is not offered here")
-        self.name = _unescaped(found["name"])
         entry, keys = await self._gate.scram_keys(self.name)
         nonce = found["nonce"] + b64encode(secrets.token_bytes(18))
         server_first = b"r=%b,s=%b,i=%d" % (nonce, b64encode(keys.salt), keys.iterations)

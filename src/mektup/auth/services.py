@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.durations import Durations
+from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ class Tally:
     """Of commands, but those that were not understood."""
 
 
+FAILED_LOGINS = frozenset({Code.AUTHENTICATIONFAILED, Code.AUTHORIZATIONFAILED, Code.UNAVAILABLE})
+"""Refusals of a login that count towards ``limits.login_failures``: also of one who is too quick to be judged."""
+
+LOGGED_NAME_BYTES = 256
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The store, the way in, the bounds, and a log that already carries the session's id."""
@@ -63,3 +70,9 @@ class Services:
     """Who hears of faults of the machine that are not the store's: of the disk, where a message is kept meanwhile."""
     tally: Tally = field(default_factory=Tally)
     """Shared by this process's sessions of the same protocol; a session counts commands, messages and bugs in it."""
+
+    def log_failed_login(self, refusal: Refused, mechanism: str, name: bytes, address: str) -> None:
+        """Logs that someone at *address* did not prove to be *name*, which is shown as given, cut and escaped."""
+        shown = name[:LOGGED_NAME_BYTES].decode("utf-8", "backslashreplace")
+        reason = "" if refusal.code is None else refusal.code.imap
+        self.log.warning("auth_failed", user=shown, ip=address, mech=mechanism, reason=reason)

@@ -17,7 +17,7 @@ from enum import Enum, auto
 from functools import partial
 
 from mektup.auth.connections import Connection
-from mektup.auth.services import Services
+from mektup.auth.services import FAILED_LOGINS, Services
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.capabilities import capabilities
 from mektup.imap.flag_words import FlagWords
@@ -355,16 +355,19 @@ class Session:
         """
         account = await self.services.store.account(entry.id)
         self._place = self.services.authenticator.connections.open(entry.id)
+        self._place.occupy(entry, self.peer)
         self.account = account
         self.user = entry.name
         self.state = State.AUTHENTICATED
         self.receiver.logged_in()
         self.services.log.info("login", user=entry.name)
 
-    def count_login_failure(self, mechanism: str, user: str) -> None:
-        """One more failed login; too many end the session."""
+    def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
+        """One more refused login; too many failures end the session."""
+        if refusal.code not in FAILED_LOGINS:
+            return
+        self.services.log_failed_login(refusal, mechanism, name, self.peer.address)
         self._login_failures += 1
-        self.services.log.warning("auth_failed", user=user, ip=self.peer.address, mech=mechanism)
         if self._login_failures >= self.services.limits.login_failures:
             self.throw_out("Too many failed logins")
 

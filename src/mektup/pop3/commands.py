@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from mektup.terms.errors import ClientError
@@ -23,7 +23,7 @@ class Command:
 
     verb: str
     """Upper case."""
-    text: bytes = b""
+    text: bytes = field(default=b"", repr=False)
     """USER, PASS: all that follows the verb; AUTH: likewise. Octets as sent."""
     numbers: tuple[int, ...] = ()
     """Of the others: a message-number, TOP's lines."""

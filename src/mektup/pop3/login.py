@@ -14,9 +14,6 @@ from mektup.terms.errors import ClientError, Code, Refused
 if TYPE_CHECKING:
     from mektup.pop3.session import Session
 
-_WRONG = frozenset({Code.AUTHENTICATIONFAILED, Code.AUTHORIZATIONFAILED})
-"""Refusals that count as a failed login."""
-
 
 async def user(session: Session, command: Command) -> None:
     """USER: remembers the name, whether or not anybody has it."""
@@ -35,8 +32,7 @@ async def password(session: Session, command: Command) -> None:
     try:
         entry = await session.services.authenticator.login(name, command.text, session.peer)
     except Refused as refusal:
-        if refusal.code in _WRONG:
-            session.count_login_failure("PASS", name)
+        session.count_login_failure(refusal, "PASS", name)
         raise
     await session.enter(entry)
 
@@ -54,8 +50,7 @@ async def auth(session: Session, command: Command) -> None:
     try:
         entry = await _exchanged(session, exchange, initial.strip() or None)
     except Refused as refusal:
-        if refusal.code in _WRONG:
-            session.count_login_failure(mechanism.upper(), exchange.name)
+        session.count_login_failure(refusal, mechanism.upper(), exchange.name)
         raise
     await session.enter(entry)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 
 from mektup.auth.connections import Connection
-from mektup.auth.services import Services
+from mektup.auth.services import FAILED_LOGINS, Services
 from mektup.pop3 import login
 from mektup.pop3.commands import Command, State, parse
 from mektup.pop3.maildrop import Maildrop, open_maildrop
@@ -156,16 +156,18 @@ class Session:
             place.close()
             raise
         self._place = place
+        place.occupy(entry, self.peer)
         self._state = State.TRANSACTION
         self._bad_commands = 0
         self.services.log.info("login", user=entry.name)
         messages, octets = self._maildrop.stat()
         self.say(f"+OK Welcome, there are {messages} messages ({octets} octets)")
 
-    def count_login_failure(self, mechanism: str, name: bytes) -> None:
-        """One more failed login; too many end the session."""
-        user = name[:256].decode("utf-8", "backslashreplace")
-        self.services.log.warning("auth_failed", user=user, ip=self.peer.address, mech=mechanism)
+    def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
+        """One more refused login; too many failures end the session."""
+        if refusal.code not in FAILED_LOGINS:
+            return
+        self.services.log_failed_login(refusal, mechanism, name, self.peer.address)
         self._login_failures += 1
         if self._login_failures >= self.services.limits.login_failures:
             self._ending = True

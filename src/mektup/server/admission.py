@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from structlog.typing import FilteringBoundLogger
+
 from mektup.auth.authenticator import Authenticator, Challenge, Exchange, Plaintext
 from mektup.server.connection import Connection
 from mektup.store.interface import AccountEntry, Directory
@@ -12,31 +14,41 @@ from mektup.terms.limits import Limits
 from mektup.terms.peer import Peer
 
 Outcome = Callable[[Connection, AccountEntry | None], None]
-"""Told of each attempt; None for one that was refused."""
+"""Told of each session that has logged in; None for an attempt that was refused."""
 
 
 class Admission(Authenticator):
     """An Authenticator that reports each attempt on a connection of this server."""
 
     def __init__(
-        self, directory: Directory, limits: Limits, outcome: Outcome, *, plaintext: Plaintext, nobodys_key: bytes | None
+        self,
+        directory: Directory,
+        limits: Limits,
+        outcome: Outcome,
+        *,
+        plaintext: Plaintext,
+        nobodys_key: bytes | None,
+        hashes_anew: bool,
+        log: FilteringBoundLogger,
     ) -> None:
-        super().__init__(directory, limits, plaintext=plaintext, nobodys_key=nobodys_key)
+        super().__init__(
+            directory, limits, plaintext=plaintext, nobodys_key=nobodys_key, hashes_anew=hashes_anew, log=log
+        )
         self._outcome = outcome
+        # who has proved a password and finds no place has not come in
+        self.connections.entered = self._report
 
     async def login(self, name: bytes, password: bytes, peer: Peer) -> AccountEntry:
         """As Authenticator.login."""
         try:
-            entry = await super().login(name, password, peer)
+            return await super().login(name, password, peer)
         except Refused:
             self._report(peer, None)
             raise
-        self._report(peer, entry)
-        return entry
 
     def exchange(self, mechanism: str, peer: Peer) -> Exchange:
         """As Authenticator.exchange."""
-        return _Reported(super().exchange(mechanism, peer), lambda entry: self._report(peer, entry))
+        return _Reported(super().exchange(mechanism, peer), lambda: self._report(peer, None))
 
     def _report(self, peer: Peer, entry: AccountEntry | None) -> None:
         if isinstance(peer, Connection):
@@ -44,11 +56,11 @@ class Admission(Authenticator):
 
 
 class _Reported:
-    """An exchange whose end is reported."""
+    """An exchange whose failure is reported."""
 
-    def __init__(self, exchange: Exchange, report: Callable[[AccountEntry | None], None]) -> None:
+    def __init__(self, exchange: Exchange, failed: Callable[[], None]) -> None:
         self._exchange = exchange
-        self._report = report
+        self._failed = failed
 
     @property
     def wants_initial(self) -> bool:
@@ -60,10 +72,7 @@ class _Reported:
 
     async def step(self, response: bytes) -> Challenge | AccountEntry:
         try:
-            outcome = await self._exchange.step(response)
+            return await self._exchange.step(response)
         except Refused:
-            self._report(None)
+            self._failed()
             raise
-        if isinstance(outcome, AccountEntry):
-            self._report(outcome)
-        return outcome

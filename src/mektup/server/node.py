@@ -38,6 +38,9 @@ from mektup.terms.errors import Refused
 
 NOBODYS_KEY_BYTES = 32
 
+REVIEW_SECONDS = 1.0
+"""How long after a change of a password, by whatever process, sessions that logged in with the old one may go on."""
+
 EXPIRY_DAYS = 14
 """How long before a certificate expires the log warns of it."""
 
@@ -78,6 +81,7 @@ class Node:
         self._authenticator = self._make_authenticator(config)
         self._listeners: dict[tuple[Service, Endpoint], list[Listener]] = {}
         self._look = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._refresh_certificates)
+        self._review = asyncio.get_running_loop().create_task(self._review_accounts())
         self._warn_of_expiry()
 
     # Listening
@@ -129,7 +133,10 @@ class Node:
         for service, configured in tuple(self._listeners):
             self.stop_listening(service, configured)
         self._look.cancel()
+        self._review.cancel()
+        await asyncio.gather(self._review, return_exceptions=True)
         await self.sessions.stop()
+        await self._authenticator.close()
         await self.store.close()
         if self._bus is not None:
             self._bus.close()
@@ -165,7 +172,18 @@ class Node:
             self.sessions.note_attempt,
             plaintext=config.plaintext,
             nobodys_key=self._nobodys_key,
+            # in memory nothing is guarded by a hash
+            hashes_anew=config.data is not None,
+            log=self.log,
         )
+
+    async def _review_accounts(self) -> None:
+        while True:
+            await asyncio.sleep(REVIEW_SECONDS)
+            try:
+                await self._authenticator.review()
+            except Refused as refusal:
+                self.log.error("accounts_unreadable", reason=str(refusal))
 
     def _refresh_certificates(self) -> None:
         self._look = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._refresh_certificates)

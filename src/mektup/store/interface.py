@@ -18,8 +18,8 @@ Rules that hold for every method here:
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum, auto
 from typing import Any, Protocol
 
@@ -431,7 +431,7 @@ class AccountEntry:
     id: AccountId
     name: str
     """As given, NFC."""
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     """What auth keeps of the password: ``password`` -> ``{SCHEME}hash``; ``SCRAM-SHA-256`` -> its keys. Opaque here."""
 
 
@@ -449,6 +449,18 @@ class Directory(Protocol):
 
     async def set_secrets(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
         """Replaces them. Raises Refused(NONEXISTENT)."""
+
+    async def renew_secrets(self, account: AccountId, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+        """Replaces *old* by *new*, of the same password. False, and nothing done, where what is kept is not *old*."""
+
+    async def secrets_of(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Mapping[str, str]]:
+        """What is kept of these accounts now; those that are gone are left out."""
+
+    def state(self) -> bytes | None:
+        """Octets that are others after every change, of this process or another; None where that is not known now.
+
+        Costs microseconds.
+        """
 
     async def remove(self, name: str) -> None:
         """Removes an account and its mail. Raises Refused(NONEXISTENT)."""

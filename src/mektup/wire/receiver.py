@@ -70,6 +70,13 @@ class RawCommand(Struct, frozen=True):
     fragments: tuple[bytes, ...]
     literals: tuple[bytes | StoredLiteral, ...] = ()
 
+    def __repr__(self) -> str:
+        words = self.fragments[0].split(b" ", 2)
+        if len(words) > 1 and words[1].upper() in (b"LOGIN", b"AUTHENTICATE"):
+            # what follows is a secret, which no log may show
+            return f"RawCommand({words[:2]} ...)"
+        return f"RawCommand({self.fragments}, {self.literals})"
+
 
 @dataclass(frozen=True, slots=True)
 class LiteralOffered:

@@ -71,6 +71,10 @@ class Authenticate(Request, frozen=True):
     initial: bytes | None
     """Initial response, base64 decoded; None where there is none, empty for ``=`` (RFC 4959)."""
 
+    def __repr__(self) -> str:
+        # PLAIN has the password in it
+        return f"Authenticate(mechanism={self.mechanism!r})"
+
 
 class Login(Request, frozen=True):
     """RFC 9051 §6.2.3: octets as sent, UTF-8 by intention."""

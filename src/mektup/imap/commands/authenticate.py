@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mektup.auth.authenticator import Challenge, Exchange
 from mektup.imap.capabilities import capabilities
 from mektup.store.interface import AccountEntry
-from mektup.terms.errors import ClientError, Code, Refused
+from mektup.terms.errors import ClientError, Refused
 from mektup.wire import codes
 from mektup.wire.requests import Authenticate
 
@@ -26,8 +26,7 @@ async def run(session: Session, request: Authenticate) -> bytes | None:
     try:
         entry = await _converse(session, exchange, request.initial)
     except Refused as refusal:
-        if refusal.code is Code.AUTHENTICATIONFAILED:
-            session.count_login_failure(request.mechanism, "")
+        session.count_login_failure(refusal, request.mechanism, exchange.name)
         raise
     await session.enter(entry)
     return b"%b Welcome" % codes.capability(capabilities(session))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mektup.imap.capabilities import capabilities
-from mektup.terms.errors import Code, Refused
+from mektup.terms.errors import Refused
 from mektup.wire import codes
 from mektup.wire.requests import Login
 
@@ -18,8 +18,7 @@ async def run(session: Session, request: Login) -> bytes | None:
     try:
         entry = await session.services.authenticator.login(request.user, request.password, session.peer)
     except Refused as refusal:
-        if refusal.code is Code.AUTHENTICATIONFAILED:
-            session.count_login_failure("LOGIN", request.user.decode("utf-8", "backslashreplace"))
+        session.count_login_failure(refusal, "LOGIN", request.user)
         raise
     await session.enter(entry)
     return b"%b Welcome" % codes.capability(capabilities(session))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from mektup.store.interface import AccountEntry
@@ -17,6 +17,9 @@ from mektup.terms.names import account_key
 from mektup.terms.numbers import AccountId
 
 _COLUMNS = "id, name, secrets"
+
+FEW = 20
+"""Accounts that are asked for in the event loop; more of them in a thread."""
 
 
 def _entry(row: tuple[str, str, str]) -> AccountEntry:
@@ -65,6 +68,21 @@ def _remove(change: Change, name: str) -> AccountEntry:
     entry = _there(_find(change.cursor, name))
     change.cursor.execute("DELETE FROM accounts WHERE id = ?", (entry.id,))
     return entry
+
+
+def _renew_secrets(change: Change, account: AccountId, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    entry = find_by_id(change.cursor, account)
+    if entry is None or entry.secrets != dict(old):
+        return False
+    change.cursor.execute("UPDATE accounts SET secrets = ? WHERE id = ?", (json.dumps(dict(new)), account))
+    return True
+
+
+def _secrets_of(cursor: Cursor, accounts: Collection[AccountId]) -> Mapping[AccountId, Mapping[str, str]]:
+    rows = cursor.execute(
+        "SELECT id, secrets FROM accounts WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(accounts)),)
+    ).fetchall()
+    return {AccountId(account): json.loads(secrets) for account, secrets in rows}
 
 
 def _there(entry: AccountEntry | None) -> AccountEntry:
@@ -118,6 +136,19 @@ class SqliteDirectory:
 
     async def set_secrets(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
         return await self._database.write(partial(_set_secrets, name=name, secrets=secrets))
+
+    async def renew_secrets(self, account: AccountId, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+        return await self._database.write(partial(_renew_secrets, account=account, old=old, new=new))
+
+    async def secrets_of(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Mapping[str, str]]:
+        if len(accounts) > FEW:
+            # also on the near connection, so that the state is known afterwards
+            await self._database.read(find_by_id, AccountId(""))
+            return await self._database.read_long(_secrets_of, accounts)
+        return await self._database.read(_secrets_of, accounts)
+
+    def state(self) -> bytes | None:
+        return self._database.state()
 
     async def remove(self, name: str) -> None:
         entry = await self._database.write(partial(_remove, name=name), room=Room.FREES)

@@ -1,0 +1,133 @@
+"""Who logged in with what holds no more is dismissed; who did with a hash that was made anew stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from mektup.auth.authenticator import Authenticator
+from mektup.auth.connections import ALERT_SECONDS, CHANGED, REMOVED, Connection, Connections
+from mektup.store.interface import AccountEntry, Directory
+from mektup.terms.numbers import AccountId
+from tests.support.memory import Clock, MemoryPeer
+from tests.support.passwords import quick_secrets
+
+
+class House:
+    """Sessions that have logged in."""
+
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+        self.clock = Clock()
+        self.connections = Connections(100, clock=lambda: self.clock.now)
+
+    async def enter(self, name: str) -> MemoryPeer:
+        entry = await self.directory.find(name)
+        assert entry is not None
+        peer, _ = self.seat(entry)
+        return peer
+
+    def seat(self, entry: AccountEntry) -> tuple[MemoryPeer, Connection]:
+        peer = MemoryPeer(self.clock, secure=True, by_octet=False)
+        connection = self.connections.open(entry.id)
+        connection.occupy(entry, peer)
+        return peer, connection
+
+    async def review(self, *spared: AccountId) -> None:
+        await self.connections.review(self.directory, spared)
+
+
+@pytest.fixture
+def house(directory: Directory) -> House:
+    return House(directory)
+
+
+async def test_a_changed_password_ends_all_sessions_of_that_account(house: House) -> None:
+    linda, again, helene = [await house.enter(name) for name in ("linda", "LINDA", "hélène@example.org")]
+    await house.review()
+    await house.directory.set_secrets("linda", quick_secrets("another"))
+    await house.review()
+    assert (linda.dismissal, again.dismissal, helene.dismissal) == (CHANGED, CHANGED, None)
+    # who logs in with the new one stays
+    new = await house.enter("linda")
+    await house.review()
+    assert new.dismissal is None
+
+
+async def test_a_removed_account_ends_its_sessions_though_one_of_that_name_comes_back(house: House) -> None:
+    linda = await house.enter("linda")
+    await house.directory.remove("linda")
+    await house.directory.add("linda", quick_secrets("Pa$$123"))
+    await house.review()
+    assert linda.dismissal == REMOVED
+
+
+async def test_a_session_that_has_ended_is_left_alone(house: House) -> None:
+    entry = await house.directory.find("linda")
+    assert entry is not None
+    peer, connection = house.seat(entry)
+    connection.close()
+    await house.directory.remove("linda")
+    await house.review()
+    assert peer.dismissal is None
+    assert house.connections.count(entry.id) == 0
+
+
+async def test_a_login_under_way_when_the_password_changes_is_found(house: House) -> None:
+    entry = await house.directory.find("linda")
+    assert entry is not None
+    await house.directory.set_secrets("linda", quick_secrets("another"))
+    await house.review()
+    # it began before, and ends between two reviews
+    house.clock.advance(ALERT_SECONDS / 2)
+    late, _ = house.seat(entry)
+    await house.review()
+    assert late.dismissal == CHANGED
+
+
+async def test_nothing_is_asked_of_a_directory_that_does_not_change(house: House) -> None:
+    await house.enter("linda")
+    await house.review()
+    house.clock.advance(2 * ALERT_SECONDS)
+    await house.enter("linda")
+
+    class Unasked:
+        def state(self) -> bytes | None:
+            return house.directory.state()
+
+    await house.connections.review(Unasked())  # type: ignore[arg-type]
+
+
+async def test_a_hash_made_anew_ends_no_session(house: House) -> None:
+    entry = await house.directory.add("ada", {"password": "{PLAIN}secret"})
+    early, _ = house.seat(entry)
+    new = quick_secrets("secret")
+    await house.directory.renew_secrets(entry.id, entry.secrets, new)
+    # it is known that it is being done, and then that it is done
+    await house.review(entry.id)
+    house.connections.renewed(entry.secrets, new)
+    await house.review()
+    late, _ = house.seat(entry)
+    await house.review()
+    assert (early.dismissal, late.dismissal) == (None, None)
+    await house.directory.set_secrets("ada", quick_secrets("another"))
+    await house.review()
+    assert (early.dismissal, late.dismissal) == (CHANGED, CHANGED)
+
+
+async def test_one_credential_that_stays_is_enough(house: House) -> None:
+    linda = await house.enter("linda")
+    secrets = dict(quick_secrets("Pa$$123"))
+    await house.directory.set_secrets("linda", {**secrets, "password": "{PLAIN}Pa$$123"})
+    await house.review()
+    assert linda.dismissal is None
+
+
+async def test_the_authenticator_reviews_those_who_came_in(authenticator: Authenticator, directory: Directory) -> None:
+    peer = MemoryPeer(Clock(), secure=True, by_octet=False)
+    entry = await authenticator.login(b"linda", b"Pa$$123", peer)
+    authenticator.connections.open(entry.id).occupy(entry, peer)
+    await authenticator.review()
+    assert peer.dismissal is None
+    await directory.set_secrets("linda", quick_secrets("another"))
+    await authenticator.review()
+    assert peer.dismissal == CHANGED
