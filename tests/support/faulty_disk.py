@@ -34,6 +34,7 @@ class FaultyDisk:
     def __init__(self) -> None:
         self._left: int | None = None
         self._error: Raise = full
+        self._unreadable: Raise | None = None
         self.failures = 0
 
     def fails_at(self, number: int, error: Raise) -> None:
@@ -42,7 +43,16 @@ class FaultyDisk:
 
     def works(self) -> None:
         """From now on all is well."""
-        self._left = None
+        self._left = self._unreadable = None
+
+    def cannot_be_read(self, error: Raise) -> None:
+        """Reading fails, too."""
+        self._unreadable = error
+
+    def read(self) -> None:
+        """One read is made."""
+        if self._unreadable is not None:
+            raise self._unreadable()
 
     def touch(self) -> None:
         """One write or sync is made."""
@@ -62,6 +72,10 @@ class _File(apsw.VFSFile):
     def xWrite(self, data: bytes, offset: int) -> None:
         self._disk.touch()
         super().xWrite(data, offset)
+
+    def xRead(self, amount: int, offset: int) -> bytes:
+        self._disk.read()
+        return super().xRead(amount, offset)
 
     def xSync(self, flags: int) -> None:
         self._disk.touch()

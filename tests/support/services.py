@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ from mektup.store.sqlite import open_store
 from mektup.terms.limits import Limits
 from mektup.terms.sets import Uids
 
-LIMITS = Limits(login_delay_seconds=0.001)
+LIMITS = Limits(login_delay_seconds=0.001, text_index=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ class Given:
 
 
 @asynccontextmanager
-async def given_services() -> AsyncIterator[Given]:
-    """Ends with the store closed."""
-    store = await open_store(None)
+async def given_services(data: Path | None = None) -> AsyncIterator[Given]:
+    """Ends with the store closed; *data* is where it is, in memory for None."""
+    store = await open_store(data, limits=LIMITS)
     capture = LogCapture()
     log = structlog.wrap_logger(
         structlog.ReturnLogger(), processors=[capture], wrapper_class=structlog.make_filtering_bound_logger(0)

@@ -575,7 +575,7 @@ def _checkpoint(cursor: Cursor, mode: int) -> None:
 
 
 def _close(connections: list[apsw.Connection], wal: int | None) -> None:
-    for connection in connections:
-        connection.close()
     if wal is not None:
         os.close(wal)
+    for connection in connections:
+        connection.close()
