@@ -35,6 +35,9 @@ class FaultyDisk:
         self._left: int | None = None
         self._error: Raise = full
         self._unreadable: Raise | None = None
+        self._while: Callable[[], bool] = lambda: False
+        self.room_for_wals: int | None = None
+        """How many octets a WAL may have; None for any."""
         self.failures = 0
 
     def fails_at(self, number: int, error: Raise) -> None:
@@ -43,7 +46,12 @@ class FaultyDisk:
 
     def works(self) -> None:
         """From now on all is well."""
-        self._left = self._unreadable = None
+        self._left = self._unreadable = self.room_for_wals = None
+        self._while = lambda: False
+
+    def fails_while(self, condition: Callable[[], bool]) -> None:
+        """There is no room as long as *condition* holds."""
+        self._while = condition
 
     def cannot_be_read(self, error: Raise) -> None:
         """Reading fails, too."""
@@ -54,8 +62,15 @@ class FaultyDisk:
         if self._unreadable is not None:
             raise self._unreadable()
 
+    def grow(self, name: str, octets: int) -> None:
+        """A file gets so long."""
+        if self.room_for_wals is not None and name.endswith("-wal") and octets > self.room_for_wals:
+            raise full()
+
     def touch(self) -> None:
         """One write or sync is made."""
+        if self._while():
+            raise full()
         if self._left is None:
             return
         self._left -= 1
@@ -67,10 +82,12 @@ class FaultyDisk:
 class _File(apsw.VFSFile):
     def __init__(self, disk: FaultyDisk, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
         self._disk = disk
+        self._name = name.filename() if isinstance(name, apsw.URIFilename) else name or ""
         super().__init__(BASE, name, flags)  # type: ignore[arg-type]
 
     def xWrite(self, data: bytes, offset: int) -> None:
         self._disk.touch()
+        self._disk.grow(self._name, offset + len(data))
         super().xWrite(data, offset)
 
     def xRead(self, amount: int, offset: int) -> bytes:

@@ -71,7 +71,10 @@ class FaultBook:
     def trouble(self) -> str | None:
         """What is wrong now, in words; None where nothing is."""
         self._forget_what_is_over()
-        return "; ".join(self._words_of(kind) for kind in self._lasting) or None
+        words = [self._words_of(kind) for kind in self._lasting]
+        if Kind.FULL not in self._lasting and self._reserve.is_short and not self._reserve.has_room():
+            words.append(f"store: {Kind.FULL.text}: {self._reserve}")
+        return "; ".join(words) or None
 
     def _words_of(self, kind: Kind) -> str:
         now = self._clock()

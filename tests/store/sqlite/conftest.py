@@ -8,9 +8,20 @@ from pathlib import Path
 import apsw
 import pytest
 
+from mektup.store.faults import Fault
 from mektup.store.sqlite import open_store, text_blocks
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.numbers import AccountId
+
+
+class Book:
+    """Who hears of faults."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+
+    def happened(self, fault: Fault) -> None:
+        self.faults.append(fault)
 
 
 @pytest.fixture

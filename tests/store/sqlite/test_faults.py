@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
+from mektup.store.faults import Kind
 from mektup.store.interface import Account, FlagOrder
 from mektup.store.sqlite import open_store, wal_sync
 from mektup.store.sqlite.database import Database
@@ -19,6 +21,7 @@ from mektup.terms.limits import Limits
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import HasFlag
 from tests.contract.mail import EVERYTHING, fill, flags_of, inbox, incoming, raw, uids
+from tests.store.sqlite.conftest import Book, file_of
 from tests.support.faulty_disk import FaultyDisk, Raise, failed, faulty_disk, full, no_memory
 
 MANY = 300
@@ -260,3 +263,58 @@ async def test_a_keyword_that_was_refused_is_not_taken_for_another(
     await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"$important"}))
     assert await flags_of(account, mailbox, uids(1, 3)) == {1: {"$Old", "$important"}, 3: {"$Old", "$JUNK"}}
     await agrees_with_the_file(account, tmp_path / "data")
+
+
+async def test_keywords_that_are_lost_make_no_mailbox_unreadable(tmp_path: Path) -> None:
+    # an older mektup could leave flag words that name no set of keywords
+    book = Book()
+    store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
+    account = await store.account((await store.directory.add("linda", {})).id)
+    mailbox = await fill(account, 5, "$Lost", "\\Seen")
+    await account.store_flags(mailbox, uids(2), FlagChange.REPLACE, frozenset({"$Kept"}))
+    await store.close()
+    file = apsw.Connection(str(file_of(tmp_path / "data", account.id)))
+    file.execute(
+        "DELETE FROM keyword_sets WHERE names = '$Lost'; UPDATE messages SET flags = flags + (7 << 5) WHERE uid = 3"
+    )
+    file.close()
+
+    store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
+    account = await store.account(account.id)
+    before = await account.select("INBOX", claim_recent=False)
+    assert await flags_of(account, mailbox) == {
+        1: {"\\Seen"},
+        2: {"$Kept"},
+        3: {"\\Seen"},
+        4: {"\\Seen"},
+        5: {"\\Seen"},
+    }
+    assert await account.search(mailbox, HasFlag("\\Seen"), EVERYTHING) == uids(1, 3, 4, 5)
+    assert not await account.search(mailbox, HasFlag("$Lost"), EVERYTHING)
+    await account.copy(mailbox, uids(1, 2), "Archive")
+    watch = account.watch(mailbox)
+    while not watch.fired:
+        await account.mailbox("INBOX")
+        await asyncio.sleep(0)
+    touched = await account.touched(mailbox, before.mailbox.highestmodseq)
+    assert touched.changed == uids(1, 3, 4, 5)
+    assert [(fault.kind, fault.account, fault.lasts) for fault in book.faults] == [(Kind.DAMAGED, "linda", False)]
+    # and nobody's new keywords become theirs
+    await account.store_flags(mailbox, uids(2), FlagChange.REPLACE, frozenset({"$Junk"}))
+    await account.store_flags(mailbox, uids(2), FlagChange.REPLACE, frozenset({"$Other"}))
+    assert await flags_of(account, mailbox) == {
+        1: {"\\Seen"},
+        2: {"$Other"},
+        3: {"\\Seen"},
+        4: {"\\Seen"},
+        5: {"\\Seen"},
+    }
+    await store.close()
+    words = apsw.Connection(str(file_of(tmp_path / "data", account.id)))
+    assert (
+        words.execute(
+            "SELECT count(*) FROM messages WHERE flags >> 5 NOT IN (SELECT id FROM keyword_sets) AND flags > 31"
+        ).get
+        == 0
+    )
+    words.close()

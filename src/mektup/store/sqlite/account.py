@@ -15,6 +15,7 @@ from functools import partial
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mektup.store.faults import FaultRefused, Kind
 from mektup.store.interface import (
     Appended,
     Changes,
@@ -50,9 +51,9 @@ from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX, mailbox_key
-from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid
+from mektup.terms.numbers import MAX_UINT32, AccountId, ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.peer import Watch
-from mektup.terms.search import All, InUids, SearchKey
+from mektup.terms.search import All, HasFlag, InUids, SearchKey
 from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
@@ -70,6 +71,9 @@ FEW_ROWS = 250
 
 FEW_EXPUNGED = 25
 """The same for an expunge, which frees what each of them held."""
+
+FEW_ON_A_FULL_DISK = 250
+"""The same where the reserve is all the room there is: they take some 400 KiB of WAL."""
 
 FEW_CHANGED = 500
 """Of messages: what one look at the changes in the loop may bring at most."""
@@ -153,9 +157,15 @@ class SqliteAccount:
 
     async def delete(self, name: str) -> None:
         doomed = await self.mailbox(name)
-        await self.database.write(
-            partial(mailboxes.delete, name=name), long=doomed.messages > FEW_EXPUNGED, room=Room.FREES
-        )
+        long = doomed.messages > FEW_EXPUNGED
+        make = partial(mailboxes.delete, name=name)
+        try:
+            await self.database.write(make, long=long, room=Room.FREES)
+        except FaultRefused as refused:
+            if not long or refused.fault.kind is not Kind.FULL:
+                raise
+            await self._in_pieces(writing.remove, doomed.id, NumberSet.span(Uid(1), doomed.uidnext))
+            await self.database.write(make, room=Room.FREES)
 
     async def rename(self, old: str, new: str) -> None:
         if mailbox_key(old) == INBOX:
@@ -471,17 +481,35 @@ class SqliteAccount:
         long = uids is None or len(uids) > FEW_EXPUNGED
         if long:
             long = await self.database.read(changes.deleted, mailbox) > FEW_EXPUNGED
-        make = partial(writing.expunge, mailbox=mailbox, uids=uids)
-        expunged = await self.database.write(make, long=long, room=Room.FREES)
+        expunged = await self._take_out(writing.expunge, mailbox, uids, long=long)
         self.indexer.wake()
         return expunged
 
     async def remove(self, mailbox: MailboxId, uids: Uids) -> Expunged:
-        long = len(uids) > FEW_EXPUNGED
-        make = partial(writing.remove, mailbox=mailbox, uids=uids)
-        removed = await self.database.write(make, long=long, room=Room.FREES)
+        removed = await self._take_out(writing.remove, mailbox, uids, long=len(uids) > FEW_EXPUNGED)
         self.indexer.wake()
         return removed
+
+    async def _take_out(
+        self, how: Callable[..., Expunged], mailbox: MailboxId, uids: Uids | None, *, long: bool
+    ) -> Expunged:
+        try:
+            return await self.database.write(partial(how, mailbox=mailbox, uids=uids), long=long, room=Room.FREES)
+        except FaultRefused as refused:
+            if not long or refused.fault.kind is not Kind.FULL:
+                raise
+        if uids is None:
+            uids = await self.search(mailbox, HasFlag("\\Deleted"), NumberSet.span(Uid(1), Uid(MAX_UINT32)))
+        return await self._in_pieces(how, mailbox, uids)
+
+    async def _in_pieces(self, how: Callable[..., Expunged], mailbox: MailboxId, uids: Uids) -> Expunged:
+        """For a full disk: some at a time, as the reserve is less than what the WAL of all of them takes."""
+        gone, modseq = Uids(), ModSeq(0)
+        for piece in uids.slices(FEW_ON_A_FULL_DISK):
+            done = await self.database.write(partial(how, mailbox=mailbox, uids=piece), long=True, room=Room.FREES)
+            gone, modseq = gone | done.uids, done.modseq
+            await self.database.give_room_back()
+        return Expunged(gone, modseq)
 
     # Being told
 

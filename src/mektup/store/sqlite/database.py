@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -358,7 +359,7 @@ class Database:
         if self._sync.is_suspect:
             await self._sync.reach_disk()
         if room is Room.GROWS and not self._reserve.is_whole and not await self._threads.sync(self._reserve.refill):
-            raise apsw.FullError("mail is taken again when there is room for the reserve, too")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._reserve))
 
     async def _took_back(self, undo: Callable[[Change], None], committed: list[Change], long: bool) -> bool:
         try:
@@ -372,26 +373,27 @@ class Database:
         self, room: Room, make: Callable[[Change], T], committed: list[Change], *, long: bool
     ) -> T:
         """As ``_transact``; a change that frees room has the reserve's on a full disk."""
-        used = False
+        used = 0
         while True:
             try:
-                result = await self._transact(make, committed, long=long or used)
+                result = await self._transact(make, committed, long=long or used > 0)
                 break
             except ENGINE_ERRORS as error:
                 if room is not Room.FREES or self._path is None or not is_full(error, self._path, self._errno):
                     raise
-                used = True
-                if not await self._threads.sync(partial(self._reserve.give_up, FREEING_BYTES)):
+                used = max(FREEING_BYTES, 2 * used)
+                if not await self._threads.sync(partial(self._reserve.give_up, used)):
                     raise
         if used and self._checkpoint is None:
-            self._checkpoint = asyncio.create_task(self._give_room_back())
+            self._checkpoint = asyncio.create_task(self.give_room_back())
         return result
 
-    async def _give_room_back(self) -> None:
+    async def give_room_back(self) -> None:
         """What the WAL took of the reserve is the reserve's again."""
         try:
-            async with self._lock:
-                await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            if not self._sync.is_suspect:
+                async with self._lock:
+                    await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
             await self._threads.sync(self._reserve.refill)
         finally:
             self._checkpoint = None

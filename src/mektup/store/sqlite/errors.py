@@ -110,7 +110,8 @@ def _errno_of(file: Path) -> int:
 
 def _words(error: Exception, number: int) -> str:
     result = getattr(error, "extendedresult", 0) or getattr(error, "result", 0)
-    name = apsw.mapping_extended_result_codes.get(result) or apsw.mapping_result_codes.get(result, type(error).__name__)
+    names = (apsw.mapping_extended_result_codes.get(result), apsw.mapping_result_codes.get(result))
+    name = (names[0] or names[1] if result else None) or type(error).__name__
     if isinstance(error, apsw.FullError):
         number = errno.ENOSPC
     text = f"{name}, {error}" if str(error) else str(name)

@@ -51,7 +51,7 @@ class Flags:
 class KeywordSets:
     """The sets of one account, as far as this process has seen them."""
 
-    __slots__ = ("_ids", "_lost", "_names", "_spelling", "_words")
+    __slots__ = ("_ids", "_is_above", "_lost", "_names", "_spelling", "_words")
 
     def __init__(self, lost: Callable[[], None] = lambda: None) -> None:
         """*lost* is called, from any thread, where a flag word names a set that is not there."""
@@ -60,6 +60,8 @@ class KeywordSets:
         self._names: dict[int, Names] = {0: ()}
         self._ids: dict[Names, int] = {(): 0}
         self._spelling: dict[str, str] = {}
+        self._is_above = False
+        """Whether the highest set is above all that messages name."""
 
     def _remember(self, number: int, names: Names) -> list[str]:
         """Returns the keywords that were not known before, folded."""
@@ -72,6 +74,7 @@ class KeywordSets:
 
     def _forget(self, number: int, new: Iterable[str]) -> None:
         """The set *number* is not there, nor are the spellings that came with it: nothing of it was committed."""
+        self._is_above = False
         del self._ids[_folded(self._names.pop(number))]
         for folded in new:
             del self._spelling[folded]
@@ -136,11 +139,20 @@ class KeywordSets:
             self.load(change.cursor)
         if key not in self._ids:
             names = self.spelled(keywords)
-            number = change.cursor.execute(
-                "INSERT INTO keyword_sets (names) VALUES (?) RETURNING id", (" ".join(names),)
-            ).get
+            number = self._new_number(change)
+            change.cursor.execute("INSERT INTO keyword_sets VALUES (?, ?)", (number, " ".join(names)))
             change.on_rollback.append(partial(self._forget, number, self._remember(number, names)))
         return self._ids[key]
+
+    def _new_number(self, change: Change) -> int:
+        """One that no message has: a set that was lost must not become another."""
+        number = change.cursor.execute("SELECT ifnull(max(id), 0) + 1 FROM keyword_sets").get
+        if not self._is_above:
+            # a walk through all messages, once
+            highest = change.cursor.execute("SELECT ifnull(max(flags), 0) FROM messages").get >> KEYWORD_SHIFT
+            number = max(number, highest + 1)
+            self._is_above = True
+        return int(number)
 
     def changed_word(self, change: Change, word: int, how: FlagChange, flags: Flags) -> int:
         """*word* after a STORE of *flags*."""

@@ -64,6 +64,17 @@ class Reserve:
         except OSError:
             return False
 
+    @property
+    def is_short(self) -> bool:
+        """Whether the disk looks full: a piece of the reserve is gone, or there is next to nothing beside it."""
+        if self._path is None:
+            return False
+        try:
+            system = os.statvfs(self._path.parent)
+        except OSError:
+            return False
+        return system.f_bavail * system.f_frsize < PROBE_BYTES or not self.is_whole
+
     def give_up(self, octets: int) -> bool:
         """Frees so many *octets* of it, or what is left; whether there was something."""
         if self._path is None:

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 import apsw
 
 from mektup.store import files
-from mektup.store.faults import Fault, FaultRefused, fault_of_os_error, in_words
+from mektup.store.faults import Fault, FaultRefused, Kind, fault_of_os_error, in_words
 from mektup.store.interface import Bus, Faults
 from mektup.store.sqlite import content, header_fields, mailboxes, packing, recovery, text_index
 from mektup.store.sqlite.account import SqliteAccount
@@ -123,8 +123,9 @@ class SqliteStore:
                 await self._names.create(DIRECTORY)
             await self._names.prepare(DIRECTORY)
         except Refused as error:
-            words = in_words(error) if isinstance(error, FaultRefused) else f"{names}: {error}"
-            raise Refused(error.code, files.why_not(names) or words) from error
+            if isinstance(error, FaultRefused) and error.fault.kind is not Kind.OTHER:
+                raise Refused(error.code, in_words(error)) from error
+            raise Refused(error.code, files.why_not(names) or f"{names}: {error}") from error
 
     async def account(self, account: AccountId) -> SqliteAccount:
         """See ``interface.Store``."""
