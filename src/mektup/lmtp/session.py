@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from mektup.auth.services import Services
 from mektup.lmtp.commands import (
@@ -227,7 +226,7 @@ class Session:
             session_id=self._services.session_id,
             utf8=transaction.utf8,
             recipients=tuple(recipient.address for recipient in transaction.recipients),
-            at=datetime.now().astimezone(),
+            at=int(time.time()),
         ).fields()
 
     async def _fill(self, spool: Spool, remover: ReturnPathRemover | None) -> None:

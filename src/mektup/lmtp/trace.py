@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from ipaddress import ip_address
 
 from mektup.lmtp.commands import Address
@@ -40,8 +41,8 @@ class Trace:
     utf8: bool
     """Whether the client asked for SMTPUTF8."""
     recipients: tuple[Address, ...]
-    at: datetime
-    """When the message came, with its zone."""
+    at: int
+    """When the message came, in seconds since 1970 UTC."""
 
     def fields(self) -> bytes:
         """The two header fields, CRLF at the end of each line."""
@@ -50,28 +51,44 @@ class Trace:
         by = self.hostname if _DOMAIN.fullmatch(self.hostname) else NOWHERE
         lines = [
             f"Return-Path: <{self.sender or ''}>",
-            f"Received: from {self._source()}",
+            f"Received: from {_source(self.client, self.address)}",
             f"\tby {by} with {protocol} id {self.session_id}{self._recipient()};",
-            f"\t{format_datetime(self.at)}",
+            f"\t{_date_time(self.at)}",
             "",
         ]
         return "\r\n".join(lines).encode()
-
-    def _source(self) -> str:
-        """Extended-Domain: the name that the client gave, and the address that it has."""
-        literal = _literal(self.address)
-        name = self.client.partition(b" ")[0].decode("latin-1")
-        if not _DOMAIN.fullmatch(name) and not _ADDRESS_LITERAL.fullmatch(name):
-            # The name is the client's own text, and only a domain or an address may stand here.
-            name = literal or NOWHERE
-        return f"{name} ({literal})" if literal else name
 
     def _recipient(self) -> str:
         # RFC 5321 §4.4: exactly one path. §7.2: of several recipients, none must hear of the others.
         if len(self.recipients) != 1:
             return ""
-        clause = f"\r\n\tfor <{self.recipients[0]}>"
+        recipient = self.recipients[0]
+        if not _is_host(recipient.domain or NOWHERE):
+            return ""
+        clause = f"\r\n\tfor <{recipient}>"
         return clause if len(clause.encode()) <= LONGEST_FOR_OCTETS else ""
+
+
+@lru_cache(4)
+def _date_time(seconds: int) -> str:
+    """RFC 5321 §4.4: local time, with its offset. Messages that come in one second share it."""
+    return format_datetime(datetime.fromtimestamp(seconds).astimezone())
+
+
+@lru_cache(64)
+def _source(client: bytes, address: str) -> str:
+    """Extended-Domain: the name that the client gave, and the address that it has. Few clients deliver mail."""
+    literal = _literal(address)
+    name = client.partition(b" ")[0].decode("latin-1")
+    if not _is_host(name):
+        # The name is the client's own text, and only a domain or an address may stand here.
+        name = literal or NOWHERE
+    return f"{name} ({literal})" if literal else name
+
+
+def _is_host(name: str) -> bool:
+    """Whether *name* can be a host: a domain in ASCII, or an address literal."""
+    return bool(_DOMAIN.fullmatch(name) or _ADDRESS_LITERAL.fullmatch(name))
 
 
 def _literal(address: str) -> str:
@@ -101,15 +118,10 @@ class ReturnPathRemover:
         """The octets that are certain by now."""
         if self._header_is_over:
             return octets
-        known = len(self._held)
-        self._held += octets
         # "\n\r\n" may have begun in the last piece
-        begin = max(0, known - 2)
-        if (
-            self._held.find(b"\n\r\n", begin) < 0
-            and self._held.find(b"\n\n", begin) < 0
-            and len(self._held) <= LONGEST_HEADER_OCTETS
-        ):
+        begin = max(0, len(self._held) - 2)
+        self._held += octets
+        if self._end(begin) < 0 and len(self._held) <= LONGEST_HEADER_OCTETS:
             return b""
         return self.rest()
 
@@ -118,8 +130,15 @@ class ReturnPathRemover:
         if self._header_is_over:
             return b""
         self._header_is_over = True
+        end = self._end(0)
+        if end < 0:
+            end = self._held.rfind(b"\n")
         held, self._held = bytes(self._held), bytearray()
-        ends = [end for end in (held.find(b"\n\r\n"), held.find(b"\n\n")) if end >= 0]
-        end = min(ends, default=held.rfind(b"\n"))
         header = _RETURN_PATH.sub(b"", held[:end])
         return header[1:] + held[end:] if header else held[end + 1 :]
+
+    def _end(self, begin: int) -> int:
+        """Where the line end before the empty line is, at *begin* or behind it; -1 where there is none."""
+        end = self._held.find(b"\n\r\n", begin)
+        bare = self._held.find(b"\n\n", begin, end if end >= 0 else len(self._held))
+        return bare if bare >= 0 else end
