@@ -18,7 +18,7 @@ from mektup.store.interface import Account, Column, HeaderFields
 from mektup.terms.errors import Disconnected, Refused
 from mektup.terms.numbers import ContentId
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, Partial, Section, Text
-from mektup.wire.strings import literal
+from mektup.wire.strings import literal, literal8, without_nul
 
 Columns = dict[Column | HeaderFields, Sequence[Any]]
 """A slice of rows, column by column."""
@@ -56,7 +56,7 @@ class Later:
         yield b"{%d}\r\n" % (self.stop - self.start)
         try:
             async for piece in account.content(self.content, self.start, self.stop):
-                yield piece
+                yield without_nul(piece)
         except Refused as refusal:
             raise Disconnected from refusal
 
@@ -173,4 +173,4 @@ def _decoded(octets: bytes, place: PartPlace | None) -> bytes:
 
 def _binary(octets: bytes) -> bytes:
     # RFC 9051 §7.5.2: a literal8 only where there is a NUL, so that the client need not look for one
-    return b"~" + literal(octets) if b"\0" in octets else literal(octets)
+    return literal8(octets) if b"\0" in octets else literal(octets)

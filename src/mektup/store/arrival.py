@@ -23,7 +23,7 @@ from mektup.message.subject import base_subject
 from mektup.message.text import fold, fold_header, preview, value_text
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.wire import bodies
-from mektup.wire.strings import literal
+from mektup.wire.strings import date_time, literal
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -120,6 +120,12 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
         references=_references(fields, envelope, limits.references),
         preview=preview(raw, parts),
     )
+
+
+@lru_cache(1024)
+def internaldate(seconds: int, zone: int) -> bytes:
+    """INTERNALDATE as FETCH shows it: *seconds* since 1970 UTC, shown *zone* minutes east of it."""
+    return date_time(seconds, zone)
 
 
 def field_chooser(names: frozenset[bytes]) -> Callable[[bytes], bytes]:

@@ -22,9 +22,23 @@ _LAST_SECOND: Final = int((datetime(9999, 12, 30) - _EPOCH).total_seconds())
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+def without_nul(octets: bytes) -> bytes:
+    """*octets* as a literal may hold them: 0x80 in the place of each NUL, so that the size stays.
+
+    RFC 9051 §4.3.1: a string with NUL is binary, and only BINARY may return one; §9 CHAR8 is %x01-FF. Where there is
+    no NUL, as nearly always, nothing is copied.
+    """
+    return octets.replace(b"\0", b"\x80")
+
+
 def literal(octets: bytes) -> bytes:
-    """``{n}`` CRLF and the octets."""
-    return b"{%d}\r\n%b" % (len(octets), octets)
+    """``{n}`` CRLF and the octets, those of them that are NUL as :func:`without_nul` has it."""
+    return b"{%d}\r\n%b" % (len(octets), without_nul(octets))
+
+
+def literal8(octets: bytes) -> bytes:
+    """``~{n}`` CRLF and the octets, whatever they are (RFC 9051 §9 literal8)."""
+    return b"~{%d}\r\n%b" % (len(octets), octets)
 
 
 def quoted(octets: bytes) -> bytes:
@@ -63,11 +77,13 @@ def astring(octets: bytes) -> bytes:
 def date_time(seconds: int, zone: int) -> bytes:
     """``"17-Jul-1996 02:44:25 -0700"``, quotes included, of seconds since 1970 UTC and minutes east (RFC 9051 §9).
 
+    A day of one digit has a space before it (date-day-fixed).
+
     Moments outside of the years 1 to 9999, which the grammar cannot write, become the nearest that it can.
     """
     moment = _EPOCH + timedelta(seconds=min(max(seconds, _FIRST_SECOND), _LAST_SECOND), minutes=zone)
     hours, minutes = divmod(abs(zone), 60)
-    return b'"%02d-%b-%04d %02d:%02d:%02d %b%02d%02d"' % (
+    return b'"%2d-%b-%04d %02d:%02d:%02d %b%02d%02d"' % (
         moment.day,
         _MONTHS[moment.month - 1].encode(),
         moment.year,

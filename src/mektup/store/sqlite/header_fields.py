@@ -51,6 +51,9 @@ MOST_KEPT: Final = 4096
 MOST_CHOICES: Final = 4
 """How many sets of fields are kept of a message; with one more it starts anew."""
 
+FORM: Final = b"no NUL"
+"""How fields are rendered; with another word here, what was kept before is not looked at any more."""
+
 LEVEL: Final = 3
 """Of zstandard."""
 
@@ -75,7 +78,7 @@ def names_of(choice: HeaderFields) -> bytes:
 
 @lru_cache(64)
 def _number_of(choice: HeaderFields) -> int:
-    return int.from_bytes(blake2b(names_of(choice), digest_size=8).digest(), signed=True)
+    return int.from_bytes(blake2b(names_of(choice), digest_size=8, person=FORM).digest(), signed=True)
 
 
 # Reading

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain, groupby
 from typing import NoReturn
 
+from mektup.store.arrival import internaldate
 from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsStored, Incoming, Row
 from mektup.store.sqlite import content, header_fields, mailboxes, touched_runs
 from mektup.store.sqlite.cursor import Cursor
@@ -36,19 +36,6 @@ _COPIED = Query("m.flags, m.size, m.content, m.arrived, m.zone, m.internaldate")
 _REMOVED = Query("m.flags, m.size, m.content")
 _EXPUNGED = Query("m.flags, m.size, m.content", condition=f"AND m.flags & {DELETED} <> 0")
 _INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-_EPOCH = datetime(1970, 1, 1)
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-@lru_cache(1024)
-def internaldate(seconds: int, zone: int) -> bytes:
-    """A date-time of RFC 9051 §9, quotes included: *seconds* since 1970 UTC, shown *zone* minutes east of it."""
-    at = _EPOCH + timedelta(seconds=seconds + zone * 60)
-    sign, (hours, minutes) = "+" if zone >= 0 else "-", divmod(abs(zone), 60)
-    date = f"{at.day:2}-{_MONTHS[at.month - 1]}-{at.year:04}"
-    return f'"{date} {at.hour:02}:{at.minute:02}:{at.second:02} {sign}{hours:02}{minutes:02}"'.encode()
-
 
 # Not by way of Uids, an alias that costs a microsecond each time it is called.
 _NONE: Uids = NumberSet()
