@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mektup.imap.search_scope import scoped
-from mektup.terms.errors import ClientError
+from mektup.terms.numbers import Uid
 from mektup.terms.search import All, And, ChangedSince, HasFlag, InSeqs, InUids, InUidSet, Not, Or, Recent, SearchKey
-from mektup.terms.sets import NumberSet, SavedResult, SequenceSet
+from mektup.terms.sets import STAR, NumberSet, SavedResult, SequenceSet
 
 from .test_view import view_of
 
@@ -48,6 +48,15 @@ def test_depth_is_no_matter() -> None:
     assert (rebuilt, depth) == (InUids(NumberSet(((5, 5),))), 50_000)
 
 
-def test_a_number_beyond_the_mailbox_is_a_mistake() -> None:
-    with pytest.raises(ClientError):
-        scoped(InSeqs(SequenceSet(((2, 2),))), view_of(1))
+@pytest.mark.parametrize("numbers", [(2, 2), (3, 2), (STAR, 9), (2, 4294967295)])
+def test_a_number_beyond_the_mailbox_matches_nothing(numbers: tuple[int, int]) -> None:
+    asked = InSeqs(SequenceSet((numbers,)))
+    last = {Uid(5)} if STAR in numbers else set()
+    assert scoped(asked, view_of(5)).key == InUids(NumberSet.of(last))
+    assert scoped(Not(asked), view_of(5)).key == Not(InUids(NumberSet.of(last)))
+    assert scoped(asked, view_of()).key == InUids(NumberSet())
+
+
+def test_what_lies_within_the_mailbox_of_a_range_is_meant() -> None:
+    asked = InSeqs(SequenceSet(((9, 2), (7, 7))))
+    assert scoped(asked, view_of(5, 6, 8)).key == InUids(NumberSet.of([Uid(6), Uid(8)]))

@@ -3,13 +3,14 @@
 import pytest
 
 from mektup.terms.errors import ClientError
-from mektup.terms.limits import DEFAULT_LIMITS
+from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.wire.commands import COMMANDS, parse_append_start, tag_of
 from mektup.wire.requests import (
     Append,
     Capability,
     Check,
     Close,
+    Fetch,
     Idle,
     Logout,
     Namespace,
@@ -161,3 +162,25 @@ def test_append_whole() -> None:
         ((), None, first),
         (("\\Draft",), (837596665, -420), second),
     ]
+
+
+def test_what_was_understood_under_other_limits_is_read_anew() -> None:
+    narrow = Limits(keyword_bytes=4, sequence_set_ranges=1, mailbox_name_bytes=10)
+    for line in ("a1 STORE 1 +FLAGS ($Long)", "a1 UID STORE 1,2 +FLAGS (x)"):
+        for _ in range(2):
+            assert parsed(line)
+            assert complaint(line, limits=narrow).startswith("Expected a")
+            assert complaint(line, limits=narrow).startswith("Expected a")
+
+
+def test_items_of_a_fetch_are_remembered_under_their_limits_alone() -> None:
+    wide, narrow = Limits(), Limits(line_bytes=1)
+    line = "a1 FETCH 1:3 (UID BODY.PEEK[HEADER.FIELDS (X-OF-LIMITS)])"
+    first = parsed(line, limits=wide)
+    assert isinstance(first, Fetch)
+    again, other = parsed(line, limits=wide), parsed(line, limits=narrow)
+    assert isinstance(again, Fetch)
+    assert isinstance(other, Fetch)
+    assert again.items is first.items
+    assert other.items == first.items
+    assert other.items is not first.items

@@ -25,7 +25,6 @@ def scoped(key: SearchKey, view: View) -> Scope:
     """*key* with every sequence number, ``$`` and RECENT resolved in *view*.
 
     Iterative, so that no depth of NOT and OR exhausts the stack: a key is rebuilt once those below it are.
-    Raises ClientError for a sequence number beyond the mailbox.
     """
     kinds: set[type] = set()
     todo: list[tuple[SearchKey, bool]] = [(key, False)]
@@ -70,9 +69,9 @@ def _rebuild(node: Not | Or | And, done: list[SearchKey]) -> None:
 def _resolved(node: SearchKey, view: View) -> SearchKey:
     match node:
         case InSeqs(numbers):
-            return InUids(view.resolve(numbers, by_uid=False))
+            return InUids(view.among(numbers, by_uid=False))
         case InUidSet(numbers):
-            return InUids(view.resolve(numbers, by_uid=True))
+            return InUids(view.among(numbers, by_uid=True))
         case Recent():
             return InUids(view.recent)
     return node

@@ -132,10 +132,24 @@ class View:
         return list(map(numbers.__getitem__, uids))
 
     def resolve(self, numbers: SequenceSet | SavedResult, *, by_uid: bool) -> Uids:
-        """The messages of the view that *numbers* names.
+        """The messages of the view that *numbers* names, in a command that does something to them.
 
         UIDs that are not there are passed over (RFC 9051 §6.4.9). Raises ClientError for a sequence number beyond the
         last message, ``*`` in an empty mailbox included (RFC 9051 §9 seq-number).
+        """
+        if by_uid or isinstance(numbers, SavedResult):
+            return self.among(numbers, by_uid=by_uid)
+        messages = len(self)
+        if numbers.largest_named > messages or (messages == 0 and numbers.names_star):
+            known = f"there are {messages} messages" if messages else "the mailbox is empty"
+            raise ClientError(f"No message has that sequence number: {known}")
+        return self.uids.at(numbers.resolve(messages))
+
+    def among(self, numbers: SequenceSet | SavedResult, *, by_uid: bool) -> Uids:
+        """The messages of the view that *numbers* names, as a search asks for them: what is not there is none.
+
+        So a sequence number beyond the last message matches nothing, as a UID that is not there does (docs/decisions,
+        0007).
         """
         if isinstance(numbers, SavedResult):
             return self.saved & self.uids
@@ -144,10 +158,7 @@ class View:
             named: Uids = NumberSet(numbers.resolve(largest).runs)
             return named & self.uids
         messages = len(self)
-        if numbers.largest_named > messages or (messages == 0 and numbers.names_star):
-            known = f"there are {messages} messages" if messages else "the mailbox is empty"
-            raise ClientError(f"No message has that sequence number: {known}")
-        return self.uids.at(numbers.resolve(messages))
+        return self.uids.at(numbers.resolve(messages) & NumberSet.span(1, messages))
 
     def number(self, rows: Sequence[Row]) -> Sequence[int] | list[int]:
         """The sequence numbers of fetched *rows*, which ascend by UID, the first column, and are in the view."""

@@ -19,6 +19,8 @@ class Limits:
     login_line_bytes: int = 8 * KIB
     login_literals: int = 3
     login_literal_bytes: int = 4 * KIB
+    login_id_bytes: int = 64 * KIB
+    """A command ID: its line, and its lines and literals together. RFC 2971 §3.3 lets it be so long."""
     login_seconds: float = 60.0
     """From the connection to the end of a successful login, not per command."""
     login_bad_commands: int = 10
@@ -37,6 +39,10 @@ class Limits:
     literals: int = 1000
     command_bytes: int = 1 * MIB
     """All of a command's lines and literals, messages apart."""
+    id_fields: int = 30
+    """These three are RFC 2971 §3.3's."""
+    id_name_bytes: int = 30
+    id_value_bytes: int = 1024
     nesting: int = 500
     search_keys: int = 1000
     sequence_set_ranges: int = 20_000

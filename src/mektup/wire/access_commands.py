@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 from typing import Final
 
+from mektup.terms.errors import ClientError
 from mektup.wire.cursor import Cursor
 from mektup.wire.grammar import INITIAL_RESPONSE, NIL
 from mektup.wire.requests import Authenticate, Enable, Id, Login
@@ -13,18 +14,36 @@ _INITIAL: Final = "an initial response in base64, or = for an empty one"
 
 
 def id_(cursor: Cursor, tag: bytes) -> Id:
-    """id = "ID" SP id-params-list; id-params-list = "(" *(string SP nstring) ")" / nil (RFC 2971 §4)."""
+    """id = "ID" SP id-params-list; id-params-list = "(" *(string SP nstring) ")" / nil (RFC 2971 §4).
+
+    RFC 2971 §3.3 bounds the fields, their names and their values.
+    """
     cursor.expect_space('NIL or fields such as ("name" "mutt")')
-    pairs = [] if cursor.take(NIL) else cursor.parenthesized(_id_pair, 'fields such as ("name" "mutt")')
+    fields: list[tuple[bytes, bytes | None]] = []
+
+    def field(cursor: Cursor) -> None:
+        if len(fields) == cursor.limits.id_fields:
+            raise cursor.wrong(f"at most {cursor.limits.id_fields} fields")
+        fields.append(_id_field(cursor))
+
+    if not cursor.take(NIL):
+        cursor.parenthesized(field, 'fields such as ("name" "mutt")')
     cursor.expect_end()
-    return Id(tag, tuple(pairs))
+    return Id(tag, tuple(fields))
 
 
-def _id_pair(cursor: Cursor) -> tuple[bytes, bytes | None]:
+def _id_field(cursor: Cursor) -> tuple[bytes, bytes | None]:
+    limits, column = cursor.limits, cursor.column
     # Liberty: a field's name without quotes, as it is typed by hand.
     name = cursor.astring("the name of a field")
+    if len(name) > limits.id_name_bytes:
+        raise ClientError(f"Expected a field's name of at most {limits.id_name_bytes} octets", column)
     cursor.expect_space("the field's value or NIL")
-    return name, cursor.nstring("the field's value or NIL")
+    column = cursor.column
+    value = cursor.nstring("the field's value or NIL")
+    if value is not None and len(value) > limits.id_value_bytes:
+        raise ClientError(f"Expected a field's value of at most {limits.id_value_bytes} octets", column)
+    return name, value
 
 
 def authenticate(cursor: Cursor, tag: bytes) -> Authenticate:

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from mektup.terms.errors import ClientError
+from mektup.terms.limits import Limits
 from mektup.wire.cursor import Cursor
 from mektup.wire.fetch_items import (
     ALL,
@@ -53,8 +54,11 @@ _MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {b"ALL": ALL, b"FAST": FAST
 
 _MEMO_OCTETS: Final = 300
 _MEMO_ENTRIES: Final = 500
-_asked_lately: Final[dict[bytes, tuple[FetchItem, ...]]] = {}
-"""Items by the words that ask for them: a client asks with the same words all day, and values can be shared."""
+_asked_lately: Final[dict[bytes, tuple[Limits, tuple[FetchItem, ...]]]] = {}
+"""Items by the words that ask for them: a client asks with the same words all day, and values can be shared.
+
+With the limits under which they were read, as under others the same words may be too many.
+"""
 
 
 def fetch_items(cursor: Cursor) -> tuple[FetchItem, ...]:
@@ -64,14 +68,14 @@ def fetch_items(cursor: Cursor) -> tuple[FetchItem, ...]:
     """
     rest = cursor.text[cursor.at :]
     known = _asked_lately.get(rest)
-    if known is not None:
+    if known is not None and known[0] is cursor.limits:
         cursor.at += len(rest)
-        return known
+        return known[1]
     items = _read(cursor)
     if cursor.at_end and len(rest) <= _MEMO_OCTETS and not cursor.literals:
         if len(_asked_lately) >= _MEMO_ENTRIES:
             _asked_lately.clear()
-        _asked_lately[rest] = items
+        _asked_lately[rest] = cursor.limits, items
     return items
 
 

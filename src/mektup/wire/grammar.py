@@ -114,6 +114,9 @@ ANNOUNCEMENT: Final = re.compile(rb"\{([0-9]+)(\+?)\}")
 APPEND_WITH_MAILBOX: Final = re.compile(rb"[^ ]+ +APPEND +[^ ]", re.IGNORECASE)
 APPEND: Final = re.compile(rb"[^ ]+ +APPEND +$", re.IGNORECASE)
 
+# id = "ID" SP id-params-list; a line that begins so may be longer than others before the login.
+ID: Final = re.compile(rb"[^ ]+ +ID +", re.IGNORECASE)
+
 # The commands for which RFC 9051 §5.5 and §7.5.1 hold back EXPUNGE: their numbers, or those of their answers, are
 # sequence numbers.
 WITH_SEQUENCE_NUMBERS: Final = re.compile(rb"[^ ]+ +(?:FETCH|STORE|SEARCH|COPY|MOVE|SORT|THREAD)\b", re.IGNORECASE)

@@ -49,7 +49,7 @@ from msgspec import Struct
 from mektup.terms.errors import ClientError, Code
 from mektup.terms.limits import Limits
 from mektup.terms.lines import without_end
-from mektup.wire.grammar import ANNOUNCEMENT, APPEND, APPEND_WITH_MAILBOX, tag_in
+from mektup.wire.grammar import ANNOUNCEMENT, APPEND, APPEND_WITH_MAILBOX, ID, tag_in
 from mektup.wire.requests import StoredLiteral
 
 
@@ -146,6 +146,13 @@ class _Bounds:
         command = limits.login_line_bytes + literals
         line, literal = limits.login_line_bytes, limits.login_literal_bytes
         return cls(line, limits.login_literals, literal, command, skipped=limits.literal_bytes, messages=False)
+
+    @classmethod
+    def of_id(cls, limits: Limits) -> _Bounds:
+        """Of an ID before login."""
+        octets = limits.login_id_bytes
+        literals, literal = 2 * limits.id_fields, limits.login_literal_bytes
+        return cls(octets, literals, literal, octets, skipped=limits.literal_bytes, messages=False)
 
     @classmethod
     def after_login(cls, limits: Limits) -> _Bounds:
@@ -321,7 +328,7 @@ class Receiver:
 
     def _check_partial(self) -> Fault | None:
         # One octet more than the bound may be the CR of the line's end.
-        if len(self._partial) <= self._bounds.line + 1:
+        if len(self._partial) <= self._bounds.line + 1 or len(self._partial) <= self._bounds_of(self._partial).line + 1:
             return None
         fault = self._too_long(self._partial)
         self._forget()
@@ -330,9 +337,16 @@ class Receiver:
 
     def _too_long(self, line: bytes | bytearray) -> Fault:
         # A tag that may go on behind what was read so far is none to repeat.
-        start = line[: self._bounds.line]
+        longest = self._bounds_of(line).line
+        start = line[:longest]
         tag = self._tag(start) if self._fragments or b" " in start else None
-        return Fault(tag, f"A line may have {self._bounds.line} octets", column=self._bounds.line + 1)
+        return Fault(tag, f"A line may have {longest} octets", column=longest + 1)
+
+    def _bounds_of(self, line: bytes | bytearray) -> _Bounds:
+        """The sizes that hold for the command under way, of which *line* is the first if none was kept so far."""
+        if not self._bounds.messages and ID.match(self._fragments[0] if self._fragments else line):
+            return _Bounds.of_id(self._limits)
+        return self._bounds
 
     def _tag(self, line: bytes | bytearray) -> bytes | None:
         return tag_in(self._fragments[0] if self._fragments else line)
@@ -351,10 +365,11 @@ class Receiver:
         return command
 
     def _fault_of_line(self, line: bytes) -> Fault | None:
-        if len(line) > self._bounds.line:
+        bounds = self._bounds_of(line)
+        if len(line) > bounds.line:
             return self._too_long(line)
-        if self._size + len(line) > self._bounds.command:
-            return Fault(self._tag(line), f"A command may have {self._bounds.command} octets")
+        if self._size + len(line) > bounds.command:
+            return Fault(self._tag(line), f"A command may have {bounds.command} octets")
         nul = line.find(b"\0")
         if nul >= 0:
             # RFC 9051 §9 rule 3: NUL must not be used anywhere but in a literal8.
@@ -375,7 +390,7 @@ class Receiver:
         return LiteralOffered(command, announced.size, announced.synchronizing, announced.binary)
 
     def _fault_of_literal(self, announced: _Announced) -> Fault | None:
-        tag, bounds = self._tag(b""), self._bounds
+        tag, bounds = self._tag(b""), self._bounds_of(b"")
         if len(self._literals) >= bounds.literals:
             return Fault(tag, f"A command may have {bounds.literals} literals")
         if self._may_be_message():

@@ -31,6 +31,9 @@ async def run(session: Session, request: Idle) -> bytes | None:
     while session.ending is None:
         line = session.receiver.next_line()
         if line is not None:
+            if not line:
+                # Liberty: emailjs-imap-client sends an empty line behind IDLE; they mean nothing elsewhere either
+                continue
             if line.strip().upper() != b"DONE":
                 raise ClientError("Only DONE can end IDLE")
             break

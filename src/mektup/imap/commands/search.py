@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def run(session: Session, request: Search) -> bytes | None:
-    """Tells which messages match. Raises ClientError for sequence numbers beyond the mailbox."""
+    """Tells which messages match; a sequence number beyond the mailbox matches none."""
     view = session.selected
     scope = scoped(request.key, view)
     found = await session.mail.search(view.mailbox, scope.key, view.uids)
