@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from mektup import Server
 from mektup.auth.authenticator import Plaintext
 from mektup.server import config
 from mektup.server.addresses import Endpoint, Service
@@ -100,6 +102,43 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
         ('[auth]\nplaintext = "yes"', ["auth.plaintext", "'yes'", "'loopback', 'always', 'never'"]),
         ('[log]\nlevel = "loud"', ["log.level", "'loud'", "'warning'"]),
         ('[tls]\nkey = "k"', ["tls.key", "tls.cert"]),
+        ("workers = 100000", ["workers", "up to 512", "100000"]),
+        ("[limits]\nline_bytes = true", ["limits.line_bytes", "expected whole number"]),
+        ("[limits]\nline_bytes = '10'", ["limits.line_bytes", "expected whole number, got string"]),
+        ("[limits]\nidle_seconds = inf", ["limits.idle_seconds", "at most", "got inf"]),
+        ("[limits]\nidle_seconds = 1e12", ["limits.idle_seconds", "at most 31622400"]),
+        ("[limits]\nstop_seconds = -1", ["limits.stop_seconds", "more than 0"]),
+        ("[limits]\nmessage_bytes = 1073741825", ["limits.message_bytes", "at most 1073741824"]),
+        ("[limits]\nmessage_bytes = 9223372036854775807", ["limits.message_bytes", "at most 1073741824"]),
+        ("[limits]\nconnections = 1000000000000", ["limits.connections", "at most 10000000"]),
+        ('hostname = ""', ["hostname", "got nothing"]),
+        ('hostname = "a\\r\\nb"', ["hostname", "printable"]),
+        ('hostname = "a b"', ["hostname", "host name"]),
+        ('hostname = "a..b"', ["hostname", "host name"]),
+        ('hostname = ".a"', ["hostname", "host name"]),
+        ('hostname = "a."', ["hostname", "host name"]),
+        ('hostname = "-a.org"', ["hostname", "host name"]),
+        ('hostname = "a_b.org"', ["hostname", "host name"]),
+        ('hostname = "[192.0.2.300]"', ["hostname", "host name"]),
+        ('hostname = "[2001:db8::1]"', ["hostname", "host name"]),
+        ('hostname = "[IPv6:fe80::1%eth0]"', ["hostname", "host name"]),
+        (f'hostname = "{"a" * 64}.org"', ["hostname", "63 octets"]),
+        (f'hostname = "{"a." * 128}org"', ["hostname", "255 octets"]),
+        (f'hostname = "{"a" * 70000}"', ["hostname", "255 octets"]),
+        ('hostname = "posta.örnek.org"', ["hostname", "ASCII", "posta.xn--rnek-4qa.org"]),
+        ('data = ""', ["data", "got nothing"]),
+        ('data = "a\\u0000b"', ["data", "printable"]),
+        ('[tls]\ncert = ""', ["tls.cert", "got nothing"]),
+        ("[listen]", ["listen", "for one service at least"]),
+        ("listen = {}", ["listen", "for one service at least"]),
+        ("[listen]\nimap = []\nlmtp = []", ["listen", "for one service at least"]),
+        ('[listen]\nimap = ["a:143", "a:143"]', ["listen.imap", "a:143", "taken already"]),
+        ('[listen]\nimap = ["a:143"]\npop3 = ["a:143"]', ["listen.pop3", "a:143", "listen.imap"]),
+        ('[listen]\nimap = ["*:143"]\npop3 = ["a:143"]', ["listen.pop3", "a:143", "listen.imap"]),
+        ('[listen]\nlmtp = ["unix:a"]\npop3 = ["unix:./a"]', ["listen.", "taken already"]),
+        ('[listen]\nimap = ["a:65536"]', ["listen.imap", "65535"]),
+        ('[listen]\nimap = ["a:-1"]', ["listen.imap", '"host:port"']),
+        (f'[listen]\nimap = ["a:{"9" * 5000}"]', ["listen.imap", "65535"]),
         ("data = mail", ["line 1", "column 8"]),
     ],
 )
@@ -140,3 +179,50 @@ def test_an_endpoint_is_written_as_it_is_read(endpoint: Endpoint, text: str) -> 
 def test_only_what_0_turns_off_may_be_0(file: Path) -> None:
     file.write_text("[limits]\npassword_remembered_seconds = 0\n")
     assert config.load(file).limits.password_remembered_seconds == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mektup",
+        "mail.example.org",
+        "MAIL.example.ORG",
+        "1.example",
+        "xn--rnek-4qa.org",
+        "a-b.c",
+        "[192.0.2.1]",
+        "[IPv6:2001:db8::1]",
+        "a" * 63,
+        ".".join(["a" * 63] * 3) + "." + "b" * 63,
+    ],
+)
+def test_a_hostname_is_a_domain_or_an_address(file: Path, name: str) -> None:
+    file.write_text(f'hostname = "{name}"\n')
+    assert config.load(file).hostname == name
+
+
+@pytest.mark.parametrize("name", ["", "a\r\nb", "a" * 70_000, "a b", "ö.org"])
+def test_the_hostname_of_an_embedded_server_is_checked_too(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"^hostname: expected "):
+        Server(hostname=name)
+
+
+def test_the_limits_of_an_embedded_server_are_checked_too() -> None:
+    with pytest.raises(ConfigError, match=r"^limits\.message_bytes: expected at most 1073741824"):
+        Server(limits=Limits(message_bytes=2**30 + 1))
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Limits) if field.type != "bool"])
+def test_every_limit_has_a_range(file: Path, field: str) -> None:
+    for absurd in ("-1", "1e300", "nan", "inf", "'many'", "true", "[]", "99999999999999999999999"):
+        file.write_text(f"[limits]\n{field} = {absurd}\n")
+        with pytest.raises(ConfigError) as caught:
+            config.load(file)
+        assert str(caught.value).startswith(f"{file}: limits.{field}: expected ") or field in str(caught.value)
+    file.write_text(f"[limits]\n{field} = {getattr(Limits(), field)}\n")
+    assert config.load(file).limits == Limits()
+
+
+def test_the_same_free_port_twice_is_two_ports(file: Path) -> None:
+    file.write_text('[listen]\nimap = ["127.0.0.1:0", "127.0.0.1:0"]\npop3 = ["127.0.0.1:0"]\n')
+    assert len(config.load(file).listen[Service.IMAP]) == 2

@@ -38,12 +38,21 @@ class Endpoint:
     """0: any port that is free."""
     path: Path | None = None
 
+    def meets(self, other: Endpoint) -> bool:
+        """Whether both cannot be listened at: a port belongs to one, and every interface is all of them."""
+        if self.path is not None or other.path is not None:
+            return self.path == other.path
+        return self.port == other.port != 0 and (self.host == other.host or not self.host or not other.host)
+
     def __str__(self) -> str:
         if self.path is not None:
             return f"unix:{self.path}"
         host = f"[{self.host}]" if ":" in self.host else self.host or "*"
         return f"{host}:{self.port}"
 
+
+MOST_PORT = 65535
+MOST_DIGITS = 5
 
 EXPECTED = '"host:port", "[IPv6 address]:port", "*:port" or "unix:/path"'
 
@@ -59,6 +68,8 @@ def endpoint(text: str, base: Path) -> Endpoint:
         host = host[1:-1]
     elif ":" in host:
         raise ValueError(f'expected {EXPECTED}, got "{text}": an IPv6 address needs brackets')
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    if not colon or not host or not port.isascii() or not port.isdigit():
         raise ValueError(f'expected {EXPECTED}, got "{text}"')
+    if len(port) > MOST_DIGITS or int(port) > MOST_PORT:
+        raise ValueError(f'expected {EXPECTED} with a port up to {MOST_PORT}, got "{text}"')
     return Endpoint(host="" if host == "*" else host, port=int(port))

@@ -18,8 +18,9 @@ import msgspec
 
 from mektup.auth.authenticator import Plaintext
 from mektup.server.addresses import Endpoint, Service, endpoint
+from mektup.server.hostnames import objection_to_hostname
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
-from mektup.terms.limits import Limits
+from mektup.terms.limits import Limits, most_of
 
 DEFAULT_LISTEN: Mapping[Service, tuple[str, ...]] = {
     Service.IMAP: ("127.0.0.1:1143",),
@@ -96,6 +97,15 @@ class Config:
     log_format: str = "text"
     limits: Limits = dataclasses.field(default_factory=Limits)
 
+    def __post_init__(self) -> None:
+        """Raises ConfigError for what no server can run with, wherever it comes from."""
+        if objection := objection_to_hostname(self.hostname):
+            raise ConfigError(f"hostname: {objection}")
+        for field in dataclasses.fields(Limits):
+            value, most = getattr(self.limits, field.name), most_of(field.name)
+            if not isinstance(value, bool) and not value <= most:
+                raise ConfigError(f"limits.{field.name}: expected at most {most}, got {value}")
+
 
 def load(file: Path) -> Config:
     """The configuration in *file*; relative paths in it start at its own directory. Raises ConfigError."""
@@ -121,10 +131,18 @@ def _read(table: dict[str, Any], source: str, base: Path) -> Config:
         file = msgspec.convert(table, _File)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{source}: {_in_words(str(error))}") from error
+    _check_texts(table, "", source)
     _check_numbers(file, source)
     if file.tls.key is not None and file.tls.cert is None:
         raise ConfigError(f"{source}: tls.key needs tls.cert beside it")
     settled = {} if file.hostname is None else {"hostname": file.hostname}
+    try:
+        return _config(file, source, base, settled)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {str(error).removeprefix(f'{source}: ')}") from error
+
+
+def _config(file: _File, source: str, base: Path, settled: dict[str, str]) -> Config:
     return Config(
         data=base / file.data,
         workers=file.workers,
@@ -209,13 +227,27 @@ def _allowed_values(key: str) -> list[str]:
 HIGHEST_COMPRESSION = 19
 """Of zstandard's levels; those above need more memory to be read."""
 
+MOST_WORKERS = 512
+
 MAY_BE_ZERO = frozenset({"password_remembered_seconds"})
 """Limits that 0 turns off."""
 
 
+def _check_texts(table: Mapping[str, Any], prefix: str, source: str) -> None:
+    """A control character in a name or a path is a mistake, wherever it stands; so is a path of no characters."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            _check_texts(value, f"{prefix}{key}.", source)
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and (not text or not text.isprintable()):
+                what = "nothing" if not text else f"{text[:40]!r}"
+                raise ConfigError(f"{source}: {prefix}{key}: expected printable characters, got {what}")
+
+
 def _check_numbers(file: _File, source: str) -> None:
-    if file.workers < 0:
-        raise ConfigError(f"{source}: workers: expected 0 (one for each core) or more, got {file.workers}")
+    if not 0 <= file.workers <= MOST_WORKERS:
+        allowed = f"0 (one for each core) or up to {MOST_WORKERS}"
+        raise ConfigError(f"{source}: workers: expected {allowed}, got {file.workers}")
     if not 0 <= file.compression <= HIGHEST_COMPRESSION:
         allowed = f"0 (none) to {HIGHEST_COMPRESSION}"
         raise ConfigError(f"{source}: compression: expected {allowed}, got {file.compression}")
@@ -223,16 +255,26 @@ def _check_numbers(file: _File, source: str) -> None:
         value = getattr(file.limits, field.name)
         if value == 0 and field.name in MAY_BE_ZERO:
             continue
-        if not isinstance(value, bool) and not 0 < value < 2**53:
+        if not isinstance(value, bool) and not value > 0:
             raise ConfigError(f"{source}: limits.{field.name}: expected more than 0, got {value}")
 
 
 def _endpoints(listen: _Listen | None, source: str, base: Path) -> dict[Service, tuple[Endpoint, ...]]:
-    endpoints = {}
+    endpoints: dict[Service, tuple[Endpoint, ...]] = {}
+    taken: dict[str, Endpoint] = {}
     for service in Service:
         texts = DEFAULT_LISTEN[service] if listen is None else getattr(listen, service.value)
         try:
             endpoints[service] = tuple(endpoint(text, base) for text in texts)
         except ValueError as error:
             raise ConfigError(f"{source}: listen.{service.value}: {error}") from error
+        for each in endpoints[service]:
+            if other := next((name for name, there in taken.items() if each.meets(there)), None):
+                raise ConfigError(f"{source}: listen.{service.value}: {each} is taken already, by listen.{other}")
+            taken[f"{service.value}, {each}"] = each
+    if not taken:
+        raise ConfigError(
+            f"{source}: listen: expected an address for one service at least, of {', '.join(_TABLES['listen'])}; "
+            f"without the table, the defaults are listened at"
+        )
     return endpoints

@@ -20,6 +20,9 @@ ACCEPTS_PER_TURN = 64
 PAUSE_SECONDS = 0.5
 """How long no connection is accepted after the system had no descriptor left for one."""
 
+FIRST_FREE_PORT = 1024
+"""Ports below are for those who may have them."""
+
 SHARES_PORTS = sys.platform == "linux"
 """Whether several sockets may listen at one port, and the system spreads connections over them."""
 
@@ -38,7 +41,18 @@ def open_sockets(endpoint: Endpoint, *, shared: bool, ours: frozenset[int] = fro
             return [_bound_path(endpoint.path)]
         return _bound_host(endpoint, shared=shared, ours=ours)
     except OSError as error:
-        raise ConfigError(f"cannot listen at {endpoint}: {error.strerror or error}") from error
+        raise ConfigError(
+            f"cannot listen at {endpoint}: {error.strerror or error}{_advice(endpoint, error)}"
+        ) from error
+
+
+def _advice(endpoint: Endpoint, error: OSError) -> str:
+    if endpoint.path is None and error.errno in (errno.EACCES, errno.EPERM) and endpoint.port < FIRST_FREE_PORT:
+        return (
+            f"; a port below {FIRST_FREE_PORT} takes root, or the capability CAP_NET_BIND_SERVICE "
+            "(AmbientCapabilities=CAP_NET_BIND_SERVICE in a unit of systemd)"
+        )
+    return ""
 
 
 def bind_again(bound: socket.socket) -> socket.socket:

@@ -98,4 +98,21 @@ class Limits:
     """Whether changes of flags alone, too, wait for the disk."""
 
 
+MOST_BYTES = 1024 * MIB
+"""What the store keeps of one message at most, and more than any other bound on octets needs."""
+
+MOST_SECONDS = 366 * 24 * 3600.0
+MOST_COUNT = 10_000_000
+
+
+def most_of(name: str) -> float:
+    """The highest value that the limit *name* can have: beyond, it is a slip, or would not hold."""
+    if name == "sort_keys_bytes":
+        # of memory, and not of what one peer sends
+        return 1024 * MOST_BYTES
+    if name.endswith("_bytes"):
+        return MOST_BYTES
+    return MOST_SECONDS if name.endswith("_seconds") else MOST_COUNT
+
+
 DEFAULT_LIMITS = Limits()

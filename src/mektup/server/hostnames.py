@@ -1,0 +1,63 @@
+"""The server's own name, which stands in greetings, in trace lines and in a self-signed certificate."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+MOST_OCTETS = 255
+"""Of a domain (RFC 5321 §4.5.3.1.2)."""
+
+MOST_LABEL_OCTETS = 63
+"""Of each part of it (RFC 1035 §2.3.4)."""
+
+_LABEL = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?")
+"""sub-domain = Let-dig [Ldh-str] (RFC 5321 §4.1.2)."""
+
+EXPECTED = 'a host name such as "mail.example.org", or an address in brackets'
+
+
+def objection_to_hostname(text: str) -> str | None:
+    """Why *text* cannot be the server's name; None where it can.
+
+    The protocols write it in ASCII, so a name in other letters is to be given as it stands in the DNS.
+    """
+    if not text:
+        return f"expected {EXPECTED}, got nothing"
+    shown = repr(text if len(text) <= MOST_OCTETS else text[:20] + "...")
+    if len(text.encode("utf-8", "replace")) > MOST_OCTETS:
+        return f"expected at most {MOST_OCTETS} octets, got {shown} of {len(text)}"
+    if text.startswith("["):
+        return None if _is_address_literal(text) else f"expected {EXPECTED}, got {shown}"
+    if not text.isascii():
+        written = _in_ascii(text)
+        return f"expected {EXPECTED}, in ASCII, got {shown}" + (f"; write it as {written!r}" if written else "")
+    for label in text.split("."):
+        if len(label) > MOST_LABEL_OCTETS:
+            return f"expected at most {MOST_LABEL_OCTETS} octets between two dots, got {shown}"
+        if not _LABEL.fullmatch(label):
+            return f"expected {EXPECTED}, got {shown}"
+    return None
+
+
+def _is_address_literal(text: str) -> bool:
+    """RFC 5321 §4.1.3: ``[192.0.2.1]`` or ``[IPv6:2001:db8::1]``."""
+    if not text.endswith("]"):
+        return False
+    inner = text[1:-1]
+    try:
+        if inner[:5].lower() == "ipv6:":
+            ipaddress.IPv6Address(inner[5:])
+            return "%" not in inner
+        ipaddress.IPv4Address(inner)
+    except ValueError:
+        return False
+    return True
+
+
+def _in_ascii(text: str) -> str | None:
+    try:
+        written = text.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    return written if objection_to_hostname(written) is None else None
