@@ -1,6 +1,7 @@
 """Real mail goes in by LMTP and by APPEND, and comes out by IMAP and by POP3, byte for byte.
 
-The one change on the way in is that a bare LF becomes CRLF, as the lines of mail need.
+A bare LF becomes CRLF on the way in, as the lines of mail need. LMTP puts Return-Path and Received before a message and
+takes away a Return-Path that it brought; nothing else is changed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import re
 import smtplib
 
 import pytest
+
+from tests.support.services import untraced
 
 from .corpus import corpus_folder, messages
 from .mail import crlf, logged_in
@@ -49,8 +52,28 @@ def test_lmtp_then_imap_and_pop3(account: Account) -> None:
             assert lmtp.sendmail("ada@example.org", [f"{account.name}@example.org"], raw) == {}, name
     # smtplib sees to it that the message ends with CRLF before the final dot, also where a bare LF stands there.
     stored = {name: crlf(raw if raw.endswith(b"\r\n") else raw + b"\r\n") for name, raw in sent.items()}
-    assert differing(stored, by_imap(account)) == {}
-    assert differing(stored, by_pop3(account)) == {}
+    if WITNESS:
+        assert differing(stored, by_imap(account)) == {}
+        assert differing(stored, by_pop3(account)) == {}
+        return
+    stored = {name: without_return_path(raw) for name, raw in stored.items()}
+    assert differing(stored, [untraced(raw) for raw in by_imap(account)]) == {}
+    assert differing(stored, [untraced(raw) for raw in by_pop3(account)]) == {}
+
+
+def without_return_path(raw: bytes) -> bytes:
+    """*raw*, line by line, as it is when the envelope's Return-Path takes the place of its own (RFC 5321 §4.4)."""
+    kept: list[bytes] = []
+    lines = re.split(rb"(?<=\n)", raw)
+    leaves_out = False
+    for number, line in enumerate(lines):
+        if line in (b"\r\n", b""):
+            return b"".join([*kept, *lines[number:]])
+        if line[:1] not in (b" ", b"\t"):
+            leaves_out = re.match(rb"return-path[ \t]*:", line, re.IGNORECASE) is not None
+        if not leaves_out:
+            kept.append(line)
+    return b"".join(kept)
 
 
 def append_as_it_is(imap: imaplib.IMAP4, raw: bytes) -> tuple[str, bytes]:
