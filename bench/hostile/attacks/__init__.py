@@ -11,6 +11,13 @@ done within some two seconds, its *prepare* included.
 from __future__ import annotations
 
 from bench.hostile.attack import Attack
-from bench.hostile.attacks import fetching, listing, mails, searching, unread
+from bench.hostile.attacks import delivering, fetching, listing, mails, searching, unread
 
-ATTACKS: tuple[Attack, ...] = (*fetching.ROWS, *unread.ROWS, *listing.ROWS, *searching.ROWS, *mails.ROWS)
+ATTACKS: tuple[Attack, ...] = (
+    *fetching.ROWS,
+    *unread.ROWS,
+    *listing.ROWS,
+    *searching.ROWS,
+    *mails.ROWS,
+    *delivering.ROWS,
+)
