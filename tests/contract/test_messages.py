@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from mektup.message.scan import scan
 from mektup.store.arrival import prepare
 from mektup.store.interface import RAW_BYTES, SLICE_ROWS, Account, Column, Incoming
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import ContentId, MailboxId
 from mektup.terms.sets import Uids
+from mektup.wire.bodies import bodies
 from tests.contract.conftest import OpenStore
 from tests.contract.mail import EVERYTHING, START, fetched, fill, flags_of, inbox, incoming, one, raw, uids
 
@@ -58,6 +60,8 @@ async def test_every_column_as_it_was_rendered(account: Account) -> None:
         Column.ENVELOPE: arrival.envelope,
         Column.BODY: arrival.body,
         Column.BODYSTRUCTURE: arrival.bodystructure,
+        Column.BODY_REV1: arrival.body,
+        Column.BODYSTRUCTURE_REV1: arrival.bodystructure,
         Column.LAYOUT: arrival.layout,
         Column.HEADER: octets[: octets.index(b"\r\n\r\n") + 4],
         Column.RAW: octets,
@@ -66,6 +70,18 @@ async def test_every_column_as_it_was_rendered(account: Account) -> None:
     }
     assert await flags_of(account, mailbox) == {1: {"\\Answered"}}
     assert await content(account, mailbox, 1) == octets
+
+
+async def test_two_forms_of_a_structure_are_told_apart(account: Account) -> None:
+    mailbox = await inbox(account)
+    octets = raw(text="Subject: x\r\n\r\ny", more="Content-Type: message/global\r\n")
+    await account.append(mailbox, [Incoming(prepare(octets), frozenset(), 1)])
+    columns = (Column.BODY, Column.BODYSTRUCTURE, Column.BODY_REV1, Column.BODYSTRUCTURE_REV1)
+    ((_, body, structure, *rev1),) = await fetched(account, mailbox, EVERYTHING, *columns)
+    assert (body, structure) == bodies(scan(octets), 1000)
+    assert tuple(rev1) == bodies(scan(octets), 1000, rev1=True)
+    basic = b'("message" "global" NIL NIL NIL "7bit" 17'
+    assert rev1 == [basic + b")", basic + b" NIL NIL NIL NIL)"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ COLUMNS = (
     Column.ENVELOPE,
     Column.BODY,
     Column.BODYSTRUCTURE,
+    Column.BODY_REV1,
+    Column.BODYSTRUCTURE_REV1,
     Column.EMAILID,
     Column.MODSEQ,
 )

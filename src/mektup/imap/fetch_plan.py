@@ -70,6 +70,12 @@ SIMPLE: dict[Item, Field] = {
     ),
 }
 
+IN_REV1 = {
+    Item.BODY: _plain(b"BODY ", b"%b", Column.BODY_REV1),
+    Item.BODYSTRUCTURE: _plain(b"BODYSTRUCTURE ", b"%b", Column.BODYSTRUCTURE_REV1),
+}
+"""What a client that knows only RFC 3501 gets instead."""
+
 FEW_LINES = 8
 """Fewer than these are not worth putting together in the store."""
 
@@ -112,7 +118,7 @@ class Plan:
             case Item.FLAGS:
                 return self._flags()
             case Item():
-                return SIMPLE[item]
+                return SIMPLE[item] if self._session.rev2 else IN_REV1.get(item) or SIMPLE[item]
             case BodySection() if (choice := chosen_fields(item)) is not None:
                 return _plain(_label(item), b"%b", choice)
             case BodySection():

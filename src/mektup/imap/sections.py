@@ -13,7 +13,7 @@ from typing import Any
 
 from mektup.message.headers import selector
 from mektup.message.layout import Layout, PartPlace, Span, unpack
-from mektup.message.transfer import decode_part
+from mektup.message.transfer import decode_message, decode_part
 from mektup.store.interface import Account, Column, HeaderFields
 from mektup.terms.errors import Disconnected, Refused
 from mektup.terms.numbers import ContentId
@@ -68,13 +68,34 @@ def section_reader(item: BodySection) -> tuple[tuple[Column, ...], Reader]:
     if not section.part and section.text in (Text.HEADER, Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
         return (Column.HEADER,), lambda columns: map(finish or literal, columns[Column.HEADER])
 
-    def span(layout: Layout) -> Span | None:
-        found = _span(layout, section)
-        return found if finish is not None or found is None else _cut(found, partial)
+    def value(row: tuple[bytes, bytes | None, ContentId]) -> bytes | Later:
+        layout = unpack(row[0])
+        span = _span(layout, section)
+        if span is None:
+            return NIL
+        if finish is None:
+            span = _cut(span, partial)
+        around = layout.encoded_around(section.part, inside=section.text not in (Text.ALL, Text.MIME))
+        if not around:
+            return _value(row, span, finish)
+        return _value(row, *_decoded_out_of(around, span, finish or literal))
 
-    return WHOLE, lambda columns: [
-        _value(row, span(unpack(row[0])), finish) for row in zip(*(columns[column] for column in WHOLE), strict=True)
-    ]
+    return WHOLE, lambda columns: [value(row) for row in zip(*(columns[column] for column in WHOLE), strict=True)]
+
+
+def _decoded_out_of(around: Sequence[PartPlace], span: Span, finish: Finish) -> tuple[Span, Finish]:
+    """Where the outermost of the encoded messages *around* lies, and what makes of it what *finish* makes of *span*.
+
+    *span* counts in the decoded octets of the innermost.
+    """
+    spans = [*((place.content_start, place.stop) for place in around), span]
+
+    def decode(octets: bytes) -> bytes:
+        for place, (start, stop) in zip(around, spans[1:], strict=True):
+            octets = decode_message(octets, place.encoding)[start:stop]
+        return finish(octets)
+
+    return spans[0], decode
 
 
 MOST_NAME_BYTES = 1000
@@ -159,14 +180,15 @@ def _decoding_reader(path: tuple[int, ...], render: Finish, missing: bytes = NIL
         def finish(octets: bytes) -> bytes:
             return render(_decoded(octets, place))
 
-        return _value(row, span, finish)
+        around = layout.encoded_around(path, inside=False)
+        return _value(row, *_decoded_out_of(around, span, finish)) if around else _value(row, span, finish)
 
     return WHOLE, lambda columns: [value(row) for row in zip(*(columns[column] for column in WHOLE), strict=True)]
 
 
 def _decoded(octets: bytes, place: PartPlace | None) -> bytes:
-    if place is None or place.is_multipart or place.body_start is not None:
-        # RFC 3516 §4.3: what holds other parts has no encoding of its own to take off
+    if place is None or place.is_multipart or (place.body_start is not None and place.decoded_stop is None):
+        # RFC 3516 §4.3: what holds other parts has no encoding of its own to take off, but a message that is encoded
         return octets
     return decode_part(octets, place.encoding)
 

@@ -25,6 +25,10 @@ class PartPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_multipart: bool
     body_start: int | None
     """For message/rfc822 (and global): where the body of the embedded message starts; its header is before it."""
+    decoded_stop: int | None = None
+    """Of an embedded message that lies there encoded: how long it is when it is decoded. *body_start* counts there."""
+    around: Path | None = None
+    """The encoded message in whose decoded octets this part lies, and its offsets count; None for most."""
 
 
 class Layout(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -60,7 +64,7 @@ class Layout(msgspec.Struct, frozen=True, array_like=True, gc=False):
         place = self.part(path)
         if place is None or place.body_start is None:
             return None
-        return place.content_start, place.body_start
+        return place.content_start if place.decoded_stop is None else 0, place.body_start
 
     def text(self, path: Path) -> Span | None:
         """``BODY[path.TEXT]``: what follows that header."""
@@ -69,7 +73,22 @@ class Layout(msgspec.Struct, frozen=True, array_like=True, gc=False):
         place = self.part(path)
         if place is None or place.body_start is None:
             return None
-        return place.body_start, place.stop
+        return place.body_start, place.stop if place.decoded_stop is None else place.decoded_stop
+
+    def encoded_around(self, path: Path, *, inside: bool) -> tuple[PartPlace, ...]:
+        """The encoded messages, outermost first, to be decoded for the part at *path*; for most parts none.
+
+        *inside*: for the header or text of the message that is that part.
+        """
+        found: list[PartPlace] = []
+        place = self.part(path) if path else None
+        if inside and place is not None and place.decoded_stop is not None:
+            found.append(place)
+        while place is not None and place.around is not None:
+            place = self.part(place.around)
+            if place is not None:
+                found.append(place)
+        return tuple(reversed(found))
 
     def mime(self, path: Path) -> Span | None:
         """``BODY[path.MIME]``: the part's own header, empty line included. For part 1 of a message that is not
@@ -95,6 +114,8 @@ def _place(part: Part) -> PartPlace:
         encoding.decode("latin-1").lower() if encoding else "7bit",
         part.is_multipart,
         part.children[0].content_start if part.is_message else None,
+        part.children[0].stop if part.is_encoded else None,
+        part.around.path if part.around is not None else None,
     )
 
 

@@ -13,15 +13,16 @@ The rules where mail is broken are Dovecot's, as clients are used to them:
 * A multipart in which no part begins has one that is empty, for BODYSTRUCTURE must show one.
 * A multipart that names no boundary is text/plain, and so is what has no valid type (RFC 2045 §5.2).
 * Content fields count in a message only when it says that it is MIME: by MIME-Version or by Content-Type itself.
-* message/rfc822 is looked into even where it claims to be encoded, which RFC 2046 §5.2.1 forbids.
+* message/rfc822 is looked into even where it claims to be encoded, which RFC 2046 §5.2.1 forbids. What claims so and
+  is not is read as it stands. What is encoded, as message/global may be (RFC 6532 §3.5), is decoded, and the parts of
+  the message inside lie in octets of their own (``Part.source``).
 
 Lines end in CRLF (see ``store.spool``); a message with other line ends is answered too, only less well.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from mmap import mmap
+from dataclasses import dataclass, field, replace
 
 from mektup.message.headers import Fields, index_fields
 from mektup.message.params import (
@@ -32,16 +33,20 @@ from mektup.message.params import (
     parse_content_type,
     parse_token,
 )
+from mektup.message.transfer import Octets as Octets
+from mektup.message.transfer import decode_message, is_encoded
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
-
-Octets = bytes | mmap
-"""A message's bytes: in memory, or mapped from a temporary file where it is large."""
 
 Path = tuple[int, ...]
 """Part numbers, outermost first; empty for the message itself."""
 
 _BOUNDARY_BYTES = 80
 """Of a boundary, so many octets are compared: the 70 of RFC 2046 §5.1.1, and some for those who make longer ones."""
+
+_TIMES_ENCODED = 3
+"""How many encoded messages in each other are looked into: each is decoded whole."""
+_MOST_ENCODED = 16 * 1024 * 1024
+"""Octets of an encoded message that is looked into: it is held in memory, decoded."""
 
 _COUNTED_AT_ONCE = 1024 * 1024
 _MESSAGES = frozenset({b"message/rfc822", b"message/global"})
@@ -71,6 +76,12 @@ class Part:
     lines: int = 0
     """Of its content; for text and messages only."""
     children: list[Part] = field(default_factory=list)
+    source: bytes | None = None
+    """Where its offsets count: in the decoded octets of an encoded message around it; None: in the message's own."""
+    is_encoded: bool = False
+    """Whether it is a message that lies there encoded, and its child has a *source* of its own."""
+    around: Part | None = None
+    """The encoded message whose decoded octets *source* is."""
 
     @property
     def octets(self) -> int:
@@ -80,10 +91,37 @@ class Part:
 
 def scan(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> list[Part]:
     """The parts of a message, each before its children; the first is the message itself."""
-    parts = _Scanner(raw, limits).scan()
+    parts = _scan(raw, limits, 0)
     _number(parts[0])
-    _count_lines(raw, parts)
     return parts
+
+
+def _scan(raw: Octets, limits: Limits, times_encoded: int) -> list[Part]:
+    scanner = _Scanner(raw, limits)
+    parts = scanner.scan()
+    _count_lines(raw, parts)
+    for part in scanner.encoded_messages:
+        if times_encoded == _TIMES_ENCODED or part.octets > _MOST_ENCODED or len(parts) >= limits.mime_parts:
+            part.content_type = OPAQUE
+        else:
+            parts += _decoded_parts(raw, part, limits, len(parts), times_encoded)
+    return parts
+
+
+def _decoded_parts(raw: Octets, part: Part, limits: Limits, known: int, times_encoded: int) -> list[Part]:
+    """The parts of the message that lies encoded in *part*, which becomes their parent.
+
+    *known*: how many parts there are already.
+    """
+    source = decode_message(raw[part.content_start : part.stop], (part.encoding or b"").decode("latin-1").lower())
+    inner = _scan(source, replace(limits, mime_parts=limits.mime_parts - known), times_encoded + 1)
+    for each in inner:
+        if each.source is None:
+            each.source, each.around = source, part
+    part.is_message = part.is_encoded = True
+    part.children = inner[:1]
+    part.lines = source.count(b"\n")
+    return inner
 
 
 class _Scanner:
@@ -95,6 +133,8 @@ class _Scanner:
         self._limits = limits
         self._header_bytes_left = limits.header_bytes
         self._parts: list[Part] = []
+        self.encoded_messages: list[Part] = []
+        """The parts that are a message, encoded: to the pass they are like any other that is not looked into."""
         self._open: list[Part] = []
         """From the message to the part that is being read."""
         self._boundaries: list[tuple[bytes, Part]] = []
@@ -159,14 +199,19 @@ class _Scanner:
         essence = content_type.essence
         is_text = essence.startswith(b"text/")
         is_multipart = essence.startswith(b"multipart/")
-        is_message = essence in _MESSAGES
-        if (is_multipart or is_message) and len(self._open) + 1 >= self._limits.mime_depth:
-            content_type, is_multipart, is_message = OPAQUE, False, False
         encodings = fields.get(b"content-transfer-encoding")
         encoding = parse_token(encodings[0]) if encodings else None
+        is_message = essence in _MESSAGES
+        lies_encoded = is_message and encoding is not None and is_encoded(self._raw, content_start, encoding)
+        if lies_encoded:
+            is_message = False
+        if (is_multipart or is_message) and len(self._open) + 1 >= self._limits.mime_depth:
+            content_type, is_multipart, is_message = OPAQUE, False, False
         kinds = is_text, is_multipart, is_message
         part = Part(header_start, fields, content_type, encoding, content_start, content_start, *kinds)
         self._parts.append(part)
+        if lies_encoded:
+            self.encoded_messages.append(part)
         if parent is not None:
             parent.children.append(part)
         return part

@@ -144,7 +144,7 @@ def _headers(raw: Octets, parts: Sequence[Part], limits: Limits) -> Iterator[str
     for part in parts:
         stop = min(part.content_start, part.header_start + most)
         most -= stop - part.header_start
-        text = header_text(raw[part.header_start : stop])
+        text = header_text((raw if part.source is None else part.source)[part.header_start : stop])
         yield text
         for name in ADDRESS_FIELDS & part.fields.keys():
             for value in part.fields[name]:
@@ -167,7 +167,7 @@ def part_text(raw: Octets, part: Part, most: int, of_html: Callable[[str], str])
     # Base64 is a third longer than what it encodes; quoted-printable three times at worst, which nobody needs to the
     # end.
     stop = min(part.stop, part.content_start + most + most // 2)
-    octets = _undone(raw[part.content_start : stop], part)
+    octets = _undone((raw if part.source is None else part.source)[part.content_start : stop], part)
     is_cut = stop < part.stop or len(octets) > most
     text = decode(octets[:most], part.content_type.param(b"charset") or b"", is_cut=is_cut)
     return of_html(text) if part.content_type.subtype.lower() == b"html" else text

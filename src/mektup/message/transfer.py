@@ -4,14 +4,42 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64, a2b_qp
+from mmap import mmap
 
 from mektup.terms.errors import Code, Refused
+
+Octets = bytes | mmap
+"""A message's bytes: in memory, or mapped from a temporary file where it is large."""
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 _PADDING = re.compile(rb"=+")
 
 IDENTITIES = frozenset({"7bit", "8bit", "binary"})
+
+
+_BASE64_LINE = re.compile(rb"[ \t\r\n]*[A-Za-z0-9+/]{16,}={0,2}[ \t]*(?:\r?\n|\Z)")
+_NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r\n)")
+_CLAIM = re.compile(rb"\ncontent-transfer-encoding[ \t]*:[ \t\r\n]*(?:base64|quoted-printable)", re.IGNORECASE)
+_LOOKED_AT = 16 * 1024
+
+
+def is_encoded(raw: Octets, start: int, encoding: bytes) -> bool:
+    """Whether the message that begins at *start* lies there in that *encoding*, or only claims to.
+
+    The header of a message says: in base64 no line has a colon, and in quoted-printable no "=" stands for itself. Where
+    it has none at all, the claim may be meant for the text of that message, and then it says so itself.
+    """
+    encoding = encoding.lower()
+    if encoding == b"base64":
+        return _BASE64_LINE.match(raw[start : start + _LOOKED_AT]) is not None
+    if encoding != b"quoted-printable":
+        return False
+    header = raw[start : start + _LOOKED_AT]
+    header = b"\n" + header[: header.find(b"\r\n\r\n") % (len(header) + 1)]
+    if b"=" in header:
+        return _NO_ESCAPE.search(header) is None
+    return _CLAIM.search(header) is None
 
 
 def decode_part(octets: bytes, encoding: str) -> bytes:
@@ -27,6 +55,12 @@ def decode_part(octets: bytes, encoding: str) -> bytes:
     if encoding == "quoted-printable":
         return decode_quoted_printable(octets)
     raise Refused(Code.UNKNOWN_CTE, "Content-Transfer-Encoding is not known")
+
+
+def decode_message(octets: bytes, encoding: str) -> bytes:
+    """The message that *octets* stand for, as ``decode_part`` has it; its lines end in CRLF, whatever was encoded."""
+    message = decode_part(octets, encoding)
+    return message if b"\r\n" in message else message.replace(b"\n", b"\r\n")
 
 
 def decode_quoted_printable(octets: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
@@ -18,12 +19,15 @@ from mektup.message.headers import Fields, decode_words, field_text, selector, u
 from mektup.message.layout import pack
 from mektup.message.message_ids import message_ids
 from mektup.message.scan import Octets as Octets
-from mektup.message.scan import scan
+from mektup.message.scan import Part, scan
 from mektup.message.subject import base_subject
 from mektup.message.text import fold, fold_header, preview, value_text
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.wire import bodies
 from mektup.wire.strings import date_time, literal
+
+TWO_FORMS_BYTES: Final = 4097
+"""The least length of what ``two_forms`` yields."""
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -41,9 +45,9 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     envelope: bytes
     """Wire form, RFC 9051 §7.5.2."""
     body: bytes
-    """Wire form of BODY."""
+    """Wire form of BODY; two where the revisions of IMAP differ, see ``two_forms``."""
     bodystructure: bytes
-    """Wire form."""
+    """The same of BODYSTRUCTURE."""
     layout: bytes
     """Packed part offsets, see ``message.layout``."""
 
@@ -89,7 +93,7 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
     message = parts[0]
     fields = message.fields
     envelope = read_envelope(fields, limits.addresses)
-    body, bodystructure = bodies.bodies(parts, limits.addresses)
+    body, bodystructure = _bodies(parts, limits.addresses)
     subject = field_text(envelope.subject) if envelope.subject is not None else ""
     base, is_reply = base_subject(subject)
     sent = parse_date(envelope.date) if envelope.date is not None else None
@@ -126,6 +130,23 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
 def internaldate(seconds: int, zone: int) -> bytes:
     """INTERNALDATE as FETCH shows it: *seconds* since 1970 UTC, shown *zone* minutes east of it."""
     return date_time(seconds, zone)
+
+
+def _bodies(parts: Sequence[Part], most_addresses: int) -> tuple[bytes, bytes]:
+    body, structure = bodies.bodies(parts, most_addresses)
+    if not bodies.differ_in_rev1(parts):
+        return body, structure
+    body_in_rev1, structure_in_rev1 = bodies.bodies(parts, most_addresses, rev1=True)
+    return two_forms(body_in_rev1, body), two_forms(structure_in_rev1, structure)
+
+
+def two_forms(rev1: bytes, rev2: bytes) -> bytes:
+    """Two renderings in one value, which no rendering equals, as it does not begin with "(".
+
+    In octets: 1, the lengths of both in eight digits each, *rev1*, *rev2*, and NULs up to TWO_FORMS_BYTES: so long a
+    value is never written in a Form, which then need not look for such values.
+    """
+    return (b"\x01%08d%08d%b%b" % (len(rev1), len(rev2), rev1, rev2)).ljust(TWO_FORMS_BYTES, b"\0")
 
 
 def field_chooser(names: frozenset[bytes]) -> Callable[[bytes], bytes]:

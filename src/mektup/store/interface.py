@@ -202,9 +202,12 @@ class Column(IntEnum):
     ENVELOPE = auto()
     """bytes: wire form, parentheses included."""
     BODY = auto()
-    """bytes: wire form of BODY, without extension data."""
+    """bytes: wire form of BODY, without extension data, for IMAP4rev2."""
     BODYSTRUCTURE = auto()
-    """bytes: wire form."""
+    """bytes: wire form, for IMAP4rev2."""
+    BODY_REV1 = auto()
+    """The same for IMAP4rev1, where message/global is a basic body."""
+    BODYSTRUCTURE_REV1 = auto()
     CONTENT = auto()
     """int: the ContentId, for ``Account.content``."""
     LAYOUT = auto()

@@ -38,16 +38,30 @@ def envelope(values: Envelope) -> bytes:
     )
 
 
-def bodies(parts: Sequence[Part], most_addresses: int) -> tuple[bytes, bytes]:
+def differ_in_rev1(parts: Sequence[Part]) -> bool:
+    """Whether ``bodies`` yields something else of *parts* for IMAP4rev1."""
+    return any(part.is_message and _is_global(part) for part in parts)
+
+
+def bodies(parts: Sequence[Part], most_addresses: int, *, rev1: bool = False) -> tuple[bytes, bytes]:
     """BODY and BODYSTRUCTURE of a message of these parts, as ``scan`` yields them.
 
-    *most_addresses*: as many are shown of each address field of an embedded message.
+    *most_addresses*: as many are shown of each address field of an embedded message. *rev1*: message/global is not what
+    RFC 9051 §9 calls media-message, but a basic body, as RFC 3501 knows message/rfc822 alone.
     """
     rendered: dict[Part, tuple[bytes, bytes]] = {}
     for part in reversed(parts):  # children stand behind their parents, so here they come first
         inner = [rendered.pop(child) for child in part.children]
-        rendered[part] = _multipart(part, inner) if part.is_multipart else _single(part, inner, most_addresses)
+        if part.is_multipart:
+            rendered[part] = _multipart(part, inner)
+        else:
+            is_message = part.is_message and not (rev1 and _is_global(part))
+            rendered[part] = _single(part, inner if is_message else [], most_addresses)
     return rendered[parts[0]]
+
+
+def _is_global(part: Part) -> bool:
+    return part.content_type.subtype.lower() == b"global"
 
 
 def _multipart(part: Part, inner: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
@@ -64,7 +78,7 @@ def _multipart(part: Part, inner: list[tuple[bytes, bytes]]) -> tuple[bytes, byt
 
 
 def _single(part: Part, inner: list[tuple[bytes, bytes]], most_addresses: int) -> tuple[bytes, bytes]:
-    """body-type-1part, without and with body-ext-1part."""
+    """body-type-1part, without and with body-ext-1part. *inner*: of the message that it is, if it is one."""
     content_type = part.content_type
     params = content_type.params
     if part.is_text and content_type.param(b"charset") is None:
@@ -80,7 +94,7 @@ def _single(part: Part, inner: list[tuple[bytes, bytes]], most_addresses: int) -
         part.octets,
     )
     extension = b"%b %b" % (_read(part, b"content-md5", content_md5), _extension(part))
-    if part.is_message:
+    if inner:
         message_envelope = envelope(read_envelope(part.children[0].fields, most_addresses))
         ((body, structure),) = inner
         return (

@@ -16,6 +16,8 @@ async def run(session: Session, request: Enable) -> bytes | None:
     enabled = []
     if "IMAP4REV2" in request.capabilities and not session.rev2:
         session.rev2 = True
+        if session.view is not None:
+            session.view.plan = None  # it was made for the other revision
         enabled.append(b"IMAP4rev2")
     # RFC 7162 §3.2.3: QRESYNC enables both, whether CONDSTORE stands beside it or not
     resyncs = "QRESYNC" in request.capabilities and not session.qresync

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from mektup.store.arrival import TWO_FORMS_BYTES
 from mektup.store.interface import FORM_BYTES, RAW_BYTES, Column, Form, HeaderFields
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.header_fields import names_of
@@ -41,6 +42,24 @@ _RAW = (
 )
 _WHOLE_HEADER = f"CASE WHEN c.header_size <= {CHUNK_BYTES} THEN {octets_of('h')} ELSE long_header(m.content) END"
 
+
+assert TWO_FORMS_BYTES > FORM_BYTES
+
+
+def _form(column: str, *, rev1: bool) -> str:
+    """One of the two forms in *column* where ``arrival.two_forms`` made them, else what is there."""
+    one, other = (f"CAST(CAST(substr({column}, {at}, 8) AS TEXT) AS INTEGER)" for at in (2, 10))
+    span = f"18, {one}" if rev1 else f"18 + {one}, {other}"
+    return f"CASE WHEN {column} >= X'01' AND {column} < X'02' THEN substr({column}, {span}) ELSE {column} END"
+
+
+_WITHOUT_FORMS = {
+    Column.BODY: "s.body",
+    Column.BODYSTRUCTURE: "s.bodystructure",
+    Column.BODY_REV1: "s.body",
+    Column.BODYSTRUCTURE_REV1: "s.bodystructure",
+}
+
 _COLUMNS: dict[Column, tuple[str, tuple[str, ...]]] = {
     Column.UID: ("m.uid", ()),
     Column.FLAGS: ("m.flags", ()),
@@ -48,8 +67,10 @@ _COLUMNS: dict[Column, tuple[str, tuple[str, ...]]] = {
     Column.INTERNALDATE: ("m.internaldate", ()),
     Column.SIZE: ("m.size", ()),
     Column.ENVELOPE: ("c.envelope", (_CONTENTS,)),
-    Column.BODY: ("s.body", (_STRUCTURES,)),
-    Column.BODYSTRUCTURE: ("s.bodystructure", (_STRUCTURES,)),
+    Column.BODY: (_form("s.body", rev1=False), (_STRUCTURES,)),
+    Column.BODYSTRUCTURE: (_form("s.bodystructure", rev1=False), (_STRUCTURES,)),
+    Column.BODY_REV1: (_form("s.body", rev1=True), (_STRUCTURES,)),
+    Column.BODYSTRUCTURE_REV1: (_form("s.bodystructure", rev1=True), (_STRUCTURES,)),
     Column.CONTENT: ("m.content", ()),
     Column.LAYOUT: ("s.layout", (_STRUCTURES,)),
     Column.HEADER: (_WHOLE_HEADER, (_CONTENTS, _HEADER)),
@@ -59,7 +80,17 @@ _COLUMNS: dict[Column, tuple[str, tuple[str, ...]]] = {
 }
 
 _WIDE = frozenset(
-    (Column.ENVELOPE, Column.BODY, Column.BODYSTRUCTURE, Column.LAYOUT, Column.HEADER, Column.RAW, Column.PREVIEW)
+    (
+        Column.ENVELOPE,
+        Column.BODY,
+        Column.BODYSTRUCTURE,
+        Column.BODY_REV1,
+        Column.BODYSTRUCTURE_REV1,
+        Column.LAYOUT,
+        Column.HEADER,
+        Column.RAW,
+        Column.PREVIEW,
+    )
 )
 
 BYTES_OF_MESSAGES = frozenset((Column.HEADER, Column.RAW))
@@ -128,6 +159,8 @@ def _in_text(piece: bytes | Column | HeaderFields | None, form: Form, *, is_temp
             return f"CASE m.flags {cases} END" if cases else "NULL"
     expression, _ = _COLUMNS[piece]
     if piece in _WIDE:
+        # Two forms in one value are longer than this, so a list of rows is made where they are.
+        expression = _WITHOUT_FORMS.get(piece, expression)
         written = f"replace({expression}, '%', '%%')" if is_template else expression
         return f"CASE WHEN length({expression}) <= {FORM_BYTES} THEN {written} END"
     return f"({expression})"
