@@ -318,3 +318,20 @@ async def test_keywords_that_are_lost_make_no_mailbox_unreadable(tmp_path: Path)
         == 0
     )
     words.close()
+
+
+async def test_keywords_that_are_lost_do_not_become_others(tmp_path: Path) -> None:
+    store = await open_store(tmp_path / "data", limits=QUIET)
+    account = await store.account((await store.directory.add("linda", {})).id)
+    mailbox = await fill(account, 3)
+    await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"$Important"}))
+    await store.close()
+    file = apsw.Connection(str(file_of(tmp_path / "data", account.id)))
+    file.execute("DELETE FROM keyword_sets")
+    file.close()
+    store = await open_store(tmp_path / "data", limits=QUIET)
+    account = await store.account(account.id)
+    # before anybody has looked
+    await account.store_flags(mailbox, uids(2), FlagChange.ADD, frozenset({"$Junk"}))
+    assert await flags_of(account, mailbox) == {1: set(), 2: {"$Junk"}, 3: set()}
+    await store.close()

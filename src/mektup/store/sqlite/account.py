@@ -36,6 +36,7 @@ from mektup.store.interface import (
 from mektup.store.sqlite import changes, flag_index, header_fields, mailboxes, search, sort, text_index
 from mektup.store.sqlite import content as contents
 from mektup.store.sqlite import messages as writing
+from mektup.store.sqlite.audit import Audit
 from mektup.store.sqlite.changes import Known, Since
 from mektup.store.sqlite.fetch import Columns, query_for, read_text, reads_messages
 from mektup.store.sqlite.flag_index import NOT_ASKED, FlagIndex
@@ -117,6 +118,7 @@ class SqliteAccount:
         self.database = database
         database.owner = weakref.ref(self)
         self.indexer = Indexer(self.database, limits, packing, indexing)
+        self._audit = Audit(database)
         self._recall = Recall(self.database)
         self._circle = circle
         self._limits = limits
@@ -134,6 +136,7 @@ class SqliteAccount:
     async def close(self, why: Refused) -> None:
         """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""
         await self.indexer.close()
+        await self._audit.close()
         await self.database.close(why)
         if self._mending is not None:
             await asyncio.wait((self._mending,))
@@ -253,6 +256,8 @@ class SqliteAccount:
         return self._fetch(mailbox, uids, asked)
 
     async def _fetch(self, mailbox: MailboxId, uids: Uids, columns: Columns) -> AsyncGenerator[Sequence[Row], None]:
+        if Column.RAW in columns:
+            self._audit.note(mailbox, uids)
         query = query_for(columns)
         long = len(uids) > 1 and reads_messages(columns)
         ask = self.database.read_long if long else self.database.read
@@ -304,6 +309,8 @@ class SqliteAccount:
         return fields
 
     async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
+        if Column.RAW in form.pieces:
+            self._audit.note(mailbox, uids)
         choices = [piece for piece in form.pieces if isinstance(piece, HeaderFields)]
         if not choices:
             return await self.database.read(read_text, mailbox, uids, form, number)
@@ -339,7 +346,9 @@ class SqliteAccount:
         try:
             messages = await self.database.write(writing.mend_flags, long=True)
             if messages:
-                self.database.note_damage(f"the keywords of {messages} messages were lost; they have none now")
+                self.database.note_damage(
+                    f"the keywords of {messages} messages were lost; they have none now", lasts=False
+                )
         except Refused:
             pass  # who meets one again asks for it again
         finally:

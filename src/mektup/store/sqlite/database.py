@@ -306,9 +306,9 @@ class Database:
         self._faulty(fault)
         return fault.refusal()
 
-    def note_damage(self, what: str) -> None:
-        """Damage that was found, and mended."""
-        self._faulty(Fault(Kind.DAMAGED, str(self._path), what, lasts=False))
+    def note_damage(self, what: str, *, lasts: bool) -> None:
+        """Damage that was found; it *lasts* where it could not be mended."""
+        self._faulty(Fault(Kind.DAMAGED, str(self._path), what, lasts=lasts))
 
     # Writing
 

@@ -15,9 +15,9 @@ import apsw
 import zstandard
 
 from mektup.store.sqlite.cursor import add_function
+from mektup.store.sqlite.errors import DamagedError
 from mektup.store.sqlite.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.text_blocks import KeptTexts
-from mektup.terms.errors import Code, Refused
 
 AS_IT_IS: Final = 0
 ALONE: Final = 1
@@ -50,14 +50,14 @@ class Packing:
         """What to store of a chunk that arrives, and how it is packed: only where that makes it smaller."""
         if self._level is None:
             return octets, AS_IT_IS
-        smaller = zstandard.ZstdCompressor(self._level).compress(octets)
+        smaller = zstandard.ZstdCompressor(self._level, write_checksum=True).compress(octets)
         return (smaller, ALONE) if len(smaller) < len(octets) else (octets, AS_IT_IS)
 
     def against(self, text: bytes, octets: bytes, stored_bytes: int) -> bytes | None:
         """What to store as AGAINST_TEXT; None where that is not worthwhile, beside the *stored_bytes* of now."""
         if self._level is None or not LEAST_TEXT_BYTES <= len(text) <= MOST_TEXT_BYTES:
             return None
-        smaller = zstandard.ZstdCompressor(self._level, dict_data=_before(text)).compress(octets)
+        smaller = zstandard.ZstdCompressor(self._level, dict_data=_before(text), write_checksum=True).compress(octets)
         return smaller if len(smaller) < stored_bytes * WORTHWHILE else None
 
 
@@ -68,9 +68,8 @@ def equip(connection: apsw.Connection, texts: KeptTexts) -> None:
         content, number = chunk >> CHUNK_BITS, chunk & (1 << CHUNK_BITS) - 1
         text = texts.body(content) if number else texts.headers(content)
         if text is None:
-            raise Refused(Code.CORRUPTION, "The account's file is damaged")
-        decompressor = zstandard.ZstdDecompressor(dict_data=_before(text))
-        return decompressor.decompress(octets, max_output_size=CHUNK_BYTES)
+            raise DamagedError(f"content {content} is packed against a text that is not there")
+        return _unpacked(zstandard.ZstdDecompressor(dict_data=_before(text)), octets)
 
     add_function(connection, "unpack", 1, _unpack)
     add_function(connection, "unpack_against_text", 2, unpack_against_text)
@@ -78,7 +77,14 @@ def equip(connection: apsw.Connection, texts: KeptTexts) -> None:
 
 def _unpack(octets: bytes) -> bytes:
     # A decompressor is not to be shared by threads, and cheap beside what it does.
-    return zstandard.ZstdDecompressor().decompress(octets, max_output_size=CHUNK_BYTES)
+    return _unpacked(zstandard.ZstdDecompressor(), octets)
+
+
+def _unpacked(decompressor: zstandard.ZstdDecompressor, octets: bytes) -> bytes:
+    try:
+        return decompressor.decompress(octets, max_output_size=CHUNK_BYTES)
+    except zstandard.ZstdError as error:
+        raise DamagedError(f"a compressed piece of a message cannot be unpacked: {error}") from error
 
 
 def _before(text: bytes) -> zstandard.ZstdCompressionDict:
