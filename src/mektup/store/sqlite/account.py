@@ -447,7 +447,7 @@ class SqliteAccount:
             keyword_sets=self._keyword_sets,
             limits=self._limits,
         )
-        room = _room_for([change], [flags])
+        room = _room_for(change, flags)
         return await self.database.write(make, durable=self._limits.sync_flags, long=len(uids) > FEW_ROWS, room=room)
 
     async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
@@ -459,7 +459,8 @@ class SqliteAccount:
             limits=self._limits,
         )
         long = sum(len(order.uids) for order in orders) > FEW_ROWS
-        room = _room_for([order.change for order in orders], [order.flags for order in orders])
+        rooms = {_room_for(order.change, order.flags) for order in orders}
+        room = Room.FREES if rooms == {Room.FREES} else Room.USUAL
         return await self.database.write(make, durable=self._limits.sync_flags, long=long, room=room)
 
     async def copy(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
@@ -532,12 +533,9 @@ def _lost_keywords(account: weakref.ref[SqliteAccount]) -> None:
         found.have_keywords_mended()
 
 
-def _room_for(changes: Sequence[FlagChange], flags: Sequence[frozenset[str]]) -> Room:
+def _room_for(change: FlagChange, flags: frozenset[str]) -> Room:
     """A STORE that marks messages as \\Deleted is a step on the way to more room."""
-    marks = all(
-        change is not FlagChange.REMOVE and any(name.lower() == "\\deleted" for name in names)
-        for change, names in zip(changes, flags, strict=True)
-    )
+    marks = change is not FlagChange.REMOVE and ("\\Deleted" in flags or "\\deleted" in map(str.lower, flags))
     return Room.FREES if marks else Room.USUAL
 
 

@@ -331,9 +331,17 @@ class Database:
         committed: list[Change] = []
         with self._under_way:
             try:
-                await self._make_ready(room)
+                if self._sync.is_suspect:
+                    await self._sync.reach_disk()
+                if room is Room.GROWS and not self._reserve.is_whole:
+                    await self._refill_reserve()
                 async with self._lock:
-                    result = await self._transact_with_reserve(room, make, committed, long=long)
+                    try:
+                        result = await self._transact(make, committed, long=long)
+                    except ENGINE_ERRORS as error:
+                        if room is not Room.FREES:
+                            raise
+                        result = await self._transact_with_reserve(error, make, committed)
                 if durable and self._path is not None:
                     await self._sync.reach_disk()
             except ENGINE_ERRORS as error:
@@ -354,11 +362,9 @@ class Database:
             await self._have_wal_moved()
         return result
 
-    async def _make_ready(self, room: Room) -> None:
-        """Raises a Refused where the disk cannot take a change now."""
-        if self._sync.is_suspect:
-            await self._sync.reach_disk()
-        if room is Room.GROWS and not self._reserve.is_whole and not await self._threads.sync(self._reserve.refill):
+    async def _refill_reserve(self) -> None:
+        """Raises OSError where there is no room: then there is none for mail."""
+        if not await self._threads.sync(self._reserve.refill):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._reserve))
 
     async def _took_back(self, undo: Callable[[Change], None], committed: list[Change], long: bool) -> bool:
@@ -369,22 +375,20 @@ class Database:
             return False
         return True
 
-    async def _transact_with_reserve(
-        self, room: Room, make: Callable[[Change], T], committed: list[Change], *, long: bool
-    ) -> T:
-        """As ``_transact``; a change that frees room has the reserve's on a full disk."""
-        used = 0
+    async def _transact_with_reserve(self, error: Exception, make: Callable[[Change], T], committed: list[Change]) -> T:
+        """Again, after *error*, with more and more of the reserve as long as the disk is full."""
+        octets = FREEING_BYTES
         while True:
+            is_for_reserve = self._path is not None and is_full(error, self._path, self._errno)
+            if not is_for_reserve or not await self._threads.sync(partial(self._reserve.give_up, octets)):
+                raise error
+            octets *= 2
             try:
-                result = await self._transact(make, committed, long=long or used > 0)
+                result = await self._transact(make, committed, long=True)
                 break
-            except ENGINE_ERRORS as error:
-                if room is not Room.FREES or self._path is None or not is_full(error, self._path, self._errno):
-                    raise
-                used = max(FREEING_BYTES, 2 * used)
-                if not await self._threads.sync(partial(self._reserve.give_up, used)):
-                    raise
-        if used and self._checkpoint is None:
+            except ENGINE_ERRORS as another:
+                error = another
+        if self._checkpoint is None:
             self._checkpoint = asyncio.create_task(self.give_room_back())
         return result
 

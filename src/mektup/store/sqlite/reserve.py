@@ -49,6 +49,7 @@ class Reserve:
 
     def __init__(self, data: Path | None) -> None:
         self._path = None if data is None else data / "reserve"
+        self._name = str(self._path)
         self._octets = 0 if data is None else _octets_for(data)
 
     def __str__(self) -> str:
@@ -60,7 +61,7 @@ class Reserve:
         if self._path is None:
             return True
         try:
-            return os.stat(self._path).st_size >= self._octets
+            return os.stat(self._name).st_size >= self._octets
         except OSError:
             return False
 
