@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mektup.imap.session import Session
+from mektup.store.intake import prepare_in_turn
+from mektup.store.interface import Incoming
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import Uid
 from mektup.terms.sets import NumberSet
@@ -119,3 +121,33 @@ async def test_a_flag_extension_of_old_mail_is_never_shown(given: Given) -> None
         said += await dialogue.until(b"h OK")
     assert b"* 1 FETCH (FLAGS (\\Seen $Kept" in said
     assert b"unk" not in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        b"FETCH 1:* (FLAGS)",
+        b"FETCH 1:* (FLAGS BODY.PEEK[])",
+        b"UID FETCH 1:* (UID FLAGS ENVELOPE)",
+        b"FETCH 1 (FLAGS)\r\nc FETCH 2 (FLAGS)",
+        b"STORE 1:* +FLAGS (\\Seen)",
+        b"STORE 1:* -FLAGS ($Sound)",
+    ],
+)
+@pytest.mark.parametrize("name", ["\u011f", "a)b", "x\r\n* BYE", "\\Foo", "", "a\0b"])
+async def test_what_is_no_flag_makes_no_mailbox_unreadable(name: str, command: bytes) -> None:
+    """As ``Server.deliver`` of an older mektup stored it."""
+    async with given_services() as given:
+        account = await given.account()
+        inbox = await account.mailbox("INBOX")
+        arrival = await prepare_in_turn(SMALL)
+        await account.append(inbox.id, [Incoming(arrival, frozenset({name, "$Sound"})), Incoming(arrival)])
+        async with Dialogue(Session, given.services) as client:
+            await client.line()
+            client.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\nc " + command + b"\r\nd LOGOUT\r\n")
+            said = await client.rest()
+        assert b"\r\nc OK " in said
+        assert b"SERVERBUG" not in said
+        for wrong in ("\u011f".encode(), b"a)b", b"\r\n* BYE\r\n", b"Foo", b"\0"):
+            assert wrong not in said.replace(b"* BYE Goodbye", b"")
+        assert "command_failed" not in given.events

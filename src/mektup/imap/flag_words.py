@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from mektup.imap.view import View
 from mektup.store.interface import Account
-from mektup.terms.flags import without_unknown_system_flags
+from mektup.terms.flags import without_what_is_no_flag
 
 MOST_SHARED = 64
 """How many words of an account sessions share: where there are more, most are rare."""
@@ -37,7 +37,7 @@ class FlagWords(dict[int, bytes]):
         """Words that were seen in this account, by this session or another; MOST_SHARED where some may be missing."""
 
     def __missing__(self, word: int) -> bytes:
-        names = without_unknown_system_flags(self._account.flag_names(word))
+        names = without_what_is_no_flag(self._account.flag_names(word))
         if new := self._view.new_keywords(names):
             self._announce(new)
         flags = self.shared.get(word)

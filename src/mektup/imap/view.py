@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from mektup.store.interface import Changes, FlagsStored, Row, Selection
 from mektup.terms.errors import ClientError, Refused
-from mektup.terms.flags import without_unknown_system_flags
+from mektup.terms.flags import KEYWORD, without_what_is_no_flag
 from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.sets import NumberSet, SavedResult, Seqs, SequenceSet, Uids
@@ -63,7 +63,7 @@ class View:
         self.client_modseq: ModSeq = selection.mailbox.highestmodseq
         """The HIGHESTMODSEQ that the client has, as it reckons it from what it is told (RFC 7162 §6)."""
         self.uidnext: Uid = selection.mailbox.uidnext
-        self.keywords = without_unknown_system_flags(selection.keywords)
+        self.keywords = without_what_is_no_flag(selection.keywords)
         """Every keyword that the client was told of, by FLAGS."""
         self.known_keywords = {keyword.lower() for keyword in self.keywords}
         self.recent: Uids = selection.recent
@@ -103,7 +103,7 @@ class View:
     def new_keywords(self, flags: Iterable[str]) -> tuple[str, ...]:
         """The keywords among *flags*, as the store spells them, that the client was not told of."""
         known = self.known_keywords
-        return tuple([flag for flag in flags if flag[0] != "\\" and flag.lower() not in known])
+        return tuple([flag for flag in flags if flag.lower() not in known and KEYWORD.fullmatch(flag)])
 
     def learn(self, keywords: tuple[str, ...]) -> None:
         """Takes in new *keywords*, of which the client is told now."""

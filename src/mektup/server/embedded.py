@@ -12,7 +12,7 @@ from email.message import Message as EmailMessage
 from pathlib import Path
 
 from mektup.terms.errors import Code, Refused
-from mektup.terms.flags import objection_to_flag
+from mektup.terms.flags import each_once, objection_to_flag
 
 Message = str | bytes | bytearray | memoryview | EmailMessage | os.PathLike[str]
 """A message: its text, which becomes UTF-8; its octets; an ``email.message.Message`` of any kind; or the path of a file
@@ -52,16 +52,14 @@ def flags_of(flags: Iterable[str], longest_keyword: int) -> frozenset[str]:
         raise TypeError(f"flags is a list: [{flags!r}], not {flags!r}")
     if not isinstance(flags, Iterable):
         raise TypeError(f"flags is a list of str, not {type(flags).__name__}")
-    found: dict[str, str] = {}
-    for flag in flags:
+    given = tuple(flags)
+    for flag in given:
         if not isinstance(flag, str):
             raise TypeError(f"a flag is a str, not {type(flag).__name__}: {flag!r}")
         objection = objection_to_flag(flag, longest_keyword)
         if objection:
             raise Refused(Code.CANNOT, f"{flag!r} {objection}")
-        # the same in any case of letters
-        found.setdefault(flag.lower(), flag)
-    return frozenset(found.values())
+    return frozenset(each_once(given))
 
 
 def date_of(moment: datetime | None) -> tuple[int | None, int]:

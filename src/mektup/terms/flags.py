@@ -68,12 +68,13 @@ def each_once(flags: Sequence[str]) -> tuple[str, ...]:
     return tuple(first.values())
 
 
-def without_unknown_system_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
-    """*flags* without those that begin with a backslash and are none of IMAP's own.
+def without_what_is_no_flag(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """*flags* without those that no client may be told: made-up system flags, and what is no atom.
 
-    RFC 9051 §9 flag-extension: a server must not generate them. No client can set one; old mail may have some.
+    RFC 9051 §9 flag-extension: a server must not generate them. Nobody can set one; old mail may have some, as the
+    ``deliver`` of an embedded server took any text.
     """
-    return tuple([flag for flag in flags if flag[0] != "\\" or flag.lower() in SYSTEM_FLAGS_BY_NAME])
+    return tuple([flag for flag in flags if not objection_to_flag(flag, len(flag))])
 
 
 class FlagChange(Enum):
