@@ -36,9 +36,11 @@ class Stage:
         self.deadline = time.monotonic() + PREPARE_SECONDS
         self._clients: list[HostileClient] = []
 
-    def connect(self, service: str = "imap", *, receive_buffer: int | None = None) -> HostileClient:
-        """A connection, not logged in; closed at the end."""
-        client = HostileClient(self.server.ports[service], self.deadline, receive_buffer=receive_buffer)
+    def connect(
+        self, service: str = "imap", *, receive_buffer: int | None = None, source: str = "127.0.0.1"
+    ) -> HostileClient:
+        """A connection from *source*, not logged in; closed at the end."""
+        client = HostileClient(self.server.ports[service], self.deadline, receive_buffer=receive_buffer, source=source)
         self._clients.append(client)
         return client
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import time
@@ -18,13 +19,16 @@ class Overtime(Exception):
 class HostileClient:
     """A socket; each wait ends with Overtime at *until*, by ``time.monotonic``."""
 
-    def __init__(self, port: int, until: float, *, receive_buffer: int | None = None) -> None:
-        """*receive_buffer*: octets that the kernel may hold for a client that does not read."""
+    def __init__(
+        self, port: int, until: float, *, receive_buffer: int | None = None, source: str = "127.0.0.1"
+    ) -> None:
+        """*receive_buffer*: octets that the kernel may hold for a client that does not read; *source*: its address."""
         self._until = until
         self._socket = socket.socket()
         if receive_buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(10)
+        self._socket.bind((source, 0))
         self._socket.connect(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.octets = 0
@@ -40,7 +44,9 @@ class HostileClient:
         self.close()
 
     def close(self) -> None:
-        """Hangs up."""
+        """Hangs up, and wakes a thread that waits for it."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def send(self, octets: bytes) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mektup.auth.login_queue import LoginQueue, Rotation
+from mektup.auth.throttle import Standing
 from mektup.terms.errors import Code, Refused
 
 
@@ -23,13 +24,13 @@ class Attempts:
         self._end = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
 
-    def come(self, address: str, name: str = "linda") -> asyncio.Task[None]:
-        task = asyncio.create_task(self._attempt(address, name))
+    def come(self, address: str, name: str = "linda", standing: Standing = Standing.UNKNOWN) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._attempt(address, name, standing))
         self.tasks.append(task)
         return task
 
-    async def _attempt(self, address: str, name: str) -> None:
-        async with self._queue.turn(address, name):
+    async def _attempt(self, address: str, name: str, standing: Standing) -> None:
+        async with self._queue.turn(address, name, standing):
             self.computing.append((address, name))
             self.began.append((address, name))
             end = self._end
@@ -75,6 +76,7 @@ async def test_a_strangers_first_login_waits_for_one_turn_of_a_crowd() -> None:
         [f"2001:db8:0:{number:x}::1" for number in range(50)],
         [f"192.0.2.{number}" for number in range(50)],
         ["127.0.0.1"] * 50,
+        [f"127.0.0.{number}" for number in range(50)],
     ],
 )
 async def test_a_crowd_of_one_neighbourhood_is_one_crowd(crowd: list[str]) -> None:
@@ -87,6 +89,19 @@ async def test_a_crowd_of_one_neighbourhood_is_one_crowd(crowd: list[str]) -> No
         await attempts.round()
     assert ("2001:db8:ffff::1", "linda") in attempts.began[:3]
     await attempts.finish()
+
+
+async def test_who_has_logged_in_before_does_not_wait_for_crowds_from_everywhere() -> None:
+    attempts = Attempts(LoginQueue(1, 100))
+    for number in range(200):
+        attempts.come(f"2001:db8:{number:x}::1", f"user{number}", Standing.FAILED if number % 2 else Standing.UNKNOWN)
+    attempts.come("192.0.2.1", "linda", Standing.PROVED)
+    await settle()
+    for _ in range(3):
+        await attempts.round()
+    assert ("192.0.2.1", "linda") in attempts.began[:4]
+    await attempts.finish()
+    assert len(attempts.began) == 201
 
 
 async def test_within_a_network_turns_go_round_over_names() -> None:

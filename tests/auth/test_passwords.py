@@ -84,7 +84,16 @@ def test_import_refuses(secret: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", ["", "Pa$$123", "{NONE}Pa$$123", "{BLF-CRYPT}Pa$$123", "{ARGON2ID}Pa$$123", "{SHA512-CRYPT}Pa$$123"]
+    "secret",
+    [
+        "",
+        "Pa$$123",
+        "{NONE}Pa$$123",
+        "{BLF-CRYPT}Pa$$123",
+        "{ARGON2ID}Pa$$123",
+        "{SHA512-CRYPT}Pa$$123",
+        "{BLF-CRYPT}$2b$04$" + "a" * 53,
+    ],
 )
 def test_a_malformed_secret_matches_nothing(secret: str) -> None:
     assert not matches("Pa$$123", secret)

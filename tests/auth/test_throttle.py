@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mektup.auth.throttle import FORGET_SECONDS, MOST_REMEMBERED, MOST_WAITING, Heaviest, Throttle
+from mektup.auth.throttle import (
+    FORGET_SECONDS,
+    MOST_REMEMBERED,
+    MOST_WAITING,
+    PROVED_SECONDS,
+    Heaviest,
+    Standing,
+    Throttle,
+)
 from mektup.terms.errors import Code, Refused
 
 
@@ -178,6 +186,18 @@ async def test_a_shorter_limit_holds_at_once_and_nothing_is_forgotten(throttle: 
     assert throttle.wait("192.0.2.1", "linda") == 1.0
     throttle.longest_seconds = 60.0
     assert throttle.wait("192.0.2.1", "linda") == 8.0
+
+
+async def test_what_is_known_of_a_name(throttle: Throttle, time: Time) -> None:
+    assert throttle.standing("192.0.2.1", "linda") is Standing.UNKNOWN
+    throttle.failed("192.0.2.1", "linda")
+    assert throttle.standing("192.0.2.1", "linda") is Standing.FAILED
+    throttle.succeeded("192.0.2.1", "linda")
+    throttle.failed("192.0.2.1", "linda")
+    assert throttle.standing("192.0.2.1", "linda") is Standing.PROVED
+    assert throttle.standing("192.0.2.2", "linda") is Standing.UNKNOWN
+    time.now += PROVED_SECONDS + 1
+    assert throttle.standing("192.0.2.1", "linda") is Standing.FAILED
 
 
 ATTEMPTS = st.lists(

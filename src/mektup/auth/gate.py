@@ -61,7 +61,7 @@ class Gate:
             return self.settle(text, found.entry, address)
         verdict: Verdict | None = None
         while verdict is None:
-            async with self.queue.turn(address, text):
+            async with self.queue.turn(address, text, self.throttle.standing(address, text)):
                 # of many attempts at once, the first that fails makes the others wait
                 if has_waited or not self.throttle.wait(address, text):
                     found = await self._find(text)

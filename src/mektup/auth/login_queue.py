@@ -1,9 +1,10 @@
 """Whose password is checked next.
 
-A check takes a tenth of a second, so whoever sends many passwords makes others wait. Turns therefore go round: over the
-neighbourhoods from which somebody waits (an IPv4 /24, an IPv6 /48), within one over its networks (an address, a /64),
-and within one over the names. However many attempts one network has waiting, another's first waits for one turn of each
-neighbourhood at most.
+A check takes a tenth of a second, so whoever sends many passwords makes others wait. Therefore turns go round: first
+over what is known of the names (they have logged in from there, they have failed to, or neither), so that a crowd of
+strangers does not keep out who comes every day. Of each it goes round over the neighbourhoods from which somebody waits
+(an IPv4 /24, an IPv6 /48), within one over its networks (an address, a /64), and within one over the names. However
+many attempts one network has waiting, another's first waits for one turn of each neighbourhood.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
+from mektup.auth.throttle import Standing
 from mektup.terms.errors import Code, Refused
 from mektup.terms.networks import neighbourhood_of, network_of
 
@@ -67,11 +69,11 @@ class LoginQueue:
         """*most_of_network* attempts of one network may wait."""
         self.most_of_network = most_of_network
         self._free = at_once
-        self._waiting: Rotation[asyncio.Future[None]] = Rotation(3)
+        self._waiting: Rotation[asyncio.Future[None]] = Rotation(4)
         self._counts: dict[str, int] = {}
 
     @asynccontextmanager
-    async def turn(self, address: str, name: str) -> AsyncIterator[None]:
+    async def turn(self, address: str, name: str, standing: Standing = Standing.UNKNOWN) -> AsyncIterator[None]:
         """The time in which one attempt from *address* for *name* may compute.
 
         Raises Refused(UNAVAILABLE) when too many of the same network wait already.
@@ -79,20 +81,20 @@ class LoginQueue:
         if self._free:
             self._free -= 1
         else:
-            await self._wait(address, name)
+            await self._wait(address, name, standing)
         try:
             yield
         finally:
             self._give_on()
 
-    async def _wait(self, address: str, name: str) -> None:
+    async def _wait(self, address: str, name: str, standing: Standing) -> None:
         network = network_of(address)
         count = self._counts.get(network, 0)
         if count >= self.most_of_network:
             raise Refused(Code.UNAVAILABLE, "Too many logins from your address wait already, try again later")
         self._counts[network] = count + 1
         waiter = asyncio.get_running_loop().create_future()
-        self._waiting.add((neighbourhood_of(address), network, name), waiter)
+        self._waiting.add((standing.value, neighbourhood_of(address), network, name), waiter)
         try:
             await waiter
         except asyncio.CancelledError:

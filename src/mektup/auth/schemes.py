@@ -186,7 +186,11 @@ def _matches_bcrypt(password: bytes, stored: str) -> bool:
         return False
     # bcrypt looks at 72 octets. Whoever made the hash cut the password there, so it is cut here. There is no NUL in
     # it, at which others stop: a prepared password has no controls.
-    return bcrypt.checkpw(password[:72], stored.encode())
+    try:
+        return bcrypt.checkpw(password[:72], stored.encode())
+    except ValueError:
+        # a salt whose last character has bits that no salt has
+        return False
 
 
 def _is_pbkdf2(stored: str) -> bool:

@@ -16,6 +16,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from enum import Enum
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
@@ -101,6 +102,16 @@ class Heaviest(Generic[K, E]):
                 self.drop(key)
 
 
+class Standing(Enum):
+    """What is known of a name at a network."""
+
+    PROVED = "proved"
+    """It has logged in from there."""
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    """It has only failed to, lately."""
+
+
 @dataclass(slots=True)
 class _Failures:
     """Of one name from one network."""
@@ -147,14 +158,24 @@ class Throttle:
         if failures is not None:
             delay = FIRST_SECONDS * 2.0 ** min(failures.count - 1, 16)
             seconds = failures.last + self._bounded(address, delay) - now
-        proved = self._proved.get(key)
-        if proved is None or proved + PROVED_SECONDS < now:
+        if not self._has_proved(key, now):
             for network, slope in _scopes(address):
                 score = self._networks.get(network)
                 if score is not None:
                     delay = (score.left(now) - slope.free) * slope.seconds
                     seconds = max(seconds, score.at + self._bounded(address, delay) - now)
         return max(0.0, seconds)
+
+    def standing(self, address: str, name: str) -> Standing:
+        """What is known of *name* at *address*."""
+        key, now = _pair(address, name), self._clock()
+        if self._has_proved(key, now):
+            return Standing.PROVED
+        return Standing.UNKNOWN if self._pairs.get(key) is None else Standing.FAILED
+
+    def _has_proved(self, key: _Pair, now: float) -> bool:
+        proved = self._proved.get(key)
+        return proved is not None and proved + PROVED_SECONDS >= now
 
     async def pause(self, address: str, name: str) -> bool:
         """Waits as long as the failures so far ask for, which is usually not at all. Returns whether it did wait.
@@ -200,15 +221,20 @@ class Throttle:
 
     def _bounded(self, address: str, seconds: float) -> float:
         seconds = min(self.longest_seconds, seconds)
-        return seconds / GENTLE if network_of(address) in (LOOPBACK, UNIX) else seconds
+        return seconds / GENTLE if neighbourhood_of(address) in (LOOPBACK, UNIX) else seconds
+
+
+def _network(address: str) -> str:
+    """What one guesser has: all addresses of this machine are one."""
+    return LOOPBACK if neighbourhood_of(address) == LOOPBACK else network_of(address)
 
 
 def _scopes(address: str) -> tuple[tuple[str, Slope], ...]:
-    network, neighbourhood = network_of(address), neighbourhood_of(address)
+    network, neighbourhood = _network(address), neighbourhood_of(address)
     if network == neighbourhood:
         return ((network, NETWORK),)
     return (network, NETWORK), (neighbourhood, NEIGHBOURHOOD)
 
 
 def _pair(address: str, name: str) -> _Pair:
-    return network_of(address), blake2b(name.encode(), digest_size=16).digest()
+    return _network(address), blake2b(name.encode(), digest_size=16).digest()

@@ -16,7 +16,7 @@ from mektup.server.addresses import Endpoint
 from mektup.server.config import ConfigError
 
 BACKLOG = 4096
-ACCEPTS_PER_TURN = 64
+ACCEPTS_PER_TURN = 16
 PAUSE_SECONDS = 0.5
 """How long no connection is accepted after the system had no descriptor left for one."""
 

@@ -14,26 +14,26 @@ _REMEMBERED = 4096
 
 @lru_cache(_REMEMBERED)
 def network_of(address: str) -> str:
-    """What one customer has: an IPv4 address, an IPv6 /64. All of this machine is ``loopback``, a Unix socket ``unix``.
+    """What one customer has: an IPv4 address, an IPv6 /64; what is no IP address stands for itself (``unix``).
 
     IPv4 within IPv6 (RFC 4291 §2.5.5.2, RFC 6052 §2.1) is IPv4. Link-local hosts are many in one /64, and count alone.
     """
     parsed = _parsed(address)
     if parsed is None:
         return address
-    if parsed.is_loopback:
-        return LOOPBACK
-    if isinstance(parsed, ipaddress.IPv4Address) or parsed.is_link_local:
+    if isinstance(parsed, ipaddress.IPv4Address) or parsed.is_link_local or parsed.is_loopback:
         return str(parsed)
     return _prefix(parsed, 64)
 
 
 @lru_cache(_REMEMBERED)
 def neighbourhood_of(address: str) -> str:
-    """The block that a site or a small provider has: an IPv4 /24, an IPv6 /48; else as ``network_of``."""
+    """The block that a site or a small provider has: an IPv4 /24, an IPv6 /48; all of this machine is ``loopback``."""
     parsed = _parsed(address)
-    if parsed is None or parsed.is_loopback or parsed.is_link_local:
+    if parsed is None or parsed.is_link_local:
         return network_of(address)
+    if parsed.is_loopback:
+        return LOOPBACK
     return _prefix(parsed, 24 if isinstance(parsed, ipaddress.IPv4Address) else 48)
 
 
