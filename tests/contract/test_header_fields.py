@@ -30,9 +30,9 @@ OTHER = HeaderFields(frozenset({b"to", b"x-subject", b""}))
 
 
 def chosen(raw: bytes, choice: HeaderFields) -> bytes:
-    """As RFC 9051 §6.4.5.1 has it, with the size of the literal in front."""
+    """As RFC 9051 §6.4.5.1 has it, with the size of the literal in front; no literal has NUL (§4.3.1)."""
     fields = select_fields(raw[: prepare(raw).header_size], choice.names, exclude=False)
-    return b"{%d}\r\n" % len(fields) + fields
+    return b"{%d}\r\n" % len(fields) + fields.replace(b"\0", b"\x80")
 
 
 async def fill(account: Account, count: int) -> tuple[MailboxId, list[bytes]]:

@@ -133,3 +133,20 @@ def test_what_rfc_5322_writes_is_read(local: datetime, zone: int) -> None:
 def test_nothing_is_raised(value: bytes) -> None:
     found = parse_date(value)
     assert found is None or abs(found[1]) < 24 * 60
+
+
+WORDS = st.text(st.characters(categories=("L", "N", "M")), min_size=1, max_size=12) | st.sampled_from(
+    ["²²²", "٣٣٣", "③③③"]
+)
+
+
+@given(
+    WORDS, WORDS, st.sampled_from(["{0} {1} 2024 10:00", "5 {0} {1} 10:00", "{0} 5, 2024", "5-{0}-{1}", "2024-{0}-{1}"])
+)
+def test_letters_and_digits_of_any_script_raise_nothing(one: str, other: str, form: str) -> None:
+    parse_date(form.format(one, other).encode())
+
+
+@pytest.mark.parametrize("month", ["²²²", "③③③", "½½½", "٣٣٣"])
+def test_digits_that_are_no_decimals_name_no_month(month: str) -> None:
+    assert parse_date(f"5 {month} 2024 10:00:00 +0000".encode()) is None

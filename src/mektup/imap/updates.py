@@ -120,7 +120,7 @@ async def _tell(
 
 def tell_keywords(session: Session, view: View, keywords: Iterable[str]) -> None:
     """Writes which flags this mailbox knows where one of *keywords*, as the store spells them, is new to the client."""
-    if new := view.new_keywords(keywords):
+    if keywords != view.keywords and (new := view.new_keywords(keywords)):
         view.learn(new)
         session.write(flags_line(view.keywords))
         session.write(permanent_flags_line(view.keywords, read_only=view.read_only))

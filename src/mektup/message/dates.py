@@ -102,7 +102,8 @@ def _plain(value: bytes) -> str:
 
 
 def _moment(day: int, month: str, year: str, clock: tuple[int, int, int], zone: str | None) -> tuple[int, int] | None:
-    number = int(month) if month.isdigit() else month_number(month)
+    # not isdigit(), to which a superscript two is a digit, but to int() it is not
+    number = int(month) if month.isdecimal() else month_number(month)
     try:
         days = date(_year(year), number or 0, day).toordinal() - _EPOCH
     except ValueError:
