@@ -4,21 +4,31 @@ A plan is made once for commands that ask the same. Each item is a Field: a piec
 in it, the columns it needs, and how it fills the place for a whole slice at a time. So a slice is a few passes in C
 (a map per item, one zip, one format per message, one join) and no Python object is made per message.
 
-Two sorts leave that road. Where all items are columns as they are stored, as in the lists that clients fetch, the
-store puts the lines of a run of messages together itself, and not even rows are made. And a body that is too large to
-hold is written piece by piece.
+Some leave that road. Where all items are columns as they are stored, as in the lists that clients fetch, the store puts
+the lines of a run of messages together itself, and not even rows are made. Bodies are made a message at a time, and
+where a command asks for more than a few of each message, an item at a time; a body that is too large to hold is written
+piece by piece. So what is queued is bounded, whatever is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mektup.imap.flag_words import MOST_SHARED, with_recent
-from mektup.imap.sections import Columns, Later, binary_reader, binary_size_reader, chosen_fields, section_reader
-from mektup.store.interface import SLICE_ROWS, Column, Form, HeaderFields, Row
+from mektup.imap.flag_words import with_recent
+from mektup.imap.sections import (
+    Columns,
+    Later,
+    binary_reader,
+    binary_size_reader,
+    chosen_fields,
+    require_known_encoding,
+    section_reader,
+)
+from mektup.message.layout import unpack
+from mektup.store.interface import SLICE_ROWS, AnyColumn, Column, Form, Row
 from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
 
@@ -26,8 +36,8 @@ if TYPE_CHECKING:
     from mektup.imap.session import Session
     from mektup.imap.view import View
 
-DRAIN_BYTES = 64 * 1024
-"""How much of an answer is queued before the session waits for the client to take it."""
+LINES_BYTES = 128 * 1024
+"""How long lines with bodies may be together to be written at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +48,17 @@ class Field:
     """What stands before the value, its space included."""
     place: bytes
     """A format for the value."""
-    columns: tuple[Column | HeaderFields, ...]
+    columns: tuple[AnyColumn, ...]
     values: Callable[[Columns], Iterable[Any]]
     """One value per row: what *place* takes, or a Later where *may_stream*."""
     may_stream: bool = False
     end: bytes = b""
     """What stands behind the value."""
-    as_stored: Column | HeaderFields | None = None
+    as_stored: AnyColumn | None = None
     """The column that the value is, as a Form has it; None for others."""
 
 
-def _plain(label: bytes, place: bytes, column: Column | HeaderFields, end: bytes = b"") -> Field:
+def _plain(label: bytes, place: bytes, column: AnyColumn, end: bytes = b"") -> Field:
     return Field(label, place, (column,), lambda columns: columns[column], end=end, as_stored=column)
 
 
@@ -76,6 +86,12 @@ IN_REV1 = {
 }
 """What a client that knows only RFC 3501 gets instead."""
 
+FEW_BODIES = 3
+"""Sections of one message, all of which may be held at a time; with more of them, a line is written item by item."""
+
+SLICE_BYTES = 256 * 1024
+"""How long the lines of a slice may be together, as far as flags and words of ours go, to be made at once."""
+
 FEW_LINES = 8
 """Fewer than these are not worth putting together in the store."""
 
@@ -84,12 +100,14 @@ class Plan:
     """How FETCH commands for the same items are answered in one view."""
 
     __slots__ = (
+        "_bodies",
         "_fields",
+        "_flags_at",
         "_pieces",
-        "_queued",
         "_session",
         "_streams",
         "_template",
+        "_to_decode",
         "_view",
         "columns",
         "items",
@@ -99,16 +117,18 @@ class Plan:
     def __init__(self, session: Session, view: View, items: tuple[FetchItem, ...]) -> None:
         self._session = session
         self._view = view
-        self._queued = 0
         self.items = items
         self.marks_seen = any(isinstance(item, BodySection | Binary) and not item.peek for item in items)
         """Whether it reads a body without PEEK, which sets \\Seen (RFC 9051 §6.4.5)."""
         self._fields = [self._field(item) for item in items]
-        self._streams = any(field.may_stream for field in self._fields)
+        self._to_decode = [item.part for item in items if isinstance(item, Binary | BinarySize)]
+        self._bodies = sum(field.may_stream for field in self._fields)
+        self._streams = self._bodies > 0
         needed = dict.fromkeys(column for field in self._fields for column in field.columns)
         needed.pop(Column.UID, None)
-        self.columns: tuple[Column | HeaderFields, ...] = tuple(needed)
+        self.columns: tuple[AnyColumn, ...] = tuple(needed)
         """To be asked of the store; the UID comes first of itself."""
+        self._flags_at = self.columns.index(Column.FLAGS) + 1 if Column.FLAGS in self.columns else 0
         line = b" ".join(field.label.replace(b"%", b"%%") + field.place + field.end for field in self._fields)
         self._template = b"* %d FETCH (" + line + b")\r\n"
         self._pieces = _pieces(self._fields)
@@ -122,8 +142,8 @@ class Plan:
             case BodySection() if (choice := chosen_fields(item)) is not None:
                 return _plain(_label(item), b"%b", choice)
             case BodySection():
-                columns, read = section_reader(item)
-                return Field(_label(item), b"%b", columns, read, may_stream=Column.RAW in columns)
+                columns, read = section_reader(item, self._session.services.limits.header_bytes)
+                return Field(_label(item), b"%b", columns, read, may_stream=True)
             case Binary():
                 columns, read = binary_reader(item)
                 return Field(_label(item), b"%b", columns, read, may_stream=True)
@@ -151,7 +171,7 @@ class Plan:
         if self._pieces is None or len(uids) < FEW_LINES:
             return await self._answer_by_rows(uids)
         found = 0
-        for some in uids.slices(SLICE_ROWS):
+        for some in self.slices(uids):
             text = await self.text(some)
             if text is None:
                 found += await self._answer_by_rows(some)
@@ -159,6 +179,10 @@ class Plan:
                 found += len(some)
                 await self.say(text)
         return found
+
+    def slices(self, uids: Uids) -> Iterator[Uids]:
+        """*uids* in slices that ``text`` takes, each of which may be held."""
+        return uids.slices(self._rows_at_once(SLICE_ROWS))
 
     async def text(self, uids: Uids) -> bytes | None:
         """The lines of *uids*, SLICE_ROWS at most, put together by the store; None where it cannot."""
@@ -169,7 +193,9 @@ class Plan:
         if Column.FLAGS in self.columns:
             spelled = session.flag_words
             recent: Uids = NumberSet() if session.rev2 else view.recent & uids
-            if len(spelled.shared) == MOST_SHARED or (recent and recent != uids):
+            if not spelled.shared_are_all or (recent and recent != uids):
+                return None
+            if len(uids) * max(map(len, spelled.shared.values()), default=0) > SLICE_BYTES:
                 return None
             words = spelled.told()
             if recent:
@@ -190,19 +216,26 @@ class Plan:
             await self._write(rows)
         return found
 
+    def _rows_at_once(self, most: int) -> int:
+        """How many lines are so short together that they may be made at once; at most *most*, at least 1."""
+        width = len(self._template)
+        if self._flags_at:
+            width += self._session.flag_words.widest
+        return most if most * width <= SLICE_BYTES else max(1, SLICE_BYTES // width)
+
     async def say(self, octets: bytes) -> None:
         """Writes *octets*, and waits for the client to take them where much is queued, by earlier commands too."""
         self._session.write(octets)
-        self._queued += len(octets)
-        if self._queued > DRAIN_BYTES:
+        if self._session.peer.is_due:
             await self._session.peer.drain()
-            self._queued = 0
 
     async def lines_of(self, uids: Uids) -> dict[int, bytes]:
         """The lines of those of *uids* that are there, by UID, as far as one slice goes.
 
-        A line that has to be streamed is not among them.
+        A line that has to be streamed is not among them, and none is where lines are long.
         """
+        if self._bodies > FEW_BODIES or self._rows_at_once(SLICE_ROWS) < SLICE_ROWS:
+            return {}
         async with aclosing(self._session.mail.fetch(self._view.mailbox, uids, self.columns)) as slices:
             async for rows in slices:
                 seqs, values = self._values(rows)
@@ -216,51 +249,98 @@ class Plan:
 
     async def _write(self, rows: Sequence[Row]) -> None:
         """Writes the lines of a slice."""
+        if self._bodies > FEW_BODIES:
+            await self._write_by_item(rows)
+            return
+        if not self._streams:
+            for text in self.lines(rows):
+                await self.say(text)
+            return
+        lines: list[bytes] = []
+        octets = 0
         seqs, values = self._values(rows)
-        if self._streams:
-            lists = [list(per_row) for per_row in values]
-            if any(type(value) is Later for per_row in lists for value in per_row):
-                await self._write_streaming(seqs, lists)
-                return
-            values = lists
-        await self.say(b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True))))
+        for seq, *row in zip(seqs, *values, strict=True):
+            later = next((value for value in row if type(value) is Later), None)
+            if later is not None:
+                # as long as the line has not begun, it can be refused
+                await later.check(self._session.mail)
+                await self.say(b"".join(lines))
+                lines.clear()
+                octets = 0
+                await self._write_line(seq, zip(self._fields, row, strict=True))
+                continue
+            line = self._template % (seq, *row)
+            lines.append(line)
+            octets += len(line)
+            if octets > LINES_BYTES:
+                await self.say(b"".join(lines))
+                lines.clear()
+                octets = 0
+        await self.say(b"".join(lines))
 
-    def lines(self, rows: Sequence[Row]) -> bytes:
-        """The lines of a slice, for items of which none is a body."""
-        seqs, values = self._values(rows)
-        return b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
+    def lines(self, rows: Sequence[Row]) -> Iterator[bytes]:
+        """The lines of a slice, for items of which none is a body; some at a time where they are long."""
+        self._spell(rows)
+        at_once = self._rows_at_once(len(rows)) if rows else 1
+        for start in range(0, len(rows), at_once):
+            seqs, values = self._values(rows[start : start + at_once])
+            yield b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
+
+    def _spell(self, rows: Sequence[Row]) -> None:
+        if self._flags_at:
+            self._session.flag_words.spell({row[self._flags_at] for row in rows})
 
     def _values(self, rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[Iterable[Any]]]:
         """The sequence numbers of a slice, and what each field has for it."""
+        columns = self._columns(rows)
+        return self._view.number(rows), [field.values(columns) for field in self._fields]
+
+    def _columns(self, rows: Sequence[Row]) -> Columns:
         columns: Columns = dict(zip((Column.UID, *self.columns), zip(*rows, strict=True), strict=True))
         if Column.MODSEQ in columns:
             self._view.show_modseq(max(columns[Column.MODSEQ]))
-        return self._view.number(rows), [field.values(columns) for field in self._fields]
+        if Column.LAYOUT in columns:
+            columns[Column.LAYOUT] = list(map(unpack, columns[Column.LAYOUT]))
+        return columns
 
-    async def _write_streaming(self, seqs: Sequence[int], values: list[list[Any]]) -> None:
-        """The slow road: message by message, and a large body piece by piece."""
-        write, peer, account = self._session.write, self._session.peer, self._session.mail
-        for seq, *waiting in zip(seqs, *values, strict=True):
-            # all that can be refused is read before the line begins, since then there is no way back
-            row = [await value.load(account) if type(value) is Later else value for value in waiting]
-            peer.in_response = True
-            write(b"* %d FETCH (" % seq)
-            for at, (field, value) in enumerate(zip(self._fields, row, strict=True)):
-                write((b" " if at else b"") + field.label)
-                if isinstance(value, Later):
-                    async for piece in value.pieces(account):
-                        write(piece)
-                        await peer.drain()
-                else:
-                    write(field.place % value)
-                write(field.end)
-            write(b")\r\n")
-            peer.in_response = False
+    async def _write_by_item(self, rows: Sequence[Row]) -> None:
+        """Writes the lines of a slice, one item after the other."""
+        for row in rows:
+            (seq,) = self._view.number([row])
+            columns = self._columns([row])
+            for path in self._to_decode:
+                (layout,) = columns[Column.LAYOUT]
+                require_known_encoding(layout, path)
+            values = [field.values(columns) for field in self._fields]
+            await self._write_line(seq, zip(self._fields, map(_only, values), strict=True))
+
+    async def _write_line(self, seq: int, items: Iterable[tuple[Field, Any]]) -> None:
+        """Writes a line item by item; a large value piece by piece. No item can be refused any more."""
+        account, peer, say = self._session.mail, self._session.peer, self.say
+        peer.in_response = True
+        before = b"* %d FETCH (" % seq
+        for field, value in items:
+            if isinstance(value, Later):
+                await say(before + field.label)
+                async with aclosing(value.pieces(account)) as pieces:
+                    async for piece in pieces:
+                        await say(piece)
+                await say(field.end)
+            else:
+                await say(before + field.label + field.place % value + field.end)
+            before = b" "
+        peer.in_response = False
+        await say(b")\r\n")
 
 
-def _pieces(fields: Sequence[Field]) -> tuple[bytes | Column | HeaderFields | None, ...] | None:
+def _only(values: Iterable[Any]) -> Any:
+    (value,) = values
+    return value
+
+
+def _pieces(fields: Sequence[Field]) -> tuple[bytes | AnyColumn | None, ...] | None:
     """The line of *fields* as a Form has it; None where one of them is not as stored."""
-    pieces: list[bytes | Column | HeaderFields | None] = [b"* ", None]
+    pieces: list[bytes | AnyColumn | None] = [b"* ", None]
     before = b" FETCH ("
     for field in fields:
         if field.as_stored is None:

@@ -8,15 +8,22 @@ the client is spelled only after FLAGS was said.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from weakref import WeakKeyDictionary
 
 from mektup.imap.view import View
 from mektup.store.interface import Account
 from mektup.terms.flags import without_what_is_no_flag
+from mektup.terms.limits import MIB
 
 MOST_SHARED = 64
 """How many words of an account sessions share: where there are more, most are rare."""
+
+MOST_SHARED_OCTETS = MIB // 4
+"""How many octets these may have."""
+
+MOST_OCTETS = 4 * MIB
+"""How much a session remembers; when there is more, it begins anew."""
 
 
 class FlagWords(dict[int, bytes]):
@@ -25,7 +32,7 @@ class FlagWords(dict[int, bytes]):
     To spell a word may write FLAGS, so it has to be done before the line begins that shows it.
     """
 
-    __slots__ = ("_account", "_announce", "_view", "shared")
+    __slots__ = ("_account", "_announce", "_octets", "_view", "shared", "widest")
 
     def __init__(self, account: Account, view: View, announce: Callable[[tuple[str, ...]], None]) -> None:
         """*announce* takes keywords that are new to the client, and tells them."""
@@ -33,8 +40,21 @@ class FlagWords(dict[int, bytes]):
         self._account = account
         self._view = view
         self._announce = announce
+        self._octets = 0
+        self.widest = 0
+        """Octets of the longest that was spelled."""
         self.shared = _SHARED.setdefault(account, {})
-        """Words that were seen in this account, by this session or another; MOST_SHARED where some may be missing."""
+        """Words that were seen in this account, by this session or another; where there are many, not all."""
+
+    @property
+    def shared_are_all(self) -> bool:
+        """Whether every word that was spelled is among the shared ones."""
+        return len(self.shared) < MOST_SHARED and sum(map(len, self.shared.values())) <= MOST_SHARED_OCTETS
+
+    def spell(self, words: Iterable[int]) -> None:
+        """Has *words* taken into account in ``widest``."""
+        for word in words:
+            self[word]
 
     def __missing__(self, word: int) -> bytes:
         names = without_what_is_no_flag(self._account.flag_names(word))
@@ -43,8 +63,13 @@ class FlagWords(dict[int, bytes]):
         flags = self.shared.get(word)
         if flags is None:
             flags = " ".join(names).encode("ascii")
-            if len(self.shared) < MOST_SHARED:
+            if self.shared_are_all:
                 self.shared[word] = flags
+        if self._octets > MOST_OCTETS:
+            self.clear()
+            self._octets = 0
+        self._octets += len(flags)
+        self.widest = max(self.widest, len(flags))
         self[word] = flags
         return flags
 
@@ -56,6 +81,7 @@ class FlagWords(dict[int, bytes]):
                 if self._view.new_keywords(self._account.flag_names(word)):
                     continue
                 self[word] = flags
+                self.widest = max(self.widest, len(flags))
             told.append((word, flags))
         return told
 

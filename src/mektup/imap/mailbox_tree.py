@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from mektup.store.interface import Mailbox
@@ -15,7 +15,7 @@ class Entry(NamedTuple):
 
     name: str
     mailbox: Mailbox | None
-    """None for a name that is only subscribed, or only above one that is."""
+    """None for a name that is only subscribed, or only above others."""
     subscribed: bool
     has_children: bool
 
@@ -26,19 +26,18 @@ class Entry(NamedTuple):
 
 
 class MailboxTree:
-    """Names in the store's order: INBOX first, then by name, so that a level comes before what is below it."""
+    """Names by their letters, INBOX first, so that a level comes before what is below it."""
 
-    __slots__ = ("_entries", "_names")
+    __slots__ = ("_entries",)
 
-    def __init__(self, mailboxes: Sequence[Mailbox], subscribed: frozenset[str]) -> None:
-        by_name: dict[str, Mailbox | None] = dict.fromkeys(subscribed)
-        for name in subscribed:
-            while name := name.rpartition(DELIMITER)[0]:
-                by_name.setdefault(name)
+    def __init__(self, mailboxes: Sequence[Mailbox], subscribed: frozenset[str], above: Collection[str] = ()) -> None:
+        """*above*: names to be among the entries even where nothing is known of them."""
+        by_name: dict[str, Mailbox | None] = dict.fromkeys(chain(subscribed, above))
         by_name.update({mailbox.name: mailbox for mailbox in mailboxes})
-        self._names = sorted(by_name)
-        parents = {name.rpartition(DELIMITER)[0] for name, mailbox in by_name.items() if mailbox is not None}
-        self._entries = {name: Entry(name, by_name[name], name in subscribed, name in parents) for name in self._names}
+        parents = {mailbox.name.rpartition(DELIMITER)[0] for mailbox in mailboxes}
+        self._entries = {
+            name: Entry(name, by_name[name], name in subscribed, name in parents) for name in sorted(by_name)
+        }
 
     def find(self, name: str) -> Entry | None:
         """The entry of that name."""
@@ -53,10 +52,8 @@ class MailboxTree:
             if entry is not inbox and (with_unknown or entry.mailbox is not None):
                 yield entry
 
-    def below(self, name: str) -> Iterator[Entry]:
-        """Every name below *name*, subscribed ones that do not exist included."""
-        prefix = name + DELIMITER
-        for at in range(bisect_left(self._names, prefix), len(self._names)):
-            if not self._names[at].startswith(prefix):
-                break
-            yield self._entries[self._names[at]]
+
+def levels_above(name: str) -> Iterator[str]:
+    """The names above *name*, the nearest first."""
+    while name := name.rpartition(DELIMITER)[0]:
+        yield name

@@ -1,8 +1,8 @@
 """The patterns of LIST and LSUB: ``*`` and ``%`` (RFC 9051 §6.3.9).
 
 A pattern with many wildcards makes a backtracking matcher try without end, and a client may send any. So a
-name is matched in one pass over its letters: bit *n* of a number says that the first *n* letters of the pattern
-have been met, and a wildcard is a bit that stays set.
+name is matched in one pass over its letters, against all patterns at once: they stand one after the other, bit *n* of
+a number says that a pattern has been met up to place *n*, and a wildcard is a bit that stays set.
 """
 
 from __future__ import annotations
@@ -15,14 +15,30 @@ from mektup.terms.names import DELIMITER, fold_inbox
 class Pattern:
     """One or more patterns below a reference; matches a name that any of them matches."""
 
-    __slots__ = ("_alternatives",)
+    __slots__ = ("_begins", "_names", "_places")
 
     def __init__(self, reference: str, patterns: Sequence[str]) -> None:
-        self._alternatives = [_Alternative(_from_root(reference, pattern)) for pattern in patterns]
+        self._names: set[str] = set()
+        """Patterns without wildcards."""
+        begins: list[str] = []
+        others: list[str] = []
+        for pattern in (_from_root(reference, each) for each in patterns):
+            start = pattern.removesuffix("*")
+            if not {"*", "%"} & set(pattern):
+                self._names.add(pattern)
+            elif start != pattern and not {"*", "%"} & set(start):
+                begins.append(start)
+            else:
+                others.append(pattern)
+        self._begins = tuple(begins)
+        """Of the commonest patterns, all but the star that ends them."""
+        self._places = _Places(others) if others else None
 
     def matches(self, name: str) -> bool:
         """Whether *name* as a whole is meant."""
-        return any(alternative.matches(name) for alternative in self._alternatives)
+        if name in self._names or name.startswith(self._begins):
+            return True
+        return self._places is not None and self._places.matches(name)
 
 
 def _from_root(reference: str, pattern: str) -> str:
@@ -30,38 +46,35 @@ def _from_root(reference: str, pattern: str) -> str:
     return fold_inbox(pattern[1:] if pattern.startswith(DELIMITER) else reference + pattern)
 
 
-class _Alternative:
-    """One pattern, compiled."""
+class _Places:
+    """Patterns with wildcards, compiled: a bit for each place in each of them, in one number."""
 
-    __slots__ = ("_at_letter", "_met_all", "_pattern", "_start", "_stay", "_stay_in_level")
+    __slots__ = ("_at_letter", "_ends", "_starts", "_stay", "_stay_in_level")
 
-    def __init__(self, pattern: str) -> None:
-        self._pattern = pattern
-        start = pattern.removesuffix("*")
-        self._start = start if start != pattern and not {"*", "%"} & set(start) else None
-        """Of the commonest patterns, all but the star that ends them."""
+    def __init__(self, patterns: Sequence[str]) -> None:
         self._at_letter: dict[str, int] = {}
-        self._stay = self._stay_in_level = 0
+        """The places that the letter leads on from."""
+        self._starts = self._ends = self._stay = self._stay_in_level = 0
         place = 1
-        for letter in pattern:
-            if letter == "*":
-                self._stay |= place
-            elif letter == "%":
-                self._stay_in_level |= place
-            else:
-                self._at_letter[letter] = self._at_letter.get(letter, 0) | place
-                place <<= 1
-        self._met_all = place
+        for pattern in patterns:
+            self._starts |= place
+            for letter in pattern:
+                if letter == "*":
+                    self._stay |= place
+                elif letter == "%":
+                    self._stay_in_level |= place
+                else:
+                    self._at_letter[letter] = self._at_letter.get(letter, 0) | place
+                    place <<= 1
+            # no letter leads on from the end of a pattern, so none into the next one
+            self._ends |= place
+            place <<= 1
 
     def matches(self, name: str) -> bool:
-        if self._start is not None:
-            return name.startswith(self._start)
-        if not (self._stay or self._stay_in_level):
-            return name == self._pattern
-        met = 1
+        met = self._starts
         for letter in name:
             stay = self._stay if letter == DELIMITER else self._stay | self._stay_in_level
             met = (met & self._at_letter.get(letter, 0)) << 1 | met & stay
             if not met:
                 return False
-        return bool(met & self._met_all)
+        return bool(met & self._ends)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mektup.imap import updates
 from mektup.imap.fetch_plan import Plan
 from mektup.imap.view import View
-from mektup.store.interface import SLICE_ROWS, Mailbox
+from mektup.store.interface import Mailbox
 from mektup.terms.limits import MIB
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 from mektup.terms.sets import NumberSet, Seqs, Uids
@@ -78,19 +78,22 @@ async def _missed(session: Session, mailbox: Mailbox, known: KnownState) -> Asyn
     gone = (touched.expunged & uids) - view.uids
     if gone and known.sample is not None:
         gone = gone - NumberSet.span(1, _agreed(view, *known.sample))
-    yield updates.vanished_lines(gone, earlier=True)
+    for line in updates.vanished_lines(gone, earlier=True):
+        yield line
     changed = touched.changed & uids & view.uids
     plan = Plan(session, view, ITEMS)
     if touched.flags is None:
-        for some in changed.slices(SLICE_ROWS):
+        for some in plan.slices(changed):
             text = await plan.text(some)
             if text is not None:
                 yield text
                 continue
             async for rows in session.mail.fetch(view.mailbox, some, plan.columns):
-                yield plan.lines(rows)
+                for lines in plan.lines(rows):
+                    yield lines
     elif changed:
-        yield plan.lines([row for row in touched.flags if row[0] in changed])
+        for lines in plan.lines([row for row in touched.flags if row[0] in changed]):
+            yield lines
 
 
 def _agreed(view: View, seqs: Seqs, uids: Uids) -> int:

@@ -1,101 +1,272 @@
 """The bytes that BODY[...], BINARY[...] and BINARY.SIZE[...] name (RFC 9051 §6.4.5.1, §6.4.5.2).
 
-A reader takes a slice of rows, column by column, and gives for each row the value as it stands on the wire:
-NIL, or a literal. Where the store did not hand the message out whole, as it is large, the value is a Later,
-which reads just the octets that are needed when its turn comes.
+A reader takes a slice of rows, column by column, and gives for each row, when its turn comes, the value as it stands
+on the wire: NIL, or a literal. Where the store did not hand the message (or its header) out whole, as it is large, the
+value is a Later, which reads just the octets that are needed, a piece at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum, auto
+from functools import partial as partial_of
+from typing import Any, Protocol
 
-from mektup.message.headers import selector
-from mektup.message.layout import Layout, PartPlace, Span, unpack
+from mektup.message.headers import FieldChooser, selector
+from mektup.message.layout import Layout, PartPlace, Span
+from mektup.message.part_decoder import MessageDecoder, decoder
 from mektup.message.transfer import decode_message, decode_part
-from mektup.store.interface import Account, Column, HeaderFields
+from mektup.store.interface import Account, AnyColumn, Column, HeaderColumn, HeaderFields
 from mektup.terms.errors import Disconnected, Refused
 from mektup.terms.numbers import ContentId
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, Partial, Section, Text
 from mektup.wire.strings import literal, literal8, without_nul
 
-Columns = dict[Column | HeaderFields, Sequence[Any]]
-"""A slice of rows, column by column."""
+Columns = dict[AnyColumn, Sequence[Any]]
+"""A slice of rows, column by column; of LAYOUT what it unpacks to."""
 
 Reader = Callable[[Columns], Iterable[Any]]
-Finish = Callable[[bytes], bytes]
-"""From the octets of a span to the value on the wire."""
-
 WHOLE = (Column.LAYOUT, Column.RAW, Column.CONTENT)
+HEADER = (HeaderColumn.SMALL, Column.CONTENT, HeaderColumn.SIZE)
 NIL = b"NIL"
+
+
+class Shape(Enum):
+    """How a value stands on the wire."""
+
+    LITERAL = auto()
+    BINARY = auto()
+    """A literal, or a literal8 where there is a NUL."""
+    SIZE = auto()
+    """A number: how many octets it has."""
+
+
+class Filter(Protocol):
+    """Takes a span's octets in any pieces; gives what is to be told of them."""
+
+    def take(self, octets: bytes) -> bytes:
+        """What is certain by now."""
+
+    def finish(self) -> bytes:
+        """The rest."""
+
+
+HELD_BYTES = 64 * 1024
+"""A value up to this size is held, where its size is not known before it is read; a larger one is read twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A value that is read when its turn comes."""
+    """A value that is read when its turn comes, a piece at a time."""
 
     content: ContentId
     start: int
     stop: int
-    finish: Finish | None
-    """What is to be done with the octets, which then are held whole; None: they go out as a literal, as they come."""
+    filter: Callable[[], Filter] | None = None
+    """What the octets pass through; None: they go out as they come."""
+    partial: Partial | None = None
+    """What of its outcome is told; None where that is all."""
+    shape: Shape = Shape.LITERAL
 
-    async def load(self, account: Account) -> bytes | Later:
-        """The value where it has to be *finish*ed, and so held whole; itself where it can go out as it comes."""
-        if self.finish is None:
-            return self
-        return self.finish(b"".join([piece async for piece in account.content(self.content, self.start, self.stop)]))
+    async def check(self, account: Account) -> None:
+        """Raises Refused(EXPUNGEISSUED) where the message is gone."""
+        async with aclosing(account.content(self.content, 0, 0)) as nothing:
+            async for _ in nothing:
+                pass
 
-    async def pieces(self, account: Account) -> AsyncIterator[bytes]:
-        """The value on the wire, in pieces of bounded size.
+    async def pieces(self, account: Account) -> AsyncGenerator[bytes, None]:
+        """The value on the wire, in pieces of bounded size; empty ones while it is being measured.
 
-        Raises Disconnected when the message goes while it is being sent: the literal was announced, and only the end
-        of the connection can say that it will not come.
+        Raises Disconnected when the message goes while it is being sent: the line has begun, and only the end of the
+        connection can say that the rest will not come.
         """
-        yield b"{%d}\r\n" % (self.stop - self.start)
         try:
-            async for piece in account.content(self.content, self.start, self.stop):
-                yield without_nul(piece)
+            if self.filter is None:
+                yield b"{%d}\r\n" % (self.stop - self.start)
+                async for piece in account.content(self.content, self.start, self.stop):
+                    yield without_nul(piece)
+                return
+            size, has_nul, held = 0, False, []
+            async for piece in self._filtered(account):
+                yield b""
+                size += len(piece)
+                has_nul = has_nul or b"\0" in piece
+                if size <= HELD_BYTES and self.shape is not Shape.SIZE:
+                    held.append(piece)
+            if self.shape is Shape.SIZE:
+                yield b"%d" % size
+                return
+            # RFC 9051 §7.5.2: a literal8 only where there is a NUL, so that the client need not look for one
+            yield (b"~{%d}\r\n" if has_nul and self.shape is Shape.BINARY else b"{%d}\r\n") % size
+            if size <= HELD_BYTES:
+                yield self._shown(b"".join(held))
+                return
+            async for piece in self._filtered(account):
+                yield self._shown(piece)
         except Refused as refusal:
             raise Disconnected from refusal
 
+    def _shown(self, octets: bytes) -> bytes:
+        return octets if self.shape is Shape.BINARY else without_nul(octets)
 
-def section_reader(item: BodySection) -> tuple[tuple[Column, ...], Reader]:
-    """The columns that BODY[...] needs, and its reader."""
+    async def _filtered(self, account: Account) -> AsyncIterator[bytes]:
+        """What is told of the value, as it comes out of the filter."""
+        assert self.filter is not None
+        through = self.filter()
+        cut = _Window(0, None) if self.partial is None else _Window(self.partial.start, self.partial.count)
+        async with aclosing(account.content(self.content, self.start, self.stop)) as octets:
+            async for piece in octets:
+                yield cut.take(through.take(piece))
+                if cut.is_over:
+                    return
+        yield cut.take(through.finish())
+
+
+class _Window:
+    """A filter that lets through *count* octets from *start* on; all of them for None."""
+
+    __slots__ = ("_left", "_to_skip")
+
+    def __init__(self, start: int, count: int | None) -> None:
+        self._to_skip = start
+        self._left = count
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can come of it."""
+        return self._left == 0
+
+    def take(self, octets: bytes) -> bytes:
+        seen = octets[self._to_skip :]
+        self._to_skip = max(0, self._to_skip - len(octets))
+        if self._left is None:
+            return seen
+        seen = seen[: self._left]
+        self._left -= len(seen)
+        return seen
+
+    def finish(self) -> bytes:
+        return b""
+
+
+class _Chain:
+    """Filters, one behind the other."""
+
+    __slots__ = ("_filters",)
+
+    def __init__(self, *filters: Callable[[], Filter]) -> None:
+        self._filters = [make() for make in filters]
+
+    def take(self, octets: bytes) -> bytes:
+        for each in self._filters:
+            octets = each.take(octets)
+        return octets
+
+    def finish(self) -> bytes:
+        octets = b""
+        for each in self._filters:
+            octets = each.take(octets) + each.finish()
+        return octets
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a span lies: in the message itself, or in the decoded octets of encoded messages inside it."""
+
+    span: Span
+    steps: tuple[tuple[str, Span], ...]
+    """The encoding of each of these messages, outermost first, and what of its decoded octets is meant."""
+
+    @classmethod
+    def of(cls, around: Sequence[PartPlace], span: Span) -> _Place:
+        """*span* counts in the innermost of the encoded messages *around* it."""
+        spans = [*((place.content_start, place.stop) for place in around), span]
+        return cls(spans[0], tuple(zip((place.encoding for place in around), spans[1:], strict=True)))
+
+    def octets(self, raw: bytes) -> bytes:
+        """The span's octets."""
+        octets = raw[slice(*self.span)]
+        for encoding, (start, stop) in self.steps:
+            octets = decode_message(octets, encoding)[start:stop]
+        return octets
+
+    def later(
+        self,
+        content: ContentId,
+        last: Callable[[], Filter] | None,
+        partial: Partial | None,
+        shape: Shape = Shape.LITERAL,
+    ) -> Later:
+        """The same, of a message that is not at hand, through *last*."""
+        filters: list[Callable[[], Filter]] = []
+        for encoding, (start, stop) in self.steps:
+            filters += (partial_of(MessageDecoder, encoding), partial_of(_Window, start, stop - start))
+        if last is not None:
+            filters.append(last)
+        if not filters:
+            return Later(content, *_cut(self.span, partial))
+        return Later(content, *self.span, partial_of(_Chain, *filters), partial, shape)
+
+
+def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...], Reader]:
+    """The columns that BODY[...] needs, and its reader. Of a header's fields *most* octets are chosen from."""
     section, partial = item.section, item.partial
-    finish = _finish(section, partial)
-    if not section.part and section.text in (Text.HEADER, Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
-        return (Column.HEADER,), lambda columns: map(finish or literal, columns[Column.HEADER])
+    choose = _chooser(section)
+    if not section.part and choose is None and section.text is Text.HEADER:
+        return HEADER, lambda columns: [
+            _header(row, partial) for row in zip(*(columns[column] for column in HEADER), strict=True)
+        ]
+    if not section.part and choose is not None:
+        chosen = choose
 
-    def value(row: tuple[bytes, bytes | None, ContentId]) -> bytes | Later:
-        layout = unpack(row[0])
+        def choice(header: bytes | None, content: ContentId, size: int) -> bytes | Later:
+            if header is None:
+                return Later(content, 0, min(size, most), chosen.in_pieces, partial)
+            return literal(_partial(chosen.select(header), partial))
+
+        return HEADER, lambda columns: map(choice, *(columns[column] for column in HEADER))
+
+    inside = section.text not in (Text.ALL, Text.MIME)
+
+    def value(layout: Layout, raw: bytes | None, content: ContentId) -> bytes | Later:
         span = _span(layout, section)
         if span is None:
             return NIL
-        if finish is None:
-            span = _cut(span, partial)
-        around = layout.encoded_around(section.part, inside=section.text not in (Text.ALL, Text.MIME))
-        if not around:
-            return _value(row, span, finish)
-        return _value(row, *_decoded_out_of(around, span, finish or literal))
+        if choose is not None:
+            span = span[0], min(span[1], span[0] + most)
+        place = _Place.of(layout.encoded_around(section.part, inside=inside), span)
+        if raw is None:
+            return place.later(content, None if choose is None else choose.in_pieces, partial)
+        octets = place.octets(raw)
+        return literal(_partial(octets if choose is None else choose.select(octets), partial))
 
-    return WHOLE, lambda columns: [value(row) for row in zip(*(columns[column] for column in WHOLE), strict=True)]
+    return WHOLE, lambda columns: map(value, *(columns[column] for column in WHOLE))
 
 
-def _decoded_out_of(around: Sequence[PartPlace], span: Span, finish: Finish) -> tuple[Span, Finish]:
-    """Where the outermost of the encoded messages *around* lies, and what makes of it what *finish* makes of *span*.
+class _Chooser:
+    """Chooses fields of headers, small ones at once."""
 
-    *span* counts in the decoded octets of the innermost.
-    """
-    spans = [*((place.content_start, place.stop) for place in around), span]
+    __slots__ = ("in_pieces", "select")
 
-    def decode(octets: bytes) -> bytes:
-        for place, (start, stop) in zip(around, spans[1:], strict=True):
-            octets = decode_message(octets, place.encoding)[start:stop]
-        return finish(octets)
+    def __init__(self, names: frozenset[bytes], *, exclude: bool) -> None:
+        self.select = selector(names, exclude)
+        self.in_pieces = partial_of(FieldChooser, names, exclude)
 
-    return spans[0], decode
+
+def _chooser(section: Section) -> _Chooser | None:
+    if section.text in (Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
+        return _Chooser(frozenset(section.fields), exclude=section.text is Text.HEADER_FIELDS_NOT)
+    return None
+
+
+def _header(row: tuple[bytes | None, ContentId, int], partial: Partial | None) -> bytes | Later:
+    header, content, size = row
+    if header is not None:
+        return literal(_partial(header, partial))
+    start, stop = _cut((0, size), partial)
+    return Later(content, start, stop)
 
 
 MOST_NAME_BYTES = 1000
@@ -133,66 +304,49 @@ def _cut(span: Span, partial: Partial | None) -> Span:
     return first, min(first + partial.count, stop)
 
 
-def _finish(section: Section, partial: Partial | None) -> Finish | None:
-    """What makes a value of a span's octets where it is more than to send them; header fields are chosen."""
-    if section.text in (Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
-        select = selector(frozenset(section.fields), section.text is Text.HEADER_FIELDS_NOT)
-        if partial is None:
-            return lambda header: literal(select(header))
-        return lambda header: literal(_partial(select(header), partial))
-    if section.text is Text.HEADER and not section.part and partial is not None:
-        return lambda header: literal(_partial(header, partial))
-    return None
-
-
 def _partial(octets: bytes, partial: Partial | None) -> bytes:
     return octets if partial is None else octets[partial.start : partial.start + partial.count]
 
 
-def _value(row: tuple[bytes, bytes | None, ContentId], span: Span | None, finish: Finish | None) -> bytes | Later:
-    if span is None:
-        return NIL
-    _, raw, content = row
-    start, stop = span
-    if raw is None:
-        return Later(content, start, stop, finish)
-    return (finish or literal)(raw[start:stop])
-
-
 def binary_reader(item: Binary) -> tuple[tuple[Column, ...], Reader]:
     """The columns that BINARY[...] needs, and its reader."""
-    return _decoding_reader(item.part, lambda octets: _binary(_partial(octets, item.partial)))
+    return _decoding_reader(item.part, item.partial, Shape.BINARY)
 
 
 def binary_size_reader(item: BinarySize) -> tuple[tuple[Column, ...], Reader]:
     """The columns that BINARY.SIZE[...] needs, and its reader."""
-    return _decoding_reader(item.part, lambda octets: b"%d" % len(octets), missing=b"0")
+    return _decoding_reader(item.part, None, Shape.SIZE)
 
 
-def _decoding_reader(path: tuple[int, ...], render: Finish, missing: bytes = NIL) -> tuple[tuple[Column, ...], Reader]:
-    def value(row: tuple[bytes, bytes | None, ContentId]) -> bytes | Later:
-        layout = unpack(row[0])
+def _decoding_reader(path: tuple[int, ...], partial: Partial | None, shape: Shape) -> tuple[tuple[Column, ...], Reader]:
+    def value(layout: Layout, raw: bytes | None, content: ContentId) -> bytes | Later:
         span = layout.whole(path)
         if span is None:
-            return missing
-        place = layout.part(path)
+            return b"0" if shape is Shape.SIZE else NIL
+        encoding = _encoding(layout.part(path))
+        place = _Place.of(layout.encoded_around(path, inside=False), span)
+        if raw is None:
+            require_known_encoding(layout, path)
+            return place.later(content, partial_of(decoder, encoding), partial, shape)
+        octets = decode_part(place.octets(raw), encoding)
+        return b"%d" % len(octets) if shape is Shape.SIZE else _binary(_partial(octets, partial))
 
-        def finish(octets: bytes) -> bytes:
-            return render(_decoded(octets, place))
-
-        around = layout.encoded_around(path, inside=False)
-        return _value(row, *_decoded_out_of(around, span, finish)) if around else _value(row, span, finish)
-
-    return WHOLE, lambda columns: [value(row) for row in zip(*(columns[column] for column in WHOLE), strict=True)]
+    return WHOLE, lambda columns: map(value, *(columns[column] for column in WHOLE))
 
 
-def _decoded(octets: bytes, place: PartPlace | None) -> bytes:
+def require_known_encoding(layout: Layout, path: tuple[int, ...]) -> None:
+    """Raises Refused(UNKNOWN_CTE) where what BINARY[...] or BINARY.SIZE[...] asks for cannot be decoded."""
+    if layout.whole(path) is not None:
+        decoder(_encoding(layout.part(path)))
+
+
+def _encoding(place: PartPlace | None) -> str:
     if place is None or place.is_multipart or (place.body_start is not None and place.decoded_stop is None):
         # RFC 3516 §4.3: what holds other parts has no encoding of its own to take off, but a message that is encoded
-        return octets
-    return decode_part(octets, place.encoding)
+        return "binary"
+    return place.encoding
 
 
 def _binary(octets: bytes) -> bytes:
-    # RFC 9051 §7.5.2: a literal8 only where there is a NUL, so that the client need not look for one
+    # RFC 9051 §7.5.2, as above
     return literal8(octets) if b"\0" in octets else literal(octets)

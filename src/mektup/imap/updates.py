@@ -10,7 +10,8 @@ are, and the debt is remembered until a command that may pay it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import aclosing
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 RANGES_OF_LINE = 1000
 """Of UIDs, in a VANISHED response at most."""
 
+LINES_BYTES = 64 * 1024
+"""How long lines may be together to be written at once."""
+
 SYSTEM_FLAGS = " ".join(SYSTEM_FLAG_NAMES.values())
 
 
@@ -44,14 +48,36 @@ def permanent_flags_line(keywords: tuple[str, ...], *, read_only: bool) -> bytes
     return untagged_ok(codes.permanent_flags(flags, new_keywords=not read_only), text)
 
 
-def vanished_lines(uids: Uids, *, earlier: bool = False) -> bytes:
-    """``* VANISHED`` with *uids*, none for no UIDs (RFC 7162 §3.2.10); *earlier*: gone before this session looked."""
+async def tell_vanished(session: Session, uids: Uids, *, earlier: bool = False) -> None:
+    """Writes ``* VANISHED`` with *uids*, nothing for no UIDs (RFC 7162 §3.2.10).
+
+    *earlier*: gone before this session looked.
+    """
+    await say(session, vanished_lines(uids, earlier=earlier))
+
+
+def vanished_lines(uids: Uids, *, earlier: bool = False) -> Iterator[bytes]:
+    """What ``tell_vanished`` writes: several lines where there are many, as some clients have a buffer for one."""
     word = b"* VANISHED (EARLIER) %b\r\n" if earlier else b"* VANISHED %b\r\n"
-    # in several lines where there are many, as some clients have a buffer for one
-    parts = [
-        NumberSet[Uid](uids.runs[start : start + RANGES_OF_LINE]) for start in range(0, len(uids.runs), RANGES_OF_LINE)
-    ]
-    return b"".join([word % bytes(part) for part in parts])
+    for start in range(0, len(uids.runs), RANGES_OF_LINE):
+        yield word % bytes(NumberSet[Uid](uids.runs[start : start + RANGES_OF_LINE]))
+
+
+async def say(session: Session, lines: Iterable[bytes]) -> None:
+    """Writes *lines*, of which there may be many, or long ones: some of them at a time."""
+    some: list[bytes] = []
+    octets = 0
+    for line in lines:
+        some.append(line)
+        octets += len(line)
+        if octets > LINES_BYTES:
+            session.write(b"".join(some))
+            some.clear()
+            octets = 0
+            await session.give_way()
+    if some:
+        session.write(b"".join(some))
+        await session.give_way()
 
 
 async def look(session: Session) -> None:
@@ -107,12 +133,12 @@ async def _tell(
         claim_recent=not view.read_only and not session.rev2,
     )
     tell_keywords(session, view, changes.keywords)
-    _tell_expunges(session, view, changes, expunges=expunges)
+    await _tell_expunges(session, view, changes, expunges=expunges)
     if view.arrive(changes):
         session.write(b"* %d EXISTS\r\n" % len(view))
         if not session.rev2:
             session.write(b"* %d RECENT\r\n" % len(view.recent))
-    told = _tell_flags(session, view, changes, show or NumberSet(), with_uid=with_uid)
+    told = await _tell_flags(session, view, changes, show or NumberSet(), with_uid=with_uid)
     view.modseq = changes.modseq
     if show is not None and (untold := (show & view.uids) - NumberSet.of(told)):
         await show_flags(session, view, untold, with_uid=with_uid)
@@ -126,7 +152,7 @@ def tell_keywords(session: Session, view: View, keywords: Iterable[str]) -> None
         session.write(permanent_flags_line(view.keywords, read_only=view.read_only))
 
 
-def _tell_expunges(session: Session, view: View, changes: Changes, *, expunges: bool) -> None:
+async def _tell_expunges(session: Session, view: View, changes: Changes, *, expunges: bool) -> None:
     gone = changes.expunged & view.uids
     view.owes_expunges = bool(gone) and not expunges
     if view.owes_expunges:
@@ -135,48 +161,51 @@ def _tell_expunges(session: Session, view: View, changes: Changes, *, expunges: 
     if gone:
         seqs = view.expunge(gone)
         # RFC 7162 §3.2.10: VANISHED replaces EXPUNGE for good, and names only what the client was told of
-        lines = vanished_lines(gone) if session.qresync else b"".join([b"* %d EXPUNGE\r\n" % seq for seq in seqs])
-        session.write(lines)
+        if session.qresync:
+            await tell_vanished(session, gone)
+        else:
+            await say(session, (b"* %d EXPUNGE\r\n" % seq for seq in seqs))
 
 
-def _tell_flags(session: Session, view: View, changes: Changes, asked: Uids, *, with_uid: bool) -> list[Uid]:
+async def _tell_flags(session: Session, view: View, changes: Changes, asked: Uids, *, with_uid: bool) -> list[Uid]:
     """Writes the FETCH lines of changed flags; returns the UIDs that they were about.
 
     RFC 9051 §7.5.2: in rev2, those that the client has not *asked* for carry the UID.
     """
-    told: list[Uid] = []
-    lines: list[bytes] = []
-    uids = view.uids
-    for uid, word, modseq in changes.flags:
-        if uid not in uids:
-            continue
-        told.append(uid)
-        unasked = session.rev2 and uid not in asked
-        lines.append(_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid or unasked))
-        view.show_modseq(modseq)
-    if lines:
-        session.write(b"".join(lines))
-    return told
+    rev2, uids = session.rev2, view.uids
+    told = [row for row in changes.flags if row[0] in uids]
+    await say(
+        session,
+        (
+            _flags_fetch(session, view, uid, word, modseq, with_uid=with_uid or (rev2 and uid not in asked))
+            for uid, word, modseq in told
+        ),
+    )
+    view.show_modseq(max([modseq for _, _, modseq in told], default=ModSeq(0)))
+    return [uid for uid, _, _ in told]
 
 
 async def show_flags(session: Session, view: View, uids: Uids, *, with_uid: bool) -> None:
     """Writes a FETCH line with the flags of each of *uids*, which are in the view."""
     assert session.account is not None
-    async for rows in session.account.fetch(view.mailbox, uids, (Column.FLAGS, Column.MODSEQ)):
-        tell_flags(session, view, rows, with_uid=with_uid)
+    async with aclosing(session.account.fetch(view.mailbox, uids, (Column.FLAGS, Column.MODSEQ))) as slices:
+        async for rows in slices:
+            await tell_flags(session, view, rows, with_uid=with_uid)
 
 
-def tell_flags(session: Session, view: View, rows: Sequence[Row], *, with_uid: bool) -> None:
+async def tell_flags(session: Session, view: View, rows: Sequence[Row], *, with_uid: bool) -> None:
     """Writes a FETCH line with the flags of each of *rows*: UID, in the view, flag word, and modseq."""
-    lines = [_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows]
-    session.write(b"".join(lines))
+    await say(
+        session,
+        (_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows),
+    )
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
 
 
-def tell_modseqs(session: Session, view: View, rows: Sequence[Row]) -> None:
+async def tell_modseqs(session: Session, view: View, rows: Sequence[Row]) -> None:
     """Writes a FETCH line with the modseq of each of *rows*, as ``tell_flags`` takes them."""
-    lines = [b"* %d FETCH (UID %d MODSEQ (%d))\r\n" % (view.seq(uid), uid, modseq) for uid, _, modseq in rows]
-    session.write(b"".join(lines))
+    lines = (b"* %d FETCH (UID %d MODSEQ (%d))\r\n" % (view.seq(uid), uid, modseq) for uid, _, modseq in rows)
+    await say(session, lines)
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
 
 

@@ -156,10 +156,14 @@ def _find_lines(names: frozenset[bytes], exclude: bool, header: bytes) -> list[b
     return [line for line, name in _LINE.findall(header) if (name.rstrip(b" \t").lower() in lowered) is not exclude]
 
 
+def _finder(names: frozenset[bytes], exclude: bool) -> Callable[[bytes], list[bytes]]:
+    small = sum(map(len, names)) < _PATTERN_BYTES
+    return _selection(names, exclude).findall if small else partial(_find_lines, names, exclude)
+
+
 def selector(names: frozenset[bytes], exclude: bool) -> Callable[[bytes], bytes]:
     """What ``select_fields`` does with these arguments, for many headers: from a header to the fields chosen of it."""
-    small = sum(map(len, names)) < _PATTERN_BYTES
-    find = _selection(names, exclude).findall if small else partial(_find_lines, names, exclude)
+    find = _finder(names, exclude)
 
     def select(header: bytes) -> bytes:
         lines = find(b"\n" + header)
@@ -179,3 +183,48 @@ def select_fields(header: bytes, names: frozenset[bytes], exclude: bool) -> byte
     that has no body and no blank line". Names in any case of letters.
     """
     return selector(names, exclude)(header)
+
+
+_GOES_ON = re.compile(rb"(?:[ \t][^\n]*\n)*")
+_TO_LAST_FIELD = re.compile(rb"(?s:.*)\n(?=[^ \t])")
+
+
+class FieldChooser:
+    """What ``select_fields`` does, for a header that comes in pieces and is too large to be looked at in one go."""
+
+    __slots__ = ("_find", "_held", "_is_chosen", "_tail")
+
+    def __init__(self, names: frozenset[bytes], exclude: bool) -> None:
+        self._find = _finder(names, exclude)
+        self._held = b""
+        """The beginning of a line."""
+        self._is_chosen = False
+        """Whether the field is that the next line may go on with."""
+        self._tail = b"\r\n"
+        """The last two octets that were chosen."""
+
+    def take(self, octets: bytes) -> bytes:
+        """What was chosen of the lines that are whole by now."""
+        held = self._held + octets
+        stop = held.rfind(b"\n") + 1
+        self._held = held[stop:]
+        return self._chosen(held[:stop])
+
+    def finish(self) -> bytes:
+        """The rest, and the empty line."""
+        chosen = self._chosen(self._held + b"\n").removesuffix(b"\n") if self._held else b""
+        tail = (self._tail + chosen)[-2:]
+        return chosen + (b"\r\n" if tail == b"\r\n" else b"\r\n\r\n")
+
+    def _chosen(self, lines: bytes) -> bytes:
+        going_on = _GOES_ON.match(lines)
+        assert going_on is not None
+        chosen = going_on[0] if self._is_chosen else b""
+        fields = lines[going_on.end() :]
+        if fields:
+            found = self._find(b"\n" + fields.removesuffix(b"\n"))
+            chosen += b"".join([field + b"\n" for field in found])
+            last = _TO_LAST_FIELD.match(fields)
+            self._is_chosen = bool(self._find(b"\n" + fields[last.end() if last else 0 :]))
+        self._tail = (self._tail + chosen)[-2:]
+        return chosen

@@ -31,20 +31,38 @@ class PartPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The encoded message in whose decoded octets this part lies, and its offsets count; None for most."""
 
 
-class Layout(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class _Packed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    size: int
+    body_start: int
+    parts: tuple[PartPlace, ...]
+
+
+FEW_PARTS = 16
+"""Fewer than these are looked through sooner than a dictionary of them is made."""
+
+
+class Layout:
     """The parts of one message, by path. RFC 9051 §6.4.5.1 says what a path means.
 
     A message that is not multipart has one part, 1, which is its body.
     """
 
-    size: int
-    """Octets of the message."""
-    body_start: int
-    """Where the message's own header has ended, its empty line included."""
-    parts: tuple[PartPlace, ...]
+    __slots__ = ("_by_path", "body_start", "parts", "size")
+
+    def __init__(self, size: int, body_start: int, parts: tuple[PartPlace, ...]) -> None:
+        self.size = size
+        """Octets of the message."""
+        self.body_start = body_start
+        """Where the message's own header has ended, its empty line included."""
+        self.parts = parts
+        self._by_path: dict[Path, PartPlace] | None = None
 
     def part(self, path: Path) -> PartPlace | None:
         """The part at *path*, None where there is none (or for the empty path)."""
+        if len(self.parts) > FEW_PARTS:
+            if self._by_path is None:
+                self._by_path = {place.path: place for place in reversed(self.parts)}
+            return self._by_path.get(path)
         for place in self.parts:
             if place.path == path:
                 return place
@@ -101,7 +119,7 @@ def pack(parts: Sequence[Part]) -> bytes:
     """The layout of a message of these parts, as ``scan`` yields them."""
     message = parts[0]
     places = tuple(_place(part) for part in parts if part.is_numbered)
-    return _encode(Layout(message.stop, message.content_start, places))
+    return _encode(_Packed(message.stop, message.content_start, places))
 
 
 def _place(part: Part) -> PartPlace:
@@ -121,8 +139,9 @@ def _place(part: Part) -> PartPlace:
 
 def unpack(packed: bytes) -> Layout:
     """The layout that ``pack`` made *packed* of."""
-    return _decode(packed)
+    found = _decode(packed)
+    return Layout(found.size, found.body_start, found.parts)
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Layout).decode
+_decode = msgspec.msgpack.Decoder(_Packed).decode

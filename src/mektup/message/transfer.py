@@ -21,6 +21,8 @@ IDENTITIES = frozenset({"7bit", "8bit", "binary"})
 _BASE64_LINE = re.compile(rb"[ \t\r\n]*[A-Za-z0-9+/]{16,}={0,2}[ \t]*(?:\r?\n|\Z)")
 _NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r\n)")
 _CLAIM = re.compile(rb"\ncontent-transfer-encoding[ \t]*:[ \t\r\n]*(?:base64|quoted-printable)", re.IGNORECASE)
+# Begins with what is looked for: so the search is a memchr.
+_BARE_LF = re.compile(rb"\n(?<!\r\n)")
 _LOOKED_AT = 16 * 1024
 
 
@@ -59,8 +61,12 @@ def decode_part(octets: bytes, encoding: str) -> bytes:
 
 def decode_message(octets: bytes, encoding: str) -> bytes:
     """The message that *octets* stand for, as ``decode_part`` has it; its lines end in CRLF, whatever was encoded."""
-    message = decode_part(octets, encoding)
-    return message if b"\r\n" in message else message.replace(b"\n", b"\r\n")
+    return with_crlf(decode_part(octets, encoding))
+
+
+def with_crlf(octets: bytes) -> bytes:
+    """*octets*, each bare LF of which became CRLF."""
+    return _BARE_LF.sub(b"\r\n", octets)
 
 
 def decode_quoted_printable(octets: bytes) -> bytes:

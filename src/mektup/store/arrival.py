@@ -158,6 +158,11 @@ def field_chooser(names: frozenset[bytes]) -> Callable[[bytes], bytes]:
     return lambda header: literal(select(header))
 
 
+def chosen_literal(pieces: Sequence[bytes]) -> bytes:
+    """The same of fields that were chosen in *pieces*."""
+    return literal(b"".join(pieces))
+
+
 def _searchable(fields: Fields, name: bytes, most_addresses: int) -> str:
     """The text of every field of that name."""
     values = fields.get(name)

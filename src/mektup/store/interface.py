@@ -18,9 +18,9 @@ Rules that hold for every method here:
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum, auto
+from enum import Enum, IntEnum, auto
 from typing import Any, Protocol
 
 from mektup.store.arrival import Arrival
@@ -233,6 +233,17 @@ class HeaderFields:
     """In lower case; without NUL."""
 
 
+class HeaderColumn(Enum):
+    """A message's header, where it is not to be read whole if it is large."""
+
+    SMALL = auto()
+    """bytes, as Column.HEADER; None where it is larger than RAW_BYTES and ``Account.content`` must stream it."""
+    SIZE = auto()
+    """int: its octets."""
+
+
+AnyColumn = Column | HeaderColumn | HeaderFields
+
 RAW_BYTES = 256 * 1024
 """The largest message, in octets, that a fetch hands out whole."""
 
@@ -244,7 +255,7 @@ SLICE_ROWS = 500
 class Form:
     """What is to be written of each message: octets as they are, and the value of each column in its place."""
 
-    pieces: tuple[bytes | Column | HeaderFields | None, ...]
+    pieces: tuple[bytes | AnyColumn | None, ...]
     """None stands for the message's number, as the caller counts them."""
     words: tuple[tuple[int, bytes], ...] = ()
     """Flag words, and what to write for them."""
@@ -333,7 +344,7 @@ class Account(Protocol):
         """
 
     def fetch(
-        self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column | HeaderFields]
+        self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]
     ) -> AsyncGenerator[Sequence[Row], None]:
         """The messages of *uids* that are there, ascending, in slices of SLICE_ROWS and of bounded octets.
 
@@ -349,7 +360,7 @@ class Account(Protocol):
         has more than FORM_BYTES in a column, or header fields that are not kept.
         """
 
-    def content(self, content: ContentId, start: int, stop: int) -> AsyncIterator[bytes]:
+    def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Octets *start* to *stop* of a message, *stop* excluded, in pieces of bounded size.
 
         Readable as long as some message of the account refers to it. Raises Refused(EXPUNGEISSUED) when it is gone.

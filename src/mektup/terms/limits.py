@@ -46,6 +46,12 @@ class Limits:
     nesting: int = 500
     search_keys: int = 1000
     sequence_set_ranges: int = 20_000
+    fetch_items: int = 1000
+    """That one FETCH may ask for."""
+    list_patterns: int = 100
+    """Of one LIST."""
+    list_pattern_bytes: int = 8 * KIB
+    """Letters of all patterns of a LIST or LSUB together, each with the reference before it."""
     bad_commands: int = 100
     idle_seconds: float = 30 * 60.0
     """RFC 9051 §5.4: at least 30 minutes."""

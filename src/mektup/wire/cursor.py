@@ -213,8 +213,8 @@ class Cursor:
 
     # Lists
 
-    def parenthesized(self, item: Callable[[Cursor], T], what: str) -> list[T]:
-        """``(`` items, a space between any two ``)``; may be empty. Raises ClientError.
+    def parenthesized(self, item: Callable[[Cursor], T], what: str, most: int | None = None) -> list[T]:
+        """``(`` items, a space between any two ``)``; may be empty. Raises ClientError, also for more than *most*.
 
         Liberty: spaces within the parentheses' edges, as people type them and some clients leave one at the end.
         """
@@ -222,6 +222,8 @@ class Cursor:
         self.skip_spaces()
         items: list[T] = []
         while not self.take_octet(b")"):
+            if len(items) == most:
+                raise self.wrong(f"at most {most} {what}")
             items.append(item(self))
             if not self.comes(b")"):
                 if not self.comes(b" "):

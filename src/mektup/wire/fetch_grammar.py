@@ -82,7 +82,7 @@ def fetch_items(cursor: Cursor) -> tuple[FetchItem, ...]:
 def _read(cursor: Cursor) -> tuple[FetchItem, ...]:
     if cursor.comes(b"("):
         column = cursor.column
-        items = cursor.parenthesized(_item, "items")
+        items = cursor.parenthesized(_item, "items", cursor.limits.fetch_items)
         if not items:
             raise ClientError(f"Expected {_ITEMS}", column)
         return tuple(dict.fromkeys(items))

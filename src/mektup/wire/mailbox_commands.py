@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from mektup.terms.errors import ClientError
@@ -117,6 +117,7 @@ def lsub(cursor: Cursor, tag: bytes) -> Lsub:
     reference = mailbox(cursor, 'a reference such as ""')
     cursor.expect_space('a pattern such as "*"')
     pattern = mailbox_pattern(cursor)
+    _check_patterns(cursor, reference, [pattern])
     cursor.expect_end()
     return Lsub(tag, reference, pattern)
 
@@ -142,9 +143,11 @@ def list_(cursor: Cursor, tag: bytes) -> List:
     reference = mailbox(cursor, 'a reference such as ""')
     cursor.expect_space('a pattern such as "*"')
     has_patterns = cursor.comes(b"(")
-    patterns = cursor.parenthesized(mailbox_pattern, "patterns") if has_patterns else [mailbox_pattern(cursor)]
+    most = cursor.limits.list_patterns
+    patterns = cursor.parenthesized(mailbox_pattern, "patterns", most) if has_patterns else [mailbox_pattern(cursor)]
     if not patterns:
         raise ClientError('Expected a pattern such as "*"', cursor.column - 1)
+    _check_patterns(cursor, reference, patterns)
     returned = _return_options(cursor) if cursor.take_space() else None
     cursor.expect_end()
     return List(
@@ -161,6 +164,12 @@ def list_(cursor: Cursor, tag: bytes) -> List:
         return_special_use=returned is not None and b"SPECIAL-USE" in returned,
         return_status=None if returned is None else returned.get(b"STATUS"),
     )
+
+
+def _check_patterns(cursor: Cursor, reference: str, patterns: Sequence[str]) -> None:
+    most = cursor.limits.list_pattern_bytes
+    if sum(len(reference) + len(pattern) for pattern in patterns) > most:
+        raise cursor.wrong(f"patterns of at most {most} letters in all")
 
 
 def _select_option(cursor: Cursor) -> bytes:

@@ -122,7 +122,7 @@ async def _changed(session: Session, request: Fetch, since: ModSeq, uids: Uids) 
         # the largest UID there was, for a client may ask for 1:* when the last message is what is gone
         asked: Uids = NumberSet(request.numbers.resolve(view.uidnext - 1).runs)
         # what is gone but not told yet is no EARLIER (RFC 7162 §3.2.10)
-        session.write(updates.vanished_lines((touched.expunged & asked) - view.uids, earlier=True))
+        await updates.tell_vanished(session, (touched.expunged & asked) - view.uids, earlier=True)
     return uids & touched.changed
 
 

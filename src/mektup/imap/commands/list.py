@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mektup.imap.list_line import list_line
-from mektup.imap.mailbox_tree import Entry, MailboxTree
+from mektup.imap.mailbox_tree import Entry, MailboxTree, levels_above
 from mektup.imap.patterns import Pattern
 from mektup.imap.status_line import status_line
 from mektup.wire.requests import List
@@ -20,34 +20,50 @@ async def run(session: Session, request: List) -> bytes | None:
         # RFC 9051 §6.3.9.2: the empty name asks for the delimiter and the root of the reference
         session.write(b'* LIST (\\Noselect) "/" ""\r\n')
         return None
-    subscribed = await session.mail.subscriptions()
-    tree = MailboxTree(await session.mail.mailboxes(), subscribed)
+    mailboxes, subscribed = await session.mail.mailboxes(), await session.mail.subscriptions()
+    tree = MailboxTree(mailboxes, subscribed)
     pattern = Pattern(request.reference, request.patterns)
+    above: set[str] = set()
+    if request.recursive_match:
+        above = await _above_hidden(session, request, tree, pattern)
+        tree = MailboxTree(mailboxes, subscribed, above)
     for entry in tree.entries(with_unknown=request.select_subscribed):
-        if not pattern.matches(entry.name):
-            continue
-        selected = _selected(request, entry)
-        above_selected = request.recursive_match and _below_matches(request, tree, entry, pattern)
-        if not (selected or above_selected):
-            continue
-        extended = b'("CHILDINFO" ("SUBSCRIBED"))' if above_selected else b""
-        session.write(list_line(entry.name, _attributes(request, entry), utf8=session.rev2, extended=extended))
-        # RFC 5819 §2: the STATUS follows its LIST; what is told for its children alone has none
-        mailbox = entry.mailbox if selected else None
-        if request.return_status is not None and mailbox is not None and mailbox.selectable:
-            session.write(status_line(session, mailbox, request.return_status))
+        await session.give_way()
+        if pattern.matches(entry.name):
+            _tell(session, request, entry, above_hidden=entry.name in above)
     return None
+
+
+def _tell(session: Session, request: List, entry: Entry, *, above_hidden: bool) -> None:
+    selected = _selected(request, entry)
+    if not (selected or above_hidden):
+        return
+    extended = b'("CHILDINFO" ("SUBSCRIBED"))' if above_hidden else b""
+    session.write(list_line(entry.name, _attributes(request, entry), utf8=session.rev2, extended=extended))
+    # RFC 5819 §2: the STATUS follows its LIST; what is told for its children alone has none
+    mailbox = entry.mailbox if selected else None
+    if request.return_status is not None and mailbox is not None and mailbox.selectable:
+        session.write(status_line(session, mailbox, request.return_status))
+
+
+async def _above_hidden(session: Session, request: List, tree: MailboxTree, pattern: Pattern) -> set[str]:
+    """RFC 5258 §3.5: the names that match, and have below them what is selected and does not match."""
+    found: set[str] = set()
+    for entry in tree.entries(with_unknown=True):
+        await session.give_way()
+        if _selected(request, entry) and not pattern.matches(entry.name):
+            for name in levels_above(entry.name):
+                if name in found:
+                    break
+                if pattern.matches(name):
+                    found.add(name)
+    return found
 
 
 def _selected(request: List, entry: Entry) -> bool:
     if request.select_subscribed and not entry.subscribed:
         return False
     return not request.select_special_use or entry.special_use is not None
-
-
-def _below_matches(request: List, tree: MailboxTree, entry: Entry, pattern: Pattern) -> bool:
-    """RFC 5258 §3.5: whether something below is subscribed that the pattern itself does not show."""
-    return any(_selected(request, below) and not pattern.matches(below.name) for below in tree.below(entry.name))
 
 
 def _attributes(request: List, entry: Entry) -> list[str]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mektup.imap.list_line import list_line
-from mektup.imap.mailbox_tree import MailboxTree
+from mektup.imap.mailbox_tree import MailboxTree, levels_above
 from mektup.imap.patterns import Pattern
-from mektup.terms.names import DELIMITER
 from mektup.wire.requests import Lsub
 
 if TYPE_CHECKING:
@@ -18,7 +17,8 @@ async def run(session: Session, request: Lsub) -> bytes | None:
     """Lists subscribed names."""
     tree = MailboxTree(await session.mail.mailboxes(), await session.mail.subscriptions())
     pattern = Pattern(request.reference, (request.pattern,))
-    for name, subscribed in _names(tree, pattern):
+    for name, subscribed in (await _names(session, tree, pattern)).items():
+        await session.give_way()
         attributes = [] if subscribed else ["\\Noselect"]
         entry = tree.find(name)
         if entry is not None and entry.special_use is not None:
@@ -27,22 +27,20 @@ async def run(session: Session, request: Lsub) -> bytes | None:
     return None
 
 
-def _names(tree: MailboxTree, pattern: Pattern) -> list[tuple[str, bool]]:
+async def _names(session: Session, tree: MailboxTree, pattern: Pattern) -> dict[str, bool]:
     """Matching names in order, and whether each is subscribed itself.
 
     A name that is not, but has subscribed ones below it that % does not reach, is told as \\Noselect.
     """
     names: dict[str, bool] = {}
     for entry in tree.entries(with_unknown=True):
+        await session.give_way()
         if not entry.subscribed:
             continue
         if pattern.matches(entry.name):
             names[entry.name] = True
             continue
-        levels = entry.name.split(DELIMITER)
-        for depth in range(len(levels) - 1, 0, -1):
-            above = DELIMITER.join(levels[:depth])
-            if pattern.matches(above):
-                names.setdefault(above, False)
-                break
-    return list(names.items())
+        above = next(filter(pattern.matches, levels_above(entry.name)), None)
+        if above is not None:
+            names.setdefault(above, False)
+    return names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mektup.imap import modseqs
 from mektup.imap.search_scope import scoped
@@ -15,6 +15,13 @@ from mektup.wire.strings import spelled_out
 
 if TYPE_CHECKING:
     from mektup.imap.session import Session
+
+
+FEW_NUMBERS = 50_000
+"""How many are spelled out at once, and remembered for whoever asks the same."""
+
+SLICE_NUMBERS = 5000
+"""How many of more than that are written before others get their turn."""
 
 
 async def run(session: Session, request: Search) -> bytes | None:
@@ -36,7 +43,7 @@ async def run(session: Session, request: Search) -> bytes | None:
         returned = found if options is None else _to_save(found, options)
         modseq = await session.mail.search_highest_modseq(view.mailbox, returned)
     if options is None:
-        session.write(_search_line(view, found, modseq, by_uid=request.by_uid))
+        await _tell(session, found if request.by_uid else view.seqs(found), modseq)
         return None
     if options != {"SAVE"}:
         session.write(_esearch_line(request, view, found, options, modseq))
@@ -45,12 +52,20 @@ async def run(session: Session, request: Search) -> bytes | None:
     return None
 
 
-def _search_line(view: View, found: Uids, modseq: int | None, *, by_uid: bool) -> bytes:
-    numbers = found if by_uid else view.seqs(found)
-    told = [b"* SEARCH", spelled_out(numbers)] if numbers else [b"* SEARCH"]
-    if modseq is not None:
-        told.append(b"(MODSEQ %d)" % modseq)
-    return b" ".join(told) + b"\r\n"
+async def _tell(session: Session, numbers: NumberSet[Any], modseq: int | None) -> None:
+    end = b"\r\n" if modseq is None else b" (MODSEQ %d)\r\n" % modseq
+    if not numbers:
+        session.write(b"* SEARCH" + end)
+    elif len(numbers) <= FEW_NUMBERS:
+        session.write(b"* SEARCH " + spelled_out(numbers) + end)
+    else:
+        session.peer.in_response = True
+        session.write(b"* SEARCH")
+        for some in numbers.slices(SLICE_NUMBERS):
+            session.write(b"".join(map(b" %d".__mod__, some)))
+            await session.give_way()
+        session.write(end)
+        session.peer.in_response = False
 
 
 def _esearch_line(request: Search, view: View, found: Uids, options: frozenset[str], modseq: int | None) -> bytes:

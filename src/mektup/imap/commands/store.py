@@ -116,14 +116,14 @@ async def _say(session: Session, request: Store, uids: Uids, stored: FlagsStored
     updates.tell_keywords(session, view, stored.keywords)
     if not request.silent:
         if stored.flags is not None:
-            updates.tell_flags(session, view, stored.flags, with_uid=request.by_uid)
+            await updates.tell_flags(session, view, stored.flags, with_uid=request.by_uid)
         else:
             await updates.show_flags(session, view, uids - stored.failed, with_uid=request.by_uid)
     elif session.condstore:
         # RFC 7162 §3.1.3: a client that knows modseqs hears of the new ones; with UNCHANGEDSINCE, of all that passed
         passed = uids - stored.failed if conditional else stored.changed
         if stored.flags is not None:
-            updates.tell_modseqs(session, view, [row for row in stored.flags if row[0] in passed])
+            await updates.tell_modseqs(session, view, [row for row in stored.flags if row[0] in passed])
         elif conditional:
             await Plan(session, view, (Item.UID, Item.MODSEQ)).answer(passed)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mektup.store.faults import FaultRefused, Kind
 from mektup.store.interface import (
+    AnyColumn,
     Appended,
     Changes,
     Column,
@@ -38,7 +39,7 @@ from mektup.store.sqlite import content as contents
 from mektup.store.sqlite import messages as writing
 from mektup.store.sqlite.audit import Audit
 from mektup.store.sqlite.changes import Known, Since
-from mektup.store.sqlite.fetch import Columns, query_for, read_text, reads_messages
+from mektup.store.sqlite.fetch import Columns, choices_in, query_for, read_text, reads_messages
 from mektup.store.sqlite.flag_index import NOT_ASKED, FlagIndex
 from mektup.store.sqlite.header_fields import Fields
 from mektup.store.sqlite.indexer import Indexer
@@ -247,7 +248,7 @@ class SqliteAccount:
         return found
 
     def fetch(
-        self, mailbox: MailboxId, uids: Uids, columns: Sequence[Column | HeaderFields]
+        self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]
     ) -> AsyncGenerator[Sequence[Row], None]:
         asked = tuple(columns)
         choices = [column for column in asked if isinstance(column, HeaderFields)]
@@ -258,10 +259,13 @@ class SqliteAccount:
     async def _fetch(self, mailbox: MailboxId, uids: Uids, columns: Columns) -> AsyncGenerator[Sequence[Row], None]:
         if Column.RAW in columns:
             self._audit.note(mailbox, uids)
-        query = query_for(columns)
         long = len(uids) > 1 and reads_messages(columns)
+        query = query_for(columns, is_for_thread=long)
         ask = self.database.read_long if long else self.database.read
         rows, upto = await ask(read_slice, query, mailbox, uids, 0)
+        if rows and not long and any(rows[0][at] is None for at, _ in choices_in(columns)):
+            # the one message has a large header, and to look for its fields takes long
+            rows, upto = await self.database.read_long(read_slice, query_for(columns), mailbox, uids, 0)
         if not rows:
             await self.modseq(mailbox)  # refuses where the mailbox is gone
         while rows:
@@ -284,7 +288,7 @@ class SqliteAccount:
             of_each = iter(rows)
             for is_known, group in groupby(some, known.__contains__):
                 found = list(group)
-                values: dict[Column | HeaderFields, Iterable[Any]] = dict(
+                values: dict[AnyColumn, Iterable[Any]] = dict(
                     zip((Column.UID, *stored), zip(*islice(of_each, len(found)), strict=True), strict=True)
                 )
                 if is_known:
@@ -327,7 +331,7 @@ class SqliteAccount:
         chosen = zip(*(map(fields.__getitem__, numbers) for fields in kept), strict=True)
         return template % tuple(chain.from_iterable(chosen)), modseq
 
-    async def content(self, content: ContentId, start: int, stop: int) -> AsyncIterator[bytes]:
+    async def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         spans = await self.database.read(contents.spans, content, start, stop)
         ask = self.database.read if len(spans) <= FEW_CHUNKS else self.database.read_long
         for chunk, first, last in spans:

@@ -8,8 +8,7 @@ import apsw
 
 from mektup.store.arrival import Arrival
 from mektup.store.sqlite.cursor import Cursor, add_function
-from mektup.store.sqlite.fetch import octets_of
-from mektup.store.sqlite.packing import AGAINST_TEXT, Packing
+from mektup.store.sqlite.packing import AGAINST_TEXT, Packing, octets_of
 from mektup.store.sqlite.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.text_blocks import LAST, Text
 from mektup.terms.errors import Code, Refused
@@ -22,7 +21,7 @@ def equip(connection: apsw.Connection) -> None:
     """Gives *connection* the functions that the columns of ``fetch`` use."""
 
     def long_header(content: int) -> bytes:
-        return header(connection.cursor(), ContentId(content))
+        return b"".join(header_pieces(connection.cursor(), ContentId(content)))
 
     add_function(connection, "long_header", 1, long_header)
 
@@ -129,13 +128,12 @@ def read(cursor: Cursor, content: ContentId, start: int, stop: int) -> Iterator[
         yield piece(cursor, chunk, first, last)
 
 
-def header(cursor: Cursor, content: ContentId) -> bytes:
-    """A message's header, the empty line that ends it included; not bounded but by the message's own size."""
-    octets = piece(cursor, content << CHUNK_BITS, 0, CHUNK_BYTES)
-    if len(octets) < CHUNK_BYTES:
-        return octets
+def header_pieces(cursor: Cursor, content: ContentId, most: int | None = None) -> Iterator[bytes]:
+    """A message's header, the empty line that ends it included, chunk by chunk; *most* octets of it."""
     size = cursor.execute("SELECT header_size FROM contents WHERE id = ?", (content,)).get
-    return b"".join((octets, *read(cursor, content, CHUNK_BYTES, size)))
+    if size is None:
+        raise _gone()
+    return read(cursor, content, 0, size if most is None else min(size, most))
 
 
 def _gone() -> Refused:

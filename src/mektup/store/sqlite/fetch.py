@@ -9,23 +9,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 from mektup.store.arrival import TWO_FORMS_BYTES
-from mektup.store.interface import FORM_BYTES, RAW_BYTES, Column, Form, HeaderFields
+from mektup.store.interface import FORM_BYTES, RAW_BYTES, AnyColumn, Column, Form, HeaderColumn, HeaderFields
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.header_fields import names_of
-from mektup.store.sqlite.packing import ALONE, AS_IT_IS
+from mektup.store.sqlite.packing import octets_of
 from mektup.store.sqlite.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.uids import Query
 from mektup.terms.numbers import MailboxId, ModSeq
 from mektup.terms.sets import Uids
-
-
-def octets_of(table: str) -> str:
-    """The octets of a row of chunks, unpacked where they are compressed."""
-    return (
-        f"CASE {table}.packed WHEN {AS_IT_IS} THEN {table}.octets WHEN {ALONE} THEN unpack({table}.octets) "
-        f"ELSE unpack_against_text({table}.octets, {table}.id) END"
-    )
-
 
 _CONTENTS = "CROSS JOIN contents AS c ON c.id = m.content"
 _STRUCTURES = "CROSS JOIN structures AS s ON s.content = m.content"
@@ -41,6 +32,7 @@ _RAW = (
     f"ELSE CAST({octets_of('h')} || {octets_of('r')} AS BLOB) END END"
 )
 _WHOLE_HEADER = f"CASE WHEN c.header_size <= {CHUNK_BYTES} THEN {octets_of('h')} ELSE long_header(m.content) END"
+_SMALL_HEADER = f"CASE WHEN c.header_size <= {RAW_BYTES} THEN {octets_of('h')} END"
 
 
 assert TWO_FORMS_BYTES > FORM_BYTES
@@ -53,14 +45,14 @@ def _form(column: str, *, rev1: bool) -> str:
     return f"CASE WHEN {column} >= X'01' AND {column} < X'02' THEN substr({column}, {span}) ELSE {column} END"
 
 
-_WITHOUT_FORMS = {
+_WITHOUT_FORMS: dict[Column | HeaderColumn, str] = {
     Column.BODY: "s.body",
     Column.BODYSTRUCTURE: "s.bodystructure",
     Column.BODY_REV1: "s.body",
     Column.BODYSTRUCTURE_REV1: "s.bodystructure",
 }
 
-_COLUMNS: dict[Column, tuple[str, tuple[str, ...]]] = {
+_COLUMNS: dict[Column | HeaderColumn, tuple[str, tuple[str, ...]]] = {
     Column.UID: ("m.uid", ()),
     Column.FLAGS: ("m.flags", ()),
     Column.MODSEQ: ("m.modseq", ()),
@@ -74,13 +66,16 @@ _COLUMNS: dict[Column, tuple[str, tuple[str, ...]]] = {
     Column.CONTENT: ("m.content", ()),
     Column.LAYOUT: ("s.layout", (_STRUCTURES,)),
     Column.HEADER: (_WHOLE_HEADER, (_CONTENTS, _HEADER)),
+    HeaderColumn.SMALL: (_SMALL_HEADER, (_CONTENTS, _HEADER)),
+    HeaderColumn.SIZE: ("c.header_size", (_CONTENTS,)),
     Column.RAW: (_RAW, (_HEADER, _REST)),
     Column.PREVIEW: ("t.preview", (_TEXTS,)),
     Column.EMAILID: ("'M' || lower(hex(c.digest))", (_CONTENTS,)),
 }
 
-_WIDE = frozenset(
+_WIDE: frozenset[AnyColumn] = frozenset(
     (
+        HeaderColumn.SMALL,
         Column.ENVELOPE,
         Column.BODY,
         Column.BODYSTRUCTURE,
@@ -93,10 +88,10 @@ _WIDE = frozenset(
     )
 )
 
-BYTES_OF_MESSAGES = frozenset((Column.HEADER, Column.RAW))
+BYTES_OF_MESSAGES: frozenset[AnyColumn] = frozenset((Column.HEADER, HeaderColumn.SMALL, Column.RAW))
 """Columns that are read from where the bytes are."""
 
-Columns = tuple[Column | HeaderFields, ...]
+Columns = tuple[AnyColumn, ...]
 
 
 def reads_messages(columns: Columns) -> bool:
@@ -105,9 +100,15 @@ def reads_messages(columns: Columns) -> bool:
 
 
 @lru_cache(256)
-def query_for(columns: Columns) -> Query:
-    """The query that reads *columns*."""
-    sources = [_source(column) for column in columns]
+def choices_in(columns: Columns) -> tuple[tuple[int, HeaderFields], ...]:
+    """Which of *columns* are choices of header fields, by their place in a row."""
+    return tuple((at, column) for at, column in enumerate(columns, 1) if isinstance(column, HeaderFields))
+
+
+@lru_cache(256)
+def query_for(columns: Columns, *, is_for_thread: bool = True) -> Query:
+    """The query that reads *columns*; fields of large headers are NULL where it is not for a thread."""
+    sources = [_source(column, is_for_thread=is_for_thread) for column in columns]
     return Query(
         expressions=", ".join(expression for expression, _ in sources),
         joins=" ".join(dict.fromkeys(join for _, joins in sources for join in joins)),
@@ -115,11 +116,13 @@ def query_for(columns: Columns) -> Query:
     )
 
 
-def _source(column: Column | HeaderFields) -> tuple[str, tuple[str, ...]]:
+def _source(column: AnyColumn, *, is_for_thread: bool) -> tuple[str, tuple[str, ...]]:
     """An expression for *column*, and the tables that it needs."""
     if isinstance(column, HeaderFields):
-        header, joins = _COLUMNS[Column.HEADER]
-        return f"choose_fields(X'{names_of(column).hex()}', {header})", joins
+        names = f"X'{names_of(column).hex()}'"
+        if_large = f"ELSE choose_long_fields({names}, m.content) " if is_for_thread else ""
+        small = f"CASE WHEN c.header_size <= {RAW_BYTES} THEN choose_fields({names}, {octets_of('h')})"
+        return f"{small} {if_large}END", (_CONTENTS, _HEADER)
     return _COLUMNS[column]
 
 
@@ -134,7 +137,9 @@ def read_text(cursor: Cursor, mailbox: MailboxId, uids: Uids, form: Form, number
 @lru_cache(256)
 def _text_query(form: Form) -> str:
     """The query for how many messages could be written in *form*, their text, and their highest modseq."""
-    joins = dict.fromkeys(join for piece in form.pieces if isinstance(piece, Column) for join in _COLUMNS[piece][1])
+    joins = dict.fromkeys(
+        join for piece in form.pieces if isinstance(piece, Column | HeaderColumn) for join in _COLUMNS[piece][1]
+    )
     is_template = any(isinstance(piece, HeaderFields) for piece in form.pieces)
     line = " || ".join(_in_text(piece, form, is_template=is_template) for piece in form.pieces)
     # What is NULL makes the line NULL, and so it is not counted. In SQLite an ORDER BY is kept for who joins text.
@@ -145,7 +150,7 @@ def _text_query(form: Form) -> str:
     )
 
 
-def _in_text(piece: bytes | Column | HeaderFields | None, form: Form, *, is_template: bool) -> str:
+def _in_text(piece: bytes | AnyColumn | None, form: Form, *, is_template: bool) -> str:
     match piece:
         case bytes():
             return f"X'{(piece.replace(b'%', b'%%') if is_template else piece).hex()}'"

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 import apsw
 
-from mektup.store.arrival import field_chooser
+from mektup.message.headers import FieldChooser
+from mektup.store.arrival import chosen_literal, field_chooser
 from mektup.store.interface import HeaderFields
 from mektup.store.sqlite import bundles
 from mektup.store.sqlite.cursor import Cursor, add_function
@@ -61,9 +62,19 @@ Fields = bundles.Octets
 """By UID, each a literal."""
 
 
-def equip(connection: apsw.Connection) -> None:
-    """Gives *connection* the function that such a column of ``fetch`` uses: ``choose_fields(names, header)``."""
+def equip(connection: apsw.Connection, pieces: Callable[[int], Iterable[bytes]]) -> None:
+    """Gives *connection* the functions that such a column of ``fetch`` uses.
+
+    ``choose_fields(names, header)``, and ``choose_long_fields(names, content)`` for a header that is too large to be
+    read at once, of which *pieces* yields what is looked at.
+    """
     add_function(connection, "choose_fields", 2, lambda names, header: _chooser(names)(header))
+
+    def choose_long_fields(names: bytes, content: int) -> bytes:
+        chooser = FieldChooser(frozenset(names.split(b"\0")), exclude=False)
+        return chosen_literal([*map(chooser.take, pieces(content)), chooser.finish()])
+
+    add_function(connection, "choose_long_fields", 2, choose_long_fields)
 
 
 @lru_cache(64)

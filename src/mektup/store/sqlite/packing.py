@@ -61,6 +61,14 @@ class Packing:
         return smaller if len(smaller) < stored_bytes * WORTHWHILE else None
 
 
+def octets_of(table: str) -> str:
+    """The octets of a row of chunks, unpacked where they are compressed."""
+    return (
+        f"CASE {table}.packed WHEN {AS_IT_IS} THEN {table}.octets WHEN {ALONE} THEN unpack({table}.octets) "
+        f"ELSE unpack_against_text({table}.octets, {table}.id) END"
+    )
+
+
 def equip(connection: apsw.Connection, texts: KeptTexts) -> None:
     """Gives *connection* the functions that unpack chunks."""
 

@@ -26,8 +26,8 @@ from mektup.message.text import fold, fold_header
 from mektup.store.sqlite import trigrams
 from mektup.store.sqlite.changes import modseq, moment
 from mektup.store.sqlite.cursor import Cursor
-from mektup.store.sqlite.fetch import octets_of
 from mektup.store.sqlite.keywords import KeywordSets
+from mektup.store.sqlite.packing import octets_of
 from mektup.store.sqlite.schema import CHUNK_BITS, KEYWORD_SHIFT
 from mektup.store.sqlite.text_blocks import LAST, encode
 from mektup.terms import search as terms

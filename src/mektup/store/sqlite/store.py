@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ from mektup.store.sqlite.threads import Threads
 from mektup.store.watch import Circle
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
-from mektup.terms.numbers import AccountId, MailboxId
+from mektup.terms.numbers import AccountId, ContentId, MailboxId
 
 
 async def open_store(
@@ -246,7 +247,11 @@ def _equip(connection: apsw.Connection, limits: Limits) -> None:
     texts = KeptTexts(connection)
     packing.equip(connection, texts)
     content.equip(connection)
-    header_fields.equip(connection)
+
+    def header_of(number: int) -> Iterator[bytes]:
+        return content.header_pieces(connection.cursor(), ContentId(number), limits.header_bytes)
+
+    header_fields.equip(connection, header_of)
     text_index.equip(connection, texts, limits)
 
 

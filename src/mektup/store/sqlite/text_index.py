@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import apsw
 
+from mektup.message.headers import FieldChooser
 from mektup.message.scan import Octets
 from mektup.message.text import field_texts, header_values, search_text
 from mektup.store.interface import SearchStatus
@@ -64,7 +65,10 @@ class Reader:
     def in_header(self, number: int, header: bytes, name: str, text: str) -> bool:
         """Whether *text* is in a field of that name. *header* are the octets of the message's first chunk."""
         if len(header) >= CHUNK_BYTES:
-            header = content.header(self._connection.cursor(), ContentId(number))[: self._limits.header_bytes]
+            # a piece at a time, so that other threads go on in between
+            chooser = FieldChooser(frozenset({name.encode()}), exclude=False)
+            pieces = content.header_pieces(self._connection.cursor(), ContentId(number), self._limits.header_bytes)
+            header = b"".join([*map(chooser.take, pieces), chooser.finish()])
         return any(text in value for value in header_values(header, name, self._limits))
 
     def in_body(self, number: int, sought: bytes) -> bool:

@@ -26,7 +26,7 @@ SLICE_BYTES = 1024 * 1024
 """Where a slice ends although it could have more rows, give or take a few of them."""
 
 _ROWS_AT_A_TIME = 8
-"""How many rows are read between two looks at the octets they take."""
+"""How many rows are read between two looks at the octets they take; at first there are fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +108,16 @@ def _fetch(cursor: Cursor, wide: tuple[int, ...]) -> tuple[list[Row], bool]:
         return cursor.fetchall(), True
     found: list[Row] = []
     octets = 0
+    count = 1
     while octets < SLICE_BYTES:
-        some = list(islice(cursor, _ROWS_AT_A_TIME))
+        some = list(islice(cursor, count))
         found += some
-        if len(some) < _ROWS_AT_A_TIME:
+        if len(some) < count:
             return found, True
         octets += sum(len(row[at]) for row in some for at in wide if row[at] is not None)
+        if count < _ROWS_AT_A_TIME:
+            # so that the first rows, should each be as large as may be, are few
+            count *= 2
     return found, False
 
 

@@ -1,0 +1,118 @@
+"""Content-Transfer-Encoding undone piece by piece, for parts that are too large to be held (see ``transfer``)."""
+
+from __future__ import annotations
+
+from string import ascii_letters, digits
+from typing import Protocol
+
+from mektup.message.transfer import IDENTITIES, decode_part, with_crlf
+
+_NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/=".encode()))
+
+LONG_LINE = 64 * 1024
+"""Octets of a line of quoted-printable at which it is cut, which no honest line has."""
+
+
+class Decoder(Protocol):
+    """Takes a part's octets in any pieces; gives what they stand for."""
+
+    def take(self, octets: bytes) -> bytes:
+        """What is certain by now."""
+
+    def finish(self) -> bytes:
+        """The rest."""
+
+
+def decoder(encoding: str) -> Decoder:
+    """For *encoding* as ``decode_part`` takes it. Raises Refused(UNKNOWN_CTE)."""
+    if encoding in IDENTITIES:
+        return _AsItIs()
+    if encoding == "base64":
+        return _Base64()
+    decode_part(b"", encoding)
+    return _Lines(encoding)
+
+
+class MessageDecoder:
+    """Does what ``decode_message`` does."""
+
+    __slots__ = ("_after_cr", "_decoder")
+
+    def __init__(self, encoding: str) -> None:
+        """Raises Refused(UNKNOWN_CTE)."""
+        self._decoder = decoder(encoding)
+        self._after_cr = False
+
+    def take(self, octets: bytes) -> bytes:
+        """See ``Decoder``."""
+        return self._with_crlf(self._decoder.take(octets))
+
+    def finish(self) -> bytes:
+        """See ``Decoder``."""
+        return self._with_crlf(self._decoder.finish())
+
+    def _with_crlf(self, octets: bytes) -> bytes:
+        if not octets:
+            return octets
+        given = with_crlf(b"\r" + octets)[1:] if self._after_cr else with_crlf(octets)
+        self._after_cr = octets.endswith(b"\r")
+        return given
+
+
+class _AsItIs:
+    __slots__ = ()
+
+    def take(self, octets: bytes) -> bytes:
+        return octets
+
+    def finish(self) -> bytes:
+        return b""
+
+
+class _Base64:
+    """Cuts between two groups of four letters; padding, and the end of a piece that was encoded by itself, is one."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def take(self, octets: bytes) -> bytes:
+        letters = self._held + octets.translate(None, _NOT_BASE64)
+        open_run = len(letters) - (letters.rfind(b"=") + 1)
+        certain = len(letters) - open_run % 4
+        self._held = letters[certain:]
+        return decode_part(letters[:certain], "base64")
+
+    def finish(self) -> bytes:
+        return decode_part(self._held, "base64")
+
+
+class _Lines:
+    """For what is decoded line by line: cuts behind a line."""
+
+    __slots__ = ("_encoding", "_held")
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._held = b""
+
+    def take(self, octets: bytes) -> bytes:
+        held = self._held + octets
+        certain = held.rfind(b"\n") + 1
+        if len(held) - certain > LONG_LINE:
+            certain = _cut(held)
+        self._held = held[certain:]
+        return decode_part(held[:certain], self._encoding)
+
+    def finish(self) -> bytes:
+        return decode_part(self._held, self._encoding)
+
+
+def _cut(line: bytes) -> int:
+    """A place near the end of *line* where neither an escape nor white space is cut."""
+    stop = len(line)
+    for at in range(stop - 1, max(stop - LONG_LINE // 2, 3), -1):
+        if line[at : at + 1] not in b"= \t\r" and b"=" not in line[at - 2 : at]:
+            return at + 1
+    return stop
