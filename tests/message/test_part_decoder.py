@@ -16,9 +16,12 @@ from mektup.terms.errors import Refused
 
 BASE64 = st.lists(st.sampled_from([b"QUJD", b"QQ==", b"Q", b"=", b"\r\n", b"!", b"QUI=", b"ab"])).map(b"".join)
 QUOTED = st.lists(st.sampled_from([b"=41", b"=\r\n", b"a", b" ", b"\r\n", b"\t", b"=", b"4", b"= \r\n"])).map(b"".join)
-HEADER = st.lists(
+LINES = st.lists(
     st.sampled_from([b"A: x\r\n", b"B: y\r\n", b" goes on\r\n", b"\tso\r\n", b"no field\r\n", b"a : z\r\n", b": q\r\n"])
-).map(lambda lines: b"".join(lines) + b"\r\n")
+)
+HEADER = st.tuples(LINES, st.sampled_from([b"", b"\r\n", b"A: no line break"])).map(
+    lambda each: b"".join([*each[0], each[1]])
+)
 CUTS = st.lists(st.integers(0, 60)).map(sorted)
 
 

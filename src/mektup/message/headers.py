@@ -201,20 +201,20 @@ class FieldChooser:
         self._is_chosen = False
         """Whether the field is that the next line may go on with."""
         self._tail = b"\r\n"
-        """The last two octets that were chosen."""
+        """The last octets that came, of a header that begins at the beginning of a line."""
 
     def take(self, octets: bytes) -> bytes:
         """What was chosen of the lines that are whole by now."""
+        self._tail = (self._tail + octets)[-4:]
         held = self._held + octets
         stop = held.rfind(b"\n") + 1
         self._held = held[stop:]
         return self._chosen(held[:stop])
 
     def finish(self) -> bytes:
-        """The rest, and the empty line."""
+        """The rest, and the empty line where there is one."""
         chosen = self._chosen(self._held + b"\n").removesuffix(b"\n") if self._held else b""
-        tail = (self._tail + chosen)[-2:]
-        return chosen + (b"\r\n" if tail == b"\r\n" else b"\r\n\r\n")
+        return chosen + (b"\r\n" if self._tail == b"\r\n\r\n" else b"")
 
     def _chosen(self, lines: bytes) -> bytes:
         going_on = _GOES_ON.match(lines)
@@ -226,5 +226,4 @@ class FieldChooser:
             chosen += b"".join([field + b"\n" for field in found])
             last = _TO_LAST_FIELD.match(fields)
             self._is_chosen = bool(self._find(b"\n" + fields[last.end() if last else 0 :]))
-        self._tail = (self._tail + chosen)[-2:]
         return chosen
