@@ -22,6 +22,7 @@ from mektup.cli.options import DEFAULT_DATA, ConfigFile, DataDirectory, refuse_b
 from mektup.cli.passwd_file import Line, PasswdFileError, account, numbered
 from mektup.server import accounts, config
 from mektup.server.bus import Bus
+from mektup.store import system
 from mektup.store.interface import Store
 from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.account_names import require_account_name, shown
@@ -226,7 +227,7 @@ def _with_store(
 
         is_new = not directory.exists()
         asyncio.run(within())
-        if is_new and os.geteuid() == 0 and directory.stat().st_uid == 0:
+        if is_new and system.effective_user() == 0 and directory.stat().st_uid == 0:
             typer.echo(
                 f"mektup: {directory} is new and belongs to root; where the server runs as another user, "
                 f"give it to that user: chown -R USER {directory}",

@@ -30,14 +30,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
-import uvloop
-
 from mektup.auth.authenticator import Plaintext
 from mektup.server import accounts, logs
 from mektup.server.addresses import Endpoint, Service, endpoint
 from mektup.server.config import Config, ConfigError
 from mektup.server.embedded import Message
 from mektup.server.single import Single, open_single
+from mektup.store import system
 from mektup.store.interface import Store
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
@@ -214,7 +213,7 @@ class ThreadedServer:
         """Listens, when it returns. Raises as Server does."""
         if self._runner is not None:
             raise RuntimeError("the server is running already: it can be entered again when it has ended")
-        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        self._runner = asyncio.Runner(loop_factory=system.new_event_loop)
         loop = self._runner.get_loop()
         self._thread = threading.Thread(target=loop.run_forever, name="mektup", daemon=True)
         self._thread.start()

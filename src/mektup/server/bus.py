@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mektup.store import files
+from mektup.store import files, system
 from mektup.terms.numbers import AccountId, MailboxId
 
 Notice = tuple[AccountId, MailboxId]
@@ -46,11 +46,12 @@ class Bus:
         """Joins the bus of *data*; other processes' notices wait until ``start``."""
         self._directory = data / "run"
         files.make_directory(self._directory)
-        self._handle = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        self._handle = os.open(self._directory, os.O_RDONLY | system.DIRECTORY)
         # the path of a socket may have 107 octets at most; Linux has a short one, however deep the directory lies
         self._base = f"/proc/self/fd/{self._handle}" if os.path.isdir("/proc/self/fd") else str(self._directory)
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
         self._socket.bind(self._address(self._name))
         os.chmod(self._directory / self._name, files.FILE_MODE)
         files.hand_over(self._directory / self._name)

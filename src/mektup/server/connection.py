@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from mektup.server.fair_turns import FairTurns
 from mektup.server.tls_stream import TlsStream
 from mektup.server.vigil import Vigil
 from mektup.server.waiter import Waiter
+from mektup.store import system
 from mektup.terms.errors import Disconnected, Refused, TimedOut
 from mektup.terms.peer import Watch
 
@@ -511,9 +511,8 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._lost:
             return
         client = self._transport.get_extra_info("socket")
-        if client.family != socket.AF_UNIX:
-            with contextlib.suppress(OSError):  # the client is gone, which the transport will notice
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        with contextlib.suppress(OSError):  # the client is gone, which the transport will notice
+            system.acknowledge(client)
 
     def _arm(self, seconds: float) -> None:
         if self._timer is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mektup.server.addresses import Endpoint
 from mektup.server.config import ConfigError
+from mektup.store import system
 
 BACKLOG = 4096
 ACCEPTS_PER_TURN = 16
@@ -23,7 +24,7 @@ PAUSE_SECONDS = 0.5
 FIRST_FREE_PORT = 1024
 """Ports below are for those who may have them."""
 
-SHARES_PORTS = sys.platform == "linux"
+SHARES_PORTS = sys.platform == "linux" and hasattr(socket, "SO_REUSEPORT")
 """Whether several sockets may listen at one port, and the system spreads connections over them."""
 
 KEEPALIVE_SECONDS = 300
@@ -63,7 +64,7 @@ def bind_again(bound: socket.socket) -> socket.socket:
 def endpoint_of(bound: socket.socket) -> Endpoint:
     """Where *bound* is bound, its port known."""
     name = bound.getsockname()
-    if bound.family == socket.AF_UNIX:
+    if bound.family == system.UNIX_SOCKETS:
         return Endpoint(path=Path(name))
     return Endpoint(host=name[0], port=name[1])
 
@@ -105,10 +106,7 @@ def _bound(family: int, address: tuple[object, ...], *, shared: bool) -> socket.
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         # on Linux, accepted sockets inherit these
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if sys.platform == "linux":
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_SECONDS // 10)
+        system.keep_alive(made, KEEPALIVE_SECONDS)
         made.bind(address)
     except OSError:
         made.close()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import signal
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import uvloop
 from structlog.typing import FilteringBoundLogger
 
 from mektup.server.addresses import Endpoint, Service
@@ -18,6 +16,7 @@ from mektup.server.garbage import search_each_object_once
 from mektup.server.logs import Log
 from mektup.server.single import open_single
 from mektup.server.workers import open_parent, workers_wanted
+from mektup.store import system
 
 Endpoints = Mapping[Service, tuple[Endpoint, ...]]
 
@@ -47,7 +46,7 @@ def serve(load: Callable[[], Config], announce: Callable[[Endpoints], None]) -> 
     log = Log(config.log_level, config.log_format)
     log.take_over()
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=system.new_event_loop) as runner:
             runner.run(_serve(config, load, announce, log))
     finally:
         log.close()
@@ -118,8 +117,7 @@ def stop_requested() -> asyncio.Event:
 
 def raise_descriptor_limit() -> None:
     """Lets this process have as many open files as the system allows: a connection is one, an account a few."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    system.raise_descriptor_limit()
 
 
 def occupy_standard_descriptors() -> None:

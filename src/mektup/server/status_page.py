@@ -12,6 +12,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from mektup.server.metrics import Status, exposition
+from mektup.store import system
 
 REQUEST_BYTES = 8 * 1024
 REQUEST_SECONDS = 5.0
@@ -37,7 +38,7 @@ class StatusPage:
     async def open(self, bound: list[socket.socket]) -> None:
         """Serves at the sockets *bound*, too."""
         for each in bound:
-            if each.family == getattr(socket, "AF_UNIX", None):
+            if each.family == system.UNIX_SOCKETS:
                 server = await asyncio.start_unix_server(self._came, sock=each, limit=REQUEST_BYTES)
             else:
                 server = await asyncio.start_server(self._came, sock=each, limit=REQUEST_BYTES)

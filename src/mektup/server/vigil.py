@@ -9,10 +9,11 @@ It stops when anything comes, for whomever, and gives up when nothing came in ti
 from __future__ import annotations
 
 import asyncio
-import os
 import select
 import sys
 from time import monotonic
+
+from mektup.store import system
 
 AWAKE_SECONDS = 100e-6
 """The longest: what a client on the same machine needs to see an answer and to say the next command."""
@@ -33,7 +34,7 @@ class Vigil:
         # uvloop's own descriptor for waiting: it can be read from when anything can that the loop waits for
         backend = getattr(loop, "_get_backend_id", None)
         # where there is one processor, nothing comes while it is busy looking
-        if backend is not None and sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1:
+        if backend is not None and sys.platform == "linux" and system.processors() > 1:
             self._poll = select.poll()
             self._poll.register(backend(), select.POLLIN)
 

@@ -7,8 +7,6 @@ import signal
 import socket
 import sys
 
-import uvloop
-
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.channel import (
     Abandon,
@@ -33,6 +31,7 @@ from mektup.server.garbage import search_each_object_once
 from mektup.server.listeners import BACKLOG
 from mektup.server.logs import Log
 from mektup.server.node import Node, PreparedConfig, open_node
+from mektup.store import system
 
 
 class Worker:
@@ -157,7 +156,7 @@ async def _run(end: socket.socket) -> int:
 def main() -> int:
     """Serves as the worker at the other end of the channel whose descriptor is the first argument."""
     end = socket.socket(fileno=int(sys.argv[1]))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=system.new_event_loop) as runner:
         return runner.run(_run(end))
 
 

@@ -11,10 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Mapping
 
@@ -32,6 +30,7 @@ from mektup.server.node import warn_of_data
 from mektup.server.report import Report, process_figures
 from mektup.server.status_page import StatusPage
 from mektup.server.tls import Certificates
+from mektup.store import system
 from mektup.store.faults import in_words
 from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.errors import Refused
@@ -204,7 +203,7 @@ class Parent:
                 await self._pages[key].open([each.dup() for each in bound])
                 continue
             for each in bound:
-                if each.family == socket.AF_UNIX:
+                if each.family == system.UNIX_SOCKETS:
                     # all workers accept from this one, so what comes before the first of them is there can wait
                     each.listen(BACKLOG)
 
@@ -222,7 +221,7 @@ class Parent:
         """Raises ConfigError where there is no descriptor left for it."""
         handed: list[socket.socket] = []
         try:
-            handed.extend(each.dup() if each.family == socket.AF_UNIX else bind_again(each) for each in bound)
+            handed.extend(each.dup() if each.family == system.UNIX_SOCKETS else bind_again(each) for each in bound)
             child.channel.send(message, handed)
         except OSError as error:
             raise ConfigError(f"cannot listen at {message.configured}: {error.strerror or error}") from error
@@ -310,6 +309,6 @@ async def open_parent(
 
 def workers_wanted(config: Config) -> int:
     """How many processes *config* asks for; one where the system cannot spread connections over several."""
-    if sys.platform != "linux" or config.data is None:
+    if not system.CAN_HAVE_WORKERS or config.data is None:
         return 1
-    return config.workers or len(os.sched_getaffinity(0))
+    return config.workers or system.processors()

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import pwd
 import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from mektup.store import system
 from mektup.terms.errors import Code, Refused
 
 DIRECTORY_MODE = 0o700
@@ -57,7 +56,7 @@ def make_empty(path: Path, mode: int = FILE_MODE) -> int:
 
     Raises OSError, Refused.
     """
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.CLOSE_ON_EXEC, mode)
     try:
         os.fchmod(file, mode)
         _give_to_owner(file, path)
@@ -92,7 +91,9 @@ def rename(old: Path, new: Path) -> None:
 
 def sync(path: Path) -> None:
     """Waits until the file or directory *path* is on disk. Raises OSError."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    if not system.CAN_OPEN_DIRECTORIES and path.is_dir():
+        return
+    file = os.open(path, os.O_RDONLY | system.CLOSE_ON_EXEC)
     try:
         os.fsync(file)
     except OSError as error:
@@ -106,9 +107,12 @@ def sync(path: Path) -> None:
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
     """One process at a time is within, for each *directory*; the others wait. Ends with the process."""
-    lock = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    if not system.CAN_OPEN_DIRECTORIES:
+        yield
+        return
+    lock = os.open(directory, os.O_RDONLY | system.CLOSE_ON_EXEC)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        system.lock(lock)
         yield
     finally:
         os.close(lock)
@@ -130,7 +134,7 @@ def why_not(path: Path) -> str | None:
         if stat.S_ISDIR(status.st_mode):
             needed |= os.X_OK
         if not os.access(each, needed, effective_ids=os.access in os.supports_effective_ids):
-            owner, runs_as = user_name(status.st_uid), user_name(os.geteuid())
+            owner, runs_as = user_name(status.st_uid), user_name(system.effective_user())
             return f"{each}: Permission denied; it belongs to {owner}, mektup runs as {runs_as}"
     return None
 
@@ -153,10 +157,7 @@ def open_to_others(data: Path) -> list[Path]:
 
 def user_name(uid: int) -> str:
     """For a person to read."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"
+    return system.user_name(uid)
 
 
 def _is_open(status: os.stat_result) -> bool:
@@ -166,11 +167,11 @@ def _is_open(status: os.stat_result) -> bool:
 def _settle_directory(path: Path) -> None:
     """What was just made gets its mode, of which the umask may have taken some, and its owner."""
     try:
-        if os.geteuid() != 0:
+        if system.effective_user() != 0:
             os.chmod(path, DIRECTORY_MODE)
             return
         # by a descriptor: whoever owns the directory above must not have root change something else
-        file = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | system.DIRECTORY | system.NO_FOLLOW | system.CLOSE_ON_EXEC)
         try:
             os.fchmod(file, DIRECTORY_MODE)
             _give_to_owner(file, path)
@@ -182,7 +183,7 @@ def _settle_directory(path: Path) -> None:
 
 
 def _give_to_owner(file: int | Path, path: Path) -> None:
-    if os.geteuid() != 0:
+    if system.effective_user() != 0:
         return
     above = os.stat(path.parent)
     if above.st_uid == 0:

@@ -6,7 +6,6 @@ import asyncio
 from importlib.resources import files
 
 import typer
-import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +13,7 @@ from mektup.cli.complaints import complaints
 from mektup.server.app import Server
 from mektup.server.config import DEFAULT_LISTEN
 from mektup.server.run import raise_descriptor_limit, stop_requested
+from mektup.store import system
 
 USER, PASSWORD = "linda", "Pa$$123"
 
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def demo() -> None:
     """Serve a demo: account linda, password Pa$$123, three messages. Nothing is kept when it stops."""
     raise_descriptor_limit()
-    with complaints(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with complaints(), asyncio.Runner(loop_factory=system.new_event_loop) as runner:
         runner.run(_demo())
 
 

@@ -7,11 +7,9 @@ others go on meanwhile.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import sys
 from time import perf_counter
 
+from mektup.store import system
 from mektup.store.sqlite.threads import Threads
 
 QUICK_SECONDS = 0.001
@@ -38,8 +36,5 @@ class Disk:
 
     def _sync(self, file: int) -> None:
         begun = perf_counter()
-        if sys.platform == "darwin":
-            fcntl.fcntl(file, fcntl.F_FULLFSYNC)  # there fsync reaches the drive, but not its platter
-        else:
-            os.fdatasync(file)
+        system.sync_data(file)
         self._quick_syncs = self._quick_syncs + 1 if perf_counter() - begun < QUICK_SECONDS else 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import apsw
 
+from mektup.store import system
 from mektup.store.faults import Fault, Kind, fault_of_os_error, kind_of_errno, words_of_errno
 from mektup.terms.errors import Code, Refused
 
@@ -96,14 +97,14 @@ def _errno_of(file: Path) -> int:
     """Why SQLite may have failed, where it does not say: what the system says to a like question."""
     try:
         # not the database itself: to close a descriptor of it would take SQLite's locks from it
-        os.close(os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY))
+        os.close(os.open(file.parent, os.O_RDONLY | system.DIRECTORY))
         os.stat(file)
-        system = os.statvfs(file.parent)
+        disk = os.statvfs(file.parent)
     except OSError as error:
         return error.errno or 0
-    if system.f_flag & os.ST_RDONLY:
+    if disk.f_flag & os.ST_RDONLY:
         return errno.EROFS
-    if system.f_bavail * system.f_frsize < _FEW_BYTES or (system.f_files and not system.f_favail):
+    if disk.f_bavail * disk.f_frsize < _FEW_BYTES or (disk.f_files and not disk.f_favail):
         return errno.ENOSPC
     return 0
 

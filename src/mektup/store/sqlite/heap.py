@@ -7,13 +7,9 @@ opened once would cost as much as those that are open.
 
 from __future__ import annotations
 
-import ctypes
-
-_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-"""glibc has it; others do without, or have no need of it."""
+from mektup.store import system
 
 
 def give_back() -> None:
     """Gives back every page of which nothing is used, from any thread: about a millisecond for ten megabytes."""
-    if _trim is not None:
-        _trim(0)
+    system.trim_memory()

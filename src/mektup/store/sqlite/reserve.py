@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from enum import Enum, auto
 from pathlib import Path
 
-from mektup.store import files
+from mektup.store import files, system
 from mektup.terms.errors import Refused
 
 RESERVE_BYTES = 8 * 1024 * 1024
@@ -71,10 +70,10 @@ class Reserve:
         if self._path is None:
             return False
         try:
-            system = os.statvfs(self._path.parent)
+            disk = os.statvfs(self._path.parent)
         except OSError:
             return False
-        return system.f_bavail * system.f_frsize < PROBE_BYTES or not self.is_whole
+        return disk.f_bavail * disk.f_frsize < PROBE_BYTES or not self.is_whole
 
     def give_up(self, octets: int) -> bool:
         """Frees so many *octets* of it, or what is left; whether there was something."""
@@ -117,7 +116,7 @@ class Reserve:
             return False
         probe = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
-            file = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(probe, os.O_RDWR | os.O_CREAT | system.CLOSE_ON_EXEC, 0o600)
         except OSError:
             return False
         try:
@@ -132,24 +131,19 @@ class Reserve:
 
 def _octets_for(directory: Path) -> int:
     try:
-        system = os.statvfs(directory)
+        disk = os.statvfs(directory)
     except OSError:
         return RESERVE_BYTES
-    return min(RESERVE_BYTES, system.f_blocks * system.f_frsize // SHARE)
+    return min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // SHARE)
 
 
 def _open(path: Path) -> int:
     with contextlib.suppress(FileExistsError):
         if not path.exists():
             return files.make_empty(path)
-    return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    return os.open(path, os.O_WRONLY | system.CLOSE_ON_EXEC)
 
 
 def _allocate(file: int, octets: int) -> None:
     """Gives *file* blocks of its own for so many octets. Raises OSError."""
-    if sys.platform == "darwin":
-        missing = octets - os.fstat(file).st_size
-        if missing > 0:
-            os.pwrite(file, bytes(missing), octets - missing)
-    else:
-        os.posix_fallocate(file, 0, octets)
+    system.allocate(file, octets)

@@ -15,6 +15,7 @@ import sys
 from array import array
 from pathlib import Path
 
+from mektup.store import system
 from mektup.store.sqlite.errors import DamagedError
 from mektup.store.sqlite.wal_index import WalIndex
 
@@ -45,7 +46,7 @@ def write_again(database: Path) -> int:
             if _checksum(octets, page_bytes) != _words(header[24:32]):
                 raise DamagedError("the system has lost what it did not write to the WAL")
             _write(file, octets)
-        os.fdatasync(file)
+        system.sync_data(file)
         failing.pop_all()
     return file
 

@@ -1,0 +1,139 @@
+"""What systems do not have in common, in one place: Linux has all of it, macOS most, Windows little.
+
+Whoever needs one of these calls asks here, so that a server in memory, or of one process, runs where they are missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import importlib
+import os
+import socket
+import sys
+from types import ModuleType
+
+
+def _module(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+_fcntl = _module("fcntl")
+_pwd = _module("pwd")
+_resource = _module("resource")
+_uvloop = _module("uvloop")
+
+DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
+"""For ``os.open``; 0 where the system has no such thing."""
+
+UNIX_SOCKETS: int | None = getattr(socket, "AF_UNIX", None)
+"""Their family, or None."""
+
+CAN_OPEN_DIRECTORIES = os.name == "posix"
+
+CAN_HAVE_WORKERS = sys.platform == "linux" and hasattr(socket, "SO_REUSEPORT") and hasattr(socket, "SOCK_SEQPACKET")
+"""Whether several processes can listen at one port, and hear from their parent."""
+
+_ACKNOWLEDGE: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+# Files
+
+
+def sync_data(file: int) -> None:
+    """Returns when what was written to the descriptor *file* is on disk. Raises OSError."""
+    full = getattr(_fcntl, "F_FULLFSYNC", None)
+    if _fcntl is not None and full is not None:
+        # macOS: there fsync reaches the drive, but not its platter
+        _fcntl.fcntl(file, full)
+    else:
+        getattr(os, "fdatasync", os.fsync)(file)
+
+
+def lock(file: int) -> None:
+    """Waits until no other process holds *file*, and holds it until it is closed."""
+    if _fcntl is not None:
+        _fcntl.flock(file, _fcntl.LOCK_EX)
+
+
+def allocate(file: int, octets: int) -> None:
+    """Gives *file* blocks of its own for so many octets. Raises OSError."""
+    allocator = getattr(os, "posix_fallocate", None)
+    if allocator is not None:
+        allocator(file, 0, octets)
+        return
+    missing = octets - os.fstat(file).st_size
+    if missing > 0:
+        os.lseek(file, 0, os.SEEK_END)
+        os.write(file, bytes(missing))
+
+
+def user_name(uid: int) -> str:
+    """For a person to read."""
+    if _pwd is not None:
+        with contextlib.suppress(KeyError):
+            return str(_pwd.getpwuid(uid).pw_name)
+    return f"user {uid}"
+
+
+def effective_user() -> int:
+    """Who this process acts for; -1 where users have no numbers."""
+    return int(getattr(os, "geteuid", lambda: -1)())
+
+
+# The process
+
+
+def processors() -> int:
+    """How many this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def raise_descriptor_limit() -> None:
+    """Lets this process have as many open files as the system allows: a connection is one, an account a few."""
+    if _resource is None:
+        return
+    _, most = _resource.getrlimit(_resource.RLIMIT_NOFILE)
+    # where the highest is no number, macOS refuses it
+    with contextlib.suppress(ValueError, OSError):
+        _resource.setrlimit(_resource.RLIMIT_NOFILE, (most, most))
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """The quickest there is that can watch sockets: uvloop's, or asyncio's own."""
+    if _uvloop is not None:
+        loop = _uvloop.new_event_loop()
+        assert isinstance(loop, asyncio.AbstractEventLoop)
+        return loop
+    return asyncio.SelectorEventLoop()
+
+
+def trim_memory() -> None:
+    """Gives back to the system what is free, where the C library can do that."""
+    if _malloc_trim is not None:
+        _malloc_trim(0)
+
+
+def acknowledge(client: socket.socket) -> None:
+    """Acknowledges at once what came by TCP, where the system can be told to. Raises OSError."""
+    if _ACKNOWLEDGE is not None and client.family != UNIX_SOCKETS:
+        client.setsockopt(socket.IPPROTO_TCP, _ACKNOWLEDGE, 1)
+
+
+def keep_alive(listening: socket.socket, seconds: int) -> None:
+    """Has the system ask, after so many *seconds* of silence, whether who connects at *listening* is still there."""
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", seconds), ("TCP_KEEPINTVL", seconds // 10)):
+        if hasattr(socket, name):
+            listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+"""glibc has it; others do without, or have no need of it."""
