@@ -388,3 +388,16 @@ async def test_recipients_of_one_message_share_what_is_kept(given: Given) -> Non
     (linda,), (ada,) = [await stored(account) for account in accounts]
     assert linda == ada
     assert untraced(linda) == RAW
+
+
+async def test_each_copy_that_is_kept_is_logged_once_with_its_recipients(given: Given) -> None:
+    await given.add("deniz")
+    async with Dialogue(Session, given.services) as client:
+        await _begin(client, b"linda", b"deniz@example.org", b"linda@example.org", b"deniz")
+        client.send(RAW + b".\r\n")
+        await client.lines(4)
+    delivered = [entry for entry in given.capture.entries if entry["event"] == "delivered"]
+    assert [(entry["user"], entry["recipients"]) for entry in delivered] == [
+        ("linda", "linda linda@example.org"),
+        ("deniz", "deniz@example.org deniz"),
+    ]

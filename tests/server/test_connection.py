@@ -467,3 +467,43 @@ async def test_a_stranger_has_little_unread() -> None:
             writer.transport.abort()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+
+CLEAR = [
+    (Service.IMAPS, b"a1 LOGIN linda Pa$$123\r\n", b"* BYE "),
+    (Service.IMAPS, b"\r\n", b"* BYE "),
+    (Service.IMAPS, b"a", b"* BYE "),
+    (Service.POP3S, b"USER linda\r\n", b"-ERR "),
+    (Service.IMAPS, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 400 "),
+    (Service.POP3S, b"HEAD / HTTP/1.0\r\n\r\n", b"HTTP/1.1 400 "),
+    (Service.POP3S, b"POST " + b"x" * 1_000_000, b"HTTP/1.1 400 "),
+]
+
+
+@pytest.mark.parametrize(("service", "said", "answer"), CLEAR)
+async def test_who_speaks_in_the_clear_where_tls_is_expected_is_told(
+    server_tls: ssl.SSLContext, service: Service, said: bytes, answer: bytes
+) -> None:
+    async with house(service=service, context=server_tls) as at:
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+        writer.write(said)
+        told = await reader.read()
+        assert told.startswith(answer)
+        assert b"TLS is expected here" in told
+        await part((reader, writer))
+        await until(lambda: at.sessions.count == 0)
+
+
+@pytest.mark.parametrize(
+    "said", [b"\x16\x03\x01 nonsense of more than five octets", b"\x80\x2e\x01\x00\x02", b"\x00" * 50]
+)
+async def test_what_is_no_words_and_no_tls_gets_none(
+    server_tls: ssl.SSLContext, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "HANDSHAKE_SECONDS", 0.05)
+    async with house(service=Service.IMAPS, context=server_tls) as at:
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+        writer.write(said)
+        with contextlib.suppress(ConnectionError):
+            assert b"BYE" not in await reader.read()
+        await part((reader, writer))

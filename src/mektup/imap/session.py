@@ -174,6 +174,8 @@ class Session:
                 self.write(answers.bad(tag, failure))
                 self.count_bad_command()
             case Refused():
+                if failure.code is Code.PRIVACYREQUIRED:
+                    self.services.log.warning("login_refused", reason="the connection is not encrypted")
                 self._forget_saved(command)
                 self.write(answers.no(tag, failure))
             case _:

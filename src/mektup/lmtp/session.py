@@ -241,28 +241,32 @@ class Session:
         self._lines.feed(after)
 
     async def _deliver(self, arrival: Arrival, recipients: list[Recipient]) -> None:
-        """One reply for each recipient, in their order (RFC 2033 §4.2)."""
-        done: set[tuple[AccountId, MailboxId]] = set()
+        """One reply for each recipient, in their order (RFC 2033 §4.2); a line of the log for each copy kept."""
+        copies: dict[tuple[AccountId, MailboxId], list[Recipient]] = {}
+        try:
+            await self._deliver_to_each(arrival, recipients, copies)
+        finally:
+            # behind the answers: the client need not wait until it is written
+            for ones in copies.values():
+                addresses = " ".join(str(each.address) for each in ones)
+                self._services.log.info("delivered", user=ones[0].entry.name, octets=arrival.size, recipients=addresses)
+
+    async def _deliver_to_each(
+        self, arrival: Arrival, recipients: list[Recipient], copies: dict[tuple[AccountId, MailboxId], list[Recipient]]
+    ) -> None:
         for recipient in recipients:
             try:
                 account = await self._services.store.account(recipient.entry.id)
                 mailbox = await self._mailbox(recipient, account)
                 # two addresses of one mailbox get one copy
-                if (account.id, mailbox.id) not in done:
+                if (account.id, mailbox.id) not in copies:
                     mailbox = await _append(account, mailbox, arrival)
-                    done.add((account.id, mailbox.id))
                     self._services.tally.messages += 1
+                copies.setdefault((account.id, mailbox.id), []).append(recipient)
                 self._answer(f"250 2.0.0 <{recipient.address}> Saved")
-                is_saved = True
             except Refused as refusal:
                 self._answer(_refusal(refusal))
-                is_saved = False
-            try:
-                await self._peer.drain()
-            finally:
-                # the client need not wait until it is written
-                if is_saved:
-                    self._services.log.info("delivered", user=recipient.entry.name, octets=arrival.size)
+            await self._peer.drain()
 
     async def _mailbox(self, recipient: Recipient, account: Account) -> Mailbox:
         if self._services.delivery.detail_folders:

@@ -96,6 +96,8 @@ class Session:
         except ClientError as mistake:
             self._complain(mistake)
         except Refused as refusal:
+            if refusal.code is Code.PRIVACYREQUIRED:
+                self.services.log.warning("login_refused", reason="the connection is not encrypted")
             self._tell(error(refusal))
         except (Disconnected, TimedOut):
             raise

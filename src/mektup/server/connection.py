@@ -79,6 +79,14 @@ def address_of(peer_name: object) -> tuple[str, bool]:
     return str(address), address.is_loopback
 
 
+class NotTls(Disconnected):
+    """A client spoke in the clear where TLS is expected; *said* is what came of it."""
+
+    def __init__(self, said: bytes) -> None:
+        super().__init__()
+        self.said = said
+
+
 class Connection(asyncio.Protocol):
     """One client's socket, encrypted or not. See ``terms.peer.Peer`` for what a session may ask of it."""
 
@@ -347,13 +355,17 @@ class Connection(asyncio.Protocol):
         self.secure = True
 
     async def shake_hands(self) -> None:
-        """Returns when TLS has begun, which was expected before. Raises Disconnected."""
+        """Returns when TLS has begun, which was expected before. Raises Disconnected, and of these NotTls."""
         tls = self._tls
         assert tls is not None
         began = time.monotonic()
         while not (tls.established or self._ended):
             if not await self._sleep_until(began + (STOPPING_SECONDS if self.stopping else HANDSHAKE_SECONDS)):
                 break
+        if tls.said_in_clear is not None:
+            # the answer is one that such a client can read
+            self._tls, self.secure, self._ended = None, False, False
+            raise NotTls(tls.said_in_clear)
         if not tls.established or self._lost:
             raise Disconnected from tls.failure
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import socket
 import time
@@ -20,7 +21,7 @@ from structlog.typing import FilteringBoundLogger
 
 from mektup.auth.services import Tally
 from mektup.server.addresses import Service
-from mektup.server.connection import SHUTTING_DOWN, Connection
+from mektup.server.connection import SHUTTING_DOWN, Connection, NotTls
 from mektup.server.door import FULL, Door
 from mektup.server.fair_turns import FairTurns
 from mektup.server.vigil import Vigil
@@ -62,6 +63,24 @@ class Begin:
     session_id: str
     log: FilteringBoundLogger
     tally: Tally
+
+
+SAID_BYTES = 40
+"""What the log shows of a client that does not speak TLS where it is expected."""
+
+_TLS_EXPECTED = "TLS is expected here from the first octet on"
+_HTTP = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH) ")
+_HTTP_ANSWER = (
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}\n"
+)
+
+
+def _tls_expected(protocol: str, said: bytes) -> bytes:
+    """What tells a client that said so in the clear what is wrong."""
+    if _HTTP.match(said):
+        text = f"This is no web server, and {_TLS_EXPECTED}"
+        return _HTTP_ANSWER.format(len(text) + 1, text).encode("ascii")
+    return _FAREWELLS[protocol].format(_TLS_EXPECTED).encode("ascii")
 
 
 _FAREWELLS: Mapping[str, str] = {
@@ -316,6 +335,11 @@ class Sessions:
             connected = True
             if service.implicit_tls:
                 await connection.shake_hands()
+        except NotTls as error:
+            visit.log.info("tls_expected", said=error.said[:SAID_BYTES])
+            connection.write(_tls_expected(service.protocol, error.said))
+            connection.close()
+            return False
         except (OSError, MektupError) as error:
             # a client that does not trust us, a port scanner, no TLS where it was expected
             visit.log.debug("handshake_failed", reason=str(error.__cause__ or error))

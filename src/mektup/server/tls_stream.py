@@ -17,22 +17,30 @@ RECORD_BYTES = 16 * 1024
 class TlsStream:
     """The server's end of it. What ``to_send`` yields is to be sent after each of the others."""
 
-    __slots__ = ("_from_wire", "_layer", "_to_wire", "ended", "established", "failure")
+    __slots__ = ("_from_wire", "_is_first", "_layer", "_to_wire", "ended", "established", "failure", "said_in_clear")
 
     def __init__(self, context: ssl.SSLContext) -> None:
         """Waits for the client to begin a handshake."""
         self._from_wire = ssl.MemoryBIO()
         self._to_wire = ssl.MemoryBIO()
         self._layer = context.wrap_bio(self._from_wire, self._to_wire, server_side=True)
+        self._is_first = True
         self.established = False
         """Whether hands are shaken."""
         self.ended = False
         """Whether nothing more will come: the client said so, or something failed."""
         self.failure: ssl.SSLError | None = None
         """Why nothing can be said or heard any more."""
+        self.said_in_clear: bytes | None = None
+        """What a client that does not speak TLS said first; None as long as it is not known to be one."""
 
     def receive(self, octets: bytes) -> bytes:
         """What the client says in *octets* of the wire, as they came; empty as long as hands are shaken."""
+        if self._is_first and _is_text(octets):
+            self.said_in_clear, self.ended = octets, True
+            self.failure = ssl.SSLError("no TLS, but words in the clear")
+            return b""
+        self._is_first = False
         said: list[bytes] = []
         whole = memoryview(octets)
         try:
@@ -77,3 +85,8 @@ class TlsStream:
             with contextlib.suppress(ssl.SSLError):
                 self._layer.unwrap()
         return self._to_wire.read()
+
+
+def _is_text(octets: bytes) -> bool:
+    """Whether a stream that begins so is a person's or a program's words, and no record of TLS (RFC 8446 §5.1)."""
+    return bool(octets) and (octets[0] in b"\t\r\n" or 0x20 <= octets[0] < 0x7F)
