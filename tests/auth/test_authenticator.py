@@ -1,5 +1,6 @@
 """The one face: who comes in with a name and a password, and where a password may cross."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -7,9 +8,10 @@ import pytest
 
 from mektup.auth.authenticator import Authenticator, Plaintext
 from mektup.auth.gate import WRONG
-from mektup.auth.passwords import secrets_for
+from mektup.auth.passwords import AT_ONCE, Verdict, secrets_for
 from mektup.store.interface import Directory
 from mektup.terms.errors import Code, Refused
+from mektup.terms.limits import Limits
 from tests.auth.conftest import PASSWORD
 from tests.support.memory import MemoryPeer
 
@@ -131,3 +133,55 @@ async def test_unknown_mechanisms(authenticator: Authenticator, peer: MemoryPeer
     with pytest.raises(Refused, match="SCRAM-SHA-256 PLAIN LOGIN") as refused:
         authenticator.exchange(mechanism, peer)
     assert refused.value.code is Code.CANNOT
+
+
+async def test_a_reload_takes_up_settings_and_forgets_nothing(directory: Directory, far: MemoryPeer) -> None:
+    authenticator = Authenticator(directory, Limits(login_delay_seconds=0.01), plaintext=Plaintext.ALWAYS)
+    entry = await authenticator.login(b"linda", PASSWORD.encode(), far)
+    place = authenticator.connections.open(entry.id)
+    for _ in range(3):
+        with pytest.raises(Refused):
+            await authenticator.login(b"ada", b"wrong", far)
+    authenticator.reload(
+        Limits(login_delay_seconds=15.0, connections_per_account=1, password_remembered_seconds=1.0), Plaintext.NEVER
+    )
+    assert authenticator._gate.throttle.wait(far.address, "ada") > 1.0
+    assert authenticator._gate.verified.holds(entry, entry.secrets["password"], PASSWORD.encode())
+    with pytest.raises(Refused) as refused:
+        authenticator.connections.open(entry.id)
+    assert refused.value.code is Code.LIMIT
+    place.close()
+    authenticator.connections.open(entry.id)
+    assert not authenticator.may_send_password(far)
+
+
+async def test_of_many_attempts_at_once_the_first_that_fails_makes_the_others_wait(
+    authenticator: Authenticator, far_secure: MemoryPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    authenticator.reload(Limits(), Plaintext.LOOPBACK)
+    monkeypatch.setattr(authenticator._gate.throttle, "_sleep", sleep)
+    attempts = [authenticator.login(b"linda", b"guess %d" % number, far_secure) for number in range(6)]
+    refusals = await asyncio.gather(*attempts, return_exceptions=True)
+    assert [refusal.code for refusal in refusals if isinstance(refusal, Refused)] == [Code.AUTHENTICATIONFAILED] * 6
+    # two are judged at once, before anything is known
+    assert len(waits) == 4
+
+
+async def test_many_connections_of_one_client_cost_one_hashing(
+    authenticator: Authenticator, peer: MemoryPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[bytes] = []
+    check = authenticator._gate._verifier.check
+
+    async def counted(password: bytes, secret: str | None) -> Verdict:
+        checked.append(password)
+        return await check(password, secret)
+
+    monkeypatch.setattr(authenticator._gate._verifier, "check", counted)
+    await asyncio.gather(*(authenticator.login(b"linda", PASSWORD.encode(), peer) for _ in range(20)))
+    assert len(checked) == AT_ONCE

@@ -135,6 +135,18 @@ async def test_a_network_with_too_many_waiting_is_refused_and_others_are_not() -
     assert again.exception() is None
 
 
+async def test_a_crowd_does_not_keep_out_who_has_logged_in_from_the_same_network() -> None:
+    attempts = Attempts(LoginQueue(1, 5))
+    for number in range(6):
+        attempts.come("192.0.2.1", f"user{number}")
+    await settle()
+    known = attempts.come("192.0.2.1", "linda", Standing.PROVED)
+    await settle()
+    await attempts.finish()
+    assert known.exception() is None
+    assert not attempts._queue._counts
+
+
 async def test_who_gives_up_leaves_its_place() -> None:
     attempts = Attempts(LoginQueue(1, 2))
     attempts.come("192.0.2.1", "first")

@@ -179,6 +179,32 @@ async def test_an_address_may_hold_so_many_places_before_login() -> None:
         await part(third)
 
 
+async def test_the_oldest_of_the_busiest_network_is_told_and_gives_way() -> None:
+    async with house(limits=Limits(connections_before_login=3)) as at:
+        many = [await connect(at, local_addr=("127.0.0.2", 0)) for _ in range(3)]
+        newcomer = await connect(at, local_addr=("127.0.0.3", 0))
+        assert b"bye: Too many connections" in await many[0][0].read()
+        assert any(entry["event"] == "connection_gave_way" for entry in at.log)
+        for streams in (many[1], newcomer):
+            streams[1].write(b"still here\r\n")
+            assert await streams[0].readline() == b"still here\r\n"
+        for streams in (*many, newcomer):
+            await part(streams)
+
+
+async def test_a_handshake_that_was_never_begun_gives_way(server_tls: ssl.SSLContext) -> None:
+    limits = Limits(connections_before_login=1)
+    async with house(service=Service.IMAPS, context=server_tls, limits=limits) as at:
+        reader, writer = await asyncio.open_connection("127.0.0.1", at.port, local_addr=("127.0.0.2", 0))
+        await until(lambda: at.sessions.count == 1)
+        at.sessions._door._networks["127.0.0.2"] = dict.fromkeys(at.sessions._door._networks["127.0.0.2"], -1e9)
+        other = await asyncio.open_connection("127.0.0.1", at.port, local_addr=("127.0.0.3", 0))
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        await part((reader, writer))
+        await part(other)
+
+
 async def test_mail_transfer_agents_never_log_in() -> None:
     async with house(service=Service.LMTP, limits=Limits(connections_per_address_before_login=1)) as at:
         first, second = await connect(at), await connect(at)

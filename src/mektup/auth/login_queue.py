@@ -66,11 +66,11 @@ class LoginQueue:
     """Lets so many checks of passwords run at once, and those that wait in turn."""
 
     def __init__(self, at_once: int, most_of_network: int) -> None:
-        """*most_of_network* attempts of one network may wait."""
+        """*most_of_network* attempts of one network may wait, of each standing."""
         self.most_of_network = most_of_network
         self._free = at_once
         self._waiting: Rotation[asyncio.Future[None]] = Rotation(4)
-        self._counts: dict[str, int] = {}
+        self._counts: dict[tuple[str, Standing], int] = {}
 
     @asynccontextmanager
     async def turn(self, address: str, name: str, standing: Standing = Standing.UNKNOWN) -> AsyncIterator[None]:
@@ -89,10 +89,12 @@ class LoginQueue:
 
     async def _wait(self, address: str, name: str, standing: Standing) -> None:
         network = network_of(address)
-        count = self._counts.get(network, 0)
+        # apart, so that a crowd behind an office's address does not keep out who comes from there every day
+        place = network, standing
+        count = self._counts.get(place, 0)
         if count >= self.most_of_network:
             raise Refused(Code.UNAVAILABLE, "Too many logins from your address wait already, try again later")
-        self._counts[network] = count + 1
+        self._counts[place] = count + 1
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.add((standing.value, neighbourhood_of(address), network, name), waiter)
         try:
@@ -103,10 +105,10 @@ class LoginQueue:
                 self._give_on()
             raise
         finally:
-            if self._counts[network] > 1:
-                self._counts[network] -= 1
+            if self._counts[place] > 1:
+                self._counts[place] -= 1
             else:
-                del self._counts[network]
+                del self._counts[place]
 
     def _give_on(self) -> None:
         while self._waiting:

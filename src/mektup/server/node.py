@@ -178,12 +178,16 @@ class Node:
         )
 
     async def _review_accounts(self) -> None:
+        complained = ""
         while True:
             await asyncio.sleep(REVIEW_SECONDS)
             try:
                 await self._authenticator.review()
+                complained = ""
             except Refused as refusal:
-                self.log.error("accounts_unreadable", reason=str(refusal))
+                if str(refusal) != complained:
+                    complained = str(refusal)
+                    self.log.error("accounts_unreadable", reason=complained)
 
     def _refresh_certificates(self) -> None:
         self._look = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._refresh_certificates)
