@@ -10,7 +10,6 @@ with Server(users={"linda": "Pa$$123"}).in_thread() as server:
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     # Whoever wants one room, a command that prints its help among them, need not wait for the whole house.
     if name == "__version__":
-        found: Any = importlib.metadata.version("mektup")
+        found: Any = importlib.import_module("importlib.metadata").version("mektup")
     elif name in _HOMES:
         found = getattr(importlib.import_module(_HOMES[name]), name)
     else:
