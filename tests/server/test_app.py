@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import imaplib
 import operator
 import os
@@ -389,3 +390,27 @@ def test_a_changed_password_ends_who_waits_who_is_busy_and_who_reads_mail_by_pop
 def _ask_for_ever(client: imaplib.IMAP4) -> None:
     while True:
         client.noop()
+
+
+async def test_a_reload_forgets_nothing_that_is_counted_or_remembered() -> None:
+    limits = Limits(connections_per_account=2, login_delay_seconds=0.01)
+    async with Server(users=LINDA, limits=limits) as server:
+        assert server._single is not None
+        node = server._single.node
+        before = node._authenticator
+
+        async def login(expected: bytes) -> asyncio.StreamWriter:
+            reader, writer = await asyncio.open_connection(*server.address("imap"))
+            await reader.readline()
+            writer.write(b"a LOGIN linda Pa$$123\r\n")
+            assert (await reader.readline()).startswith(expected)
+            return writer
+
+        writers = [await login(b"a OK"), await login(b"a OK")]
+        changed = dataclasses.replace(limits, login_failures=1, idle_seconds=2000.0)
+        await server._single.reload(dataclasses.replace(node.config, limits=changed))
+        assert node._authenticator is before
+        assert node.sessions.limits == changed
+        writers.append(await login(b"a NO [LIMIT]"))
+        for writer in writers:
+            writer.close()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mektup.store import system
 from mektup.terms.durations import Counted
 
 
@@ -38,6 +39,8 @@ def process_figures() -> dict[str, float]:
         virtual, resident = Path("/proc/self/statm").read_text().split()[:2]
         figures["virtual_memory_bytes"] = float(int(virtual) * page)
         figures["resident_memory_bytes"] = float(int(resident) * page)
+        if (most := system.most_descriptors()) is not None:
+            figures["max_fds"] = float(most)
         figures["open_fds"] = float(len(os.listdir("/proc/self/fd")))
         started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         up = float(Path("/proc/uptime").read_text().split()[0])

@@ -106,6 +106,11 @@ def raise_descriptor_limit() -> None:
         _resource.setrlimit(_resource.RLIMIT_NOFILE, (most, most))
 
 
+def most_descriptors() -> int | None:
+    """How many files this process may have open; None where the system does not say."""
+    return None if _resource is None else int(_resource.getrlimit(_resource.RLIMIT_NOFILE)[0])
+
+
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """The quickest there is that can watch sockets: uvloop's, or asyncio's own."""
     if _uvloop is not None:
