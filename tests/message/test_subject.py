@@ -1,4 +1,4 @@
-"""Base subjects (RFC 5256 §2.1) and message IDs."""
+"""Base subjects (RFC 5256 §2.1)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mektup.message.message_ids import message_ids
 from mektup.message.subject import base_subject
 
 
@@ -78,26 +77,3 @@ def as_the_rfc_says_it(subject: str) -> str:
 )
 def test_base_subject_is_what_the_procedure_of_the_rfc_yields(subject: str) -> None:
     assert base_subject(subject)[0] == as_the_rfc_says_it(subject)
-
-
-@pytest.mark.parametrize(
-    ("value", "ids"),
-    [
-        (b"<a@b>", ["a@b"]),
-        (b"<a@b> <c@d>\t<e@f>", ["a@b", "c@d", "e@f"]),
-        (b"<a@b><c@d>,<e@f>", ["a@b", "c@d", "e@f"]),
-        (b'<"01KF8JCEOCBS0045PS"@xxx.yyy.com>', ["01KF8JCEOCBS0045PS@xxx.yyy.com"]),
-        (b'<"a\\"b"@c>', ['a"b@c']),
-        (b'<"a b"@c> <d@e>', ["a%20b@c", "d@e"]),
-        (b"Message of Monday <a@b> from Ann", ["a@b"]),
-        (b"no id, <nor this>, <a@>, <@b>", []),
-        (b"", []),
-        (b"<\xff@b>", ["\N{REPLACEMENT CHARACTER}@b"]),
-    ],
-)
-def test_message_ids(value: bytes, ids: list[str]) -> None:
-    assert message_ids(value, 10) == ids
-
-
-def test_the_last_of_many_ids_count() -> None:
-    assert message_ids(b"<a@b> <c@d> <e@f>", 2) == ["c@d", "e@f"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mektup.message.markup import shown_text
+from mektup.message.markup import readable_text, shown_text
 from mektup.message.scan import scan
 from mektup.message.text import fold, header_values, preview, search_text
 from mektup.terms.limits import Limits
@@ -137,6 +137,9 @@ def test_values_of_a_field_for_search() -> None:
         ("a<dıv>b", "ab"),
         ("a <b", "a <b"),
         ("<<<a>", "<<"),
+        ("<p title=\"a > b\">c</p><td x='>'>d", "\nc\n\nd"),
+        ('<p class=">c', "\nc"),
+        ("<font face='Arial>a</font> don't", "a don't"),
         ("&#99999999999999999999;", "\N{REPLACEMENT CHARACTER}"),
         ("&#" + "9" * 5000 + ";", "\N{REPLACEMENT CHARACTER}"),
         ("&#x0000000041;", "\N{REPLACEMENT CHARACTER}"),
@@ -144,6 +147,24 @@ def test_values_of_a_field_for_search() -> None:
 )
 def test_html_is_what_it_shows(markup: str, text: str) -> None:
     assert shown_text(markup) == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "texts"),
+    [
+        ('a<img alt="two words">b', ["ab", "two words"]),
+        ("<a HREF=http://x.example/ title = 'a &gt; b'>c</a>", ["c", "http://x.example/", "a > b"]),
+        ('<a href="https://x.example/?a=1&amp;b=2">c', ["c", "https://x.example/?a=1&b=2"]),
+        ('<area href="mailto:a@b"/><input\nalt="x"\n>', ["", "mailto:a@b", "x"]),
+        ('<style>a[title="x"] { }</style><!-- <a href="y"> --><script>title="z"</script>b', ["b"]),
+        ('<a data-href="x" halt="y" href="" alt>c', ["c"]),
+        ('<a href="data:image/png;base64,AAAA">c', ["c"]),
+        ('<a href="x"><a href="x">', ["", "x"]),
+    ],
+)
+def test_what_can_be_read_or_followed_in_html_is_found(markup: str, texts: list[str]) -> None:
+    assert [line for line in readable_text(markup).split("\n") if line] == [text for text in texts if text]
+    assert "".join(shown_text(markup).split("\n")) == texts[0]
 
 
 @pytest.mark.parametrize("before", range(8))

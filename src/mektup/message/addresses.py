@@ -54,8 +54,8 @@ _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 # Neither of these goes beyond where the next of its kind opens: so they are linear where many open and none closes.
 _DOMAIN_LITERAL = re.compile(rb"\[(?:[^\[\]\\]|\\.)*\]", re.DOTALL)
 _ANGLE = re.compile(rb'<(?![ \t\r\n]*>)(?:[^<>"]|"(?:[^"\\<]|\\.)*")*>', re.DOTALL)
-_NO_MARK = re.compile(rb'(?:[^"(<:,;\[\\]|\\.?)+', re.DOTALL)
-_NO_MARK_BUT_COLON = re.compile(rb'(?:[^"(<,;\[\\]|\\.?)+', re.DOTALL)
+_NO_MARK = re.compile(rb'(?:[^"(<:,;\[\\]+|\\.?)+', re.DOTALL)
+_NO_MARK_BUT_COLON = re.compile(rb'(?:[^"(<,;\[\\]+|\\.?)+', re.DOTALL)
 
 
 def parse_addresses(value: bytes, most: int) -> list[Address]:

@@ -15,7 +15,7 @@ _FOLD = re.compile(rb"\r?\n[ \t]*")
 _SPACE = re.compile(rb"[ \t]+")
 _ANY_SPACE = re.compile(rb"[ \t\r\n]*")
 _SPACE_BEFORE_COMMENT = re.compile(rb"(?<![ \t\r\n])[ \t\r\n]+(?=\()")
-_OUTSIDE_QUOTES = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t]+', re.DOTALL)
+_OUTSIDE_QUOTES = re.compile(rb'("(?:[^"\\]|\\.)*"?)|[ \t]+', re.DOTALL)
 
 
 def content_id(value: bytes) -> bytes:

@@ -10,7 +10,7 @@ from mektup.message.comments import without_comments
 from mektup.message.months import month_number
 
 _USUAL = re.compile(
-    rb"(?:[A-Za-z]{3}, )?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d{4})(?: \([A-Za-z]*\))?"
+    rb"(?:[A-Za-z]{3}, )?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d{4})(?: \([A-Za-z]*\))?"
 )
 
 # The others are matched to text in which a run of white space is one space, and none stands at a colon.
@@ -70,9 +70,8 @@ def parse_date(value: bytes) -> tuple[int, int] | None:
     other languages, too, where the word means one month alone.
     """
     if usual := _USUAL.fullmatch(value):
-        day, month, year, *clock, zone = map(bytes.decode, usual.groups())
-        hour, minute, second = map(int, clock)
-        return _moment(int(day), month, year, (hour, minute, second), zone)
+        # Most mail says it like this, and each delivery asks.
+        return _usual(*usual.groups())
     text = _plain(value)
     half = None
     if match := _DAY_FIRST.match(text):
@@ -89,7 +88,17 @@ def parse_date(value: bytes) -> tuple[int, int] | None:
     hour, minute, second = (int(digits or 0) for digits in clock)
     if half and 1 <= hour <= 12:
         hour = hour % 12 + (12 if half in "Pp" else 0)
-    return _moment(int(day), month, year, (hour, minute, second), zone)
+    # not isdigit(), to which a superscript two is a digit, but to int() it is not
+    number = int(month) if month.isdecimal() else month_number(month)
+    return _moment(int(day), number, _year(year), _seconds(hour, minute, second), _zone(zone) if zone else 0)
+
+
+def _usual(
+    day: bytes, month: bytes, year: bytes, hour: bytes, minute: bytes, second: bytes, sign: bytes, zone: bytes
+) -> tuple[int, int] | None:
+    seconds = _seconds(int(hour), int(minute), int(second))
+    east = _east(sign == b"-", *divmod(int(zone), 100))
+    return _moment(int(day), month_number(month.decode()), int(year), seconds, east)
 
 
 def _plain(value: bytes) -> str:
@@ -101,15 +110,12 @@ def _plain(value: bytes) -> str:
     return _AROUND_COLON.sub(":", text) if ": " in text or " :" in text else text
 
 
-def _moment(day: int, month: str, year: str, clock: tuple[int, int, int], zone: str | None) -> tuple[int, int] | None:
-    # not isdigit(), to which a superscript two is a digit, but to int() it is not
-    number = int(month) if month.isdecimal() else month_number(month)
+def _moment(day: int, month: int | None, year: int, seconds: int, east: int) -> tuple[int, int] | None:
     try:
-        days = date(_year(year), number or 0, day).toordinal() - _EPOCH
+        days = date(year, month or 0, day).toordinal() - _EPOCH
     except ValueError:
         return None
-    east = _zone(zone) if zone else 0
-    return days * 86_400 + _seconds(*clock) - east * 60, east
+    return days * 86_400 + seconds - east * 60, east
 
 
 def _year(digits: str) -> int:
@@ -130,7 +136,11 @@ def _zone(zone: str) -> int:
     if match is None:
         return _ZONES.get(zone.strip().upper(), 0)
     sign, hours, minutes = match.groups()
-    if int(hours) > 23 or int(minutes or 0) > 59:
+    return _east(sign == "-", int(hours), int(minutes or 0))
+
+
+def _east(is_west: bool, hours: int, minutes: int) -> int:
+    """UTC for a zone that cannot be."""
+    if hours > 23 or minutes > 59:
         return 0
-    east = int(hours) * 60 + int(minutes or 0)
-    return -east if sign == "-" else east
+    return -(hours * 60 + minutes) if is_west else hours * 60 + minutes

@@ -54,5 +54,7 @@ _SHORT = {name: number for number, name in enumerate(_ENGLISH.split(), 1)}
 
 def month_number(word: str) -> int | None:
     """The month that *word* names, 1 to 12; an English one is known by its first three letters."""
+    if number := _SHORT.get(word.lower()):
+        return number
     name = word.casefold().replace("i\N{COMBINING DOT ABOVE}", "i")
     return _NUMBERS.get(name) or _SHORT.get(name[:3])

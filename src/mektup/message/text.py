@@ -84,9 +84,6 @@ def _other_forms(value: bytes, text: str, most: int) -> list[str]:
     return [each for each in shown if each not in text]
 
 
-_WITH_PARAMETERS = frozenset({b"content-type", b"content-disposition"})
-
-
 def _is_as_shown(value: bytes) -> bool:
     """Whether an address field surely holds its addresses as they are shown: no comments, no quotes, no stray space."""
     # Asked of each delivery. A pattern would take four times as long.
@@ -144,14 +141,26 @@ def _headers(raw: Octets, parts: Sequence[Part], limits: Limits) -> Iterator[str
     for part in parts:
         stop = min(part.content_start, part.header_start + most)
         most -= stop - part.header_start
-        text = header_text((raw if part.source is None else part.source)[part.header_start : stop])
+        header = (raw if part.source is None else part.source)[part.header_start : stop]
+        text = header_text(header)
         yield text
-        for name in ADDRESS_FIELDS & part.fields.keys():
-            for value in part.fields[name]:
-                if not _is_as_shown(value):
-                    yield from _other_forms(value, text, limits.addresses)
-        for name in _WITH_PARAMETERS & part.fields.keys():
-            yield from (each for each in texts_in_pieces(part.fields[name][0]) if each not in text)
+        if b"@" in header:
+            yield from _addresses(part, text, limits.addresses)
+        if b"*" in header:
+            yield from (each for each in _parameters(part) if each not in text)
+
+
+def _addresses(part: Part, text: str, most: int) -> Iterator[str]:
+    for name in ADDRESS_FIELDS:
+        for value in part.fields.get(name, ()):
+            if not _is_as_shown(value):
+                yield from _other_forms(value, text, most)
+
+
+def _parameters(part: Part) -> Iterator[str]:
+    for name in (b"content-type", b"content-disposition"):
+        for value in part.fields.get(name, ()):
+            yield from texts_in_pieces(value)
 
 
 def _texts(raw: Octets, parts: Sequence[Part], most: int) -> Iterator[str]:
