@@ -490,6 +490,9 @@ async def test_who_speaks_in_the_clear_where_tls_is_expected_is_told(
         told = await reader.read()
         assert told.startswith(answer)
         assert b"TLS is expected here" in told
+        (entry,) = [entry for entry in at.log if entry["event"] == "tls_expected"]
+        assert entry["spoken"] == ("HTTP" if answer.startswith(b"HTTP") else service.protocol.upper())
+        assert "Pa$$123" not in str(at.log)
         await part((reader, writer))
         await until(lambda: at.sessions.count == 0)
 

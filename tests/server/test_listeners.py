@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import resource
 import socket
 import ssl
@@ -261,3 +263,19 @@ async def test_no_descriptors_left_is_survived(monkeypatch: pytest.MonkeyPatch) 
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert await loop.sock_recv(client, 100) == b"hello\r\n"
         client.close()
+
+
+@pytest.mark.parametrize(("port", "advised"), [(143, True), (993, True), (1143, False)])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
+def test_who_may_not_have_a_low_port_is_told_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch, port: int, advised: bool, number: int
+) -> None:
+    def refused(self: socket.socket, address: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    # root may have any port, so the system's refusal is played
+    monkeypatch.setattr(socket.socket, "bind", refused)
+    with pytest.raises(ConfigError) as caught:
+        open_sockets(Endpoint("127.0.0.1", port), shared=False)
+    assert ("CAP_NET_BIND_SERVICE" in str(caught.value)) is advised
+    assert ("AmbientCapabilities" in str(caught.value)) is advised

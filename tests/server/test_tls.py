@@ -13,12 +13,18 @@ from pathlib import Path
 
 import pytest
 import structlog
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from mektup.server import config, self_signed
 from mektup.server.addresses import Service
 from mektup.server.config import Config, ConfigError
 from mektup.server.self_signed import Pair, pair_under
-from mektup.server.tls import Certificates
+from mektup.server.tls import Certificates, server_context
 
 from .echo import house
 
@@ -183,3 +189,30 @@ async def test_strict_verifiers_accept_it(pair: Pair, server_tls: ssl.SSLContext
             assert await reader.read() == b"hello\r\nbye\r\n"
             writer.close()
             await writer.wait_closed()
+
+
+def test_a_key_that_cannot_be_read_is_named_and_not_the_certificate(tmp_path: Path) -> None:
+    pair = pair_under(tmp_path / "pair", "mektup")
+    # root may read any file, but nobody a directory
+    (tmp_path / "tls.key").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        server_context(pair.cert, tmp_path / "tls.key")
+    assert str(tmp_path / "tls.key") in str(caught.value)
+    assert str(pair.cert) not in str(caught.value)
+
+
+def test_a_key_of_another_certificate_is_told(tmp_path: Path) -> None:
+    pair = pair_under(tmp_path, "mektup")
+    other = tmp_path / "other.key"
+    other.write_bytes(self_signed.make("other")[1])
+    with pytest.raises(ConfigError, match=r"the key in .*other\.key is not the key of the certificate in "):
+        server_context(pair.cert, other)
+
+
+def test_a_key_with_a_passphrase_is_told_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+    pair = pair_under(tmp_path, "mektup")
+    key = load_pem_private_key(pair.key.read_bytes(), None)
+    locked = tmp_path / "locked.key"
+    locked.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    with pytest.raises(ConfigError, match="has a passphrase"):
+        server_context(pair.cert, locked)

@@ -65,9 +65,6 @@ class Begin:
     tally: Tally
 
 
-SAID_BYTES = 40
-"""What the log shows of a client that does not speak TLS where it is expected."""
-
 _TLS_EXPECTED = "TLS is expected here from the first octet on"
 _HTTP = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH) ")
 _HTTP_ANSWER = (
@@ -336,7 +333,8 @@ class Sessions:
             if service.implicit_tls:
                 await connection.shake_hands()
         except NotTls as error:
-            visit.log.info("tls_expected", said=error.said[:SAID_BYTES])
+            # not what it said, in which a password may be
+            visit.log.info("tls_expected", spoken="HTTP" if _HTTP.match(error.said) else service.protocol.upper())
             connection.write(_tls_expected(service.protocol, error.said))
             connection.close()
             return False
