@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mektup.store.spool import Spool
+from mektup.store.spool import MEMORY_BYTES, Spool
 from mektup.terms.errors import NO_SUCH_MAILBOX, ClientError, Code, Refused
+from mektup.terms.limits import KIB, MIB
 from mektup.wire.receiver import LiteralOffered, RawCommand
 from mektup.wire.requests import Append, AppendMessage, AppendStart
 
 if TYPE_CHECKING:
     from mektup.imap.session import Session
+
+
+HELD_BYTES = 4 * MIB
+"""What the messages of one APPEND may hold in memory; where it is more, only small ones still do."""
+
+SMALL_BYTES = 16 * KIB
+"""What is not worth a file, even then; ``Limits.literals`` bounds how many these can be."""
 
 
 class Uploads:
@@ -48,7 +56,10 @@ class Uploads:
             raise
         if not mailbox.selectable:
             raise Refused(Code.TRYCREATE, NO_SUCH_MAILBOX)
-        spool = Spool(directory=session.services.spool_directory, faults=session.services.faults)
+        held = sum(spool.in_memory for spool in self._spools)
+        memory = MEMORY_BYTES if held < HELD_BYTES else SMALL_BYTES
+        services = session.services
+        spool = Spool(directory=services.spool_directory, faults=services.faults, memory=memory)
         self._spools.append(spool)
         self._start = start
         return spool

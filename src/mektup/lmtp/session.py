@@ -214,7 +214,7 @@ class Session:
                 self._peer.uploading = False
             if spool.too_big:
                 raise _too_big(limit)
-            await self._deliver(await prepare_in_turn(spool.octets()), transaction.recipients)
+            await self._deliver(await prepare_in_turn(spool.octets(), self._services.limits), transaction.recipients)
 
     def _trace(self, transaction: Transaction) -> bytes:
         # One text for all recipients, so that their accounts' copies of the message are the same.

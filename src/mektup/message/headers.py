@@ -10,6 +10,7 @@ import re
 from binascii import a2b_qp
 from collections.abc import Callable
 from functools import lru_cache, partial
+from itertools import islice
 
 from mektup.message.charsets import decode, guess
 from mektup.message.transfer import decode_base64
@@ -29,18 +30,24 @@ _LINE = re.compile(rb"\n(([^:\s][^:\n]*)[^\n]*(?:\n[ \t][^\n]*)*)")
 # Patterns of names that clients choose are kept only while they are small.
 _CACHED_NAME_BYTES = 100
 _PATTERN_BYTES = 1000
+_FOUND_AT_ONCE = 64 * 1024
+"""Of a longer header the fields are found one by one: what finds them all lets no other thread run meanwhile."""
 _NUL = b"\0"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 
-def index_fields(header: bytes, most: int = DEFAULT_LIMITS.header_field_bytes) -> Fields:
-    """The fields of *header* by name, of each value at most *most* octets.
+def index_fields(
+    header: bytes,
+    most: int = DEFAULT_LIMITS.header_field_bytes,
+    most_fields: int = DEFAULT_LIMITS.header_fields,
+) -> Fields:
+    """The fields of *header* by name, of each value at most *most* octets; the first *most_fields* of them.
 
     Lines that are no field (no colon, a space in the name) are passed over.
     A NUL, which no IMAP string can hold, becomes U+FFFD (RFC 9051 §9, CHAR8).
     """
     fields: Fields = {}
-    for name, value in all_fields(header):
+    for name, value in all_fields(header, most_fields):
         name = name.lower()
         if name in fields:
             fields[name].append(value)
@@ -51,9 +58,15 @@ def index_fields(header: bytes, most: int = DEFAULT_LIMITS.header_field_bytes) -
     return fields
 
 
-def all_fields(header: bytes) -> list[tuple[bytes, bytes]]:
-    """Name and value of every field, as they stand, in the order of the header; of lines that are no field, nothing."""
-    return _FIELD.findall(b"\n" + _without_nul(header))
+def all_fields(header: bytes, most: int = DEFAULT_LIMITS.header_fields) -> list[tuple[bytes, bytes]]:
+    """Name and value of every field, as they stand, in the order of the header; of lines that are no field, nothing.
+
+    *most*: how many fields are looked at.
+    """
+    octets = b"\n" + _without_nul(header)
+    if len(octets) <= _FOUND_AT_ONCE:
+        return _FIELD.findall(octets)[:most]
+    return [(found[1], found[2]) for found in islice(_FIELD.finditer(octets), most)]
 
 
 def _without_nul(header: bytes) -> bytes:

@@ -48,6 +48,7 @@ _TIMES_ENCODED = 3
 _MOST_ENCODED = 16 * 1024 * 1024
 """Octets of an encoded message that is looked into: it is held in memory, decoded."""
 
+_SOUGHT_AT_ONCE = 256 * 1024
 _COUNTED_AT_ONCE = 1024 * 1024
 _MESSAGES = frozenset({b"message/rfc822", b"message/global"})
 
@@ -191,7 +192,9 @@ class _Scanner:
         """A part with this header, of the type that the header says; its content is still to come."""
         header_stop = min(content_start, header_start + self._header_bytes_left)
         self._header_bytes_left -= header_stop - header_start
-        fields = index_fields(self._raw[header_start:header_stop], self._limits.header_field_bytes)
+        fields = index_fields(
+            self._raw[header_start:header_stop], self._limits.header_field_bytes, self._limits.header_fields
+        )
         in_multipart = parent is not None and parent.is_multipart
         if not (in_multipart or b"content-type" in fields or b"mime-version" in fields):
             fields = {name: values for name, values in fields.items() if not name.startswith(b"content-")}
@@ -257,7 +260,7 @@ class _Scanner:
             end = position + 2
         else:
             if self._empty_line < position:
-                found = self._raw.find(b"\r\n\r\n", position)
+                found = _find(self._raw, b"\r\n\r\n", position)
                 self._empty_line = found if found >= 0 else self._size
             end = min(self._empty_line + 4, self._size)
         if self._boundaries:
@@ -271,7 +274,7 @@ class _Scanner:
     def _dashes_from(self, position: int) -> int:
         """The first line at or behind *position* that begins with two dashes; the size where there is none."""
         if self._dashes < position:
-            found = self._raw.find(b"\n--", max(position - 1, 0))
+            found = _find(self._raw, b"\n--", max(position - 1, 0))
             self._dashes = found + 1 if found >= 0 else self._size
         return self._dashes
 
@@ -285,6 +288,16 @@ class _Scanner:
         lengths = [len(boundary) if octets.startswith(boundary) else 0 for boundary, _ in self._boundaries]
         longest = max(lengths)
         return max(index for index, length in enumerate(lengths) if length == longest)
+
+
+def _find(raw: Octets, sought: bytes, start: int) -> int:
+    """``raw.find(sought, start)``, in pieces where *raw* is large: a search lets no other thread run meanwhile."""
+    size = len(raw)
+    for at in range(start, size, _SOUGHT_AT_ONCE):
+        found = raw.find(sought, at, min(at + _SOUGHT_AT_ONCE + len(sought) - 1, size))
+        if found >= 0:
+            return found
+    return -1
 
 
 def _content_type(fields: Fields, parent: Part | None) -> ContentType:

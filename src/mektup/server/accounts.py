@@ -71,7 +71,7 @@ async def deliver(
             spool.write(octets[start : start + PIECE_BYTES])
         if spool.too_big:
             raise Refused(Code.TOOBIG, f"A message has at most {limits.message_bytes} octets")
-        incoming = Incoming(await prepare_in_turn(spool.octets()), words, seconds, zone)
+        incoming = Incoming(await prepare_in_turn(spool.octets(), limits), words, seconds, zone)
         appended = await account.append(place.id, [incoming])
     return appended.uids.first
 

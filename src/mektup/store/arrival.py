@@ -83,6 +83,12 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     preview: str
     """RFC 8970: up to 200 characters of its text, white space folded."""
 
+    @property
+    def rendered_bytes(self) -> int:
+        """What was rendered of it, beside the message itself: octets, about."""
+        rendered = (self.envelope, self.body, self.bodystructure, self.layout)
+        return sum(map(len, rendered)) + 2 * sum(map(len, (self.from_, self.to, self.cc, self.bcc, self.subject)))
+
 
 def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
     """All that never changes about the message *raw*, whose lines end in CRLF already (see ``spool``).

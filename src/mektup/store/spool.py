@@ -33,7 +33,8 @@ class Spool:
     """Takes a message in pieces, by ``write``; gives it whole, by ``octets``; a context manager that closes itself.
 
     *limit*: octets that the message may have as it is stored; None for any. *directory*: where a large one is kept;
-    None for the system's place for temporary files. *faults* hears where that fails.
+    None for the system's place for temporary files. *faults* hears where that fails. *memory*:
+    octets up to which it is kept in memory.
     """
 
     __slots__ = (
@@ -45,15 +46,22 @@ class Spool:
         "_limit",
         "_map",
         "_memory",
+        "_most_in_memory",
         "_size",
         "_stored",
         "too_big",
     )
 
     def __init__(
-        self, *, limit: int | None = None, directory: Path | None = None, faults: Faults | None = None
+        self,
+        *,
+        limit: int | None = None,
+        directory: Path | None = None,
+        memory: int = MEMORY_BYTES,
+        faults: Faults | None = None,
     ) -> None:
         self._limit = limit
+        self._most_in_memory = memory
         self._directory = directory
         self._memory = bytearray()
         self._file: BinaryIO | None = None
@@ -73,6 +81,11 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def in_memory(self) -> int:
+        """Octets that it holds in memory."""
+        return len(self._memory)
 
     @property
     def size(self) -> int:
@@ -106,7 +119,7 @@ class Spool:
         return first + octets
 
     def _keep(self, piece: bytes) -> None:
-        if self._file is None and len(self._memory) + len(piece) <= MEMORY_BYTES:
+        if self._file is None and len(self._memory) + len(piece) <= self._most_in_memory:
             self._memory += piece
             return
         if self._file is None:

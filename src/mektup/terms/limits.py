@@ -48,6 +48,8 @@ class Limits:
     sequence_set_ranges: int = 20_000
     fetch_items: int = 1000
     """That one FETCH may ask for."""
+    append_rendered_bytes: int = 16 * MIB
+    """What is rendered of the messages of one APPEND, where these are several."""
     list_patterns: int = 100
     """Of one LIST."""
     list_pattern_bytes: int = 8 * KIB
@@ -75,6 +77,8 @@ class Limits:
     """What of a message's headers, those of its parts included, is looked at; the rest stays, but is not parsed."""
     header_field_bytes: int = 1 * MIB
     """The same for one field."""
+    header_fields: int = 10_000
+    """Of one header, that are looked at."""
     references: int = 1000
     """Message-IDs in References that threading looks at, the last ones."""
     text_bytes: int = 4 * MIB

@@ -21,7 +21,7 @@ async def run(session: Session, request: Append) -> bytes | None:
     account = session.mail
     try:
         mailbox = await account.mailbox(request.mailbox)
-        incoming = [await _incoming(message) for message in request.messages]
+        incoming = await _prepared(session, request)
         appended = await account.append(mailbox.id, incoming)
     except Refused as refusal:
         if refusal.code is Code.NONEXISTENT:
@@ -32,8 +32,21 @@ async def run(session: Session, request: Append) -> bytes | None:
     return b"%b Appended" % codes.append_uid(appended.uidvalidity, appended.uids)
 
 
-async def _incoming(message: AppendMessage) -> Incoming:
+async def _prepared(session: Session, request: Append) -> list[Incoming]:
+    """All messages, of which the account's file takes all or none. Raises Refused(LIMIT)."""
+    prepared: list[Incoming] = []
+    rendered, most = 0, session.services.limits.append_rendered_bytes
+    for message in request.messages:
+        prepared.append(await _incoming(session, message))
+        rendered += prepared[-1].arrival.rendered_bytes
+        if rendered > most and len(request.messages) > 1:
+            raise Refused(Code.LIMIT, "These messages have too many parts and addresses to be taken at once")
+    return prepared
+
+
+async def _incoming(session: Session, message: AppendMessage) -> Incoming:
     assert isinstance(message.message, Spool)
-    arrival = await prepare_in_turn(message.message.octets())
+    await session.give_way()
+    arrival = await prepare_in_turn(message.message.octets(), session.services.limits)
     seconds, zone = message.internaldate or (None, 0)
     return Incoming(arrival, frozenset(message.flags), seconds, zone)
