@@ -252,6 +252,7 @@ async def _opened(directory: Path) -> AsyncIterator[Store]:
     try:
         store = await open_store(directory, bus=bus, limits=DEFAULT_LIMITS, reserve=Reserve(directory))
         try:
+            await store.tidy()
             yield store
         finally:
             await store.close()

@@ -258,6 +258,15 @@ def warn_of_data(data: Path | None, log: FilteringBoundLogger) -> None:
         log.warning("others_may_write", path=str(path), mode=mode, advice=f"chmod -R go-rwx {data}")
 
 
+async def tidy(store: Store, log: FilteringBoundLogger) -> None:
+    """Finishes what commands and servers that were killed had begun. Raises Refused."""
+    found = await store.tidy()
+    if found.removed:
+        log.info("removals_finished", accounts=found.removed)
+    for path in found.strangers:
+        log.warning("account_unknown", file=path, consequence="nobody can log in to it; it stays until you remove it")
+
+
 def _accept(sessions: Sessions, service: Service, accepted: socket.socket, peer_name: object) -> None:
     sessions.accept(accepted, peer_name, service)
 

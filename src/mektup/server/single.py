@@ -13,8 +13,10 @@ from mektup.server.config import Config, ConfigError
 from mektup.server.listeners import endpoint_of, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
-from mektup.server.node import Node, open_node, warn_of_data
+from mektup.server.node import Node, open_node, tidy, warn_of_data
 from mektup.server.status_page import StatusPage
+from mektup.store.faults import in_words
+from mektup.terms.errors import Refused
 
 
 class Single:
@@ -97,7 +99,11 @@ async def open_single(config: Config, log: FilteringBoundLogger, own: Log | None
     single = Single(await open_node(config, log, own))
     warn_of_data(config.data, log)
     try:
+        await tidy(single.node.store, log)
         await single.listen(config.listen)
+    except Refused as error:
+        await single.stop()
+        raise ConfigError(f"data: {in_words(error)}") from error
     except ConfigError:
         await single.stop()
         raise

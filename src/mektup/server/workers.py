@@ -26,7 +26,7 @@ from mektup.server.config import Config, ConfigError
 from mektup.server.listeners import BACKLOG, bind_again, endpoint_of, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
-from mektup.server.node import warn_of_data
+from mektup.server.node import tidy, warn_of_data
 from mektup.server.report import Report, process_figures
 from mektup.server.status_page import StatusPage
 from mektup.server.tls import Certificates
@@ -294,7 +294,11 @@ async def open_parent(
     """A parent of so many workers, which serve. Raises ConfigError, and then nothing is left running."""
     try:
         # what is to be made or brought up to date there is done once, not by all of them at the same time
-        await (await open_store(config.data, limits=config.limits, reserve=Reserve(config.data))).close()
+        store = await open_store(config.data, limits=config.limits, reserve=Reserve(config.data))
+        try:
+            await tidy(store, log)
+        finally:
+            await store.close()
     except Refused as error:
         raise ConfigError(f"data: {in_words(error)}") from error
     warn_of_data(config.data, log)

@@ -104,6 +104,25 @@ def sync(path: Path) -> None:
         os.close(file)
 
 
+def lock(directory: Path, *, alone: bool) -> int | None:
+    """A lock that processes share in *directory*, to be given to ``unlock``; ends with the process.
+
+    *alone*: nobody shares it, and where somebody has it, None. Else waits for who is alone.
+    """
+    file = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return file
+
+
+def unlock(file: int) -> None:
+    """Ends what ``lock`` began."""
+    os.close(file)
+
+
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
     """One process at a time is within, for each *directory*; the others wait. Ends with the process."""

@@ -497,6 +497,16 @@ class Faults(Protocol):
         """A command was refused for it, or would have been; in the event loop's thread, never raises."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What a look over a data directory found."""
+
+    removed: int
+    """Accounts whose files were removed, as a process that added or removed them had been killed at it."""
+    strangers: Sequence[str]
+    """Files of accounts that nobody knows; they stay."""
+
+
 class Store(Protocol):
     """A data directory, or memory, opened."""
 
@@ -508,6 +518,9 @@ class Store(Protocol):
 
     def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
         """Another process committed a change: fires the watches. Called by the bus, in the event loop's thread."""
+
+    async def tidy(self) -> Tidied:
+        """Finishes what a process that was killed had begun."""
 
     async def close(self) -> None:
         """Ends what is under way and closes every file; may be called twice."""

@@ -64,6 +64,7 @@ def shape_of(path: Path) -> set[tuple[object, ...]]:
 
 
 _STEPS_BACK = {
+    6: "ALTER TABLE account DROP COLUMN closed; ALTER TABLE account DROP COLUMN place",
     5: "INSERT INTO trigrams (trigrams) VALUES ('delete-all'); "
     "INSERT INTO trigrams (rowid, document) SELECT id, 'another document' FROM contents",
     4: "DROP TABLE header_fields",

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from mektup.store.sqlite import indexer, open_store, text_index
-from mektup.store.sqlite.database import Change
+from mektup.store.sqlite.change import Change
 
 
 async def main(data: Path, name: str) -> None:

@@ -60,8 +60,9 @@ from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
 if TYPE_CHECKING:
+    from mektup.store.sqlite.change import Change
     from mektup.store.sqlite.cursor import Cursor
-    from mektup.store.sqlite.database import Change, Database
+    from mektup.store.sqlite.database import Database
     from mektup.store.sqlite.packing import Packing
     from mektup.store.sqlite.sort_keys import Remembered
 

@@ -14,8 +14,8 @@ from itertools import chain
 
 from mektup.store.interface import Changes, Mailbox, Row, Selection, Touched
 from mektup.store.sqlite import mailboxes, touched_runs
+from mektup.store.sqlite.change import Change
 from mektup.store.sqlite.cursor import Cursor
-from mektup.store.sqlite.database import Change
 from mektup.store.sqlite.mailboxes import no_such_mailbox
 from mektup.store.sqlite.uids import Query, read_slice, runs_since, slices
 from mektup.terms.flags import SystemFlag

@@ -14,6 +14,9 @@
   loop where the disk is quick (see ``disk``). It is the same promise as ``synchronous=FULL``: nothing is
   acknowledged, and nobody told, before its frames are on disk. (What a session may *see* earlier, by
   asking in that millisecond, recovery.py keeps from doing harm.)
+* **The first change after somebody closed the file well is on disk before anybody sees it**: it is
+  committed with ``synchronous=FULL``, one sync as well, so that a file that says that it was closed well
+  has lost nothing (see ``recovery``).
 * **Checkpoints run in a thread** as well, when the WAL has grown.
 
 In memory there is one connection and no thread: nothing waits there.
@@ -35,6 +38,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 import apsw
 
 from mektup.store.faults import Fault, FaultRefused, Kind
+from mektup.store.sqlite.change import Change
+from mektup.store.sqlite.closing import Closing, Mark
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.disk import Disk
 from mektup.store.sqlite.errors import ENGINE_ERRORS, fault_of, is_full, refusal
@@ -47,7 +52,7 @@ from mektup.store.sqlite.under_way import UnderWay
 from mektup.store.sqlite.wal_index import WalIndex
 from mektup.store.sqlite.wal_sync import WalSync
 from mektup.terms.errors import Code, Refused
-from mektup.terms.numbers import MAX_MODSEQ, MailboxId, ModSeq
+from mektup.terms.numbers import MailboxId, ModSeq
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -72,53 +77,8 @@ RESTART_BUSY_MS = 50
 NOT_KNOWN = "; whether this was done is not known"
 
 
-class Change:
-    """A write transaction under way."""
-
-    __slots__ = ("_modseq", "afterwards", "cursor", "on_rollback", "touched")
-
-    def __init__(self, cursor: Cursor) -> None:
-        self.cursor = cursor
-        """One statement at a time: the next execute ends the one before."""
-        self.touched: set[MailboxId] = set()
-        """Whose watches fire once it is committed."""
-        self.on_rollback: list[Callable[[], None]] = []
-        """What undoes what the process remembers of it, whichever way it ends without a commit."""
-        self.afterwards: Callable[[Change], None] | None = None
-        """What is then to be done in a thread, in a transaction of its own; if that fails, nothing is lost."""
-        self._modseq = 0
-
-    @property
-    def modseq(self) -> ModSeq:
-        """Of this transaction: higher than any before in this account. Raises Refused where the account is removed."""
-        return ModSeq(self._modseq or self.take(1)[0])
-
-    def take(self, count: int) -> range:
-        """As many modseqs, ascending, for a transaction that is several changes; the last is the transaction's."""
-        self._count_up(count, 0)
-        return range(self._modseq - count + 1, self._modseq + 1)
-
-    def name_contents(self, count: int) -> range:
-        """Ids for *count* new contents; the modseq is taken in the same breath. Raises as ``modseq``."""
-        last = self._count_up(0 if self._modseq else 1, count)
-        return range(last - count + 1, last + 1)
-
-    def _count_up(self, modseqs: int, contents: int) -> int:
-        """Takes so many of each; yields the highest id of contents."""
-        # With an id SQLite knows that it is one row, and keeps no journal of its own for the statement.
-        found = self.cursor.execute(
-            "UPDATE account SET modseq = modseq + ?, content = content + ? WHERE id = 1 RETURNING modseq, content",
-            (modseqs, contents),
-        ).get
-        if found is None:
-            raise Refused(Code.UNAVAILABLE, "The account is gone")
-        self._modseq, highest = found
-        return int(highest)
-
-    @property
-    def committed_as(self) -> int:
-        """Its modseq for who hears of it; MAX_MODSEQ, which stands for an unknown one, where it took none."""
-        return self._modseq or MAX_MODSEQ
+class _MustBeSynced(Exception):
+    """The change is the first after somebody closed the file well."""
 
 
 class Database:
@@ -134,13 +94,16 @@ class Database:
         *,
         equip: Callable[[apsw.Connection], None] = lambda connection: None,
         changed: Callable[[MailboxId, int], None] = lambda mailbox, modseq: None,
+        mark_closed: Mark | None = None,
+        seen: Callable[[ModSeq], None] = lambda modseq: None,
         faulty: Callable[[Fault], None] = lambda fault: None,
         reserve: Reserve | None = None,
     ) -> None:
         """*equip* adds functions to each new connection.
 
         *changed* is told of each mailbox that a commit touched, with the commit's modseq; *faulty* of each fault of the
-        machine, in the event loop's thread. *reserve* is what may be used on a full disk.
+        machine, in the event loop's thread. *reserve* is what may be used on a full disk. *mark_closed* and *seen*
+        are for an account's file, see ``Closing``.
         """
         self._path = path
         self._threads = threads
@@ -162,6 +125,7 @@ class Database:
         self._checkpoint: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._ended: Refused | None = None
+        self._closing = Closing(path, mark_closed, seen)
         self._sync = WalSync(path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB))
         self._errno = 0
         """Of the last error in a thread."""
@@ -184,13 +148,19 @@ class Database:
         except ENGINE_ERRORS as error:
             raise self._refused(error) from error
 
-    async def prepare(self, schema: Schema) -> None:
-        """To be called once before the first use of a file that may be of an older version.
+    async def prepare(self, schema: Schema) -> bool:
+        """To be called once before the first use of a file that may be of an older version; whether it was.
 
         Raises Refused(UNAVAILABLE where it is not there or not fit to be used; CORRUPTION).
         """
-        if self._path is not None and await self.read(_is_outdated, schema):
-            await self.read_long(_bring_up_to_date, self._path, schema)
+        if self._path is None or not await self.read(_is_outdated, schema):
+            return False
+        await self.read_long(_bring_up_to_date, self._path, schema)
+        return True
+
+    def vouch(self) -> None:
+        """From now on it is noted when the file is closed well: what may be lost of it was looked into."""
+        self._closing.is_vouched_for = True
 
     # Connections
 
@@ -217,7 +187,8 @@ class Database:
         connection.set_busy_timeout(busy_ms)
         # Else SQLite plans a statement anew each time that a bound value may matter, which costs more than to run it.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        connection.execute(f"PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = {-cache_kib}")
+        settings = "synchronous = NORMAL; PRAGMA fullfsync = ON; PRAGMA temp_store = MEMORY"
+        connection.execute(f"PRAGMA {settings}; PRAGMA cache_size = {-cache_kib}")
         if self._path is not None:
             connection.set_wal_hook(self._note_wal)
         self._equip(connection)
@@ -235,12 +206,23 @@ class Database:
         if self._near is None:
             if self._ended is not None:
                 raise self._ended
-            self._near = self._connect(NEAR_BUSY_MS, NEAR_CACHE_KIB).cursor()
+            self._near = self._open_near()
             self._kept_alive = self.owner()
             self._openings += 1
         if self.rests and self._path is not None:
             self._open_files.in_use(self)
         return self._near
+
+    def _open_near(self) -> Cursor:
+        connection = self._connect(NEAR_BUSY_MS, NEAR_CACHE_KIB)
+        with contextlib.ExitStack() as failing:
+            failing.callback(connection.close, True)
+            cursor: Cursor = connection.cursor()
+            if self._closing.is_another(cursor):
+                self._ended = Refused(Code.UNAVAILABLE, "The account's file was replaced; log in again")
+                raise self._ended
+            failing.pop_all()
+        return cursor
 
     async def _take_far(self) -> apsw.Connection:
         self._kept_alive = self.owner()
@@ -337,7 +319,7 @@ class Database:
                     await self._refill_reserve()
                 async with self._lock:
                     try:
-                        result = await self._transact(make, committed, long=long)
+                        result = await self._transact(make, committed, long=long, durable=durable)
                     except ENGINE_ERRORS as error:
                         if room is not Room.FREES:
                             raise
@@ -410,25 +392,57 @@ class Database:
         finally:
             self._upkeep = None
 
-    async def _transact(self, make: Callable[[Change], T], committed: list[Change], *, long: bool) -> T:
-        if self._path is None or not long:
+    async def _transact(
+        self, make: Callable[[Change], T], committed: list[Change], *, long: bool, durable: bool = False
+    ) -> T:
+        if self._path is None:
+            return self._commit(self._cursor, make, committed)
+        if not durable or not self._closing.is_well_closed:
             try:
-                return self._commit(self._cursor, make, committed)
+                return await self._here_or_there(partial(self._commit, make=make, committed=committed), in_thread=long)
+            except _MustBeSynced:
+                pass
+        await self.read(lambda cursor: cursor.execute("PRAGMA user_version").get)  # since when the WAL is there
+        await self._sync.open()
+        synced = partial(self._commit_synced, make=make, committed=committed)
+        return await self._here_or_there(synced, in_thread=long or not self._disk.is_quick)
+
+    async def _here_or_there(self, work: Callable[[Cursor], T], *, in_thread: bool) -> T:
+        if not in_thread:
+            try:
+                return work(self._cursor)
             except apsw.BusyError:  # another process is at it: not for the loop to wait
                 pass
         connection = await self._take_far()
         try:
-            work = partial(self._commit, make=make, committed=committed)
             return await self._threads.sync(partial(_ask, connection, work))
         finally:
             self._spare.give_back(connection)
 
-    def _commit(self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change]) -> T:
+    def _commit_synced(self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change]) -> T:
+        """As ``_commit``; nobody sees it before it is on disk, and with it all that was written before."""
+        cursor.connection.pragma("synchronous", "full")
+        try:
+            with self._disk.timed():
+                result = self._commit(cursor, make, committed, is_synced=True)
+        except apsw.IOError:
+            self._sync.is_suspect = True  # as after any sync that failed
+            raise
+        finally:
+            cursor.connection.pragma("synchronous", "normal")
+        self._sync.note_all_synced()
+        return result
+
+    def _commit(
+        self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change], *, is_synced: bool = False
+    ) -> T:
         cursor.execute("BEGIN IMMEDIATE")
         change = Change(cursor)
         is_committed = False
         try:
             result = make(change)
+            if change.is_first and not is_synced:
+                raise _MustBeSynced
             cursor.execute("COMMIT")
             is_committed = True
         finally:
@@ -436,6 +450,7 @@ class Database:
                 self._errno = cursor.connection.system_errno
                 self._roll_back(cursor.connection, change)
         self._sync.written += 1
+        self._closing.note_written(change, is_synced=is_synced)
         committed.append(change)
         return result
 
@@ -489,6 +504,11 @@ class Database:
             raise self._ended
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it is closed for good."""
+        return self._ended is not None
+
+    @property
     def in_memory(self) -> bool:
         """Whether there is no file."""
         return self._path is None
@@ -533,8 +553,10 @@ class Database:
         self._near = self._kept_alive = None
         self.rests = True
         self._open_files.closed(self)
+        if wal is not None:
+            os.close(wal)
         if connections:
-            await self._threads.sync(partial(_close, connections, wal))  # the last to close checkpoints
+            await self._threads.sync(partial(self._closing.close, connections, well=not self._sync.is_suspect))
         # Somebody may have opened it again meanwhile: then to close these would take SQLite's locks from them.
         if self._near is None and not self._spare.idle and not self._under_way:
             while self._left_open:
@@ -578,10 +600,3 @@ def _checkpoint(cursor: Cursor, mode: int) -> None:
         connection.wal_checkpoint(mode=mode)
     finally:
         connection.set_busy_timeout(FAR_BUSY_MS)
-
-
-def _close(connections: list[apsw.Connection], wal: int | None) -> None:
-    if wal is not None:
-        os.close(wal)
-    for connection in connections:
-        connection.close()

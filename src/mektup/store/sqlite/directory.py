@@ -1,17 +1,28 @@
-"""The accounts there are: a small file beside theirs, with names and what auth keeps of the passwords."""
+"""The accounts there are: a small file beside theirs, with names and what auth keeps of the passwords.
+
+An account is two files' matter, its own and this one, and a process may end between them. So what is being added or
+removed stands in the table ``unfinished`` from before its first step until after its last, and what a process left
+there the next one finishes: files whose account is not in the table ``accounts`` are removed.
+"""
 
 from __future__ import annotations
 
 import json
+import secrets as randomness
 import unicodedata
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
+from mektup.store import files
 from mektup.store.interface import AccountEntry
+from mektup.store.sqlite.change import Change
 from mektup.store.sqlite.cursor import Cursor
-from mektup.store.sqlite.database import Change, Database
+from mektup.store.sqlite.database import Database
 from mektup.store.sqlite.recall import Recall
 from mektup.store.sqlite.reserve import Room
+from mektup.store.sqlite.threads import Threads
 from mektup.terms.errors import Code, Refused
 from mektup.terms.names import account_key
 from mektup.terms.numbers import AccountId
@@ -53,8 +64,27 @@ def _add(change: Change, entry: AccountEntry) -> None:
         raise _taken()
     secrets = json.dumps(dict(entry.secrets))
     change.cursor.execute(
-        "INSERT INTO accounts VALUES (?, ?, ?, ?)", (entry.id, entry.name, account_key(entry.name), secrets)
+        "INSERT INTO accounts (id, name, folded, secrets) VALUES (?, ?, ?, ?)",
+        (entry.id, entry.name, account_key(entry.name), secrets),
     )
+    _finish(change, entry.id)
+
+
+def _begin(change: Change, account: AccountId) -> None:
+    change.cursor.execute("INSERT INTO unfinished VALUES (?)", (account,))
+
+
+def _finish(change: Change, account: AccountId) -> None:
+    change.cursor.execute("DELETE FROM unfinished WHERE id = ?", (account,))
+
+
+def _unfinished(cursor: Cursor) -> Sequence[AccountId]:
+    return [AccountId(account) for (account,) in cursor.execute("SELECT id FROM unfinished ORDER BY id").fetchall()]
+
+
+def _known(cursor: Cursor) -> frozenset[AccountId]:
+    rows = cursor.execute("SELECT id FROM accounts UNION SELECT id FROM unfinished").fetchall()
+    return frozenset(AccountId(account) for (account,) in rows)
 
 
 def _set_secrets(change: Change, name: str, secrets: Mapping[str, str]) -> AccountEntry:
@@ -67,6 +97,7 @@ def _set_secrets(change: Change, name: str, secrets: Mapping[str, str]) -> Accou
 def _remove(change: Change, name: str) -> AccountEntry:
     entry = _there(_find(change.cursor, name))
     change.cursor.execute("DELETE FROM accounts WHERE id = ?", (entry.id,))
+    _begin(change, entry.id)
     return entry
 
 
@@ -106,10 +137,17 @@ class SqliteDirectory:
     def __init__(
         self,
         database: Database,
-        make_mail: Callable[[str], Awaitable[AccountId]],
+        threads: Threads,
+        accounts: Path | None,
+        make_mail: Callable[[AccountId, str], Awaitable[None]],
         remove_mail: Callable[[AccountId], Awaitable[None]],
     ) -> None:
-        """*make_mail* makes an account's own file, for its name, and *remove_mail* removes it."""
+        """*accounts* is the directory of the accounts' files, None for memory.
+
+        *make_mail* makes an account's own file, for its name, and *remove_mail* removes it, on disk when it returns.
+        """
+        self._threads = threads
+        self._accounts = accounts
         self._database = database
         self._recall = Recall(database)
         self._make_mail = make_mail
@@ -125,13 +163,16 @@ class SqliteDirectory:
         _check_name(name)
         if await self.find(name) is not None:
             raise _taken()
-        # The mail first: should the process end in between, a file is left that nobody names, not a name without mail.
-        entry = AccountEntry(await self._make_mail(name), name, dict(secrets))
-        try:
-            await self._database.write(partial(_add, entry=entry))
-        except Refused:
-            await self._remove_mail(entry.id)
-            raise
+        entry = AccountEntry(AccountId(randomness.token_hex(16)), name, dict(secrets))
+        async with self._at_work():
+            await self._database.write(partial(_begin, account=entry.id))
+            try:
+                # The mail first: should the process end here, there is no name without mail.
+                await self._make_mail(entry.id, name)
+                await self._database.write(partial(_add, entry=entry))
+            except Refused:
+                await self._remove_rest(entry.id)
+                raise
         return entry
 
     async def set_secrets(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
@@ -151,8 +192,47 @@ class SqliteDirectory:
         return self._database.state()
 
     async def remove(self, name: str) -> None:
-        entry = await self._database.write(partial(_remove, name=name), room=Room.FREES)
-        await self._remove_mail(entry.id)
+        async with self._at_work():
+            entry = await self._database.write(partial(_remove, name=name), room=Room.FREES)
+            await self._remove_rest(entry.id)
+
+    async def finish(self) -> Sequence[AccountId]:
+        """Finishes what a process left unfinished; which accounts' files were removed.
+
+        Does nothing while any process adds or removes an account: what it is at is not left.
+        """
+        if self._accounts is None or not await self._database.read(_unfinished):
+            return ()
+        async with self._at_work(alone=True) as is_alone:
+            if not is_alone:
+                return ()
+            left = await self._database.read(_unfinished)
+            for account in left:
+                await self._remove_rest(account)
+            return left
+
+    async def known(self) -> frozenset[AccountId]:
+        """The accounts there are, and those that are being added or removed."""
+        return await self._database.read(_known)
+
+    async def _remove_rest(self, account: AccountId) -> None:
+        await self._remove_mail(account)
+        await self._database.write(partial(_finish, account=account), room=Room.FREES)
+
+    @asynccontextmanager
+    async def _at_work(self, *, alone: bool = False) -> AsyncIterator[bool]:
+        """Keeps others from finishing what is done within; *alone*, where nobody else is at work, else False."""
+        if self._accounts is None:
+            yield True
+            return
+        lock = await self._threads.sync(partial(files.lock, self._accounts, alone=alone))
+        if lock is None:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            files.unlock(lock)
 
     async def entries(self) -> Sequence[AccountEntry]:
         return await self._database.read(_entries)

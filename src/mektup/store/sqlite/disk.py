@@ -7,6 +7,8 @@ others go on meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
 from mektup.store import system
@@ -27,14 +29,25 @@ class Disk:
         self._quick_syncs = 0
         """In a row, up to the last."""
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether the last syncs were, so that the loop may wait for the next."""
+        return self._quick_syncs >= QUICK_SYNCS
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """What is done within waits for the disk once."""
+        begun = perf_counter()
+        yield
+        self._quick_syncs = self._quick_syncs + 1 if perf_counter() - begun < QUICK_SECONDS else 0
+
     async def sync(self, file: int) -> None:
         """Returns when all that was written to the descriptor *file* is on disk. Raises OSError."""
-        if self._quick_syncs >= QUICK_SYNCS:
+        if self.is_quick:
             self._sync(file)
         else:
             await self._threads.sync(lambda: self._sync(file))
 
     def _sync(self, file: int) -> None:
-        begun = perf_counter()
-        system.sync_data(file)
-        self._quick_syncs = self._quick_syncs + 1 if perf_counter() - begun < QUICK_SECONDS else 0
+        with self.timed():
+            system.sync_data(file)

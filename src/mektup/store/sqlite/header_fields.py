@@ -28,7 +28,7 @@ from mektup.terms.numbers import MailboxId
 from mektup.terms.sets import NumberSet, Uids
 
 if TYPE_CHECKING:
-    from mektup.store.sqlite.database import Change
+    from mektup.store.sqlite.change import Change
 
 TABLE: Final = """
 CREATE TABLE header_fields (

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from mektup.store.sqlite.change import Change
 from mektup.store.sqlite.cursor import Cursor
-from mektup.store.sqlite.database import Change
 from mektup.store.sqlite.schema import KEYWORD_SHIFT
 from mektup.terms.flags import SYSTEM_FLAG_NAMES, SYSTEM_FLAGS_BY_NAME, FlagChange
 

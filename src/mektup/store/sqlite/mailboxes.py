@@ -10,8 +10,8 @@ from typing import Any
 
 from mektup.store.interface import Mailbox
 from mektup.store.sqlite import content
+from mektup.store.sqlite.change import Change
 from mektup.store.sqlite.cursor import Cursor
-from mektup.store.sqlite.database import Change
 from mektup.store.sqlite.uids import Query, slices
 from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
 from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
@@ -104,9 +104,9 @@ def subscriptions(cursor: Cursor) -> frozenset[str]:
 # Changing
 
 
-def populate(change: Change, name: str, boot: str) -> None:
+def populate(change: Change, name: str, boot: str, place: str) -> None:
     """Makes a new account's own row and its mailboxes."""
-    change.cursor.execute("INSERT INTO account VALUES (1, ?, 0, 0, 0, ?)", (name, boot))
+    change.cursor.execute("INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, -1, ?)", (name, boot, place))
     for each, special_use in NEW_ACCOUNT_MAILBOXES:
         _insert(change, each, special_use=special_use)
         change.cursor.execute("INSERT INTO subscriptions VALUES (?)", (each,))

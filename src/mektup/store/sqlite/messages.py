@@ -16,8 +16,8 @@ from typing import NoReturn
 from mektup.store.arrival import internaldate
 from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsStored, Incoming, Row
 from mektup.store.sqlite import content, header_fields, mailboxes, touched_runs
+from mektup.store.sqlite.change import Change
 from mektup.store.sqlite.cursor import Cursor
-from mektup.store.sqlite.database import Change
 from mektup.store.sqlite.keywords import SYSTEM_MASK, Flags, KeywordSets, Names
 from mektup.store.sqlite.packing import Packing
 from mektup.store.sqlite.schema import KEYWORD_SHIFT

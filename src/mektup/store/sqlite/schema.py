@@ -34,6 +34,9 @@ CHUNK_BITS = 12
 KEYWORD_SHIFT = 5
 """Of a flag word, the bits below are the SystemFlags; those above name a row of keyword_sets, 0 for none."""
 
+INCREMENTAL = 2
+"""Of ``PRAGMA auto_vacuum``: free pages can be given back, some at a time."""
+
 PAGE_BYTES = 4096
 """A change of one flag touches five pages whatever their size, and writes each whole: small ones are cheaper."""
 
@@ -44,7 +47,9 @@ CREATE TABLE account (
     modseq INTEGER NOT NULL,
     uidvalidity INTEGER NOT NULL,   -- the highest ever given
     content INTEGER NOT NULL,       -- the highest contents.id ever given
-    boot TEXT NOT NULL              -- the life of the machine in which the file was last opened, see recovery.py
+    boot TEXT NOT NULL,             -- the life of the machine in which the file was last opened, see recovery.py
+    closed INTEGER NOT NULL DEFAULT -1,  -- the modseq at which it was closed well
+    place TEXT NOT NULL DEFAULT ''  -- where the file lies, see place.py
 );
 CREATE TABLE mailboxes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -150,9 +155,18 @@ CREATE TABLE accounts (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
     folded TEXT NOT NULL UNIQUE,
-    secrets TEXT NOT NULL           -- a JSON object
+    secrets TEXT NOT NULL,          -- a JSON object
+    seen INTEGER NOT NULL DEFAULT 0 -- a modseq that its file has given, see seen.py
 ) WITHOUT ROWID;
 """
+
+
+UNFINISHED_TABLE = """
+CREATE TABLE unfinished (           -- ids of accounts that are being added or removed, whose files may be there
+    id TEXT PRIMARY KEY
+) WITHOUT ROWID;
+"""
+"""Since version 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +208,24 @@ def _index_anew(connection: apsw.Connection) -> None:
     connection.execute(f"{trigrams.FORGET_ALL}; DELETE FROM search_texts; DELETE FROM freed")
 
 
+def _add_recovery(connection: apsw.Connection) -> None:
+    # whether an older mektup closed the file well nobody knows for certain: the gap costs little
+    connection.execute(
+        "ALTER TABLE account ADD COLUMN closed INTEGER NOT NULL DEFAULT -1; "
+        "ALTER TABLE account ADD COLUMN place TEXT NOT NULL DEFAULT ''"
+    )
+
+
+def _add_unfinished(connection: apsw.Connection) -> None:
+    connection.execute(f"ALTER TABLE accounts ADD COLUMN seen INTEGER NOT NULL DEFAULT 0; {UNFINISHED_TABLE}")
+
+
 ACCOUNT = Schema(
     application_id=0x6D656B41,
     tables=ACCOUNT_TABLES + SEARCH_TABLES,
-    upgrades=(_add_search, _add_touched, _add_header_fields, _index_anew),
+    upgrades=(_add_search, _add_touched, _add_header_fields, _index_anew, _add_recovery),
 )
-DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES)
+DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES + UNFINISHED_TABLE, upgrades=(_add_unfinished,))
 
 
 def create(connection: apsw.Connection, schema: Schema) -> None:
@@ -222,6 +248,7 @@ def create_file(path: Path, schema: Schema) -> None:
         try:
             connection.pragma("synchronous", "normal")
             connection.pragma("page_size", PAGE_BYTES)
+            connection.pragma("auto_vacuum", INCREMENTAL)  # which costs nothing only before the first table
             connection.pragma("journal_mode", "wal")
             create(connection, schema)
         finally:
@@ -234,7 +261,7 @@ def create_file(path: Path, schema: Schema) -> None:
 
 
 def is_outdated(connection: apsw.Connection, schema: Schema) -> bool:
-    """Whether the file is of an older version than today's.
+    """Whether the file is of an older version than today's, or lost its WAL as copies made by SQLite do.
 
     Raises Refused(UNAVAILABLE) for a file that a newer mektup wrote or that is none of mektup's.
     """
@@ -243,7 +270,7 @@ def is_outdated(connection: apsw.Connection, schema: Schema) -> bool:
     version: int = connection.pragma("user_version")
     if version > schema.version:
         raise Refused(Code.UNAVAILABLE, "Written by a newer version of mektup")
-    return version < schema.version
+    return version < schema.version or connection.pragma("journal_mode") != "wal"
 
 
 def bring_up_to_date(connection: apsw.Connection, path: Path, schema: Schema) -> None:
@@ -252,6 +279,7 @@ def bring_up_to_date(connection: apsw.Connection, path: Path, schema: Schema) ->
     To be called where it may take long. Raises what :func:`is_outdated` raises.
     """
     if is_outdated(connection, schema):
+        connection.pragma("journal_mode", "wal")
         _upgrade(connection, path, schema)
 
 
@@ -283,5 +311,10 @@ def back_up(path: Path, target: Path) -> None:
         source.execute("VACUUM INTO ?", (str(unfinished),))
     finally:
         source.close()
+    copy = apsw.Connection(str(unfinished), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        copy.pragma("journal_mode", "wal")  # as the original has; a copy comes without
+    finally:
+        copy.close()
     files.sync(unfinished)
     files.rename(unfinished, target)

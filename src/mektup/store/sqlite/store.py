@@ -9,7 +9,6 @@ No name that a user chose becomes a path. Directories are 0700, files 0600.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -20,16 +19,18 @@ import apsw
 
 from mektup.store import files
 from mektup.store.faults import Fault, FaultRefused, Kind, fault_of_os_error, in_words
-from mektup.store.interface import Bus, Faults
-from mektup.store.sqlite import content, header_fields, mailboxes, packing, recovery, text_index
+from mektup.store.interface import Bus, Faults, Tidied
+from mektup.store.sqlite import content, header_fields, mailboxes, messages, packing, recovery, text_index
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.database import Database
 from mektup.store.sqlite.directory import SqliteDirectory, find_by_id
 from mektup.store.sqlite.disk import Disk
 from mektup.store.sqlite.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
 from mektup.store.sqlite.packing import Packing
+from mektup.store.sqlite.place import place_of
 from mektup.store.sqlite.reserve import Reserve, Room
 from mektup.store.sqlite.schema import ACCOUNT, DIRECTORY
+from mektup.store.sqlite.seen import Seen
 from mektup.store.sqlite.sort_keys import Remembered
 from mektup.store.sqlite.text_blocks import KeptTexts
 from mektup.store.sqlite.threads import Threads
@@ -101,7 +102,9 @@ class SqliteStore:
             faulty=partial(self._happened, ""),
             reserve=reserve,
         )
-        self._directory = SqliteDirectory(self._names, self._make_mail, self._remove_mail)
+        self._seen = Seen(self._names)
+        accounts = None if data is None else data / "accounts"
+        self._directory = SqliteDirectory(self._names, self._threads, accounts, self._make_mail, self._remove_mail)
 
     @property
     def directory(self) -> SqliteDirectory:
@@ -114,6 +117,7 @@ class SqliteStore:
             await self._names.create(DIRECTORY)
             return
         names = self._data / "mektup.db"
+        self._seen.start()
         try:
             files.make_directory(self._data)
             files.make_directory(self._data / "accounts")
@@ -131,7 +135,7 @@ class SqliteStore:
     async def account(self, account: AccountId) -> SqliteAccount:
         """See ``interface.Store``."""
         known = self._accounts.get(account)
-        if known is not None:
+        if known is not None and not known.database.has_ended:
             return known
         self._check()
         opening = self._opening.get(account)
@@ -146,7 +150,7 @@ class SqliteStore:
             raise _gone()
         opened = self._open(account, entry.name)
         try:
-            await self._make_ready(opened.database, self._path(account))
+            await self._make_ready(account, opened.database, self._path(account))
         except Refused:
             await opened.close(_gone())
             raise
@@ -155,11 +159,17 @@ class SqliteStore:
             opened.indexer.wake()
         return opened
 
-    async def _make_ready(self, database: Database, path: Path) -> None:
-        was_closed = not path.with_name(f"{path.name}-wal").exists()
-        await database.prepare(ACCOUNT)
-        if await database.read(recovery.is_due, recovery.boot()):
-            await database.write(partial(recovery.recover, life=recovery.boot(), was_closed=was_closed), long=True)
+    async def _make_ready(self, account: AccountId, database: Database, path: Path) -> None:
+        was_older = await database.prepare(ACCOUNT)
+        try:
+            now = recovery.Now(recovery.boot(), place_of(path), await self._seen.of(account))
+        except OSError as error:
+            raise fault_of_os_error(error, path).refusal() from error
+        if await database.read(recovery.is_due, now):
+            await database.write(partial(recovery.recover, now=now), long=True, room=Room.FREES)
+        database.vouch()
+        if was_older:  # which may have lost keywords on a full disk
+            await database.write(messages.mend_flags, long=True)
 
     def _open(self, account: AccountId, name: str) -> SqliteAccount:
         path = None if self._data is None else self._path(account)
@@ -171,6 +181,8 @@ class SqliteStore:
             self._open_spares,
             equip=partial(_equip, limits=self._limits),
             changed=partial(self._circle.changed, account),
+            mark_closed=recovery.mark_closed,
+            seen=partial(self._seen.note, account),
             faulty=partial(self._happened, name),
             reserve=self._reserve,
         )
@@ -182,9 +194,8 @@ class SqliteStore:
         assert self._data is not None
         return self._data / "accounts" / account[:2] / f"{account}.db"
 
-    async def _make_mail(self, name: str) -> AccountId:
+    async def _make_mail(self, account: AccountId, name: str) -> None:
         self._check()
-        account = AccountId(secrets.token_hex(16))
         opened = self._open(account, name)
         if self._data is not None:
             try:
@@ -192,24 +203,36 @@ class SqliteStore:
             except OSError as error:
                 raise fault_of_os_error(error, self._path(account)).refusal() from error
         await opened.database.create(ACCOUNT)
-        await opened.database.write(partial(mailboxes.populate, name=name, boot=recovery.boot()))
+        place = "" if self._data is None else place_of(self._path(account))
+        await opened.database.write(partial(mailboxes.populate, name=name, boot=recovery.boot(), place=place))
+        opened.database.vouch()
         self._accounts[account] = opened
         if self._data is None:
             self._in_memory[account] = opened
-        return account
 
     async def _remove_mail(self, account: AccountId) -> None:
         opened = self._accounts.get(account)
         if opened is None and self._data is not None and self._path(account).exists():
             opened = self._open(account, "")
         if opened is not None:
-            await opened.database.write(mailboxes.wipe, room=Room.FREES)
+            try:
+                await opened.database.write(mailboxes.wipe, room=Room.FREES)
+            except FaultRefused:
+                pass  # noted; a file that cannot be written to, or is damaged, is to go all the same
             await opened.close(_gone())
         self._accounts.pop(account, None)
         self._in_memory.pop(account, None)
         if self._data is not None:
-            for file in self._path(account).parent.glob(f"{account}.db*"):
-                file.unlink(missing_ok=True)
+            await self._threads.sync(partial(_remove_files, self._path(account)))
+
+    async def tidy(self) -> Tidied:
+        """See ``interface.Store``."""
+        finished = await self._directory.finish()
+        if self._data is None:
+            return Tidied(0, ())
+        there = await self._threads.sync(partial(_account_files, self._data / "accounts"))
+        known = await self._directory.known()  # asked later: what was added meanwhile is known
+        return Tidied(len(finished), tuple(str(path) for path in there if path.stem not in known))
 
     # Being told
 
@@ -237,6 +260,7 @@ class SqliteStore:
             await asyncio.wait(opening)
         for opened in list(self._accounts.values()):
             await opened.close(_closed())
+        await self._seen.close()
         await self._names.close(_closed())
         await self._open_files.settle()
         await self._open_spares.settle()
@@ -253,6 +277,18 @@ def _equip(connection: apsw.Connection, limits: Limits) -> None:
 
     header_fields.equip(connection, header_of)
     text_index.equip(connection, texts, limits)
+
+
+def _remove_files(path: Path) -> None:
+    """Removes an account's file, and all that lies beside it for its sake."""
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        files.sync(path.parent)
+
+
+def _account_files(accounts: Path) -> list[Path]:
+    return sorted(accounts.glob("[0-9a-f][0-9a-f]/*.db"))
 
 
 def _gone() -> Refused:

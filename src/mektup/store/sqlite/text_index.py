@@ -22,9 +22,9 @@ from mektup.message.text import field_texts, header_values, search_text
 from mektup.store.interface import SearchStatus
 from mektup.store.spool import Spool
 from mektup.store.sqlite import content, text_blocks, trigrams
+from mektup.store.sqlite.change import Change
 from mektup.store.sqlite.changes import moment
 from mektup.store.sqlite.cursor import Cursor, add_function
-from mektup.store.sqlite.database import Change
 from mektup.store.sqlite.packing import Packing
 from mektup.store.sqlite.schema import CHUNK_BYTES
 from mektup.store.sqlite.text_blocks import KeptTexts, Text, encode

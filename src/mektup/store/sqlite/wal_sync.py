@@ -67,16 +67,24 @@ class WalSync:
             if self.is_suspect:
                 await self._mend()
             else:
-                if self.file is None:
-                    self.file = await self._threads.sync(self._open)
-                await self._disk.sync(self.file)
-            self._synced = upto
+                await self._disk.sync(await self.open())
+            self._synced = max(self._synced, upto)
         except ENGINE_ERRORS:
             # What the disk failed to take the page cache may have dropped: a later sync would succeed and be a lie.
             self.is_suspect = True
             raise
         finally:
             self._round = None
+
+    async def open(self) -> int:
+        """Opens the WAL, which must be there, and sees to it that its name is on disk. Raises OSError."""
+        if self.file is None:
+            self.file = await self._threads.sync(self._open)
+        return self.file
+
+    def note_all_synced(self) -> None:
+        """All that is committed by now was brought to disk by SQLite."""
+        self._synced = self.written
 
     async def _mend(self) -> None:
         """Writes the WAL again, and waits until that is on disk."""

@@ -1,0 +1,27 @@
+"""What a server does with what was left in its data directory, when it starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mektup import Server
+
+LINDA = {"linda": "Pa$$123"}
+
+
+async def test_a_server_finishes_what_was_killed_and_names_what_nobody_knows(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = tmp_path / "data"
+    async with Server(data, users=LINDA):
+        pass
+    (known,) = (data / "accounts").glob("*/*.db")
+    stranger = known.with_name(f"{'0' * 32}.db")
+    stranger.write_bytes(known.read_bytes())
+    caplog.clear()
+    async with Server(data):
+        assert stranger.exists()
+    (told,) = [each.message for each in caplog.records if "account_unknown" in each.message]
+    assert str(stranger) in told

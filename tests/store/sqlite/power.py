@@ -1,0 +1,96 @@
+"""A loss of power, replayed: what no sync had brought to disk is not there afterwards.
+
+SQLite's own calls are followed by a VFS, and those of Python by replacing ``os.fdatasync``. A file's content is durable
+as it was when it was synced last, which is the worst that POSIX allows; its name from the first sync on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+KINDS = (".db", ".db-wal")
+
+
+class Power:
+    """Follows the files under a directory; entered by a test, as it replaces SQLite's way to the system."""
+
+    def __init__(self, data: Path, monkeypatch: Any) -> None:
+        self._data = data
+        self._durable: dict[Path, bytes] = {}
+        self.at_sync: Callable[[], None] = lambda: None
+        """Called before each sync of a WAL: what can be seen now is not on disk yet."""
+        self.syncs: list[str] = []
+        self._vfs = _Vfs(self)
+        real = os.fdatasync
+
+        def followed(file: int) -> None:
+            path = Path(os.readlink(f"/proc/self/fd/{file}"))
+            self.before_sync(path)
+            real(file)
+            self.synced(path)
+
+        monkeypatch.setattr(os, "fdatasync", followed)
+
+    def before_sync(self, path: Path) -> None:
+        if path.name.endswith("-wal"):
+            self.at_sync()
+
+    def synced(self, path: Path) -> None:
+        if path.name.endswith(KINDS) and path.exists():
+            self._durable[path] = path.read_bytes()
+            self.syncs.append(path.name)
+
+    def deleted(self, path: Path) -> None:
+        self._durable.pop(path, None)
+
+    def disk(self) -> dict[Path, bytes]:
+        """What would be there."""
+        for path in self._data.rglob("*"):
+            if path.name.endswith(KINDS):  # a file that was made whole, under another name, has been synced
+                self._durable.setdefault(path, path.read_bytes() if path.suffix == ".db" else b"")
+        return dict(self._durable)
+
+    def restore(self, disk: dict[Path, bytes]) -> None:
+        """Puts that on disk, each in the file that it was in. Nothing may be open."""
+        for path in [path for path in self._data.rglob("*") if path.is_file()]:
+            if path.name.endswith(("-shm", "-wal")) and not disk.get(path):
+                path.unlink()
+        for path, octets in disk.items():
+            if path.name.endswith("-wal") and not octets:
+                continue
+            with open(path, "r+b" if path.exists() else "wb") as file:
+                file.truncate()
+                file.write(octets)
+
+    def close(self) -> None:
+        self._vfs.unregister()
+
+
+class _Vfs(apsw.VFS):
+    def __init__(self, power: Power) -> None:
+        self._power = power
+        super().__init__("power", "unix", makedefault=True)
+
+    def xOpen(self, name: Any, flags: list[int]) -> Any:
+        return _File(name, flags, self._power)
+
+    def xDelete(self, name: str, sync: bool) -> None:
+        super().xDelete(name, sync)
+        self._power.deleted(Path(name))
+
+
+class _File(apsw.VFSFile):
+    def __init__(self, name: Any, flags: list[int], power: Power) -> None:
+        self._power = power
+        self._name = Path(name.filename() if isinstance(name, apsw.URIFilename) else name or "/")
+        super().__init__("unix", name, flags)
+
+    def xSync(self, flags: int) -> None:
+        self._power.before_sync(self._name)
+        super().xSync(flags)
+        self._power.synced(self._name)
