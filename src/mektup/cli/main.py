@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-COMMANDS = ("serve", "demo", "user")
+COMMANDS = ("serve", "demo", "user", "backup", "restore")
 """Each is a module here of that name, with ``register``."""
 
 

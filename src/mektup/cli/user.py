@@ -18,12 +18,11 @@ from rich.progress import track
 
 from mektup.auth import passwords, schemes
 from mektup.cli.complaints import complain, complaints
-from mektup.cli.options import DEFAULT_DATA, ConfigFile, DataDirectory, refuse_both
+from mektup.cli.options import ConfigFile, DataDirectory, data_directory, say_whose
 from mektup.cli.passwd_file import Line, PasswdFileError, account, numbered
-from mektup.server import accounts, config
+from mektup.server import accounts
 from mektup.server.bus import Bus
-from mektup.store import system
-from mektup.store.interface import Store
+from mektup.store.interface import Account, Store
 from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.account_names import require_account_name, shown
 from mektup.terms.errors import Refused
@@ -39,6 +38,10 @@ def _text(name: str) -> str:
         raise typer.BadParameter("it is not UTF-8") from None
 
 
+def _text_or_none(name: str | None) -> str | None:
+    return None if name is None else _text(name)
+
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="linda, or linda@example.org", callback=_text)]
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Take the password from the first line of standard input.")
@@ -48,7 +51,7 @@ PasswordStdin = Annotated[
 def register(app: typer.Typer) -> None:
     """Adds the command and its subcommands to *app*."""
     group = typer.Typer(
-        help="Accounts: add, list, passwd, remove, import.", no_args_is_help=True, rich_markup_mode=None
+        help="Accounts: add, list, passwd, remove, import, renew, compact.", no_args_is_help=True, rich_markup_mode=None
     )
     for name, command in (
         ("add", add),
@@ -56,6 +59,8 @@ def register(app: typer.Typer) -> None:
         ("passwd", passwd),
         ("remove", remove),
         ("import", import_),
+        ("renew", renew),
+        ("compact", compact),
     ):
         group.command(name)(command)
     app.add_typer(group, name="user")
@@ -207,6 +212,66 @@ def _password(from_stdin: bool) -> str:
             ) from None
 
 
+EVERY = typer.Option("--all", help="All accounts.")
+
+
+def renew(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", callback=_text_or_none)] = None,
+    every: Annotated[bool, EVERY] = False,
+    data: DataDirectory = None,
+    config_file: ConfigFile = None,
+) -> None:
+    """An older copy was put back: give every mailbox a new UIDVALIDITY, so that clients fetch what is there."""
+    count = _with_each(name, every, data, config_file, lambda mail: mail.renew())
+    typer.echo(f"renewed {name or f'{count} accounts'}")
+
+
+def compact(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", callback=_text_or_none)] = None,
+    every: Annotated[bool, EVERY] = False,
+    data: DataDirectory = None,
+    config_file: ConfigFile = None,
+) -> None:
+    """Write an account's file anew, without the room that removed mail took; who writes to it meanwhile waits."""
+    count = _with_each(name, every, data, config_file, lambda mail: mail.compact())
+    typer.echo(f"compacted {name or f'{count} accounts'}")
+
+
+async def renew_all(directory: Path) -> int:
+    """Does for all accounts of a data directory what ``renew`` does; how many these are."""
+    async with _opened(directory) as store:
+        return await _each(store, None, lambda mail: mail.renew())
+
+
+async def _each(store: Store, name: str | None, do: Callable[[Account], Coroutine[Any, Any, None]]) -> int:
+    entries = [entry for entry in await store.directory.entries() if name is None or entry.name == name]
+    for entry in entries:
+        await do(await store.account(entry.id))
+    return len(entries)
+
+
+def _with_each(
+    name: str | None,
+    every: bool,
+    data: Path | None,
+    config_file: Path | None,
+    do: Callable[[Account], Coroutine[Any, Any, None]],
+) -> int:
+    if (name is None) is not every:
+        raise typer.BadParameter("give either the NAME of an account or --all", param_hint="NAME")
+    count = 0
+
+    async def run(store: Store) -> None:
+        nonlocal count
+        entry = None if name is None else await store.directory.find(name)
+        if name is not None and entry is None:
+            raise complain(f"there is no account {name}")
+        count = await _each(store, None if entry is None else entry.name, do)
+
+    _with_store(data, config_file, run)
+    return count
+
+
 def _with_store(
     data: Path | None,
     config_file: Path | None,
@@ -214,10 +279,8 @@ def _with_store(
     *,
     make: bool = False,
 ) -> None:
-    refuse_both(data, config_file)
     with complaints():
-        directory = config.load(config_file).data if config_file is not None else data or DEFAULT_DATA
-        assert directory is not None
+        directory = data_directory(data, config_file)
         if not make:
             _require_accounts(directory)
 
@@ -227,12 +290,8 @@ def _with_store(
 
         is_new = not directory.exists()
         asyncio.run(within())
-        if is_new and system.effective_user() == 0 and directory.stat().st_uid == 0:
-            typer.echo(
-                f"mektup: {directory} is new and belongs to root; where the server runs as another user, "
-                f"give it to that user: chown -R USER {directory}",
-                err=True,
-            )
+        if is_new:
+            say_whose(directory)
 
 
 def _require_accounts(directory: Path) -> None:

@@ -109,10 +109,12 @@ def lock(directory: Path, *, alone: bool) -> int | None:
 
     *alone*: nobody shares it, and where somebody has it, None. Else waits for who is alone.
     """
-    file = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
-    except BlockingIOError:
+    if not system.CAN_OPEN_DIRECTORIES:
+        return os.open(os.devnull, os.O_RDONLY)
+    file = os.open(directory, os.O_RDONLY | system.CLOSE_ON_EXEC)
+    if not alone:
+        system.lock_shared(file)
+    elif not system.try_lock(file):
         os.close(file)
         return None
     return file

@@ -278,6 +278,17 @@ class Account(Protocol):
     def name(self) -> str:
         """As it was added."""
 
+    # The file
+
+    async def renew(self) -> None:
+        """Gives every mailbox a new UIDVALIDITY, as an older copy was put back (RFC 9051 §2.3.1.1).
+
+        Clients forget what they held, and whoever has a mailbox open loses it. Raises Refused(LIMIT).
+        """
+
+    async def compact(self) -> None:
+        """Writes the account's file anew, without what was removed; others read meanwhile, and wait to write."""
+
     # Mailboxes
 
     async def mailboxes(self) -> Sequence[Mailbox]:

@@ -11,6 +11,7 @@ import ctypes
 import importlib
 import os
 import socket
+import struct
 import sys
 from types import ModuleType
 
@@ -60,6 +61,31 @@ def lock(file: int) -> None:
     """Waits until no other process holds *file*, and holds it until it is closed."""
     if _fcntl is not None:
         _fcntl.flock(file, _fcntl.LOCK_EX)
+
+
+def lock_shared(file: int) -> None:
+    """Waits until no other process holds *file* alone, and holds it with others until it is closed."""
+    if _fcntl is not None:
+        _fcntl.flock(file, _fcntl.LOCK_SH)
+
+
+def try_lock(file: int) -> bool:
+    """Holds *file* alone until it is closed; False where another process holds it."""
+    if _fcntl is not None:
+        try:
+            _fcntl.flock(file, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def is_locked(file: int, octet: int) -> bool:
+    """Whether another process has a record lock on that *octet* of *file*; False where that cannot be asked."""
+    if _fcntl is None or sys.platform != "linux":
+        return False
+    form = "hhqqi4x"  # struct flock: type, whence, start, length, process
+    asked = struct.pack(form, _fcntl.F_WRLCK, os.SEEK_SET, octet, 1, 0)
+    return bool(struct.unpack(form, _fcntl.fcntl(file, _fcntl.F_GETLK, asked))[0] != _fcntl.F_UNLCK)
 
 
 def allocate(file: int, octets: int) -> None:

@@ -34,7 +34,7 @@ from mektup.store.interface import (
     Selection,
     Touched,
 )
-from mektup.store.sqlite import changes, flag_index, header_fields, mailboxes, search, sort, text_index
+from mektup.store.sqlite import changes, flag_index, header_fields, mailboxes, recovery, room, search, sort, text_index
 from mektup.store.sqlite import content as contents
 from mektup.store.sqlite import messages as writing
 from mektup.store.sqlite.audit import Audit
@@ -143,10 +143,19 @@ class SqliteAccount:
         if self._mending is not None:
             await asyncio.wait((self._mending,))
 
+    # The file
+
+    async def renew(self) -> None:
+        """See ``interface.Account``, as for all that follows."""
+        await self.database.write(recovery.renew, long=True)
+
+    async def compact(self) -> None:
+        if not self.database.in_memory:
+            await self.database.read_long(room.compact)
+
     # Mailboxes
 
     async def mailboxes(self) -> Sequence[Mailbox]:
-        """See ``interface.Account``, as for all that follows."""
         return await self._recall.read(mailboxes.mailboxes)
 
     async def subscriptions(self) -> frozenset[str]:
@@ -166,6 +175,7 @@ class SqliteAccount:
         make = partial(mailboxes.delete, name=name)
         try:
             await self.database.write(make, long=long, room=Room.FREES)
+            self.indexer.wake()
         except FaultRefused as refused:
             if not long or refused.fault.kind is not Kind.FULL:
                 raise
@@ -490,7 +500,9 @@ class SqliteAccount:
         make = partial(
             how, mailbox=mailbox, uids=uids, target=target, keyword_sets=self._keyword_sets, limits=self._limits
         )
-        return await self.database.write(make, long=len(uids) > FEW_ROWS, room=room, undo=undo)
+        copied = await self.database.write(make, long=len(uids) > FEW_ROWS, room=room, undo=undo)
+        self.indexer.wake()
+        return copied
 
     async def expunge(self, mailbox: MailboxId, uids: Uids | None) -> Expunged:
         long = uids is None or len(uids) > FEW_EXPUNGED

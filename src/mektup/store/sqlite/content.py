@@ -14,6 +14,9 @@ from mektup.store.sqlite.text_blocks import LAST, Text
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import ContentId
 
+LAST_CHUNK = (1 << CHUNK_BITS) - 1
+"""The highest number of a chunk within its content: it holds all the rest, some of which the largest message has."""
+
 _CHUNK = f"SELECT {octets_of('k')} FROM chunks AS k WHERE k.id = ?"
 
 
@@ -67,8 +70,10 @@ def _spans(size: int, header_size: int) -> Iterator[tuple[int, int]]:
     """Where each chunk of a message starts and stops; the first one ends with the header at the latest."""
     stop = min(header_size, CHUNK_BYTES)
     yield 0, stop
+    number = 0
     while stop < size:
-        start, stop = stop, min(size, stop + CHUNK_BYTES)
+        number += 1
+        start, stop = stop, size if number == LAST_CHUNK else min(size, stop + CHUNK_BYTES)
         yield start, stop
 
 
@@ -106,9 +111,9 @@ def spans(cursor: Cursor, content: ContentId, start: int, stop: int) -> list[tup
     start, stop = max(start, 0), min(stop, size)
     needed: list[tuple[int, int, int]] = []
     while start < stop:
-        number = 0 if start < first else 1 + (start - first) // CHUNK_BYTES
+        number = 0 if start < first else min(1 + (start - first) // CHUNK_BYTES, LAST_CHUNK)
         offset = 0 if number == 0 else first + (number - 1) * CHUNK_BYTES
-        end = first if number == 0 else offset + CHUNK_BYTES
+        end = first if number == 0 else size if number == LAST_CHUNK else offset + CHUNK_BYTES
         needed.append((content << CHUNK_BITS | number, start - offset, min(stop, end) - offset))
         start = end
     return needed

@@ -38,6 +38,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import apsw
 
 from mektup.store.faults import Fault, FaultRefused, Kind
+from mektup.store.sqlite import settings
 from mektup.store.sqlite.change import Change
 from mektup.store.sqlite.closing import Closing, Mark
 from mektup.store.sqlite.cursor import Cursor
@@ -46,6 +47,15 @@ from mektup.store.sqlite.errors import ENGINE_ERRORS, fault_of, is_full, refusal
 from mektup.store.sqlite.open_files import OpenFiles
 from mektup.store.sqlite.reserve import FREEING_BYTES, OPENING_BYTES, Reserve, Room
 from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, create_file, is_outdated
+from mektup.store.sqlite.settings import (
+    CHECKPOINT_PAGES,
+    FAR_BUSY_MS,
+    FAR_CACHE_KIB,
+    NEAR_BUSY_MS,
+    NEAR_CACHE_KIB,
+    RESTART_PAGES,
+    SMALL_WAL_BYTES,
+)
 from mektup.store.sqlite.spare import Spare
 from mektup.store.sqlite.threads import Threads
 from mektup.store.sqlite.under_way import UnderWay
@@ -56,23 +66,6 @@ from mektup.terms.numbers import MailboxId, ModSeq
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-NEAR_BUSY_MS = 2
-"""How long the loop itself waits for another process's commit, which takes less; then a thread waits."""
-
-FAR_BUSY_MS = 10_000
-
-NEAR_CACHE_KIB = 256
-FAR_CACHE_KIB = 4096
-
-CHECKPOINT_PAGES = 1000
-"""Pages in the WAL at which they are moved into the file."""
-
-RESTART_PAGES = 4 * CHECKPOINT_PAGES
-"""Pages at which writers wait for the checkpoint, so that the WAL starts over: it never does while they go on."""
-
-RESTART_BUSY_MS = 50
-"""How long they wait for who still reads from the WAL: a search may for many seconds."""
 
 NOT_KNOWN = "; whether this was done is not known"
 
@@ -184,11 +177,7 @@ class Database:
                 return connection
 
     def _set_up(self, connection: apsw.Connection, busy_ms: int, cache_kib: int) -> None:
-        connection.set_busy_timeout(busy_ms)
-        # Else SQLite plans a statement anew each time that a bound value may matter, which costs more than to run it.
-        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        settings = "synchronous = NORMAL; PRAGMA fullfsync = ON; PRAGMA temp_store = MEMORY"
-        connection.execute(f"PRAGMA {settings}; PRAGMA cache_size = {-cache_kib}")
+        settings.apply(connection, busy_ms, cache_kib)
         if self._path is not None:
             connection.set_wal_hook(self._note_wal)
         self._equip(connection)
@@ -490,12 +479,19 @@ class Database:
     async def _run_checkpoint(self, mode: int) -> None:
         """One that fails loses nothing: when the WAL has grown again, another is asked for."""
         try:
-            await self.read_long(_checkpoint, mode)
+            await self.read_long(settings.checkpoint, mode)
         except FaultRefused as refused:
             # it begins with a sync of the WAL, and if that failed, what is said in ``wal_sync`` holds
             self._sync.is_suspect |= refused.fault.kind is Kind.FAILED
         except Refused:
             pass
+
+    async def shrink_wal(self) -> None:
+        """Moves a WAL that has grown into the file, and gives its room back; to be called when nobody is at it."""
+        with contextlib.suppress(OSError):
+            if self._checkpoint is None and os.stat(f"{self._path}-wal").st_size > SMALL_WAL_BYTES:
+                async with self._lock:
+                    await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     # Ending
 
@@ -590,13 +586,3 @@ def _is_outdated(cursor: Cursor, schema: Schema) -> bool:
 
 def _bring_up_to_date(cursor: Cursor, path: Path, schema: Schema) -> None:
     bring_up_to_date(cursor.connection, path, schema)
-
-
-def _checkpoint(cursor: Cursor, mode: int) -> None:
-    connection = cursor.connection
-    if mode != apsw.SQLITE_CHECKPOINT_PASSIVE:
-        connection.set_busy_timeout(RESTART_BUSY_MS)
-    try:
-        connection.wal_checkpoint(mode=mode)
-    finally:
-        connection.set_busy_timeout(FAR_BUSY_MS)

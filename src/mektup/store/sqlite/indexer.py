@@ -4,6 +4,8 @@ It waits until nothing has arrived for a moment. Then it reads and decodes some 
 the index in a transaction of some ten milliseconds, rests, and goes on until all are there. Nothing is promised of the
 index, so nothing waits for the disk here. In a process one account is worked for at a time; of several processes,
 the one that puts its messages first wins, and the others leave it alone for a while.
+
+When that is done it tidies the file: runs of expunged UIDs are joined, free pages and the WAL's room given back.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ import asyncio
 from functools import partial
 from typing import Final
 
-from mektup.store.sqlite import text_index
+from mektup.store.sqlite import expunged_runs, room, text_index
 from mektup.store.sqlite.database import Database
 from mektup.store.sqlite.packing import Packing
+from mektup.store.sqlite.reserve import Room
 from mektup.terms.errors import Refused
 from mektup.terms.limits import Limits
 
@@ -44,7 +47,7 @@ class Indexer:
         self._work: asyncio.Task[None] | None = None
         self._first = self._last = 0.0
         """When it was woken, by the loop's clock."""
-        self._is_off = database.in_memory or not limits.text_index
+        self._is_off = database.in_memory
 
     def wake(self) -> None:
         """There is something to index, or there may be. Costs next to nothing."""
@@ -72,7 +75,8 @@ class Indexer:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            is_done = not await self._database.read(text_index.is_due) or await self._finish()
+            is_done = not await self._has_texts() or await self._finish()
+            await self.tidy()
         except Refused:
             is_done = False
         finally:
@@ -81,6 +85,23 @@ class Indexer:
             self._timer = loop.call_later(AGAIN_SECONDS, self._begin, account)
         elif self._last > begun:
             self.wake()
+
+    async def _has_texts(self) -> bool:
+        return self._limits.text_index and await self._database.read(text_index.is_due)
+
+    async def tidy(self) -> None:
+        """Makes the file smaller where much of it is not needed, some milliseconds at a time. Raises Refused."""
+        loop = asyncio.get_running_loop()
+        while (mailbox := await self._database.read_long(expunged_runs.many)) is not None:
+            await self._database.write(partial(expunged_runs.join, mailbox=mailbox), durable=False, long=True)
+        is_due = await self._database.read(room.is_due)
+        while is_due:
+            async with self._turn:
+                begun = loop.time()
+                is_due = await self._database.write(room.give_back, durable=False, long=True, room=Room.FREES)
+                spent = loop.time() - begun
+            await asyncio.sleep(spent * REST)
+        await self._database.shrink_wal()
 
     async def finish(self) -> None:
         """Indexes all there is now, at once. Raises Refused."""

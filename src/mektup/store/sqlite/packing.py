@@ -90,7 +90,7 @@ def _unpack(octets: bytes) -> bytes:
 
 def _unpacked(decompressor: zstandard.ZstdDecompressor, octets: bytes) -> bytes:
     try:
-        return decompressor.decompress(octets, max_output_size=CHUNK_BYTES)
+        return decompressor.decompress(octets, max_output_size=2 * CHUNK_BYTES)
     except zstandard.ZstdError as error:
         raise DamagedError(f"a compressed piece of a message cannot be unpacked: {error}") from error
 

@@ -21,7 +21,7 @@ _STATX_BYTES: Final = 256
 _INO_AT: Final = 32
 _BTIME_AT: Final = 80
 
-_statx = getattr(ctypes.CDLL(None, use_errno=True), "statx", None) if sys.platform == "linux" else None
+_statx = getattr(ctypes.CDLL(None), "statx", None) if sys.platform == "linux" else None
 
 
 def place_of(path: Path) -> str:

@@ -1,0 +1,97 @@
+"""mektup backup, restore, user renew and user compact, as an operator types them."""
+
+from __future__ import annotations
+
+import asyncio
+import imaplib
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from mektup import Server
+from tests.support.command import mektup
+
+LINDA = {"linda": "Pa$$123", "fred": "Pa$$123"}
+
+
+async def fill(data: Path, messages: int) -> tuple[int, int]:
+    """UIDVALIDITY and UIDNEXT of linda's INBOX, with so many messages more."""
+    async with Server(data, users=LINDA) as server:
+        for number in range(messages):
+            await server.deliver("linda", b"Subject: %d\r\n\r\nhello\r\n" % number)
+        return await asyncio.to_thread(status, server)
+
+
+def status(server: Server) -> tuple[int, int]:
+    with imaplib.IMAP4(*server.address("imap")) as client:
+        client.login("linda", "Pa$$123")
+        _, (answer,) = client.status("INBOX", "(UIDVALIDITY UIDNEXT MESSAGES)")
+    words = answer.decode().replace("(", " ").replace(")", " ").split()  # type: ignore[union-attr]
+    return int(words[words.index("UIDVALIDITY") + 1]), int(words[words.index("UIDNEXT") + 1])
+
+
+async def test_what_was_copied_while_the_server_ran_is_restored_with_a_new_uidvalidity(tmp_path: Path) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    async with Server(data, users=LINDA) as server:
+        await server.deliver("linda", b"Subject: one\r\n\r\nhello\r\n")
+        before = await asyncio.to_thread(status, server)
+        done = await asyncio.to_thread(mektup, "backup", str(backup), "--data", str(data))
+        assert (done.stdout, done.status) == (f"copied 2 accounts to {backup}\n", 0)
+        await server.deliver("linda", b"Subject: two\r\n\r\nhello\r\n")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in backup.rglob("*.db")} == {0o600}
+    data.rename(tmp_path / "lost")
+    done = await asyncio.to_thread(mektup, "restore", str(backup), "--data", str(data))
+    assert (done.stdout, done.status) == (f"restored 2 accounts to {data}\n", 0)
+    after = await fill(data, 0)
+    assert after[0] > before[0]
+    assert after[1] >= before[1]
+    assert (data / "tls" / "self-signed.crt").read_bytes() == (
+        tmp_path / "lost" / "tls" / "self-signed.crt"
+    ).read_bytes()
+    assert await fill(data, 1) == (after[0], after[1] + 1)
+
+
+async def test_renew_gives_a_new_uidvalidity_to_one_or_to_all(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    before = await fill(data, 1)
+    options = ("--data", str(data))
+    assert (await asyncio.to_thread(mektup, "user", "renew", "fred", *options)).stdout == "renewed fred\n"
+    assert await fill(data, 0) == before
+    assert (await asyncio.to_thread(mektup, "user", "renew", "LINDA", *options)).stdout == "renewed LINDA\n"
+    once = await fill(data, 0)
+    assert once[0] > before[0]
+    assert (await asyncio.to_thread(mektup, "user", "renew", "--all", *options)).stdout == "renewed 2 accounts\n"
+    assert (await fill(data, 0))[0] > once[0]
+
+
+async def test_compact_leaves_all_as_it_was(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    before = await fill(data, 3)
+    done = await asyncio.to_thread(mektup, "user", "compact", "--all", "--data", str(data))
+    assert done.stdout == "compacted 2 accounts\n"
+    assert await fill(data, 0) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("user", "renew"), 2, "either the NAME of an account or --all"),
+        (("user", "renew", "linda", "--all"), 2, "either the NAME of an account or --all"),
+        (("user", "renew", "nobody"), 1, "there is no account nobody"),
+        (("user", "compact", "nobody"), 1, "there is no account nobody"),
+        (("backup", "full"), 1, "full is not empty"),
+        (("backup", "new", "--data", "nowhere"), 1, "nowhere is no data directory"),
+        (("restore", "full"), 1, "full is no backup"),
+        (("restore", "mektup-data"), 1, "mektup-data is not empty"),
+    ],
+)
+def test_what_cannot_be_is_told(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
+    assert mektup("user", "add", "linda", "--password-stdin", typed="x\n", where=tmp_path).status == 0
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    done = mektup(*arguments, where=tmp_path)
+    assert done.status == status
+    assert words in done.stderr
+    assert not os.path.exists(tmp_path / "new")
