@@ -11,7 +11,7 @@ done within some two seconds, its *prepare* included.
 from __future__ import annotations
 
 from bench.hostile.attack import Attack
-from bench.hostile.attacks import delivering, fetching, listing, mails, searching, strangers, unread
+from bench.hostile.attacks import delivering, fetching, listing, logged, mails, searching, strangers, unread
 
 ATTACKS: tuple[Attack, ...] = (
     *fetching.ROWS,
@@ -21,4 +21,5 @@ ATTACKS: tuple[Attack, ...] = (
     *mails.ROWS,
     *delivering.ROWS,
     *strangers.ROWS,
+    *logged.ROWS,
 )
