@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mektup.message.markup import readable_text, shown_text
 from mektup.message.scan import scan
-from mektup.message.text import fold, header_values, preview, search_text
+from mektup.message.text import field_texts, fold, header_values, preview, search_text
 from mektup.terms.limits import Limits
 
 MIXED = (
@@ -158,6 +158,7 @@ def test_html_is_what_it_shows(markup: str, text: str) -> None:
         ('<area href="mailto:a@b"/><input\nalt="x"\n>', ["", "mailto:a@b", "x"]),
         ('<style>a[title="x"] { }</style><!-- <a href="y"> --><script>title="z"</script>b', ["b"]),
         ('<a data-href="x" halt="y" href="" alt>c', ["c"]),
+        ('<img alt="two\r\n  words &amp;\tmore">', ["", "two words & more"]),
         ('<a href="data:image/png;base64,AAAA">c', ["c"]),
         ('<a href="x"><a href="x">', ["", "x"]),
     ],
@@ -195,3 +196,49 @@ def test_a_preview_prefers_plain_text() -> None:
     plain = b"--b\r\n\r\nplain\r\n"
     message = b"Content-Type: multipart/alternative; boundary=b\r\n\r\n" + html + plain + b"--b--\r\n"
     assert preview(message, scan(message)) == "plain"
+
+
+HEADER_PIECES = st.sampled_from(
+    [
+        *(
+            b"a",
+            b" ",
+            b"\t",
+            b"\r\n ",
+            b"\r\n\t",
+            b"\r",
+            b"\0",
+            b"\xff",
+            b"\xc5\x9f",
+            b"\xe2\x80\x83",
+            b"@",
+            b".",
+            b"<",
+            b">",
+            b",",
+        ),
+        *(
+            b'"',
+            b"\\",
+            b"(",
+            b")",
+            b";",
+            b":",
+            b"=?utf-8?q?=C5=9F?=",
+            b"=?utf-8?q?a_=0A_b?=",
+            b"=?utf-8?b?",
+            b"?=",
+            b"I\xcc\x87",
+        ),
+    ]
+)
+
+
+@given(st.lists(HEADER_PIECES, max_size=12).map(b"".join), st.sampled_from([b"Subject", b"From", b"Cc", b"X-Note"]))
+def test_text_finds_what_other_keys_find_in_a_header(value: bytes, name: bytes) -> None:
+    """RFC 9051 §6.4.4: TEXT includes the header, so what SUBJECT, FROM or HEADER finds there, TEXT finds."""
+    header = name + b": x " + value + b" x\r\n\r\n"
+    headers = search_text(header)[0]
+    for _, text in field_texts(header):
+        for line in text.split("\n"):
+            assert line.strip() in headers

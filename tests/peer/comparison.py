@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mektup.message.layout import Layout, Path, unpack
+from mektup.message.transfer import decode_message
 from mektup.store.arrival import prepare
 from tests.peer.imap_client import Value, parse
 
@@ -40,8 +41,7 @@ def prepared(raw: bytes) -> tuple[Layout, Answers]:
     }
     for item in items(layout):
         if item.startswith("BODY["):
-            start, stop = _span(layout, item)
-            answers[item] = raw[start:stop]
+            answers[item] = _octets(raw, layout, item)
     return layout, answers
 
 
@@ -49,11 +49,19 @@ def _dotted(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def _span(layout: Layout, item: str) -> tuple[int, int]:
+def _octets(raw: bytes, layout: Layout, item: str) -> bytes:
     section = item.removeprefix("BODY[").removesuffix("]")
     numbers = [word for word in section.split(".") if word.isdigit()]
     path = tuple(map(int, numbers))
-    match section.split(".")[len(numbers) :]:
+    words = section.split(".")[len(numbers) :]
+    for place in layout.encoded_around(path, inside=words in (["HEADER"], ["TEXT"])):
+        raw = decode_message(raw[place.content_start : place.stop], place.encoding)
+    start, stop = _span(layout, path, words)
+    return raw[start:stop].replace(b"\0", b"\x80")  # RFC 9051 §9: no string holds a NUL but that of BINARY
+
+
+def _span(layout: Layout, path: Path, words: list[str]) -> tuple[int, int]:
+    match words:
         case ["HEADER"] | ["", "HEADER"]:
             span = layout.header(path)
         case ["TEXT"]:
@@ -62,7 +70,7 @@ def _span(layout: Layout, item: str) -> tuple[int, int]:
             span = layout.mime(path)
         case _:
             span = layout.whole(path)
-    assert span is not None, f"the layout does not know its own {item}"
+    assert span is not None, f"the layout does not know its own {path} {words}"
     return span
 
 

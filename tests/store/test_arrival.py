@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from base64 import encodebytes
 from hashlib import blake2b
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from mektup.message.layout import unpack
 from mektup.store.arrival import prepare
+from mektup.terms.limits import Limits
 from tests.peer import corpus
 
 RAW = (
@@ -148,3 +150,21 @@ def test_real_mail_is_prepared() -> None:
         pytest.skip("no corpus of messages: set MEKTUP_CORPUS, or put it at ../shared/corpus")
     with_text = sum(bool(prepare(raw).preview) for raw in messages.values())
     assert with_text > len(messages) / 2
+
+
+def test_every_limit_of_a_message_holds() -> None:
+    inner = b"".join(
+        b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % (depth, depth) for depth in range(5)
+    )
+    deep = prepare(inner + b"\r\nx", Limits(mime_depth=3))
+    assert deep.bodystructure.count(b'"mixed"') == 2
+    many = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 9
+    assert len(unpack(prepare(many, Limits(mime_parts=4)).layout).parts) == 3
+    encoded = b"Content-Type: message/global\r\nContent-Transfer-Encoding: base64\r\n\r\n" + encodebytes(many)
+    assert len(unpack(prepare(encoded, Limits(mime_parts=4)).layout).parts) <= 4
+    header = b"X: " + b"x" * 90 + b"\r\nSubject: a\r\nTo: b@c, d@e, f@g\r\nReferences: <a@b> <c@d> <e@f>\r\n\r\n"
+    assert prepare(header, Limits(header_bytes=90)).subject == ""
+    assert prepare(header, Limits(addresses=1)).envelope.count(b'"b" "c"') == 1
+    assert b'"d" "e"' not in prepare(header, Limits(addresses=1)).envelope
+    assert prepare(header, Limits(references=2)).references == ("c@d", "e@f")
+    assert prepare(b"Subject: " + b"s" * 90 + b"\r\n\r\n", Limits(header_field_bytes=10)).subject == "s" * 9

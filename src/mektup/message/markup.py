@@ -48,7 +48,7 @@ def _read_attributes(markup: str) -> Iterator[str]:
     for quoted, single, bare in _READ_ATTRIBUTE.findall(markup):
         value = quoted or single or bare
         if value and not _DATA.match(value):  # nobody reads the octets of an image
-            yield _characters(value)
+            yield " ".join(_characters(value).split())
 
 
 def _cut_between_tags(markup: str) -> Iterator[str]:

@@ -144,7 +144,7 @@ def _headers(raw: Octets, parts: Sequence[Part], limits: Limits) -> Iterator[str
         header = (raw if part.source is None else part.source)[part.header_start : stop]
         text = header_text(header)
         yield text
-        if b"@" in header:
+        if not ADDRESS_FIELDS.isdisjoint(part.fields):
             yield from _addresses(part, text, limits.addresses)
         if b"*" in header:
             yield from (each for each in _parameters(part) if each not in text)

@@ -18,7 +18,7 @@ _PADDING = re.compile(rb"=+")
 IDENTITIES = frozenset({"7bit", "8bit", "binary"})
 
 
-_BASE64_LINE = re.compile(rb"[ \t\r\n]*[A-Za-z0-9+/]{16,}={0,2}[ \t]*(?:\r?\n|\Z)")
+_BASE64_LINE = re.compile(rb"[ \t\r\n]*[A-Za-z0-9+/]{4,}={0,2}[ \t]*(?:\r?\n|\Z)")
 _NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r\n)")
 _CLAIM = re.compile(rb"\ncontent-transfer-encoding[ \t]*:[ \t\r\n]*(?:base64|quoted-printable)", re.IGNORECASE)
 # Begins with what is looked for: so the search is a memchr.
