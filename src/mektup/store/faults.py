@@ -24,6 +24,7 @@ class Kind(Enum):
     DESCRIPTORS = ("descriptors", Code.UNAVAILABLE, "The server has too many files open, try again later")
     MEMORY = ("memory", Code.UNAVAILABLE, "The server is out of memory, try again later")
     DAMAGED = ("damaged", Code.CORRUPTION, "The account's file is damaged")
+    CUT_OFF = ("cut off", Code.UNAVAILABLE, "A file of the account was removed or replaced while it was in use")
     OTHER = ("other", Code.UNAVAILABLE, "The account cannot be read or written now")
 
     def __init__(self, label: str, code: Code, text: str) -> None:

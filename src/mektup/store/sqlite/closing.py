@@ -38,6 +38,18 @@ class Closing:
         """Whether the file was when it was opened, and this process has not changed it since."""
         self._has_written = False
 
+    @property
+    def is_of_account(self) -> bool:
+        """Whether it is an account's file."""
+        return self._mark is not None
+
+    def is_gone(self, cursor: Cursor) -> bool:
+        """Whether the account was removed."""
+        try:
+            return self.is_of_account and cursor.execute("SELECT 1 FROM account").get is None
+        except ENGINE_ERRORS:
+            return False
+
     def is_another(self, cursor: Cursor) -> bool:
         """Whether it is not the file that was open before, or an older copy was written over it. Raises OSError."""
         if self._mark is None or self._path is None:

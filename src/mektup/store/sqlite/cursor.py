@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import apsw
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Cursor(Protocol):
@@ -32,3 +35,14 @@ class Cursor(Protocol):
 def add_function(connection: apsw.Connection, name: str, count: int, function: Callable[..., Any]) -> None:
     """Makes *function*, of *count* arguments, known to the SQL of *connection* by *name*."""
     connection.create_scalar_function(name, function, count)
+
+
+def ask_of(
+    connection: apsw.Connection, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """What *ask* finds with a cursor of its own."""
+    cursor = connection.cursor()
+    try:
+        return ask(cursor, *args, **kwargs)
+    finally:
+        cursor.close(True)

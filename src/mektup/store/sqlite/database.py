@@ -14,12 +14,10 @@
   loop where the disk is quick (see ``disk``). It is the same promise as ``synchronous=FULL``: nothing is
   acknowledged, and nobody told, before its frames are on disk. (What a session may *see* earlier, by
   asking in that millisecond, recovery.py keeps from doing harm.)
-* **The first change after somebody closed the file well is on disk before anybody sees it**: it is
-  committed with ``synchronous=FULL``, one sync as well, so that a file that says that it was closed well
-  has lost nothing (see ``recovery``).
+* **The first change after the file was closed well is on disk before anybody sees it**, committed with
+  ``synchronous=FULL``: one sync as well (see ``recovery``).
 * **Checkpoints run in a thread** as well, when the WAL has grown.
-
-In memory there is one connection and no thread: nothing waits there.
+* **In memory** there is one connection and no thread: nothing waits there.
 """
 
 from __future__ import annotations
@@ -41,10 +39,11 @@ from mektup.store.faults import Fault, FaultRefused, Kind
 from mektup.store.sqlite import settings
 from mektup.store.sqlite.change import Change
 from mektup.store.sqlite.closing import Closing, Mark
-from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite.cursor import Cursor, ask_of
 from mektup.store.sqlite.disk import Disk
 from mektup.store.sqlite.errors import ENGINE_ERRORS, fault_of, is_full, refusal
 from mektup.store.sqlite.open_files import OpenFiles
+from mektup.store.sqlite.rescue import save
 from mektup.store.sqlite.reserve import FREEING_BYTES, OPENING_BYTES, Reserve, Room
 from mektup.store.sqlite.schema import Schema, bring_up_to_date, create, create_file, is_outdated
 from mektup.store.sqlite.settings import (
@@ -119,7 +118,8 @@ class Database:
         self._upkeep: asyncio.Task[None] | None = None
         self._ended: Refused | None = None
         self._closing = Closing(path, mark_closed, seen)
-        self._sync = WalSync(path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB))
+        self._sync = WalSync(path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save)
+        self._anew: asyncio.Task[None] | None = None
         self._errno = 0
         """Of the last error in a thread."""
         self.used = 0.0
@@ -146,9 +146,10 @@ class Database:
 
         Raises Refused(UNAVAILABLE where it is not there or not fit to be used; CORRUPTION).
         """
-        if self._path is None or not await self.read(_is_outdated, schema):
+        if self._path is None or not await self.read(lambda cursor: is_outdated(cursor.connection, schema)):
             return False
-        await self.read_long(_bring_up_to_date, self._path, schema)
+        path = self._path
+        await self.read_long(lambda cursor: bring_up_to_date(cursor.connection, path, schema))
         return True
 
     def vouch(self) -> None:
@@ -163,6 +164,7 @@ class Database:
         On a full disk the reserve makes room for the files beside it that SQLite needs, so mail can be read.
         """
         name = ":memory:" if self._path is None else str(self._path)
+        self._sync.names.require()
         while True:
             connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE)
             try:
@@ -207,6 +209,8 @@ class Database:
         with contextlib.ExitStack() as failing:
             failing.callback(connection.close, True)
             cursor: Cursor = connection.cursor()
+            cursor.execute("PRAGMA user_version").fetchall()  # since when there is a WAL
+            self._sync.names.learn()
             if self._closing.is_another(cursor):
                 self._ended = Refused(Code.UNAVAILABLE, "The account's file was replaced; log in again")
                 raise self._ended
@@ -261,7 +265,7 @@ class Database:
             try:
                 connection = await self._take_far()
                 try:
-                    work = partial(_ask, connection, ask, *args, **kwargs)
+                    work = partial(ask_of, connection, ask, *args, **kwargs)
                     return await self._threads.read(work, connection.interrupt)
                 finally:
                     self._spare.give_back(connection)
@@ -396,6 +400,27 @@ class Database:
         synced = partial(self._commit_synced, make=make, committed=committed)
         return await self._here_or_there(synced, in_thread=long or not self._disk.is_quick)
 
+    def _save(self) -> None:
+        """What is open has lost a name: saves what can be, see ``names``, and has all opened anew. Raises Refused."""
+        refused, ends = save(self._sync.names, self._near, self._closing, self._faulty)
+        self._ended = refused if ends else self._ended
+        self._anew = self._anew or asyncio.create_task(self._open_anew())
+        if refused is not None:
+            raise refused
+
+    async def _open_anew(self) -> None:
+        await self._under_way.over()
+        remove_strays = self._sync.names.remover()
+        await self._shut(in_thread=False)  # nobody may open it in between
+        remove_strays()
+        self._anew = None
+
+    def look(self) -> None:
+        """Sees whether what is open still has its names; to be called now and then, for who only reads."""
+        if self._anew is None and self._sync.names.are_lost:
+            with contextlib.suppress(Refused):  # it is noted
+                self._save()
+
     async def _here_or_there(self, work: Callable[[Cursor], T], *, in_thread: bool) -> T:
         if not in_thread:
             try:
@@ -404,7 +429,7 @@ class Database:
                 pass
         connection = await self._take_far()
         try:
-            return await self._threads.sync(partial(_ask, connection, work))
+            return await self._threads.sync(partial(ask_of, connection, work))
         finally:
             self._spare.give_back(connection)
 
@@ -534,25 +559,28 @@ class Database:
         await self._shut()
         return True
 
-    async def _shut(self) -> None:
+    async def _shut(self, *, in_thread: bool = True) -> None:
         connections = [] if self._near is None else [self._near.connection]
         spare = self._spare.part_with()
         if spare is not None:
             connections.append(spare)
-        if self._sync.is_suspect:  # to close the last one would checkpoint what may not be on disk
-            for connection in connections:
-                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        # to close the last one would checkpoint what may not be on disk, or remove a WAL that is not ours
+        is_well = not self._sync.is_suspect and not self._sync.names.are_overlaid
+        for connection in connections if not is_well else ():
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         wal, self._sync.file = self._sync.file, None
         if self._wal_index is not None:
             self._left_open.append(self._wal_index)
             self._wal_index = None
         self._near = self._kept_alive = None
+        self._sync.names.forget()
         self.rests = True
         self._open_files.closed(self)
         if wal is not None:
             os.close(wal)
         if connections:
-            await self._threads.sync(partial(self._closing.close, connections, well=not self._sync.is_suspect))
+            close = partial(self._closing.close, connections, well=is_well)
+            await self._threads.sync(close) if in_thread else close()
         # Somebody may have opened it again meanwhile: then to close these would take SQLite's locks from them.
         if self._near is None and not self._spare.idle and not self._under_way:
             while self._left_open:
@@ -563,26 +591,10 @@ class Database:
         if self._ended is None:
             self._ended = why
         await self._under_way.over()
-        tasks = [task for task in (self._checkpoint, self._upkeep) if task is not None]
+        tasks = [task for task in (self._checkpoint, self._upkeep, self._anew) if task is not None]
         if tasks:
             await asyncio.wait(tasks)
         with contextlib.suppress(*ENGINE_ERRORS):
             await self._sync.mend_before_the_end()
         async with self._lock:
             await self._shut()
-
-
-def _ask(connection: apsw.Connection, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-    cursor = connection.cursor()
-    try:
-        return ask(cursor, *args, **kwargs)
-    finally:
-        cursor.close(True)
-
-
-def _is_outdated(cursor: Cursor, schema: Schema) -> bool:
-    return is_outdated(cursor.connection, schema)
-
-
-def _bring_up_to_date(cursor: Cursor, path: Path, schema: Schema) -> None:
-    bring_up_to_date(cursor.connection, path, schema)

@@ -28,6 +28,9 @@ SYNCED_REST_SECONDS = 30.0
 """The rest after which one is closed to which mail came, or another change that was waited for: more may come, and what
 closing a file asks of the disk others would wait for."""
 
+LOOK_SECONDS = 5.0
+"""How often those that rest are looked at: whether they were removed or replaced."""
+
 MOST_SPARES = 32
 """Second connections, for work in threads."""
 
@@ -44,6 +47,9 @@ class Closable(Protocol):
         """Whether a change was brought to disk since it was opened."""
 
     def shrink(self) -> None: ...
+
+    def look(self) -> None:
+        """Sees whether it is still where it was."""
 
     @property
     def idle(self) -> bool: ...
@@ -82,14 +88,19 @@ class OpenFiles:
         """It is open no more."""
         self._open.discard(file)
 
-    def _have_round(self) -> None:
+    def _have_round(self, seconds: float = REST_SECONDS) -> None:
+        loop = asyncio.get_running_loop()
+        if self._round is not None and self._round.when() > loop.time() + seconds:
+            self._round.cancel()
+            self._round = None
         if self._round is None:
-            self._round = asyncio.get_running_loop().call_later(REST_SECONDS, self._go_round)
+            self._round = loop.call_later(seconds, self._go_round)
 
     def _go_round(self) -> None:
         self._round = None
         now = monotonic()
-        for file in self._open:
+        for file in tuple(self._open):
+            file.look()
             if not file.rests and now - file.used >= REST_SECONDS:
                 file.shrink()
                 file.rests = True
@@ -101,6 +112,8 @@ class OpenFiles:
             self._close(self._release_all(unwanted))
         if len(self._open) > FEW_AT_REST or not all(file.rests for file in self._open):
             self._have_round()
+        elif self._open:
+            self._have_round(LOOK_SECONDS)
 
     def _close(self, closing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(closing)

@@ -46,6 +46,9 @@ class Spare:
         else:
             connection.close()  # never the last of the file, whose end costs a checkpoint
 
+    def look(self) -> None:
+        """Nothing to see: the database that it belongs to looks."""
+
     def shrink(self) -> None:
         """Gives back the cache of what is kept."""
         if self._connection is not None:

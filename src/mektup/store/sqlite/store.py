@@ -148,6 +148,9 @@ class SqliteStore:
         entry = await self._names.read(find_by_id, account)
         if entry is None or self._data is None:
             raise _gone()
+        before = self._accounts.pop(account, None)
+        if before is not None:  # its file was replaced; what it still has open would get in the way
+            await before.close(_gone())
         opened = self._open(account, entry.name)
         try:
             await self._make_ready(account, opened.database, self._path(account))

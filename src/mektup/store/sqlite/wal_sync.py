@@ -18,6 +18,7 @@ import apsw
 from mektup.store import files
 from mektup.store.sqlite.disk import Disk
 from mektup.store.sqlite.errors import ENGINE_ERRORS
+from mektup.store.sqlite.names import Names
 from mektup.store.sqlite.threads import Threads
 from mektup.store.sqlite.wal_again import write_again
 
@@ -28,8 +29,21 @@ MENDING_SECONDS = 1.0
 class WalSync:
     """Of one database. For the event loop's thread."""
 
-    def __init__(self, path: Path | None, threads: Threads, disk: Disk, connect: Callable[[], apsw.Connection]) -> None:
-        """*connect* makes a connection, in a thread."""
+    def __init__(
+        self,
+        path: Path | None,
+        threads: Threads,
+        disk: Disk,
+        connect: Callable[[], apsw.Connection],
+        save: Callable[[], None],
+    ) -> None:
+        """*connect* makes a connection, in a thread.
+
+        *save* is called where a file is found to have lost its name: all that is committed is in a file with a name
+        when it returns. It raises Refused where that cannot be.
+        """
+        self._save = save
+        self.names = Names(path)
         self._path = path
         self._threads = threads
         self._disk = disk
@@ -68,6 +82,7 @@ class WalSync:
                 await self._mend()
             else:
                 await self._disk.sync(await self.open())
+                self.keep_names()
             self._synced = max(self._synced, upto)
         except ENGINE_ERRORS:
             # What the disk failed to take the page cache may have dropped: a later sync would succeed and be a lie.
@@ -77,10 +92,17 @@ class WalSync:
             self._round = None
 
     async def open(self) -> int:
-        """Opens the WAL, which must be there, and sees to it that its name is on disk. Raises OSError."""
+        """Opens the WAL, which must be there, and sees to it that its name is on disk. Raises OSError, Refused."""
         if self.file is None:
+            self.keep_names()
             self.file = await self._threads.sync(self._open)
+            self.names.learn()
         return self.file
+
+    def keep_names(self) -> None:
+        """What is synced must have a name, too, when it is told of. Raises Refused where it has none."""
+        if self.names.are_lost:
+            self._save()
 
     def note_all_synced(self) -> None:
         """All that is committed by now was brought to disk by SQLite."""
