@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import resource
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -334,4 +337,70 @@ async def test_keywords_that_are_lost_do_not_become_others(tmp_path: Path) -> No
     # before anybody has looked
     await account.store_flags(mailbox, uids(2), FlagChange.ADD, frozenset({"$Junk"}))
     assert await flags_of(account, mailbox) == {1: set(), 2: {"$Junk"}, 3: set()}
+    await store.close()
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+async def test_a_wal_that_is_damaged_is_told_of(tmp_path: Path, is_damaged: bool) -> None:
+    store = await open_store(tmp_path / "data", limits=QUIET)
+    account = await store.account((await store.directory.add("linda", {})).id)
+    for _ in range(3):
+        await fill(account, 1)
+    # as a process leaves it that is killed
+    shutil.copytree(tmp_path / "data", tmp_path / "copy", ignore=shutil.ignore_patterns("*-shm", "run"))
+    await store.close()
+    wal = Path(f"{file_of(tmp_path / 'copy', account.id)}-wal")
+    octets = bytearray(wal.read_bytes())
+    if is_damaged:
+        octets[len(octets) // 2] ^= 1
+        wal.write_bytes(octets)
+    book = Book()
+    store = await open_store(tmp_path / "copy", limits=QUIET, faults=book)
+    account = await store.account(account.id)
+    assert (await account.mailbox("INBOX")).messages == (3 if not is_damaged else 1)
+    assert [fault.kind for fault in book.faults] == [Kind.DAMAGED] * is_damaged
+    await store.close()
+
+
+async def test_too_few_descriptors_are_told_of(tmp_path: Path) -> None:
+    book = Book()
+    store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
+    account = await store.account((await store.directory.add("linda", {})).id)
+    await fill(account, 1)
+    await account.database.release()  # type: ignore[attr-defined]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 8, hard))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        with pytest.raises(Refused) as caught:
+            await account.mailbox("INBOX")
+    finally:
+        for file in taken:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert caught.value.code is Code.UNAVAILABLE
+    assert [fault.kind for fault in book.faults] == [Kind.DESCRIPTORS]
+    assert (await account.mailbox("INBOX")).messages == 1
+    await store.close()
+
+
+async def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
+    book = Book()
+    store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
+    account = await store.account((await store.directory.add("linda", {})).id)
+    mailbox = await fill(account, 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
+    try:
+        with pytest.raises(Refused) as caught:
+            await account.append(mailbox, [incoming("$New", octets=raw(text="x" * 1_000_000))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.code is Code.DISKFULL
+    assert [fault.kind for fault in book.faults] == [Kind.FULL]
+    await account.append(mailbox, [incoming("$Other")])
+    await agrees_with_the_file(account, tmp_path / "data")
     await store.close()

@@ -58,6 +58,7 @@ from mektup.store.sqlite.settings import (
 from mektup.store.sqlite.spare import Spare
 from mektup.store.sqlite.threads import Threads
 from mektup.store.sqlite.under_way import UnderWay
+from mektup.store.sqlite.wal_again import lost_commits
 from mektup.store.sqlite.wal_index import WalIndex
 from mektup.store.sqlite.wal_sync import WalSync
 from mektup.terms.errors import Code, Refused
@@ -284,6 +285,15 @@ class Database:
     def note_damage(self, what: str, *, lasts: bool) -> None:
         """Damage that was found; it *lasts* where it could not be mended."""
         self._faulty(Fault(Kind.DAMAGED, str(self._path), what, lasts=lasts))
+
+    def look_at_wal(self) -> None:
+        """To be called after the first read, where the machine has not been restarted: notes a WAL that is damaged."""
+        lost = 0
+        if self._path is not None:
+            with contextlib.suppress(OSError):  # there is none
+                lost = lost_commits(self._path)
+        if lost:
+            self.note_damage(f"the WAL is damaged: {lost} changes at its end cannot be read, and are lost", lasts=True)
 
     # Writing
 

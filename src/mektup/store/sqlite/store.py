@@ -170,6 +170,8 @@ class SqliteStore:
             raise fault_of_os_error(error, path).refusal() from error
         if await database.read(recovery.is_due, now):
             await database.write(partial(recovery.recover, now=now), long=True, room=Room.FREES)
+        else:
+            database.look_at_wal()
         database.vouch()
         if was_older:  # which may have lost keywords on a full disk
             await database.write(messages.mend_flags, long=True)

@@ -34,9 +34,7 @@ def write_again(database: Path) -> int:
         header = index.header()
     finally:
         index.close()
-    # SQLite's "WAL-index header": szPage (1 for 65536), mxFrame, aFrameCksum, in the machine's order of octets
-    page_bytes = int.from_bytes(header[14:16], sys.byteorder)
-    page_bytes = 65536 if page_bytes == 1 else page_bytes
+    page_bytes = _page_bytes(header)
     frames = int.from_bytes(header[16:20], sys.byteorder)
     with contextlib.ExitStack() as failing:
         file = os.open(f"{database}-wal", os.O_RDWR)
@@ -49,6 +47,39 @@ def write_again(database: Path) -> int:
         system.sync_data(file)
         failing.pop_all()
     return file
+
+
+def lost_commits(database: Path) -> int:
+    """How many commits stand in the WAL of *database*, which is open, behind what SQLite found to be whole.
+
+    A process that dies leaves none: a bit has changed there since, unless the machine has lost power. Raises OSError.
+    """
+    index = WalIndex(database)
+    file = -1
+    try:
+        header = index.header()
+        step = FRAME_HEADER_BYTES + _page_bytes(header)
+        start = HEADER_BYTES + step * int.from_bytes(header[16:20], sys.byteorder)
+        file = os.open(f"{database}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        size = os.fstat(file).st_size
+        commits = 0
+        while start + step <= size:
+            frame = os.pread(file, FRAME_HEADER_BYTES, start)
+            if frame[8:16] != header[32:40]:
+                break  # its salt is of an earlier life of the WAL
+            commits += frame[4:8] != bytes(4)  # the size of the database after a commit
+            start += step
+        return commits if index.header() == header else 0  # else somebody was writing just now
+    finally:
+        index.close()
+        if file >= 0:
+            os.close(file)
+
+
+def _page_bytes(header: bytes) -> int:
+    # SQLite's "WAL-index header": szPage, 1 for 65536, in the machine's order of octets
+    octets = int.from_bytes(header[14:16], sys.byteorder)
+    return 65536 if octets == 1 else octets
 
 
 def _read(file: int, octets: int) -> bytes:
