@@ -6,6 +6,8 @@ import asyncio
 import os
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -403,4 +405,42 @@ async def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
     assert [fault.kind for fault in book.faults] == [Kind.FULL]
     await account.append(mailbox, [incoming("$Other")])
     await agrees_with_the_file(account, tmp_path / "data")
+    await store.close()
+
+
+_LAST_TO_LEAVE = """
+import fcntl, os, sys
+file = os.open(sys.argv[1], os.O_RDWR)
+try:
+    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)  # SQLite's "dead man switch", held by all who have it open
+except OSError:
+    print("held")
+"""
+
+
+async def test_looking_at_a_wal_and_writing_it_again_leaves_the_locks_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store(tmp_path / "data", limits=QUIET)
+    account = await store.account((await store.directory.add("linda", {})).id)
+    mailbox = await fill(account, 1)
+    shm = f"{file_of(tmp_path / 'data', account.id)}-shm"
+
+    def is_held() -> bool:
+        done = subprocess.run([sys.executable, "-c", _LAST_TO_LEAVE, shm], capture_output=True, check=True)
+        return done.stdout == b"held\n"
+
+    assert is_held()
+    account.database.look_at_wal()
+    assert is_held()
+
+    def failing(file: int) -> None:
+        raise OSError(5, os.strerror(5))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", failing)
+        with pytest.raises(Refused):
+            await account.append(mailbox, [incoming()])
+    await account.append(mailbox, [incoming()])
+    assert is_held()
     await store.close()

@@ -119,7 +119,9 @@ class Database:
         self._upkeep: asyncio.Task[None] | None = None
         self._ended: Refused | None = None
         self._closing = Closing(path, mark_closed, seen)
-        self._sync = WalSync(path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save)
+        self._sync = WalSync(
+            path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save, self._header
+        )
         self._anew: asyncio.Task[None] | None = None
         self._errno = 0
         """Of the last error in a thread."""
@@ -231,13 +233,22 @@ class Database:
             return None
         if self._path is None:
             return self._sync.written.to_bytes(8)
-        if self._wal_index is None:
-            try:
-                self._wal_index = WalIndex(self._path)
-            except FileNotFoundError:
-                return None
+        try:
+            header = self._header()
+        except FileNotFoundError:
+            return None
         # the index of a WAL that nobody has written to yet is the same at each opening, whatever came in between
-        return self._wal_index.header() + self._openings.to_bytes(8)
+        return header + self._openings.to_bytes(8)
+
+    def _header(self) -> bytes:
+        """Of the WAL-index. Raises FileNotFoundError.
+
+        It stays open as long as a connection is: to close any descriptor of it would take SQLite's locks from us.
+        """
+        if self._wal_index is None:
+            assert self._path is not None
+            self._wal_index = WalIndex(self._path)
+        return self._wal_index.header()
 
     # Reading
 
@@ -291,7 +302,7 @@ class Database:
         lost = 0
         if self._path is not None:
             with contextlib.suppress(OSError):  # there is none
-                lost = lost_commits(self._path)
+                lost = lost_commits(self._path, self._header)
         if lost:
             self.note_damage(f"the WAL is damaged: {lost} changes at its end cannot be read, and are lost", lasts=True)
 

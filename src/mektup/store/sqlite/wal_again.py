@@ -13,27 +13,24 @@ import contextlib
 import os
 import sys
 from array import array
+from collections.abc import Callable
 from pathlib import Path
 
 from mektup.store import system
 from mektup.store.sqlite.errors import DamagedError
-from mektup.store.sqlite.wal_index import WalIndex
 
 HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
 _MASK = 0xFFFFFFFF
 
 
-def write_again(database: Path) -> int:
+def write_again(database: Path, header: bytes) -> int:
     """Brings all that is committed in the WAL of *database* to disk; returns a descriptor of the WAL.
+
+    *header* is its WAL-index's.
 
     Raises OSError where the disk fails again, DamagedError where the page cache has lost it.
     """
-    index = WalIndex(database)
-    try:
-        header = index.header()
-    finally:
-        index.close()
     page_bytes = _page_bytes(header)
     frames = int.from_bytes(header[16:20], sys.byteorder)
     with contextlib.ExitStack() as failing:
@@ -49,31 +46,28 @@ def write_again(database: Path) -> int:
     return file
 
 
-def lost_commits(database: Path) -> int:
+def lost_commits(database: Path, header: Callable[[], bytes]) -> int:
     """How many commits stand in the WAL of *database*, which is open, behind what SQLite found to be whole.
 
-    A process that dies leaves none: a bit has changed there since, unless the machine has lost power. Raises OSError.
+    A process that dies leaves none: a bit has changed there since, unless the machine has lost power. *header* reads
+    its WAL-index's. Raises OSError.
     """
-    index = WalIndex(database)
-    file = -1
+    before = header()
+    step = FRAME_HEADER_BYTES + _page_bytes(before)
+    start = HEADER_BYTES + step * int.from_bytes(before[16:20], sys.byteorder)
+    file = os.open(f"{database}-wal", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        header = index.header()
-        step = FRAME_HEADER_BYTES + _page_bytes(header)
-        start = HEADER_BYTES + step * int.from_bytes(header[16:20], sys.byteorder)
-        file = os.open(f"{database}-wal", os.O_RDONLY | os.O_CLOEXEC)
         size = os.fstat(file).st_size
         commits = 0
         while start + step <= size:
             frame = os.pread(file, FRAME_HEADER_BYTES, start)
-            if frame[8:16] != header[32:40]:
+            if frame[8:16] != before[32:40]:
                 break  # its salt is of an earlier life of the WAL
             commits += frame[4:8] != bytes(4)  # the size of the database after a commit
             start += step
-        return commits if index.header() == header else 0  # else somebody was writing just now
     finally:
-        index.close()
-        if file >= 0:
-            os.close(file)
+        os.close(file)
+    return commits if header() == before else 0  # else somebody was writing just now
 
 
 def _page_bytes(header: bytes) -> int:

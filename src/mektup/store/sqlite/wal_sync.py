@@ -36,8 +36,9 @@ class WalSync:
         disk: Disk,
         connect: Callable[[], apsw.Connection],
         save: Callable[[], None],
+        header: Callable[[], bytes],
     ) -> None:
-        """*connect* makes a connection, in a thread.
+        """*connect* makes a connection, in a thread; *header* reads the WAL-index's header.
 
         *save* is called where a file is found to have lost its name: all that is committed is in a file with a name
         when it returns. It raises Refused where that cannot be.
@@ -48,6 +49,7 @@ class WalSync:
         self._threads = threads
         self._disk = disk
         self._connect = connect
+        self._header = header
         self.written = 0
         """Commits of this process so far."""
         self._synced = 0
@@ -113,6 +115,7 @@ class WalSync:
         if monotonic() - self._tried_at < MENDING_SECONDS:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         try:
+            self._header()  # opens the WAL-index, from this thread
             file = await self._threads.sync(self._write_again)
         except ENGINE_ERRORS:
             self._tried_at = monotonic()
@@ -136,7 +139,7 @@ class WalSync:
             # To close it last must not checkpoint: that would bring pages to the file before the WAL is on disk.
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             connection.execute("BEGIN IMMEDIATE")  # nobody appends meanwhile, or starts the WAL over
-            return write_again(self._path)
+            return write_again(self._path, self._header())
         finally:
             connection.close()
 
