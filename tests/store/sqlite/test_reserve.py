@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -126,3 +128,23 @@ async def test_more_is_deleted_than_the_reserve_has_room_for(account: Account, d
     assert [box.name for box in await account.mailboxes() if box.messages] == ["INBOX"]
     assert (await account.mailbox("INBOX")).messages == 1
     assert await inbox(account) == mailbox
+
+
+async def test_a_file_system_that_finds_in_a_sync_that_it_is_full(
+    account: Account, kept: Reserve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox = await fill(account, 3)
+    sync = os.fdatasync
+
+    def lazily(file: int) -> None:
+        if kept.is_whole:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(file)
+
+    monkeypatch.setattr(os, "fdatasync", lazily)
+    for _ in range(2):
+        with pytest.raises(Refused) as caught:
+            await account.append(mailbox, [incoming()])
+        assert caught.value.code is Code.DISKFULL
+    assert (await account.remove(mailbox, uids(1))).uids == uids(1)
+    assert (await account.mailbox("INBOX")).messages == 2

@@ -328,7 +328,7 @@ class Database:
         with self._under_way:
             try:
                 if self._sync.is_suspect:
-                    await self._sync.reach_disk()
+                    await self._mend(room)
                 if room is Room.GROWS and not self._reserve.is_whole:
                     await self._refill_reserve()
                 async with self._lock:
@@ -357,6 +357,19 @@ class Database:
         if self._wal_pages >= self._checkpoint_at:
             await self._have_wal_moved()
         return result
+
+    async def _mend(self, room: Room) -> None:
+        """Before anything else is written, what was written is on disk. Raises what the disk or SQLite raises."""
+        try:
+            await self._sync.reach_disk()
+        except ENGINE_ERRORS as error:
+            # there are file systems that look for room no sooner than in a sync
+            assert self._path is not None
+            if room is not Room.FREES or not is_full(error, self._path):
+                raise
+            if not await self._threads.sync(partial(self._reserve.give_up, FREEING_BYTES)):
+                raise
+            await self._sync.reach_disk(at_once=True)
 
     async def _refill_reserve(self) -> None:
         """Raises OSError where there is no room: then there is none for mail."""

@@ -59,6 +59,8 @@ class WalSync:
         self.is_suspect = False
         """Whether a sync failed, so that what is in the WAL may not be on disk, whatever a later sync says."""
         self._tried_at = 0.0
+        self._failure = errno.EIO
+        """The errno of the last attempt."""
         self._round: asyncio.Task[None] | None = None
 
     @property
@@ -66,12 +68,14 @@ class WalSync:
         """Whether nothing is under way or left to be done."""
         return self._round is None and not self.is_suspect
 
-    async def reach_disk(self) -> None:
+    async def reach_disk(self, *, at_once: bool = False) -> None:
         """Returns when all that is committed by now is on disk; all who wait at one time share a sync.
 
-        Raises what the disk or SQLite raises.
+        With *at_once* a disk that failed just now is tried again. Raises what the disk or SQLite raises.
         """
         goal = self.written
+        if at_once:
+            self._tried_at = 0.0
         while self._synced < goal or self.is_suspect:
             if self._round is None:
                 self._round = asyncio.create_task(self._sync())
@@ -113,12 +117,13 @@ class WalSync:
     async def _mend(self) -> None:
         """Writes the WAL again, and waits until that is on disk."""
         if monotonic() - self._tried_at < MENDING_SECONDS:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+            raise OSError(self._failure, os.strerror(self._failure))
         try:
             self._header()  # opens the WAL-index, from this thread
             file = await self._threads.sync(self._write_again)
-        except ENGINE_ERRORS:
+        except ENGINE_ERRORS as error:
             self._tried_at = monotonic()
+            self._failure = (error.errno if isinstance(error, OSError) else None) or errno.EIO
             raise
         if self.file is not None:
             os.close(self.file)
