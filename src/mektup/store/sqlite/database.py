@@ -342,6 +342,8 @@ class Database:
                     await self._sync.reach_disk()
             except ENGINE_ERRORS as error:
                 refused = self._refused(error)
+                # a commit may sync, too, and if that failed, what is said in ``wal_sync`` holds
+                self._sync.is_suspect |= isinstance(refused, FaultRefused) and refused.fault.kind is Kind.FAILED
                 if committed and not (
                     undo and await self._took_back(lambda change: undo(change, result), committed, long)
                 ):

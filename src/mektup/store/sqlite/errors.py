@@ -99,9 +99,11 @@ def _errno_of(file: Path) -> int:
         # not the database itself: to close a descriptor of it would take SQLite's locks from it
         os.close(os.open(file.parent, os.O_RDONLY | system.DIRECTORY))
         os.stat(file)
-        disk = os.statvfs(file.parent)
+        disk = os.statvfs(file.parent) if hasattr(os, "statvfs") else None
     except OSError as error:
         return error.errno or 0
+    if disk is None:
+        return 0
     if disk.f_flag & os.ST_RDONLY:
         return errno.EROFS
     if disk.f_bavail * disk.f_frsize < _FEW_BYTES or (disk.f_files and not disk.f_favail):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from enum import Enum, auto
 from pathlib import Path
 
@@ -70,10 +71,10 @@ class Reserve:
         if self._path is None:
             return False
         try:
-            disk = os.statvfs(self._path.parent)
+            free = shutil.disk_usage(self._path.parent).free
         except OSError:
             return False
-        return disk.f_bavail * disk.f_frsize < PROBE_BYTES or not self.is_whole
+        return free < PROBE_BYTES or not self.is_whole
 
     def give_up(self, octets: int) -> bool:
         """Frees so many *octets* of it, or what is left; whether there was something."""
@@ -131,10 +132,10 @@ class Reserve:
 
 def _octets_for(directory: Path) -> int:
     try:
-        disk = os.statvfs(directory)
+        total = shutil.disk_usage(directory).total
     except OSError:
         return RESERVE_BYTES
-    return min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // SHARE)
+    return min(RESERVE_BYTES, total // SHARE)
 
 
 def _open(path: Path) -> int:

@@ -55,7 +55,7 @@ def lost_commits(database: Path, header: Callable[[], bytes]) -> int:
     before = header()
     step = FRAME_HEADER_BYTES + _page_bytes(before)
     start = HEADER_BYTES + step * int.from_bytes(before[16:20], sys.byteorder)
-    file = os.open(f"{database}-wal", os.O_RDONLY | os.O_CLOEXEC)
+    file = os.open(f"{database}-wal", os.O_RDONLY | system.CLOSE_ON_EXEC)
     try:
         size = os.fstat(file).st_size
         commits = 0
