@@ -58,7 +58,6 @@ from mektup.store.sqlite.settings import (
 from mektup.store.sqlite.spare import Spare
 from mektup.store.sqlite.threads import Threads
 from mektup.store.sqlite.under_way import UnderWay
-from mektup.store.sqlite.wal_again import lost_commits
 from mektup.store.sqlite.wal_index import WalIndex
 from mektup.store.sqlite.wal_sync import WalSync
 from mektup.terms.errors import Code, Refused
@@ -120,7 +119,7 @@ class Database:
         self._ended: Refused | None = None
         self._closing = Closing(path, mark_closed, seen)
         self._sync = WalSync(
-            path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save, self._header
+            path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save, self.header
         )
         self._anew: asyncio.Task[None] | None = None
         self._errno = 0
@@ -234,13 +233,13 @@ class Database:
         if self._path is None:
             return self._sync.written.to_bytes(8)
         try:
-            header = self._header()
+            header = self.header()
         except FileNotFoundError:
             return None
         # the index of a WAL that nobody has written to yet is the same at each opening, whatever came in between
         return header + self._openings.to_bytes(8)
 
-    def _header(self) -> bytes:
+    def header(self) -> bytes:
         """Of the WAL-index. Raises FileNotFoundError.
 
         It stays open as long as a connection is: to close any descriptor of it would take SQLite's locks from us.
@@ -297,15 +296,6 @@ class Database:
         """Damage that was found; it *lasts* where it could not be mended."""
         self._faulty(Fault(Kind.DAMAGED, str(self._path), what, lasts=lasts))
 
-    def look_at_wal(self) -> None:
-        """To be called after the first read, where the machine has not been restarted: notes a WAL that is damaged."""
-        lost = 0
-        if self._path is not None:
-            with contextlib.suppress(OSError):  # there is none
-                lost = lost_commits(self._path, self._header)
-        if lost:
-            self.note_damage(f"the WAL is damaged: {lost} changes at its end cannot be read, and are lost", lasts=True)
-
     # Writing
 
     async def write(
@@ -328,7 +318,7 @@ class Database:
         with self._under_way:
             try:
                 if self._sync.is_suspect:
-                    await self._mend(room)
+                    await self._sync.mend(self._reserve if room is Room.FREES else None)
                 if room is Room.GROWS and not self._reserve.is_whole:
                     await self._refill_reserve()
                 async with self._lock:
@@ -359,19 +349,6 @@ class Database:
         if self._wal_pages >= self._checkpoint_at:
             await self._have_wal_moved()
         return result
-
-    async def _mend(self, room: Room) -> None:
-        """Before anything else is written, what was written is on disk. Raises what the disk or SQLite raises."""
-        try:
-            await self._sync.reach_disk()
-        except ENGINE_ERRORS as error:
-            # there are file systems that look for room no sooner than in a sync
-            assert self._path is not None
-            if room is not Room.FREES or not is_full(error, self._path):
-                raise
-            if not await self._threads.sync(partial(self._reserve.give_up, FREEING_BYTES)):
-                raise
-            await self._sync.reach_disk(at_once=True)
 
     async def _refill_reserve(self) -> None:
         """Raises OSError where there is no room: then there is none for mail."""

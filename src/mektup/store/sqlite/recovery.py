@@ -95,6 +95,11 @@ def loss(cursor: Cursor, now: Now) -> Loss:
     return Loss.LAST_MOMENT if life != now.life and closed != modseq else Loss.NOTHING
 
 
+def is_same_life(cursor: Cursor, life: str) -> bool:
+    """Whether the machine has not been started since the file was opened last."""
+    return cursor.execute("SELECT 1 FROM account WHERE boot = ?", (life,)).get is not None
+
+
 def is_due(cursor: Cursor, now: Now) -> bool:
     """Whether ``recover`` has something to do."""
     there = cursor.execute("SELECT 1 FROM account WHERE boot <> ? OR place <> ?", (now.life, now.place)).get

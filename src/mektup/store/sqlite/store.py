@@ -34,6 +34,7 @@ from mektup.store.sqlite.seen import Seen
 from mektup.store.sqlite.sort_keys import Remembered
 from mektup.store.sqlite.text_blocks import KeptTexts
 from mektup.store.sqlite.threads import Threads
+from mektup.store.sqlite.wal_again import lost_commits
 from mektup.store.watch import Circle
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
@@ -164,14 +165,15 @@ class SqliteStore:
 
     async def _make_ready(self, account: AccountId, database: Database, path: Path) -> None:
         was_older = await database.prepare(ACCOUNT)
+        if await database.read(recovery.is_same_life, recovery.boot()) and (lost := _lost_commits(path, database)):
+            what = f"the WAL is damaged: {lost} changes at its end cannot be read, and are lost"
+            database.note_damage(what, lasts=True)
         try:
             now = recovery.Now(recovery.boot(), place_of(path), await self._seen.of(account))
         except OSError as error:
             raise fault_of_os_error(error, path).refusal() from error
         if await database.read(recovery.is_due, now):
             await database.write(partial(recovery.recover, now=now), long=True, room=Room.FREES)
-        else:
-            database.look_at_wal()
         database.vouch()
         if was_older:  # which may have lost keywords on a full disk
             await database.write(messages.mend_flags, long=True)
@@ -270,6 +272,13 @@ class SqliteStore:
         await self._open_files.settle()
         await self._open_spares.settle()
         await self._threads.close()
+
+
+def _lost_commits(path: Path, database: Database) -> int:
+    try:
+        return lost_commits(path, database.header)
+    except OSError:
+        return 0  # there is no WAL
 
 
 def _equip(connection: apsw.Connection, limits: Limits) -> None:

@@ -17,8 +17,9 @@ import apsw
 
 from mektup.store import files
 from mektup.store.sqlite.disk import Disk
-from mektup.store.sqlite.errors import ENGINE_ERRORS
+from mektup.store.sqlite.errors import ENGINE_ERRORS, is_full
 from mektup.store.sqlite.names import Names
+from mektup.store.sqlite.reserve import FREEING_BYTES, Reserve
 from mektup.store.sqlite.threads import Threads
 from mektup.store.sqlite.wal_again import write_again
 
@@ -80,6 +81,19 @@ class WalSync:
             if self._round is None:
                 self._round = asyncio.create_task(self._sync())
             await asyncio.shield(self._round)
+
+    async def mend(self, reserve: Reserve | None) -> None:
+        """After a failed sync: returns when all that was written is on disk. Raises as ``reach_disk``.
+
+        There are file systems that look for room no sooner than in a sync: then some of *reserve* is given up.
+        """
+        try:
+            await self.reach_disk()
+        except ENGINE_ERRORS as error:
+            assert self._path is not None
+            if reserve is None or not is_full(error, self._path) or not reserve.give_up(FREEING_BYTES):
+                raise
+            await self.reach_disk(at_once=True)
 
     async def _sync(self) -> None:
         upto = self.written
