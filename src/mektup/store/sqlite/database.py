@@ -7,15 +7,12 @@
 * **A small change commits in the loop too**, because its commit does not wait for the disk: the
   connections are ``synchronous=NORMAL``, so a commit is a few writes into the page cache, which a crash
   of the process survives. A large change runs in a thread. One lock per file keeps them in order; other
-  processes are kept apart by SQLite's own lock, which is held for as long as a commit takes, and not
-  for as long as the disk takes.
+  processes are kept apart by SQLite's own lock, which is held for as long as a commit takes.
 * **What must be durable then waits for one fdatasync of the WAL**, and everyone who waits at that time
   shares it: eight deliveries at once cost two syncs, not eight. It is waited for in a thread, or in the
   loop where the disk is quick (see ``disk``). It is the same promise as ``synchronous=FULL``: nothing is
-  acknowledged, and nobody told, before its frames are on disk. (What a session may *see* earlier, by
-  asking in that millisecond, recovery.py keeps from doing harm.)
-* **The first change after the file was closed well is on disk before anybody sees it**, committed with
-  ``synchronous=FULL``: one sync as well (see ``recovery``).
+  acknowledged, and nobody told, before its frames are on disk. (What is *seen* earlier: see recovery.py.)
+* **The first change after the file was closed well is on disk before anybody sees it** (see ``recovery``).
 * **Checkpoints run in a thread** as well, when the WAL has grown.
 * **In memory** there is one connection and no thread: nothing waits there.
 """
@@ -24,7 +21,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -240,10 +236,7 @@ class Database:
         return header + self._openings.to_bytes(8)
 
     def header(self) -> bytes:
-        """Of the WAL-index. Raises FileNotFoundError.
-
-        It stays open as long as a connection is: to close any descriptor of it would take SQLite's locks from us.
-        """
+        """Of the WAL-index, which stays open as long as a connection does. Raises FileNotFoundError."""
         if self._wal_index is None:
             assert self._path is not None
             self._wal_index = WalIndex(self._path)
@@ -320,7 +313,7 @@ class Database:
                 if self._sync.is_suspect:
                     await self._sync.mend(self._reserve if room is Room.FREES else None)
                 if room is Room.GROWS and not self._reserve.is_whole:
-                    await self._refill_reserve()
+                    await self._threads.sync(self._reserve.need)
                 async with self._lock:
                     try:
                         result = await self._transact(make, committed, long=long, durable=durable)
@@ -350,18 +343,12 @@ class Database:
             await self._have_wal_moved()
         return result
 
-    async def _refill_reserve(self) -> None:
-        """Raises OSError where there is no room: then there is none for mail."""
-        if not await self._threads.sync(self._reserve.refill):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._reserve))
-
     async def _took_back(self, undo: Callable[[Change], None], committed: list[Change], long: bool) -> bool:
-        try:
+        with contextlib.suppress(*ENGINE_ERRORS, Refused):
             async with self._lock:
                 await self._transact(undo, committed, long=long)
-        except (*ENGINE_ERRORS, Refused):
-            return False
-        return True
+            return True
+        return False
 
     async def _transact_with_reserve(self, error: Exception, make: Callable[[Change], T], committed: list[Change]) -> T:
         """Again, after *error*, with more and more of the reserve as long as the disk is full."""

@@ -10,6 +10,7 @@ processes on a data directory share the file, and see by its size whether it is 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from enum import Enum, auto
@@ -108,6 +109,11 @@ class Reserve:
         finally:
             os.close(file)
         return True
+
+    def need(self) -> None:
+        """As ``refill``. Raises OSError where there is no room: then there is none for mail."""
+        if not self.refill():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
 
     def has_room(self) -> bool:
         """Whether the disk has room again: for the reserve, and for something more."""
