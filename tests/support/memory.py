@@ -45,6 +45,7 @@ class MemoryPeer:
         self.dismissal: str | None = None
         self.uploading = False
         self.in_response = False
+        self.seeking = False
         self._clock = clock
         self._by_octet = by_octet
         self._incoming = bytearray()

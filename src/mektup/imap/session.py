@@ -12,9 +12,10 @@ Five rules that must never be broken:
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from enum import Enum, auto
 from functools import partial
+from typing import TypeVar
 
 from mektup.auth.connections import Connection
 from mektup.auth.services import FAILED_LOGINS, Services
@@ -30,6 +31,8 @@ from mektup.terms.peer import Peer
 from mektup.wire import codes, commands
 from mektup.wire.receiver import Fault, LiteralOffered, RawCommand, Receiver
 from mektup.wire.requests import Request, names_seqs
+
+T = TypeVar("T")
 
 
 class Ending(Enum):
@@ -305,6 +308,14 @@ class Session:
         """
         if self.peer.is_due:
             await self.peer.drain()
+
+    async def seek(self, answer: Awaitable[T]) -> T:
+        """*answer*, which changes nothing, and which nobody needs once the client is gone: then this is cancelled."""
+        self.peer.seeking = True
+        try:
+            return await answer
+        finally:
+            self.peer.seeking = False
 
     def ahead(self) -> Iterator[Request]:
         """The requests that the client sent behind this one without waiting, up to one that is wrong or has a literal.

@@ -55,6 +55,9 @@ HANDSHAKE_SECONDS = 10.0
 DISMISSAL_SECONDS = 2.0
 """How long a session that is to end has for its farewell, whatever it is doing."""
 
+INTEREST_SECONDS = 5.0
+"""How long a client that sends no more is thought to wait for the answer to a search."""
+
 LINGER_SECONDS = 2.0
 """How long a client has to take a farewell and close; what it sends meanwhile is thrown away."""
 
@@ -107,6 +110,7 @@ class Connection(asyncio.Protocol):
         "_owes_acknowledgement",
         "_queued",
         "_reading_paused",
+        "_seeking",
         "_taken",
         "_timer",
         "_timer_at",
@@ -126,6 +130,7 @@ class Connection(asyncio.Protocol):
         "in_response",
         "local",
         "secure",
+        "task",
         "uploading",
     )
 
@@ -149,6 +154,9 @@ class Connection(asyncio.Protocol):
         self.dismissal: str | None = None
         self.uploading = False
         self.in_response = False
+        self._seeking = False
+        self.task: asyncio.Task[None] | None = None
+        """The session's."""
         self.bytes_in = 0
         self.bytes_out = 0
         self._vigil = vigil
@@ -217,6 +225,7 @@ class Connection(asyncio.Protocol):
         """The client sends no more, but may still read: ``printf ... | nc`` is to get its answers."""
         self._ended = True
         self._waiter.wake()
+        self._expect_interest()
         return not self._discarding
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -231,6 +240,8 @@ class Connection(asyncio.Protocol):
                 timer.cancel()
         self._timer = self._cut_off = None
         self._waiter.wake()
+        if self._seeking and self.task is not None:
+            self.task.cancel()
         self._on_lost(self)
 
     def pause_writing(self) -> None:
@@ -243,6 +254,25 @@ class Connection(asyncio.Protocol):
         self._waiter.wake()
 
     # Called by the session
+
+    @property
+    def seeking(self) -> bool:
+        """Whether the session only looks for an answer, and is cancelled should the client go meanwhile."""
+        return self._seeking
+
+    @seeking.setter
+    def seeking(self, seeking: bool) -> None:
+        self._seeking = seeking
+        self._expect_interest()
+
+    def _expect_interest(self) -> None:
+        # one that has closed looks like one that has only sent all, and waits
+        if self._ended and self._seeking and not self._lost:
+            self._loop.call_later(INTEREST_SECONDS, self._look_for_interest)
+
+    def _look_for_interest(self) -> None:
+        if self._ended and self._seeking:
+            self.abort()
 
     @property
     def has_unread(self) -> bool:

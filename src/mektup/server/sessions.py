@@ -198,7 +198,7 @@ class Sessions:
             self._note_refusal(connection, service, verdict.objection)
             accepted.close()
             return
-        task = asyncio.get_running_loop().create_task(coming)
+        task = connection.task = asyncio.get_running_loop().create_task(coming)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -45,6 +45,8 @@ class Limits:
     id_value_bytes: int = 1024
     nesting: int = 500
     search_keys: int = 1000
+    search_seconds: float = 60.0
+    """How long a SEARCH, SORT or THREAD may take."""
     sequence_set_ranges: int = 20_000
     fetch_items: int = 1000
     """That one FETCH may ask for."""

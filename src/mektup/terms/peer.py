@@ -95,6 +95,9 @@ class Peer(Protocol):
     in_response: bool
     """Set by the session while a response has begun and not ended, so that nothing else can be said."""
 
+    seeking: bool
+    """Set by the session while it only looks for an answer: should the other end go meanwhile, it is cancelled."""
+
     @property
     def has_unread(self) -> bool:
         """Whether bytes came that no read has yielded yet."""

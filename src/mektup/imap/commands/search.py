@@ -28,7 +28,7 @@ async def run(session: Session, request: Search) -> bytes | None:
     """Tells which messages match; a sequence number beyond the mailbox matches none."""
     view = session.selected
     scope = scoped(request.key, view)
-    found = await session.mail.search(view.mailbox, scope.key, view.uids)
+    found = await session.seek(session.mail.search(view.mailbox, scope.key, view.uids))
     by_modseq = scope.mentions(ChangedSince)
     if by_modseq:
         # RFC 7162 §3.1.5: a search by modseq says that the client knows them, and its answer names the highest

@@ -24,7 +24,7 @@ async def run(session: Session, request: Sort) -> bytes | None:
     """Tells which messages match, in order. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     scope = scoped(request.key, view)
-    found = await session.mail.sort(view.mailbox, scope.key, view.uids, request.criteria)
+    found = await session.seek(session.mail.sort(view.mailbox, scope.key, view.uids, request.criteria))
     modseq = None
     if scope.mentions(ChangedSince):
         # RFC 7162 §3.1.5: a search by modseq says that the client knows them, and its answer names the highest

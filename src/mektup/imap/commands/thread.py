@@ -22,7 +22,7 @@ async def run(session: Session, request: Thread) -> bytes | None:
     """Tells which messages match, as threads. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     scope = scoped(request.key, view)
-    threads = await session.mail.thread(view.mailbox, scope.key, view.uids, request.algorithm)
+    threads = await session.seek(session.mail.thread(view.mailbox, scope.key, view.uids, request.algorithm))
     if scope.mentions(ChangedSince):
         # RFC 7162 §3.1.9: the response is as ever, but the client knows modseqs now
         modseqs.use(session)

@@ -46,6 +46,7 @@ from mektup.store.sqlite.indexer import Indexer
 from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.recall import Recall
 from mektup.store.sqlite.reserve import Room
+from mektup.store.sqlite.searches import Searches
 from mektup.store.sqlite.sort import Question
 from mektup.store.sqlite.uids import read_slice
 from mektup.store.watch import Circle
@@ -113,14 +114,16 @@ class SqliteAccount:
         packing: Packing,
         sort_keys: Remembered,
         indexing: asyncio.Lock,
+        searching: asyncio.Semaphore,
     ) -> None:
-        """*indexing* is had by the one account for whose searches something is prepared."""
+        """*indexing* is had by the one account for whose searches something is prepared; *searching*: see Searches."""
         self.id = account
         self.name = name
         self.database = database
         database.owner = weakref.ref(self)
         self.indexer = Indexer(self.database, limits, packing, indexing)
         self._audit = Audit(database)
+        self._searches = Searches(database, searching, limits.search_seconds)
         self._recall = Recall(self.database)
         self._circle = circle
         self._limits = limits
@@ -382,8 +385,10 @@ class SqliteAccount:
         is_long = search.is_long(key)
         if is_long:
             self.indexer.wake()  # should a process have died that was to do it
-        ask = self.database.read_long if is_long or len(within) > FEW_SCANNED else self.database.read
-        return await ask(search.search, mailbox, key, within, self._keyword_sets)
+        ask = partial(search.search, mailbox=mailbox, key=key, within=within, keyword_sets=self._keyword_sets)
+        if is_long or len(within) > FEW_SCANNED:
+            return await self._searches.find(ask)
+        return await self.database.read(ask)
 
     async def _flag_index(self, mailbox: MailboxId) -> FlagIndex | None:
         known = self._flags.pop(mailbox, NOT_ASKED)
@@ -415,8 +420,9 @@ class SqliteAccount:
         if is_long:
             self.indexer.wake()
         question = Question((self.id, mailbox), key, within, self._keyword_sets, self._sort_keys)
-        read = self.database.read_long if is_long or len(within) > FEW_SORTED else self.database.read
-        return await read(ask, question, how)
+        if is_long or len(within) > FEW_SORTED:
+            return await self._searches.find(lambda cursor: ask(cursor, question, how))
+        return await self.database.read(ask, question, how)
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
         return await self.database.read_long(changes.highest_modseq, mailbox, uids)

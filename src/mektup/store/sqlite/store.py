@@ -30,6 +30,7 @@ from mektup.store.sqlite.packing import Packing
 from mektup.store.sqlite.place import place_of
 from mektup.store.sqlite.reserve import Reserve, Room
 from mektup.store.sqlite.schema import ACCOUNT, DIRECTORY
+from mektup.store.sqlite.searches import searches_of_all
 from mektup.store.sqlite.seen import Seen
 from mektup.store.sqlite.sort_keys import Remembered
 from mektup.store.sqlite.text_blocks import KeptTexts
@@ -84,6 +85,7 @@ class SqliteStore:
         self._packing = packing
         self._sort_keys = Remembered(limits.sort_keys_bytes)
         self._indexing = asyncio.Lock()
+        self._searching = searches_of_all()
         self._circle = Circle(bus)
         self._threads = Threads()
         self._disk = Disk(self._threads)
@@ -194,7 +196,15 @@ class SqliteStore:
             reserve=self._reserve,
         )
         return SqliteAccount(
-            account, name, database, self._circle, self._limits, self._packing, self._sort_keys, self._indexing
+            account,
+            name,
+            database,
+            self._circle,
+            self._limits,
+            self._packing,
+            self._sort_keys,
+            self._indexing,
+            self._searching,
         )
 
     def _path(self, account: AccountId) -> Path:

@@ -19,7 +19,14 @@ SYNCING_THREADS = 8
 
 INTERRUPT_SECONDS = 0.02
 
-READING_THREADS = max(2, min(8, os.cpu_count() or 2))
+SEARCHES = max(2, min(8, os.cpu_count() or 2))
+"""How many searches, which may take a minute each, are under way at a time."""
+
+SHARE_OF_SEARCHES = SEARCHES // 2
+"""How many of these are one account's."""
+
+READING_THREADS = 2 * SEARCHES
+"""So others than searches always find one."""
 
 
 class Threads:
