@@ -71,7 +71,11 @@ def _read_content_type(value: bytes) -> ContentType:
     value = _plain(value)
     match = _TYPE.match(value)
     if match is not None:
-        return ContentType(match[1], match[2], _params(value[match.end() :]))
+        content_type = ContentType(match[1], match[2], _params(value[match.end() :]))
+        if content_type.type.lower() != b"multipart" or content_type.param(b"boundary"):
+            return content_type
+        # RFC 2046 §5.1.1: a multipart must name its boundary
+        return ContentType(TEXT_PLAIN.type, TEXT_PLAIN.subtype, content_type.params)
     return ContentType(TEXT_PLAIN.type, TEXT_PLAIN.subtype, _params(_from_parameter(value)))
 
 

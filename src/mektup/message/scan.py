@@ -293,6 +293,8 @@ class _Scanner:
 def _find(raw: Octets, sought: bytes, start: int) -> int:
     """``raw.find(sought, start)``, in pieces where *raw* is large: a search lets no other thread run meanwhile."""
     size = len(raw)
+    if size - start <= _SOUGHT_AT_ONCE:
+        return raw.find(sought, start)
     for at in range(start, size, _SOUGHT_AT_ONCE):
         found = raw.find(sought, at, min(at + _SOUGHT_AT_ONCE + len(sought) - 1, size))
         if found >= 0:
@@ -303,11 +305,7 @@ def _find(raw: Octets, sought: bytes, start: int) -> int:
 def _content_type(fields: Fields, parent: Part | None) -> ContentType:
     values = fields.get(b"content-type")
     if values:
-        content_type = parse_content_type(values[0])
-        if content_type.type.lower() == b"multipart" and not content_type.param(b"boundary"):
-            # RFC 2046 §5.1.1 requires a boundary, so the field is no valid one, and RFC 2045 §5.2 says what that is.
-            return ContentType(TEXT_PLAIN.type, TEXT_PLAIN.subtype, content_type.params)
-        return content_type
+        return parse_content_type(values[0])
     if parent is not None and parent.is_multipart and parent.content_type.subtype.lower() == b"digest":
         return MESSAGE_RFC822  # RFC 2046 §5.1.5
     return TEXT_PLAIN
