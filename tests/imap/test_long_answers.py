@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from base64 import encodebytes
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from mektup.imap.session import Session
+from mektup.store.sqlite import open_store
+from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import Uid
+from mektup.terms.search import All
 from mektup.terms.sets import NumberSet
+from mektup.terms.sorting import ThreadAlgorithm
 from tests.support.dialogue import Dialogue, ObservedPeer
 from tests.support.services import Given, append, given_services
 
@@ -166,3 +173,23 @@ async def test_what_cannot_be_decoded_is_refused_before_the_line_begins(given: G
             b"UID BODY.PEEK[1]<0.1> BODY.PEEK[1]<0.2> BODY.PEEK[1]<0.3> BINARY.SIZE[1]",
         ):
             assert (await dialogue.ask(b"c FETCH 4 (%b)" % items)).startswith(b"c NO [UNKNOWN-CTE]")
+
+
+async def test_threads_of_too_many_references_are_refused(tmp_path: Path) -> None:
+    store = await open_store(tmp_path, limits=Limits(thread_references=50))
+    try:
+        entry = await store.directory.add("linda", {})
+        account = await store.account(entry.id)
+        inbox = (await account.mailbox("INBOX")).id
+        references = b" ".join(b"<%d@x.example>" % number for number in range(20))
+        for count in (2, 3):
+            await append(account, b"References: %b\r\n\r\nx\r\n" % references)
+            uids = NumberSet.span(Uid(1), Uid(count - 1))
+            assert await account.thread(inbox, All(), uids, ThreadAlgorithm.REFERENCES)
+        await append(account, b"References: %b\r\n\r\nx\r\n" % references)
+        with pytest.raises(Refused) as refused:
+            await account.thread(inbox, All(), NumberSet.span(Uid(1), Uid(3)), ThreadAlgorithm.REFERENCES)
+        assert refused.value.code is Code.LIMIT
+        assert await account.thread(inbox, All(), NumberSet.span(Uid(1), Uid(3)), ThreadAlgorithm.ORDEREDSUBJECT)
+    finally:
+        await store.close()

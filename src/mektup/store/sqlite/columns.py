@@ -176,6 +176,11 @@ class MessageIds:
     def copy(self) -> MessageIds:
         return MessageIds(self.numbers, self.others, self.counts, self._vocabulary.copy())
 
+    @property
+    def references(self) -> int:
+        """How many all messages have, those that were only fed included."""
+        return len(self.others) + len(self._others_fed)
+
     def feed(self, values: Sequence[str]) -> None:
         """The IDs of each message parted by spaces, its own first, which may be empty."""
         own: list[str] = []

@@ -19,6 +19,7 @@ from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.mailboxes import no_such_mailbox
 from mektup.store.sqlite.uids import Query, slices
 from mektup.terms.errors import Code, Refused
+from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm, Threads
@@ -114,9 +115,10 @@ Place = tuple[AccountId, MailboxId]
 class Remembered:
     """Sort keys of the mailboxes that were asked about last, of all accounts. For any thread."""
 
-    def __init__(self, octets: int) -> None:
-        """*octets*: how much may be remembered."""
+    def __init__(self, octets: int, references: int = DEFAULT_LIMITS.thread_references) -> None:
+        """*octets*: how much may be remembered. *references*: how many a mailbox may have to be threaded."""
         self._room = octets
+        self.references = references
         self._keys: OrderedDict[Place, SortKeys] = OrderedDict()
         self._lock = Lock()
 
@@ -157,21 +159,23 @@ def keys_of(
     missing = {key: _COLUMNS[key][1]() for key in needed if key not in known.columns}
     if missing and len(candidates) * SMALL_PART < messages:
         columns = {key: _COLUMNS[key][1]() for key in needed}
-        return SortKeys(_read(cursor, mailbox, candidates, columns), columns)
+        return SortKeys(_read(cursor, mailbox, candidates, columns, remembered.references), columns)
     keys = known
     if keys.modseq != modseq:
         # where somebody who asked later was faster, what is known says too much
-        keys = _followed(cursor, mailbox, keys if keys.modseq < modseq else _NOTHING, modseq, uidnext)
+        keys = _followed(cursor, mailbox, keys if keys.modseq < modseq else _NOTHING, modseq, uidnext, remembered)
     missing = {key: _COLUMNS[key][1]() for key in needed if key not in keys.columns}
     if missing:
-        _read_all(cursor, mailbox, keys.uids, missing)
+        _read_all(cursor, mailbox, keys.uids, missing, remembered)
         keys = replace(keys, columns={**keys.columns, **missing})
     if keys is not known:
         remembered.put(place, keys)
     return keys
 
 
-def _followed(cursor: Cursor, mailbox: MailboxId, known: SortKeys, modseq: int, uidnext: int) -> SortKeys:
+def _followed(
+    cursor: Cursor, mailbox: MailboxId, known: SortKeys, modseq: int, uidnext: int, remembered: Remembered
+) -> SortKeys:
     """*known* without what was expunged since, and with what arrived."""
     expunged: Uids = Uids(
         cursor.execute("SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?", (mailbox, known.modseq))
@@ -185,25 +189,40 @@ def _followed(cursor: Cursor, mailbox: MailboxId, known: SortKeys, modseq: int, 
         # texts of messages that are gone stay in their columns; when they are the larger part, it is time to read anew
         keys = replace(keys, columns={}, gone=0)
     if keys.columns:
-        _read_all(cursor, mailbox, arrived, keys.columns)
+        try:
+            _read_all(cursor, mailbox, arrived, keys.columns, remembered)
+        except Refused as refusal:
+            if refusal.code is not Code.LIMIT:
+                raise
+            # who sorts has no use for references: what is needed now is read anew
+            keys = replace(keys, columns={}, gone=0)
     return replace(keys, uids=stayed | arrived, modseq=modseq, uidnext=uidnext)
 
 
-def _read_all(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column]) -> None:
+def _read_all(
+    cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column], remembered: Remembered
+) -> None:
     """As _read, of messages that must be there. Raises Refused(CORRUPTION) where one is not: nothing would fit then."""
-    if _read(cursor, mailbox, uids, columns) != uids:
+    if _read(cursor, mailbox, uids, columns, remembered.references) != uids:
         raise Refused(Code.CORRUPTION, "The account's file is damaged")
 
 
-def _read(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column]) -> Uids:
-    """Feeds the messages of *uids* to *columns*, which nobody else sees; returns those that were there."""
-    query = Query(", ".join(_COLUMNS[key][0] for key in columns), "CROSS JOIN texts AS t ON t.content = m.content")
+def _read(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column], most: int) -> Uids:
+    """Feeds the messages of *uids* to *columns*, which nobody else sees; returns those that were there.
+
+    Raises Refused(LIMIT) for more than *most* references.
+    """
+    expressions = ", ".join(_COLUMNS[key][0] for key in columns)
+    wide = tuple(at for at, key in enumerate(columns, 1) if key is ThreadKey.MESSAGE_IDS)
+    query = Query(expressions, "CROSS JOIN texts AS t ON t.content = m.content", wide=wide)
     there: list[int] = []
     for rows in slices(cursor, query, mailbox, uids, SLICE_ROWS):
         numbers, *values = zip(*rows, strict=True)
         there += numbers
         for column, of_column in zip(columns.values(), values, strict=True):
             column.feed(of_column)
+            if isinstance(column, MessageIds) and column.references > most:
+                raise Refused(Code.LIMIT, f"These messages have more than {most} references, too many to be threaded")
     for column in columns.values():
         column.settle()
     return Uids.of_sorted(there)

@@ -83,7 +83,7 @@ class SqliteStore:
         self._reserve = reserve
         self._limits = limits
         self._packing = packing
-        self._sort_keys = Remembered(limits.sort_keys_bytes)
+        self._sort_keys = Remembered(limits.sort_keys_bytes, limits.thread_references)
         self._indexing = asyncio.Lock()
         self._searching = searches_of_all()
         self._circle = Circle(bus)
