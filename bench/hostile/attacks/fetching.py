@@ -133,6 +133,7 @@ ROWS = (
         before="13.7 s of processor",
         prepare=_put_parts,
         run=_some_sections,
+        is_in_short=False,
     ),
     Attack(
         key="sections-9000",
@@ -141,6 +142,7 @@ ROWS = (
         before="over 90 s of processor",
         prepare=_put_parts,
         run=_many_sections,
+        is_in_short=False,
     ),
     Attack(
         key="partials",
@@ -157,6 +159,7 @@ ROWS = (
         before="",
         prepare=_put_large,
         run=_few_partials,
+        is_in_short=False,
     ),
     Attack(
         key="partials-unread",
@@ -206,6 +209,7 @@ ROWS = (
         before="",
         prepare=_put_copies,
         run=_heard_keywords,
+        is_in_short=False,
     ),
     Attack(
         key="header-choices",
@@ -214,5 +218,6 @@ ROWS = (
         before="SERVERBUG",
         prepare=_put_large,
         run=_choices,
+        is_in_short=False,
     ),
 )

@@ -66,6 +66,7 @@ ROWS = (
         before="",
         prepare=_put_bodies,
         run=_bodies,
+        is_in_short=False,
     ),
     Attack(
         key="pop3",
