@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 BEFORE ?= HEAD~1
 COMMIT = $(shell git rev-parse --short=10 $(BEFORE))
 
-.PHONY: run test check lint types imports sizes test-clients test-peer bench bench-before bench-scale hostile hostile-short clean
+.PHONY: run test check lint types imports sizes coverage rfc-coverage test-clients test-peer bench bench-before bench-scale hostile hostile-short clean
 
 run: $(STAMP)
 	@$(BIN)/mektup demo
@@ -28,6 +28,16 @@ imports: $(STAMP)
 sizes: $(STAMP)
 	$(BIN)/pytest -q tests/architecture
 	$(BIN)/python -m tests.architecture.figures
+
+# the unit suite with its branches counted; the floor is in pyproject.toml
+coverage: $(STAMP)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+rfc-coverage: $(STAMP)
+	$(BIN)/python -m tests.architecture.rfc_coverage
 
 test-clients: $(STAMP)
 	$(BIN)/pytest tests/clients
@@ -63,4 +73,4 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -27,7 +27,7 @@ __all__ = ["Authenticator", "Challenge", "Exchange", "Plaintext"]
 
 
 class Plaintext(Enum):
-    """Where a password may cross an unencrypted connection."""
+    """Where a password may cross an unencrypted connection; NEVER is what RFC 9051 §11.7 wants to be possible."""
 
     LOOPBACK = "loopback"
     ALWAYS = "always"

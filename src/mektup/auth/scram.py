@@ -74,11 +74,12 @@ class ScramSha256:
 
     async def _answer_first(self, response: bytes) -> _Offer:
         found = _CLIENT_FIRST.fullmatch(response)
+        # RFC 5802 §5: what begins with another letter, and an extension that has to be understood (m=), must fail.
         if found is None:
             raise ClientError("SCRAM expects n,,n=name,r=nonce, in base64")
         self.name = _unescaped(found["name"])
         if found["binding"].startswith(b"p="):
-            # RFC 5802 §6: fail where the type asked for is not supported.
+            # RFC 5802 §6, §6.1: fail where the type asked for is not supported.
             raise Refused(Code.AUTHENTICATIONFAILED, "Channel binding is not offered here")
         entry, keys = await self._gate.scram_keys(self.name)
         nonce = found["nonce"] + b64encode(secrets.token_bytes(18))

@@ -64,12 +64,12 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("LOGINDISABLED", _login_disabled),
     Capability("AUTH", _before_login, _mechanisms),
     Capability("IDLE"),
-    Capability("NAMESPACE"),
+    Capability("NAMESPACE"),  # RFC 2342 §4
     Capability("UNSELECT"),
     Capability("UIDPLUS"),
     Capability("ESEARCH"),
     Capability("SEARCHRES"),
-    Capability("WITHIN"),
+    Capability("WITHIN"),  # RFC 5032 §2
     Capability("SORT"),
     Capability("SORT=DISPLAY"),
     Capability("ESORT"),
@@ -84,7 +84,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("SPECIAL-USE"),
     Capability("CREATE-SPECIAL-USE"),
     Capability("STATUS=SIZE"),
-    Capability("BINARY"),
+    Capability("BINARY"),  # RFC 3516 §4.1
     # RFC 7889 §5: the largest message that APPEND takes, in octets
     Capability("APPENDLIMIT", values=_largest_message),
 )

@@ -1,4 +1,4 @@
-"""The bytes that BODY[...], BINARY[...] and BINARY.SIZE[...] name (RFC 9051 §6.4.5.1, §6.4.5.2).
+"""The bytes that BODY[...], BINARY[...] and BINARY.SIZE[...] name (RFC 9051 §6.4.5, §6.4.5.1).
 
 A reader takes a slice of rows, column by column, and gives for each row, when its turn comes, the value as it stands
 on the wire: NIL, or a literal. Where the store did not hand the message (or its header) out whole, as it is large, the

@@ -1,7 +1,7 @@
 """The one place that tells a client what changed, and decides which of it may be said now.
 
-Every command ends here before its tagged answer. If nothing was heard (the watch is down) nothing is asked.
-Else one query brings what differs from what the client knows, and it is told in the one order that keeps
+Every command ends here before its tagged answer (RFC 9051 §5.2). If nothing was heard (the watch is down) nothing is
+asked. Else one query brings what differs from what the client knows, and it is told in the one order that keeps
 both sides agreed: first EXPUNGE, where it may be said, then EXISTS (and RECENT), then the flags.
 
 Where EXPUNGE may not be said (RFC 9051 §7.5.1) the messages stay in the view, so the numbers stay as they

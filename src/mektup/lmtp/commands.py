@@ -98,8 +98,9 @@ class Quit:
 
 Command = Lhlo | Mail | Rcpt | Data | Rset | Vrfy | Help | Noop | Quit
 
-# RFC 5321 §4.1.2, read generously: a source route is passed over, as it asks; a local part may be any atom-like text,
-# with dots wherever people have them; and UTF-8 is taken with and without SMTPUTF8, since nothing is passed on.
+# RFC 5321 §4.1.2, read generously: a source route is passed over (RFC 5321 §3.3, §C, §F.2); a local part may be any
+# atom-like text, with dots wherever people have them; and UTF-8 is taken with and without SMTPUTF8, since nothing is
+# passed on.
 _PATH = re.compile(
     r"<(?:@(?:\[[^\[\]<>]*\]|[^:<>\[])*:)?"
     r'(?:"(?P<quoted>(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*)"|(?P<plain>[^\x00-\x20"<>@\x7f]+))'

@@ -2,7 +2,7 @@
 
 Only CRLF "." CRLF ends a message, never a dot beside a bare LF or CR. A server that is generous here disagrees with
 the one before it about where a message ends, and then the body of one can smuggle in another, with an envelope of its
-author's choosing ("SMTP smuggling"; RFC 5321 §4.1.1.4 says so, too).
+author's choosing ("SMTP smuggling"; RFC 5321 §2.3.8, §4.1.1.4).
 
 A bare LF in the message is another matter. The spool turns it into CRLF, and clients that send one (Python's smtplib,
 given octets) have put a dot before a dot there, too. So after a bare LF two dots become one; a single one, which such

@@ -65,7 +65,8 @@ class Session:
         """What the client called itself in LHLO; empty before."""
         self._transaction: Transaction | None = None
         self._owed = 0
-        """Replies that the command under way still has to give: one, but after the data one for each recipient."""
+        """Replies that the command under way still has to give: one (RFC 5321 §4.2), but after the data one for each
+        recipient."""
         self._bad_commands = 0
         self._ending = False
 
@@ -153,7 +154,7 @@ class Session:
                 self._transaction = None
                 self._answer("250 2.0.0 Forgotten")
             case Vrfy():
-                # RFC 5321 §7.3: does not tell who has an account
+                # RFC 5321 §7.3, §3.5.3: does not tell who has an account, and claims no look at it by a 250
                 self._answer("252 2.1.5 Send some mail, and it will be seen")
             case Help():
                 self._answer("214 2.0.0 LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT: see RFC 2033")
@@ -167,6 +168,7 @@ class Session:
         # RFC 5321 §4.1.4: a greeting in the middle of a transaction ends it, as RSET does
         self._client = command.domain
         self._transaction = None
+        # RFC 5321 §2.2.2, §4.2.1: registered extensions alone, and the same code on each line
         extensions = ("PIPELINING", "8BITMIME", "SMTPUTF8", f"SIZE {self._services.limits.message_bytes}")
         for extension in (self._services.hostname, *extensions):
             self._write(f"250-{extension}")
@@ -241,7 +243,10 @@ class Session:
         self._lines.feed(after)
 
     async def _deliver(self, arrival: Arrival, recipients: list[Recipient]) -> None:
-        """One reply for each recipient, in their order (RFC 2033 §4.2); a line of the log for each copy kept."""
+        """One reply for each recipient, in their order (RFC 2033 §4.2); a line of the log for each copy kept.
+
+        A copy is on disk before its 250 (RFC 5321 §2.1, §6.1); what is refused is not tried again (RFC 5321 §4.2.5).
+        """
         copies: dict[tuple[AccountId, MailboxId], list[Recipient]] = {}
         try:
             await self._deliver_to_each(arrival, recipients, copies)

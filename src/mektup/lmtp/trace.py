@@ -45,7 +45,7 @@ class Trace:
     """When the message came, in seconds since 1970 UTC."""
 
     def fields(self) -> bytes:
-        """The two header fields, CRLF at the end of each line."""
+        """The two header fields, CRLF at the end of each line. They go before all others (RFC 5322 §3.6)."""
         # RFC 3848 and RFC 6531 §4.3: the registered names. LMTP has neither STARTTLS nor AUTH here.
         protocol = "UTF8LMTP" if self.utf8 else "LMTP"
         by = self.hostname if _DOMAIN.fullmatch(self.hostname) else NOWHERE
@@ -71,7 +71,7 @@ class Trace:
 
 @lru_cache(4)
 def _date_time(seconds: int) -> str:
-    """RFC 5321 §4.4: local time, with its offset. Messages that come in one second share it."""
+    """RFC 5321 §4.4, §F.5: local time, its offset, four digits of year. Messages of one second share it."""
     return format_datetime(datetime.fromtimestamp(seconds).astimezone())
 
 

@@ -1,4 +1,7 @@
-"""The order of text in SORT and THREAD: i;unicode-casemap (RFC 5051), over text that is folded already."""
+"""The order of text in SORT and THREAD: i;unicode-casemap (RFC 5051), over text that is folded already.
+
+It is the collation that RFC 5256 §1 asks for (I18NLEVEL=1 of RFC 5255), for display names as well (RFC 5957 §7).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Date field: RFC 5322 §3.3, its obsolete forms (§4.3), and what else software has made of it."""
+"""The Date field: RFC 5322 §3.3, its obsolete forms (RFC 5322 §4, §4.3), and what else software has made of it."""
 
 from __future__ import annotations
 

@@ -92,10 +92,10 @@ def words(value: bytes) -> bytes:
 
 
 def decode_words(octets: bytes) -> str:
-    """The text of an unfolded value: encoded words (RFC 2047) decoded, and 8-bit octets too.
+    """The text of an unfolded value: encoded words decoded, B and Q (RFC 2047 §4), and 8-bit octets too.
 
-    Tolerates what mail has in practice: encoded words inside of other words and of quotes, spaces in them, characters
-    cut in two between them, charsets unknown.
+    Tolerates what mail has in practice, as RFC 2047 §6.3 asks: encoded words inside of other words and of quotes,
+    spaces in them, characters cut in two between them, charsets unknown.
     """
     if b"=?" not in octets:
         return octets.decode("ascii") if octets.isascii() else guess(octets)

@@ -66,7 +66,7 @@ def _one(key: bytes, parts: Sequence[_Piece]) -> tuple[bytes, bytes]:
     name = parts[0].name.partition(b"*")[0]
     if not any(part.is_extended for part in parts):
         return name, b"".join(part.value for part in parts)
-    # §4.1: pieces with and without percent encoding may be mixed; the whole then has it.
+    # RFC 2231 §4.1: pieces with and without percent encoding may be mixed; the whole then has it.
     value = b"".join(part.value if part.is_extended else part.value.replace(b"%", b"%25") for part in parts)
     if not parts[0].is_extended:
         value = b"''" + value

@@ -48,7 +48,7 @@ def decode_part(octets: bytes, encoding: str) -> bytes:
     """The content that *octets* stand for; *encoding* in lower case, as ``PartPlace.encoding`` has it.
 
     Broken base64 and quoted-printable yield what can be read of them. Raises Refused(UNKNOWN_CTE) for an encoding
-    that is not one of RFC 2045's (RFC 9051 §6.4.5.2).
+    that is not one of RFC 2045's (RFC 9051 §6.4.5).
     """
     if encoding in IDENTITIES:
         return octets

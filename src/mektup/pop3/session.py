@@ -183,7 +183,7 @@ class Session:
     # Commands of both states
 
     async def capa(self, command: Command) -> None:
-        """RFC 2449 §5."""
+        """RFC 2449 §5. SASL is listed after the login, too (RFC 5034 §3)."""
         self.say("+OK This is what can be done here")
         for capability in self._capabilities():
             self.say(capability)

@@ -19,7 +19,7 @@ class Service(Enum):
 
     @property
     def implicit_tls(self) -> bool:
-        """Whether TLS starts with the connection (RFC 8314 §3), not by a command."""
+        """Whether TLS starts with the connection (RFC 8314 §3, RFC 9051 §11.2), not by a command."""
         return self in (Service.IMAPS, Service.POP3S)
 
     @property

@@ -326,7 +326,10 @@ class Connection(asyncio.Protocol):
         return time.monotonic() - self._turn_began > self._turns.seconds
 
     async def drain(self) -> None:
-        """Sends what was queued, and waits while the other end leaves too much unread. Raises Disconnected."""
+        """Sends what was queued, and waits while the other end leaves too much unread. Raises Disconnected.
+
+        Writes never block (RFC 9051 §5.3), so that a client that reads nothing stops nobody else.
+        """
         if self._outgoing:
             self._send()
         if self._writing_paused:

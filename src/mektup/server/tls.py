@@ -26,7 +26,10 @@ LOOK_SECONDS = 30.0
 
 
 def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
-    """A context for that pair, TLS 1.2 or later. Raises ConfigError where the two cannot be used together."""
+    """A context for that pair, TLS 1.2 or later (RFC 9051 §11.1).
+
+    Raises ConfigError where the two cannot be used together.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # a second handshake would make a write wait for a read, and costs its asker next to nothing

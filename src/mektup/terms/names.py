@@ -8,7 +8,7 @@ INBOX = "INBOX"
 """The mailbox that every account has (RFC 9051 §5.1)."""
 
 DELIMITER = "/"
-"""Between the levels of a mailbox name."""
+"""Between the levels of a mailbox name: one ASCII character, the same everywhere (RFC 9051 §5.1.1)."""
 
 _LETTERS = frozenset(INBOX + INBOX.lower())
 

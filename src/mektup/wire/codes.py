@@ -30,7 +30,10 @@ def capability(names: Iterable[str]) -> bytes:
 
 
 def append_uid(uidvalidity: UidValidity, uids: Uids) -> bytes:
-    """RFC 9051 §7.1 APPENDUID: where messages went; *uids* in the order of the messages, which is ascending."""
+    """RFC 9051 §7.1 APPENDUID: where messages went; *uids* in the order of the messages, which is ascending.
+
+    A single UID is no set and no range (RFC 4315 §3).
+    """
     return b"[APPENDUID %d %b]" % (uidvalidity, bytes(uids))
 
 

@@ -67,7 +67,7 @@ class BodySection:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """``BINARY[part]<partial>`` and ``BINARY.PEEK`` (RFC 9051 §6.4.5.2, RFC 3516)."""
+    """``BINARY[part]<partial>`` and ``BINARY.PEEK`` (RFC 9051 §6.4.5, RFC 3516)."""
 
     part: tuple[int, ...]
     peek: bool

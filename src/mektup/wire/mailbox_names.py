@@ -1,4 +1,4 @@
-"""Names of mailboxes on the wire: modified UTF-7 (RFC 3501 §5.1.3), or UTF-8.
+"""Names of mailboxes on the wire: modified UTF-7 (RFC 3501 §5.1.3, RFC 9051 §A.1), or UTF-8.
 
 A name is decoded text in NFC, its levels parted by ``/``. Until a client says that it speaks UTF-8, names travel
 in modified UTF-7: printing ASCII stands for itself, ``&`` is written ``&-``, and everything else is UTF-16 in a

@@ -1,4 +1,4 @@
-"""ID (RFC 2971): who is on each side. For logs and statistics only: nothing here depends on it (§1).
+"""ID (RFC 2971): who is on each side. For logs and statistics only: nothing here depends on it (RFC 2971 §3).
 
 The first one of a session is logged. It is allowed before the login, so who says it again and again must not be able to
 fill the log.
@@ -19,7 +19,7 @@ ANSWER = b'* ID ("name" "mektup" "version" "%b" "support-url" NIL)\r\n' % versio
 
 
 async def run(session: Session, request: Id) -> bytes | None:
-    """Logs the client's identity and tells ours."""
+    """Logs the client's identity and tells ours, to every ID (RFC 2971 §3.2)."""
     if request.fields and not session.has_identified:
         session.has_identified = True
         told = b" ".join(b"%b=%b" % (name, value or b"NIL") for name, value in request.fields)

@@ -1,4 +1,4 @@
-"""IDLE (RFC 9051 §6.3.13): changes are told as they come, until DONE.
+"""IDLE (RFC 9051 §6.3.13, RFC 2177 §3): changes are told as they come, until DONE.
 
 First the watch is there (since SELECT), then one look, then sleep: a change is seen by the look or fires the
 watch, so none is missed; and the watch is a flag, so changes that come while others are being told do not

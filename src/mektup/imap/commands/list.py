@@ -74,6 +74,7 @@ def _attributes(request: List, entry: Entry) -> list[str]:
         attributes.append("\\Noselect")
     if entry.subscribed and (request.select_subscribed or request.return_subscribed):
         attributes.append("\\Subscribed")
+    # RFC 9051 §6.3.9.5, RFC 5258 §4: with every name, asked for or not
     attributes.append("\\HasChildren" if entry.has_children else "\\HasNoChildren")
     if entry.special_use is not None:
         # without being asked too: macOS Mail and Outlook look for it in plain LIST

@@ -1,4 +1,4 @@
-"""LOGOUT (RFC 9051 §6.1.3)."""
+"""LOGOUT (RFC 9051 §3.4, §6.1.3): BYE, then the tagged OK, then the end of the connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""NAMESPACE (RFC 9051 §6.3.10): one personal namespace without a prefix."""
+"""NAMESPACE (RFC 9051 §6.3.10): one personal namespace without a prefix.
+
+INBOX is in it, as RFC 9051 §5.1.2 and RFC 2342 §2 ask; there is no namespace of other users.
+"""
 
 from __future__ import annotations
 

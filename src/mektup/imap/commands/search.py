@@ -31,7 +31,7 @@ async def run(session: Session, request: Search) -> bytes | None:
     found = await session.seek(session.mail.search(view.mailbox, scope.key, view.uids))
     by_modseq = scope.mentions(ChangedSince)
     if by_modseq:
-        # RFC 7162 §3.1.5: a search by modseq says that the client knows them, and its answer names the highest
+        # RFC 7162 §3.1.5, §3.1.6: who searches by modseq knows them, and the answer names the highest
         modseqs.use(session)
     options = request.return_options
     if options is None and session.rev2:

@@ -24,7 +24,7 @@ CLOSED = untagged_ok(codes.CLOSED, b"The mailbox before is closed")
 
 
 async def run(session: Session, request: Select) -> bytes | None:
-    """Opens a mailbox. When it fails, none is selected.
+    """Opens a mailbox. When it fails, none is selected. HIGHESTMODSEQ is always told (RFC 7162 §3.1.2).
 
     Raises Refused(NONEXISTENT), and ClientError for QRESYNC where it was not enabled.
     """
