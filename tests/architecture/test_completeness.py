@@ -11,6 +11,7 @@ import pytest
 
 from mektup.imap.capabilities import CAPABILITIES
 from mektup.imap.table import TABLE
+from mektup.server.tuning import Tuning
 from mektup.terms.delivery import DeliveryRules
 from mektup.terms.limits import Limits
 from tests.support.transcript import Send, Transcript, read
@@ -31,6 +32,11 @@ def test_every_limit_is_documented(field: str) -> None:
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(DeliveryRules)])
 def test_every_rule_of_delivery_is_documented(field: str) -> None:
     assert f"`{field}`" in (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Tuning)])
+def test_every_switch_of_tuning_is_documented(field: str) -> None:
+    assert f"| `{field}` |" in (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", [capability.name for capability in CAPABILITIES])

@@ -12,6 +12,7 @@ from mektup.auth.authenticator import Plaintext
 from mektup.server import config
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import ConfigError
+from mektup.server.tuning import Tuning
 from mektup.terms.delivery import DeliveryRules
 from mektup.terms.limits import Limits
 
@@ -41,6 +42,11 @@ detail_folders = false
 [log]
 level = "debug"
 format = "json"
+[tuning]
+busy_poll = false
+inline_wakeup = false
+freeze_objects = false
+trim_memory = false
 [limits]
 idle_seconds = 2000
 message_bytes = 1000
@@ -56,6 +62,7 @@ sync_flags = true
     assert read.plaintext is Plaintext.NEVER
     assert read.delivery == DeliveryRules(trace=False, detail_folders=False)
     assert (read.log_level, read.log_format) == ("debug", "json")
+    assert read.tuning == Tuning(busy_poll=False, inline_wakeup=False, freeze_objects=False, trim_memory=False)
     assert read.limits == Limits(idle_seconds=2000.0, message_bytes=1000, sync_flags=True)
 
 
@@ -86,6 +93,8 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
         ("[limits]\nline_bytes = 0", ["limits.line_bytes", "more than 0"]),
         ("[limits]\nidle_seconds = nan", ["limits.idle_seconds", "more than 0"]),
         ("[lmtp]\ntrace = 1", ["lmtp.trace", "expected true or false"]),
+        ("[tuning]\nbusy_poll = 1", ["tuning.busy_poll", "expected true or false"]),
+        ("[tuning]\nbusypoll = true", ["unknown key tuning.busypoll", "did you mean tuning.busy_poll?"]),
         ("[lmtp]\ntraces = true", ["unknown key lmtp.traces", "did you mean lmtp.trace?"]),
         ("[limits]\nsync_flags = 1", ["limits.sync_flags", "expected true or false"]),
         ("workers = -1", ["workers", "expected 0"]),

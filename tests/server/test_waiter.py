@@ -1,4 +1,4 @@
-"""A future that a session waits with again and again, and that can let it go on at once."""
+"""What a session waits with again and again: one kind lets it go on at once, one in the next round of the loop."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import asyncio
 
 import pytest
 
-from mektup.server.waiter import Waiter
+from mektup.server.waiter import PlainWaiter, Waiter, Waiting
+
+either = pytest.mark.parametrize("kind", [Waiter, PlainWaiter])
 
 
 class Sleeper:
     """A task that waits some times and counts how often it went on."""
 
-    def __init__(self, times: int = 1) -> None:
-        self.waiter = Waiter(asyncio.get_running_loop())
+    def __init__(self, times: int = 1, kind: type[Waiter | PlainWaiter] = Waiter) -> None:
+        self.waiter: Waiting = kind(asyncio.get_running_loop())
         self.rounds = 0
         self.task = asyncio.get_running_loop().create_task(self._wait(times))
 
@@ -41,8 +43,9 @@ async def from_the_loop(call: object) -> None:
     await done
 
 
-async def test_it_wakes_in_the_next_round() -> None:
-    sleeper = await Sleeper().settled()
+@either
+async def test_it_wakes_in_the_next_round(kind: type[Waiter | PlainWaiter]) -> None:
+    sleeper = await Sleeper(kind=kind).settled()
     sleeper.waiter.wake()
     assert sleeper.rounds == 0
     await sleeper.task
@@ -65,8 +68,22 @@ async def test_it_wakes_at_once_when_the_loop_says_so() -> None:
     await sleeper.task
 
 
-async def test_a_second_wake_means_nothing() -> None:
-    sleeper = await Sleeper(2).settled()
+async def test_the_plain_kind_wakes_in_the_next_round_whoever_says_so() -> None:
+    sleeper = await Sleeper(kind=PlainWaiter).settled()
+    rounds: list[int] = []
+
+    def wake() -> None:
+        sleeper.waiter.wake_now()
+        rounds.append(sleeper.rounds)
+
+    await from_the_loop(wake)
+    await sleeper.task
+    assert (rounds, sleeper.rounds) == ([0], 1)
+
+
+@either
+async def test_a_second_wake_means_nothing(kind: type[Waiter | PlainWaiter]) -> None:
+    sleeper = await Sleeper(2, kind).settled()
 
     def thrice() -> None:
         sleeper.waiter.wake()
@@ -80,16 +97,18 @@ async def test_a_second_wake_means_nothing() -> None:
     await sleeper.task
 
 
-async def test_nobody_waits() -> None:
-    waiter = Waiter(asyncio.get_running_loop())
+@either
+async def test_nobody_waits(kind: type[Waiter | PlainWaiter]) -> None:
+    waiter = kind(asyncio.get_running_loop())
     waiter.wake()
     waiter.wake_now()
     assert not waiter.waits
 
 
+@either
 @pytest.mark.parametrize("is_awake", [False, True], ids=["asleep", "just woken"])
-async def test_its_task_can_be_cancelled(is_awake: bool) -> None:
-    sleeper = await Sleeper().settled()
+async def test_its_task_can_be_cancelled(is_awake: bool, kind: type[Waiter | PlainWaiter]) -> None:
+    sleeper = await Sleeper(kind=kind).settled()
     if is_awake:
         sleeper.waiter.wake()
     sleeper.task.cancel()
@@ -98,8 +117,9 @@ async def test_its_task_can_be_cancelled(is_awake: bool) -> None:
     assert sleeper.rounds == 0
 
 
-async def test_it_can_be_awaited_again_after_a_timeout() -> None:
-    waiter = Waiter(asyncio.get_running_loop())
+@either
+async def test_it_can_be_awaited_again_after_a_timeout(kind: type[Waiter | PlainWaiter]) -> None:
+    waiter = kind(asyncio.get_running_loop())
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await waiter
@@ -109,6 +129,6 @@ async def test_it_can_be_awaited_again_after_a_timeout() -> None:
     assert await task
 
 
-async def waited(waiter: Waiter) -> bool:
+async def waited(waiter: Waiting) -> bool:
     await waiter
     return True

@@ -19,6 +19,7 @@ import msgspec
 from mektup.auth.authenticator import Plaintext
 from mektup.server.addresses import Endpoint, Service, endpoint
 from mektup.server.hostnames import objection_to_hostname
+from mektup.server.tuning import DEFAULT_TUNING, Tuning
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import Limits, most_of
 
@@ -71,6 +72,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     auth: _Auth = msgspec.field(default_factory=_Auth)
     lmtp: DeliveryRules = DEFAULT_DELIVERY_RULES
     log: _Log = msgspec.field(default_factory=_Log)
+    tuning: Tuning = DEFAULT_TUNING
     limits: Limits = msgspec.field(default_factory=Limits)
 
 
@@ -95,6 +97,7 @@ class Config:
     delivery: DeliveryRules = DEFAULT_DELIVERY_RULES
     log_level: str = "info"
     log_format: str = "text"
+    tuning: Tuning = DEFAULT_TUNING
     limits: Limits = dataclasses.field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -154,6 +157,7 @@ def _config(file: _File, source: str, base: Path, settled: dict[str, str]) -> Co
         delivery=file.lmtp,
         log_level=file.log.level,
         log_format=file.log.format,
+        tuning=file.tuning,
         limits=file.limits,
         **settled,
     )
@@ -165,6 +169,7 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
     "auth": _Auth.__struct_fields__,
     "lmtp": tuple(field.name for field in dataclasses.fields(DeliveryRules)),
     "log": _Log.__struct_fields__,
+    "tuning": tuple(field.name for field in dataclasses.fields(Tuning)),
     "limits": tuple(field.name for field in dataclasses.fields(Limits)),
 }
 

@@ -29,7 +29,7 @@ from typing import cast
 from mektup.server.fair_turns import FairTurns
 from mektup.server.tls_stream import TlsStream
 from mektup.server.vigil import Vigil
-from mektup.server.waiter import Waiter
+from mektup.server.waiter import PlainWaiter, Waiter, Waiting
 from mektup.store import system
 from mektup.terms.errors import Disconnected, Refused, TimedOut
 from mektup.terms.peer import Watch
@@ -139,6 +139,7 @@ class Connection(asyncio.Protocol):
         peer_name: object,
         *,
         vigil: Vigil,
+        inline_wakeup: bool,
         turns: FairTurns,
         certificate: Callable[[], SSLContext | None],
         write_seconds: float,
@@ -146,8 +147,8 @@ class Connection(asyncio.Protocol):
     ) -> None:
         """Stands for the socket that *peer_name* is the other end of.
 
-        *vigil* and *turns* are the event loop's; *certificate* yields what ``start_tls`` uses at that time; *on_lost*
-        is called once, when the socket is closed.
+        *vigil* and *turns* are the event loop's; *inline_wakeup* is that of Tuning; *certificate* yields what
+        ``start_tls`` uses at that time; *on_lost* is called once, when the socket is closed.
         """
         self.address, self.local = address_of(peer_name)
         self.secure = False
@@ -182,7 +183,7 @@ class Connection(asyncio.Protocol):
         self._cut_off: asyncio.TimerHandle | None = None
         self._unread_bytes = STRANGERS_UNREAD_BYTES
         self._tls: TlsStream | None = None
-        self._waiter = Waiter(self._loop)
+        self._waiter: Waiting = Waiter(self._loop) if inline_wakeup else PlainWaiter(self._loop)
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0

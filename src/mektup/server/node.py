@@ -77,7 +77,9 @@ class Node:
         self._faults = faults
         self._bus = bus
         self._nobodys_key = _nobodys_key(config.data)
-        self.sessions = Sessions(self._begin, certificate=certificates.context, limits=config.limits, log=log)
+        self.sessions = Sessions(
+            self._begin, certificate=certificates.context, limits=config.limits, log=log, tuning=config.tuning
+        )
         self._authenticator = self._make_authenticator(config)
         self._listeners: dict[tuple[Service, Endpoint], list[Listener]] = {}
         self._look = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._refresh_certificates)
@@ -228,6 +230,7 @@ async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None =
             compression=config.compression,
             faults=faults,
             reserve=reserve,
+            trim_memory=config.tuning.trim_memory,
         )
         if not reserve.refill():
             log.warning("no_reserve", file=str(reserve), consequence="no mail is taken until there is room for it")

@@ -62,7 +62,8 @@ async def _serve(config: Config, load: Callable[[], Config], announce: Callable[
         running = await open_single(config, log, own)
     else:
         running = await open_parent(config, workers, log, own, requested)
-    search_each_object_once()
+    if config.tuning.freeze_objects:
+        search_each_object_once()
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
     one_at_a_time = asyncio.Lock()
@@ -96,7 +97,8 @@ async def _reload(
         log.error("not_reloaded", reason=str(error), consequence="all stays as it was")
     else:
         log.info(
-            "reloaded", note="data, workers, compression, hostname of open sessions and log change at the next start"
+            "reloaded",
+            note="data, workers, compression, tuning, hostname of open sessions and log change at the next start",
         )
 
 

@@ -24,6 +24,7 @@ from mektup.server.addresses import Service
 from mektup.server.connection import SHUTTING_DOWN, Connection, NotTls
 from mektup.server.door import FULL, Door
 from mektup.server.fair_turns import FairTurns
+from mektup.server.tuning import DEFAULT_TUNING, Tuning
 from mektup.server.vigil import Vigil
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import MektupError
@@ -146,6 +147,7 @@ class Sessions:
         certificate: Callable[[], SSLContext | None],
         limits: Limits,
         log: FilteringBoundLogger,
+        tuning: Tuning = DEFAULT_TUNING,
     ) -> None:
         """*begin* makes a session of its protocol; *certificate* yields what TLS uses at that time."""
         self._begin = begin
@@ -155,7 +157,8 @@ class Sessions:
         self._door: Door[Connection] = Door()
         self._giving_way: set[Connection] = set()
         self._refusing = 0
-        self._vigil = Vigil(asyncio.get_running_loop())
+        self._inline_wakeup = tuning.inline_wakeup
+        self._vigil = Vigil(asyncio.get_running_loop(), is_kept=tuning.busy_poll)
         self._turns = FairTurns(asyncio.get_running_loop())
         self._tasks: set[asyncio.Task[None]] = set()
         self._visits: dict[Connection, Visit] = {}
@@ -175,6 +178,7 @@ class Sessions:
         connection = Connection(
             peer_name,
             vigil=self._vigil,
+            inline_wakeup=self._inline_wakeup,
             turns=self._turns,
             certificate=self._certificate,
             write_seconds=self.limits.write_seconds,

@@ -3,6 +3,8 @@
 A future of asyncio's lets its task go on in the next round of the event loop. For one command after the other that is a
 round, and a look at all sockets, for every answer. When octets come, the loop runs nothing else, so the session may as
 well go on there and then.
+
+``PlainWaiter`` is for those who switch that off (``tuning.inline_wakeup``).
 """
 
 from __future__ import annotations
@@ -10,6 +12,49 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from contextvars import Context
+from typing import Any, Protocol
+
+
+class Waiting(Protocol):
+    """What a connection asks of either kind."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a task waits, and nothing has woken it yet."""
+
+    def wake(self) -> None:
+        """Lets the task go on in the next round of the loop, if one waits."""
+
+    def wake_now(self) -> None:
+        """Lets the task go on, if one waits: before this returns, where that can be."""
+
+    def __await__(self) -> Generator[Any, None, None]: ...
+
+
+class PlainWaiter:
+    """Does the same with futures of asyncio's own: a task always goes on in the next round."""
+
+    __slots__ = ("_future", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._future: asyncio.Future[None] | None = None
+
+    @property
+    def waits(self) -> bool:
+        """See Waiting."""
+        return self._future is not None and not self._future.done()
+
+    def wake(self) -> None:
+        """See Waiting."""
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    wake_now = wake
+
+    def __await__(self) -> Generator[Any, None, None]:
+        self._future = self._loop.create_future()
+        yield from self._future.__await__()
 
 
 class Waiter:

@@ -77,7 +77,8 @@ class Worker:
         for message, sockets in self._early:
             self._obey(self._node, message, sockets)
         self._early.clear()
-        search_each_object_once()
+        if start.config.tuning.freeze_objects:
+            search_each_object_once()
         self._channel.send(Ready())
         await stopping
         await self._node.stop()

@@ -61,9 +61,10 @@ class Closable(Protocol):
 class OpenFiles:
     """The open ones of a store."""
 
-    def __init__(self, most: int, threads: Threads) -> None:
+    def __init__(self, most: int, threads: Threads, *, trim_memory: bool = True) -> None:
         self._most = most
         self._threads = threads
+        self._trim_memory = trim_memory
         self._open: set[Closable] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._round: asyncio.TimerHandle | None = None
@@ -131,7 +132,8 @@ class OpenFiles:
         for file in files:
             if file.rests:  # it was not used again meanwhile
                 await self._release(file)
-        await self._threads.sync(give_back)
+        if self._trim_memory:
+            await self._threads.sync(give_back)
 
     async def settle(self) -> None:
         """Ends: waits for those that are being closed."""

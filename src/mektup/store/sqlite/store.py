@@ -50,14 +50,16 @@ async def open_store(
     compression: int | None = None,
     faults: Faults | None = None,
     reserve: Reserve | None = None,
+    trim_memory: bool = True,
 ) -> SqliteStore:
     """Opens the data directory *data*, which is made if need be; for None a store in memory that leaves nothing.
 
     *bus* is told of every change, for other processes; *faults* of every fault of the machine. *compression* is
-    zstandard's level for new messages, None for none. *reserve* is what may be used on a full disk. To be called in the
-    event loop that will use the store. Raises Refused(UNAVAILABLE, CORRUPTION).
+    zstandard's level for new messages, None for none. *reserve* is what may be used on a full disk. With
+    *trim_memory* what closed files leave is given back to the system. To be called in the event loop that will use the
+    store. Raises Refused(UNAVAILABLE, CORRUPTION).
     """
-    store = SqliteStore(data, bus, limits, Packing(compression), faults, reserve or Reserve(None))
+    store = SqliteStore(data, bus, limits, Packing(compression), faults, reserve or Reserve(None), trim_memory)
     try:
         await store.open()
     except Refused:
@@ -77,6 +79,7 @@ class SqliteStore:
         packing: Packing,
         faults: Faults | None,
         reserve: Reserve,
+        trim_memory: bool,
     ) -> None:
         self._data = data
         self._faults = faults
@@ -89,8 +92,8 @@ class SqliteStore:
         self._circle = Circle(bus)
         self._threads = Threads()
         self._disk = Disk(self._threads)
-        self._open_files = OpenFiles(MOST_OPEN, self._threads)
-        self._open_spares = OpenFiles(MOST_SPARES, self._threads)
+        self._open_files = OpenFiles(MOST_OPEN, self._threads, trim_memory=trim_memory)
+        self._open_spares = OpenFiles(MOST_SPARES, self._threads, trim_memory=trim_memory)
         self._accounts: WeakValueDictionary[AccountId, SqliteAccount] = WeakValueDictionary()
         self._opening: dict[AccountId, asyncio.Task[SqliteAccount]] = {}
         self._in_memory: dict[AccountId, SqliteAccount] = {}
@@ -100,7 +103,7 @@ class SqliteStore:
             names,
             self._threads,
             self._disk,
-            OpenFiles(1, self._threads),
+            OpenFiles(1, self._threads, trim_memory=trim_memory),
             self._open_spares,
             faulty=partial(self._happened, ""),
             reserve=reserve,
