@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mektup.message.headers import (
+    FieldChooser,
     decode_words,
     field_values,
     header_text,
@@ -182,3 +185,41 @@ def test_many_names_select_as_few_do(lines: list[bytes], names: frozenset[bytes]
     expected = b"".join(line + b"\r\n" for line in chosen) + b"\r\n"
     assert select_fields(header, names, exclude) == expected
     assert selector(names | {b"Y" * 2000}, exclude)(header) == expected
+
+
+OCTETS = st.lists(
+    st.sampled_from(
+        [b"A:", b"b :", b"Subject: x", b":", b" ", b"\t", b"\r\n", b"\r\n", b"\r", b"\n", b"x", b"\x0b", b"--"]
+    )
+).map(b"".join)
+
+
+@pytest.mark.parametrize(
+    ("header", "others"),
+    [
+        (b"A: b\r\n\rC: d\r\n\r\n", b"\rC: d\r\n\r\n"),
+        (b" begins folded\r\n\tand goes on\r\nA: b\r\n\r\n", b" begins folded\r\n\tand goes on\r\n\r\n"),
+        (b": no name\r\nA: b\r\n\r\n", b": no name\r\n\r\n"),
+        (b"A: b\r\nC: d\r", b"C: d\r"),
+        (b"A: b\r\n\r", b"\r"),
+    ],
+)
+def test_what_is_no_field_is_among_those_that_were_not_named(header: bytes, others: bytes) -> None:
+    assert select_fields(header, frozenset({b"a"}), True) == others
+    assert selector(frozenset({b"a", b"y" * 2000}), True)(header) == others
+
+
+@given(OCTETS, st.booleans(), st.frozensets(st.sampled_from([b"A", b"B", b"Subject", b"Z" * 2000]), max_size=3))
+def test_a_choice_and_its_opposite_are_all_of_a_header(fields: bytes, ends: bool, names: frozenset[bytes]) -> None:
+    """RFC 9051 §6.4.5.1: HEADER.FIELDS.NOT has what HEADER.FIELDS has not; whole and in pieces."""
+    header = re.sub(rb"(\r\n)+", rb"\r\n", fields).removeprefix(b"\r\n").removesuffix(b"\r\n")
+    header += b"\r\n\r\n" if ends and header else b""
+    chosen, others = select_fields(header, names, False), select_fields(header, names, True)
+    empty_line = 2 if header.endswith(b"\r\n\r\n") or header == b"\r\n" else 0
+    assert len(chosen) + len(others) == len(header) + empty_line
+    assert sorted(chosen + others) == sorted(header + header[len(header) - empty_line :])
+    for exclude, whole in ((False, chosen), (True, others)):
+        for step in (1, 3, 8):
+            chooser = FieldChooser(names, exclude)
+            pieces = [chooser.take(header[at : at + step]) for at in range(0, len(header), step)]
+            assert b"".join(pieces) + chooser.finish() == whole

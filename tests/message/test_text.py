@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mektup.message.addresses import MISSING_DOMAIN, MISSING_MAILBOX, SYNTAX_ERROR
+from mektup.message.envelope import read_addresses
+from mektup.message.headers import field_text, index_fields
 from mektup.message.markup import readable_text, shown_text
 from mektup.message.scan import scan
-from mektup.message.text import field_texts, fold, header_values, preview, search_text
+from mektup.message.text import field_texts, fold, fold_header, header_values, preview, search_text
+from mektup.store.arrival import prepare
 from mektup.terms.limits import Limits
 
 MIXED = (
@@ -242,3 +246,73 @@ def test_text_finds_what_other_keys_find_in_a_header(value: bytes, name: bytes) 
     for _, text in field_texts(header):
         for line in text.split("\n"):
             assert line.strip() in headers
+
+
+ADDRESS_PIECES = st.sampled_from(
+    [
+        *(
+            b"ann",
+            b" ",
+            b"  ",
+            b"\r\n\t",
+            b"\r",
+            b"@",
+            b"x.example",
+            b".",
+            b"<",
+            b">",
+            b",",
+            b";",
+            b":",
+            b'"',
+            b"\\",
+            b"(",
+        ),
+        *(
+            b")",
+            b'""',
+            b"=?utf-8?q?a=0D=0Ab?=",
+            b"=?utf-16?q?=FF=FEa=00 \t b=00?=",
+            b"\xc5\x9f",
+            b"\xff",
+            b"\0",
+            b"[1]",
+        ),
+    ]
+)
+
+
+@given(st.lists(ADDRESS_PIECES, max_size=12).map(b"".join))
+def test_what_envelope_shows_of_an_address_is_found(value: bytes) -> None:
+    """RFC 9051 §6.4.4: FROM looks into the envelope structure's field; so do its neighbours, and TEXT."""
+    header = b"From: " + value + b"\r\n\r\n"
+    found = header_values(header, "From")[0]
+    text = search_text(header)[0]
+    values = index_fields(header).get(b"from", [b""])
+    for name, _, mailbox, host in read_addresses(values[0], 100):
+        for shown in (name, None if mailbox == MISSING_MAILBOX else mailbox, host):
+            if shown and shown not in (MISSING_DOMAIN, SYNTAX_ERROR):
+                words = fold_header(field_text(shown))
+                assert words in found
+                assert words in text
+
+
+@pytest.mark.parametrize(
+    ("value", "sought"),
+    [
+        (b'"" @ x . example', "x.example"),
+        (b"< @ (c) x.example>", "x.example"),
+        (b"=?utf-8?q?two=0D=0Alines?= <a@b>(c)", "two  lines <a@b>"),
+        (b"Group\t (c) of  all: a@b;", "Group of all"),
+    ],
+)
+def test_an_address_is_found_as_envelope_shows_it(value: bytes, sought: str) -> None:
+    assert fold_header(sought) in header_values(b"From: %b\r\n\r\n" % value, "from")[0]
+
+
+def test_white_space_in_an_encoded_word_is_the_same_wherever_it_is_read() -> None:
+    """A fold inside of one is broken, and in UTF-16 each octet counts: TEXT reads what SUBJECT reads."""
+    header = b"Subject: =?utf-16?q?=FF=FEa=00\r\n \t b=00?=\r\n\r\n"
+    (subject,) = header_values(header, "subject")
+    assert subject in search_text(header)[0]
+    assert subject == prepare(header).subject

@@ -283,7 +283,7 @@ class _Parser:
 
     def _group(self, name: bytes) -> None:
         """group = display-name ":" [mailbox-list / CFWS] ";", from its colon."""
-        self._addresses.append(Address(None, None, name, None))
+        self._addresses.append(Address(None, None, even(name), None))
         self._pass()
         self._list(self._member, is_group=True)
         if self._next() == b";":

@@ -26,7 +26,11 @@ _UNEVEN_SPACE = re.compile(rb"[ \t]{2,}|\t")
 # A "?" and a "=" may stand in the text, where RFC 2047 §4.2 has them encoded; but not "?=", which ends it, and "=?",
 # with which the next word begins.
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]+)\?([bBqQ])\?([^?=]*(?:(?:=(?!\?(?!=))|\?(?!=))[^?=]*)*)\?=")
-_LINE = re.compile(rb"\n(([^:\s][^:\n]*)[^\n]*(?:\n[ \t][^\n]*)*)")
+_GOES_ON_BELOW = rb"[^\n]*(?:\n[ \t][^\n]*)*"
+# How a line begins that belongs to no field above it: not as the empty line does. What goes on and has nothing above
+# it, at the beginning of a header, is one, too: so a choice and its opposite are all of a header.
+_OWN_LINE = rb"(?:[^\r\n \t]|\r(?!\n)|(?<=\A\n)[ \t])"
+_LINE = re.compile(rb"\n(%b%b)" % (_OWN_LINE, _GOES_ON_BELOW))
 # Patterns of names that clients choose are kept only while they are small.
 _CACHED_NAME_BYTES = 100
 _PATTERN_BYTES = 1000
@@ -126,7 +130,7 @@ def decode_words(octets: bytes) -> str:
 
 def field_text(value: bytes) -> str:
     """A field's value, folded or not, as text: decoded, on one line."""
-    text = decode_words(unfold(value))
+    text = decode_words(words(value))
     return _on_one_line(text) if "\n" in text or "\r" in text else text
 
 
@@ -137,7 +141,7 @@ def _on_one_line(text: str) -> str:
 
 def header_text(header: bytes) -> str:
     """All of a header as text, a field a line; each value reads as ``field_text`` has it."""
-    header = _FOLD.sub(b" ", _without_nul(header).replace(b"\r", b""))
+    header = even(_FOLD.sub(b" ", _without_nul(header).replace(b"\r", b"")))
     if b"=?" not in header and header.isascii():
         return header.decode("ascii")
     return "\n".join([field_text(line) for line in header.split(b"\n")])  # each may be in a charset of its own
@@ -157,16 +161,21 @@ def field_values(header: bytes, name: bytes) -> list[bytes]:
 
 @lru_cache(maxsize=64)
 def _selection(names: frozenset[bytes], exclude: bool) -> re.Pattern[bytes]:
-    """Whole lines, continuations included, of the fields named, or of all others; what is before them is a newline."""
+    """Whole lines, continuations included, of the fields named, or all others; what is before them is a newline."""
     named = rb"(?:%b)[ \t]*:" % b"|".join(re.escape(name) for name in sorted(names)) if names else rb"(?!)"
-    start = rb"(?!%b)[^\r\n \t]" % named if exclude else named
-    return re.compile(rb"\n(%b[^\n]*(?:\n[ \t][^\n]*)*)" % start, re.IGNORECASE)
+    start = rb"(?!%b)%b" % (named, _OWN_LINE) if exclude else named
+    return re.compile(rb"\n(%b%b)" % (start, _GOES_ON_BELOW), re.IGNORECASE)
 
 
 def _find_lines(names: frozenset[bytes], exclude: bool, header: bytes) -> list[bytes]:
     """As ``_selection`` finds them, for so many names that a pattern of them is not worth making, let alone keeping."""
     lowered = {name.lower() for name in names}
-    return [line for line, name in _LINE.findall(header) if (name.rstrip(b" \t").lower() in lowered) is not exclude]
+
+    def is_named(line: bytes) -> bool:
+        name, colon, _ = line.partition(b":")
+        return bool(colon) and name.rstrip(b" \t").lower() in lowered
+
+    return [line for line in _LINE.findall(header) if is_named(line) is not exclude]
 
 
 def _finder(names: frozenset[bytes], exclude: bool) -> Callable[[bytes], list[bytes]]:
@@ -183,8 +192,9 @@ def selector(names: frozenset[bytes], exclude: bool) -> Callable[[bytes], bytes]
         empty_line = b"\r\n" if header.endswith(b"\r\n\r\n") or header == b"\r\n" else b""
         if not lines:
             return empty_line
-        # Only the last line of a header that has no empty line may lack its line break, and then it has no CR.
-        return b"\n".join(lines) + (b"\n" + empty_line if lines[-1].endswith(b"\r") else b"")
+        # Only the last line of a header that has no empty line may lack its line break.
+        is_cut = not header.endswith(b"\n") and (b"\n" + header).endswith(b"\n" + lines[-1])
+        return b"\n".join(lines) + (b"" if is_cut else b"\n" + empty_line)
 
     return select
 
@@ -198,7 +208,7 @@ def select_fields(header: bytes, names: frozenset[bytes], exclude: bool) -> byte
     return selector(names, exclude)(header)
 
 
-_GOES_ON = re.compile(rb"(?:[ \t][^\n]*\n)*")
+_GOES_ON = re.compile(rb"(?:[ \t][^\n]*(?:\n|\Z))*")
 _TO_LAST_FIELD = re.compile(rb"(?s:.*)\n(?=[^ \t])")
 
 
@@ -211,7 +221,7 @@ class FieldChooser:
         self._find = _finder(names, exclude)
         self._held = b""
         """The beginning of a line."""
-        self._is_chosen = False
+        self._is_chosen = exclude
         """Whether the field is that the next line may go on with."""
         self._tail = b"\r\n"
         """The last octets that came, of a header that begins at the beginning of a line."""
@@ -226,7 +236,7 @@ class FieldChooser:
 
     def finish(self) -> bytes:
         """The rest, and the empty line where there is one."""
-        chosen = self._chosen(self._held + b"\n").removesuffix(b"\n") if self._held else b""
+        chosen = self._chosen(self._held).removesuffix(b"\n") if self._held else b""
         return chosen + (b"\r\n" if self._tail == b"\r\n\r\n" else b"")
 
     def _chosen(self, lines: bytes) -> bytes:
@@ -235,7 +245,7 @@ class FieldChooser:
         chosen = going_on[0] if self._is_chosen else b""
         fields = lines[going_on.end() :]
         if fields:
-            found = self._find(b"\n" + fields.removesuffix(b"\n"))
+            found = self._find(b"\n" + fields)
             chosen += b"".join([field + b"\n" for field in found])
             last = _TO_LAST_FIELD.match(fields)
             self._is_chosen = bool(self._find(b"\n" + fields[last.end() if last else 0 :]))

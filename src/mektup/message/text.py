@@ -9,7 +9,7 @@ from unicodedata import normalize
 from mektup.message.addresses import MISSING_DOMAIN, MISSING_MAILBOX, SYNTAX_ERROR, Address
 from mektup.message.charsets import decode
 from mektup.message.envelope import read_addresses
-from mektup.message.headers import all_fields, decode_words, field_text, field_values, header_text
+from mektup.message.headers import all_fields, field_text, field_values, header_text
 from mektup.message.markup import readable_text, shown_text
 from mektup.message.params import texts_in_pieces
 from mektup.message.scan import Octets, Part, scan
@@ -104,9 +104,13 @@ def _is_as_shown(value: bytes) -> bool:
 def _as_shown(address: Address) -> Iterator[str]:
     name, _, mailbox, host = address
     if name:
-        yield decode_words(name)
+        yield field_text(name)
+    if host in (None, MISSING_DOMAIN, SYNTAX_ERROR):
+        host = None
     if mailbox and mailbox != MISSING_MAILBOX:
-        yield decode_words(mailbox if host in (None, MISSING_DOMAIN, SYNTAX_ERROR) else b"%b@%b" % (mailbox, host))
+        yield field_text(mailbox if host is None else b"%b@%b" % (mailbox, host))
+    elif host:
+        yield field_text(host)
 
 
 def header_values(header: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> list[str]:
