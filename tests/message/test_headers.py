@@ -188,9 +188,7 @@ def test_many_names_select_as_few_do(lines: list[bytes], names: frozenset[bytes]
 
 
 OCTETS = st.lists(
-    st.sampled_from(
-        [b"A:", b"b :", b"Subject: x", b":", b" ", b"\t", b"\r\n", b"\r\n", b"\r", b"\n", b"x", b"\x0b", b"--"]
-    )
+    st.sampled_from([b"A:", b"b :", b"Subject: x", b":", b" ", b"\t", b"\r\n", b"\r\n", b"\r", b"x", b"\x0b", b"--"])
 ).map(b"".join)
 
 
