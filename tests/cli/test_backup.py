@@ -82,6 +82,13 @@ async def test_compact_leaves_all_as_it_was(tmp_path: Path) -> None:
         (("user", "renew", "nobody"), 1, "there is no account nobody"),
         (("user", "compact", "nobody"), 1, "there is no account nobody"),
         (("backup", "full"), 1, "full is not empty"),
+        (("backup", "full/file"), 1, "full/file is no directory"),
+        (("backup", "full/file/new"), 1, "full/file: Not a directory"),
+        (("backup", "mektup-data/new"), 1, "mektup-data/new is in mektup-data"),
+        (("backup", "full/../mektup-data/accounts/new"), 1, "is in mektup-data"),
+        (("backup", "mektup-data"), 1, "mektup-data is in mektup-data"),
+        (("restore", "full/file", "--data", "new"), 1, "full/file is no backup"),
+        (("restore", "mektup-data", "--data", "full/file"), 1, "full/file is no directory"),
         (("backup", "new", "--data", "nowhere"), 1, "nowhere is no data directory"),
         (("restore", "full"), 1, "full is no backup"),
         (("restore", "mektup-data"), 1, "mektup-data is not empty"),
@@ -95,3 +102,14 @@ def test_what_cannot_be_is_told(tmp_path: Path, arguments: tuple[str, ...], stat
     assert done.status == status
     assert words in done.stderr
     assert not os.path.exists(tmp_path / "new")
+
+
+def test_one_account_is_one_account(tmp_path: Path) -> None:
+    assert mektup("user", "add", "linda", "--password-stdin", typed="x\n", where=tmp_path).status == 0
+    for arguments, said in (
+        (("user", "renew", "--all"), "renewed 1 account\n"),
+        (("user", "compact", "--all"), "compacted 1 account\n"),
+        (("backup", "copy"), "copied 1 account to copy\n"),
+        (("restore", "copy", "--data", "new"), "restored 1 account to new\n"),
+    ):
+        assert mektup(*arguments, where=tmp_path).stdout == said

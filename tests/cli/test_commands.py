@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -322,3 +323,66 @@ def test_a_name_is_utf8_whatever_the_locale_is(tmp_path: Path) -> None:
     wrong = _alone("user", "remove", b"\xe7".decode("utf-8", "surrogateescape"), "--yes", "--data", data, env=locale)
     assert wrong.returncode == 2
     assert b"it is not UTF-8" in wrong.stderr
+
+
+@as_root
+def test_root_is_told_to_give_away_all_that_is_new(tmp_path: Path) -> None:
+    data = tmp_path / "over there" / "data"
+    for told in (f"chown -R USER '{data.parent}'\n", ""):
+        done = mektup("user", "add", f"user{len(told)}", "--password-stdin", "--data", str(data), typed="x\n")
+        assert done.status == 0
+        assert done.stderr.endswith(told)
+        assert bool(done.stderr) is bool(told)
+
+
+@as_root
+@pytest.mark.parametrize(
+    "arguments", [("user", "list", "--data", "DIR"), ("user", "list", "--config", "FILE"), ("user", "import", "FILE")]
+)
+def test_who_may_not_read_it_is_told_whose_it_is(arguments: tuple[str, ...]) -> None:
+    with tempfile.TemporaryDirectory(prefix="mektup-") as place:  # pytest's own are closed to other users
+        os.chmod(place, 0o755)
+        file, directory = Path(place, "file"), Path(place, "data")
+        file.touch(0o600)
+        directory.mkdir(0o700)
+        names = {"DIR": str(directory), "FILE": str(file)}
+        os.seteuid(12345)
+        try:
+            done = mektup(*(names.get(word, word) for word in arguments), where=Path("/"))
+        finally:
+            os.seteuid(0)
+        assert done.status == 1
+        refused = directory if "DIR" in arguments else file
+        assert f"{refused}: Permission denied; it belongs to root, mektup runs as user 12345" in done.stderr
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('[listen]\nlmtp = ["no.such.invalid:0"]', "listen.lmtp: cannot listen at no.such.invalid:0: "),
+        ('[listen]\nimap = ["unix:server.toml"]', "listen.imap: cannot listen at unix:"),
+        ('[tls]\ncert = "nowhere.crt"', "tls: "),
+        ('data = "server.toml"', "data: "),
+        ("workers = -1", "workers: expected "),
+    ],
+)
+def test_what_cannot_be_served_is_told_with_file_and_key(tmp_path: Path, workers: int, lines: str, words: str) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text(lines if lines.startswith("workers") else f"workers = {workers}\n{lines}")
+    done = subprocess.run([*MEKTUP, "serve", "--config", "server.toml"], cwd=tmp_path, capture_output=True, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"mektup: {file}: {words}")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_hangup_while_the_server_starts_does_not_end_it(tmp_path: Path) -> None:
+    file = tmp_path / "server.toml"
+    os.mkfifo(file)  # which is read once the command has begun, and goes on when it is written to
+    log = tmp_path / "log"
+    with log.open("wb") as stderr, subprocess.Popen([*MEKTUP, "serve", "--config", file], stderr=stderr) as process:
+        with file.open("w") as writing:
+            process.send_signal(signal.SIGHUP)
+            writing.write("workers = -1\n")
+        assert process.wait(timeout=30) == 1
+    assert "workers: expected" in log.read_text()

@@ -14,6 +14,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
@@ -118,8 +119,9 @@ async def test_it_leaves_no_address_behind(tmp_path: Path) -> None:
 async def test_services_that_are_off_have_no_address() -> None:
     async with Server(listen={"imap": ["127.0.0.1:0"]}) as server:
         assert server.port("imap") > 0
-        with pytest.raises(KeyError):
-            server.port("pop3")
+        for off in ("pop3", "metrics"):
+            with pytest.raises(KeyError, match=f"{off} is off: name it in listen="):
+                server.port(off)
         with pytest.raises(KeyError, match="expected one of imap, imaps"):
             server.port("http")
     with pytest.raises(RuntimeError, match="not running"):
@@ -137,6 +139,10 @@ async def test_services_that_are_off_have_no_address() -> None:
         ({"users": ["linda"]}, "users: expected names and passwords"),
         ({"users": {"linda": None}}, "users: .*'linda'"),
         ({"listen": {"http": ["127.0.0.1:0"]}}, "listen: http: expected one of imap"),
+        ({"hostname": 3}, "hostname: expected str, got int"),
+        ({"limits": {}}, "limits: expected Limits, got dict"),
+        ({"delivery": False}, "delivery: expected DeliveryRules, got bool"),
+        ({"key": "server.key"}, "tls.key needs tls.cert beside it"),
         ({"plaintext": "sometimes"}, "plaintext: expected one of 'loopback', 'always', 'never'"),
     ],
 )
@@ -283,6 +289,32 @@ async def test_a_server_says_which_file_it_may_not_open_and_whose_it_is() -> Non
             assert str(caught.value) == (
                 f"data: {path}: Permission denied; it belongs to root, mektup runs as user 12345"
             )
+
+
+async def test_a_data_directory_that_is_a_file_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for data in (tmp_path / "file", tmp_path / "file" / "data"):
+        with pytest.raises(ConfigError, match=rf"data: {tmp_path / 'file'}: Not a directory"):
+            await Server(data).__aenter__()
+
+
+async def test_names_and_passwords_that_are_no_text_are_told() -> None:
+    async with Server(users=LINDA) as server:
+        for name in (None, 3, b"linda", Path("linda")):
+            with pytest.raises(TypeError, match="the name of a user is a str, not "):
+                await server.deliver(name, "x")  # type: ignore[arg-type]
+            with pytest.raises(TypeError, match="the name of a user is a str, not "):
+                await server.add_user(name, "x")  # type: ignore[arg-type]
+            with pytest.raises(TypeError, match="a password is a str, not "):
+                await server.add_user("fred", name)  # type: ignore[arg-type]
+            with pytest.raises(TypeError, match="the name of a mailbox is a str, not "):
+                await server.deliver("linda", "x", mailbox=name)  # type: ignore[arg-type]
+
+
+async def test_a_server_in_a_thread_is_used_within_an_event_loop() -> None:
+    with Server(users=LINDA).in_thread() as server:
+        assert server.deliver("linda", "Subject: hello\n\n") == 1
+    assert threading.active_count() == 1 or "mektup" not in {each.name for each in threading.enumerate()}
 
 
 def test_an_address_may_stand_alone() -> None:

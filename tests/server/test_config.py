@@ -235,3 +235,9 @@ def test_every_limit_has_a_range(file: Path, field: str) -> None:
 def test_the_same_free_port_twice_is_two_ports(file: Path) -> None:
     file.write_text('[listen]\nimap = ["127.0.0.1:0", "127.0.0.1:0"]\npop3 = ["127.0.0.1:0"]\n')
     assert len(config.load(file).listen[Service.IMAP]) == 2
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "server.toml"
+    file.write_bytes(b"\xef\xbb\xbfworkers = 3\n")
+    assert config.load(file).workers == 3

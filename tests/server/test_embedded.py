@@ -6,6 +6,7 @@ import email
 import email.policy
 import io
 import mailbox
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
 from email import generator
@@ -130,6 +131,9 @@ def test_a_file(tmp_path: Path) -> None:
     file = tmp_path / "note.eml"
     file.write_bytes(RAW)
     assert octets_of(file) == RAW
+    with os.scandir(os.fsencode(tmp_path)) as found:
+        [entry] = found  # a path of octets
+        assert octets_of(entry) == RAW
     with pytest.raises(FileNotFoundError):
         octets_of(tmp_path / "nowhere")
     with pytest.raises(IsADirectoryError):

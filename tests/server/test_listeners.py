@@ -118,7 +118,7 @@ def test_a_path_in_use_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "lmtp"
     path.write_text("precious")
-    with pytest.raises(ConfigError, match="Address already in use"):
+    with pytest.raises(ConfigError, match="there is a file, and it is no socket"):
         open_sockets(Endpoint(path=path), shared=False)
     assert path.read_text() == "precious"
 
@@ -279,3 +279,12 @@ def test_who_may_not_have_a_low_port_is_told_what_it_takes(
         open_sockets(Endpoint("127.0.0.1", port), shared=False)
     assert ("CAP_NET_BIND_SERVICE" in str(caught.value)) is advised
     assert ("AmbientCapabilities" in str(caught.value)) is advised
+
+
+def test_a_file_that_is_no_socket_is_called_so_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lmtp"
+    for make in (path.touch, lambda: path.symlink_to(tmp_path / "elsewhere"), path.mkdir):
+        make()
+        with pytest.raises(ConfigError, match=f"cannot listen at unix:{path}: there is a file, and it is no socket"):
+            open_sockets(Endpoint(path=path), shared=False)
+        (path.rmdir if path.is_dir() else path.unlink)()

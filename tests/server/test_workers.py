@@ -388,6 +388,6 @@ def test_an_address_that_is_taken_is_told(two: Process, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("mektup: cannot listen at 127.0.0.1:")
+    assert done.stderr.startswith(f"mektup: {config}: listen.imap: cannot listen at 127.0.0.1:")
     assert "Address already in use" in done.stderr
     assert len(done.stderr.splitlines()) == 1

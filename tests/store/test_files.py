@@ -191,6 +191,15 @@ def test_why_a_file_cannot_be_used_is_told_with_its_owner(passable: Path) -> Non
     os.seteuid(SOMEBODY)
     try:
         assert files.why_not(path) == (f"{path}: Permission denied; it belongs to root, mektup runs as user {SOMEBODY}")
-        assert files.why_not(passable / "missing" / "x") == f"{passable / 'missing'}: No such file or directory"
+        missing = passable / "missing"
+        # the directory in which it is to be made is the one that refuses
+        assert files.why_not(missing / "x") == (
+            f"{missing} cannot be made: {passable}: Permission denied; "
+            f"it belongs to root, mektup runs as user {SOMEBODY}"
+        )
+        os.seteuid(0)
+        os.chmod(passable, 0o777)
+        os.seteuid(SOMEBODY)
+        assert files.why_not(missing / "x") == f"{missing}: No such file or directory"
     finally:
         os.seteuid(0)

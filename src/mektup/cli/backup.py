@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mektup.cli.complaints import complain, complaints
+from mektup.cli.complaints import complain, complaints, counted
 from mektup.cli.options import ConfigFile, DataDirectory, data_directory
 from mektup.store.sqlite import back_up_all
 
@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(
-    target: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; it must be empty, or not there yet.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DIR", readable=False, help="Where to; it must be empty, or not there yet.")
+    ],
     data: DataDirectory = None,
     config_file: ConfigFile = None,
 ) -> None:
@@ -28,4 +30,4 @@ def backup(
         if not (directory / "mektup.db").is_file():
             raise complain(f"{directory} is no data directory: --data or --config says where the accounts are")
         accounts = back_up_all(directory, target)
-    typer.echo(f"copied {accounts} accounts to {target}")
+    typer.echo(f"copied {counted(accounts, 'account')} to {target}")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import typer
 
 from mektup.server.config import ConfigError
+from mektup.store import files
 from mektup.store.faults import in_words
 from mektup.terms.errors import Refused
 
@@ -23,11 +24,15 @@ def complaints() -> Iterator[None]:
         # as of ``mektup user list | head``: typer ends in silence then
         raise
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        raise complain(f"{place}{error.strerror or error}") from error
+        raise complain(files.reason(error) if error.filename else error.strerror or str(error)) from error
 
 
 def complain(text: str) -> typer.Exit:
     """Says *text*; to be raised."""
     typer.echo(f"mektup: {text}", err=True)
     return typer.Exit(1)
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 account``, ``2 accounts``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

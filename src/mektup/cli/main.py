@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import io
+import signal
 import sys
 from typing import Annotated
 
@@ -32,6 +33,9 @@ def main() -> None:
     )
     app.callback()(_root)
     word = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
+    if word == "serve" and hasattr(signal, "SIGHUP"):
+        # it means to read the file anew, also before the file was read at all; by default it would end the process
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # only the command that was called is loaded: who adds a user need not wait for what serves one
     for name in (word,) if word in COMMANDS else COMMANDS:
         importlib.import_module(f"mektup.cli.{name}").register(app)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +16,13 @@ from mektup.store import system
 DEFAULT_DATA = Path("mektup-data")
 
 DataDirectory = Annotated[
-    Path | None, typer.Option("--data", metavar="DIR", help="The data directory; ./mektup-data if nothing is said.")
+    Path | None,
+    # that it can be read is found out where it is opened, with better words
+    typer.Option("--data", metavar="DIR", readable=False, help="The data directory; ./mektup-data if nothing is said."),
 ]
-ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The server's TOML file.")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", readable=False, help="The server's TOML file.")
+]
 
 
 def data_directory(data: Path | None, config_file: Path | None) -> Path:
@@ -26,12 +33,18 @@ def data_directory(data: Path | None, config_file: Path | None) -> Path:
     return directory
 
 
-def say_whose(directory: Path) -> None:
-    """Tells root that the new *directory* is root's, where a server that runs as another user could not use it."""
-    if system.effective_user() == 0 and directory.stat().st_uid == 0:
+@contextmanager
+def said_whose(directory: Path) -> Iterator[None]:
+    """Tells root at the end that a *directory* which was not there before is root's.
+
+    A server that runs as another user could not use it, nor pass what was made above it.
+    """
+    new = [each for each in (directory, *directory.parents) if not each.exists()]
+    yield
+    if new and system.effective_user() == 0 and directory.stat().st_uid == 0:
         typer.echo(
-            f"mektup: {directory} is new and belongs to root; where the server runs as another user, "
-            f"give it to that user: chown -R USER {directory}",
+            f"mektup: {new[-1]} is new and belongs to root; where the server runs as another user, "
+            f"give it to that user: chown -R USER {shlex.quote(str(new[-1]))}",
             err=True,
         )
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from mektup.cli.complaints import complaints
-from mektup.cli.options import ConfigFile, DataDirectory, data_directory, say_whose
+from mektup.cli.complaints import complaints, counted
+from mektup.cli.options import ConfigFile, DataDirectory, data_directory, said_whose
 from mektup.cli.user import renew_all
 from mektup.store.sqlite import restore_all
 
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def restore(
-    backup: Annotated[Path, typer.Argument(metavar="DIR", help="What mektup backup made.")],
+    backup: Annotated[Path, typer.Argument(metavar="DIR", readable=False, help="What mektup backup made.")],
     data: DataDirectory = None,
     config_file: ConfigFile = None,
 ) -> None:
@@ -30,7 +30,7 @@ def restore(
     """
     with complaints():
         directory = data_directory(data, config_file)
-        restore_all(backup, directory)
-        accounts = asyncio.run(renew_all(directory))
-        say_whose(directory)
-    typer.echo(f"restored {accounts} accounts to {directory}")
+        with said_whose(directory):
+            restore_all(backup, directory)
+            accounts = asyncio.run(renew_all(directory))
+    typer.echo(f"restored {counted(accounts, 'account')} to {directory}")

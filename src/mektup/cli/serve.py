@@ -20,9 +20,10 @@ def register(app: typer.Typer) -> None:
 def serve(config_file: ConfigFile = None, data: DataDirectory = None) -> None:
     """Serve mail. SIGTERM stops when sessions have finished; SIGHUP reloads configuration and certificates."""
     refuse_both(data, config_file)
-    if config_file is not None:
-        load = partial(config.load, config_file.absolute())
+    file = None if config_file is None else config_file.absolute()
+    if file is not None:
+        load = partial(config.load, file)
     else:
         load = partial(config.default, (data or DEFAULT_DATA).absolute())
     with complaints():
-        run_server(load, lambda endpoints: None)
+        run_server(load, lambda endpoints: None, file)

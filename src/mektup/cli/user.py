@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import track
 
 from mektup.auth import passwords, schemes
-from mektup.cli.complaints import complain, complaints
-from mektup.cli.options import ConfigFile, DataDirectory, data_directory, say_whose
+from mektup.cli.complaints import complain, complaints, counted
+from mektup.cli.options import ConfigFile, DataDirectory, data_directory, said_whose
 from mektup.cli.passwd_file import Line, PasswdFileError, account, numbered
 from mektup.server import accounts
 from mektup.server.bus import Bus
@@ -128,7 +128,9 @@ def remove(
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="name:{SCHEME}secret a line, - for standard input")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", readable=False, help="name:{SCHEME}secret a line, - for standard input")
+    ],
     data: DataDirectory = None,
     config_file: ConfigFile = None,
 ) -> None:
@@ -155,10 +157,13 @@ def import_(
     try:
         _with_store(data, config_file, run, make=True)
     finally:
-        typer.echo(f"imported {_accounts(len(imported))}")
+        typer.echo(f"imported {counted(len(imported), 'account')}")
     if len(imported) < len(found):
-        left = _lines(len(found) - len(imported))
-        raise complain(f"{file}: {left} not imported; the schemes that are known: {schemes.KNOWN}")
+        left = len(found) - len(imported)
+        was = "was" if left == 1 else "were"
+        raise complain(
+            f"{file}: {counted(left, 'line')} {was} not imported; the schemes that are known: {schemes.KNOWN}"
+        )
 
 
 async def _import_line(store: Store, line: Line, imported: dict[AccountId, int]) -> None:
@@ -181,14 +186,6 @@ async def _import_line(store: Store, line: Line, imported: dict[AccountId, int])
     else:
         entry = await directory.set_secrets(line.name, secrets)
     imported[entry.id] = line.number
-
-
-def _accounts(count: int) -> str:
-    return f"{count} account" if count == 1 else f"{count} accounts"
-
-
-def _lines(count: int) -> str:
-    return f"{count} line was" if count == 1 else f"{count} lines were"
 
 
 def _stdin() -> TextIO:
@@ -223,7 +220,7 @@ def renew(
 ) -> None:
     """An older copy was put back: give every mailbox a new UIDVALIDITY, so that clients fetch what is there."""
     count = _with_each(name, every, data, config_file, lambda mail: mail.renew())
-    typer.echo(f"renewed {name or f'{count} accounts'}")
+    typer.echo(f"renewed {name or counted(count, 'account')}")
 
 
 def compact(
@@ -234,7 +231,7 @@ def compact(
 ) -> None:
     """Write an account's file anew, without the room that removed mail took; who writes to it meanwhile waits."""
     count = _with_each(name, every, data, config_file, lambda mail: mail.compact())
-    typer.echo(f"compacted {name or f'{count} accounts'}")
+    typer.echo(f"compacted {name or counted(count, 'account')}")
 
 
 async def renew_all(directory: Path) -> int:
@@ -288,10 +285,8 @@ def _with_store(
             async with _opened(directory) as store:
                 await run(store)
 
-        is_new = not directory.exists()
-        asyncio.run(within())
-        if is_new:
-            say_whose(directory)
+        with said_whose(directory):
+            asyncio.run(within())
 
 
 def _require_accounts(directory: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from mektup.auth import passwords, scram_keys
 from mektup.auth.preparation import opaque_string
-from mektup.server.embedded import Message, date_of, flags_of, octets_of
+from mektup.server.embedded import Message, date_of, flags_of, octets_of, text_of
 from mektup.store.intake import prepare_in_turn
 from mektup.store.interface import Account, AccountEntry, Incoming, Mailbox, Store
 from mektup.store.spool import Spool
@@ -26,6 +26,8 @@ async def set_password(store: Store, name: str, password: str, *, passing: bool 
 
     *passing* is for a store in memory, where hashing would guard nothing and every test would wait for it.
     """
+    text_of(name, "the name of a user")
+    text_of(password, "a password")
     make = _passing_secrets if passing else passwords.secrets_for
     if await store.directory.find(name) is None:
         require_account_name(name)
@@ -58,6 +60,8 @@ async def deliver(
     Raises Refused(NONEXISTENT, TOOBIG, OVERQUOTA; CANNOT for a flag), OSError for a file that cannot be read, TypeError
     and ValueError as ``embedded`` says.
     """
+    text_of(user, "the name of a user")
+    text_of(mailbox, "the name of a mailbox")
     words = flags_of(flags, limits.keyword_bytes)
     seconds, zone = date_of(internaldate)
     entry = await store.directory.find(user)

@@ -150,10 +150,10 @@ class Server:
 
     def address(self, service: str) -> tuple[str, int]:
         """Host and port of ``imap``, ``imaps``, ``pop3``, ``pop3s``, ``lmtp`` or ``metrics``. Raises KeyError."""
-        for found in self._running.endpoints[_service(service)]:
+        for found in self._running.endpoints.get(_service(service), ()):
             if found.path is None:
                 return found.host, found.port
-        raise KeyError(service)
+        raise KeyError(f"{service} is off: name it in listen=")
 
     def port(self, service: str) -> int:
         """The port of *service*. Raises KeyError where it is off."""
@@ -214,8 +214,8 @@ class ThreadedServer:
         if self._runner is not None:
             raise RuntimeError("the server is running already: it can be entered again when it has ended")
         self._runner = asyncio.Runner(loop_factory=system.new_event_loop)
-        loop = self._runner.get_loop()
-        self._thread = threading.Thread(target=loop.run_forever, name="mektup", daemon=True)
+        self._runner.get_loop()  # made here, so that it is there when the thread begins
+        self._thread = threading.Thread(target=_run_until_stopped, args=(self._runner,), name="mektup", daemon=True)
         self._thread.start()
         try:
             self._run(self._server.__aenter__())
@@ -284,7 +284,12 @@ class ThreadedServer:
         loop.call_soon_threadsafe(loop.stop)
         if self._thread is not None:
             self._thread.join()
-        runner.close()
+
+
+def _run_until_stopped(runner: asyncio.Runner) -> None:
+    """Runs the loop of *runner*, and closes it in the same thread: the one that waits may have a loop that runs."""
+    with runner:
+        runner.get_loop().run_forever()
 
 
 def _service(name: str) -> Service:

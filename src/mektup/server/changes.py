@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mektup.server.addresses import Endpoint, Service
+from mektup.server.config import ConfigError
 from mektup.server.listeners import endpoint_of, open_sockets, remove_path
 
 Key = tuple[Service, Endpoint]
@@ -41,7 +42,10 @@ def prepare_addresses(
     try:
         for key in wanted:
             if key not in kept and key not in added:
-                added[key] = open_sockets(key[1], shared=True, ours=ours)
+                try:
+                    added[key] = open_sockets(key[1], shared=True, ours=ours)
+                except ConfigError as error:
+                    raise ConfigError(f"listen.{key[0].value}: {error}") from error
     except BaseException:
         AddressChange(added, ()).abandon()
         raise

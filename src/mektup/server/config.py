@@ -10,7 +10,8 @@ import dataclasses
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from mektup.auth.authenticator import Plaintext
 from mektup.server.addresses import Endpoint, Service, endpoint
 from mektup.server.hostnames import objection_to_hostname
 from mektup.server.tuning import DEFAULT_TUNING, Tuning
+from mektup.store import files
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import Limits, most_of
 
@@ -35,6 +37,17 @@ DEFAULT_LISTEN: Mapping[Service, tuple[str, ...]] = {
 
 class ConfigError(Exception):
     """The configuration cannot be used; its text says where and why, for the person who wrote it."""
+
+
+@contextmanager
+def blamed_on(file: Path | None) -> Iterator[None]:
+    """Has each ConfigError that is raised within name *file*; those of ``load`` do already."""
+    try:
+        yield
+    except ConfigError as error:
+        if file is None or str(error).startswith(f"{file}: "):
+            raise
+        raise ConfigError(f"{file}: {error}") from error
 
 
 class _Listen(msgspec.Struct, forbid_unknown_fields=True):
@@ -102,8 +115,13 @@ class Config:
 
     def __post_init__(self) -> None:
         """Raises ConfigError for what no server can run with, wherever it comes from."""
+        for name, kind in (("hostname", str), ("limits", Limits), ("delivery", DeliveryRules)):
+            if not isinstance(value := getattr(self, name), kind):
+                raise ConfigError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
         if objection := objection_to_hostname(self.hostname):
             raise ConfigError(f"hostname: {objection}")
+        if self.key is not None and self.cert is None:
+            raise ConfigError("tls.key needs tls.cert beside it")
         for field in dataclasses.fields(Limits):
             value, most = getattr(self.limits, field.name), most_of(field.name)
             if not isinstance(value, bool) and not value <= most:
@@ -113,9 +131,10 @@ class Config:
 def load(file: Path) -> Config:
     """The configuration in *file*; relative paths in it start at its own directory. Raises ConfigError."""
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        # with or without a byte order mark, which some editors write
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror or error}") from error
+        raise ConfigError(files.reason(error, file)) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 at octet {error.start + 1}") from error
     except tomllib.TOMLDecodeError as error:
@@ -136,8 +155,6 @@ def _read(table: dict[str, Any], source: str, base: Path) -> Config:
         raise ConfigError(f"{source}: {_in_words(str(error))}") from error
     _check_texts(table, "", source)
     _check_numbers(file, source)
-    if file.tls.key is not None and file.tls.cert is None:
-        raise ConfigError(f"{source}: tls.key needs tls.cert beside it")
     settled = {} if file.hostname is None else {"hostname": file.hostname}
     try:
         return _config(file, source, base, settled)

@@ -14,7 +14,7 @@ from pathlib import Path
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import each_once, objection_to_flag
 
-Message = str | bytes | bytearray | memoryview | EmailMessage | os.PathLike[str]
+Message = str | bytes | bytearray | memoryview | EmailMessage | os.PathLike[str] | os.PathLike[bytes]
 """A message: its text, which becomes UTF-8; its octets; an ``email.message.Message`` of any kind; or the path of a file
 that holds its octets. Every line ends in CRLF when it is stored, whatever it ended in.
 """
@@ -36,7 +36,7 @@ def octets_of(message: Message) -> bytes:
         case EmailMessage():
             return _flattened(message)
         case os.PathLike():
-            return Path(message).read_bytes()
+            return Path(os.fsdecode(message)).read_bytes()
         case _:
             # as the EmailMessage of Django, which makes one of the standard library
             hint = ", but what its message() gives may be one" if hasattr(message, "message") else ""
@@ -44,6 +44,13 @@ def octets_of(message: Message) -> bytes:
                 "a message is a str, bytes, an email.message.Message, or the pathlib.Path of a file, "
                 f"not {type(message).__name__}{hint}"
             )
+
+
+def text_of(value: object, what: str) -> str:
+    """*value*, which is to be a str. Raises TypeError that says *what* it is."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} is a str, not {type(value).__name__}")
+    return value
 
 
 def flags_of(flags: Iterable[str], longest_keyword: int) -> frozenset[str]:

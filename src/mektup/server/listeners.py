@@ -115,7 +115,8 @@ def _bound(family: int, address: tuple[object, ...], *, shared: bool) -> socket.
 
 
 def _bound_path(path: Path) -> socket.socket:
-    _clear_way(path)
+    if not _clear_way(path):
+        raise FileExistsError(errno.EEXIST, "there is a file, and it is no socket")
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -132,18 +133,19 @@ def _bound_path(path: Path) -> socket.socket:
     return made
 
 
-def _clear_way(path: Path) -> None:
-    """Removes a socket that nobody listens at any more; any other file stays, and stands in the way."""
+def _clear_way(path: Path) -> bool:
+    """Removes a socket that nobody listens at any more; whether nothing else is there, which stays."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
-            return
+            return False
     except FileNotFoundError:
-        return
+        return True
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
             path.unlink(missing_ok=True)
+    return True
 
 
 class Listener:

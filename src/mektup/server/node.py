@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import secrets
+import shlex
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -258,7 +259,7 @@ def warn_of_data(data: Path | None, log: FilteringBoundLogger) -> None:
     """Notes what of the data directory other users may write to: they could put in mail, or a key of their own."""
     for path in () if data is None else files.open_to_others(data):
         mode = f"{path.stat().st_mode & 0o7777:04o}"
-        log.warning("others_may_write", path=str(path), mode=mode, advice=f"chmod -R go-rwx {data}")
+        log.warning("others_may_write", path=str(path), mode=mode, advice=f"chmod -R go-rwx {shlex.quote(str(data))}")
 
 
 async def tidy(store: Store, log: FilteringBoundLogger) -> None:

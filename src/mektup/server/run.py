@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
 from mektup.server.addresses import Endpoint, Service
-from mektup.server.config import Config, ConfigError
+from mektup.server.config import Config, ConfigError, blamed_on
 from mektup.server.garbage import search_each_object_once
 from mektup.server.logs import Log
 from mektup.server.single import open_single
@@ -35,11 +36,17 @@ class Running(Protocol):
         """Finishes, and ends."""
 
 
-def serve(load: Callable[[], Config], announce: Callable[[Endpoints], None]) -> None:
+def serve(load: Callable[[], Config], announce: Callable[[Endpoints], None], file: Path | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then lets sessions finish; at SIGHUP, takes up what *load* yields then.
 
-    Calls *announce* when it listens. Raises ConfigError where it cannot start.
+    Calls *announce* when it listens. Raises ConfigError where it cannot start; what cannot be names *file*, from which
+    *load* reads.
     """
+    with blamed_on(file):
+        _serve_blamed(load, announce, file)
+
+
+def _serve_blamed(load: Callable[[], Config], announce: Callable[[Endpoints], None], file: Path | None) -> None:
     config = load()
     raise_descriptor_limit()
     occupy_standard_descriptors()
@@ -47,15 +54,38 @@ def serve(load: Callable[[], Config], announce: Callable[[Endpoints], None]) -> 
     log.take_over()
     try:
         with asyncio.Runner(loop_factory=system.new_event_loop) as runner:
-            runner.run(_serve(config, load, announce, log))
+            runner.run(_serve(config, load, announce, log, file))
     finally:
         log.close()
 
 
-async def _serve(config: Config, load: Callable[[], Config], announce: Callable[[Endpoints], None], own: Log) -> None:
+async def _serve(
+    config: Config,
+    load: Callable[[], Config],
+    announce: Callable[[Endpoints], None],
+    own: Log,
+    file: Path | None,
+) -> None:
     # from the start: who is stopped while it starts still has things to put away
     requested = stop_requested()
+    loop = asyncio.get_running_loop()
+    started: asyncio.Future[Running] = loop.create_future()
     log = own.logger
+    reloads: set[asyncio.Task[None]] = set()
+    one_at_a_time = asyncio.Lock()
+
+    async def reload() -> None:
+        running = await started
+        async with one_at_a_time:
+            with blamed_on(file):
+                await running.reload(load())
+
+    def hang_up() -> None:
+        task = loop.create_task(_told(reload(), log))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     workers = workers_wanted(config)
     running: Running
     if workers == 1:
@@ -64,20 +94,11 @@ async def _serve(config: Config, load: Callable[[], Config], announce: Callable[
         running = await open_parent(config, workers, log, own, requested)
     if config.tuning.freeze_objects:
         search_each_object_once()
-    loop = asyncio.get_running_loop()
-    reloads: set[asyncio.Task[None]] = set()
-    one_at_a_time = asyncio.Lock()
-
-    def hang_up() -> None:
-        task = loop.create_task(_reload(running, load, log, one_at_a_time))
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, hang_up)
     if not requested.is_set():
         announce(running.endpoints)
         where = {service.value: _listed(at) for service, at in running.endpoints.items()}
         log.info("serving", workers=workers, **where)
+    started.set_result(running)
     await requested.wait()
     log.info("stopping")
     loop.remove_signal_handler(signal.SIGHUP)
@@ -87,12 +108,9 @@ async def _serve(config: Config, load: Callable[[], Config], announce: Callable[
     log.info("stopped")
 
 
-async def _reload(
-    running: Running, load: Callable[[], Config], log: FilteringBoundLogger, one_at_a_time: asyncio.Lock
-) -> None:
+async def _told(reloading: Coroutine[Any, Any, None], log: FilteringBoundLogger) -> None:
     try:
-        async with one_at_a_time:
-            await running.reload(load())
+        await reloading
     except ConfigError as error:
         log.error("not_reloaded", reason=str(error), consequence="all stays as it was")
     else:

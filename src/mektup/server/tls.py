@@ -52,7 +52,7 @@ def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
         reason = (error.reason or "").replace("_", " ").lower() or str(error)
         raise ConfigError(f"tls: {names} cannot be used: {reason}") from error
     except OSError as error:
-        raise ConfigError(f"tls: {error.filename or cert}: {error.strerror}") from error
+        raise ConfigError(f"tls: {files.reason(error, cert)}") from error
     return context
 
 

@@ -42,7 +42,7 @@ def make_directory(path: Path) -> None:
             os.mkdir(each, DIRECTORY_MODE)
         except FileExistsError:
             if not each.is_dir():
-                raise
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(each)) from None
         else:
             _settle_directory(each)
         try:
@@ -149,19 +149,28 @@ def why_not(path: Path) -> str | None:
     for each in (*reversed(path.parents), path):
         try:
             status = os.stat(each)
+        except FileNotFoundError as error:
+            # what is missing is to be made, and it is the directory above it that refuses
+            denied = _denied(each.parent, os.stat(each.parent), os.W_OK)
+            return f"{each} cannot be made: {denied}" if denied else f"{each}: {error.strerror}"
         except OSError as error:
             return f"{each}: {error.strerror}"
-        needed = os.R_OK | os.W_OK if each == path else 0
-        if stat.S_ISDIR(status.st_mode):
-            needed |= os.X_OK
-        if not os.access(each, needed, effective_ids=os.access in os.supports_effective_ids):
-            owner, runs_as = user_name(status.st_uid), user_name(system.effective_user())
-            return f"{each}: Permission denied; it belongs to {owner}, mektup runs as {runs_as}"
+        if denied := _denied(each, status, os.R_OK | os.W_OK if each == path else 0):
+            return denied
     return None
 
 
-def reason(error: OSError, path: Path) -> str:
-    """Where and why the system refused to use *path*, in words for an operator."""
+def _denied(path: Path, status: os.stat_result, needed: int) -> str | None:
+    if stat.S_ISDIR(status.st_mode):
+        needed |= os.X_OK
+    if os.access(path, needed, effective_ids=os.access in os.supports_effective_ids):
+        return None
+    owner, runs_as = user_name(status.st_uid), user_name(system.effective_user())
+    return f"{path}: Permission denied; it belongs to {owner}, mektup runs as {runs_as}"
+
+
+def reason(error: OSError, path: Path = Path()) -> str:
+    """Where and why the system refused, in words for an operator; *path* where the error names no file."""
     place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
     denied = why_not(place) if error.errno in (errno.EACCES, errno.EPERM) else None
     return denied or f"{place}: {error.strerror or error}"

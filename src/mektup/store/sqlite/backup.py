@@ -27,6 +27,8 @@ def back_up_all(data: Path, target: Path) -> int:
 
     On disk when this returns. Raises OSError, Refused.
     """
+    if data.resolve() in (target.resolve(), *target.resolve().parents):
+        raise Refused(Code.CANNOT, f"{target} is in {data}, and would be lost with it; name a directory elsewhere")
     require_empty(target)
     files.make_directory(target)
     _back_up(data / NAMES, target / NAMES)
@@ -59,7 +61,11 @@ def restore_all(backup: Path, data: Path) -> None:
 
 def require_empty(directory: Path) -> None:
     """Raises Refused where there is something in *directory*."""
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise Refused(Code.CANNOT, f"{directory} is no directory; name one that is not there yet")
+    if any(directory.iterdir()):
         raise Refused(Code.CANNOT, f"{directory} is not empty; name a directory that is not there yet")
 
 
