@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mektup.auth import schemes
 from mektup.cli import main
 from mektup.cli.demo.command import USER
 from mektup.server import config
@@ -122,3 +123,26 @@ def test_both_languages_show_the_same() -> None:
     english, turkish = READMES
     assert blocks(english) == blocks(turkish)
     assert both_sessions(english) == both_sessions(turkish)
+    said = [(inline_code(path), python_versions(path)) for path in READMES]
+    # the one code that is translated
+    assert said[0][0] - said[1][0] == {"name:{SCHEME}secret"}
+    assert said[1][0] - said[0][0] == {"ad:{ŞEMA}gizli"}
+    assert said[0][1] == said[1][1] >= {"3.11", "3.11.2", "3.12.1", "3.13.0"}
+
+
+def inline_code(path: Path) -> set[str]:
+    """What stands between backticks in the running text."""
+    running = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return {" ".join(code.split()) for code in re.findall(r"`([^`]+)`", running)}
+
+
+def python_versions(path: Path) -> set[str]:
+    """The versions of Python that are named."""
+    return set(re.findall(r"(?<![\d.])3\.\d+(?:\.\d+)?(?![\d.]*\d)", path.read_text(encoding="utf-8")))
+
+
+@readme
+def test_password_schemes_that_are_named_are_known(path: Path) -> None:
+    named = {code for code in inline_code(path) if re.fullmatch(r"\{[A-Z0-9-]+\}", code)}
+    assert len(named) == 10
+    assert named <= set(schemes.KNOWN.split(", "))
