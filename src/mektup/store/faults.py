@@ -25,6 +25,8 @@ class Kind(Enum):
     MEMORY = ("memory", Code.UNAVAILABLE, "The server is out of memory, try again later")
     DAMAGED = ("damaged", Code.CORRUPTION, "The account's file is damaged")
     CUT_OFF = ("cut off", Code.UNAVAILABLE, "A file of the account was removed or replaced while it was in use")
+    DENIED = ("denied", Code.UNAVAILABLE, "The server may not use a file of the account")
+    NEWER = ("newer", Code.UNAVAILABLE, "The account's file was written by a newer version of mektup")
     OTHER = ("other", Code.UNAVAILABLE, "The account cannot be read or written now")
 
     def __init__(self, label: str, code: Code, text: str) -> None:
@@ -43,6 +45,8 @@ _KINDS = {
     errno.ENODEV: Kind.FAILED,
     errno.ESTALE: Kind.FAILED,
     errno.EROFS: Kind.READ_ONLY,
+    errno.EACCES: Kind.DENIED,
+    errno.EPERM: Kind.DENIED,
     errno.EMFILE: Kind.DESCRIPTORS,
     errno.ENFILE: Kind.DESCRIPTORS,
     errno.ENOMEM: Kind.MEMORY,

@@ -146,15 +146,27 @@ def hand_over(path: Path) -> None:
 
 def why_not(path: Path) -> str | None:
     """Why this process cannot use *path*, in words for an operator; None where it can, as far as one can see."""
+    if denied := why_denied(path):
+        return denied
+    for each in (*reversed(path.parents), path):
+        try:
+            os.stat(each)
+        except OSError as error:
+            return f"{each}: {error.strerror}"
+    return None
+
+
+def why_denied(path: Path) -> str | None:
+    """Whose the file is that this process may not use on its way to *path*; None where none is in the way."""
     for each in (*reversed(path.parents), path):
         try:
             status = os.stat(each)
-        except FileNotFoundError as error:
+        except FileNotFoundError:
             # what is missing is to be made, and it is the directory above it that refuses
             denied = _denied(each.parent, os.stat(each.parent), os.W_OK)
-            return f"{each} cannot be made: {denied}" if denied else f"{each}: {error.strerror}"
-        except OSError as error:
-            return f"{each}: {error.strerror}"
+            return f"{each} cannot be made: {denied}" if denied else None
+        except OSError:
+            return None
         if denied := _denied(each, status, os.R_OK | os.W_OK if each == path else 0):
             return denied
     return None

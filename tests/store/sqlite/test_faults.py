@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -448,3 +449,72 @@ async def test_looking_at_a_wal_and_writing_it_again_leaves_the_locks_in_place(
     await account.append(mailbox, [incoming()])
     assert is_held()
     await store.close()
+
+
+def _empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def _of_another_program(file: Path) -> None:
+    with apsw.Connection(str(file)) as connection:
+        connection.pragma("application_id", 7)
+
+
+def _of_tomorrow(file: Path) -> None:
+    with apsw.Connection(str(file)) as connection:
+        connection.pragma("user_version", 99)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "code", "reason"),
+    [
+        (_empty, Kind.DAMAGED, Code.CORRUPTION, "its application_id is 0x0"),
+        (_of_another_program, Kind.DAMAGED, Code.CORRUPTION, "its application_id is 0x7"),
+        (_of_tomorrow, Kind.NEWER, Code.UNAVAILABLE, "it has version 99"),
+    ],
+)
+async def test_a_file_that_is_none_of_this_mektup_is_told_of(
+    tmp_path: Path, change: Callable[[Path], None], kind: Kind, code: Code, reason: str
+) -> None:
+    store = await open_store(tmp_path / "data", limits=QUIET)
+    account = await store.account((await store.directory.add("linda", {})).id)
+    await store.close()
+    change(file_of(tmp_path / "data", account.id))
+    book = Book()
+    store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
+    with pytest.raises(Refused) as caught:
+        await store.account(account.id)
+    assert caught.value.code is code
+    assert [(fault.kind, reason in fault.reason) for fault in book.faults] == [(kind, True)]
+    await store.close()
+    for names in (_empty, _of_tomorrow):
+        names(tmp_path / "data" / "mektup.db")
+        with pytest.raises(Refused, match=r"mektup\.db: "):
+            await open_store(tmp_path / "data", limits=QUIET, faults=book)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+async def test_a_file_of_another_user_is_told_of_with_its_owner(mode: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="mektup-") as place:  # pytest's own are closed to other users
+        data = Path(place, "data")
+        store = await open_store(data, limits=QUIET)
+        account = await store.account((await store.directory.add("linda", {})).id)
+        await store.close()
+        file = file_of(data, account.id)
+        for each in (Path(place), data, *data.rglob("*")):
+            os.chown(each, 12345, 12345)
+        os.chown(file, 0, 0)
+        file.chmod(mode)
+        book = Book()
+        os.seteuid(12345)
+        try:
+            store = await open_store(data, limits=QUIET, faults=book)
+            with pytest.raises(Refused) as caught:
+                await fill(await store.account(account.id), 1)
+            await store.close()
+        finally:
+            os.seteuid(0)
+        assert caught.value.code is Code.UNAVAILABLE
+        told = f"{file}: Permission denied; it belongs to root, mektup runs as user 12345"
+        assert {(fault.kind, fault.reason) for fault in book.faults} == {(Kind.DENIED, told)}

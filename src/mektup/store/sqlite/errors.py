@@ -8,13 +8,17 @@ from pathlib import Path
 
 import apsw
 
-from mektup.store import system
+from mektup.store import files, system
 from mektup.store.faults import Fault, Kind, fault_of_os_error, kind_of_errno, words_of_errno
 from mektup.terms.errors import Code, Refused
 
 
 class DamagedError(Exception):
     """What is stored cannot be what was stored; its text says what is wrong, for the log."""
+
+
+class NewerError(Exception):
+    """A file that a newer mektup wrote; its text tells the versions, for the log."""
 
 
 ENGINE_ERRORS = (
@@ -33,6 +37,7 @@ ENGINE_ERRORS = (
     apsw.ReadOnlyError,
     DamagedError,
     MemoryError,
+    NewerError,
     OSError,
 )
 
@@ -55,6 +60,8 @@ _KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (MemoryError, Kind.MEMORY),
 )
 
+_MAY_BE_DENIED = (apsw.CantOpenError, apsw.PermissionsError, apsw.ReadOnlyError)
+
 _FEW_BYTES = 64 * 1024
 """What the files beside a database take at least when it is opened."""
 
@@ -75,8 +82,10 @@ def fault_of(error: Exception, file: Path, number: int = 0) -> Fault | None:
         return None
     if isinstance(error, OSError):
         return fault_of_os_error(error, file)
-    if isinstance(error, DamagedError):
-        return Fault(Kind.DAMAGED, str(file), str(error))
+    if isinstance(error, DamagedError | NewerError):
+        return Fault(Kind.DAMAGED if isinstance(error, DamagedError) else Kind.NEWER, str(file), str(error))
+    if isinstance(error, _MAY_BE_DENIED) and (denied := files.why_denied(file)):
+        return Fault(Kind.DENIED, str(file), denied)
     for kind_of_error, kind in _KINDS:
         if isinstance(error, kind_of_error):
             return Fault(kind, str(file), _words(error, 0))

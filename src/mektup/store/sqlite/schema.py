@@ -22,7 +22,7 @@ import apsw
 from mektup.store import files
 from mektup.store.sqlite import header_fields, text_blocks, touched_runs, trigrams
 from mektup.store.sqlite.cursor import Cursor
-from mektup.terms.errors import Code, Refused
+from mektup.store.sqlite.errors import DamagedError, NewerError
 from mektup.terms.numbers import MailboxId
 
 CHUNK_BYTES = 256 * 1024
@@ -263,13 +263,14 @@ def create_file(path: Path, schema: Schema) -> None:
 def is_outdated(connection: apsw.Connection, schema: Schema) -> bool:
     """Whether the file is of an older version than today's, or lost its WAL as copies made by SQLite do.
 
-    Raises Refused(UNAVAILABLE) for a file that a newer mektup wrote or that is none of mektup's.
+    Raises DamagedError for a file that is none of mektup's, as one that was emptied; NewerError.
     """
-    if connection.pragma("application_id") != schema.application_id:
-        raise Refused(Code.UNAVAILABLE, "Not a file of mektup's")
+    found: int = connection.pragma("application_id")
+    if found != schema.application_id:
+        raise DamagedError(f"not a file of mektup's: its application_id is {found:#x}, not {schema.application_id:#x}")
     version: int = connection.pragma("user_version")
     if version > schema.version:
-        raise Refused(Code.UNAVAILABLE, "Written by a newer version of mektup")
+        raise NewerError(f"it has version {version}, and this mektup knows versions up to {schema.version}")
     return version < schema.version or connection.pragma("journal_mode") != "wal"
 
 

@@ -134,7 +134,7 @@ class SqliteStore:
                 await self._names.create(DIRECTORY)
             await self._names.prepare(DIRECTORY)
         except Refused as error:
-            if isinstance(error, FaultRefused) and error.fault.kind is not Kind.OTHER:
+            if isinstance(error, FaultRefused) and error.fault.kind not in (Kind.OTHER, Kind.DENIED):
                 raise Refused(error.code, in_words(error)) from error
             raise Refused(error.code, files.why_not(names) or f"{names}: {error}") from error
 
