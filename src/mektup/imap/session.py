@@ -100,18 +100,19 @@ class Session:
     async def run(self) -> None:
         """Serves the peer until it, or the server, says goodbye; never raises but at a bug outside of any command."""
         self.write(answers.untagged_ok(codes.capability(capabilities(self)), self._greeting()))
+        receiver, peer = self.receiver, self.peer
         try:
             while self.ending is None:
-                event = self.receiver.next_event()
+                event = receiver.next_event()
                 if event is None:
-                    self.receiver.feed(await self.peer.read(self.patience()))
-                elif self.peer.dismissal is not None and _begins(event):
-                    raise TimedOut(self.peer.dismissal)
+                    receiver.feed(await peer.read(self.patience()))
+                elif peer.dismissal is not None and _begins(event):
+                    raise TimedOut(peer.dismissal)
                 elif isinstance(event, RawCommand):
                     await self._obey(event)
                     # what the client sent ahead may be much, and it may read none of the answers
-                    if self.peer.is_due:
-                        await self.peer.drain()
+                    if peer.is_due:
+                        await peer.drain()
                 elif isinstance(event, LiteralOffered):
                     await self._consider(event)
                 else:
@@ -152,10 +153,13 @@ class Session:
     async def _obey(self, command: RawCommand) -> None:
         limits = self.services.limits
         self.services.tally.commands += 1
+        request: Request | None = None
         if command.literals:
             self.peer.uploading = False
+            request = self.uploads.request(command)
         try:
-            request = self.uploads.request(command) or commands.parse(command, utf8=self.rev2, limits=limits)
+            if request is None:
+                request = commands.parse(command, utf8=self.rev2, limits=limits)
             row = TABLE[type(request)]
             row.check(self.state)
             await self._run(row, request)
@@ -166,7 +170,7 @@ class Session:
             self._fail(command, failure)
         finally:
             self.tag = None
-            if self.uploads:
+            if command.literals:
                 self.uploads.close()
 
     def _fail(self, command: RawCommand, failure: Exception) -> None:
@@ -199,10 +203,12 @@ class Session:
                 await self._tell(row.tells, request)
                 modseqs.tell_due(self)
                 raise
-            await self._tell(row.tells, request)
+            if self.view is not None:
+                await self._tell(row.tells, request)
         finally:
             self.services.tally.durations.add(row.name, time.monotonic() - began)
-        answer = modseqs.in_answer(self, answer, row.name)
+        if self.condstore:
+            answer = modseqs.in_answer(self, answer, row.name)
         if answer is None:
             self.write(row.done % self.tag)
         elif answer:

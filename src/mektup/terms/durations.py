@@ -7,6 +7,8 @@ from bisect import bisect_left
 BOUNDS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Upper bounds of the buckets, in seconds; the last bucket has none."""
 
+QUICK = BOUNDS[0]
+
 Counted = dict[str, tuple[list[int], float]]
 """By name: how many fell into each bucket, and the seconds of all."""
 
@@ -22,12 +24,12 @@ class Durations:
 
     def add(self, name: str, seconds: float) -> None:
         """One command of that *name* took *seconds*. Names are ours, never a client's words."""
-        buckets = self._buckets.get(name)
-        if buckets is None:
-            buckets = self._buckets[name] = [0] * (len(BOUNDS) + 1)
-            self._seconds[name] = 0.0
-        buckets[bisect_left(BOUNDS, seconds)] += 1
-        self._seconds[name] += seconds
+        try:
+            self._buckets[name][0 if seconds <= QUICK else bisect_left(BOUNDS, seconds)] += 1
+            self._seconds[name] += seconds
+        except KeyError:
+            self._buckets[name], self._seconds[name] = [0] * (len(BOUNDS) + 1), 0.0
+            self.add(name, seconds)
 
     def counted(self) -> Counted:
         """All that was counted."""

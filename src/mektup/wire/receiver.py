@@ -365,7 +365,7 @@ class Receiver:
         return command
 
     def _fault_of_line(self, line: bytes) -> Fault | None:
-        bounds = self._bounds_of(line)
+        bounds = self._bounds if self._bounds.messages else self._bounds_of(line)
         if len(line) > bounds.line:
             return self._too_long(line)
         if self._size + len(line) > bounds.command:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -227,8 +227,9 @@ class SqliteAccount:
         recent = selection.uids & Uids.span(first, selection.mailbox.uidnext) if first else Uids()
         return replace(selection, recent=recent)
 
-    async def modseq(self, mailbox: MailboxId) -> ModSeq:
-        return await self._recall.read(changes.modseq, mailbox)
+    def modseq(self, mailbox: MailboxId) -> Coroutine[Any, Any, ModSeq]:
+        # no coroutine of its own: every NOOP and every command that looks for changes asks
+        return self._recall.read(changes.modseq, mailbox)
 
     async def changes(
         self, mailbox: MailboxId, *, since: ModSeq, expunged_since: ModSeq, uidnext: Uid, claim_recent: bool
