@@ -128,6 +128,24 @@ async def test_what_is_searched_is_what_is_sorted(account: Account) -> None:
     assert await threads(account, mailbox, within=uids(5, 6)) == [(5, 0)]
 
 
+async def test_copies_are_threaded_as_if_each_had_come_alone(account: Account) -> None:
+    letters = (
+        message("x", id="a", sent=1),
+        message("Re: y", id="b", references="gone a", sent=2),
+        message("z", references="a b", sent=3),
+        message("w", id="c", references="b gone", sent=4),
+    )
+    mailbox = await fill(account, *letters)
+    await account.copy(mailbox, uids(1, 2, 3), "INBOX")
+    before = await threads(account, mailbox)
+    await account.copy(mailbox, uids(2, 4), "INBOX")
+    other = (await account.create("other")).id
+    alone = [letters[at] for at in (0, 1, 2, 3, 0, 1, 2, 1, 3)]
+    await account.append(other, [Incoming(prepare(raw)) for raw in alone])
+    assert sum(uid > 0 for uid, _ in before) == 7
+    assert await threads(account, mailbox) == await threads(account, other)
+
+
 async def test_threads(account: Account) -> None:
     mailbox = await fill(
         account,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mektup.store.conversations import DUMMY, Letters, Outline, ordered_subject, references
 from mektup.store.forest import NONE, Forest
+from mektup.store.node_table import MANY_IDS, NodeTable
 from tests.store import naive_threads
 from tests.store.naive_threads import Letter, Tree
 
@@ -36,13 +37,15 @@ def columns(letters: Sequence[Letter]) -> Letters:
         {"", *(letter.id for letter in letters), *(each for letter in letters for each in letter.references)}
     )
     subjects = sorted({"", *(letter.subject for letter in letters)})
+    different = list(dict.fromkeys(letters))
     return Letters(
         dates=[letter.date for letter in letters],
         subjects=[subjects.index(letter.subject) for letter in letters],
         replies=[int(letter.is_reply) for letter in letters],
-        ids=[names.index(letter.id) for letter in letters],
-        references=[names.index(each) for letter in letters for each in letter.references],
-        counts=[len(letter.references) for letter in letters],
+        contents=[different.index(letter) for letter in letters],
+        ids=[names.index(letter.id) for letter in different],
+        references=[names.index(each) for letter in different for each in letter.references],
+        counts=[len(letter.references) for letter in different],
     )
 
 
@@ -60,6 +63,12 @@ def trees(outline: Outline) -> list[Tree]:
 @settings(max_examples=200)
 @given(LETTERS)
 def test_references_as_the_rfc_tells_them(letters: list[Letter]) -> None:
+    assert trees(references(columns(letters))) == naive_threads.references(letters)
+
+
+@settings(max_examples=300)
+@given(LETTERS.filter(bool).flatmap(lambda letters: st.lists(st.sampled_from(letters), max_size=20)))
+def test_copies_in_any_order_as_the_rfc_tells_them(letters: list[Letter]) -> None:
     assert trees(references(columns(letters))) == naive_threads.references(letters)
 
 
@@ -142,6 +151,7 @@ def deep(letters: list[Letter]) -> Letters:
         dates=[letter.date for letter in letters],
         subjects=[0] * len(letters),
         replies=[0] * len(letters),
+        contents=range(len(letters)),
         ids=[numbers[letter.id] for letter in letters],
         references=[numbers[each] for letter in letters for each in letter.references],
         counts=[len(letter.references) for letter in letters],
@@ -181,7 +191,7 @@ def test_a_forest_links_and_cuts_as_told(changes: list[tuple[int, int]], patienc
             forest.link(child, parent)
             if top(parent) != child:
                 parents[child] = parent
-        assert forest.parent == parents
+        assert list(forest.parent) == parents
 
 
 def test_a_forest_grows_after_it_lost_patience() -> None:
@@ -193,4 +203,23 @@ def test_a_forest_grows_after_it_lost_patience() -> None:
     new = forest.add()
     forest.link(2, new)
     forest.link(new, 0)
-    assert forest.parent == [1, 2, new, NONE]
+    assert list(forest.parent) == [1, 2, new, NONE]
+
+
+NAMES = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(st.lists(NAMES), st.data())
+def test_a_table_of_nodes_is_a_dictionary(names: list[int], data: st.DataObject) -> None:
+    table, like = NodeTable(iter(names)), dict[int, int]()
+    for node, name in enumerate(data.draw(st.lists(st.sampled_from(names), max_size=20)) if names else ()):
+        assert table.get(name, -7) == like.get(name, -7)
+        table[name] = like[name] = node
+        assert [table.get(each, -7) for each in names] == [like.get(each, -7) for each in names]
+
+
+def test_very_many_references_are_threaded_as_few_are() -> None:
+    line = tuple(map(str, range(MANY_IDS)))
+    letters = [Letter(0, id="a", references=("1", *line)), Letter(1, id="b", references=line), Letter(2, id="1")]
+    outline = timed(deep(letters))
+    assert (outline.nodes, outline.below) == ([2, 0, 1], [2, 0, 0])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 
 import pytest
 
-from mektup.store import intake
 from mektup.store.intake import may_cost_much, prepare_in_turn
 from mektup.terms.limits import Limits
 
@@ -39,16 +38,13 @@ END = b"\r\n--b--\r\n"
         "size",
     ],
 )
-async def test_what_may_cost_much_is_prepared_in_a_thread(raw: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_may_cost_much_does_not_hold_the_loop(raw: bytes) -> None:
     assert may_cost_much(raw)
-    threads: list[threading.Thread] = []
-    prepare = intake.prepare
-    monkeypatch.setattr(
-        intake, "prepare", lambda raw, limits: (threads.append(threading.current_thread()), prepare(raw, limits))[1]
-    )
+    others = asyncio.Event()
+    asyncio.get_running_loop().call_soon(others.set)
     arrival = await prepare_in_turn(raw, Limits())
     assert arrival.size == len(raw)
-    assert threads != [threading.current_thread()]
+    assert others.is_set(), "it was prepared in the loop, which did nothing else"
 
 
 @pytest.mark.parametrize(
@@ -63,3 +59,7 @@ async def test_what_may_cost_much_is_prepared_in_a_thread(raw: bytes, monkeypatc
 )
 async def test_ordinary_mail_is_not_sent_to_a_thread(raw: bytes) -> None:
     assert not may_cost_much(raw[:200_000])
+    others = asyncio.Event()
+    asyncio.get_running_loop().call_soon(others.set)
+    await prepare_in_turn(raw[:200_000])
+    assert not others.is_set()

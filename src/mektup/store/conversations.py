@@ -11,10 +11,13 @@ threads together (step 5) are those sorted again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, repeat
 
 from mektup.store.forest import NONE, Forest
+from mektup.store.node_table import MANY_IDS, Nodes, NodeTable
 from mektup.store.turns import sorted_in_turns
 
 NO_REPLIES: list[int] = []
@@ -25,7 +28,7 @@ DUMMY = -1
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """What threading looks at, a column each, with an entry for each message."""
+    """What threading looks at, a column each, with an entry for each message, or for each content."""
 
     dates: Sequence[int]
     """Sent date (RFC 5256 §2.2), seconds."""
@@ -33,10 +36,12 @@ class Letters:
     """The same number for the same base subject; 0 for an empty one."""
     replies: Sequence[int]
     """1 for a reply or forward, by its subject; else 0."""
+    contents: Sequence[int]
+    """The content of each message, from 0 on; copies share one. The next three have an entry for each content."""
     ids: Sequence[int]
-    """The same number for the same Message-ID; 0 for none."""
+    """The same number of 64 bits for the same Message-ID; 0 for none."""
     references: Sequence[int]
-    """The Message-IDs that all messages refer to, one message after the other, for each its parent last."""
+    """The Message-IDs that all contents refer to, one content after the other, for each its parent last."""
     counts: Sequence[int]
     """How many of *references* are of each."""
 
@@ -68,7 +73,7 @@ def ordered_subject(dates: Sequence[int], subjects: Sequence[int]) -> Outline:
 def references(letters: Letters) -> Outline:
     """REFERENCES: messages are below those that they reply to, and threads of one base subject are brought together."""
     by_date = _by_date(letters.dates)
-    parents = _linked(letters.ids, letters.references, letters.counts)
+    parents = _linked(letters)
     threads = _Threads(letters, by_date, _pruned(parents, len(by_date)))
     threads.merge_subjects()
     return threads.outline()
@@ -79,50 +84,90 @@ def _by_date(dates: Sequence[int]) -> list[int]:
     return sorted_in_turns(range(len(dates)), dates.__getitem__)
 
 
-def _linked(ids: Sequence[int], references: Sequence[int], counts: Sequence[int]) -> list[int]:
+def _linked(letters: Letters) -> array[int]:
     """Step 1: each node's parent."""
+    ids, contents = letters.ids, letters.contents
+    lines = _Lines(letters)
+    forest, nodes = lines.forest, lines.nodes
     # RFC 5256 §3, step 1.A: of several messages with one Message-ID, the first has it
-    nodes = {ids[node]: node for node in range(len(ids) - 1, -1, -1)}
-    nodes.pop(0, None)
-    forest = Forest(len(ids))
-    parent = forest.parent
-    start = 0
-    for node, count in enumerate(counts):
-        above = NONE
-        if count:
-            for reference in references[start : start + count]:
-                at = nodes.get(reference, NONE)
-                if at == NONE:
-                    at = nodes[reference] = forest.add()
-                # 1.A: a link that is there already stays
-                if above != NONE and parent[at] == NONE:
-                    forest.link(at, above)
-                above = at
-            start += count
+    for node in range(len(contents) - 1, -1, -1):
+        if own := ids[contents[node]]:
+            nodes[own] = node
+    for node, content in enumerate(contents):
+        above = lines.linked(content)
         # 1.B: the last of its own references outdoes what others say
-        if parent[node] != above:
+        if forest.parent[node] != above:
             forest.cut(node)
             if above != NONE:
                 forest.link(node, above)
-    return parent
+    return forest.parent
 
 
-def _pruned(parents: list[int], count: int) -> list[int]:
+class _Lines:
+    """The references of each content, which step 1.A links one below the other: for copies once, if that is enough.
+
+    To link a line again changes nothing as long as nothing was cut: what has a parent keeps it, and what would have
+    closed a loop still would. A message is cut once, at most, and copies of it never.
+    """
+
+    __slots__ = ("_as_of", "_letters", "_starts", "_tops", "forest", "nodes")
+
+    def __init__(self, letters: Letters) -> None:
+        self._letters = letters
+        self._starts = array("q", accumulate(letters.counts, initial=0))
+        self._as_of = array("q", repeat(NONE, len(letters.counts)))
+        """How often something had been cut when each line was linked; NONE for those that were not yet."""
+        self._tops = array("q", repeat(NONE, len(letters.counts)))
+        """The last node of each line."""
+        self.forest = Forest(len(letters.contents))
+        self.nodes: Nodes = {} if len(letters.references) < MANY_IDS else NodeTable(self._ids())
+        """The node of each Message-ID; what is missing is added when it is referred to."""
+
+    def _ids(self) -> Iterator[int]:
+        """All Message-IDs that messages have, or refer to."""
+        letters, starts = self._letters, self._starts
+        for content in set(letters.contents):
+            yield letters.ids[content]
+            yield from letters.references[starts[content] : starts[content + 1]]
+
+    def linked(self, content: int) -> int:
+        """Step 1.A for *content*; its last reference, NONE where there are none."""
+        if self._as_of[content] != self.forest.cuts:
+            self._tops[content] = self._link(self._starts[content], self._starts[content + 1])
+            self._as_of[content] = self.forest.cuts
+        return self._tops[content]
+
+    def _link(self, start: int, stop: int) -> int:
+        forest, nodes, parent = self.forest, self.nodes, self.forest.parent
+        above = NONE
+        for reference in self._letters.references[start:stop]:
+            at = nodes.get(reference, NONE)
+            if at == NONE:
+                at = nodes[reference] = forest.add()
+            # a link that is there already stays
+            if above != NONE and parent[at] == NONE:
+                forest.link(at, above)
+            above = at
+        return above
+
+
+def _pruned(parents: Sequence[int], count: int) -> list[int]:
     """Step 3, all but promoting only children to the root: for each of *count* messages, what it is below then.
 
     That is the nearest message above it; where there is none, the dummy that is the top of its tree.
     """
-    resolved: dict[int, int] = {}
+    # of each dummy, what it stands for; itself until that is known
+    resolved = array("i", range(count, len(parents)))
     for dummy in range(count, len(parents)):
         way: list[int] = []
         at = dummy
-        while at not in resolved and at >= count and parents[at] != NONE:
+        while at >= count and resolved[at - count] == at and parents[at] != NONE:
             way.append(at)
             at = parents[at]
-        end = resolved.get(at, at)
+        end = resolved[at - count] if at >= count else at
         for passed in way:
-            resolved[passed] = end
-    return [resolved.get(parent, parent) for parent in parents[:count]]
+            resolved[passed - count] = end
+    return [parent if parent < count else resolved[parent - count] for parent in parents[:count]]
 
 
 class _Threads:

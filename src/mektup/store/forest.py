@@ -9,6 +9,9 @@ Tarjan, 1983), without the turning over that they can do as well.
 
 from __future__ import annotations
 
+from array import array
+from itertools import repeat
+
 NONE = -1
 
 STEPS_PER_NODE = 64
@@ -18,12 +21,14 @@ STEPS_PER_NODE = 64
 class Forest:
     """Nodes from 0 on, each with a parent or none."""
 
-    __slots__ = ("_bore", "_paths", "_steps", "parent")
+    __slots__ = ("_bore", "_paths", "_steps", "cuts", "parent")
 
     def __init__(self, count: int) -> None:
         """*count* nodes without parents."""
-        self.parent = [NONE] * count
+        self.parent = array("i", repeat(NONE, count))
         """Of each node; NONE for the top of a tree."""
+        self.cuts = 0
+        """How many were cut from a parent so far."""
         self._bore = bytearray(count)
         self._steps = STEPS_PER_NODE * (count + 1)
         self._paths: _Paths | None = None
@@ -49,6 +54,7 @@ class Forest:
         """Takes *child*, with all below it, from its parent, if it has one."""
         if self.parent[child] != NONE:
             self.parent[child] = NONE
+            self.cuts += 1
             if self._paths is not None:
                 self._paths.cut(child)
 
@@ -76,11 +82,11 @@ class _Paths:
 
     __slots__ = ("_above", "_left", "_right")
 
-    def __init__(self, parents: list[int]) -> None:
+    def __init__(self, parents: array[int]) -> None:
         """Every node is a path by itself, to begin with."""
         self._above = parents[:]
-        self._left = [NONE] * len(parents)
-        self._right = [NONE] * len(parents)
+        self._left = array("i", repeat(NONE, len(parents)))
+        self._right = self._left[:]
 
     def add(self) -> None:
         for links in (self._above, self._left, self._right):

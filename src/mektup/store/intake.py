@@ -8,7 +8,6 @@ of few threads. There are few because each of them takes turns with the event lo
 from __future__ import annotations
 
 import asyncio
-import re
 from concurrent.futures import ThreadPoolExecutor
 
 from mektup.store.arrival import Arrival, Octets, prepare
@@ -29,7 +28,6 @@ FEW_DASHES = 100
 PREPARING_THREADS = 2
 
 _threads = ThreadPoolExecutor(PREPARING_THREADS, "mektup-prepare")
-_DASHES = re.compile(rb"\n--")
 
 
 async def prepare_in_turn(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
@@ -43,13 +41,28 @@ def may_cost_much(raw: Octets) -> bool:
     """Whether *raw* is not known to be prepared within milliseconds; to ask takes a small part of that."""
     if len(raw) <= SMALL_BYTES:
         return False
-    if len(raw) >= LARGE_BYTES or not isinstance(raw, bytes) or raw.count(b"\n--") > FEW_DASHES:
+    if len(raw) >= LARGE_BYTES or not isinstance(raw, bytes):
         return True
-    octets = 0
-    for start in (0, *(found.start() for found in _DASHES.finditer(raw))):
-        header = raw[start : start + raw[start : start + HEADER_BYTES].find(b"\r\n\r\n") % HEADER_BYTES]
+    stop = raw.find(b"\r\n\r\n", 0, HEADER_BYTES)
+    if stop < 0:
+        return True
+    header = raw[:stop].lower()
+    if b"multipart" not in header and b"message" not in header.replace(b"message-id", b""):
+        return False  # what follows is no part, and is not looked at
+    return _has_much_header(raw)
+
+
+def _has_much_header(raw: bytes) -> bool:
+    """Whether *raw* may have many parts, or long headers of parts."""
+    octets = start = 0
+    for _ in range(FEW_DASHES):
+        stop = raw.find(b"\r\n\r\n", start, start + HEADER_BYTES)
+        header = raw[start : stop if stop >= 0 else start + HEADER_BYTES]
         octets += len(header)
         # a message in a message has a header that no boundary tells of
-        if octets > HEADER_BYTES - 8 or b"message/" in header.lower():
+        if octets > HEADER_BYTES or b"message/" in header.lower():
             return True
-    return False
+        start = raw.find(b"\n--", start + 1)
+        if start < 0:
+            return False
+    return True

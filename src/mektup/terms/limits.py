@@ -68,8 +68,8 @@ class Limits:
     mailbox_name_bytes: int = 1000
     mailbox_depth: int = 64
     mailboxes: int = 10_000
-    thread_references: int = 3_000_000
-    """That all messages of a mailbox together may have for THREAD=REFERENCES."""
+    thread_references: int = 2_500_000
+    """That all messages of a mailbox together may have for THREAD=REFERENCES; those of copies count once."""
     sort_keys_bytes: int = 64 * MIB
     """What a process remembers of the mailboxes that it sorted or threaded last."""
 

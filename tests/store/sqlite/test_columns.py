@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,14 +78,38 @@ def test_message_ids_keep_who_refers_to_whom(steps: list[list[tuple[str, list[st
             column = after(column, step, len(letters))
             letters = [letter for place, letter in enumerate(letters) if place not in step]
         else:
-            column = after(column, [" ".join((own, *others)) for own, others in step], len(letters))
+            column = after(column, [f"{own} {' '.join(others)}" for own, others in step], len(letters))
             letters += step
         assert isinstance(column, MessageIds)
-        assert list(column.counts) == [len(others) for _, others in letters]
+        found = told(column)
         texts = [own for own, _ in letters] + [other for _, others in letters for other in others]
-        numbers = [*column.numbers, *column.others]
-        assert like(numbers) == like([sorted(set(texts)).index(text) for text in texts])
-        assert [number == 0 for number in column.numbers] == [own == "" for own, _ in letters]
+        numbers = [own for own, _ in found] + [other for _, others in found for other in others]
+        assert [len(others) for _, others in found] == [len(others) for _, others in letters]
+        assert [numbers.index(number) for number in numbers] == [texts.index(text) for text in texts]
+        assert [own == 0 for own, _ in found] == [own == "" for own, _ in letters]
+
+
+def told(column: MessageIds) -> list[tuple[int, list[int]]]:
+    """Of each message its own ID and those that it refers to."""
+    ends = list(accumulate(column.counts))
+    contents = [
+        (own, list(column.others[end - count : end]))
+        for own, count, end in zip(column.own, column.counts, ends, strict=True)
+    ]
+    return [contents[content] for content in column.numbers]
+
+
+def test_what_messages_share_is_told_once() -> None:
+    ids = MessageIds()
+    for values in (["7", "a@b c@d"], ["7", "7", "9"]):
+        for content in ids.unknown(values):
+            ids.learn(content, {"7": "e@f a@b c@d", "9": " c@d"}[content])
+        ids.feed(values)
+    assert len(ids.others) == 4
+    ids.settle()
+    a, c, e = map(hash, ("a@b", "c@d", "e@f"))
+    assert told(ids) == [(e, [a, c]), (a, [c]), (e, [a, c]), (e, [a, c]), (0, [c])]
+    assert len(ids.counts) == 3
 
 
 def test_a_nul_parts_nothing() -> None:
@@ -95,7 +120,7 @@ def test_a_nul_parts_nothing() -> None:
     ids = MessageIds()
     ids.feed(["a\0@b c@d"])
     ids.settle()
-    assert (list(ids.numbers), list(ids.others)) == ([1], [2])
+    assert (len(ids.own), len(ids.others)) == (1, 1)
 
 
 def test_memory_is_told() -> None:
@@ -107,4 +132,4 @@ def test_memory_is_told() -> None:
         column.settle()
     assert numbers.octets == 8000
     assert 4000 + 8000 < texts.octets < 20_000
-    assert 12_000 + 15_000 < ids.octets < 40_000
+    assert ids.octets == 24_000

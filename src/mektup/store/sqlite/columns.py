@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import chain, compress, pairwise, repeat
+from itertools import compress, pairwise
 from typing import Any, Final, Protocol, Self
 
 from mektup.message.collation import collation_key
@@ -146,64 +146,66 @@ class Texts:
 
 
 class MessageIds:
-    """Message-IDs: each message's own, 0 for none, and those that it refers to."""
+    """Message-IDs, once for each content: copies of a message, however many, have the same ones.
 
-    __slots__ = ("_fed", "_new", "_others_fed", "_vocabulary", "counts", "numbers", "others")
+    An ID is its hash of 64 bits, whose key is this process's secret: a mailbox may have millions of them, and nothing
+    else is to be known of one than which others are the same.
+    """
+
+    __slots__ = ("_contents", "counts", "numbers", "others", "own")
 
     def __init__(
         self,
         numbers: Iterable[int] = (),
+        own: Iterable[int] = (),
         others: Iterable[int] = (),
         counts: Iterable[int] = (),
-        vocabulary: _Vocabulary | None = None,
     ) -> None:
         self.numbers = array("I", numbers)
-        self.others = array("I", others)
-        """Those that all the messages refer to, one message after the other."""
+        """Of each message: which of the following are its own."""
+        self.own = array("q", own)
+        """The Message-ID of each content, 0 for none."""
+        self.others = array("q", others)
+        """Those that all contents refer to, one content after the other."""
         self.counts = array("I", counts)
         """How many of these each refers to."""
-        self._vocabulary = vocabulary or _Vocabulary()
-        self._new: dict[str, int] = {}
-        self._fed = array("I")
-        self._others_fed = array("I")
+        self._contents: dict[str, int] = {}
 
     @property
     def octets(self) -> int:
         """See ``Column``, as for all that follows."""
-        numbers = len(self.numbers) + len(self.others) + len(self.counts)
-        return self.numbers.itemsize * numbers + self._vocabulary.octets
+        return 4 * (len(self.numbers) + len(self.counts)) + 8 * (len(self.own) + len(self.others))
 
     def copy(self) -> MessageIds:
-        return MessageIds(self.numbers, self.others, self.counts, self._vocabulary.copy())
+        return MessageIds(self.numbers, self.own, self.others, self.counts)
 
-    @property
-    def references(self) -> int:
-        """How many all messages have, those that were only fed included."""
-        return len(self.others) + len(self._others_fed)
+    def unknown(self, values: Iterable[str]) -> list[str]:
+        """The contents among *values*, see ``feed``, that ``learn`` has to be told of first."""
+        return list({value for value in values if " " not in value}.difference(self._contents))
+
+    def learn(self, content: str, ids: str) -> None:
+        """The IDs of a *content* that several messages have: parted by spaces, its own first, which may be empty."""
+        self._contents[content] = self._add(ids)
 
     def feed(self, values: Sequence[str]) -> None:
-        """The IDs of each message parted by spaces, its own first, which may be empty."""
-        own: list[str] = []
-        others: list[str] = []
-        for value in values:
-            first, *more = value.replace("\0", "").split(" ")
-            more = [each for each in more if each]
-            own.append(first)
-            others += more
-            self.counts.append(len(more))
-        self._fed.extend(_numbered(own, self._new))
-        self._others_fed.extend(_numbered(others, self._new))
+        """For each message its IDs, as ``learn`` takes them, or the content that it shares with others."""
+        self.numbers.extend([self._add(value) if " " in value else self._contents[value] for value in values])
+
+    def _add(self, ids: str) -> int:
+        """The number of the content, which is a new one."""
+        own, *others = map(hash, ids.split(" "))
+        others = [each for each in others if each]
+        self.own.append(own)
+        self.others.extend(others)
+        self.counts.append(len(others))
+        return len(self.counts) - 1
 
     def settle(self) -> None:
-        moved, numbers = self._vocabulary.add(list(self._new))
-        self.numbers = _renumbered(self.numbers, moved) + _renumbered(self._fed, numbers)
-        self.others = _renumbered(self.others, moved) + _renumbered(self._others_fed, numbers)
-        self._new, self._fed, self._others_fed = {}, array("I"), array("I")
+        self._contents = {}
 
     def thin(self, kept: Sequence[int]) -> None:
+        # what was said of contents stays, as in a vocabulary
         self.numbers = array("I", compress(self.numbers, kept))
-        self.others = array("I", compress(self.others, chain.from_iterable(map(repeat, kept, self.counts))))
-        self.counts = array("I", compress(self.counts, kept))
 
 
 def _numbered(texts: Iterable[str], numbers: dict[str, int]) -> list[int]:

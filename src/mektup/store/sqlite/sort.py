@@ -101,4 +101,14 @@ def _outline(algorithm: ThreadAlgorithm, keys: SortKeys) -> Outline:
         return ordered_subject(dates.numbers, subjects.numbers)
     replies, ids = column[ThreadKey.IS_REPLY], column[ThreadKey.MESSAGE_IDS]
     assert isinstance(ids, MessageIds)
-    return references(Letters(dates.numbers, subjects.numbers, replies.numbers, ids.numbers, ids.others, ids.counts))
+    return references(
+        Letters(
+            dates=dates.numbers,
+            subjects=subjects.numbers,
+            replies=replies.numbers,
+            contents=ids.numbers,
+            ids=ids.own,
+            references=ids.others,
+            counts=ids.counts,
+        )
+    )

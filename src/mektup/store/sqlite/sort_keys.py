@@ -64,7 +64,12 @@ _COLUMNS: Final[Mapping[Key, tuple[str, Callable[[], Column]]]] = {
     SortKey.SUBJECT: ("t.base_subject", Texts),
     SortKey.TO: ("t.to_key", Texts),
     ThreadKey.IS_REPLY: ("t.is_reply", Numbers),
-    ThreadKey.MESSAGE_IDS: ("t.message_id || ' ' || t.reference_ids", MessageIds),
+    # what several messages share is read once
+    ThreadKey.MESSAGE_IDS: (
+        "CASE WHEN EXISTS (SELECT 1 FROM shared AS s WHERE s.content = m.content) THEN CAST(m.content AS TEXT) "
+        "ELSE t.message_id || ' ' || t.reference_ids END",
+        MessageIds,
+    ),
 }
 """Expression, over m (messages) and t (texts), and kind of column."""
 
@@ -107,6 +112,11 @@ class SortKeys:
         return SortKeys(uids, columns, gone=self.gone + gone)
 
 
+_SHARED_IDS: Final = (
+    "SELECT CAST(content AS TEXT), message_id || ' ' || reference_ids FROM texts "
+    "WHERE content IN (SELECT value FROM json_each(?))"
+)
+
 _NOTHING: Final = SortKeys(Uids(), {})
 
 Place = tuple[AccountId, MailboxId]
@@ -116,7 +126,8 @@ class Remembered:
     """Sort keys of the mailboxes that were asked about last, of all accounts. For any thread."""
 
     def __init__(self, octets: int, references: int = DEFAULT_LIMITS.thread_references) -> None:
-        """*octets*: how much may be remembered. *references*: how many a mailbox may have to be threaded."""
+        """*octets*: how much may be remembered. *references*: how many the contents of a mailbox
+        may have for it to be threaded."""
         self._room = octets
         self.references = references
         self._keys: OrderedDict[Place, SortKeys] = OrderedDict()
@@ -210,7 +221,7 @@ def _read_all(
 def _read(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column], most: int) -> Uids:
     """Feeds the messages of *uids* to *columns*, which nobody else sees; returns those that were there.
 
-    Raises Refused(LIMIT) for more than *most* references.
+    Raises Refused(LIMIT) for more than *most* references, those of copies counted once.
     """
     expressions = ", ".join(_COLUMNS[key][0] for key in columns)
     wide = tuple(at for at, key in enumerate(columns, 1) if key is ThreadKey.MESSAGE_IDS)
@@ -220,9 +231,22 @@ def _read(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, 
         numbers, *values = zip(*rows, strict=True)
         there += numbers
         for column, of_column in zip(columns.values(), values, strict=True):
+            if isinstance(column, MessageIds):
+                _learn(cursor, column, of_column, most)
             column.feed(of_column)
-            if isinstance(column, MessageIds) and column.references > most:
-                raise Refused(Code.LIMIT, f"These messages have more than {most} references, too many to be threaded")
     for column in columns.values():
         column.settle()
     return Uids.of_sorted(there)
+
+
+def _learn(cursor: Cursor, column: MessageIds, values: Sequence[str], most: int) -> None:
+    """Reads the Message-IDs of what several messages share, as far as *column* does not have them yet."""
+    for content, ids in cursor.execute(_SHARED_IDS, (f"[{','.join(column.unknown(values))}]",)):
+        column.learn(content, ids)
+        _require_few(column, most)
+    _require_few(column, most)
+
+
+def _require_few(column: MessageIds, most: int) -> None:
+    if len(column.others) > most:
+        raise Refused(Code.LIMIT, f"These messages have more than {most} references, too many to be threaded")
