@@ -171,6 +171,24 @@ async def test_an_upload_that_does_not_end_is_given_up_with_a_farewell(
 
 
 @pytest.mark.parametrize(
+    ("service", "begins", "answer"),
+    [
+        ("imap", b"a APPEND INBOX {1000}\r\nSubject: half\r\n", b"+ "),
+        ("imaps", b"a SEARCH TEXT {10}\r\n", b"+ "),
+        ("lmtp", b"MAIL FROM:<>\r\nRCPT TO:<linda>\r\nDATA\r\nSubject: half\r\n", b"354"),
+        ("imap", b"f FETCH 1 BODY[]\r\n", b"* 1 FETCH"),
+        ("pop3", b"RETR 1\r\n", b"+OK"),
+    ],
+)
+async def test_a_client_that_does_nothing_more_is_not_waited_for(service: str, begins: bytes, answer: bytes) -> None:
+    async with serving() as (server, connect):
+        await server.deliver("linda", b"Subject: big\r\n\r\n" + (b"x" * 998 + b"\r\n") * 30_000)
+        client = await login(connect, service)
+        await client.ask(begins, answer)
+        await stopped(server)
+
+
+@pytest.mark.parametrize(
     ("service", "begins"),
     [
         ("imap", b"a NOO"),

@@ -427,6 +427,13 @@ class Connection(asyncio.Protocol):
         self._waiter.wake()
 
     @property
+    def passed(self) -> tuple[int, ...] | None:
+        """Octets that came, left, and are still to be taken, where the session waits for its client; else None."""
+        if self._transport is None or not self._waiter.waits:
+            return None
+        return self.bytes_in, self.bytes_out, self._transport.get_write_buffer_size()
+
+    @property
     def can_be_left(self) -> bool:
         """Whether all that was said is on its way, and nothing came since: closing the socket destroys nothing."""
         transport = self._transport

@@ -34,6 +34,10 @@ from mektup.terms.networks import network_of
 FAREWELL_SECONDS = 0.5
 """How long clients that said something meanwhile have to close after their farewell, when the server stops."""
 
+STANDSTILL_SECONDS = 2.0
+"""How long a client may neither send nor take an octet of what is half there when the server stops. A program that
+stops a server within itself often is the client, too, and cannot go on before the server has stopped."""
+
 CLOSING_SECONDS = 0.01
 """How long those have that were silent. They need not close: nothing of theirs can meet a closed socket, and so the
 farewell is not destroyed by a reset."""
@@ -238,7 +242,7 @@ class Sessions:
         self._refusals.close()
         for connection in tuple(self._visits):
             connection.stop()
-        await self._until_done(self.limits.stop_seconds)
+        await self._until_done_or_still(self.limits.stop_seconds)
         for connection in tuple(self._visits):
             connection.hurry()
         await self._until_done(FAREWELL_SECONDS)
@@ -253,6 +257,22 @@ class Sessions:
         for connection in tuple(self._visits):
             connection.abort()
         await self._until_gone(FAREWELL_SECONDS)
+
+    async def _until_done_or_still(self, seconds: float) -> None:
+        """Waits for the sessions, but not for one whose client lets it wait and does nothing for a while."""
+        ends = time.monotonic() + seconds
+        passed: dict[Connection, tuple[int, ...] | None] = {}
+        given_up: set[Connection] = set()
+        while (left := ends - time.monotonic()) > 0:
+            serving = [connection for connection in self._visits if connection.task in self._tasks]
+            before, passed = passed, {connection: connection.passed for connection in serving}
+            for connection, octets in passed.items():
+                if octets is not None and octets == before.get(connection):
+                    connection.hurry()
+                    given_up.add(connection)
+            if given_up.issuperset(serving):
+                return
+            await self._until_done(min(left, STANDSTILL_SECONDS))
 
     async def _until_done(self, seconds: float) -> None:
         if self._tasks:
