@@ -1,0 +1,76 @@
+"""An answer about many messages says the same as one about few, though it takes another way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mektup.imap.commands import search
+from mektup.imap.session import Session
+from mektup.store.sqlite import account as engine
+from mektup.terms.flags import FlagChange
+from mektup.terms.sets import NumberSet
+from tests.support.dialogue import Dialogue
+from tests.support.services import Given, append, given_services
+
+MESSAGES = 20
+
+
+@pytest.fixture
+async def given() -> AsyncIterator[Given]:
+    async with given_services() as services:
+        account = await services.account()
+        for number in range(MESSAGES):
+            await append(account, b"Subject: %d\r\n\r\nx\r\n" % number)
+        yield services
+
+
+async def answer_to(given: Given, command: bytes) -> list[bytes]:
+    """The untagged lines, without their ends."""
+    async with Dialogue(Session, given.services) as dialogue:
+        dialogue.send(b"a LOGIN linda Pa$$123\r\nb ENABLE QRESYNC\r\n")
+        await dialogue.until(b"b OK ")
+        dialogue.send(b"c EXAMINE INBOX\r\nd %b\r\n" % command)
+        await dialogue.until(b"c OK ")
+        await dialogue.line()
+        lines: list[bytes] = []
+        while not (line := await dialogue.line()).startswith(b"d OK "):
+            lines.append(line)
+        return lines
+
+
+def without_modseqs(lines: list[bytes]) -> list[bytes]:
+    return [line.split(b" MODSEQ")[0] for line in lines if b" FETCH (" in line or b"VANISHED" in line]
+
+
+async def test_a_client_that_missed_many_changes_hears_of_each_and_of_what_went(
+    given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await given.account()
+    before = await account.mailbox("INBOX")
+    changed = NumberSet.span(1, MESSAGES - 1)
+    await account.store_flags(before.id, changed, FlagChange.ADD, frozenset({"\\Seen"}))
+    await account.store_flags(before.id, NumberSet.span(20, 20), FlagChange.ADD, frozenset({"\\Deleted"}))
+    await account.expunge(before.id, NumberSet.span(20, 20))
+    back = b"EXAMINE INBOX (QRESYNC (%d %d))" % (before.uidvalidity, before.highestmodseq)
+    few = without_modseqs(await answer_to(given, back))
+    assert few[0] == b"* VANISHED (EARLIER) 20"
+    assert [line.split()[1] for line in few[1:]] == [b"%d" % number for number in range(1, MESSAGES)]
+    monkeypatch.setattr(engine, "FEW_CHANGED", 1)
+    # another change, as what was answered may be remembered
+    await account.store_flags(before.id, NumberSet.span(1, 1), FlagChange.ADD, frozenset({"\\Answered"}))
+    many = without_modseqs(await answer_to(given, back))
+    assert many[0] == few[0]
+    assert b"\\Answered" in many[1]
+    assert many[2:] == few[2:]
+
+
+async def test_a_search_that_finds_many_names_each(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = await answer_to(given, b"SEARCH SUBJECT 1")
+    every = await answer_to(given, b"SEARCH MODSEQ 1")
+    assert every[0].startswith(b"* SEARCH 1 2 3 ")
+    monkeypatch.setattr(search, "FEW_NUMBERS", 3)
+    monkeypatch.setattr(search, "SLICE_NUMBERS", 2)
+    assert await answer_to(given, b"SEARCH SUBJECT 1") == few
+    assert await answer_to(given, b"SEARCH MODSEQ 1") == every
