@@ -142,6 +142,15 @@ async def test_head_is_get_without_the_body(path: bytes) -> None:
         assert path == b"/metrics" or head[1] == fields
 
 
+@pytest.mark.parametrize(
+    "target", [b"http://mail.example.org:9143/health", b"HTTP://[::1]/health?verbose", b"/health?x"]
+)
+async def test_a_target_may_be_absolute_and_have_a_query(target: bytes) -> None:
+    async with Server(listen={"metrics": ["127.0.0.1:0"]}) as server:
+        status, _, body = await ask(server, b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % target)
+        assert (status, body) == (200, b"1 of 1 workers up\n")
+
+
 @pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"OPTIONS", b"TRACE", b"PATCH", b"get", b"BREW"])
 @pytest.mark.parametrize("path", [b"/metrics", b"/health", b"/elsewhere"])
 async def test_other_methods_are_refused(method: bytes, path: bytes) -> None:

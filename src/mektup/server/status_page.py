@@ -24,6 +24,9 @@ CONNECTIONS_AT_ONCE = 100
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/1\.[01]")
 """RFC 9112 §3."""
 
+_AUTHORITY = re.compile(rb"^https?://[^/?]*", re.IGNORECASE)
+"""What stands before the path in the absolute form of a target, which a server must take (RFC 9112 §3.2.2)."""
+
 _PLAIN = "text/plain; charset=utf-8"
 
 
@@ -89,7 +92,7 @@ class StatusPage:
         if method not in (b"GET", b"HEAD"):
             # RFC 9110 §15.5.6
             return _page("405 Method Not Allowed", b"GET or HEAD\n", more="Allow: GET, HEAD\r\n")
-        return await self._page_at(target.partition(b"?")[0], with_body=method == b"GET")
+        return await self._page_at(_AUTHORITY.sub(b"", target).partition(b"?")[0], with_body=method == b"GET")
 
     async def _page_at(self, path: bytes, *, with_body: bool) -> bytes:
         if path == b"/metrics":
