@@ -140,11 +140,17 @@ def _on_one_line(text: str) -> str:
 
 
 def header_text(header: bytes) -> str:
-    """All of a header as text, a field a line; each value reads as ``field_text`` has it."""
-    header = even(_FOLD.sub(b" ", _without_nul(header).replace(b"\r", b"")))
+    """All of a header as text, a field a line; each value as ``field_text`` has it, but for runs of white space."""
+    header = _FOLD.sub(b" ", _without_nul(header).replace(b"\r", b""))
     if b"=?" not in header and header.isascii():
         return header.decode("ascii")
-    return "\n".join([field_text(line) for line in header.split(b"\n")])  # each may be in a charset of its own
+    # Each line may be in a charset of its own; most are in none.
+    return "\n".join(
+        [
+            line.decode("ascii") if line.isascii() and b"=?" not in line else field_text(line)
+            for line in header.split(b"\n")
+        ]
+    )
 
 
 @lru_cache(maxsize=256)

@@ -22,9 +22,13 @@ _BLOCK_TAG = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _TAG = re.compile(r"<[a-zA-Z/!?]" + _TO_ITS_END)
+# These begin with what is looked for: so the search is a memchr.
 _READ_ATTRIBUTE = re.compile(
-    r"""[\s"'/](?:alt|title|href)\s*=\s*(?:"([^"<]*)"|'([^'<]*)'|([^\s"'<>]+))""", re.ASCII | re.IGNORECASE
+    r"""=(?:(?<=[\s"'/]alt=)|(?<=[\s"'/]href=)|(?<=[\s"'/]title=))\s*(?:"([^"<]*)"|'([^'<]*)'|([^\s"'<>]+))""",
+    re.ASCII | re.IGNORECASE,
 )
+_SPACE_BEFORE_EQUALS = re.compile(r"(?<!\s)\s+=", re.ASCII)
+_SPACED_EQUALS = re.compile(r"=(?<=\s=)", re.ASCII)
 _DATA = re.compile(r"\s*data:", re.ASCII | re.IGNORECASE)
 _MARKUP_CHARACTERS = 64 * 1024
 _LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
@@ -45,6 +49,8 @@ def readable_text(markup: str) -> str:
 
 
 def _read_attributes(markup: str) -> Iterator[str]:
+    if _SPACED_EQUALS.search(markup):
+        markup = _SPACE_BEFORE_EQUALS.sub("=", markup)
     for quoted, single, bare in _READ_ATTRIBUTE.findall(markup):
         value = quoted or single or bare
         if value and not _DATA.match(value):  # nobody reads the octets of an image

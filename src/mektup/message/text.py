@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from unicodedata import normalize
 
 from mektup.message.addresses import MISSING_DOMAIN, MISSING_MAILBOX, SYNTAX_ERROR, Address
 from mektup.message.charsets import decode
-from mektup.message.envelope import read_addresses
+from mektup.message.envelope import REMEMBERED, REMEMBERED_BYTES, read_addresses
 from mektup.message.headers import all_fields, field_text, field_values, header_text
 from mektup.message.markup import readable_text, shown_text
 from mektup.message.params import texts_in_pieces
@@ -73,15 +74,25 @@ def value_text(name: bytes, value: bytes, most_addresses: int) -> str:
     (``<a (x)@ (y) b.example>``): RFC 9051 §6.4.4 has FROM, TO, CC and BCC look into the envelope structure.
     """
     text = field_text(value)
-    if name in ADDRESS_FIELDS and not _is_as_shown(value):
-        text = "\n".join([text, *_other_forms(value, text, most_addresses)])
+    if name in ADDRESS_FIELDS and (others := _other_forms(value, most_addresses)):
+        text = "\n".join([text, *others])
     return fold_header(text)
 
 
-def _other_forms(value: bytes, text: str, most: int) -> list[str]:
-    """What ENVELOPE shows of an address field that is not in its decoded *text* as it stands."""
+def _other_forms(value: bytes, most: int) -> tuple[str, ...]:
+    """What ENVELOPE shows of an address field that is not in its decoded text as it stands."""
+    return (_known_forms if len(value) <= REMEMBERED_BYTES else _read_forms)(value, most)
+
+
+def _read_forms(value: bytes, most: int) -> tuple[str, ...]:
+    if _is_as_shown(value):
+        return ()
+    text = field_text(value)
     shown = dict.fromkeys(each for address in read_addresses(value, most) for each in _as_shown(address))
-    return [each for each in shown if each not in text]
+    return tuple(each for each in shown if each not in text)
+
+
+_known_forms = lru_cache(REMEMBERED)(_read_forms)
 
 
 def _is_as_shown(value: bytes) -> bool:
@@ -146,19 +157,13 @@ def _headers(raw: Octets, parts: Sequence[Part], limits: Limits) -> Iterator[str
         stop = min(part.content_start, part.header_start + most)
         most -= stop - part.header_start
         header = (raw if part.source is None else part.source)[part.header_start : stop]
-        text = header_text(header)
-        yield text
+        yield header_text(header)
         if not ADDRESS_FIELDS.isdisjoint(part.fields):
-            yield from _addresses(part, text, limits.addresses)
+            for name in ADDRESS_FIELDS:
+                for value in part.fields.get(name, ()):
+                    yield from _other_forms(value, limits.addresses)
         if b"*" in header:
-            yield from (each for each in _parameters(part) if each not in text)
-
-
-def _addresses(part: Part, text: str, most: int) -> Iterator[str]:
-    for name in ADDRESS_FIELDS:
-        for value in part.fields.get(name, ()):
-            if not _is_as_shown(value):
-                yield from _other_forms(value, text, most)
+            yield from _parameters(part)
 
 
 def _parameters(part: Part) -> Iterator[str]:
