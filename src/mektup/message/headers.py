@@ -69,7 +69,8 @@ def all_fields(header: bytes, most: int = DEFAULT_LIMITS.header_fields) -> list[
     """
     octets = b"\n" + _without_nul(header)
     if len(octets) <= _FOUND_AT_ONCE:
-        return _FIELD.findall(octets)[:most]
+        found: list[tuple[bytes, bytes]] = _FIELD.findall(octets)
+        return found if len(found) <= most else found[:most]
     return [(found[1], found[2]) for found in islice(_FIELD.finditer(octets), most)]
 
 

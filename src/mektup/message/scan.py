@@ -22,7 +22,9 @@ Lines end in CRLF (see ``store.spool``); a message with other line ends is answe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from mektup.message.headers import Fields, index_fields
 from mektup.message.params import (
@@ -131,6 +133,7 @@ class _Scanner:
     def __init__(self, raw: Octets, limits: Limits) -> None:
         self._raw = raw
         self._size = len(raw)
+        self._find: Callable[[bytes, int], int] = raw.find if self._size <= _SOUGHT_AT_ONCE else partial(_find, raw)
         self._limits = limits
         self._header_bytes_left = limits.header_bytes
         self._parts: list[Part] = []
@@ -260,7 +263,7 @@ class _Scanner:
             end = position + 2
         else:
             if self._empty_line < position:
-                found = _find(self._raw, b"\r\n\r\n", position)
+                found = self._find(b"\r\n\r\n", position)
                 self._empty_line = found if found >= 0 else self._size
             end = min(self._empty_line + 4, self._size)
         if self._boundaries:
@@ -274,7 +277,7 @@ class _Scanner:
     def _dashes_from(self, position: int) -> int:
         """The first line at or behind *position* that begins with two dashes; the size where there is none."""
         if self._dashes < position:
-            found = _find(self._raw, b"\n--", max(position - 1, 0))
+            found = self._find(b"\n--", max(position - 1, 0))
             self._dashes = found + 1 if found >= 0 else self._size
         return self._dashes
 

@@ -74,25 +74,30 @@ def value_text(name: bytes, value: bytes, most_addresses: int) -> str:
     (``<a (x)@ (y) b.example>``): RFC 9051 §6.4.4 has FROM, TO, CC and BCC look into the envelope structure.
     """
     text = field_text(value)
-    if name in ADDRESS_FIELDS and (others := _other_forms(value, most_addresses)):
+    if name in ADDRESS_FIELDS and (others := _other_forms(value, text, most_addresses)):
         text = "\n".join([text, *others])
     return fold_header(text)
 
 
-def _other_forms(value: bytes, most: int) -> tuple[str, ...]:
-    """What ENVELOPE shows of an address field that is not in its decoded text as it stands."""
-    return (_known_forms if len(value) <= REMEMBERED_BYTES else _read_forms)(value, most)
+def _other_forms(value: bytes, text: str, most: int) -> tuple[str, ...]:
+    """What ENVELOPE shows of an address field that is not in its decoded text as it stands.
+
+    *text* has that text in it; of what is short it is decoded here, and remembered.
+    """
+    return _known_forms(value, most) if len(value) <= REMEMBERED_BYTES else _read_forms(value, text, most)
 
 
-def _read_forms(value: bytes, most: int) -> tuple[str, ...]:
+def _read_forms(value: bytes, text: str | None, most: int) -> tuple[str, ...]:
     if _is_as_shown(value):
         return ()
-    text = field_text(value)
+    text = field_text(value) if text is None else text
     shown = dict.fromkeys(each for address in read_addresses(value, most) for each in _as_shown(address))
     return tuple(each for each in shown if each not in text)
 
 
-_known_forms = lru_cache(REMEMBERED)(_read_forms)
+@lru_cache(REMEMBERED)
+def _known_forms(value: bytes, most: int) -> tuple[str, ...]:
+    return _read_forms(value, None, most)
 
 
 def _is_as_shown(value: bytes) -> bool:
@@ -157,11 +162,12 @@ def _headers(raw: Octets, parts: Sequence[Part], limits: Limits) -> Iterator[str
         stop = min(part.content_start, part.header_start + most)
         most -= stop - part.header_start
         header = (raw if part.source is None else part.source)[part.header_start : stop]
-        yield header_text(header)
+        text = header_text(header)
+        yield text
         if not ADDRESS_FIELDS.isdisjoint(part.fields):
             for name in ADDRESS_FIELDS:
                 for value in part.fields.get(name, ()):
-                    yield from _other_forms(value, limits.addresses)
+                    yield from _other_forms(value, text, limits.addresses)
         if b"*" in header:
             yield from _parameters(part)
 
