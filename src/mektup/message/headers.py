@@ -22,7 +22,6 @@ Fields = dict[bytes, list[bytes]]
 # Begins with a newline, for which a search is a memchr; so a newline is put before a header.
 _FIELD = re.compile(rb"\n([^:\s]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
 _FOLD = re.compile(rb"\n[ \t]+")
-_UNEVEN_SPACE = re.compile(rb"[ \t]{2,}|\t")
 # A "?" and a "=" may stand in the text, where RFC 2047 §4.2 has them encoded; but not "?=", which ends it, and "=?",
 # with which the next word begins.
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]+)\?([bBqQ])\?([^?=]*(?:(?:=(?!\?(?!=))|\?(?!=))[^?=]*)*)\?=")
@@ -88,7 +87,10 @@ def unfold(value: bytes) -> bytes:
 
 def even(value: bytes) -> bytes:
     """An unfolded *value* as people read it: each run of white space in it, such as a fold leaves, is one space."""
-    return _UNEVEN_SPACE.sub(b" ", value) if b"  " in value or b"\t" in value else value
+    value = value.replace(b"\t", b" ")
+    while b"  " in value:  # each time a run is half as long; a pattern would look at each octet
+        value = value.replace(b"  ", b" ")
+    return value
 
 
 def words(value: bytes) -> bytes:

@@ -26,8 +26,6 @@ _PREVIEW_BYTES = 1024
 _PREVIEW_HTML_BYTES = 64 * 1024
 """HTML says much before it says something."""
 
-_UNEVEN_SPACE = re.compile(r"[ \t]{2,}|\t")
-
 # To normalize takes time quadratic in the length of a run of combining marks, so long text is cut, and that before an
 # ASCII character, which composes with nothing before it.
 _PIECE_CHARACTERS = 512
@@ -59,8 +57,10 @@ def fold_header(text: str) -> str:
 
     So what was folded, by whatever white space, is found as ENVELOPE shows it (RFC 9051 §6.4.4).
     """
-    text = fold(text)
-    return _UNEVEN_SPACE.sub(" ", text) if "  " in text or "\t" in text else text
+    text = fold(text).replace("\t", " ")
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text
 
 
 ADDRESS_FIELDS = frozenset({b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"})
