@@ -46,15 +46,19 @@ _ACKNOWLEDGE: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 # Files
 
+_FULL_SYNC: int | None = getattr(_fcntl, "F_FULLFSYNC", None)
+_HAS_DATA_SYNC = hasattr(os, "fdatasync")
+
 
 def sync_data(file: int) -> None:
     """Returns when what was written to the descriptor *file* is on disk. Raises OSError."""
-    full = getattr(_fcntl, "F_FULLFSYNC", None)
-    if _fcntl is not None and full is not None:
+    if _fcntl is not None and _FULL_SYNC is not None:
         # macOS: there fsync reaches the drive, but not its platter
-        _fcntl.fcntl(file, full)
+        _fcntl.fcntl(file, _FULL_SYNC)
+    elif _HAS_DATA_SYNC:
+        os.fdatasync(file)
     else:
-        getattr(os, "fdatasync", os.fsync)(file)
+        os.fsync(file)
 
 
 def lock(file: int) -> None:

@@ -45,9 +45,14 @@ class Names:
     @property
     def are_lost(self) -> bool:
         """Whether one of the files is not where it was. Costs some microseconds."""
-        return any(
-            known is not None and _inode(path) != known for known, path in zip(self._known, self._paths, strict=True)
-        )
+        try:
+            # spelled out, as it is asked before every acknowledgement
+            for at, known in enumerate(self._known):
+                if known is not None and os.stat(self._paths[at]).st_ino != known:
+                    return True
+        except OSError:
+            return True
+        return False
 
     @property
     def lost(self) -> str:
