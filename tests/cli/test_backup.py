@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import imaplib
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
 from mektup import Server
+from mektup.store.sqlite import restore_all
 from tests.support.command import mektup
 
 LINDA = {"linda": "Pa$$123", "fred": "Pa$$123"}
@@ -113,3 +115,64 @@ def test_one_account_is_one_account(tmp_path: Path) -> None:
         (("restore", "copy", "--data", "new"), "restored 1 account to new\n"),
     ):
         assert mektup(*arguments, where=tmp_path).stdout == said
+
+
+def broken(data: Path) -> Path:
+    """The last account's file, which is none any more."""
+    path = sorted(data.glob("accounts/*/*.db"))[-1]
+    path.write_bytes(b"none" * 2000)
+    return path
+
+
+async def test_a_backup_that_failed_half_way_is_none(tmp_path: Path) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    await fill(data, 1)
+    path = broken(data)
+    done = await asyncio.to_thread(mektup, "backup", str(backup), "--data", str(data))
+    assert done.status == 1
+    assert path.name in done.stderr
+    assert list(backup.glob("accounts/*/*.db"))
+    done = await asyncio.to_thread(mektup, "restore", str(backup), "--data", str(tmp_path / "new"))
+    assert (done.status, done.stderr) == (1, f"mektup: {backup} is no backup: there is no mektup.db in it\n")
+
+
+async def test_a_backup_that_lacks_an_account_is_not_restored(tmp_path: Path) -> None:
+    data, backup, new = tmp_path / "data", tmp_path / "backup", tmp_path / "new"
+    await fill(data, 1)
+    await asyncio.to_thread(mektup, "backup", str(backup), "--data", str(data))
+    broken(backup).unlink()
+    done = await asyncio.to_thread(mektup, "restore", str(backup), "--data", str(new))
+    assert done.status == 1
+    assert "is no whole backup: there is no accounts/" in done.stderr
+    assert not [path for path in new.rglob("*") if path.is_file()]
+
+
+async def test_a_restore_only_reads_the_backup(tmp_path: Path) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    await fill(data, 1)
+    await asyncio.to_thread(mektup, "backup", str(backup), "--data", str(data))
+    before = {path: path.stat().st_mtime_ns for path in (backup, *backup.rglob("*"))}
+    assert (await asyncio.to_thread(mektup, "restore", str(backup), "--data", str(tmp_path / "new"))).status == 0
+    assert {path: path.stat().st_mtime_ns for path in (backup, *backup.rglob("*"))} == before
+
+
+async def test_a_restore_that_was_killed_before_it_renewed_gives_a_new_uidvalidity_all_the_same(tmp_path: Path) -> None:
+    data, backup, new = tmp_path / "data", tmp_path / "backup", tmp_path / "new"
+    before = await fill(data, 3)
+    await asyncio.to_thread(mektup, "backup", str(backup), "--data", str(data))
+    restore_all(backup, new)
+    assert (await fill(new, 0))[0] > before[0]
+
+
+async def test_what_is_in_the_wal_of_a_copy_is_restored(tmp_path: Path) -> None:
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    async with Server(data, users=LINDA) as server:
+        for number in range(2):
+            await server.deliver("linda", b"Subject: %d\r\n\r\nhello\r\n" % number)
+        shutil.copytree(data, backup, ignore=shutil.ignore_patterns("*-shm", "run"))
+        before = await asyncio.to_thread(status, server)
+    assert list(backup.rglob("*-wal"))
+    assert (await asyncio.to_thread(mektup, "restore", str(backup), "--data", str(tmp_path / "new"))).status == 0
+    after = await fill(tmp_path / "new", 0)
+    assert after[0] > before[0]
+    assert after[1] >= before[1]

@@ -23,6 +23,11 @@ def failed() -> Exception:
     return apsw.IOError("the disk fails, says the test")
 
 
+def cannot_open() -> Exception:
+    """A file that cannot be opened."""
+    return apsw.CantOpenError("not opened, says the test")
+
+
 def no_memory() -> Exception:
     """An allocation that failed."""
     return apsw.NoMemError("out of memory, says the test")
@@ -39,6 +44,16 @@ class FaultyDisk:
         self.room_for_wals: int | None = None
         """How many octets a WAL may have; None for any."""
         self.failures = 0
+        self._reads_left: int | None = None
+        self._opens_left: int | None = None
+
+    def fails_to_read_at(self, number: int) -> None:
+        """The read *number*, from 1 on, fails, and so do those after it."""
+        self._reads_left, self.failures = number, 0
+
+    def fails_to_open_at(self, number: int) -> None:
+        """The file *number*, from 1 on, cannot be opened, nor can those after it."""
+        self._opens_left, self.failures = number, 0
 
     def fails_at(self, number: int, error: Raise) -> None:
         """The write or sync *number*, from 1 on, fails, and so do those after it."""
@@ -46,7 +61,7 @@ class FaultyDisk:
 
     def works(self) -> None:
         """From now on all is well."""
-        self._left = self._unreadable = self.room_for_wals = None
+        self._left = self._unreadable = self.room_for_wals = self._reads_left = self._opens_left = None
         self._while = lambda: False
 
     def fails_while(self, condition: Callable[[], bool]) -> None:
@@ -59,8 +74,21 @@ class FaultyDisk:
 
     def read(self) -> None:
         """One read is made."""
+        if self._reads_left is not None:
+            self._reads_left -= 1
+            if self._reads_left <= 0:
+                self.failures += 1
+                raise failed()
         if self._unreadable is not None:
             raise self._unreadable()
+
+    def open(self) -> None:
+        """One file is opened."""
+        if self._opens_left is not None:
+            self._opens_left -= 1
+            if self._opens_left <= 0:
+                self.failures += 1
+                raise cannot_open()
 
     def grow(self, name: str, octets: int) -> None:
         """A file gets so long."""
@@ -109,6 +137,7 @@ class _Vfs(apsw.VFS):
         super().__init__("faulty", BASE, makedefault=True)
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+        self._disk.open()
         return _File(self._disk, name, flags)
 
 

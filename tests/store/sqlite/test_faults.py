@@ -18,15 +18,17 @@ import apsw
 import pytest
 
 from mektup.store.faults import Kind
-from mektup.store.interface import Account, FlagOrder
+from mektup.store.interface import Account, Column, FlagOrder
 from mektup.store.sqlite import open_store, wal_sync
 from mektup.store.sqlite.database import Database
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import MailboxId
-from mektup.terms.search import HasFlag
-from tests.contract.mail import EVERYTHING, fill, flags_of, inbox, incoming, raw, uids
+from mektup.terms.search import HasFlag, InText
+from mektup.terms.sets import Uids
+from mektup.terms.sorting import SortCriterion, SortKey
+from tests.contract.mail import EVERYTHING, fetched, fill, flags_of, inbox, incoming, raw, uids
 from tests.store.sqlite.conftest import Book, file_of
 from tests.support.faulty_disk import FaultyDisk, Raise, failed, faulty_disk, full, no_memory
 
@@ -124,6 +126,23 @@ FEW = (
 LONG = (store_many, append_large, rename_inbox)
 
 
+async def told_by(account: Account, mailbox: MailboxId) -> None:
+    await told(account)
+
+
+async def fetch_all(account: Account, mailbox: MailboxId) -> None:
+    for _, content in await fetched(account, mailbox, uids(1, 2), Column.CONTENT):
+        assert b"".join([piece async for piece in account.content(content, 0, 2**20)]).startswith(b"Date: ")
+
+
+async def search_all(account: Account, mailbox: MailboxId) -> None:
+    assert await account.search(mailbox, InText("eight"), EVERYTHING) == Uids.span(1, MANY)
+
+
+async def sort_all(account: Account, mailbox: MailboxId) -> None:
+    assert len(await account.sort(mailbox, InText("eight"), EVERYTHING, [SortCriterion(SortKey.SUBJECT)])) == MANY
+
+
 async def furnish(account: Account) -> None:
     """What every test begins with."""
     if "Archive" not in {mailbox.name for mailbox in await account.mailboxes()}:
@@ -205,6 +224,40 @@ async def test_what_a_process_remembers_is_what_was_committed(
         # somebody else's keywords take the numbers that were not committed
         number += step
     assert number > 1 or doing is select
+    await agrees_with_the_file(account, tmp_path / "data")
+
+
+READING = (told_by, fetch_all, search_all, sort_all)
+
+
+@pytest.mark.parametrize("begin", [FaultyDisk.fails_to_read_at, FaultyDisk.fails_to_open_at])
+@pytest.mark.parametrize("doing", FEW + LONG + READING)
+async def test_what_cannot_be_read_or_opened_is_refused_and_changes_nothing(
+    account: Account, disk: FaultyDisk, tmp_path: Path, doing: Doing, begin: Callable[[FaultyDisk, int], None]
+) -> None:
+    mailbox = await inbox(account)
+    before = await told(account)
+    number = 1
+    while True:
+        await account.database.release()  # type: ignore[attr-defined]  # nothing is in a cache
+        begin(disk, number)
+        refusal: Refused | None = None
+        try:
+            await doing(account, mailbox)
+        except Refused as refused:
+            refusal = refused
+        has_failed = disk.failures > 0
+        disk.works()
+        if not has_failed:
+            break
+        if refusal is not None:
+            assert refusal.code is Code.UNAVAILABLE
+            assert await told(account) == before
+        await agrees_with_the_file(account, tmp_path / "data")
+        if refusal is None and doing not in READING:
+            break  # done: what failed was work behind it
+        number = number + 1 if number < 4 else number * 3 // 2
+    assert number > 1
     await agrees_with_the_file(account, tmp_path / "data")
 
 

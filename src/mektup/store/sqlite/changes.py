@@ -41,7 +41,9 @@ def moment(cursor: Cursor) -> Iterator[None]:
     try:
         yield
     finally:
-        cursor.execute("COMMIT")
+        # SQLite ends it itself after some errors, which say more than that there is nothing to end
+        if cursor.connection.in_transaction:
+            cursor.execute("COMMIT")
 
 
 def modseq(cursor: Cursor, mailbox: MailboxId) -> ModSeq:

@@ -161,10 +161,9 @@ class Database:
 
         On a full disk the reserve makes room for the files beside it that SQLite needs, so mail can be read.
         """
-        name = ":memory:" if self._path is None else str(self._path)
         self._sync.names.require()
         while True:
-            connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READWRITE)
+            connection = apsw.Connection(str(self._path or ":memory:"), flags=apsw.SQLITE_OPEN_READWRITE)
             try:
                 self._set_up(connection, busy_ms, cache_kib)
             except ENGINE_ERRORS as error:
@@ -174,6 +173,7 @@ class Database:
                 if not is_full(error, self._path, self._errno) or not self._reserve.give_up(OPENING_BYTES):
                     raise
             else:
+                self._sync.names.opened(connection)
                 return connection
 
     def _set_up(self, connection: apsw.Connection, busy_ms: int, cache_kib: int) -> None:

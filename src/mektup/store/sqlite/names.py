@@ -13,10 +13,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
+import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
+
+import apsw
 
 from mektup.store import system
 
@@ -33,6 +37,18 @@ class Names:
         """For None there are none."""
         self._paths = [] if path is None else [f"{path}{beside}" for beside in _BESIDE]
         self._known: list[int | None] = [None] * len(self._paths)
+        self._connections: set[weakref.ref[apsw.Connection]] = set()
+        self._lock = threading.Lock()
+
+    def opened(self, connection: apsw.Connection) -> None:
+        """*connection* is open; from any thread."""
+        with self._lock:
+            self._connections = {each for each in self._connections if _is_open(each())}
+            self._connections.add(weakref.ref(connection))
+
+    def _is_any_open(self) -> bool:
+        with self._lock:
+            return any(_is_open(each()) for each in self._connections)
 
     def learn(self) -> None:
         """Those that are there belong to what is open. For once it is, and before it is written to."""
@@ -49,9 +65,15 @@ class Names:
             # spelled out, as it is asked before every acknowledgement
             for at, known in enumerate(self._known):
                 if known is not None and os.stat(self._paths[at]).st_ino != known:
-                    return True
+                    break
+            else:
+                return False
         except OSError:
+            pass
+        if self._is_any_open():
             return True
+        # The last connection was closed after an error, and SQLite itself removed what was beside the file.
+        self.forget()
         return False
 
     @property
@@ -84,7 +106,7 @@ class Names:
 
     def require(self) -> None:
         """Raises FileNotFoundError where the database must not be opened now, see above."""
-        if self.are_lost if any(self._known) else self.are_held_without_a_wal:
+        if self.are_lost or (not any(self._known) and self.are_held_without_a_wal):
             raise FileNotFoundError(errno.ENOENT, "removed while in use", self._paths[1])
 
     @property
@@ -105,6 +127,15 @@ class Names:
             return False
         finally:
             os.close(file)
+
+
+def _is_open(connection: apsw.Connection | None) -> bool:
+    try:
+        return connection is not None and bool(connection.filename)
+    except apsw.ConnectionClosedError:
+        return False
+    except apsw.ThreadingViolationError:
+        return True  # a thread is at work on it
 
 
 def _remove(strays: list[tuple[str, int | None]]) -> None:

@@ -1,0 +1,14 @@
+"""Servers that are killed while clients of all protocols change mail: a short form of ``survivors``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.server.survivors import survive
+
+
+@pytest.mark.parametrize(("workers", "kills"), [(1, 1), (2, 2)])
+def test_what_was_answered_survives_kills_and_nothing_is_half_done(tmp_path: Path, workers: int, kills: int) -> None:
+    survive(tmp_path, seed=7, kills=kills, workers=workers)
