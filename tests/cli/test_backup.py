@@ -124,10 +124,13 @@ def broken(data: Path) -> Path:
     return path
 
 
-async def test_a_backup_that_failed_half_way_is_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_backup_that_failed_half_way_is_none(tmp_path: Path, is_there: bool) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup"
     await fill(data, 1)
     path = broken(data)
+    if not is_there:
+        path.unlink()
     done = await asyncio.to_thread(mektup, "backup", str(backup), "--data", str(data))
     assert done.status == 1
     assert path.name in done.stderr

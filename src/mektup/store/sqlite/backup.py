@@ -45,7 +45,7 @@ def back_up_all(data: Path, target: Path) -> int:
             _back_up(data / path, target / path)
             copied += 1
         except Refused:
-            if (data / path).exists():
+            if account in _accounts(data / NAMES):
                 raise
             gone.append(account)  # it was removed in this moment
     _change(names, "DELETE FROM accounts WHERE id = ?", [(account,) for account in gone])
