@@ -196,3 +196,8 @@ def test_nothing_is_raised_and_every_address_has_a_mailbox_and_a_host(value: byt
             assert each.host
         assert depth in (0, 1), "groups do not nest"
     assert depth == 0, "each group ends"
+
+
+@pytest.mark.parametrize(("value", "name"), [(b"a@b ()", None), (b"a@b ( )", None), (b"a@b ( Ann\t Bee )", b"Ann Bee")])
+def test_a_comment_names_an_address_where_it_says_something(value: bytes, name: bytes | None) -> None:
+    assert parse_addresses(value, 10) == [Address(name, None, b"a", b"b")]

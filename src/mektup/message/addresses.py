@@ -187,7 +187,7 @@ class _Parser:
             end = self._comment_end()
             if end is None:
                 return
-            self._comment = _unquoted(self._value[self._position + 1 : end - 1])
+            self._comment = _unquoted(self._value[self._position + 1 : end - 1]).strip(b" \t\r\n")
             self._position = end
 
     def _comment_end(self) -> int | None:
@@ -340,7 +340,7 @@ class _Parser:
         return b",".join(domains)
 
     def _add(self, name: bytes | None, route: bytes | None, mailbox: bytes | None, host: bytes | None) -> None:
-        name = even(name) if name else name
+        name = even(name) if name else None
         self._addresses.append(Address(name, route, mailbox or MISSING_MAILBOX, host or MISSING_DOMAIN))
 
 
