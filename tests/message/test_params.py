@@ -77,6 +77,8 @@ def test_what_is_no_type_is_plain_text_with_what_parameters_there_are(
         (b"; name*=utf-8''%41", ((b"name*", b"utf-8''%41"),)),
         (b"; name*0=a; name*2=c", ((b"name*0", b"a"), (b"name*2", b"c"))),
         (b"; name*0=a; name*0=b", ((b"name*0", b"a"), (b"name*0", b"b"))),
+        (b"; name*0=a; name*=utf-8''%41; name*1=b", ((b"name*", b"utf-8''%41"),)),  # the pieces are for old readers
+        (b"; name*1*=%42; name*=utf-8''%41", ((b"name*", b"utf-8''%41"),)),
         (b"; name*1=a; name*2=b", ((b"name", b"ab"),)),  # some count from one
         (b"; name=a; name*=utf-8''%41", ((b"name*", b"utf-8''%41"), (b"name", b"a"))[::-1]),
         (b"; name*x=a", ((b"name*x", b"a"),)),

@@ -26,6 +26,10 @@ _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 _PRINTABLE = re.compile(rb"[\x20-\x7e]+")
 
 
+_WHOLE = -1
+"""The number of a piece that is all of the value: it has none."""
+
+
 class _Piece(NamedTuple):
     number: int
     is_extended: bool
@@ -38,7 +42,8 @@ class _Piece(NamedTuple):
 def joined(params: Sequence[tuple[bytes, bytes]]) -> Params:
     """*params* with pieces put together, behind those that came whole.
 
-    A parameter that comes whole and in this form, too, is there once, in this form: the other is for old readers.
+    A parameter that comes whole and in this form, too, is there once, in this form: the other is for old readers. So
+    are the pieces of one that is there in one piece ("filename*=").
     """
     whole: list[tuple[bytes, bytes]] = []
     pieces: dict[bytes, list[_Piece]] = {}
@@ -48,12 +53,15 @@ def joined(params: Sequence[tuple[bytes, bytes]]) -> Params:
             whole.append((name, value))
         else:
             is_extended = match[2] is None or match[3] == b"*"
-            pieces.setdefault(match[1].lower(), []).append(_Piece(int(match[2] or 0), is_extended, name, value))
+            number = _WHOLE if match[2] is None else int(match[2])
+            pieces.setdefault(match[1].lower(), []).append(_Piece(number, is_extended, name, value))
     put_together: list[tuple[bytes, bytes]] = []
     for key in sorted(pieces):
         parts = sorted(pieces[key])
         first = parts[0].number
-        if first <= 1 and [part.number for part in parts] == list(range(first, first + len(parts))):
+        if first == _WHOLE:
+            put_together.append(_one(key, parts[:1]))
+        elif first <= 1 and [part.number for part in parts] == list(range(first, first + len(parts))):
             put_together.append(_one(key, parts))
         else:  # some piece is missing, or there twice
             put_together.extend((part.name, part.value) for part in parts)
