@@ -88,7 +88,7 @@ def test_a_month_may_be_named_in_another_language(word: str, month: int) -> None
         ("Mon, 24 Nov 2025", "2025-11-24T00:00:00"),
         ("Mon, 24 Nov 2025 10:59 +0000", "2025-11-24T10:59:00"),
         ("Mon, 24 Nov 2025 25:00:00 +0000", "2025-11-24T00:00:00"),
-        ("31 Dec 2016 23:59:60 +0000", "2017-01-01T00:00:00"),
+        ("31 Dec 2016 23:59:60 +0000", "2016-12-31T23:59:59"),
         ("1 Jan 49 00:00:00 +0000", "2049-01-01T00:00:00"),
         ("1 Jan 50 00:00:00 +0000", "1950-01-01T00:00:00"),
     ],
@@ -150,3 +150,8 @@ def test_letters_and_digits_of_any_script_raise_nothing(one: str, other: str, fo
 @pytest.mark.parametrize("month", ["²²²", "③③③", "½½½", "٣٣٣"])
 def test_digits_that_are_no_decimals_name_no_month(month: str) -> None:
     assert parse_date(f"5 {month} 2024 10:00:00 +0000".encode()) is None
+
+
+def test_a_leap_second_is_of_the_day_that_it_ends() -> None:
+    assert parse_date(b"Sat, 31 Dec 2016 23:59:60 +0000") == parse_date(b"Sat, 31 Dec 2016 23:59:59 +0000")
+    assert parse_date(b"1 Jan 2017 08:59:60 (JST) +0900") == parse_date(b"1 Jan 2017 08:59:59 +0900")

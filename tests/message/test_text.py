@@ -165,6 +165,8 @@ def test_html_is_what_it_shows(markup: str, text: str) -> None:
         ('<img alt="two\r\n  words &amp;\tmore">', ["", "two words & more"]),
         ('<a href="data:image/png;base64,AAAA">c', ["c"]),
         ('<a href="x"><a href="x">', ["", "x"]),
+        ("<head><TITLE lang=tr>Bir &amp;\r\n iki</TITLE></head>a", ["a", "Bir & iki"]),
+        ('<a href  =\t"x y">c<img alt\n\n=z>', ["c", "x y", "z"]),
     ],
 )
 def test_what_can_be_read_or_followed_in_html_is_found(markup: str, texts: list[str]) -> None:

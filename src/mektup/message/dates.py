@@ -127,7 +127,8 @@ def _year(digits: str) -> int:
 
 
 def _seconds(hour: int, minute: int, second: int) -> int:
-    return hour * 3600 + minute * 60 + second if hour < 24 and minute < 60 and second <= 60 else 0
+    """Since midnight; a leap second is of the day that it ends, as SENTON looks for it (RFC 9051 §6.4.4)."""
+    return hour * 3600 + minute * 60 + min(second, 59) if hour < 24 and minute < 60 and second <= 60 else 0
 
 
 def _zone(zone: str) -> int:

@@ -29,6 +29,7 @@ _READ_ATTRIBUTE = re.compile(
 )
 _SPACE_BEFORE_EQUALS = re.compile(r"(?<!\s)\s+=", re.ASCII)
 _SPACED_EQUALS = re.compile(r"=(?<=\s=)", re.ASCII)
+_TITLE = re.compile(r"<title\b[^<>]*>([^<]+)", re.ASCII | re.IGNORECASE)
 _DATA = re.compile(r"\s*data:", re.ASCII | re.IGNORECASE)
 _MARKUP_CHARACTERS = 64 * 1024
 _LONG_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,};?")
@@ -41,10 +42,11 @@ def shown_text(markup: str) -> str:
 
 
 def readable_text(markup: str) -> str:
-    """``shown_text``, and behind it, a line each: what stands for an image, what a title says, where a link leads."""
+    """``shown_text``, and behind it, a line each: the titles, what stands for an image, where a link leads."""
     pieces = list(_cut_between_tags(_shown(markup)))
     texts = [_without_tags(piece) for piece in pieces]
-    values = [value for piece in pieces for value in _read_attributes(piece)]
+    values = [" ".join(_characters(title).split()) for title in _TITLE.findall(markup)]
+    values += [value for piece in pieces for value in _read_attributes(piece)]
     return "\n".join(["".join(texts), *dict.fromkeys(values)]) if values else "".join(texts)
 
 
