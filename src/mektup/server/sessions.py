@@ -261,6 +261,8 @@ class Sessions:
     async def _until_done_or_still(self, seconds: float) -> None:
         """Waits for the sessions, but not for one whose client lets it wait and does nothing for a while."""
         ends = time.monotonic() + seconds
+        # all were woken a moment ago: those that have to wait for their clients do so again after this
+        await self._until_done(min(seconds, CLOSING_SECONDS))
         passed: dict[Connection, tuple[int, ...] | None] = {}
         given_up: set[Connection] = set()
         while (left := ends - time.monotonic()) > 0:
