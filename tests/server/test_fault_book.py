@@ -11,7 +11,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from mektup import Server
-from mektup.server.fault_book import LASTS_SECONDS, LOG_SECONDS, FaultBook
+from mektup.server.fault_book import LASTS_SECONDS, LOG_SECONDS, MOST_LOGGED, FaultBook
 from mektup.store.faults import Fault, Kind
 from mektup.store.sqlite import Reserve
 
@@ -71,6 +71,31 @@ def test_a_fault_is_logged_once_a_minute_and_kind(book: FaultBook, clock: Clock,
     assert damaged["kind"] == "damaged"
     assert (second["file"], second["passed_over"]) == ("/data/b.db", 4)
     assert {kind: count for kind, count in book.counts().items() if count} == {"failed": 6, "damaged": 1}
+
+
+def test_each_file_that_is_at_fault_is_logged_and_a_full_disk_once(
+    book: FaultBook, clock: Clock, capture: LogCapture
+) -> None:
+    for file in ("/data/a.db", "/data/b.db", "/data/a.db"):
+        for kind in (Kind.DAMAGED, Kind.FAILED, Kind.FULL):
+            book.happened(fault(kind, file))
+    told = [(entry["kind"], entry["file"]) for entry in capture.entries]
+    assert told == [
+        ("damaged", "/data/a.db"),
+        ("failed", "/data/a.db"),
+        ("full", "/data/a.db"),
+        ("damaged", "/data/b.db"),
+        ("failed", "/data/b.db"),
+    ]
+
+
+def test_the_log_of_files_at_fault_has_an_end(book: FaultBook, clock: Clock, capture: LogCapture) -> None:
+    for number in range(2 * MOST_LOGGED):
+        book.happened(fault(Kind.DENIED, f"/data/{number}.db"))
+    assert len(capture.entries) == MOST_LOGGED
+    clock.now += LOG_SECONDS
+    book.happened(fault(Kind.DENIED, "/data/0.db"))
+    assert capture.entries[-1]["passed_over"] == MOST_LOGGED
 
 
 def test_a_failed_disk_is_told_for_some_minutes(book: FaultBook, clock: Clock) -> None:

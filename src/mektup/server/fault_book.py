@@ -16,13 +16,20 @@ from mektup.store.faults import Fault, Kind
 from mektup.store.sqlite.reserve import Reserve
 
 LOG_SECONDS = 60.0
-"""A fault of the same kind is logged once in so many; the others are counted."""
+"""A fault of the same kind is logged once in so many, of what concerns one file alone for each file; the others are
+counted."""
 
 LASTS_SECONDS = 300.0
 """How long after the last one ``/health`` tells of it."""
 
 MOST_FILES = 5
 """Named for a kind."""
+
+MOST_LOGGED = 100
+"""Files that are told apart in the log."""
+
+_OF_ONE_FILE = frozenset({Kind.DAMAGED, Kind.CUT_OFF, Kind.DENIED, Kind.NEWER, Kind.FAILED, Kind.OTHER})
+"""The rest is the same for all files: of the disk, or of the process."""
 
 _UNTOLD = frozenset({Kind.OTHER})
 """Logged and counted, but no matter of the server's health: a file that was removed, for example."""
@@ -38,7 +45,8 @@ class FaultBook:
         self._reserve = reserve
         self._clock = clock
         self._counts = dict.fromkeys(Kind, 0)
-        self._logged: dict[Kind, float] = {}
+        self._logged: dict[tuple[Kind, str], float] = {}
+        """By kind and file, the oldest first."""
         self._passed_over: dict[Kind, int] = {}
         self._lasting: dict[Kind, dict[str, tuple[float, Fault]]] = {}
         """By kind and file: when it happened last, and what."""
@@ -54,15 +62,21 @@ class FaultBook:
             files[fault.file] = now, fault
             while len(files) > MOST_FILES:
                 del files[next(iter(files))]
-        logged = self._logged.get(kind)
-        if logged is not None and now - logged < LOG_SECONDS:
+        if not self._may_be_logged(kind, fault.file if kind in _OF_ONE_FILE else "", now):
             self._passed_over[kind] = self._passed_over.get(kind, 0) + 1
             return
-        self._logged[kind] = now
         more = {"passed_over": passed_over} if (passed_over := self._passed_over.pop(kind, 0)) else {}
         self._log.error(
             "store_fault", kind=kind.label, account=fault.account, file=fault.file, reason=fault.reason, **more
         )
+
+    def _may_be_logged(self, kind: Kind, file: str, now: float) -> bool:
+        while self._logged and now - next(iter(self._logged.values())) >= LOG_SECONDS:
+            del self._logged[next(iter(self._logged))]
+        if (kind, file) in self._logged or len(self._logged) >= MOST_LOGGED:
+            return False
+        self._logged[kind, file] = now
+        return True
 
     def counts(self) -> dict[str, int]:
         """How often each kind happened so far, by its label."""
