@@ -234,6 +234,8 @@ def _read(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, 
             if isinstance(column, MessageIds):
                 _learn(cursor, column, of_column, most)
             column.feed(of_column)
+            if isinstance(column, MessageIds):
+                _require_few(column, most)
     for column in columns.values():
         column.settle()
     return Uids.of_sorted(there)
@@ -244,7 +246,6 @@ def _learn(cursor: Cursor, column: MessageIds, values: Sequence[str], most: int)
     for content, ids in cursor.execute(_SHARED_IDS, (f"[{','.join(column.unknown(values))}]",)):
         column.learn(content, ids)
         _require_few(column, most)
-    _require_few(column, most)
 
 
 def _require_few(column: MessageIds, most: int) -> None:
