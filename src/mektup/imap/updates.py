@@ -195,6 +195,12 @@ async def show_flags(session: Session, view: View, uids: Uids, *, with_uid: bool
 
 async def tell_flags(session: Session, view: View, rows: Sequence[Row], *, with_uid: bool) -> None:
     """Writes a FETCH line with the flags of each of *rows*: UID, in the view, flag word, and modseq."""
+    if len(rows) == 1:
+        # a STORE of one message, which clients send by the thousand
+        uid, word, modseq = rows[0]
+        session.write(_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid))
+        view.show_modseq(modseq)
+        return
     await say(
         session,
         (_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows),

@@ -80,7 +80,7 @@ async def _run_in_turn(session: Session, batch: list[tuple[Store, Uids]]) -> byt
 
 
 def _complete(session: Session, request: Store) -> None:
-    answer = modseqs.in_answer(session, None, "STORE")
+    answer = modseqs.in_answer(session, None, "STORE") if session.condstore else None
     session.write(answers.ok(request.tag, answer or b"STORE completed"))
 
 
@@ -101,33 +101,31 @@ async def _run_one_by_one(session: Session, batch: list[tuple[Store, Uids]]) -> 
 async def _tell(session: Session, request: Store, uids: Uids, stored: FlagsStored) -> None:
     """Never refuses: the flags are changed, and what cannot be told of it now is told later."""
     try:
-        await _say(session, request, uids, stored)
+        view = session.selected
+        conditional = request.unchanged_since is not None
+        if not view.made(stored):
+            show = uids if conditional or not request.silent else None
+            await updates.tell(session, expunges=False, with_uid=request.by_uid, show=show)
+            return
+        if stored.keywords:
+            updates.tell_keywords(session, view, stored.keywords)
+        if not request.silent:
+            if stored.flags is not None:
+                await updates.tell_flags(session, view, stored.flags, with_uid=request.by_uid)
+            else:
+                await updates.show_flags(session, view, uids - stored.failed, with_uid=request.by_uid)
+        elif session.condstore:
+            # RFC 7162 §3.1.3: a client that knows modseqs hears of the new ones; with UNCHANGEDSINCE, of all that
+            # passed
+            passed = uids - stored.failed if conditional else stored.changed
+            if stored.flags is not None:
+                await updates.tell_modseqs(session, view, [row for row in stored.flags if row[0] in passed])
+            elif conditional:
+                await Plan(session, view, (Item.UID, Item.MODSEQ)).answer(passed)
+            else:
+                await updates.tell_modseq(session, view, passed, stored.modseq)
+        if stored.failed:
+            # RFC 7162 §3.1.3: it is RECOMMENDED to spare the client the question what they are now
+            await updates.show_flags(session, view, stored.failed, with_uid=True)
     except Refused:
         session.selected.owe(uids if not request.silent or session.condstore else stored.failed)
-
-
-async def _say(session: Session, request: Store, uids: Uids, stored: FlagsStored) -> None:
-    view = session.selected
-    conditional = request.unchanged_since is not None
-    if not view.made(stored):
-        show = uids if conditional or not request.silent else None
-        await updates.tell(session, expunges=False, with_uid=request.by_uid, show=show)
-        return
-    updates.tell_keywords(session, view, stored.keywords)
-    if not request.silent:
-        if stored.flags is not None:
-            await updates.tell_flags(session, view, stored.flags, with_uid=request.by_uid)
-        else:
-            await updates.show_flags(session, view, uids - stored.failed, with_uid=request.by_uid)
-    elif session.condstore:
-        # RFC 7162 §3.1.3: a client that knows modseqs hears of the new ones; with UNCHANGEDSINCE, of all that passed
-        passed = uids - stored.failed if conditional else stored.changed
-        if stored.flags is not None:
-            await updates.tell_modseqs(session, view, [row for row in stored.flags if row[0] in passed])
-        elif conditional:
-            await Plan(session, view, (Item.UID, Item.MODSEQ)).answer(passed)
-        else:
-            await updates.tell_modseq(session, view, passed, stored.modseq)
-    if stored.failed:
-        # RFC 7162 §3.1.3: it is RECOMMENDED to spare the client the question what they are now
-        await updates.show_flags(session, view, stored.failed, with_uid=True)
