@@ -183,10 +183,10 @@ async def test_threads_of_too_many_references_are_refused(tmp_path: Path) -> Non
         inbox = (await account.mailbox("INBOX")).id
         references = b" ".join(b"<%d@x.example>" % number for number in range(20))
         for count in (2, 3):
-            await append(account, b"References: %b\r\n\r\nx\r\n" % references)
+            await append(account, b"References: %b\r\n\r\n%d\r\n" % (references, count))
             uids = NumberSet.span(Uid(1), Uid(count - 1))
             assert await account.thread(inbox, All(), uids, ThreadAlgorithm.REFERENCES)
-        await append(account, b"References: %b\r\n\r\nx\r\n" % references)
+        await append(account, b"References: %b\r\n\r\n4\r\n" % references)
         with pytest.raises(Refused) as refused:
             await account.thread(inbox, All(), NumberSet.span(Uid(1), Uid(3)), ThreadAlgorithm.REFERENCES)
         assert refused.value.code is Code.LIMIT
