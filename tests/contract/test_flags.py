@@ -181,3 +181,21 @@ async def test_a_store_tells_the_keywords_it_gave_as_they_are_spelled(account: A
     assert many.keywords == ("$Work", "New")
     assert (await account.store_flags(trash, uids(1), REPLACE, frozenset({"NEW"}))).keywords == ("New",)
     assert (await account.store_flags(mailbox, uids(1), REMOVE, frozenset({"$work"}))).keywords == ()
+
+
+async def test_the_sets_of_keywords_of_an_account_are_bounded(opened: OpenStore) -> None:
+    store = await opened(limits=Limits(keyword_sets_bytes=350))
+    account = await store.account((await store.directory.add("linda", {})).id)
+    mailbox = await fill(account, 3)
+    for uid, keyword in ((1, "a"), (2, "b"), (3, "c")):
+        await account.store_flags(mailbox, uids(uid), ADD, frozenset({keyword}))
+    for asking in (
+        account.store_flags(mailbox, uids(1), ADD, frozenset({"d"})),
+        account.append(mailbox, [incoming("d")]),
+    ):
+        with pytest.raises(Refused) as caught:
+            await asking
+        assert caught.value.code is Code.LIMIT
+    # those there are can be given to others
+    await account.store_flags(mailbox, uids(1), FlagChange.REPLACE, frozenset({"B", "\\Seen"}))
+    assert await flags_of(account, mailbox) == {1: {"b", "\\Seen"}, 2: {"b"}, 3: {"c"}}

@@ -65,6 +65,8 @@ class Limits:
     """How long a peer may leave the output unread."""
     keyword_bytes: int = 100
     keywords_per_mailbox: int = 1000
+    keyword_sets_bytes: int = 4 * MIB
+    """What the different sets of keywords of an account's messages may have together, 100 for each set included."""
     mailbox_name_bytes: int = 1000
     mailbox_depth: int = 64
     mailboxes: int = 10_000

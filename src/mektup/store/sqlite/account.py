@@ -121,7 +121,8 @@ class SqliteAccount:
         self.name = name
         self.database = database
         database.owner = weakref.ref(self)
-        self.indexer = Indexer(self.database, limits, packing, indexing)
+        self._keyword_sets = KeywordSets(partial(_lost_keywords, weakref.ref(self)), limits.keyword_sets_bytes)
+        self.indexer = Indexer(self.database, limits, packing, indexing, self._keyword_sets)
         self._audit = Audit(database)
         self._searches = Searches(database, searching, limits.search_seconds)
         self._recall = Recall(self.database)
@@ -131,7 +132,6 @@ class SqliteAccount:
         self._sort_keys = sort_keys
         self._loop = asyncio.get_running_loop()
         # by a weak reference: else the account would outlive its last user
-        self._keyword_sets = KeywordSets(partial(_lost_keywords, weakref.ref(self)))
         self._mending: asyncio.Task[None] | None = None
         self._known: dict[MailboxId, Known] = {}
         self._select = partial(changes.select, known=self._known, most=FEW_SCANNED)
@@ -470,6 +470,7 @@ class SqliteAccount:
             limits=self._limits,
         )
         room = _room_for(change, flags)
+        self._expect_sets(flags)
         return await self.database.write(make, durable=self._limits.sync_flags, long=len(uids) > FEW_ROWS, room=room)
 
     async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
@@ -481,9 +482,15 @@ class SqliteAccount:
             limits=self._limits,
         )
         long = sum(len(order.uids) for order in orders) > FEW_ROWS
+        self._expect_sets(chain.from_iterable(order.flags for order in orders))
         rooms = {_room_for(order.change, order.flags) for order in orders}
         room = Room.FREES if rooms == {Room.FREES} else Room.USUAL
         return await self.database.write(make, durable=self._limits.sync_flags, long=long, room=room)
+
+    def _expect_sets(self, flags: Iterable[str]) -> None:
+        # a change of keywords may leave a set that no message has any more
+        if any(not flag.startswith("\\") for flag in flags):
+            self.indexer.wake()
 
     async def copy(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
         def undo(change: Change, copied: Copied) -> None:

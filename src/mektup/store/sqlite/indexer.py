@@ -5,7 +5,8 @@ the index in a transaction of some ten milliseconds, rests, and goes on until al
 index, so nothing waits for the disk here. In a process one account is worked for at a time; of several processes,
 the one that puts its messages first wins, and the others leave it alone for a while.
 
-When that is done it tidies the file: runs of expunged UIDs are joined, free pages and the WAL's room given back.
+When that is done it tidies the file: sets of keywords that no message has go, runs of expunged UIDs are joined, free
+pages and the WAL's room given back.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import asyncio
 from functools import partial
 from typing import Final
 
-from mektup.store.sqlite import expunged_runs, room, text_index
+from mektup.store.sqlite import expunged_runs, keyword_upkeep, room, text_index
 from mektup.store.sqlite.database import Database
+from mektup.store.sqlite.keywords import KeywordSets
 from mektup.store.sqlite.packing import Packing
 from mektup.store.sqlite.reserve import Room
 from mektup.terms.errors import Refused
@@ -37,9 +39,14 @@ REST: Final = 0.25
 class Indexer:
     """Of one account. To be used from the event loop's thread."""
 
-    def __init__(self, database: Database, limits: Limits, packing: Packing, turn: asyncio.Lock) -> None:
+    def __init__(
+        self, database: Database, limits: Limits, packing: Packing, turn: asyncio.Lock, keyword_sets: KeywordSets
+    ) -> None:
         """*turn* is shared by all accounts of the process."""
         self._database = database
+        self._keyword_sets = keyword_sets
+        self._sets_seen = 0
+        """The latest set of keywords when it was looked which of them are needed."""
         self._limits = limits
         self._packing = packing
         self._turn = turn
@@ -92,6 +99,7 @@ class Indexer:
     async def tidy(self) -> None:
         """Makes the file smaller where much of it is not needed, some milliseconds at a time. Raises Refused."""
         loop = asyncio.get_running_loop()
+        await self._tidy_keywords()
         while (mailbox := await self._database.read_long(expunged_runs.many)) is not None:
             await self._database.write(partial(expunged_runs.join, mailbox=mailbox), durable=False, long=True)
         is_due = await self._database.read(room.is_due)
@@ -102,6 +110,19 @@ class Indexer:
                 spent = loop.time() - begun
             await asyncio.sleep(spent * REST)
         await self._database.shrink_wal()
+
+    async def _tidy_keywords(self) -> None:
+        latest = await self._database.read(keyword_upkeep.latest)
+        if latest == self._sets_seen:
+            return
+        found = await self._database.read_long(keyword_upkeep.unused)
+        if found.sets:
+            remove = partial(keyword_upkeep.remove, found=found)
+            if not await self._database.write(remove, durable=False, long=True, room=Room.FREES):
+                return  # whoever changed something has woken this, and it will be looked again
+        self._sets_seen = latest
+        # other processes may have removed some, too
+        self._keyword_sets.forget(await self._database.write(self._keyword_sets.gone, durable=False))
 
     async def finish(self) -> None:
         """Indexes all there is now, at once. Raises Refused."""

@@ -3,7 +3,8 @@
 The low bits are the SystemFlags; the rest is the number of a set of keywords, which every message of
 the account with just these keywords shares. So equal words are equal flags, a change of flags is one
 UPDATE for each word that occurs, and what a word spells is looked up once. Sets are added and never
-changed, which is why a process may remember them.
+changed, and no number is given twice, which is why a process may remember them. Those that no message has any more
+go behind the work (see ``keyword_upkeep``); whoever gives a message a set looks first whether it is still there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from functools import partial
 from mektup.store.sqlite.change import Change
 from mektup.store.sqlite.cursor import Cursor
 from mektup.store.sqlite.schema import KEYWORD_SHIFT
+from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import SYSTEM_FLAG_NAMES, SYSTEM_FLAGS_BY_NAME, FlagChange
+from mektup.terms.limits import DEFAULT_LIMITS
 
 SYSTEM_MASK = (1 << KEYWORD_SHIFT) - 1
 
@@ -24,6 +27,9 @@ _BITS = {name: int(flag) for name, flag in SYSTEM_FLAGS_BY_NAME.items()}
 _NAMES = tuple((int(flag), name) for flag, name in SYSTEM_FLAG_NAMES.items())
 
 Names = tuple[str, ...]
+
+SET_OCTETS = 100
+"""What a set takes beside its names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +57,43 @@ class Flags:
 class KeywordSets:
     """The sets of one account, as far as this process has seen them."""
 
-    __slots__ = ("_ids", "_is_above", "_lost", "_names", "_spelling", "_words")
+    __slots__ = (
+        "_folds",
+        "_highest",
+        "_ids",
+        "_is_above",
+        "_lost",
+        "_most",
+        "_names",
+        "_octets",
+        "_spelling",
+        "_words",
+    )
 
-    def __init__(self, lost: Callable[[], None] = lambda: None) -> None:
-        """*lost* is called, from any thread, where a flag word names a set that is not there."""
+    def __init__(self, lost: Callable[[], None] = lambda: None, most: int = DEFAULT_LIMITS.keyword_sets_bytes) -> None:
+        """*lost* is called, from any thread, where a flag word names a set that is not there.
+
+        *most*: octets that all sets of the account may have together.
+        """
         self._lost = lost
+        self._most = most
+        self._octets = 0
+        self._highest = 0
         self._words: dict[int, Names] = {}
         self._names: dict[int, Names] = {0: ()}
         self._ids: dict[Names, int] = {(): 0}
         self._spelling: dict[str, str] = {}
+        self._folds: dict[str, str] = {}
         self._is_above = False
         """Whether the highest set is above all that messages name."""
 
     def _remember(self, number: int, names: Names) -> list[str]:
         """Returns the keywords that were not known before, folded."""
+        # the sets of an account are made of few keywords, each of which is kept once
+        names = tuple(self._folds.setdefault(name, name) for name in names)
         self._names[number] = names
-        self._ids[_folded(names)] = number
+        self._ids[self._folded(names)] = number
+        self._octets += _octets(names)
         new = [name.lower() for name in names if name.lower() not in self._spelling]
         for name in names:
             self._spelling.setdefault(name.lower(), name)
@@ -75,17 +102,35 @@ class KeywordSets:
     def _forget(self, number: int, new: Iterable[str]) -> None:
         """The set *number* is not there, nor are the spellings that came with it: nothing of it was committed."""
         self._is_above = False
-        del self._ids[_folded(self._names.pop(number))]
+        self._highest = 0
+        self.forget((number,))
         for folded in new:
-            del self._spelling[folded]
-        for word in [word for word in self._words.copy() if word >> KEYWORD_SHIFT == number]:
-            del self._words[word]
+            self._spelling.pop(folded, None)
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """These sets are not there any more. To be called when that is committed."""
+        gone = set(numbers)
+        for number in gone:
+            names = self._names.pop(number, ())
+            if names:
+                self._ids.pop(self._folded(names), None)
+                self._octets -= _octets(names)
+        for word in [word for word in self._words.copy() if word >> KEYWORD_SHIFT in gone]:
+            self._words.pop(word, None)
+
+    def gone(self, change: Change) -> list[int]:
+        """The known sets that are not in the file, as *change* sees it, which sees all."""
+        there = {number for (number,) in change.cursor.execute("SELECT id FROM keyword_sets").fetchall()}
+        return [number for number in self._names.copy() if number and number not in there]
 
     def load(self, cursor: Cursor) -> None:
         """Learns the sets that were added since."""
         for number, names in cursor.execute(
-            "SELECT id, names FROM keyword_sets WHERE id > ? ORDER BY id", (max(self._names),)
+            "SELECT id, names FROM keyword_sets WHERE id > ? ORDER BY id", (self._highest,)
         ).fetchall():
+            self._highest = max(self._highest, number)
+            if number in self._names:
+                continue
             if names:
                 self._remember(number, tuple(names.split(" ")))
             else:  # stands where sets were lost, see ``messages.mend_flags``
@@ -124,6 +169,9 @@ class KeywordSets:
         folded = keyword.lower()
         return [number for names, number in self._ids.copy().items() if folded in names]  # others may add meanwhile
 
+    def _folded(self, names: Names) -> Names:
+        return tuple(self._folds.setdefault(folded, folded) for folded in map(str.lower, names))
+
     def spelled(self, keywords: Mapping[str, str]) -> Names:
         """*keywords*, by their lower case, in the spelling in which they came first."""
         # RFC 9051 §2.3.2 compares without regard to case
@@ -137,12 +185,23 @@ class KeywordSets:
         key = tuple(sorted(keywords))
         if key not in self._ids:
             self.load(change.cursor)
+        known = self._ids.get(key)
+        if known is not None and not change.cursor.execute("SELECT 1 FROM keyword_sets WHERE id = ?", (known,)).get:
+            self.forget((known,))  # another process found that no message had it
         if key not in self._ids:
             names = self.spelled(keywords)
+            self._require_room(change, names)
             number = self._new_number(change)
             change.cursor.execute("INSERT INTO keyword_sets VALUES (?, ?)", (number, " ".join(names)))
             change.on_rollback.append(partial(self._forget, number, self._remember(number, names)))
         return self._ids[key]
+
+    def _require_room(self, change: Change, names: Names) -> None:
+        """Raises Refused(LIMIT) where the sets of the account would be too many. Those that nobody needs go soon."""
+        if self._octets + _octets(names) > self._most:
+            self.forget(self.gone(change))
+        if self._octets + _octets(names) > self._most:
+            raise Refused(Code.LIMIT, "The messages of this account have too many different sets of keywords")
 
     def _new_number(self, change: Change) -> int:
         """One that no message has: a set that was lost must not become another."""
@@ -170,5 +229,6 @@ class KeywordSets:
         return self.word(change, Flags(word & ~flags.system & SYSTEM_MASK, left))
 
 
-def _folded(names: Names) -> Names:
-    return tuple(name.lower() for name in names)
+def _octets(names: Names) -> int:
+    """What the set *names* counts."""
+    return SET_OCTETS + sum(map(len, names)) + len(names)

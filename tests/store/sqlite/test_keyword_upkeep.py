@@ -1,0 +1,115 @@
+"""Sets of keywords that no message has any more go, and nobody takes one for another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from mektup.store.arrival import prepare
+from mektup.store.interface import FlagChange, Incoming
+from mektup.store.sqlite import open_store
+from mektup.store.sqlite.account import SqliteAccount
+from mektup.store.sqlite.keyword_upkeep import FEW_SETS
+from mektup.store.sqlite.store import SqliteStore
+from mektup.terms.errors import Code, Refused
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import MailboxId
+from mektup.terms.search import HasFlag
+from mektup.terms.sets import Uids
+from tests.store.sqlite.conftest import file_of
+
+ONE: Uids = Uids.span(1, 1)
+ALL: Uids = Uids.span(1, 2**32 - 1)
+MANY = FEW_SETS + 20
+
+
+@pytest.fixture
+async def account(store: SqliteStore) -> SqliteAccount:
+    account = await store.account((await store.directory.add("linda", {})).id)
+    mailbox = (await account.mailbox("INBOX")).id
+    await account.append(mailbox, [Incoming(prepare(b"Subject: x\r\n\r\n"))])
+    return account
+
+
+async def replace(account: SqliteAccount, *keywords: str) -> MailboxId:
+    mailbox = (await account.mailbox("INBOX")).id
+    await account.store_flags(mailbox, ONE, FlagChange.REPLACE, frozenset(keywords))
+    return mailbox
+
+
+async def replace_in_turn(account: SqliteAccount, count: int) -> None:
+    for number in range(count):
+        await replace(account, f"k{number}")
+
+
+def sets(path: Path) -> dict[int, str]:
+    connection = apsw.Connection(str(path))
+    try:
+        return dict(connection.execute("SELECT id, names FROM keyword_sets"))
+    finally:
+        connection.close()
+
+
+async def flags(account: SqliteAccount) -> list[str]:
+    mailbox = (await account.mailbox("INBOX")).id
+    return [name for name in ("kept", "k7", "new") if await account.search(mailbox, HasFlag(name), ALL)]
+
+
+async def test_what_no_message_has_goes(account: SqliteAccount, data: Path) -> None:
+    for number in range(MANY):
+        await replace(account, f"k{number}")
+    await replace(account, "kept")
+    await replace(account, "last")
+    await replace(account, "kept")
+    await account.indexer.tidy()
+    # the highest stays, so that its number is not given again
+    assert sorted(sets(file_of(data, account.id)).values()) == ["kept", "last"]
+    assert await flags(account) == ["kept"]
+
+
+async def test_another_process_does_not_give_a_message_a_set_that_has_gone(account: SqliteAccount, data: Path) -> None:
+    elsewhere = await open_store(data)
+    try:
+        other = await elsewhere.account(account.id)
+        for number in range(MANY):
+            await replace(other, f"k{number}")
+        before = sets(file_of(data, account.id))
+        await replace(account, "kept")
+        await account.indexer.tidy()
+        assert list(sets(file_of(data, account.id)).values()) == ["kept"]
+        await replace(other, "k7")
+        after = sets(file_of(data, account.id))
+        assert [number for number in after if number not in before] == [MANY + 1, MANY + 2]
+        assert after[MANY + 2] == "k7", "a number is never given twice"
+        assert await flags(account) == await flags(other) == ["k7"]
+    finally:
+        await elsewhere.close()
+
+
+async def test_a_change_that_is_undone_leaves_nothing_behind(account: SqliteAccount, data: Path) -> None:
+    for number in range(MANY):
+        await replace(account, f"k{number}")
+    await account.indexer.tidy()
+    with pytest.raises(Refused):
+        await replace(account, "new", *[f"x{number}" for number in range(2000)])
+    await replace(account, "new")
+    assert await flags(account) == ["new"]
+    assert list(sets(file_of(data, account.id)).values()).count("new") == 1
+
+
+async def test_what_went_makes_room(tmp_path: Path) -> None:
+    store = await open_store(tmp_path, limits=Limits(keyword_sets_bytes=20_000))
+    try:
+        account = await store.account((await store.directory.add("linda", {})).id)
+        mailbox = (await account.mailbox("INBOX")).id
+        await account.append(mailbox, [Incoming(prepare(b"Subject: x\r\n\r\n"))])
+        with pytest.raises(Refused) as caught:
+            await replace_in_turn(account, 1000)
+        assert caught.value.code is Code.LIMIT
+        await account.indexer.tidy()
+        for number in range(100):
+            await replace(account, f"again{number}")
+    finally:
+        await store.close()
