@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
 
+from mektup.auth.services import Services
 from mektup.imap.session import Session
-from mektup.imap.uploads import HELD_BYTES
+from mektup.imap.uploads import HELD_BYTES, Uploads
 from mektup.store.spool import MEMORY_BYTES, Spool
+from mektup.terms.peer import Peer
+from mektup.wire.receiver import LiteralOffered, RawCommand
+from mektup.wire.requests import AppendStart
 from tests.support.dialogue import Dialogue
-from tests.support.services import Given, given_services
+from tests.support.services import Given, given_services, messages
 
-MAIL = b"Subject: x\r\n\r\n" + b"y" * 500_000
 PARTS = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"\r\n--b\r\n\r\n" * 200
 
 
@@ -22,26 +26,45 @@ async def given() -> AsyncIterator[Given]:
         yield services
 
 
-async def test_what_an_append_holds_in_memory_is_bounded(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    most = 0
-    spools: list[Spool] = []
-    write = Spool.write
+def open_files() -> int:
+    return len(os.listdir("/dev/fd"))
 
-    def counted(spool: Spool, octets: bytes | memoryview) -> None:
-        nonlocal most
-        if spool not in spools:
-            spools.append(spool)
-        write(spool, octets)
-        most = max(most, sum(each.in_memory for each in spools))
 
-    monkeypatch.setattr(Spool, "write", counted)
+def offer(size: int) -> LiteralOffered:
+    return LiteralOffered(RawCommand((b"b APPEND INBOX",)), size, synchronizing=False, binary=False)
+
+
+async def test_what_an_append_holds_is_bounded(given: Given) -> None:
+    sessions: list[Session] = []
+
+    def begin(peer: Peer, services: Services) -> Session:
+        sessions.append(Session(peer, services))
+        return sessions[0]
+
+    async with Dialogue(begin, given.services) as dialogue:
+        await dialogue.line()
+        await dialogue.ask(b"a LOGIN linda Pa$$123")
+        uploads, start = Uploads(), AppendStart(b"b", "INBOX", (), None)
+        most, spools, files = 0, list[Spool](), open_files()
+        for _ in range(200):
+            spools.append(await uploads.admit(sessions[0], start, offer(300_000)))
+            for _ in range(3):
+                spools[-1].write(b"y" * 100_000)
+                most = max(most, sum(each.in_memory for each in spools))
+        assert HELD_BYTES / 2 < most < HELD_BYTES + MEMORY_BYTES
+        assert open_files() == files + 1
+        uploads.close()
+        assert open_files() == files
+
+
+async def test_many_large_messages_of_an_append_are_stored_as_they_came(given: Given) -> None:
+    mails = [b"Subject: %d\r\n\r\n" % number + b"%d\r\n" % number * 100_000 for number in range(20)]
     async with Dialogue(Session, given.services) as dialogue:
         await dialogue.line()
         await dialogue.ask(b"a LOGIN linda Pa$$123")
-        dialogue.send(b"b APPEND INBOX" + b" {%d+}\r\n%b" % (len(MAIL), MAIL) * 20 + b"\r\n")
+        dialogue.send(b"b APPEND INBOX" + b"".join(b" {%d+}\r\n%b" % (len(mail), mail) for mail in mails) + b"\r\n")
         assert (await dialogue.line()).startswith(b"b OK [APPENDUID ")
-    assert len(spools) == 20
-    assert HELD_BYTES / 2 < most < HELD_BYTES + MEMORY_BYTES
+    assert await messages(await given.account()) == mails
 
 
 async def test_what_is_rendered_of_the_messages_of_an_append_is_bounded(given: Given) -> None:

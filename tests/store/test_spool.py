@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mektup.store import spool as module
-from mektup.store.spool import MEMORY_BYTES, Spool
+from mektup.store.spool import MEMORY_BYTES, Spool, SpoolFile, Stretch
 from mektup.terms.errors import Code, Refused
 
 
@@ -147,3 +147,28 @@ def test_a_full_disk_refuses_the_message(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(Refused) as refusal:
             spool.octets()
     assert refusal.value.code is Code.DISKFULL
+
+
+def test_spools_that_share_a_file_keep_their_octets_apart(tmp_path: Path) -> None:
+    shared = SpoolFile(tmp_path)
+    spools = [Spool(memory=10, shared=shared) for _ in range(3)]
+    mails = [b"x" * 5000, b"short", b"y\r\n" * 3000]
+    for spool, mail in zip(spools, mails, strict=True):
+        for start in range(0, len(mail), 1000):
+            spool.write(mail[start : start + 1000])
+    assert [bytes(spool.octets()[:]) for spool in spools] == mails
+    later = [spool.unmapped() for spool in spools]
+    assert [each[:] for each in later] == mails
+    assert later[2][4:10] == mails[2][4:10]
+    assert [len(each) for each in later] == [5000, 5, 9000]
+    for spool in spools:
+        spool.close()
+    shared.close()
+
+
+def test_a_stretch_of_a_file_that_was_cut_fails(tmp_path: Path) -> None:
+    with (tmp_path / "x").open("w+b") as file:
+        file.write(b"abc")
+        file.flush()
+        with pytest.raises(OSError, match="ends too early"):
+            Stretch(file, 1, 5)[:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mektup.store.spool import MEMORY_BYTES, Spool
+from mektup.store.spool import MEMORY_BYTES, Spool, SpoolFile
 from mektup.terms.errors import NO_SUCH_MAILBOX, ClientError, Code, Refused
 from mektup.terms.limits import KIB, MIB
 from mektup.wire.receiver import LiteralOffered, RawCommand
@@ -22,12 +22,13 @@ SMALL_BYTES = 16 * KIB
 
 
 class Uploads:
-    """The spools of the command under way."""
+    """The spools of the command under way, which have one file together."""
 
-    __slots__ = ("_spools", "_start")
+    __slots__ = ("_file", "_spools", "_start")
 
     def __init__(self) -> None:
         self._spools: list[Spool] = []
+        self._file: SpoolFile | None = None
         self._start: AppendStart | None = None
         """What the command said before the message that was admitted last."""
 
@@ -59,7 +60,10 @@ class Uploads:
         held = sum(spool.in_memory for spool in self._spools)
         memory = MEMORY_BYTES if held < HELD_BYTES else SMALL_BYTES
         services = session.services
-        spool = Spool(directory=services.spool_directory, faults=services.faults, memory=memory)
+        directory = services.spool_directory
+        if self._file is None:
+            self._file = SpoolFile(directory)
+        spool = Spool(directory=directory, faults=services.faults, memory=memory, shared=self._file)
         self._spools.append(spool)
         self._start = start
         return spool
@@ -77,4 +81,7 @@ class Uploads:
         for spool in self._spools:
             spool.close()
         self._spools.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
         self._start = None

@@ -22,6 +22,7 @@ from mektup.message.scan import Octets as Octets
 from mektup.message.scan import Part, scan
 from mektup.message.subject import base_subject
 from mektup.message.text import fold, fold_header, preview, value_text
+from mektup.store.spool import Stretch
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.wire import bodies
 from mektup.wire.strings import date_time, literal
@@ -33,7 +34,7 @@ TWO_FORMS_BYTES: Final = 4097
 class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message ready to be stored, for any number of mailboxes and accounts."""
 
-    raw: Octets
+    raw: Octets | Stretch
     """Every line ends in CRLF; else as received."""
     size: int
     """Octets: RFC822.SIZE."""

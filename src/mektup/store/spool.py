@@ -1,15 +1,16 @@
 """A message on its way in: kept in memory while small, in a temporary file when large.
 
 Turns a bare LF into CRLF as the bytes pass, and changes nothing else (IMAP's lines end in CRLF). The file has no
-name, so nothing is left of it whatever happens.
+name, so nothing is left of it whatever happens. The messages of one APPEND share a file.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import re
 from contextlib import suppress
-from mmap import ACCESS_READ, mmap
+from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from types import TracebackType
@@ -29,12 +30,57 @@ MEMORY_BYTES = 1 * MIB
 _BARE_LF = re.compile(rb"\n(?<!\r\n)")
 
 
+class SpoolFile:
+    """A file without a name that several spools use, one after the other; made when it is needed."""
+
+    __slots__ = ("_directory", "_file")
+
+    def __init__(self, directory: Path | None) -> None:
+        self._directory = directory
+        self._file: BinaryIO | None = None
+
+    def at_end(self) -> tuple[BinaryIO, int]:
+        """The file, and where the next spool begins: there a part of it can be mapped. Raises OSError."""
+        if self._file is None:
+            self._file = cast(BinaryIO, TemporaryFile(dir=self._directory))
+        end = self._file.seek(0, os.SEEK_END)
+        return self._file, self._file.seek(-(-end // ALLOCATIONGRANULARITY) * ALLOCATIONGRANULARITY)
+
+    def close(self) -> None:
+        """Gives back the file; may be called twice."""
+        if self._file is not None:
+            with suppress(OSError):  # a full disk may be heard of only here
+                self._file.close()
+            self._file = None
+
+
+class Stretch:
+    """Octets that lie in a file: read anew, slice by slice, whenever they are asked for."""
+
+    __slots__ = ("_file", "_size", "_start")
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        self._file, self._start, self._size = file, start, size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, which: slice) -> bytes:
+        """Raises OSError."""
+        start, stop, _ = which.indices(self._size)
+        octets = os.pread(self._file.fileno(), max(0, stop - start), self._start + start)
+        if len(octets) < stop - start:
+            raise OSError(errno.EIO, "A file ends too early")
+        return octets
+
+
 class Spool:
     """Takes a message in pieces, by ``write``; gives it whole, by ``octets``; a context manager that closes itself.
 
     *limit*: octets that the message may have as it is stored; None for any. *directory*: where a large one is kept;
     None for the system's place for temporary files. *faults* hears where that fails. *memory*:
-    octets up to which it is kept in memory.
+    octets up to which it is kept in memory. *shared*: the file where a large one is kept with others; whoever made it
+    closes it, after the spools.
     """
 
     __slots__ = (
@@ -47,7 +93,9 @@ class Spool:
         "_map",
         "_memory",
         "_most_in_memory",
+        "_shared",
         "_size",
+        "_start",
         "_stored",
         "too_big",
     )
@@ -59,8 +107,11 @@ class Spool:
         directory: Path | None = None,
         memory: int = MEMORY_BYTES,
         faults: Faults | None = None,
+        shared: SpoolFile | None = None,
     ) -> None:
         self._limit = limit
+        self._shared = shared
+        self._start = 0
         self._most_in_memory = memory
         self._directory = directory
         self._memory = bytearray()
@@ -123,7 +174,10 @@ class Spool:
             self._memory += piece
             return
         if self._file is None:
-            self._file = cast(BinaryIO, TemporaryFile(dir=self._directory))
+            if self._shared is not None:
+                self._file, self._start = self._shared.at_end()
+            else:
+                self._file = cast(BinaryIO, TemporaryFile(dir=self._directory))
             self._file.write(self._memory)
             self._memory.clear()
         self._file.write(piece)
@@ -136,7 +190,7 @@ class Spool:
         if self._file is not None and self._map is None:
             try:
                 self._file.flush()
-                self._map = mmap(self._file.fileno(), 0, access=ACCESS_READ)
+                self._map = mmap(self._file.fileno(), self._stored, access=ACCESS_READ, offset=self._start)
             except OSError as error:
                 self._error = error
             except ValueError as error:  # not all of it is there
@@ -148,14 +202,22 @@ class Spool:
             raise fault.refusal() from self._error
         return self._map if self._map is not None else bytes(self._memory)
 
-    def close(self) -> None:
-        """Gives back memory and file; may be called twice."""
-        self._memory = bytearray()
+    def unmapped(self) -> bytes | Stretch:
+        """What ``octets`` gave, for who only stores it: nothing is held for it but its place in the file."""
+        self._unmap()
+        return bytes(self._memory) if self._file is None else Stretch(self._file, self._start, self._stored)
+
+    def _unmap(self) -> None:
         if self._map is not None:
             with suppress(BufferError):  # someone still looks at it: it goes when they are done
                 self._map.close()
             self._map = None
-        if self._file is not None:
+
+    def close(self) -> None:
+        """Gives back memory and file; may be called twice."""
+        self._memory = bytearray()
+        self._unmap()
+        if self._file is not None and self._shared is None:
             with suppress(OSError):  # a full disk may be heard of only here
                 self._file.close()
             self._file = None

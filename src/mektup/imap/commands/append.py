@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from mektup.imap.list_line import normal_name
 from mektup.store.intake import prepare_in_turn
 from mektup.store.interface import Incoming
@@ -48,5 +50,8 @@ async def _incoming(session: Session, message: AppendMessage) -> Incoming:
     assert isinstance(message.message, Spool)
     await session.give_way()
     arrival = await prepare_in_turn(message.message.octets(), session.services.limits)
+    if not isinstance(arrival.raw, bytes):
+        # hundreds of messages must not be hundreds of maps, each of which holds an open file
+        arrival = replace(arrival, raw=message.message.unmapped())
     seconds, zone = message.internaldate or (None, 0)
     return Incoming(arrival, frozenset(message.flags), seconds, zone)
