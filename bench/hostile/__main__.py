@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,11 +20,12 @@ from bench.hostile.attack import ATTACKER, BYSTANDER, OTHER, Stage
 from bench.hostile.attacks import ATTACKS
 from bench.hostile.measure import Outcome, measured
 from bench.mektup import Mektup
+from bench.rows.registry import PASSWORD
 
 SHORT_FACTOR = 5.0
 """How much wider the bounds are in the short form, which runs on machines that do other things, too."""
 
-HEAD = f"{'attack':15}{'who':9}{'before':44}{'NOOP ms':>8}{'machine':>8}{'p99':>6}{'MB':>6}{'CPU s':>7}  what was got"
+HEAD = f"{'attack':15}{'who':9}{'before':44}{'NOOP ms':>8}{'net':>7}{'machine':>8}{'p99':>6}{'MB':>6}{'CPU s':>7}  what was got"
 
 
 def main(words: Sequence[str]) -> int:
@@ -39,11 +41,11 @@ def main(words: Sequence[str]) -> int:
     print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         accounts = Path(folder) / "accounts"
-        MektupFilling(accounts, dict.fromkeys((BYSTANDER, ATTACKER, OTHER), 0)).wait()
+        _make_accounts(accounts, options.checkout)
         for attack in chosen:
             place = Path(folder) / attack.key
             shutil.copytree(accounts, place / "data")
-            with Mektup(place, workers=1, settings=attack.settings) as server:
+            with Mektup(place, workers=1, settings=attack.settings, checkout=options.checkout) as server:
                 outcome = measured(attack, Stage(server, is_short=options.short))
             shutil.rmtree(place)
             print(_line(outcome), flush=True)
@@ -51,6 +53,18 @@ def main(words: Sequence[str]) -> int:
     print(f"{len(chosen)} attacks, {time.monotonic() - begun:.0f} seconds in all", file=sys.stderr)
     print(*broken, sep="\n", file=sys.stderr)
     return 1 if broken else 0
+
+
+def _make_accounts(data: Path, checkout: Path | None) -> None:
+    names = (BYSTANDER, ATTACKER, OTHER)
+    if checkout is None:
+        MektupFilling(data, dict.fromkeys(names, 0)).wait()
+        return
+    # an older mektup cannot read what this one writes
+    data.mkdir()
+    command = [str(checkout / ".venv" / "bin" / "mektup"), "user", "add", "--data", str(data), "--password-stdin"]
+    for name in names:
+        subprocess.run([*command, name], input=f"{PASSWORD}\n", text=True, check=True, stdout=subprocess.DEVNULL)
 
 
 def _is_chosen(key: str, is_in_short: bool, options: argparse.Namespace) -> bool:
@@ -63,6 +77,9 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="smaller mailboxes and wider bounds, in under 90 seconds")
     parser.add_argument("--factor", type=float, help="how much wider the bounds are")
     parser.add_argument("--folder", help="where the server keeps its data; a temporary folder below it is made")
+    parser.add_argument(
+        "--checkout", type=Path, help="another tree of mektup, where make has made .venv: it is attacked"
+    )
     parser.add_argument("--list", action="store_true", help="only name them")
     options = parser.parse_args(words)
     if unknown := set(options.attacks) - {attack.key for attack in ATTACKS}:
@@ -74,7 +91,7 @@ def _line(outcome: Outcome) -> str:
     attack, waits = outcome.attack, outcome.waits
     return (
         f"{attack.key:15}{attack.who.value:9}{attack.before[:43]:44}{waits.longest * 1000:8.1f}"
-        f"{waits.machine * 1000:8.1f}{waits.p99 * 1000:6.1f}{outcome.growth:6.0f}{outcome.cpu:7.2f}  {outcome.got}"
+        f"{waits.net * 1000:7.1f}{waits.machine * 1000:8.1f}{waits.p99 * 1000:6.1f}{outcome.growth:6.0f}{outcome.cpu:7.2f}  {outcome.got}"
     )
 
 

@@ -94,8 +94,8 @@ class Attack:
     """What it did at commit 6045af2, as it was measured then."""
     run: Callable[[Stage], str]
     """Does it, for ATTACK_SECONDS at most; what the attacker got, in a few words. Overtime may pass."""
-    prepare: Callable[[Stage], None] = lambda stage: None
-    """What has to be there first; the server is started anew behind it."""
+    prepare: Callable[[Stage], None] | None = None
+    """What has to be there first, where something has; the server is started anew behind it."""
     settings: str = ""
     """More lines for the top of the server's configuration."""
     stall_ms: float = 50.0

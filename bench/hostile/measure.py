@@ -71,11 +71,12 @@ class _Growth:
 def measured(attack: Attack, stage: Stage) -> Outcome:
     """Runs *attack* against a server that was just started."""
     stage.deadline = time.monotonic() + PREPARE_SECONDS
-    try:
-        attack.prepare(stage)
-    finally:
-        stage.hang_up()
-    stage.server.restart(workers=1)
+    if attack.prepare is not None:
+        try:
+            attack.prepare(stage)
+        finally:
+            stage.hang_up()
+        stage.server.restart(workers=1)
     tree = ProcessTree(stage.server.pid)
     bystander = Bystander(stage.server.ports["imap"], BYSTANDER, PASSWORD, stage.server.pid)
     try:
