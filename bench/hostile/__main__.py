@@ -25,7 +25,10 @@ from bench.rows.registry import PASSWORD
 SHORT_FACTOR = 5.0
 """How much wider the bounds are in the short form, which runs on machines that do other things, too."""
 
-HEAD = f"{'attack':15}{'who':9}{'before':44}{'NOOP ms':>8}{'net':>7}{'machine':>8}{'p99':>6}{'MB':>6}{'CPU s':>7}  what was got"
+HEAD = (
+    f"{'attack':15}{'who':9}{'before':44}{'NOOP ms':>8}{'net':>7}{'machine':>8}{'p99':>6}{'MB':>6}{'CPU s':>7}"
+    "  what was got"
+)
 
 
 def main(words: Sequence[str]) -> int:
@@ -90,8 +93,9 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
 def _line(outcome: Outcome) -> str:
     attack, waits = outcome.attack, outcome.waits
     return (
-        f"{attack.key:15}{attack.who.value:9}{attack.before[:43]:44}{waits.longest * 1000:8.1f}"
-        f"{waits.net * 1000:7.1f}{waits.machine * 1000:8.1f}{waits.p99 * 1000:6.1f}{outcome.growth:6.0f}{outcome.cpu:7.2f}  {outcome.got}"
+        f"{attack.key:15}{attack.who.value:9}{attack.before[:43]:44}"
+        f"{waits.longest * 1000:8.1f}{waits.net * 1000:7.1f}{waits.machine * 1000:8.1f}{waits.p99 * 1000:6.1f}"
+        f"{outcome.growth:6.0f}{outcome.cpu:7.2f}  {outcome.got}"
     )
 
 

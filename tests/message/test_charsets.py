@@ -91,3 +91,12 @@ def test_nothing_is_raised(octets: bytes, charset: str) -> None:
 
 def test_half_a_pair_of_surrogates_is_no_text() -> None:
     assert decode(b"a+2D3eAA- b+2D0- c+3gA-", b"utf-7") == "a😀 b\N{REPLACEMENT CHARACTER} c\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("length", [65_535, 65_536, 65_537, 131_072, 200_000])
+@pytest.mark.parametrize("behind", [b"", b"x", "ß".encode(), "\N{GRINNING FACE}".encode(), b"\xe2\x82", b"\xc3"])
+def test_a_long_run_that_is_no_utf_8_is_read_in_pieces(length: int, behind: bytes) -> None:
+    for bad in (b"\xff", b"\xc3", b"\xe2"):
+        few = guess(b"a" + bad * 5 + behind)
+        one = bad.decode("latin-1")
+        assert guess(b"a" + bad * length + behind) == few.replace(one * 5, one * length)

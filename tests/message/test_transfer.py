@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import encodebytes
 from binascii import b2a_qp
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mektup.message.transfer import decode_base64, decode_part
+from mektup.message.part_decoder import DECODED_AT_ONCE, decoded_message
+from mektup.message.transfer import decode_base64, decode_message, decode_part, with_crlf
 from mektup.terms.errors import Code, Refused
 
 
@@ -60,3 +62,16 @@ def test_what_was_encoded_comes_back(octets: bytes) -> None:
 def test_nothing_is_raised(octets: bytes) -> None:
     assert isinstance(decode_base64(octets), bytes)
     assert isinstance(decode_part(octets, "quoted-printable"), bytes)
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "8bit"])
+def test_a_large_encoded_message_is_decoded_in_pieces_to_the_same(encoding: str) -> None:
+    lines = b"".join(b"=41 line %d =\r\n of\n text \t\r\n\r\r\n" % number for number in range(30_000))
+    encoded = encodebytes(lines).replace(b"\n", b"\r\n") if encoding == "base64" else lines
+    assert len(encoded) > 2 * DECODED_AT_ONCE
+    assert decoded_message(b"xx" + encoded + b"yy", 2, 2 + len(encoded), encoding) == decode_message(encoded, encoding)
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"x"])).map(b"".join))
+def test_a_bare_lf_becomes_crlf_and_nothing_else_changes(octets: bytes) -> None:
+    assert with_crlf(octets) == re.sub(rb"(?<!\r)\n", b"\r\n", octets)

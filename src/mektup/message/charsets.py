@@ -110,6 +110,9 @@ def guess(octets: bytes, *, is_cut: bool = False) -> str:
         return (octets[: half.start()] if half else octets).decode(errors=_ELSE_LATIN_1)
 
 
+_LOOKED_AT = 64 * 1024
+"""Octets that are no UTF-8, which are looked at at once."""
+
 _ELSE_LATIN_1 = "mektup.else-latin-1"
 _HALF_A_CHARACTER = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z")
 _BAD_RUN = re.compile(rb"(?:[\x80-\xc1\xf5-\xff]|[\xc2-\xf4](?![\x80-\xbf]))+")
@@ -120,8 +123,12 @@ def _else_latin_1(error: UnicodeError) -> tuple[str, int]:
     """An error handler of Python's codecs: the octets that are not UTF-8 as ISO 8859-1."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    run = _BAD_RUN.match(error.object, error.start)
+    # a run is searched for in one step, which lets no other thread run meanwhile
+    stop = error.start + _LOOKED_AT
+    run = _BAD_RUN.match(error.object, error.start, stop)
     end = run.end() if run else error.end
+    if end == stop > error.start + 1:
+        end -= 1  # with what follows, the last one may begin a character
     return error.object[error.start : end].decode("latin-1"), end
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from string import ascii_letters, digits
 from typing import Protocol
 
-from mektup.message.transfer import IDENTITIES, decode_part, with_crlf
+from mektup.message.transfer import IDENTITIES, Octets, decode_part, with_crlf
 
 _NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/=".encode()))
+
+DECODED_AT_ONCE = 256 * 1024
 
 LONG_LINE = 64 * 1024
 """Octets of a line of quoted-printable at which it is cut, which no honest line has."""
@@ -57,6 +59,16 @@ class MessageDecoder:
         given = with_crlf(b"\r" + octets)[1:] if self._after_cr else with_crlf(octets)
         self._after_cr = octets.endswith(b"\r")
         return given
+
+
+def decoded_message(raw: Octets, start: int, stop: int, encoding: str) -> bytes:
+    """``decode_message`` of *raw* from *start* to *stop*, in pieces: to decode lets no other thread run meanwhile."""
+    through = MessageDecoder(encoding)
+    decoded = bytearray()
+    for at in range(start, stop, DECODED_AT_ONCE):
+        decoded += through.take(raw[at : min(at + DECODED_AT_ONCE, stop)])
+    decoded += through.finish()
+    return bytes(decoded)
 
 
 class _AsItIs:

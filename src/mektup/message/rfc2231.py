@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from mektup.message.charsets import decode
@@ -57,7 +58,7 @@ def joined(params: Sequence[tuple[bytes, bytes]]) -> Params:
             pieces.setdefault(match[1].lower(), []).append(_Piece(number, is_extended, name, value))
     put_together: list[tuple[bytes, bytes]] = []
     for key in sorted(pieces):
-        parts = sorted(pieces[key])
+        parts = sorted(pieces[key], key=_number)
         first = parts[0].number
         if first == _WHOLE:
             put_together.append(_one(key, parts[:1]))
@@ -67,6 +68,9 @@ def joined(params: Sequence[tuple[bytes, bytes]]) -> Params:
             put_together.extend((part.name, part.value) for part in parts)
     plain = {name.lower() for name, _ in put_together}
     return (*((name, value) for name, value in whole if name.lower() not in plain), *put_together)
+
+
+_number = attrgetter("number")
 
 
 def _one(key: bytes, parts: Sequence[_Piece]) -> tuple[bytes, bytes]:

@@ -35,8 +35,9 @@ from mektup.message.params import (
     parse_content_type,
     parse_token,
 )
+from mektup.message.part_decoder import decoded_message
 from mektup.message.transfer import Octets as Octets
-from mektup.message.transfer import decode_message, is_encoded
+from mektup.message.transfer import is_encoded
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 
 Path = tuple[int, ...]
@@ -116,7 +117,8 @@ def _decoded_parts(raw: Octets, part: Part, limits: Limits, known: int, times_en
 
     *known*: how many parts there are already.
     """
-    source = decode_message(raw[part.content_start : part.stop], (part.encoding or b"").decode("latin-1").lower())
+    encoding = (part.encoding or b"").decode("latin-1").lower()
+    source = decoded_message(raw, part.content_start, part.stop, encoding)
     inner = _scan(source, replace(limits, mime_parts=limits.mime_parts - known), times_encoded + 1)
     for each in inner:
         if each.source is None:

@@ -66,7 +66,10 @@ def decode_message(octets: bytes, encoding: str) -> bytes:
 
 def with_crlf(octets: bytes) -> bytes:
     """*octets*, each bare LF of which became CRLF."""
-    return _BARE_LF.sub(b"\r\n", octets)
+    if _BARE_LF.search(octets) is None:
+        return octets
+    # where there are many, several times faster than to substitute each
+    return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def decode_quoted_printable(octets: bytes) -> bytes:

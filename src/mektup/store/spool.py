@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from contextlib import suppress
 from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from pathlib import Path
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from mektup.message.scan import Octets
+from mektup.message.transfer import with_crlf
 from mektup.store.faults import fault_of_os_error
 from mektup.terms.limits import MIB
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 MEMORY_BYTES = 1 * MIB
 """What is larger goes to a file."""
-
-# Begins with what is looked for: so the search is a memchr.
-_BARE_LF = re.compile(rb"\n(?<!\r\n)")
 
 
 class SpoolFile:
@@ -165,9 +162,7 @@ class Spool:
         first = b""
         if after_cr and octets.startswith(b"\n"):  # a CRLF that came in two pieces
             first, octets = b"\n", octets[1:]
-        if _BARE_LF.search(octets):
-            octets = _BARE_LF.sub(b"\r\n", octets)
-        return first + octets
+        return first + with_crlf(octets)
 
     def _keep(self, piece: bytes) -> None:
         if self._file is None and len(self._memory) + len(piece) <= self._most_in_memory:
