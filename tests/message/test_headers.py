@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mektup.message.headers import (
     FieldChooser,
+    all_fields,
     decode_words,
     field_values,
     header_text,
@@ -221,3 +222,28 @@ def test_a_choice_and_its_opposite_are_all_of_a_header(fields: bytes, ends: bool
             chooser = FieldChooser(names, exclude)
             pieces = [chooser.take(header[at : at + step]) for at in range(0, len(header), step)]
             assert b"".join(pieces) + chooser.finish() == whole
+
+
+LONG_LINES = (
+    b"A: b\r\n",
+    b"x" * 70_000 + b"\r\n",
+    b"B: " + b"y" * 70_000 + b"\r\n",
+    b" more\r\n",
+    b"\tm\n",
+    b"no field\r\n",
+)
+TIMES = st.sampled_from([1, 2, 7, 10_000, 15_000])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(LONG_LINES) - 1), TIMES), max_size=6), st.integers(0, 5))
+def test_a_long_header_is_read_in_pieces_as_a_short_one_is_at_once(lines: list[tuple[int, int]], shift: int) -> None:
+    repeated = (LONG_LINES[at] * max(1, times // (1 + len(LONG_LINES[at]) // 100)) for at, times in lines)
+    header = b"C: d\r\n"[:shift] + b"".join(repeated)
+    field = re.compile(rb"\n([^:\s]{1,998})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
+    assert all_fields(header, 10**9) == field.findall(b"\n" + header)
+
+
+def test_folds_of_a_long_header_become_spaces() -> None:
+    folded = b"Subject: a" + b"\r\n \tb" * 50_000 + b"\r\nTo: c\r\n"
+    assert header_text(folded) == "Subject: a" + " b" * 50_000 + "\nTo: c\n"

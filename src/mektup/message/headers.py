@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import islice
 
@@ -20,7 +20,10 @@ Fields = dict[bytes, list[bytes]]
 """Names in lower case; values as they stand behind the colon, still folded, in the order of the header."""
 
 # Begins with a newline, for which a search is a memchr; so a newline is put before a header.
-_FIELD = re.compile(rb"\n([^:\s]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
+# RFC 5322 §2.1.1: no line has more than 998 octets, so no name has
+_FIELD = re.compile(rb"\n([^:\s]{1,998})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
+_NAME = re.compile(rb"\n([^:\s]{1,998})[ \t]*:")
+_NEXT_LINE = re.compile(rb"\n(?![ \t])")
 _FOLD = re.compile(rb"\n[ \t]+")
 # A "?" and a "=" may stand in the text, where RFC 2047 §4.2 has them encoded; but not "?=", which ends it, and "=?",
 # with which the next word begins.
@@ -70,7 +73,37 @@ def all_fields(header: bytes, most: int = DEFAULT_LIMITS.header_fields) -> list[
     if len(octets) <= _FOUND_AT_ONCE:
         found: list[tuple[bytes, bytes]] = _FIELD.findall(octets)
         return found if len(found) <= most else found[:most]
-    return [(found[1], found[2]) for found in islice(_FIELD.finditer(octets), most)]
+    return list(islice(_in_pieces(octets), most))
+
+
+def _in_pieces(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """All fields, found in pieces; a very long one is not looked through, but cut out."""
+    start, size = 0, len(octets)
+    while start < size:
+        stop = _next_line(octets, start + _FOUND_AT_ONCE)
+        last = stop
+        if stop - start > 2 * _FOUND_AT_ONCE:
+            lines = _NEXT_LINE.finditer(octets, start, start + _FOUND_AT_ONCE)
+            last = max((line.start() for line in lines), default=start)
+        for found in _FIELD.finditer(octets, start, last):
+            yield found[1], found[2]
+        if last < stop and (name := _NAME.match(octets, last)):
+            yield name[1], octets[name.end() : stop]
+        start = stop
+
+
+def _next_line(octets: bytes, start: int) -> int:
+    """Where the first line at or behind *start* begins that is not the rest of a field; its LF is meant."""
+    size = len(octets)
+    while start < size:
+        found = _NEXT_LINE.search(octets, start, start + _FOUND_AT_ONCE)
+        if found is None:
+            start += _FOUND_AT_ONCE
+        elif octets[found.end() : found.end() + 1] in (b" ", b"\t"):
+            start = found.end()  # the end of what was searched, and not of a field
+        else:
+            return found.start()
+    return size
 
 
 def _without_nul(header: bytes) -> bytes:
@@ -144,7 +177,7 @@ def _on_one_line(text: str) -> str:
 
 def header_text(header: bytes) -> str:
     """All of a header as text, a field a line; each value as ``field_text`` has it, but for runs of white space."""
-    header = _FOLD.sub(b" ", _without_nul(header).replace(b"\r", b""))
+    header = _without_folds(_without_nul(header).replace(b"\r", b""))
     if b"=?" not in header and header.isascii():
         return header.decode("ascii")
     # Each line may be in a charset of its own; most are in none.
@@ -154,6 +187,19 @@ def header_text(header: bytes) -> str:
             for line in header.split(b"\n")
         ]
     )
+
+
+def _without_folds(header: bytes) -> bytes:
+    """*header* with a space for each fold; a long one in pieces, each of which begins with a line."""
+    if len(header) <= _FOUND_AT_ONCE:
+        return _FOLD.sub(b" ", header)
+    pieces: list[bytes] = []
+    start = 0
+    while start >= 0:
+        stop = header.find(b"\n", start + _FOUND_AT_ONCE)
+        pieces.append(_FOLD.sub(b" ", header[start : stop if stop >= 0 else None]))
+        start = stop
+    return b"".join(pieces)
 
 
 @lru_cache(maxsize=256)

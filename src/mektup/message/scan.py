@@ -355,6 +355,6 @@ def _count_lines(raw: Octets, parts: list[Part]) -> None:
 
 
 def _newlines(raw: Octets, start: int, stop: int) -> int:
-    if isinstance(raw, bytes):
+    if isinstance(raw, bytes) and stop - start <= _COUNTED_AT_ONCE:
         return raw.count(b"\n", start, stop)
     return sum(raw[at : min(at + _COUNTED_AT_ONCE, stop)].count(b"\n") for at in range(start, stop, _COUNTED_AT_ONCE))
