@@ -55,9 +55,6 @@ HANDSHAKE_SECONDS = 10.0
 DISMISSAL_SECONDS = 2.0
 """How long a session that is to end has for its farewell, whatever it is doing."""
 
-INTEREST_SECONDS = 5.0
-"""How long a client that sends no more is thought to wait for the answer to a search."""
-
 LINGER_SECONDS = 2.0
 """How long a client has to take a farewell and close; what it sends meanwhile is thrown away."""
 
@@ -103,6 +100,7 @@ class Connection(asyncio.Protocol):
         "_heard_after_close",
         "_hurried",
         "_incoming",
+        "_interest_seconds",
         "_loop",
         "_lost",
         "_on_lost",
@@ -143,6 +141,7 @@ class Connection(asyncio.Protocol):
         turns: FairTurns,
         certificate: Callable[[], SSLContext | None],
         write_seconds: float,
+        interest_seconds: float,
         on_lost: Callable[[Connection], None],
     ) -> None:
         """Stands for the socket that *peer_name* is the other end of.
@@ -164,6 +163,7 @@ class Connection(asyncio.Protocol):
         self._turns = turns
         self._certificate = certificate
         self._write_seconds = write_seconds
+        self._interest_seconds = interest_seconds
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -269,7 +269,7 @@ class Connection(asyncio.Protocol):
     def _expect_interest(self) -> None:
         # one that has closed looks like one that has only sent all, and waits
         if self._ended and self._seeking and not self._lost:
-            self._loop.call_later(INTEREST_SECONDS, self._look_for_interest)
+            self._loop.call_later(self._interest_seconds, self._look_for_interest)
 
     def _look_for_interest(self) -> None:
         if self._ended and self._seeking:

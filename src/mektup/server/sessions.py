@@ -186,6 +186,7 @@ class Sessions:
             turns=self._turns,
             certificate=self._certificate,
             write_seconds=self.limits.write_seconds,
+            interest_seconds=self.limits.interest_seconds,
             on_lost=self._lost,
         )
         network, now = network_of(connection.address), time.monotonic()

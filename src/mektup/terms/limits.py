@@ -61,6 +61,8 @@ class Limits:
     """RFC 9051 §5.4: at least 30 minutes."""
     still_here_seconds: float = 110.0
     """How often an IDLE is told that the server is still there, for NATs and firewalls."""
+    interest_seconds: float = 5.0
+    """How long a client that sends no more is thought to wait for the answer to a search."""
     write_seconds: float = 5 * 60.0
     """How long a peer may leave the output unread."""
     keyword_bytes: int = 100
