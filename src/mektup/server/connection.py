@@ -176,8 +176,7 @@ class Connection(asyncio.Protocol):
         self._ended = False
         self._hurried = False
         self._heard_after_close = False
-        self._lost = False
-        self._reading_paused = False
+        self._lost = self._reading_paused = False
         self._writing_paused = False
         self._discarding = False
         self._cut_off: asyncio.TimerHandle | None = None
