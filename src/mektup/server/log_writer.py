@@ -20,7 +20,7 @@ QUEUE_BYTES = 1024 * 1024
 WRITE_BYTES = 4096
 """Lines are joined up to this size: processes that share a pipe do not tear each other's lines (POSIX's PIPE_BUF)."""
 
-GATHER_SECONDS = 0.005
+GATHER_SECONDS = 0.05
 """How long the first line waits for others, which are then written with it."""
 
 PAUSE_SECONDS = (0.05, 2.0)
