@@ -111,7 +111,7 @@ async def test_a_missing_or_damaged_file_is_refused_and_others_live_on(data: Pat
     file_of(data, other).unlink()
     apsw.Connection(str(file_of(data, other))).execute("CREATE TABLE another (program)")
     store = await open_store(data)
-    for account, code in ((gone, Code.UNAVAILABLE), (damaged, Code.CORRUPTION), (other, Code.UNAVAILABLE)):
+    for account, code in ((gone, Code.UNAVAILABLE), (damaged, Code.CORRUPTION), (other, Code.CORRUPTION)):
         with pytest.raises(Refused) as caught:
             await store.account(account)
         assert caught.value.code is code
