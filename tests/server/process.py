@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +103,13 @@ class Process:
         return status
 
     def end(self) -> None:
-        """Whatever state it is in."""
+        """Whatever state it is in; its workers too, as one that a test has stopped does not notice."""
         if self._process.poll() is None:
+            workers = self.workers()
             self._process.kill()
+            for pid in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         self.wait()
         assert self._process.stderr is not None
         self._process.stderr.close()
