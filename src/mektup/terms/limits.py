@@ -81,9 +81,9 @@ class Limits:
     message_bytes: int = 64 * MIB
     mime_depth: int = 100
     mime_parts: int = 10_000
-    header_bytes: int = 10 * MIB
+    header_bytes: int = 2 * MIB
     """What of a message's headers, those of its parts included, is looked at; the rest stays, but is not parsed."""
-    header_field_bytes: int = 1 * MIB
+    header_field_bytes: int = 256 * KIB
     """The same for one field."""
     header_fields: int = 10_000
     """Of one header, that are looked at."""
