@@ -247,3 +247,8 @@ def test_a_long_header_is_read_in_pieces_as_a_short_one_is_at_once(lines: list[t
 def test_folds_of_a_long_header_become_spaces() -> None:
     folded = b"Subject: a" + b"\r\n \tb" * 50_000 + b"\r\nTo: c\r\n"
     assert header_text(folded) == "Subject: a" + " b" * 50_000 + "\nTo: c\n"
+
+
+def test_so_many_fields_of_a_header_are_read() -> None:
+    header = b"".join(b"X-%d: %d\r\n" % (number, number) for number in range(10)) + b"\r\n"
+    assert len(all_fields(header * 1000, 4)) == 4

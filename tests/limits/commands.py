@@ -1,0 +1,143 @@
+"""The limits of a command, after login."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from tests.limits.doors import LOGIN, SMALL, Demonstration, answer, doors, padded, verdict
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A limit, a command that is just within it, and one that is one beyond."""
+
+    limit: int
+    within: bytes
+    beyond: bytes
+    refusal: bytes = b"BAD"
+    accepted: bytes = b"OK"
+
+
+def _line(octets: int) -> bytes:
+    """A command whose line, with tag and space, has so many."""
+    return padded(b'LIST "" "', b'"', octets - len(b"a "))
+
+
+BOUNDS = {
+    "line_bytes": Bound(60, _line(60), _line(61)),
+    "literal_bytes": Bound(20, b'LIST "" {20}', b'LIST "" {21}', accepted=b"+"),
+    "literals": Bound(2, b"LIST {0+}\r\n {1+}\r\nx", b"LIST {0+}\r\n ({1+}\r\nx {1+}\r\ny)"),
+    "id_fields": Bound(2, b'ID ("a" "x" "b" "y")', b'ID ("a" "x" "b" "y" "c" "z")'),
+    "id_name_bytes": Bound(4, b'ID ("name" "x")', b'ID ("named" "x")'),
+    "id_value_bytes": Bound(4, b'ID ("name" "mutt")', b'ID ("name" "mutts")'),
+    "nesting": Bound(2, b"SEARCH ((ALL))", b"SEARCH (((ALL)))"),
+    "search_keys": Bound(3, b"SEARCH SEEN UNSEEN ALL", b"SEARCH SEEN UNSEEN ALL ALL"),
+    "sequence_set_ranges": Bound(2, b"UID FETCH 1,3:4 FLAGS", b"UID FETCH 1,3,5:6 FLAGS"),
+    "fetch_items": Bound(2, b"FETCH 1 (UID FLAGS)", b"FETCH 1 (UID FLAGS RFC822.SIZE)"),
+    "list_patterns": Bound(2, b'LIST "" (a b)', b'LIST "" (a b c)'),
+    "list_pattern_bytes": Bound(6, b'LIST "a/" (b c)', b'LIST "a/" (b cd)'),
+    "keyword_bytes": Bound(4, b"STORE 1 +FLAGS (word)", b"STORE 1 +FLAGS (words)"),
+    "keywords_per_mailbox": Bound(2, b"STORE 1 +FLAGS (a b)", b"STORE 1 +FLAGS (a b c)", refusal=b"NO"),
+    "mailbox_name_bytes": Bound(8, b"CREATE abcdefgh", b"CREATE abcdefghi", refusal=b"NO"),
+    "mailbox_depth": Bound(2, b"CREATE a/b", b"CREATE a/b/c", refusal=b"NO"),
+}
+
+
+async def _show(field: str) -> None:
+    bound = BOUNDS[field]
+    async with doors(**{field: bound.limit}) as house:
+        for _ in range(3):
+            await house.server.deliver("linda", SMALL)
+        async with house.imap(LOGIN, b"SELECT INBOX") as client:
+            assert await verdict(client, bound.beyond) == bound.refusal
+            assert await verdict(client, bound.within) == bound.accepted
+            if bound.accepted != b"+":
+                assert await verdict(client, bound.beyond) == bound.refusal
+
+
+async def _show_command_bytes() -> None:
+    within, beyond = (b'LIST "" {%d+}\r\n%b' % (octets, b"x" * octets) for octets in (40, 41))
+    # a literal's announcement is no part of it
+    async with doors(command_bytes=len(b'a LIST "" ') + 40) as house, house.imap(LOGIN) as client:
+        assert await verdict(client, within) == b"OK"
+        assert await verdict(client, beyond) == b"BAD"
+        assert await verdict(client, within) == b"OK"
+
+
+async def _show_keyword_sets() -> None:
+    # 100 for each set, and its letters; the messages without keywords have one too
+    async with doors(keyword_sets_bytes=302) as house:
+        for _ in range(3):
+            await house.server.deliver("linda", SMALL)
+        async with house.imap(LOGIN, b"SELECT INBOX", b"STORE 1 FLAGS (a)", b"STORE 2 FLAGS (b)") as client:
+            assert await verdict(client, b"STORE 3 FLAGS (c)") == b"NO"
+            assert await verdict(client, b"STORE 3 FLAGS (b)") == b"OK"
+
+
+async def _show_mailboxes() -> None:
+    async with doors(mailboxes=7) as house, house.imap(LOGIN) as client:
+        there = (await answer(client, b'LIST "" *')).count(b"* LIST")
+        for number in range(there, 7):
+            assert await verdict(client, b"CREATE m%d" % number) == b"OK"
+        assert await verdict(client, b"CREATE beyond") == b"NO"
+        assert await verdict(client, b"SUBSCRIBE INBOX") == b"OK"
+
+
+async def _show_bad_commands() -> None:
+    async with doors(bad_commands=2) as house:
+        async with house.imap(LOGIN) as client:
+            assert await verdict(client, b"NONSENSE") == b"BAD"
+            assert await verdict(client, b"NOOP") == b"OK"
+            client.send(b"a NONSENSE\r\na NOOP\r\n")
+            said = await client.rest()
+            assert said.startswith(b"a BAD")
+            assert b"* BYE" in said
+            assert b"a OK" not in said
+        async with house.lmtp() as agent:
+            await agent.line()
+            assert (await agent.ask(b"NONSENSE")).startswith(b"5")
+            agent.send(b"NONSENSE\r\nNOOP\r\n")
+            assert (await agent.rest()).splitlines()[-1].startswith(b"421 ")
+        async with house.pop3() as reader:
+            await reader.line()
+            assert await reader.ask(b"USER linda")
+            assert (await reader.ask(b"PASS Pa$$123")).startswith(b"+OK")
+            assert (await reader.ask(b"NONSENSE")).startswith(b"-ERR")
+            reader.send(b"NONSENSE\r\nNOOP\r\n")
+            assert b"+OK" not in await reader.rest()
+
+
+async def _show_append_rendered_bytes() -> None:
+    mail = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"\r\n--b\r\n\r\n" * 200
+    one = b" {%d+}\r\n%b" % (len(mail), mail)
+    async with doors(append_rendered_bytes=30_000) as house, house.imap(LOGIN) as client:
+        assert await verdict(client, b"APPEND INBOX" + one * 10) == b"NO"
+        assert b"(MESSAGES 0)" in await answer(client, b"STATUS INBOX (MESSAGES)")
+        # one alone may be as large as it is
+        assert await verdict(client, b"APPEND INBOX" + one) == b"OK"
+    async with doors() as house, house.imap(LOGIN) as client:
+        assert await verdict(client, b"APPEND INBOX" + one * 10) == b"OK"
+
+
+async def _show_thread_references() -> None:
+    async with doors(thread_references=4) as house:
+        for number in range(2):
+            await house.server.deliver("linda", b"References: <a@x> <b@x>\r\n\r\n%d\r\n" % number)
+        async with house.imap(LOGIN, b"SELECT INBOX") as client:
+            assert await verdict(client, b"THREAD REFERENCES UTF-8 ALL") == b"OK"
+            await house.server.deliver("linda", b"References: <a@x>\r\n\r\nbeyond\r\n")
+            assert b"* 3 EXISTS" in await answer(client, b"NOOP")
+            assert await verdict(client, b"THREAD REFERENCES UTF-8 ALL") == b"NO"
+            assert await verdict(client, b"THREAD ORDEREDSUBJECT UTF-8 ALL") == b"OK"
+
+
+SHOWN: dict[str, Demonstration] = {
+    **{field: partial(_show, field) for field in BOUNDS},
+    "command_bytes": _show_command_bytes,
+    "keyword_sets_bytes": _show_keyword_sets,
+    "mailboxes": _show_mailboxes,
+    "bad_commands": _show_bad_commands,
+    "append_rendered_bytes": _show_append_rendered_bytes,
+    "thread_references": _show_thread_references,
+}

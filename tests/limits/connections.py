@@ -1,0 +1,178 @@
+"""The limits of connections, and the two settings of the store that say yes or no."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from mektup.store.sqlite import indexer
+from mektup.store.sqlite.account import SqliteAccount
+from mektup.store.sqlite.store import SqliteStore
+from tests.limits.doors import (
+    LOGIN,
+    SMALL,
+    USER,
+    Address,
+    Demonstration,
+    answer,
+    doors,
+    doors_of_disk,
+    streams,
+    tagged,
+    verdict,
+)
+
+FULL = b"Too many connections"
+
+
+class Guests:
+    """Connections over sockets that stay until the end."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+
+    async def come(
+        self, address: Address, source: str = "127.0.0.1"
+    ) -> tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]:
+        """One more; the line that it is greeted by."""
+        reader, writer = await streams(address, local_addr=(source, 0))
+        self._stack.callback(writer.close)
+        return await reader.readline(), reader, writer
+
+
+@asynccontextmanager
+async def guests() -> AsyncIterator[Guests]:
+    async with AsyncExitStack() as stack:
+        yield Guests(stack)
+
+
+async def _show_connections() -> None:
+    async with doors(connections=2) as house, guests() as all_of_them:
+        for service, welcome in (
+            ("imap", b"* OK"),
+            ("lmtp", b"220 "),
+            ("imap", b"* BYE"),
+            ("pop3", b"-ERR"),
+            ("lmtp", b"421 "),
+        ):
+            line, _, _ = await all_of_them.come(house.server.address(service))
+            assert line.startswith(welcome), service
+
+
+async def _show_kept_for_lmtp() -> None:
+    # a twentieth would be two
+    async with doors(connections=40, connections_kept_for_lmtp=1) as house, guests() as all_of_them:
+        imap, lmtp = house.server.address("imap"), house.server.address("lmtp")
+        for number in range(40):
+            line, _, _ = await all_of_them.come(imap)
+            assert line.startswith(b"* OK" if number < 39 else b"* BYE")
+        assert (await all_of_them.come(lmtp))[0].startswith(b"220 ")
+        assert (await all_of_them.come(lmtp))[0].startswith(b"421 ")
+
+
+async def _show_per_address() -> None:
+    async with doors(connections_per_address_before_login=2) as house, guests() as all_of_them:
+        imap = house.server.address("imap")
+        _, reader, writer = await all_of_them.come(imap)
+        assert (await all_of_them.come(imap))[0].startswith(b"* OK")
+        line, _, _ = await all_of_them.come(imap)
+        assert line.startswith(b"* BYE")
+        assert b"from your address" in line
+        assert (await all_of_them.come(imap, "127.0.0.2"))[0].startswith(b"* OK")
+        # who has logged in is counted no more
+        assert (await tagged(reader, writer, LOGIN)).startswith(b"a OK")
+        assert (await all_of_them.come(imap))[0].startswith(b"* OK")
+
+
+async def _show_before_login() -> None:
+    async with doors(connections_before_login=2) as house, guests() as all_of_them:
+        imap = house.server.address("imap")
+        _, first, _ = await all_of_them.come(imap, "127.0.0.2")
+        _, second, writer = await all_of_them.come(imap, "127.0.0.2")
+        assert (await all_of_them.come(imap, "127.0.0.2"))[0].startswith(b"* BYE")
+        assert (await all_of_them.come(imap, "127.0.0.3"))[0].startswith(b"* OK")
+        # the oldest of the network that had most
+        assert FULL in await first.read()
+        assert (await tagged(second, writer, b"NOOP")).startswith(b"a OK")
+
+
+async def _show_recipients() -> None:
+    async with doors(lmtp_recipients=2) as house, house.lmtp() as agent:
+        await agent.line()
+        agent.send(b"LHLO there\r\nMAIL FROM:<>\r\n")
+        await agent.until(b"250 2.1.0 Sender accepted\r\n")
+        said = [(await agent.ask(b"RCPT TO:<linda>"))[:9] for _ in range(3)]
+        assert said == [b"250 2.1.5", b"250 2.1.5", b"452 4.5.3"]
+
+
+async def _show_text_index() -> None:
+    for is_kept in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(indexer, "QUIET_SECONDS", 0.0)
+            async with doors_of_disk(text_index=is_kept) as house:
+                await house.server.deliver(USER, SMALL)
+                async with house.imap(LOGIN, b"SELECT INBOX") as client:
+                    assert b"* SEARCH 1" in await answer(client, b"SEARCH TEXT small")
+                entry = await house.server.store.directory.find(USER)
+                assert entry is not None
+                account = await house.server.store.account(entry.id)
+                assert isinstance(account, SqliteAccount)
+                async with asyncio.timeout(10):
+                    # it was woken by the search, and goes back to sleep
+                    while account.indexer._timer is not None or account.indexer._work is not None:
+                        await asyncio.sleep(0)
+                assert ((await account.search_status()).indexed > 0) is is_kept
+
+
+async def _show_sync_flags() -> None:
+    for is_careful in (True, False):
+        async with doors_of_disk(sync_flags=is_careful, text_index=False) as house:
+            await house.server.deliver(USER, SMALL)
+            async with house.imap(LOGIN, b"SELECT INBOX") as client:
+                with pytest.MonkeyPatch.context() as patch:
+                    syncs = _noted(patch)
+                    assert await verdict(client, rb"STORE 1 +FLAGS (\Seen)") == b"OK"
+                assert bool(syncs) is is_careful
+
+
+def _noted(patch: pytest.MonkeyPatch) -> list[int]:
+    """The files that are synced from now on."""
+    syncs: list[int] = []
+    sync = os.fdatasync
+
+    def noted(file: int) -> None:
+        syncs.append(file)
+        sync(file)
+
+    patch.setattr(os, "fdatasync", noted)
+    return syncs
+
+
+async def _show_sort_keys() -> None:
+    for octets, is_remembered in ((1 << 20, True), (1, False)):
+        async with doors(sort_keys_bytes=octets) as house:
+            for _ in range(3):
+                await house.server.deliver(USER, SMALL)
+            async with house.imap(LOGIN, b"SELECT INBOX") as client:
+                assert b"* SORT 1 2 3" in await answer(client, b"SORT (SUBJECT) UTF-8 ALL")
+                store = house.server.store
+                assert isinstance(store, SqliteStore)
+                remembered = store._sort_keys
+                assert bool(remembered._keys) is is_remembered
+                assert remembered._room >= 0
+
+
+SHOWN: dict[str, Demonstration] = {
+    "connections": _show_connections,
+    "connections_kept_for_lmtp": _show_kept_for_lmtp,
+    "connections_per_address_before_login": _show_per_address,
+    "connections_before_login": _show_before_login,
+    "lmtp_recipients": _show_recipients,
+    "text_index": _show_text_index,
+    "sync_flags": _show_sync_flags,
+    "sort_keys_bytes": _show_sort_keys,
+}

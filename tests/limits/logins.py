@@ -1,0 +1,198 @@
+"""The limits before login, and those of an account's connections."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import argon2
+import pytest
+
+from mektup.auth.authenticator import Plaintext
+from mektup.auth.passwords import AT_ONCE, secrets_for
+from tests.limits.doors import LOGIN, PASSWORD, Demonstration, Doors, answer, doors, padded, verdict
+from tests.support.passwords import quick_secrets
+
+WRONG = b"LOGIN linda wrong"
+
+
+def _login_of(octets: int) -> bytes:
+    """A failing login whose line, with its tag and a space, has so many."""
+    return padded(b"LOGIN linda ", b"", octets - len(b"a "))
+
+
+async def _show_line() -> None:
+    async with doors(login_line_bytes=60) as house:
+        async with house.imap() as client:
+            assert await verdict(client, _login_of(61)) == b"BAD"
+            assert await verdict(client, _login_of(60)) == b"NO"
+        async with house.pop3() as reader:
+            await reader.line()
+            assert (await reader.ask(padded(b"USER ", b"", 61))).startswith(b"-ERR")
+            assert (await reader.ask(padded(b"USER ", b"", 60))).startswith(b"+OK")
+        async with house.lmtp() as agent:
+            await agent.line()
+            assert (await agent.ask(padded(b"NOOP ", b"", 61))).startswith(b"500 ")
+            assert (await agent.ask(padded(b"NOOP ", b"", 60))).startswith(b"250 ")
+
+
+async def _show_literals() -> None:
+    login = b"LOGIN {5+}\r\nlinda {7+}\r\nPa$$123"
+    for limit, expected in ((1, b"BAD"), (2, b"OK")):
+        async with doors(login_literals=limit) as house, house.imap() as client:
+            assert await verdict(client, login) == expected
+
+
+async def _show_literal_bytes() -> None:
+    async with doors(login_literal_bytes=7) as house, house.imap() as client:
+        assert await verdict(client, b"LOGIN {8}") == b"BAD"
+        assert await verdict(client, b"LOGIN {7}") == b"+"
+
+
+async def _show_id_bytes() -> None:
+    within, beyond = (padded(b'ID ("name" "', b'")', octets - len(b"a ")) for octets in (60, 61))
+    async with doors(login_id_bytes=60, login_line_bytes=40) as house, house.imap() as client:
+        assert await verdict(client, beyond) == b"BAD"
+        assert await verdict(client, within) == b"OK"
+        # a literal counts towards it too
+        assert await verdict(client, b'ID ("name" {41+}\r\n%b)' % (b"x" * 41)) == b"OK"
+        assert await verdict(client, b'ID ("name" {60+}\r\n%b)' % (b"x" * 60)) == b"BAD"
+
+
+async def _show_seconds() -> None:
+    async with doors(login_seconds=20.0) as house:
+        async with house.imap() as client:
+            client.clock.advance(19.0)
+            assert await verdict(client, b"NOOP") == b"OK"
+            client.clock.advance(20.0)
+            assert (await client.rest()).startswith(b"* BYE")
+        async with house.pop3() as reader:
+            await reader.line()
+            reader.clock.advance(19.0)
+            assert (await reader.ask(b"CAPA")).startswith(b"+OK")
+            await reader.until(b"\r\n.\r\n")
+            reader.clock.advance(20.0)
+            assert b"+OK" not in await reader.rest()
+    # from the connection on, whatever is said meanwhile
+    async with doors(login_seconds=0.05) as house, house.imap() as client:
+        async with asyncio.timeout(5):
+            while not (await client.ask(b"a NOOP")).startswith(b"* BYE"):
+                pass
+
+
+async def _show_bad_commands() -> None:
+    async with doors(login_bad_commands=2) as house:
+        async with house.imap() as client:
+            assert await verdict(client, b"NONSENSE") == b"BAD"
+            assert await verdict(client, b"NOOP") == b"OK"
+            client.send(b"a NONSENSE\r\na NOOP\r\n")
+            said = await client.rest()
+            assert said.startswith(b"a BAD")
+            assert b"* BYE" in said
+            assert b"a OK" not in said
+        async with house.pop3() as reader:
+            await reader.line()
+            assert (await reader.ask(b"NONSENSE")).startswith(b"-ERR")
+            assert (await reader.ask(b"USER linda")).startswith(b"+OK")
+            reader.send(b"NONSENSE\r\nUSER linda\r\n")
+            assert b"+OK" not in await reader.rest()
+
+
+async def _show_failures() -> None:
+    async with doors(login_failures=2) as house:
+        async with house.imap() as client:
+            assert await verdict(client, WRONG) == b"NO"
+            assert await verdict(client, b"NOOP") == b"OK"
+            client.send(b"a " + WRONG + b"\r\na NOOP\r\n")
+            said = await client.rest()
+            assert b"a NO" in said
+            assert b"* BYE" in said
+            assert b"a OK" not in said
+        async with house.pop3() as reader:
+            await reader.line()
+            for is_last in (False, True):
+                assert (await reader.ask(b"USER linda")).startswith(b"+OK")
+                reader.send(b"PASS wrong\r\nCAPA\r\n")
+                assert (await reader.line()).startswith(b"-ERR")
+                said = await reader.rest() if is_last else await reader.until(b"\r\n.\r\n")
+                assert (b"+OK" in said) is not is_last
+
+
+async def _show_delay() -> None:
+    async with doors(login_delay_seconds=0.01, login_failures=100) as house, house.imap() as client:
+        client.peer.address = "192.0.2.1"
+        for _ in range(3):
+            assert await verdict(client, WRONG) == b"NO"
+        authenticator = house.services.authenticator
+        assert authenticator._gate.throttle.wait("192.0.2.1", "linda") <= 0.01
+        # each failure has doubled it, and only the limit held it down
+        authenticator.reload(replace(house.limits, login_delay_seconds=3600.0), Plaintext.LOOPBACK)
+        assert authenticator._gate.throttle.wait("192.0.2.1", "linda") > 0.5
+
+
+async def _show_waiting() -> None:
+    async with doors(logins_waiting_per_address=2) as house:
+        names = [f"user{number}" for number in range(AT_ONCE + 3)]
+        # these take their time, as those of real users
+        secrets = await asyncio.to_thread(secrets_for, PASSWORD)
+        for name in names:
+            await house.server.store.directory.add(name, secrets)
+        async with AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(house.imap()) for _ in names]
+            for client, name in zip(clients, names, strict=True):
+                client.send(b"a LOGIN %b Pa$$123\r\n" % name.encode())
+            said = [await client.line() for client in clients]
+            assert [line.startswith(b"a OK") for line in said] == [True] * (AT_ONCE + 2) + [False]
+            assert said[-1].startswith(b"a NO [UNAVAILABLE]")
+
+
+async def _hashings(house: Doors, monkeypatch: pytest.MonkeyPatch, pause: float) -> int:
+    """How often two logins, one after the other, compute the hash."""
+    checked: list[str] = []
+    verify = argon2.PasswordHasher.verify
+
+    def counted(self: argon2.PasswordHasher, hashed: str, password: str | bytes) -> bool:
+        checked.append(hashed)
+        return verify(self, hashed, password)
+
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", counted)
+    await house.server.store.directory.add("ada", quick_secrets(PASSWORD))
+    for _ in range(2):
+        async with house.imap(b"LOGIN ada Pa$$123"):
+            await asyncio.sleep(pause)
+    return len(checked)
+
+
+async def _show_remembered() -> None:
+    for seconds, pause, hashings in ((60.0, 0.0, 1), (0.05, 0.1, 2), (0.0, 0.0, 2)):
+        async with doors(password_remembered_seconds=seconds) as house:
+            with pytest.MonkeyPatch.context() as patch:
+                assert await _hashings(house, patch, pause) == hashings
+
+
+async def _show_per_account() -> None:
+    async with doors(connections_per_account=2) as house, house.imap(LOGIN):
+        async with house.imap(LOGIN), house.imap() as third:
+            assert (await answer(third, LOGIN)).startswith(b"a NO [LIMIT]")
+        async with house.imap(LOGIN), house.pop3() as reader:
+            await reader.line()
+            await reader.ask(b"USER linda")
+            assert (await reader.ask(b"PASS Pa$$123")).startswith(b"-ERR [SYS/TEMP]")
+        async with house.imap(LOGIN):
+            pass
+
+
+SHOWN: dict[str, Demonstration] = {
+    "login_line_bytes": _show_line,
+    "login_literals": _show_literals,
+    "login_literal_bytes": _show_literal_bytes,
+    "login_id_bytes": _show_id_bytes,
+    "login_seconds": _show_seconds,
+    "login_bad_commands": _show_bad_commands,
+    "login_failures": _show_failures,
+    "login_delay_seconds": _show_delay,
+    "logins_waiting_per_address": _show_waiting,
+    "password_remembered_seconds": _show_remembered,
+    "connections_per_account": _show_per_account,
+}

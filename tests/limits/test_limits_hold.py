@@ -1,0 +1,23 @@
+"""Every limit that there is holds: each has a demonstration that sets it, and sees it hold at its own door."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from mektup.terms.limits import Limits
+from tests.limits import commands, connections, logins, messages, sessions
+from tests.limits.doors import Demonstration
+
+SHOWN: dict[str, Demonstration] = {**logins.SHOWN, **commands.SHOWN, **sessions.SHOWN, **connections.SHOWN}
+
+
+def test_every_limit_has_a_demonstration() -> None:
+    # those of a message are shown beside this, by each door
+    assert sorted([*SHOWN, *messages.FIELDS]) == sorted(field.name for field in dataclasses.fields(Limits))
+
+
+@pytest.mark.parametrize("field", SHOWN)
+async def test_it_holds(field: str) -> None:
+    await SHOWN[field]()

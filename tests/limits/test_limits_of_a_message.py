@@ -1,0 +1,13 @@
+"""Each limit of a message holds by whichever door it comes in."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.limits.messages import DOORS, FIELDS, demonstrate
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("field", FIELDS)
+async def test_it_holds(field: str, door: str) -> None:
+    await demonstrate(field, DOORS[door])
