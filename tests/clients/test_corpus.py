@@ -41,7 +41,7 @@ def test_append_then_imap_and_pop3(account: Account) -> None:
             status, answer = append_as_it_is(imap, raw)
             assert status == "OK", (name, answer)
     stored = {name: crlf(raw) for name, raw in CORPUS.items()}
-    assert differing(stored, by_imap(account)) == {}
+    assert differing(without_nul(stored), by_imap(account)) == {}
     assert differing({name: ended(raw) for name, raw in stored.items()}, by_pop3(account)) == {}
 
 
@@ -57,8 +57,13 @@ def test_lmtp_then_imap_and_pop3(account: Account) -> None:
         assert differing(stored, by_pop3(account)) == {}
         return
     stored = {name: without_return_path(raw) for name, raw in stored.items()}
-    assert differing(stored, [untraced(raw) for raw in by_imap(account)]) == {}
+    assert differing(without_nul(stored), [untraced(raw) for raw in by_imap(account)]) == {}
     assert differing(stored, [untraced(raw) for raw in by_pop3(account)]) == {}
+
+
+def without_nul(mail: dict[str, bytes]) -> dict[str, bytes]:
+    """*mail* as BODY[] shows it: no string but BINARY's may hold a NUL (RFC 9051 §4.3.1). POP3 sends it as it came."""
+    return {name: raw.replace(b"\0", b"\x80") for name, raw in mail.items()}
 
 
 def without_return_path(raw: bytes) -> bytes:
