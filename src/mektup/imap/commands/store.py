@@ -115,8 +115,8 @@ async def _tell(session: Session, request: Store, uids: Uids, stored: FlagsStore
             else:
                 await updates.show_flags(session, view, uids - stored.failed, with_uid=request.by_uid)
         elif session.condstore:
-            # RFC 7162 §3.1.3: a client that knows modseqs hears of the new ones; with UNCHANGEDSINCE, of all that
-            # passed
+            # RFC 7162 §3.1.3: a client that knows modseqs is told the new ones. With UNCHANGEDSINCE it is told them
+            # of every message that passed the test, changed or not.
             passed = uids - stored.failed if conditional else stored.changed
             if stored.flags is not None:
                 await updates.tell_modseqs(session, view, [row for row in stored.flags if row[0] in passed])

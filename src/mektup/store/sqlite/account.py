@@ -228,7 +228,7 @@ class SqliteAccount:
         return replace(selection, recent=recent)
 
     def modseq(self, mailbox: MailboxId) -> Coroutine[Any, Any, ModSeq]:
-        # no coroutine of its own: every NOOP and every command that looks for changes asks
+        # Returns the coroutine of the read and adds none, because every NOOP asks.
         return self._recall.read(changes.modseq, mailbox)
 
     async def changes(
