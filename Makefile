@@ -11,7 +11,7 @@ run: $(STAMP)
 	@$(BIN)/mektup demo
 
 test: $(STAMP)
-	$(BIN)/pytest tests
+	$(BIN)/pytest --numprocesses auto --dist worksteal tests
 
 check: lint types imports sizes test
 

@@ -12,7 +12,7 @@ from mektup.terms.errors import Code, Refused
 from tests.support.passwords import quick_secrets
 
 SHA512 = "$6$abc$8kdx7eblgj75YdWAOdLFebJbaJjIGhdFfs5lwBHkpfPUD130jDYKjBhtcAlSriHIFB4ER/TQPYe1QShecsOQY0"
-BLF = bcrypt.hashpw(b"Pa$$123", bcrypt.gensalt(4)).decode()
+BLF = bcrypt.hashpw(b"Pa$$123", b"$2b$04$abcdefghijklmnopqrstuu").decode()
 
 
 def test_secrets_for() -> None:

@@ -17,7 +17,7 @@ from tests.auth.conftest import LIMITS
 from tests.support.memory import MemoryPeer
 
 SHA512 = "$6$abc$8kdx7eblgj75YdWAOdLFebJbaJjIGhdFfs5lwBHkpfPUD130jDYKjBhtcAlSriHIFB4ER/TQPYe1QShecsOQY0"
-BLF = bcrypt.hashpw(b"Pa$$123", bcrypt.gensalt(4)).decode()
+BLF = bcrypt.hashpw(b"Pa$$123", b"$2b$04$abcdefghijklmnopqrstuu").decode()
 
 
 @pytest.fixture

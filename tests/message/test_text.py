@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mektup.message.addresses import MISSING_DOMAIN, MISSING_MAILBOX, SYNTAX_ERROR
@@ -284,6 +284,9 @@ ADDRESS_PIECES = st.sampled_from(
 )
 
 
+@example(b"<=?utf-16?q?=FF=FEa=00 \t b=00?=")
+@example(b"=?utf-8?q?a@?=")
+@example(b"=?utf-8?q?a,b?=@y.example")
 @given(st.lists(ADDRESS_PIECES, max_size=12).map(b"".join))
 def test_what_envelope_shows_of_an_address_is_found(value: bytes) -> None:
     """RFC 9051 §6.4.4: FROM looks into the envelope structure's field; so do its neighbours, and TEXT."""

@@ -21,6 +21,8 @@ for module, names in (
     for name in names:
         if hasattr(module, name):
             delattr(module, name)
+if hasattr(os, "process_cpu_count"):
+    os.process_cpu_count = os.cpu_count  # as CPython itself does where sched_getaffinity is missing
 """
 
 NO_UVLOOP = """

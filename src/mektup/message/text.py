@@ -100,6 +100,10 @@ def _known_forms(value: bytes, most: int) -> tuple[str, ...]:
     return _read_forms(value, None, most)
 
 
+_WHOLE_WORD = re.compile(rb"=\?[^? \t\r<>,;:@]+\?[BbQq]\?[^? \t\r<>,;:@]*\?=")
+"""An encoded word in which no address begins or ends. Others are decoded whole, and read as addresses in pieces."""
+
+
 def _is_as_shown(value: bytes) -> bool:
     """Whether an address field surely holds its addresses as they are shown: no comments, no quotes, no stray space."""
     # Asked of each delivery. A pattern would take four times as long.
@@ -114,6 +118,7 @@ def _is_as_shown(value: bytes) -> bool:
         or b" ." in value
         or b"@\r" in value
         or b".\r" in value
+        or (b"=?" in value and b"=?" in _WHOLE_WORD.sub(b"", value))
     )
 
 
@@ -124,7 +129,7 @@ def _as_shown(address: Address) -> Iterator[str]:
     if host in (None, MISSING_DOMAIN, SYNTAX_ERROR):
         host = None
     if mailbox and mailbox != MISSING_MAILBOX:
-        yield field_text(mailbox if host is None else b"%b@%b" % (mailbox, host))
+        yield field_text(mailbox) if host is None else f"{field_text(mailbox)}@{field_text(host)}"
     elif host:
         yield field_text(host)
 
