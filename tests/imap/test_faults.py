@@ -10,7 +10,7 @@ import pytest
 
 from mektup.imap.session import Session
 from mektup.store.interface import Account
-from mektup.store.sqlite import wal_sync
+from mektup.store.sqlite.file import wal_sync
 from tests.support.dialogue import Dialogue
 from tests.support.faulty_disk import FaultyDisk, failed, faulty_disk, full
 from tests.support.services import Given, append, given_services, messages

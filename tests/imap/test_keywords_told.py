@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mektup.imap.session import Session
-from mektup.store.intake import prepare_in_turn
 from mektup.store.interface import Incoming
+from mektup.store.prepare import prepare_in_turn
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import Uid
 from mektup.terms.sets import NumberSet

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from mektup.imap.session import Session
-from mektup.store.sqlite import messages
+from mektup.store.sqlite.tables import messages
 from mektup.terms.numbers import Uid
 from mektup.terms.sets import NumberSet
 from tests.support.dialogue import Dialogue

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from mektup.store.sqlite import indexer
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
+from mektup.store.sqlite.tables import indexer
 from tests.limits.doors import (
     LOGIN,
     SMALL,

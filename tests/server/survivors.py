@@ -18,7 +18,7 @@ import apsw
 
 from mektup import Server
 from mektup.server import accounts
-from mektup.store.sqlite.messages import DELETED
+from mektup.store.sqlite.tables.messages import DELETED
 from tests.server.process import Process, is_alive
 from tests.server.surviving_clients import PASSWORD, RECIPIENTS, Carrier, Client, Owner, Scene
 

@@ -14,8 +14,8 @@ from structlog.testing import LogCapture
 
 from mektup.auth.authenticator import Authenticator
 from mektup.auth.services import Services
-from mektup.store.intake import prepare_in_turn
 from mektup.store.interface import Account, Appended, Column, Incoming
+from mektup.store.prepare import prepare_in_turn
 from mektup.store.sqlite import open_store
 from mektup.terms.limits import Limits
 from mektup.terms.sets import Uids

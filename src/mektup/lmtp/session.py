@@ -32,8 +32,8 @@ from mektup.lmtp.data import Unstuffer
 from mektup.lmtp.recipients import Recipient, mailbox_for, resolve
 from mektup.lmtp.trace import ReturnPathRemover, Trace
 from mektup.store.arrival import Arrival
-from mektup.store.intake import prepare_in_turn
 from mektup.store.interface import Account, Incoming, Mailbox
+from mektup.store.prepare import prepare_in_turn
 from mektup.store.spool import Spool
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
 from mektup.terms.lines import LineBuffer

@@ -9,8 +9,8 @@ from datetime import datetime
 from mektup.auth import passwords, scram_keys
 from mektup.auth.preparation import opaque_string
 from mektup.server.embedded import Message, date_of, flags_of, octets_of, text_of
-from mektup.store.intake import prepare_in_turn
 from mektup.store.interface import Account, AccountEntry, Incoming, Mailbox, Store
+from mektup.store.prepare import prepare_in_turn
 from mektup.store.spool import Spool
 from mektup.terms.account_names import require_account_name
 from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from structlog.typing import FilteringBoundLogger
 
 from mektup.store.faults import Fault, Kind
-from mektup.store.sqlite.reserve import Reserve
+from mektup.store.sqlite.file.reserve import Reserve
 
 LOG_SECONDS = 60.0
 """A fault of the same kind is logged once in so many, of what concerns one file alone for each file; the others are

@@ -84,7 +84,7 @@ class WatchHub:
                 watch.fire(modseq)
 
 
-class Circle:
+class ChangeNotifier:
     """Everyone who hears of a change: the watches of this process and, through the bus, the others."""
 
     __slots__ = ("_bus", "_hub")

@@ -9,8 +9,9 @@ import apsw
 import pytest
 
 from mektup.store.faults import Fault
-from mektup.store.sqlite import open_store, text_blocks
+from mektup.store.sqlite import open_store
 from mektup.store.sqlite.store import SqliteStore
+from mektup.store.sqlite.tables import text_blocks
 from mektup.terms.numbers import AccountId
 
 

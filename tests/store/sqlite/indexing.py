@@ -11,8 +11,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from mektup.store.sqlite import indexer, open_store, text_index
-from mektup.store.sqlite.change import Change
+from mektup.store.sqlite import open_store
+from mektup.store.sqlite.file.change import Change
+from mektup.store.sqlite.tables import indexer, text_index
 
 
 async def main(data: Path, name: str) -> None:

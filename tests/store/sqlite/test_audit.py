@@ -10,7 +10,8 @@ import pytest
 
 from mektup.store.faults import Kind
 from mektup.store.interface import Column, Form
-from mektup.store.sqlite import audit, open_store
+from mektup.store.sqlite import open_store
+from mektup.store.sqlite.tables import audit
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
 from tests.contract.mail import fetched, inbox, incoming, raw, uids

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mektup.store.sqlite import content, open_store
-from mektup.store.sqlite.cursor import Cursor
+from mektup.store.sqlite import open_store
+from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.tables import content
 from mektup.terms.limits import MOST_BYTES
 from mektup.terms.numbers import ContentId
 from mektup.terms.sets import Uids

@@ -13,9 +13,11 @@ import pytest
 from mektup.message.scan import Octets
 from mektup.message.text import search_text
 from mektup.store.interface import Account, Column
-from mektup.store.sqlite import database as module
-from mektup.store.sqlite import disk, open_store, text_index, wal_sync
+from mektup.store.sqlite import open_store
+from mektup.store.sqlite.file import database as module
+from mektup.store.sqlite.file import disk, wal_sync
 from mektup.store.sqlite.store import SqliteStore
+from mektup.store.sqlite.tables import text_index
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits

@@ -19,8 +19,9 @@ import pytest
 
 from mektup.store.faults import Kind
 from mektup.store.interface import Account, Column, FlagOrder
-from mektup.store.sqlite import open_store, wal_sync
-from mektup.store.sqlite.database import Database
+from mektup.store.sqlite import open_store
+from mektup.store.sqlite.file import wal_sync
+from mektup.store.sqlite.file.database import Database
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits

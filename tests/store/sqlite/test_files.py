@@ -15,8 +15,9 @@ import apsw
 import pytest
 
 from mektup.store.interface import Column
-from mektup.store.sqlite import open_files, open_store
-from mektup.store.sqlite.open_files import OpenFiles
+from mektup.store.sqlite import open_store
+from mektup.store.sqlite.file import open_files
+from mektup.store.sqlite.file.open_files import OpenFiles
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange

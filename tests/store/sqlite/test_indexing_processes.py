@@ -11,9 +11,10 @@ import apsw
 import pytest
 
 from mektup.store.interface import Column
-from mektup.store.sqlite import open_store, search
+from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.packing import AGAINST_TEXT
+from mektup.store.sqlite.tables import search
+from mektup.store.sqlite.tables.chunk_compression import AGAINST_TEXT
 from mektup.terms.search import InText
 from mektup.terms.sets import Uids
 from tests.contract.mail import EVERYTHING, fetched, fill, inbox, incoming, raw, uids

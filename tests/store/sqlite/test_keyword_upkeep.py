@@ -11,8 +11,8 @@ from mektup.store.arrival import prepare
 from mektup.store.interface import FlagChange, Incoming
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.keyword_upkeep import FEW_SETS
 from mektup.store.sqlite.store import SqliteStore
+from mektup.store.sqlite.tables.keyword_upkeep import FEW_SETS
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import MailboxId

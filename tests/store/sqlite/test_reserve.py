@@ -11,7 +11,8 @@ import pytest
 
 from mektup.store.faults import Kind
 from mektup.store.interface import Account
-from mektup.store.sqlite import Reserve, open_store, reserve
+from mektup.store.sqlite import Reserve, open_store
+from mektup.store.sqlite.file import reserve
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange

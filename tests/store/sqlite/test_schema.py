@@ -9,9 +9,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from mektup.store.sqlite import open_store, schema
-from mektup.store.sqlite.errors import DamagedError, NewerError
-from mektup.store.sqlite.schema import ACCOUNT, Schema, back_up, bring_up_to_date
+from mektup.store.sqlite import open_store
+from mektup.store.sqlite.file.errors import DamagedError, NewerError
+from mektup.store.sqlite.tables import schema
+from mektup.store.sqlite.tables.schema import ACCOUNT, Schema, back_up, bring_up_to_date
 from tests.contract.mail import fill
 from tests.store.sqlite.conftest import file_of
 

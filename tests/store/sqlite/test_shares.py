@@ -12,9 +12,9 @@ from mektup.store.arrival import prepare
 from mektup.store.interface import Account, Incoming
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.searches import Searches, searches_of_all
+from mektup.store.sqlite.file.searches import Searches, searches_of_all
+from mektup.store.sqlite.file.threads import SEARCHES, SHARE_OF_SEARCHES
 from mektup.store.sqlite.store import SqliteStore
-from mektup.store.sqlite.threads import SEARCHES, SHARE_OF_SEARCHES
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.search import InBody

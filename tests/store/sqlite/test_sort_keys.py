@@ -9,12 +9,12 @@ import pytest
 
 from mektup.store.arrival import prepare
 from mektup.store.interface import Incoming
-from mektup.store.sqlite import sort
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.keywords import KeywordSets
-from mektup.store.sqlite.sort import Question
-from mektup.store.sqlite.sort_keys import RUN_OCTETS, Place, Remembered, SortKeys
 from mektup.store.sqlite.store import SqliteStore
+from mektup.store.sqlite.tables import sort
+from mektup.store.sqlite.tables.keywords import KeywordSets
+from mektup.store.sqlite.tables.sort import Question
+from mektup.store.sqlite.tables.sort_keys import RUN_OCTETS, Place, Remembered, SortKeys
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.search import All

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from mektup.message.text import fold, header_values, search_text
 from mektup.store.arrival import prepare
 from mektup.store.interface import Incoming
-from mektup.store.sqlite import indexer, open_store, search, text_index, trigrams
+from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.packing import Packing
 from mektup.store.sqlite.store import SqliteStore
+from mektup.store.sqlite.tables import indexer, search, text_index, trigrams
+from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.terms.errors import Refused
 from mektup.terms.limits import Limits
 from mektup.terms.search import (

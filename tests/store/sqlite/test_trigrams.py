@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mektup.store.sqlite import trigrams
+from mektup.store.sqlite.tables import trigrams
 
 TEXT = st.text(
     st.sampled_from("abcABC iİıßé\N{COMBINING ACUTE ACCENT}漢字😀\"'*()^:+-\0\n\t\r")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from mektup.imap.list_line import normal_name
-from mektup.store.intake import prepare_in_turn
 from mektup.store.interface import Incoming
+from mektup.store.prepare import prepare_in_turn
 from mektup.store.spool import Spool
 from mektup.terms.errors import Code, Refused
 from mektup.wire import codes

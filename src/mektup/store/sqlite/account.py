@@ -34,22 +34,23 @@ from mektup.store.interface import (
     Selection,
     Touched,
 )
-from mektup.store.sqlite import changes, flag_index, header_fields, mailboxes, recovery, room, search, sort, text_index
-from mektup.store.sqlite import content as contents
-from mektup.store.sqlite import messages as writing
-from mektup.store.sqlite.audit import Audit
-from mektup.store.sqlite.changes import Known, Since
-from mektup.store.sqlite.fetch import Columns, choices_in, query_for, read_text, reads_messages
-from mektup.store.sqlite.flag_index import NOT_ASKED, FlagIndex
-from mektup.store.sqlite.header_fields import Fields
-from mektup.store.sqlite.indexer import Indexer
-from mektup.store.sqlite.keywords import KeywordSets
-from mektup.store.sqlite.recall import Recall
-from mektup.store.sqlite.reserve import Room
-from mektup.store.sqlite.searches import Searches
-from mektup.store.sqlite.sort import Question
-from mektup.store.sqlite.uids import read_slice
-from mektup.store.watch import Circle
+from mektup.store.sqlite.file import room
+from mektup.store.sqlite.file.memo import Recall
+from mektup.store.sqlite.file.reserve import Room
+from mektup.store.sqlite.file.searches import Searches
+from mektup.store.sqlite.tables import changes, flag_index, header_fields, mailboxes, recovery, search, sort, text_index
+from mektup.store.sqlite.tables import content as contents
+from mektup.store.sqlite.tables import messages as writing
+from mektup.store.sqlite.tables.audit import Audit
+from mektup.store.sqlite.tables.changes import Known, Since
+from mektup.store.sqlite.tables.fetch import Columns, choices_in, query_for, read_text, reads_messages
+from mektup.store.sqlite.tables.flag_index import NOT_ASKED, FlagIndex
+from mektup.store.sqlite.tables.header_fields import Fields
+from mektup.store.sqlite.tables.indexer import Indexer
+from mektup.store.sqlite.tables.keywords import KeywordSets
+from mektup.store.sqlite.tables.sort import Question
+from mektup.store.sqlite.tables.uids import read_slice
+from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
@@ -61,11 +62,11 @@ from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
 if TYPE_CHECKING:
-    from mektup.store.sqlite.change import Change
-    from mektup.store.sqlite.cursor import Cursor
-    from mektup.store.sqlite.database import Database
-    from mektup.store.sqlite.packing import Packing
-    from mektup.store.sqlite.sort_keys import Remembered
+    from mektup.store.sqlite.file.change import Change
+    from mektup.store.sqlite.file.cursor import Cursor
+    from mektup.store.sqlite.file.database import Database
+    from mektup.store.sqlite.tables.chunk_compression import Packing
+    from mektup.store.sqlite.tables.sort_keys import Remembered
 
 T = TypeVar("T")
 H = TypeVar("H")
@@ -109,7 +110,7 @@ class SqliteAccount:
         account: AccountId,
         name: str,
         database: Database,
-        circle: Circle,
+        circle: ChangeNotifier,
         limits: Limits,
         packing: Packing,
         sort_keys: Remembered,

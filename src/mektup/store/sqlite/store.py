@@ -20,23 +20,31 @@ import apsw
 from mektup.store import files
 from mektup.store.faults import Fault, FaultRefused, Kind, fault_of_os_error, in_words
 from mektup.store.interface import Bus, Faults, Tidied
-from mektup.store.sqlite import content, header_fields, mailboxes, messages, packing, recovery, text_index
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.database import Database
-from mektup.store.sqlite.directory import SqliteDirectory, find_by_id
-from mektup.store.sqlite.disk import Disk
-from mektup.store.sqlite.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
-from mektup.store.sqlite.packing import Packing
-from mektup.store.sqlite.place import place_of
-from mektup.store.sqlite.reserve import Reserve, Room
-from mektup.store.sqlite.schema import ACCOUNT, DIRECTORY
-from mektup.store.sqlite.searches import searches_of_all
-from mektup.store.sqlite.seen import Seen
-from mektup.store.sqlite.sort_keys import Remembered
-from mektup.store.sqlite.text_blocks import KeptTexts
-from mektup.store.sqlite.threads import Threads
-from mektup.store.sqlite.wal_again import lost_commits
-from mektup.store.watch import Circle
+from mektup.store.sqlite.file.database import Database
+from mektup.store.sqlite.file.disk import Disk
+from mektup.store.sqlite.file.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
+from mektup.store.sqlite.file.place import place_of
+from mektup.store.sqlite.file.reserve import Reserve, Room
+from mektup.store.sqlite.file.searches import searches_of_all
+from mektup.store.sqlite.file.threads import Threads
+from mektup.store.sqlite.file.wal_again import lost_commits
+from mektup.store.sqlite.tables import (
+    chunk_compression,
+    content,
+    header_fields,
+    mailboxes,
+    messages,
+    recovery,
+    text_index,
+)
+from mektup.store.sqlite.tables.chunk_compression import Packing
+from mektup.store.sqlite.tables.directory import SqliteDirectory, find_by_id
+from mektup.store.sqlite.tables.schema import ACCOUNT, DIRECTORY
+from mektup.store.sqlite.tables.seen import Seen
+from mektup.store.sqlite.tables.sort_keys import Remembered
+from mektup.store.sqlite.tables.text_blocks import KeptTexts
+from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.numbers import AccountId, ContentId, MailboxId
@@ -89,7 +97,7 @@ class SqliteStore:
         self._sort_keys = Remembered(limits.sort_keys_bytes, limits.thread_references)
         self._indexing = asyncio.Lock()
         self._searching = searches_of_all()
-        self._circle = Circle(bus)
+        self._circle = ChangeNotifier(bus)
         self._threads = Threads()
         self._disk = Disk(self._threads)
         self._open_files = OpenFiles(MOST_OPEN, self._threads, trim_memory=trim_memory)
@@ -296,7 +304,7 @@ def _lost_commits(path: Path, database: Database) -> int:
 
 def _equip(connection: apsw.Connection, limits: Limits) -> None:
     texts = KeptTexts(connection)
-    packing.equip(connection, texts)
+    chunk_compression.equip(connection, texts)
     content.equip(connection)
 
     def header_of(number: int) -> Iterator[bytes]:

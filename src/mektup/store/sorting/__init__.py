@@ -1,0 +1,1 @@
+"""SORT and THREAD over columns of numbers, in any engine."""

@@ -1,0 +1,600 @@
+"""One SQLite file, and how it is read and written without stopping the event loop.
+
+* **Short work runs in the loop**, on a connection of its own (*near*): a question of microseconds is
+  answered sooner than a thread is woken. Long reads run in a thread, each on a connection of its own
+  (*far*; one is kept, see ``thread_connection``). SQLite's WAL gives every one of them a consistent moment, whatever
+  is written meanwhile.
+* **A small change commits in the loop too**, because its commit does not wait for the disk: the
+  connections are ``synchronous=NORMAL``, so a commit is a few writes into the page cache, which a crash
+  of the process survives. A large change runs in a thread. One lock per file keeps them in order; other
+  processes are kept apart by SQLite's own lock, which is held for as long as a commit takes.
+* **What must be durable then waits for one fdatasync of the WAL**, and everyone who waits at that time
+  shares it: eight deliveries at once cost two syncs, not eight. It is waited for in a thread, or in the
+  loop where the disk is quick (see ``disk``). It is the same promise as ``synchronous=FULL``: nothing is
+  acknowledged, and nobody told, before its frames are on disk. (What is *seen* earlier: see recovery.py.)
+* **The first change after the file was closed well is on disk before anybody sees it** (see ``recovery``).
+* **Checkpoints run in a thread** as well, when the WAL has grown.
+* **In memory** there is one connection and no thread: nothing waits there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Concatenate, ParamSpec, TypeVar
+
+import apsw
+
+from mektup.store.faults import Fault, FaultRefused, Kind
+from mektup.store.sqlite.file import settings
+from mektup.store.sqlite.file.change import Change
+from mektup.store.sqlite.file.closing import Closing, Mark
+from mektup.store.sqlite.file.cursor import Cursor, ask_of
+from mektup.store.sqlite.file.disk import Disk
+from mektup.store.sqlite.file.errors import ENGINE_ERRORS, fault_of, is_full, refusal
+from mektup.store.sqlite.file.in_flight import InFlight
+from mektup.store.sqlite.file.open_files import OpenFiles
+from mektup.store.sqlite.file.rescue import save
+from mektup.store.sqlite.file.reserve import FREEING_BYTES, OPENING_BYTES, Reserve, Room
+from mektup.store.sqlite.file.settings import (
+    CHECKPOINT_PAGES,
+    FAR_BUSY_MS,
+    FAR_CACHE_KIB,
+    NEAR_BUSY_MS,
+    NEAR_CACHE_KIB,
+    RESTART_PAGES,
+    SMALL_WAL_BYTES,
+)
+from mektup.store.sqlite.file.thread_connection import Spare
+from mektup.store.sqlite.file.threads import Threads
+from mektup.store.sqlite.file.wal_index import WalIndex
+from mektup.store.sqlite.file.wal_sync import WalSync
+from mektup.store.sqlite.tables.schema import Schema, bring_up_to_date, create, create_file, is_outdated
+from mektup.terms.errors import Code, Refused
+from mektup.terms.numbers import MailboxId, ModSeq
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+NOT_KNOWN = "; whether this was done is not known"
+
+
+class _MustBeSynced(Exception):
+    """The change is the first after somebody closed the file well."""
+
+
+class Database:
+    """A file, or memory for no path. All methods are for the event loop's thread."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        threads: Threads,
+        disk: Disk,
+        open_files: OpenFiles,
+        open_spares: OpenFiles,
+        *,
+        equip: Callable[[apsw.Connection], None] = lambda connection: None,
+        changed: Callable[[MailboxId, int], None] = lambda mailbox, modseq: None,
+        mark_closed: Mark | None = None,
+        seen: Callable[[ModSeq], None] = lambda modseq: None,
+        faulty: Callable[[Fault], None] = lambda fault: None,
+        reserve: Reserve | None = None,
+    ) -> None:
+        """*equip* adds functions to each new connection.
+
+        *changed* is told of each mailbox that a commit touched, with the commit's modseq; *faulty* of each fault of the
+        machine, in the event loop's thread. *reserve* is what may be used on a full disk. *mark_closed* and *seen*
+        are for an account's file, see ``Closing``.
+        """
+        self._path = path
+        self._threads = threads
+        self._disk = disk
+        self._open_files = open_files
+        self._equip = equip
+        self._changed = changed
+        self._faulty = faulty
+        self._reserve = reserve or Reserve(None)
+        self._near: Cursor | None = None
+        self._openings = 0
+        self._spare = Spare(threads, open_spares)
+        self._wal_index: WalIndex | None = None
+        self._left_open: list[WalIndex] = []
+        self._lock = asyncio.Lock()
+        self._in_flight = InFlight()
+        self._wal_pages = 0
+        self._checkpoint_at = CHECKPOINT_PAGES
+        self._checkpoint: asyncio.Task[None] | None = None
+        self._upkeep: asyncio.Task[None] | None = None
+        self._ended: Refused | None = None
+        self._closing = Closing(path, mark_closed, seen)
+        self._sync = WalSync(
+            path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save, self.header
+        )
+        self._anew: asyncio.Task[None] | None = None
+        self._errno = 0
+        """Of the last error in a thread."""
+        self.used = 0.0
+        """When it was last read or written, by the monotonic clock."""
+        self.rests = True
+        self.owner: Callable[[], object] = lambda: None
+        """A weak reference to who is kept alive as long as the file is open, so that there are no two of it."""
+        self._kept_alive: object = None
+
+    # Making
+
+    async def create(self, schema: Schema) -> None:
+        """Makes the file, readable to its owner alone, or the tables in memory; a file that is there by now stays."""
+        if self._path is None:
+            create(self._cursor.connection, schema)
+            return
+        try:
+            await self._threads.sync(partial(create_file, self._path, schema))
+        except ENGINE_ERRORS as error:
+            raise self._refused(error) from error
+
+    async def prepare(self, schema: Schema) -> bool:
+        """To be called once before the first use of a file that may be of an older version; whether it was.
+
+        Raises Refused(UNAVAILABLE where it is not there or not fit to be used; CORRUPTION).
+        """
+        if self._path is None or not await self.read(lambda cursor: is_outdated(cursor.connection, schema)):
+            return False
+        path = self._path
+        await self.read_long(lambda cursor: bring_up_to_date(cursor.connection, path, schema))
+        return True
+
+    def vouch(self) -> None:
+        """From now on it is noted when the file is closed well: what may be lost of it was looked into."""
+        self._closing.is_vouched_for = True
+
+    # Connections
+
+    def _connect(self, busy_ms: int, cache_kib: int) -> apsw.Connection:
+        """A new connection; from any thread. Raises what apsw raises.
+
+        On a full disk the reserve makes room for the files beside it that SQLite needs, so mail can be read.
+        """
+        self._sync.names.require()
+        while True:
+            connection = apsw.Connection(str(self._path or ":memory:"), flags=apsw.SQLITE_OPEN_READWRITE)
+            try:
+                self._set_up(connection, busy_ms, cache_kib)
+            except ENGINE_ERRORS as error:
+                self._errno = connection.system_errno
+                connection.close(True)
+                assert self._path is not None
+                if not is_full(error, self._path, self._errno) or not self._reserve.give_up(OPENING_BYTES):
+                    raise
+            else:
+                self._sync.names.opened(connection)
+                return connection
+
+    def _set_up(self, connection: apsw.Connection, busy_ms: int, cache_kib: int) -> None:
+        settings.apply(connection, busy_ms, cache_kib)
+        if self._path is not None:
+            connection.set_wal_hook(self._note_wal)
+        self._equip(connection)
+
+    def _note_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        if pages < self._wal_pages:  # it started over
+            self._checkpoint_at = CHECKPOINT_PAGES
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    @property
+    def _cursor(self) -> Cursor:
+        """The near connection's, opened when it is not."""
+        self.used = monotonic()
+        if self._near is None:
+            if self._ended is not None:
+                raise self._ended
+            self._near = self._open_near()
+            self._kept_alive = self.owner()
+            self._openings += 1
+        if self.rests and self._path is not None:
+            self._open_files.in_use(self)
+        return self._near
+
+    def _open_near(self) -> Cursor:
+        connection = self._connect(NEAR_BUSY_MS, NEAR_CACHE_KIB)
+        with contextlib.ExitStack() as failing:
+            failing.callback(connection.close, True)
+            cursor: Cursor = connection.cursor()
+            cursor.execute("PRAGMA user_version").fetchall()  # since when there is a WAL
+            self._sync.names.learn()
+            if self._closing.is_another(cursor):
+                self._ended = Refused(Code.UNAVAILABLE, "The account's file was replaced; log in again")
+                raise self._ended
+            failing.pop_all()
+        return cursor
+
+    async def _take_far(self) -> apsw.Connection:
+        self._kept_alive = self.owner()
+        return await self._spare.take(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
+
+    def state(self) -> bytes | None:
+        """Octets that are others after every commit, of this process or another; None where they are not known.
+
+        They are known from the first read after the file was opened on. Costs a tenth of the smallest question.
+        """
+        if self._near is None:
+            return None
+        if self._path is None:
+            return self._sync.written.to_bytes(8)
+        try:
+            header = self.header()
+        except FileNotFoundError:
+            return None
+        # the index of a WAL that nobody has written to yet is the same at each opening, whatever came in between
+        return header + self._openings.to_bytes(8)
+
+    def header(self) -> bytes:
+        """Of the WAL-index, which stays open as long as a connection does. Raises FileNotFoundError."""
+        if self._wal_index is None:
+            assert self._path is not None
+            self._wal_index = WalIndex(self._path)
+        return self._wal_index.header()
+
+    # Reading
+
+    async def read(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What *ask* finds, asked in the loop: for questions of microseconds."""
+        try:
+            return ask(self._cursor, *args, **kwargs)
+        except apsw.BusyError:
+            return await self.read_long(ask, *args, **kwargs)
+        except ENGINE_ERRORS as error:
+            raise self._refused(error) from error
+
+    def read_now(self, ask: Callable[[Cursor], T]) -> T:
+        """What *ask* finds, for who cannot wait; a question of microseconds."""
+        try:
+            return ask(self._cursor)
+        except ENGINE_ERRORS as error:
+            raise self._refused(error) from error
+
+    async def read_long(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What *ask* finds, asked in a thread. Ends early when cancelled."""
+        if self._path is None:
+            return ask(self._cursor, *args, **kwargs)
+        self._check()
+        with self._in_flight:
+            try:
+                connection = await self._take_far()
+                try:
+                    work = partial(ask_of, connection, ask, *args, **kwargs)
+                    return await self._threads.read(work, connection.interrupt)
+                finally:
+                    self._spare.give_back(connection)
+            except ENGINE_ERRORS as error:
+                raise self._refused(error) from error
+
+    def _refused(self, error: Exception) -> Refused:
+        """What *error* means to who asked; a fault of the machine is told to who keeps the book of them."""
+        number, self._errno = self._errno, 0
+        fault = fault_of(error, Path(":memory:") if self._path is None else self._path, number)
+        if fault is None:
+            return refusal(error)
+        self._faulty(fault)
+        return fault.refusal()
+
+    def note_damage(self, what: str, *, lasts: bool) -> None:
+        """Damage that was found; it *lasts* where it could not be mended."""
+        self._faulty(Fault(Kind.DAMAGED, str(self._path), what, lasts=lasts))
+
+    # Writing
+
+    async def write(
+        self,
+        make: Callable[[Change], T],
+        *,
+        durable: bool = True,
+        long: bool = False,
+        room: Room = Room.USUAL,
+        undo: Callable[[Change, T], None] | None = None,
+    ) -> T:
+        """Does *make* in a transaction; returns when it is committed, with *durable* when it is on disk.
+
+        With *long* in a thread. Whoever watches what it touched is told before this returns, and also when it is
+        cancelled after the commit. Raises what *make* raises, and then nothing has changed. Where it was committed and
+        the disk fails, *undo* takes it back, if it can; else the refusal says that nobody knows.
+        """
+        self._check()
+        committed: list[Change] = []
+        with self._in_flight:
+            try:
+                if self._sync.is_suspect:
+                    await self._sync.mend(self._reserve if room is Room.FREES else None)
+                if room is Room.GROWS and not self._reserve.is_whole:
+                    await self._threads.sync(self._reserve.need)
+                async with self._lock:
+                    try:
+                        result = await self._transact(make, committed, long=long, durable=durable)
+                    except ENGINE_ERRORS as error:
+                        if room is not Room.FREES:
+                            raise
+                        result = await self._transact_with_reserve(error, make, committed)
+                if durable and self._path is not None:
+                    await self._sync.reach_disk()
+            except ENGINE_ERRORS as error:
+                refused = self._refused(error)
+                # a commit may sync, too, and if that failed, what is said in ``wal_sync`` holds
+                self._sync.is_suspect |= isinstance(refused, FaultRefused) and refused.fault.kind is Kind.FAILED
+                if committed and not (
+                    undo and await self._took_back(lambda change: undo(change, result), committed, long)
+                ):
+                    refused = replace(refused, text=refused.text + NOT_KNOWN)
+                raise refused from error
+            finally:
+                for change in committed:
+                    for mailbox in change.touched:
+                        self._changed(mailbox, change.committed_as)
+        for change in committed:
+            if change.afterwards is not None and self._upkeep is None:
+                self._upkeep = asyncio.create_task(self._keep_up(change.afterwards))
+        if self._wal_pages >= self._checkpoint_at:
+            await self._have_wal_moved()
+        return result
+
+    async def _took_back(self, undo: Callable[[Change], None], committed: list[Change], long: bool) -> bool:
+        with contextlib.suppress(*ENGINE_ERRORS, Refused):
+            async with self._lock:
+                await self._transact(undo, committed, long=long)
+            return True
+        return False
+
+    async def _transact_with_reserve(self, error: Exception, make: Callable[[Change], T], committed: list[Change]) -> T:
+        """Again, after *error*, with more and more of the reserve as long as the disk is full."""
+        octets = FREEING_BYTES
+        while True:
+            is_for_reserve = self._path is not None and is_full(error, self._path, self._errno)
+            if not is_for_reserve or not await self._threads.sync(partial(self._reserve.give_up, octets)):
+                raise error
+            octets *= 2
+            try:
+                result = await self._transact(make, committed, long=True)
+                break
+            except ENGINE_ERRORS as another:
+                error = another
+        if self._checkpoint is None:
+            self._checkpoint = asyncio.create_task(self.give_room_back())
+        return result
+
+    async def give_room_back(self) -> None:
+        """What the WAL took of the reserve is the reserve's again."""
+        try:
+            if not self._sync.is_suspect:
+                async with self._lock:
+                    await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            await self._threads.sync(self._reserve.refill)
+        finally:
+            self._checkpoint = None
+
+    async def _keep_up(self, make: Callable[[Change], None]) -> None:
+        try:
+            await self.write(make, durable=False, long=True)
+        except Refused:
+            pass  # the next change asks for it again
+        finally:
+            self._upkeep = None
+
+    async def _transact(
+        self, make: Callable[[Change], T], committed: list[Change], *, long: bool, durable: bool = False
+    ) -> T:
+        if self._path is None:
+            return self._commit(self._cursor, make, committed)
+        if not durable or not self._closing.is_well_closed:
+            try:
+                return await self._here_or_there(partial(self._commit, make=make, committed=committed), in_thread=long)
+            except _MustBeSynced:
+                pass
+        await self.read(lambda cursor: cursor.execute("PRAGMA user_version").get)  # since when the WAL is there
+        await self._sync.open()
+        synced = partial(self._commit_synced, make=make, committed=committed)
+        return await self._here_or_there(synced, in_thread=long or not self._disk.is_quick)
+
+    def _save(self) -> None:
+        """A file has lost its name: saves what can be saved (``rescue``), and has all opened anew. Raises Refused."""
+        refused, ends = save(self._sync.names, self._near, self._closing, self._faulty)
+        self._ended = refused if ends else self._ended
+        self._anew = self._anew or asyncio.create_task(self._open_anew())
+        if refused is not None:
+            raise refused
+
+    async def _open_anew(self) -> None:
+        await self._in_flight.over()
+        remove_strays = self._sync.names.remover()
+        await self._shut(in_thread=False)  # nobody may open it in between
+        remove_strays()
+        self._anew = None
+
+    def look(self) -> None:
+        """Sees whether what is open still has its names; to be called now and then, for who only reads."""
+        if self._anew is None and self._sync.names.are_lost:
+            with contextlib.suppress(Refused):  # it is noted
+                self._save()
+
+    async def _here_or_there(self, work: Callable[[Cursor], T], *, in_thread: bool) -> T:
+        if not in_thread:
+            try:
+                return work(self._cursor)
+            except apsw.BusyError:  # another process is at it: not for the loop to wait
+                pass
+        connection = await self._take_far()
+        try:
+            return await self._threads.sync(partial(ask_of, connection, work))
+        finally:
+            self._spare.give_back(connection)
+
+    def _commit_synced(self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change]) -> T:
+        """As ``_commit``; nobody sees it before it is on disk, and with it all that was written before."""
+        cursor.connection.pragma("synchronous", "full")
+        try:
+            with self._disk.timed():
+                result = self._commit(cursor, make, committed, is_synced=True)
+        except apsw.IOError:
+            self._sync.is_suspect = True  # as after any sync that failed
+            raise
+        finally:
+            cursor.connection.pragma("synchronous", "normal")
+        self._sync.note_all_synced()
+        return result
+
+    def _commit(
+        self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change], *, is_synced: bool = False
+    ) -> T:
+        cursor.execute("BEGIN IMMEDIATE")
+        change = Change(cursor)
+        is_committed = False
+        try:
+            result = make(change)
+            if change.is_first and not is_synced:
+                raise _MustBeSynced
+            cursor.execute("COMMIT")
+            is_committed = True
+        finally:
+            if not is_committed:
+                self._errno = cursor.connection.system_errno
+                self._roll_back(cursor.connection, change)
+        self._sync.written += 1
+        self._closing.note_written(change, is_synced=is_synced)
+        committed.append(change)
+        return result
+
+    def _roll_back(self, connection: apsw.Connection, change: Change) -> None:
+        """Forgets *change*, in the file and in the process."""
+        try:
+            # SQLite itself has done so where the disk is full or fails, or memory is out.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except apsw.Error:
+            # it ends with the connection: one that is still in it is closed, see ``Spare.give_back``
+            if self._near is not None and self._near.connection is connection:
+                self._near = None
+                connection.close(True)
+        finally:
+            for undo in reversed(change.on_rollback):
+                undo()
+
+    # Checkpoints
+
+    async def _have_wal_moved(self) -> None:
+        if self._checkpoint is None and self._ended is None and not self._sync.is_suspect:
+            self._checkpoint = asyncio.create_task(self._move_wal())
+        if self._wal_pages >= RESTART_PAGES:
+            await asyncio.sleep(0)  # who writes without a pause must let others in, and the checkpoint, too
+
+    async def _move_wal(self) -> None:
+        try:
+            await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if self._wal_pages >= RESTART_PAGES:
+                async with self._lock:
+                    await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_RESTART)
+        finally:
+            self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
+            self._checkpoint = None
+
+    async def _run_checkpoint(self, mode: int) -> None:
+        """One that fails loses nothing: when the WAL has grown again, another is asked for."""
+        try:
+            await self.read_long(settings.checkpoint, mode)
+        except FaultRefused as refused:
+            # it begins with a sync of the WAL, and if that failed, what is said in ``wal_sync`` holds
+            self._sync.is_suspect |= refused.fault.kind is Kind.FAILED
+        except Refused:
+            pass
+
+    async def shrink_wal(self) -> None:
+        """Moves a WAL that has grown into the file, and gives its room back; to be called when nobody is at it."""
+        with contextlib.suppress(OSError):
+            if self._checkpoint is None and os.stat(f"{self._path}-wal").st_size > SMALL_WAL_BYTES:
+                async with self._lock:
+                    await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    # Ending
+
+    def _check(self) -> None:
+        if self._ended is not None:
+            raise self._ended
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is closed for good."""
+        return self._ended is not None
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether there is no file."""
+        return self._path is None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, so that its connections may be closed."""
+        return not self._in_flight and self._checkpoint is None and self._sync.idle and not self._lock.locked()
+
+    @property
+    def was_synced(self) -> bool:
+        """Whether a change was brought to disk since it was opened."""
+        return self._sync.file is not None
+
+    def shrink(self) -> None:
+        """Gives back the cache of the near connection."""
+        if self._near is not None:
+            self._near.connection.release_memory()
+
+    async def release(self) -> bool:
+        """Closes the connections, unless something is under way; the next use opens them again. Not for memory.
+
+        Whether it did.
+        """
+        if not self.idle:
+            return False
+        await self._shut()
+        return True
+
+    async def _shut(self, *, in_thread: bool = True) -> None:
+        connections = [] if self._near is None else [self._near.connection]
+        spare = self._spare.part_with()
+        if spare is not None:
+            connections.append(spare)
+        # to close the last one would checkpoint what may not be on disk, or remove a WAL that is not ours
+        is_well = not self._sync.is_suspect and not self._sync.names.are_overlaid
+        for connection in connections if not is_well else ():
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        wal, self._sync.file = self._sync.file, None
+        if self._wal_index is not None:
+            self._left_open.append(self._wal_index)
+            self._wal_index = None
+        self._near = self._kept_alive = None
+        self._sync.names.forget()
+        self.rests = True
+        self._open_files.closed(self)
+        if wal is not None:
+            os.close(wal)
+        if connections:
+            close = partial(self._closing.close, connections, well=is_well)
+            await self._threads.sync(close) if in_thread else close()
+        # Somebody may have opened it again meanwhile: then to close these would take SQLite's locks from them.
+        if self._near is None and not self._spare.idle and not self._in_flight:
+            while self._left_open:
+                self._left_open.pop().close()
+
+    async def close(self, why: Refused) -> None:
+        """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""
+        if self._ended is None:
+            self._ended = why
+        await self._in_flight.over()
+        tasks = [task for task in (self._checkpoint, self._upkeep, self._anew) if task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+        with contextlib.suppress(*ENGINE_ERRORS):
+            await self._sync.mend_before_the_end()
+        async with self._lock:
+            await self._shut()

@@ -1,0 +1,35 @@
+"""What is under way, counted, so that an end can wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+
+class InFlight:
+    """To be entered by each piece of work, from the event loop's thread."""
+
+    __slots__ = ("_count", "_over")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._over: asyncio.Event | None = None
+
+    def __enter__(self) -> None:
+        self._count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._count -= 1
+        if not self._count and self._over is not None:
+            self._over.set()
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    async def over(self) -> None:
+        """Returns when nothing is under way."""
+        while self._count:
+            self._over = asyncio.Event()
+            await self._over.wait()

@@ -1,0 +1,44 @@
+"""What is done where a file that is open has lost its name: see ``file_names``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import apsw
+
+from mektup.store.faults import Fault, Kind
+from mektup.store.sqlite.file.closing import Closing
+from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.file.errors import ENGINE_ERRORS
+from mektup.store.sqlite.file.file_names import Names
+from mektup.terms.errors import Code, Refused
+
+
+def save(
+    names: Names, near: Cursor | None, closing: Closing, faulty: Callable[[Fault], None]
+) -> tuple[Refused | None, bool]:
+    """Moves what is in the WAL into the file, if that has a name still; *near* is a connection that was open before.
+
+    The refusal for whoever waits for a change to be on disk, None where it is; and whether the account must be opened
+    by everyone anew, as another file has its name.
+    """
+    if near is not None and closing.is_gone(near):
+        return Refused(Code.UNAVAILABLE, "The account is gone"), True
+    lost = names.lost
+    if near is not None and names.can_be_saved:
+        is_saved = _is_moved(near.connection)
+        ends = False
+    else:
+        is_saved, ends = False, closing.is_of_account
+    what = "all of it was saved" if is_saved else "what was written since may be lost"
+    fault = Fault(Kind.CUT_OFF, lost, f"it was removed or replaced while in use; {what}", lasts=not is_saved)
+    faulty(fault)
+    return None if is_saved else fault.refusal(), ends
+
+
+def _is_moved(connection: apsw.Connection) -> bool:
+    try:
+        frames, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
+    except ENGINE_ERRORS:
+        return False  # somebody reads what was before: the next change tries again
+    return frames == moved

@@ -1,0 +1,128 @@
+"""The WAL written once more, after the system failed to bring it to disk.
+
+When an fdatasync fails, Linux marks the pages that it could not write as clean: the next one succeeds, and they are
+still not on disk (docs/decisions/0005). So it is never asked again for the same pages. What the page cache holds is
+read, checked by the checksums that SQLite chains through the WAL, and written in place; then these are new pages to the
+system, and a sync that succeeds is the truth. The caller holds SQLite's write lock meanwhile, so nobody appends or
+starts the WAL over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+
+from mektup.store import system
+from mektup.store.sqlite.file.errors import DamagedError
+
+HEADER_BYTES = 32
+FRAME_HEADER_BYTES = 24
+_MASK = 0xFFFFFFFF
+
+
+def write_again(database: Path, header: bytes) -> int:
+    """Brings all that is committed in the WAL of *database* to disk; returns a descriptor of the WAL.
+
+    *header* is its WAL-index's.
+
+    Raises OSError where the disk fails again, DamagedError where the page cache has lost it.
+    """
+    page_bytes = _page_bytes(header)
+    frames = int.from_bytes(header[16:20], sys.byteorder)
+    with contextlib.ExitStack() as failing:
+        file = os.open(f"{database}-wal", os.O_RDWR)
+        failing.callback(os.close, file)
+        if frames:
+            octets = _read(file, HEADER_BYTES + frames * (FRAME_HEADER_BYTES + page_bytes))
+            if _checksum(octets, page_bytes) != _words(header[24:32]):
+                raise DamagedError("the system has lost what it did not write to the WAL")
+            _write(file, octets)
+        system.sync_data(file)
+        failing.pop_all()
+    return file
+
+
+def lost_commits(database: Path, header: Callable[[], bytes]) -> int:
+    """How many commits stand in the WAL of *database*, which is open, behind what SQLite found to be whole.
+
+    A process that dies leaves none: a bit has changed there since, unless the machine has lost power. *header* reads
+    its WAL-index's. Raises OSError.
+    """
+    before = header()
+    step = FRAME_HEADER_BYTES + _page_bytes(before)
+    start = HEADER_BYTES + step * int.from_bytes(before[16:20], sys.byteorder)
+    file = os.open(f"{database}-wal", os.O_RDONLY | system.CLOSE_ON_EXEC)
+    try:
+        size = os.fstat(file).st_size
+        commits = 0
+        while start + step <= size:
+            frame = os.pread(file, FRAME_HEADER_BYTES, start)
+            if frame[8:16] != before[32:40]:
+                break  # its salt is of an earlier life of the WAL
+            commits += frame[4:8] != bytes(4)  # the size of the database after a commit
+            start += step
+    finally:
+        os.close(file)
+    return commits if header() == before else 0  # else somebody was writing just now
+
+
+def _page_bytes(header: bytes) -> int:
+    # SQLite's "WAL-index header": szPage, 1 for 65536, in the machine's order of octets
+    octets = int.from_bytes(header[14:16], sys.byteorder)
+    return 65536 if octets == 1 else octets
+
+
+def _read(file: int, octets: int) -> bytes:
+    pieces: list[bytes] = []
+    done = 0
+    while done < octets and (piece := os.pread(file, octets - done, done)):
+        pieces.append(piece)
+        done += len(piece)
+    if done < octets:
+        raise DamagedError("the WAL is shorter than what was committed to it")
+    return b"".join(pieces)
+
+
+def _write(file: int, octets: bytes) -> None:
+    left = memoryview(octets)
+    while left:
+        left = left[os.pwrite(file, left, len(octets) - len(left)) :]
+
+
+def _checksum(octets: bytes, page_bytes: int) -> tuple[int, int]:
+    """The running checksum after the last frame; (0, 0) where a frame's own is not that."""
+    # The magic number's last bit says in which order of octets words are added up.
+    swap = (octets[3] & 1 == 1) != (sys.byteorder == "big")
+    first, second = _sum(octets[:24], 0, 0, swap=swap)
+    if _pair(octets[24:32]) != (first, second):
+        return 0, 0
+    step = FRAME_HEADER_BYTES + page_bytes
+    for start in range(HEADER_BYTES, len(octets), step):
+        first, second = _sum(octets[start : start + 8], first, second, swap=swap)
+        first, second = _sum(octets[start + FRAME_HEADER_BYTES : start + step], first, second, swap=swap)
+        if _pair(octets[start + 16 : start + 24]) != (first, second):
+            return 0, 0
+    return first, second
+
+
+def _pair(octets: bytes) -> tuple[int, int]:
+    return int.from_bytes(octets[:4]), int.from_bytes(octets[4:8])
+
+
+def _words(octets: bytes) -> tuple[int, int]:
+    return int.from_bytes(octets[:4], sys.byteorder), int.from_bytes(octets[4:8], sys.byteorder)
+
+
+def _sum(octets: bytes, first: int, second: int, *, swap: bool) -> tuple[int, int]:
+    words = array("I", octets)
+    if swap:
+        words.byteswap()
+    pairs = iter(words)
+    for word, other in zip(pairs, pairs, strict=True):
+        first = (first + word + second) & _MASK
+        second = (second + other + first) & _MASK
+    return first, second

@@ -1,0 +1,156 @@
+"""A data directory copied while servers use it, and such a copy made a data directory again.
+
+Each file is copied as it is at one moment (SQLite's VACUUM INTO reads one snapshot), the directory of accounts first:
+every account that the copy names was there. What was copied with ``cp`` under load may be damaged, and lacks what is
+in a WAL.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from mektup.store import files
+from mektup.store.sqlite.tables.schema import back_up
+from mektup.terms.errors import Code, Refused
+from mektup.terms.numbers import AccountId
+
+NAMES = Path("mektup.db")
+_NAMES_FIRST = Path("mektup.db.unfinished")
+"""Its name until all else is there."""
+
+OWN_PAIR = (Path("tls", "self-signed.key"), Path("tls", "self-signed.crt"))
+
+
+def back_up_all(data: Path, target: Path) -> int:
+    """Copies what is in *data* to *target*, which must be empty or not there; how many accounts that are.
+
+    On disk when this returns; what is half done is no backup. Raises OSError, Refused.
+    """
+    if data.resolve() in (target.resolve(), *target.resolve().parents):
+        raise Refused(Code.CANNOT, f"{target} is in {data}, and would be lost with it; name a directory elsewhere")
+    require_empty(target)
+    files.make_directory(target)
+    names = target / _NAMES_FIRST
+    _back_up(data / NAMES, names)
+    copied, gone = 0, []
+    for account, path in _accounts(names).items():
+        files.make_directory((target / path).parent)
+        try:
+            _back_up(data / path, target / path)
+            copied += 1
+        except Refused:
+            if account in _accounts(data / NAMES):
+                raise
+            gone.append(account)  # it was removed in this moment
+    _change(names, "DELETE FROM accounts WHERE id = ?", [(account,) for account in gone])
+    _copy_own_pair(data, target)
+    files.rename(names, target / NAMES)
+    return copied
+
+
+def restore_all(backup: Path, data: Path) -> None:
+    """Makes the data directory *data*, which must be empty or not there, of *backup*, which is only read.
+
+    Every account is marked as older than what was there, since clients may have seen more than is in it: so its
+    mailboxes get a new UIDVALIDITY when it is opened. What is half done is no data directory. Raises OSError, Refused.
+    """
+    if not (backup / NAMES).is_file():
+        raise Refused(Code.CANNOT, f"{backup} is no backup: there is no {NAMES} in it")
+    require_empty(data)
+    files.make_directory(data)
+    names = data / _NAMES_FIRST
+    _copy_with_wal(backup / NAMES, names)
+    accounts = _accounts(names)
+    for path in accounts.values():
+        if not (backup / path).is_file():
+            names.unlink()
+            raise Refused(Code.CANNOT, f"{backup} is no whole backup: there is no {path} in it")
+    older: list[tuple[int, AccountId]] = []
+    for account, path in accounts.items():
+        _copy_with_wal(backup / path, data / path)
+        older.append((_ask(data / path, "SELECT ifnull(max(modseq), 0) + 1 FROM account")[0][0], account))
+    if _ask(names, "SELECT 1 FROM pragma_table_info('accounts') WHERE name = 'seen'"):
+        _change(names, "UPDATE accounts SET seen = max(seen, ?) WHERE id = ?", older)
+    _copy_own_pair(backup, data)
+    files.sync(names)
+    files.rename(names, data / NAMES)
+
+
+def require_empty(directory: Path) -> None:
+    """Raises Refused where there is something in *directory*."""
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise Refused(Code.CANNOT, f"{directory} is no directory; name one that is not there yet")
+    if any(directory.iterdir()):
+        raise Refused(Code.CANNOT, f"{directory} is not empty; name a directory that is not there yet")
+
+
+def _accounts(names: Path) -> dict[AccountId, Path]:
+    """The accounts in *names*, and where their files are, from the data directory on."""
+    found = _ask(names, "SELECT id FROM accounts ORDER BY id")
+    return {AccountId(account): Path("accounts", account[:2], f"{account}.db") for (account,) in found}
+
+
+def _ask(path: Path, question: str) -> list[tuple[Any, ...]]:
+    """Leaves no WAL beside the file. Raises Refused."""
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            return connection.execute(question).fetchall()
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise _unusable(path, error) from error
+
+
+def _change(path: Path, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            with connection:
+                connection.executemany(statement, rows)
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: apsw.Error) -> Refused:
+    return Refused(Code.UNAVAILABLE, files.why_not(path) or f"{path}: {error}")
+
+
+def _back_up(source: Path, target: Path) -> None:
+    try:
+        back_up(source, target)
+    except apsw.Error as error:
+        raise _unusable(source, error) from error
+
+
+def _copy_own_pair(source: Path, target: Path) -> None:
+    for path in OWN_PAIR:
+        if (source / path).is_file():
+            _copy(source / path, target / path)
+
+
+def _copy_with_wal(source: Path, target: Path) -> None:
+    """Also what is in a WAL, which a copy has that was made by other means."""
+    _copy(source, target)
+    wal = Path(f"{source}-wal")
+    if wal.is_file():
+        _copy(wal, Path(f"{target}-wal"))
+
+
+def _copy(source: Path, target: Path) -> None:
+    files.make_directory(target.parent)
+    with open(source, "rb") as old, open(files.make_empty(target), "wb") as new:
+        shutil.copyfileobj(old, new, 1024 * 1024)
+        new.flush()
+        os.fsync(new.fileno())
+    files.sync(target.parent)

@@ -1,0 +1,206 @@
+"""What a mailbox holds, and what changed in it since: the questions of SELECT, NOOP, IDLE and STATUS.
+
+The UIDs of a mailbox are found without looking at its messages: every UID below UIDNEXT that is not
+in a range of ``expunged`` is there. So opening costs what was expunged, not what was kept; and what a
+process found once (``Known``) it brings up to date from the modseq on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+
+from mektup.store.interface import Changes, Mailbox, Row, Selection, Touched
+from mektup.store.sqlite.file.change import Change
+from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.tables import changed_runs, mailboxes
+from mektup.store.sqlite.tables.mailboxes import no_such_mailbox
+from mektup.store.sqlite.tables.uids import Query, read_slice, runs_since, slices
+from mektup.terms.flags import SystemFlag
+from mektup.terms.numbers import MailboxId, ModSeq, Uid
+from mektup.terms.sets import NumberSet, Uids
+
+SEEN = int(SystemFlag.SEEN)
+
+NONE: Uids = NumberSet()  # not by way of Uids, an alias that costs a microsecond each time it is called
+
+_FLAGS = Query("m.flags, m.modseq")
+_UNSEEN = Query("", condition=f"AND m.flags & {SEEN} = 0")
+_THERE = Query("")
+
+
+@contextmanager
+def moment(cursor: Cursor) -> Iterator[None]:
+    """All that is read within shows one committed state; also inside a transaction that is open already."""
+    if cursor.connection.in_transaction:
+        yield
+        return
+    cursor.execute("BEGIN")
+    try:
+        yield
+    finally:
+        # SQLite ends it itself after some errors, which say more than that there is nothing to end
+        if cursor.connection.in_transaction:
+            cursor.execute("COMMIT")
+
+
+def modseq(cursor: Cursor, mailbox: MailboxId) -> ModSeq:
+    """The mailbox's highest. Raises Refused(NONEXISTENT)."""
+    found = cursor.execute("SELECT highestmodseq FROM mailboxes WHERE id = ? AND selectable", (mailbox,)).get
+    if found is None:
+        raise no_such_mailbox()
+    return ModSeq(found)
+
+
+def deleted(cursor: Cursor, mailbox: MailboxId) -> int:
+    """How many messages of the mailbox have \\Deleted. Raises Refused(NONEXISTENT)."""
+    found = cursor.execute("SELECT deleted FROM mailboxes WHERE id = ? AND selectable", (mailbox,)).get
+    if found is None:
+        raise no_such_mailbox()
+    return int(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A mailbox's messages as of a modseq."""
+
+    modseq: ModSeq
+    uidnext: int
+    uids: Uids
+    first_unseen: Uid | None
+
+
+UNKNOWN = Known(ModSeq(0), 1, NONE, None)
+
+
+def _learn(cursor: Cursor, box: Mailbox, known: Known, most: int | None) -> Known | None:
+    gone = _expunged(cursor, box.id, known.modseq, most)
+    touched = NONE if known is UNKNOWN else changed_runs.since(cursor, box.id, known.modseq, most)
+    if gone is None or touched is None:
+        return None
+    uids = (known.uids | NumberSet.span(known.uidnext, box.uidnext - 1)) - gone
+    return Known(box.highestmodseq, box.uidnext, uids, _first_unseen(cursor, box, known, touched))
+
+
+def _first_unseen(cursor: Cursor, box: Mailbox, known: Known, touched: Uids) -> Uid | None:
+    if box.unseen == 0:
+        return None
+    # Below what was the first, only messages that changed since can be unseen now.
+    start = known.first_unseen or known.uidnext
+    changed, _ = read_slice(cursor, _UNSEEN, box.id, touched & NumberSet.span(1, start - 1), 0)
+    if changed:
+        return Uid(changed[0][0])
+    found, _ = read_slice(cursor, _UNSEEN, box.id, NumberSet.span(start, box.uidnext - 1), 0, 1)
+    return Uid(found[0][0]) if found else None
+
+
+def select(cursor: Cursor, name: str, known: dict[MailboxId, Known], most: int | None = None) -> Selection | None:
+    """Opens *name*, with what is *known* and noting there what is found. Raises Refused(NONEXISTENT).
+
+    None where nothing is known of a mailbox that has more than *most* messages, or more than that changed since.
+    """
+    box, keywords = mailboxes.selectable(cursor, name)
+    now = known.get(box.id, UNKNOWN)
+    if most is not None and now is UNKNOWN and box.messages > most:
+        return None
+    if now.modseq != box.highestmodseq:
+        with moment(cursor):
+            box, keywords = mailboxes.selectable(cursor, name)
+            learnt = _learn(cursor, box, known.get(box.id, UNKNOWN), most)
+        if learnt is None:
+            return None
+        now = known[box.id] = learnt
+    return Selection(box, now.uids, now.first_unseen, keywords, NONE)
+
+
+def claim_recent(change: Change, mailbox: MailboxId) -> Uid | None:
+    """Makes every message there is \\Recent for the caller alone; the first UID of these, None for none."""
+    first, some = change.cursor.execute("SELECT recent_from, recent FROM mailboxes WHERE id = ?", (mailbox,)).get
+    if not some:
+        return None
+    change.cursor.execute("UPDATE mailboxes SET recent_from = uidnext, recent = 0 WHERE id = ?", (mailbox,))
+    return Uid(first)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """The state that an asker knows: see ``interface.Account.changes``."""
+
+    modseq: ModSeq
+    expunged: ModSeq
+    uidnext: Uid
+
+
+def changes(cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None = None) -> Changes | None:
+    """What differs from *since*; None where that is more than *most* rows. Raises Refused(NONEXISTENT)."""
+    row = _state(cursor, mailbox)
+    if row[0] <= since.modseq and row[0] <= since.expunged:
+        return Changes(row[0], row[1], NONE, NONE, (), NONE, tuple(row[2].split()))
+    with moment(cursor):
+        highest, uidnext, keywords = _state(cursor, mailbox)
+        touched = changed_runs.since(cursor, mailbox, since.modseq, most)
+        expunged = _expunged(cursor, mailbox, since.expunged, most)
+        if touched is None or expunged is None:
+            return None
+        changed = (touched & NumberSet.span(1, since.uidnext - 1)) - expunged
+        if most is not None and len(changed) > most:
+            return None
+        flags = _flags(cursor, mailbox, changed)
+    arrived: Uids = NumberSet.span(since.uidnext, uidnext - 1)
+    return Changes(
+        modseq=highest,
+        uidnext=uidnext,
+        arrived=arrived - expunged,
+        recent=NONE,
+        flags=flags,
+        expunged=expunged,
+        keywords=tuple(keywords.split()),
+    )
+
+
+def _flags(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> list[Row]:
+    """UID, flag word and modseq of each of *uids* that is there, ascending."""
+    return list(chain.from_iterable(slices(cursor, _FLAGS, mailbox, uids)))
+
+
+def _expunged(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None) -> Uids | None:
+    """What is gone after *since*; None where that is more than *most* runs."""
+    return runs_since(cursor, "expunged", mailbox, since, most)
+
+
+def _state(cursor: Cursor, mailbox: MailboxId) -> tuple[ModSeq, Uid, str]:
+    row: tuple[ModSeq, Uid, str] | None = cursor.execute(
+        "SELECT highestmodseq, uidnext, keywords FROM mailboxes WHERE id = ? AND selectable", (mailbox,)
+    ).get
+    if row is None:
+        raise no_such_mailbox()
+    return row
+
+
+def touched(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None = None) -> Touched | None:
+    """See ``interface.Account.touched``; None where that is more than *most* runs. Raises Refused(NONEXISTENT)."""
+    if modseq(cursor, mailbox) <= since:
+        return Touched(NONE, NONE, ())
+    with moment(cursor):
+        touched = changed_runs.since(cursor, mailbox, since, most)
+        expunged = _expunged(cursor, mailbox, since, most)
+        if touched is None or expunged is None:
+            return None
+        changed = touched - expunged
+        are_few = most is not None and len(changed) <= most
+        return Touched(changed, expunged, _flags(cursor, mailbox, changed) if are_few else None)
+
+
+def highest_modseq(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> ModSeq:
+    """The highest modseq of *uids*; 0 where none of them is there."""
+    with moment(cursor):
+        # From the latest change downwards: the first of them that is met has it.
+        for found, first, last in cursor.execute(
+            "SELECT modseq, first, last FROM touched WHERE mailbox = ? ORDER BY modseq DESC", (mailbox,)
+        ).fetchall():
+            met = uids & NumberSet.span(first, last)
+            if met and read_slice(cursor, _THERE, mailbox, met, 0)[0]:
+                return ModSeq(found)
+    return ModSeq(0)

@@ -1,0 +1,171 @@
+"""What a fetch asks for, as columns of SQL: each ready as stored, and only the tables that are needed are joined.
+
+A list of many messages is put together by SQLite itself: to make a row of each, and values of its columns, takes more
+time than to find them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from mektup.store.arrival import TWO_FORMS_BYTES
+from mektup.store.interface import FORM_BYTES, RAW_BYTES, AnyColumn, Column, Form, HeaderColumn, HeaderFields
+from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.tables.chunk_compression import octets_of
+from mektup.store.sqlite.tables.header_fields import names_of
+from mektup.store.sqlite.tables.schema import CHUNK_BITS, CHUNK_BYTES
+from mektup.store.sqlite.tables.uids import Query
+from mektup.terms.numbers import MailboxId, ModSeq
+from mektup.terms.sets import Uids
+
+_CONTENTS = "CROSS JOIN contents AS c ON c.id = m.content"
+_STRUCTURES = "CROSS JOIN structures AS s ON s.content = m.content"
+_TEXTS = "CROSS JOIN texts AS t ON t.content = m.content"
+_HEADER = f"CROSS JOIN chunks AS h ON h.id = m.content << {CHUNK_BITS}"
+_REST = f"LEFT JOIN chunks AS r ON r.id = m.content << {CHUNK_BITS} | 1"
+
+# A message of RAW_BYTES has its header in the first chunk and its body in the second at most.
+assert RAW_BYTES <= CHUNK_BYTES
+
+_RAW = (
+    f"CASE WHEN m.size <= {RAW_BYTES} THEN CASE WHEN r.id IS NULL THEN {octets_of('h')} "
+    f"ELSE CAST({octets_of('h')} || {octets_of('r')} AS BLOB) END END"
+)
+_WHOLE_HEADER = f"CASE WHEN c.header_size <= {CHUNK_BYTES} THEN {octets_of('h')} ELSE long_header(m.content) END"
+_SMALL_HEADER = f"CASE WHEN c.header_size <= {RAW_BYTES} THEN {octets_of('h')} END"
+
+
+assert TWO_FORMS_BYTES > FORM_BYTES
+
+
+def _form(column: str, *, rev1: bool) -> str:
+    """One of the two forms in *column* where ``arrival.two_forms`` made them, else what is there."""
+    one, other = (f"CAST(CAST(substr({column}, {at}, 8) AS TEXT) AS INTEGER)" for at in (2, 10))
+    span = f"18, {one}" if rev1 else f"18 + {one}, {other}"
+    return f"CASE WHEN {column} >= X'01' AND {column} < X'02' THEN substr({column}, {span}) ELSE {column} END"
+
+
+_WITHOUT_FORMS: dict[Column | HeaderColumn, str] = {
+    Column.BODY: "s.body",
+    Column.BODYSTRUCTURE: "s.bodystructure",
+    Column.BODY_REV1: "s.body",
+    Column.BODYSTRUCTURE_REV1: "s.bodystructure",
+}
+
+_COLUMNS: dict[Column | HeaderColumn, tuple[str, tuple[str, ...]]] = {
+    Column.UID: ("m.uid", ()),
+    Column.FLAGS: ("m.flags", ()),
+    Column.MODSEQ: ("m.modseq", ()),
+    Column.INTERNALDATE: ("m.internaldate", ()),
+    Column.SIZE: ("m.size", ()),
+    Column.ENVELOPE: ("c.envelope", (_CONTENTS,)),
+    Column.BODY: (_form("s.body", rev1=False), (_STRUCTURES,)),
+    Column.BODYSTRUCTURE: (_form("s.bodystructure", rev1=False), (_STRUCTURES,)),
+    Column.BODY_REV1: (_form("s.body", rev1=True), (_STRUCTURES,)),
+    Column.BODYSTRUCTURE_REV1: (_form("s.bodystructure", rev1=True), (_STRUCTURES,)),
+    Column.CONTENT: ("m.content", ()),
+    Column.LAYOUT: ("s.layout", (_STRUCTURES,)),
+    Column.HEADER: (_WHOLE_HEADER, (_CONTENTS, _HEADER)),
+    HeaderColumn.SMALL: (_SMALL_HEADER, (_CONTENTS, _HEADER)),
+    HeaderColumn.SIZE: ("c.header_size", (_CONTENTS,)),
+    Column.RAW: (_RAW, (_HEADER, _REST)),
+    Column.PREVIEW: ("t.preview", (_TEXTS,)),
+    Column.EMAILID: ("'M' || lower(hex(c.digest))", (_CONTENTS,)),
+}
+
+_WIDE: frozenset[AnyColumn] = frozenset(
+    (
+        HeaderColumn.SMALL,
+        Column.ENVELOPE,
+        Column.BODY,
+        Column.BODYSTRUCTURE,
+        Column.BODY_REV1,
+        Column.BODYSTRUCTURE_REV1,
+        Column.LAYOUT,
+        Column.HEADER,
+        Column.RAW,
+        Column.PREVIEW,
+    )
+)
+
+BYTES_OF_MESSAGES: frozenset[AnyColumn] = frozenset((Column.HEADER, HeaderColumn.SMALL, Column.RAW))
+"""Columns that are read from where the bytes are."""
+
+Columns = tuple[AnyColumn, ...]
+
+
+def reads_messages(columns: Columns) -> bool:
+    """Whether *columns* are read from where the bytes of messages are: many at a time are for a thread."""
+    return any(column in BYTES_OF_MESSAGES or isinstance(column, HeaderFields) for column in columns)
+
+
+@lru_cache(256)
+def choices_in(columns: Columns) -> tuple[tuple[int, HeaderFields], ...]:
+    """Which of *columns* are choices of header fields, by their place in a row."""
+    return tuple((at, column) for at, column in enumerate(columns, 1) if isinstance(column, HeaderFields))
+
+
+@lru_cache(256)
+def query_for(columns: Columns, *, is_for_thread: bool = True) -> Query:
+    """The query that reads *columns*; fields of large headers are NULL where it is not for a thread."""
+    sources = [_source(column, is_for_thread=is_for_thread) for column in columns]
+    return Query(
+        expressions=", ".join(expression for expression, _ in sources),
+        joins=" ".join(dict.fromkeys(join for _, joins in sources for join in joins)),
+        wide=tuple(at for at, column in enumerate(columns, 1) if column in _WIDE or isinstance(column, HeaderFields)),
+    )
+
+
+def _source(column: AnyColumn, *, is_for_thread: bool) -> tuple[str, tuple[str, ...]]:
+    """An expression for *column*, and the tables that it needs."""
+    if isinstance(column, HeaderFields):
+        names = f"X'{names_of(column).hex()}'"
+        if_large = f"ELSE choose_long_fields({names}, m.content) " if is_for_thread else ""
+        small = f"CASE WHEN c.header_size <= {RAW_BYTES} THEN choose_fields({names}, {octets_of('h')})"
+        return f"{small} {if_large}END", (_CONTENTS, _HEADER)
+    return _COLUMNS[column]
+
+
+def read_text(cursor: Cursor, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
+    """See ``interface.Account.text``; with HeaderFields in *form*, a template that has ``%b`` for each of them."""
+    first, last = uids.runs[0]
+    offset = (first - number,) if None in form.pieces else ()
+    count, text, modseq = cursor.execute(_text_query(form), (mailbox, first, last, *offset)).get
+    return (text, modseq) if count == last - first + 1 else None
+
+
+@lru_cache(256)
+def _text_query(form: Form) -> str:
+    """The query for how many messages could be written in *form*, their text, and their highest modseq."""
+    joins = dict.fromkeys(
+        join for piece in form.pieces if isinstance(piece, Column | HeaderColumn) for join in _COLUMNS[piece][1]
+    )
+    is_template = any(isinstance(piece, HeaderFields) for piece in form.pieces)
+    line = " || ".join(_in_text(piece, form, is_template=is_template) for piece in form.pieces)
+    # What is NULL makes the line NULL, and so it is not counted. In SQLite an ORDER BY is kept for who joins text.
+    return (
+        "SELECT count(line), CAST(group_concat(line, '') AS BLOB), max(modseq) FROM "
+        f"(SELECT {line} AS line, m.modseq FROM messages AS m {' '.join(joins)} "
+        "WHERE m.mailbox = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid)"
+    )
+
+
+def _in_text(piece: bytes | AnyColumn | None, form: Form, *, is_template: bool) -> str:
+    match piece:
+        case bytes():
+            return f"X'{(piece.replace(b'%', b'%%') if is_template else piece).hex()}'"
+        case None:
+            return "(m.uid - ?4)"
+        case HeaderFields():
+            return "'%b'"
+        case Column.FLAGS:
+            words = [(word, _in_text(spelled, form, is_template=is_template)) for word, spelled in form.words]
+            cases = " ".join(f"WHEN {word} THEN {spelled}" for word, spelled in words)
+            return f"CASE m.flags {cases} END" if cases else "NULL"
+    expression, _ = _COLUMNS[piece]
+    if piece in _WIDE:
+        # Two forms in one value are longer than this, so a list of rows is made where they are.
+        expression = _WITHOUT_FORMS.get(piece, expression)
+        written = f"replace({expression}, '%', '%%')" if is_template else expression
+        return f"CASE WHEN length({expression}) <= {FORM_BYTES} THEN {written} END"
+    return f"({expression})"

@@ -1,0 +1,554 @@
+"""Messages, written: append, STORE, COPY, MOVE and EXPUNGE, each with the counters of its mailbox.
+
+All of these run inside one transaction, walk their messages in slices so that memory stays bounded,
+and take a modseq only once they know that something changes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, groupby
+from typing import NoReturn
+
+from mektup.store.arrival import internaldate
+from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsStored, Incoming, Row
+from mektup.store.sqlite.file.change import Change
+from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.tables import changed_runs, content, header_fields, mailboxes
+from mektup.store.sqlite.tables.chunk_compression import Packing
+from mektup.store.sqlite.tables.keywords import SYSTEM_MASK, Flags, KeywordSets, Names
+from mektup.store.sqlite.tables.schema import KEYWORD_SHIFT
+from mektup.store.sqlite.tables.uids import Query, slices
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import FlagChange, SystemFlag
+from mektup.terms.limits import Limits
+from mektup.terms.names import INBOX
+from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, Uid, UidValidity
+from mektup.terms.sets import NumberSet, Run, Uids
+
+SEEN, DELETED = int(SystemFlag.SEEN), int(SystemFlag.DELETED)
+
+_FLAGS = Query("m.flags, m.modseq")
+_COPIED = Query("m.flags, m.size, m.content, m.arrived, m.zone, m.internaldate")
+_REMOVED = Query("m.flags, m.size, m.content")
+_EXPUNGED = Query("m.flags, m.size, m.content", condition=f"AND m.flags & {DELETED} <> 0")
+_INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+# Not by way of Uids, an alias that costs a microsecond each time it is called.
+_NONE: Uids = NumberSet()
+
+
+def _set(ascending: Sequence[int]) -> Uids:
+    return NumberSet.of_sorted(ascending) if ascending else _NONE
+
+
+def _runs(ascending: list[int]) -> tuple[Run, ...]:
+    return NumberSet.of_sorted(ascending).runs
+
+
+@dataclass(slots=True)
+class _Box:
+    """A mailbox under change: what it was, and what its counters gain."""
+
+    id: MailboxId
+    uidvalidity: UidValidity
+    uidnext: int
+    highestmodseq: ModSeq
+    recent_from: int
+    keywords: str
+    there: int
+    """How many messages, before the change."""
+    runs: int
+    """See ``changed_runs``."""
+    messages: int = 0
+    unseen: int = 0
+    deleted: int = 0
+    size: int = 0
+    recent: int = 0
+
+    def count(self, flags: int, size: int, uid: int, by: int) -> None:
+        """A message came, for *by* 1, or went, for -1."""
+        self.messages += by
+        self.size += by * size
+        if not flags & SEEN:
+            self.unseen += by
+        if flags & DELETED:
+            self.deleted += by
+        if uid >= self.recent_from:
+            self.recent += by
+
+    def name_uids(self, count: int) -> range:
+        """The UIDs of *count* messages to come. Raises Refused(LIMIT) where there are no more."""
+        first = self.uidnext
+        self.uidnext += count
+        if self.uidnext > MAX_UINT32:
+            raise Refused(Code.LIMIT, "No UIDs are left in the mailbox")
+        return range(first, self.uidnext)
+
+    def use_keywords(self, names: Iterable[str], limits: Limits) -> None:
+        """Adds those that were not used here before. Raises Refused(LIMIT)."""
+        used = self.keywords.split()
+        there = {name.lower() for name in used}
+        new = [name for name in dict.fromkeys(names) if name.lower() not in there]
+        if new:
+            used += new
+            if len(used) > limits.keywords_per_mailbox:
+                raise Refused(Code.LIMIT, f"A mailbox has at most {limits.keywords_per_mailbox} keywords")
+            if max(map(len, new)) > limits.keyword_bytes:
+                raise Refused(Code.LIMIT, f"A keyword has at most {limits.keyword_bytes} octets")
+            self.keywords = " ".join(used)
+
+
+def _open(cursor: Cursor, mailbox: MailboxId) -> _Box:
+    row = cursor.execute(
+        "SELECT uidvalidity, uidnext, highestmodseq, recent_from, keywords, messages, runs "
+        "FROM mailboxes WHERE id = ? AND selectable",
+        (mailbox,),
+    ).get
+    if row is None:
+        raise mailboxes.no_such_mailbox()
+    return _Box(mailbox, *row)
+
+
+def _keywords_of(words: Iterable[int], keyword_sets: KeywordSets) -> list[str]:
+    return [name for word in sorted(words) for name in keyword_sets.keywords(word)]
+
+
+def _open_target(cursor: Cursor, name: str) -> _Box:
+    target = mailboxes.find(cursor, name)
+    if target is None or not target.selectable:
+        _refuse_target()
+    return _open(cursor, target.id)
+
+
+def _refuse_target() -> NoReturn:
+    # RFC 9051 §6.4.7: unless it is certain that it cannot be made, TRYCREATE
+    raise Refused(Code.TRYCREATE, "There is no such mailbox to copy to; it could be created")
+
+
+def _close(change: Change, box: _Box, touched: Iterable[tuple[ModSeq, Uids]] = ()) -> None:
+    """Writes what became of *box*, and which of its messages were *touched*, by modseq."""
+    box.runs += changed_runs.note(change.cursor, box.id, touched)
+    if changed_runs.are_many(box.runs, box.there + box.messages):
+        change.afterwards = partial(_make_runs_anew, mailbox=box.id)
+    change.cursor.execute(
+        "UPDATE mailboxes SET highestmodseq = ?, uidnext = ?, keywords = ?, runs = ?, messages = messages + ?, "
+        "unseen = unseen + ?, deleted = deleted + ?, size = size + ?, recent = recent + ? WHERE id = ?",
+        (
+            change.modseq,
+            box.uidnext,
+            box.keywords,
+            box.runs,
+            box.messages,
+            box.unseen,
+            box.deleted,
+            box.size,
+            box.recent,
+            box.id,
+        ),
+    )
+    change.touched.add(box.id)
+
+
+def _make_runs_anew(change: Change, mailbox: MailboxId) -> None:
+    changed_runs.make_anew(change.cursor, mailbox)
+
+
+# Coming
+
+
+def append(
+    change: Change,
+    mailbox: MailboxId,
+    messages: Sequence[Incoming],
+    keyword_sets: KeywordSets,
+    packing: Packing,
+    limits: Limits,
+) -> Appended:
+    """See ``interface.Account.append``."""
+    box = _open(change.cursor, mailbox)
+    now = int(time.time())
+    uids = box.name_uids(len(messages))
+    numbers = change.name_contents(len(messages)) if messages else ()
+    for uid, number, message in zip(uids, numbers, messages, strict=True):
+        arrival = message.arrival
+        if arrival.size > limits.message_bytes:
+            raise Refused(Code.TOOBIG, f"A message has at most {limits.message_bytes} octets")
+        flags = Flags.of(message.flags)
+        word = keyword_sets.word(change, flags)
+        if flags.keywords:
+            box.use_keywords(keyword_sets.keywords(word), limits)
+        content.add(change.cursor, number, arrival, packing)
+        arrived = now if message.internaldate is None else message.internaldate
+        change.cursor.execute(
+            _INSERT,
+            (
+                mailbox,
+                uid,
+                word,
+                change.modseq,
+                number,
+                arrival.size,
+                arrived,
+                message.zone,
+                internaldate(arrived, message.zone),
+                now,
+            ),
+        )
+        box.count(word, arrival.size, uid, 1)
+    arrived_as: Uids = NumberSet.span(uids.start, uids.stop - 1)
+    if messages:
+        _close(change, box, [(change.modseq, arrived_as)])
+    return Appended(box.uidvalidity, arrived_as, change.modseq if messages else box.highestmodseq)
+
+
+# Flags
+
+FEW_SHOWN = 64
+"""How many messages' flags a STORE tells of itself."""
+
+LONG_RUN = 64
+"""Of UIDs: as a range they are found sooner than in a list."""
+
+LISTED_UIDS = 5000
+"""How many UIDs a statement may list."""
+
+CASES = 100
+"""How many flag words a statement changes, each into another of its own."""
+
+
+def store_flags_in_turn(
+    change: Change, mailbox: MailboxId, orders: Sequence[FlagOrder], keyword_sets: KeywordSets, limits: Limits
+) -> list[FlagsStored]:
+    """See ``interface.Account.store_flags_in_turn``. For few messages: each stands in memory, and is written once."""
+    box = _open(change.cursor, mailbox)
+    words: dict[Uid, int] = {}
+    modseqs: dict[Uid, ModSeq] = {}
+    for rows in slices(
+        change.cursor, _FLAGS, mailbox, NumberSet(chain.from_iterable(order.uids.runs for order in orders))
+    ):
+        for uid, word, modseq in rows:
+            words[uid], modseqs[uid] = word, modseq
+    turns: list[tuple[list[tuple[Uid, int]], list[Uid], Names]] = []
+    for order in orders:
+        there = [uid for uid in order.uids if uid in words]
+        changed, keywords = _change_words(change, box, words, there, order, keyword_sets, limits)
+        turns.append(([(uid, words[uid]) for uid in there], changed, keywords))
+    count = sum(bool(changed) for _, changed, _ in turns)
+    # One after the other, so that who hears of some of these changes, and is then cut off, can ask for the others.
+    following = iter(change.take(count)) if count else iter(())
+    highest = box.highestmodseq
+    stored: list[FlagsStored] = []
+    for order, (after, changed, keywords) in zip(orders, turns, strict=True):
+        previous = highest
+        if changed:
+            highest = ModSeq(next(following))
+            modseqs.update(dict.fromkeys(changed, highest))
+        uids = order.uids if len(changed) == len(order.uids) else _set(changed)
+        flags = [(uid, word, modseqs[uid]) for uid, word in after]
+        stored.append(FlagsStored(highest, uids, previous, _NONE, flags, keywords))
+    if count:
+        altered = {uid for _, changed, _ in turns for uid in changed}
+        change.cursor.executemany(
+            "UPDATE messages SET flags = ?, modseq = ? WHERE mailbox = ? AND uid = ?",
+            [(words[uid], modseqs[uid], mailbox, uid) for uid in altered],
+        )
+        _close(change, box, [(done.modseq, done.changed) for done in stored if done.changed])
+    return stored
+
+
+def mend_flags(change: Change) -> int:
+    """Takes the keywords from messages whose flag word names a set that is not there; returns how many there were.
+
+    The numbers of the lost sets are not given again, as sessions may remember what they seemed to spell.
+    """
+    lost = f"flags > {SYSTEM_MASK} AND flags >> {KEYWORD_SHIFT} NOT IN (SELECT id FROM keyword_sets)"
+    found = change.cursor.execute(f"SELECT mailbox, uid, flags FROM messages WHERE {lost} ORDER BY mailbox, uid")
+    rows = found.fetchall()
+    if not rows:
+        return 0
+    change.cursor.execute(
+        f"UPDATE messages SET flags = flags & {SYSTEM_MASK}, modseq = ? WHERE {lost}", (change.modseq,)
+    )
+    change.cursor.execute(
+        "INSERT INTO keyword_sets VALUES (?, '') ON CONFLICT (names) DO UPDATE SET id = max(id, excluded.id)",
+        (max(word for _, _, word in rows) >> KEYWORD_SHIFT,),
+    )
+    for mailbox, some in groupby(rows, lambda row: MailboxId(row[0])):
+        _close(change, _open(change.cursor, mailbox), [(change.modseq, _set([uid for _, uid, _ in some]))])
+    return len(rows)
+
+
+def _change_words(
+    change: Change,
+    box: _Box,
+    words: dict[Uid, int],
+    uids: list[Uid],
+    order: FlagOrder,
+    keyword_sets: KeywordSets,
+    limits: Limits,
+) -> tuple[list[Uid], Names]:
+    """Gives *uids* their new *words*; returns those whose word is another now, and the keywords that were given."""
+    operand = Flags.of(order.flags)
+    changed: list[Uid] = []
+    for uid in uids:
+        old = words[uid]
+        new = words[uid] = keyword_sets.changed_word(change, old, order.change, operand)
+        if new != old:
+            changed.append(uid)
+            box.unseen += (old & SEEN) - (new & SEEN)
+            box.deleted += (new & DELETED) // DELETED - (old & DELETED) // DELETED
+    return changed, _keywords_given(box, order, operand, keyword_sets, limits) if changed else ()
+
+
+def _keywords_given(box: _Box, order: FlagOrder, operand: Flags, keyword_sets: KeywordSets, limits: Limits) -> Names:
+    """The keywords that messages of *box* have by *order*, as they are spelled. Raises Refused(LIMIT)."""
+    if not operand.keywords or order.change is FlagChange.REMOVE:
+        return ()
+    names = keyword_sets.spelled(operand.keywords)
+    box.use_keywords(names, limits)
+    return names
+
+
+def store_flags(
+    change: Change,
+    mailbox: MailboxId,
+    order: FlagOrder,
+    unchanged_since: ModSeq | None,
+    keyword_sets: KeywordSets,
+    limits: Limits,
+) -> FlagsStored:
+    """See ``interface.Account.store_flags``."""
+    failed = _NONE
+    if unchanged_since is not None:
+        rows = chain.from_iterable(slices(change.cursor, _FLAGS, mailbox, order.uids))
+        failed = _set([uid for uid, _, modseq in rows if modseq > unchanged_since])
+        order = replace(order, uids=order.uids - failed)
+    if len(order.uids) <= FEW_SHOWN:
+        (stored,) = store_flags_in_turn(change, mailbox, [order], keyword_sets, limits)
+    else:
+        stored = _store_many(change, mailbox, order, keyword_sets, limits)
+    return replace(stored, failed=failed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Some:
+    """Messages of a mailbox as SQL names them."""
+
+    uids: Uids
+    where: str
+    parameters: tuple[int | str, ...]
+
+    def count(self, cursor: Cursor, flag: int) -> tuple[int, int]:
+        """How many have the system *flag*, and how many there are."""
+        having, there = cursor.execute(
+            f"SELECT sum(flags & {flag} <> 0), count(*) FROM messages WHERE {self.where}", self.parameters
+        ).get
+        return having or 0, there
+
+
+def _pieces(mailbox: MailboxId, uids: Uids) -> Iterator[_Some]:
+    short: list[Run] = []
+    for first, last in uids.runs:
+        if last - first + 1 < LONG_RUN:
+            short.append((first, last))
+        else:
+            run: Uids = NumberSet.span(first, last)
+            yield _Some(run, "mailbox = ? AND uid BETWEEN ? AND ?", (mailbox, first, last))
+    listed: Uids = NumberSet(short)
+    for some in listed.slices(LISTED_UIDS):
+        numbers = f"[{','.join(map(str, some))}]"
+        yield _Some(some, "mailbox = ? AND uid IN (SELECT value FROM json_each(?))", (mailbox, numbers))
+
+
+def _store_many(
+    change: Change, mailbox: MailboxId, order: FlagOrder, keyword_sets: KeywordSets, limits: Limits
+) -> FlagsStored:
+    """For many messages: SQLite changes them, and none becomes an object."""
+    box = _open(change.cursor, mailbox)
+    operand = Flags.of(order.flags)
+    changed = _NONE
+    keywords: Names = ()
+    for some in _pieces(mailbox, order.uids):
+        box.unseen -= _gained(change.cursor, some, SEEN, order.change, operand)
+        box.deleted += _gained(change.cursor, some, DELETED, order.change, operand)
+        for word, parameters in _new_words(change, some, order.change, operand, keyword_sets):
+            changed = changed | _rewrite(change, some, word, parameters)
+    if changed:
+        keywords = _keywords_given(box, order, operand, keyword_sets, limits)
+        _close(change, box, [(change.modseq, changed)])
+    return FlagsStored(
+        modseq=change.modseq if changed else box.highestmodseq,
+        changed=changed,
+        previous=box.highestmodseq,
+        failed=_NONE,
+        flags=None,
+        keywords=keywords,
+    )
+
+
+def _gained(cursor: Cursor, some: _Some, flag: int, how: FlagChange, operand: Flags) -> int:
+    """How many more of *some* will have the system *flag*."""
+    is_named = operand.system & flag
+    if not is_named and how is not FlagChange.REPLACE:
+        return 0
+    having, there = some.count(cursor, flag)
+    return (there if is_named and how is not FlagChange.REMOVE else 0) - having
+
+
+def _new_words(
+    change: Change, some: _Some, how: FlagChange, operand: Flags, keyword_sets: KeywordSets
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """SQL for the new flag word of a message, with its parameters; with keywords, for some of the old words each."""
+    if how is FlagChange.REPLACE:
+        yield "?", (keyword_sets.word(change, operand),)
+    elif not operand.keywords:
+        yield ("flags | ?" if how is FlagChange.ADD else "flags & ~?"), (operand.system,)
+    else:
+        words = change.cursor.execute(f"SELECT DISTINCT flags FROM messages WHERE {some.where}", some.parameters)
+        cases = [(old, keyword_sets.changed_word(change, old, how, operand)) for (old,) in words.fetchall()]
+        differing = [pair for pair in cases if pair[0] != pair[1]]
+        for start in range(0, len(differing), CASES):
+            part = differing[start : start + CASES]
+            yield f"CASE flags {'WHEN ? THEN ? ' * len(part)}ELSE flags END", tuple(chain.from_iterable(part))
+
+
+def _rewrite(change: Change, some: _Some, word: str, parameters: tuple[int, ...]) -> Uids:
+    """Gives *some* the flag word that the SQL *word* makes of theirs; returns those of which it is another now."""
+    cursor, where = change.cursor, f"{some.where} AND flags <> {word}"
+    differ = f"SELECT EXISTS(SELECT 1 FROM messages WHERE {where})"
+    if not cursor.execute(differ, (*some.parameters, *parameters)).get:
+        return _NONE
+    # OR FAIL: else SQLite writes down how to undo the statement alone; but it is the transaction that is undone
+    cursor.execute(
+        f"UPDATE OR FAIL messages SET flags = {word}, modseq = ? WHERE {where}",
+        (*parameters, change.modseq, *some.parameters, *parameters),
+    )
+    if cursor.connection.changes() == len(some.uids):
+        return some.uids
+    found = cursor.execute(
+        f"SELECT uid FROM messages WHERE {some.where} AND modseq = ? ORDER BY uid", (*some.parameters, change.modseq)
+    )
+    return _set([uid for (uid,) in found.fetchall()])
+
+
+# Copying
+
+
+def copy(
+    change: Change, mailbox: MailboxId, uids: Uids, target: str, keyword_sets: KeywordSets, limits: Limits
+) -> Copied:
+    """See ``interface.Account.copy``."""
+    source, to = _open(change.cursor, mailbox), _open_target(change.cursor, target)
+    sources: list[int] = []
+    first = to.uidnext
+    # Those there are now: a copy into the same mailbox must not go on to copy its copies.
+    for rows in slices(change.cursor, _COPIED, mailbox, uids & Uids.span(1, source.uidnext - 1)):
+        sources += [row[0] for row in rows]
+        _add_copies(change, to, rows, keyword_sets, limits)
+        content.share(change.cursor, [row[3] for row in rows])
+    copied = _copied(change, to, sources, first)
+    if sources:
+        _close(change, to, [(change.modseq, copied.targets)])
+    return copied
+
+
+def move(
+    change: Change, mailbox: MailboxId, uids: Uids, target: str, keyword_sets: KeywordSets, limits: Limits
+) -> Copied:
+    """See ``interface.Account.move``."""
+    source, to = _open(change.cursor, mailbox), _open_target(change.cursor, target)
+    if to.id == source.id:
+        to = source
+    sources: list[int] = []
+    first = to.uidnext
+    for rows in slices(change.cursor, _COPIED, mailbox, uids & Uids.span(1, source.uidnext - 1)):
+        sources += [row[0] for row in rows]
+        _take_out(change, source, rows)
+        _add_copies(change, to, rows, keyword_sets, limits)
+    moved = _copied(change, to, sources, first)
+    if sources:
+        _note_expunged(change, source, moved.sources)
+        _close(change, to, [(change.modseq, moved.targets)])
+        if to is not source:
+            _close(change, source)
+    return moved
+
+
+def rename_inbox(change: Change, new: str, keyword_sets: KeywordSets, limits: Limits) -> None:
+    """Moves all messages of INBOX to the mailbox *new*, which is made."""
+    # RFC 9051 §6.3.6: INBOX itself stays, and so do the mailboxes below it
+    inbox = mailboxes.mailbox(change.cursor, INBOX)
+    mailboxes.create(change, new, None, limits)
+    move(change, inbox.id, Uids.span(1, inbox.uidnext - 1), new, keyword_sets, limits)
+
+
+def _add_copies(change: Change, to: _Box, rows: list[Row], keyword_sets: KeywordSets, limits: Limits) -> None:
+    words = {row[1] for row in rows}
+    if not all(map(keyword_sets.known, words)):
+        keyword_sets.load(change.cursor)
+    to.use_keywords(_keywords_of(words, keyword_sets), limits)
+    now = int(time.time())
+    copies = []
+    for uid, (_, flags, size, number, arrived, zone, shown) in zip(to.name_uids(len(rows)), rows, strict=True):
+        copies.append((to.id, uid, flags, change.modseq, number, size, arrived, zone, shown, now))
+        to.count(flags, size, uid, 1)
+    change.cursor.executemany(_INSERT, copies)
+
+
+def _copied(change: Change, to: _Box, sources: list[int], first: int) -> Copied:
+    return Copied(
+        uidvalidity=to.uidvalidity,
+        sources=_set(sources),
+        targets=Uids.span(first, to.uidnext - 1),
+        modseq=change.modseq if sources else to.highestmodseq,
+    )
+
+
+# Going
+
+
+def expunge(change: Change, mailbox: MailboxId, uids: Uids | None) -> Expunged:
+    """Removes those with \\Deleted; see ``interface.Account.expunge``."""
+    return _remove(change, mailbox, uids, _EXPUNGED)
+
+
+def remove(change: Change, mailbox: MailboxId, uids: Uids) -> Expunged:
+    """Removes *uids*; see ``interface.Account.remove``."""
+    return _remove(change, mailbox, uids, _REMOVED)
+
+
+def _remove(change: Change, mailbox: MailboxId, uids: Uids | None, query: Query) -> Expunged:
+    box = _open(change.cursor, mailbox)
+    if uids is None:
+        uids = Uids.span(1, box.uidnext - 1)
+    gone: list[int] = []
+    for rows in slices(change.cursor, query, mailbox, uids):
+        gone += [row[0] for row in rows]
+        _take_out(change, box, rows)
+        content.release(change.cursor, [row[3] for row in rows])
+    removed = _set(gone)
+    if removed:
+        _note_expunged(change, box, removed)
+        _close(change, box)
+    return Expunged(removed, change.modseq if removed else box.highestmodseq)
+
+
+def _take_out(change: Change, box: _Box, rows: list[Row]) -> None:
+    for row in rows:
+        box.count(row[1], row[2], row[0], -1)
+    uids = [row[0] for row in rows]
+    change.cursor.executemany(
+        "DELETE FROM messages WHERE mailbox = ? AND uid BETWEEN ? AND ?",
+        [(box.id, first, last) for first, last in _runs(uids)],
+    )
+    header_fields.drop(change.cursor, box.id, uids)
+
+
+def _note_expunged(change: Change, box: _Box, uids: Uids) -> None:
+    change.cursor.executemany(
+        "INSERT INTO expunged VALUES (?, ?, ?, ?)", [(box.id, change.modseq, first, last) for first, last in uids.runs]
+    )

@@ -1,0 +1,321 @@
+"""The tables of an account's file and of the directory's, and how a file of an older version becomes one of today's.
+
+What is asked together stands together: the rows of ``messages`` are small, so that FLAGS of a whole
+mailbox is a scan of few pages; ENVELOPE is in ``contents``, the structures and the texts for SEARCH
+and SORT have tables of their own, and the bytes are in ``chunks``, numbered so that any range is found
+without an index. ``mailboxes.highestmodseq`` and the counters there change in the same transaction as
+the rows that they count. What SEARCH looks texts up in is filled behind the arrivals, see
+``text_index``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from mektup.store import files
+from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.file.errors import DamagedError, NewerError
+from mektup.store.sqlite.tables import changed_runs, header_fields, text_blocks, trigrams
+from mektup.terms.numbers import MailboxId
+
+CHUNK_BYTES = 256 * 1024
+"""Octets in a chunk; the first holds the header alone (what of it fits), so that HEADER is one row."""
+
+CHUNK_BITS = 12
+"""Of a chunk's key, what numbers it within its content: up to 1 GiB."""
+
+KEYWORD_SHIFT = 5
+"""Of a flag word, the bits below are the SystemFlags; those above name a row of keyword_sets, 0 for none."""
+
+INCREMENTAL = 2
+"""Of ``PRAGMA auto_vacuum``: free pages can be given back, some at a time."""
+
+PAGE_BYTES = 4096
+"""A change of one flag touches five pages whatever their size, and writes each whole: small ones are cheaper."""
+
+ACCOUNT_TABLES = f"""
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL,
+    modseq INTEGER NOT NULL,
+    uidvalidity INTEGER NOT NULL,   -- the highest ever given
+    content INTEGER NOT NULL,       -- the highest contents.id ever given
+    boot TEXT NOT NULL,             -- the life of the machine in which the file was last opened, see recovery.py
+    closed INTEGER NOT NULL DEFAULT -1,  -- the modseq at which it was closed well
+    place TEXT NOT NULL DEFAULT ''  -- where the file lies, see place.py
+);
+CREATE TABLE mailboxes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    uidvalidity INTEGER NOT NULL,
+    uidnext INTEGER NOT NULL,
+    highestmodseq INTEGER NOT NULL,
+    messages INTEGER NOT NULL DEFAULT 0,
+    unseen INTEGER NOT NULL DEFAULT 0,
+    deleted INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL DEFAULT 0,
+    recent INTEGER NOT NULL DEFAULT 0,
+    mailboxid TEXT NOT NULL,
+    special_use TEXT UNIQUE,
+    selectable INTEGER NOT NULL DEFAULT 1,
+    recent_from INTEGER NOT NULL DEFAULT 1,   -- the first UID that no session has claimed as \\Recent
+    keywords TEXT NOT NULL DEFAULT '',        -- by first use, parted by spaces
+    runs INTEGER NOT NULL DEFAULT 0           -- how many rows of "touched" it has
+);
+CREATE TABLE subscriptions (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE keyword_sets (
+    id INTEGER PRIMARY KEY,
+    names TEXT NOT NULL UNIQUE                -- in order of their folded spelling, parted by spaces
+);
+CREATE TABLE messages (
+    mailbox INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    flags INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    content INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    arrived INTEGER NOT NULL,       -- the internal date, seconds since 1970 UTC
+    zone INTEGER NOT NULL,          -- minutes east
+    internaldate BLOB NOT NULL,     -- both as FETCH shows them
+    saved INTEGER NOT NULL,         -- when it came into this mailbox, seconds since 1970 UTC
+    PRIMARY KEY (mailbox, uid)
+) WITHOUT ROWID;
+CREATE TABLE expunged (             -- every UID below a mailbox's uidnext is in messages or in one of these ranges
+    mailbox INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, modseq, first)
+) WITHOUT ROWID;
+{changed_runs.TABLE}
+CREATE TABLE contents (
+    id INTEGER PRIMARY KEY,         -- never used twice, as a session may still hold one that was freed
+    size INTEGER NOT NULL,
+    header_size INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    envelope BLOB NOT NULL
+);
+CREATE TABLE shared (               -- only contents that several rows of messages refer to
+    content INTEGER PRIMARY KEY,
+    copies INTEGER NOT NULL         -- how many beyond the first
+);
+CREATE TABLE structures (
+    content INTEGER PRIMARY KEY,
+    body BLOB NOT NULL,
+    bodystructure BLOB NOT NULL,
+    layout BLOB NOT NULL
+);
+CREATE TABLE texts (                -- decoded; case-folded but for the preview
+    content INTEGER PRIMARY KEY,
+    sent INTEGER,
+    sent_zone INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    from_ TEXT NOT NULL,
+    to_ TEXT NOT NULL,
+    cc TEXT NOT NULL,
+    bcc TEXT NOT NULL,
+    base_subject TEXT NOT NULL,
+    is_reply INTEGER NOT NULL,
+    from_key TEXT NOT NULL,
+    to_key TEXT NOT NULL,
+    cc_key TEXT NOT NULL,
+    display_from TEXT NOT NULL,
+    display_to TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    reference_ids TEXT NOT NULL,    -- parted by spaces
+    preview TEXT NOT NULL
+);
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY,         -- content << CHUNK_BITS | number
+    octets BLOB NOT NULL,
+    packed INTEGER NOT NULL         -- how, see chunk_compression.py
+);
+{header_fields.TABLE}
+"""
+
+SEARCH_TABLES = f"""
+CREATE INDEX messages_by_content ON messages (content);
+CREATE TABLE freed (                -- contents that are gone, but not from the two tables that follow
+    content INTEGER PRIMARY KEY
+);
+{text_blocks.TABLE}
+{trigrams.TABLE}
+"""
+"""Since version 2."""
+
+DIRECTORY_TABLES = """
+CREATE TABLE accounts (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    folded TEXT NOT NULL UNIQUE,
+    secrets TEXT NOT NULL,          -- a JSON object
+    seen INTEGER NOT NULL DEFAULT 0 -- a modseq that its file has given, see seen.py
+) WITHOUT ROWID;
+"""
+
+
+UNFINISHED_TABLE = """
+CREATE TABLE unfinished (           -- ids of accounts that are being added or removed, whose files may be there
+    id TEXT PRIMARY KEY
+) WITHOUT ROWID;
+"""
+"""Since version 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a kind of file holds, and the way there."""
+
+    application_id: int
+    tables: str
+    """As a new file gets them."""
+    upgrades: Sequence[Callable[[apsw.Connection], None]] = ()
+    """The nth takes a file from version n, counted from 1, to the next; all run in one transaction."""
+
+    @property
+    def version(self) -> int:
+        """Of today."""
+        return len(self.upgrades) + 1
+
+
+def _add_search(connection: apsw.Connection) -> None:
+    connection.execute(SEARCH_TABLES)
+
+
+def _add_touched(connection: apsw.Connection) -> None:
+    cursor: Cursor = connection.cursor()
+    cursor.execute(
+        f"DROP INDEX messages_by_modseq; ALTER TABLE mailboxes ADD COLUMN runs INTEGER NOT NULL DEFAULT 0; "
+        f"{changed_runs.TABLE}"
+    )
+    for (mailbox,) in cursor.execute("SELECT id FROM mailboxes").fetchall():
+        changed_runs.make_anew(cursor, MailboxId(mailbox))
+
+
+def _add_header_fields(connection: apsw.Connection) -> None:
+    connection.execute(header_fields.TABLE)
+
+
+def _index_anew(connection: apsw.Connection) -> None:
+    # a document was of one message before; and an older mektup knows no chunks that are packed against texts
+    connection.execute(f"{trigrams.FORGET_ALL}; DELETE FROM search_texts; DELETE FROM freed")
+
+
+def _add_recovery(connection: apsw.Connection) -> None:
+    # whether an older mektup closed the file well nobody knows for certain: the gap costs little
+    connection.execute(
+        "ALTER TABLE account ADD COLUMN closed INTEGER NOT NULL DEFAULT -1; "
+        "ALTER TABLE account ADD COLUMN place TEXT NOT NULL DEFAULT ''"
+    )
+
+
+def _add_unfinished(connection: apsw.Connection) -> None:
+    connection.execute(f"ALTER TABLE accounts ADD COLUMN seen INTEGER NOT NULL DEFAULT 0; {UNFINISHED_TABLE}")
+
+
+ACCOUNT = Schema(
+    application_id=0x6D656B41,
+    tables=ACCOUNT_TABLES + SEARCH_TABLES,
+    upgrades=(_add_search, _add_touched, _add_header_fields, _index_anew, _add_recovery),
+)
+DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES + UNFINISHED_TABLE, upgrades=(_add_unfinished,))
+
+
+def create(connection: apsw.Connection, schema: Schema) -> None:
+    """Fills what is new and empty."""
+    with connection:
+        connection.execute(schema.tables)
+        connection.pragma("application_id", schema.application_id)
+        connection.pragma("user_version", schema.version)
+
+
+def create_file(path: Path, schema: Schema) -> None:
+    """Makes the file, its owner's alone, on disk when this returns; where another process was faster, its file stays.
+
+    It is made under another name, so that nobody finds it half done.
+    """
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    os.close(files.make_empty(fresh))
+    try:
+        connection = apsw.Connection(str(fresh), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            connection.pragma("synchronous", "normal")
+            connection.pragma("page_size", PAGE_BYTES)
+            connection.pragma("auto_vacuum", INCREMENTAL)  # which costs nothing only before the first table
+            connection.pragma("journal_mode", "wal")
+            create(connection, schema)
+        finally:
+            connection.close()  # which syncs the file, and leaves nothing beside it
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+    finally:
+        fresh.unlink()
+    files.sync(path.parent)
+
+
+def is_outdated(connection: apsw.Connection, schema: Schema) -> bool:
+    """Whether the file is of an older version than today's, or lost its WAL as copies made by SQLite do.
+
+    Raises DamagedError for a file that is none of mektup's, as one that was emptied; NewerError.
+    """
+    found: int = connection.pragma("application_id")
+    if found != schema.application_id:
+        raise DamagedError(f"not a file of mektup's: its application_id is {found:#x}, not {schema.application_id:#x}")
+    version: int = connection.pragma("user_version")
+    if version > schema.version:
+        raise NewerError(f"it has version {version}, and this mektup knows versions up to {schema.version}")
+    return version < schema.version or connection.pragma("journal_mode") != "wal"
+
+
+def bring_up_to_date(connection: apsw.Connection, path: Path, schema: Schema) -> None:
+    """Turns a file of an older version into one of today's, after a backup beside it; else does nothing.
+
+    To be called where it may take long. Raises what :func:`is_outdated` raises.
+    """
+    if is_outdated(connection, schema):
+        connection.pragma("journal_mode", "wal")
+        _upgrade(connection, path, schema)
+
+
+def _upgrade(connection: apsw.Connection, path: Path, schema: Schema) -> None:
+    connection.execute("BEGIN IMMEDIATE")  # from here on no other process writes, so the backup is the file's last word
+    try:
+        version = connection.pragma("user_version")
+        if version < schema.version:
+            back_up(path, path.with_name(f"{path.name}.v{version}"))
+            for upgrade in schema.upgrades[version - 1 :]:
+                upgrade(connection)
+            connection.pragma("user_version", schema.version)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def back_up(path: Path, target: Path) -> None:
+    """Writes what is committed in *path* to the one file *target*, which is on disk and its owner's alone after that.
+
+    *target* is whole or not there; what was there is replaced.
+    """
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    os.close(files.make_empty(unfinished))
+    source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        source.execute("VACUUM INTO ?", (str(unfinished),))
+    finally:
+        source.close()
+    copy = apsw.Connection(str(unfinished), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        copy.pragma("journal_mode", "wal")  # as the original has; a copy comes without
+    finally:
+        copy.close()
+    files.sync(unfinished)
+    files.rename(unfinished, target)

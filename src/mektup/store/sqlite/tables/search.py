@@ -1,0 +1,363 @@
+"""SEARCH as one SQL query: the program compiled to a condition over a message's rows.
+
+What is cheap stands first in an AND: columns of the message's own row, then the decoded header texts,
+then functions that look into its text. Where what is sought is long enough to be looked up, only those
+messages are asked for it that the index of trigrams proposes, or does not know yet (``text_index``).
+
+A program can be as deep as the client's limits let it be, so it is walked with a stack; and one that is
+too deep for SQLite's own parser is answered by set algebra over its leaves, each a query.
+
+No condition is ever NULL, so that NOT means not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from itertools import chain
+from typing import Any, Generic, TypeVar
+
+from mektup.message.text import fold, fold_header
+from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.tables import trigrams
+from mektup.store.sqlite.tables.changes import modseq, moment
+from mektup.store.sqlite.tables.chunk_compression import octets_of
+from mektup.store.sqlite.tables.keywords import KeywordSets
+from mektup.store.sqlite.tables.schema import CHUNK_BITS, KEYWORD_SHIFT
+from mektup.store.sqlite.tables.text_blocks import LAST, encode
+from mektup.terms import search as terms
+from mektup.terms.flags import SYSTEM_FLAGS_BY_NAME
+from mektup.terms.numbers import MailboxId
+from mektup.terms.search import SearchKey
+from mektup.terms.sets import Uids
+
+T = TypeVar("T")
+
+MAX_DEPTH = 500
+"""Of a condition, in levels of AND, OR and NOT; SQLite parses 1000 of its own."""
+
+FEW_READ = 100
+"""Of messages: they are looked into sooner than the index is asked which of them to look into."""
+
+RUNS_IN_LINE = 16
+"""How many runs of UIDs are compared one by one; more are looked up in a list of numbers."""
+
+
+# Walking a program
+
+
+@dataclass(frozen=True, slots=True)
+class Algebra(Generic[T]):
+    """What to make of a program: something of each leaf, and of what its parts became."""
+
+    leaf: Callable[[SearchKey], T]
+    negation: Callable[[T], T]
+    conjunction: Callable[[Sequence[T]], T]
+    disjunction: Callable[[Sequence[T]], T]
+
+
+def walk(key: SearchKey, algebra: Algebra[T]) -> T:
+    """Applies *algebra* from the leaves up, without recursion."""
+    todo: list[tuple[SearchKey, bool]] = [(key, False)]
+    made: list[T] = []
+    while todo:
+        node, parts_are_made = todo.pop()
+        parts = _parts(node)
+        if not parts:
+            made.append(algebra.leaf(node))
+        elif not parts_are_made:
+            todo.append((node, True))
+            todo += [(part, False) for part in reversed(parts)]
+        else:
+            mine = made[-len(parts) :]
+            del made[-len(parts) :]
+            match node:
+                case terms.Not():
+                    made.append(algebra.negation(mine[0]))
+                case terms.Or():
+                    made.append(algebra.disjunction(mine))
+                case _:
+                    made.append(algebra.conjunction(mine))
+    return made[0]
+
+
+def _parts(node: SearchKey) -> list[SearchKey]:
+    """What *node* combines, nothing for a leaf; ORs within an OR count as one, and so do ANDs."""
+    match node:
+        case terms.Not():
+            return [node.key]
+        case terms.Or() | terms.And():
+            found: list[SearchKey] = []
+            todo: list[SearchKey] = [node]
+            while todo:
+                each = todo.pop()
+                if type(each) is not type(node):
+                    found.append(each)
+                elif isinstance(each, terms.Or):
+                    todo += (each.right, each.left)
+                elif isinstance(each, terms.And):
+                    todo += reversed(each.keys)
+            return found
+        case _:
+            return []
+
+
+# Conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A piece of SQL that is 0 or 1 for each message."""
+
+    sql: str
+    parameters: tuple[Any, ...] = ()
+    cost: int = 0
+    """0: the message's row. TEXTS: header texts. BYTES: the message."""
+    depth: int = 1
+    is_looked_up: bool = False
+    """Whether it holds only for messages that an index finds by their contents."""
+
+
+TEXTS, BYTES = 1, 2
+
+
+def _combined(word: str, conditions: Sequence[Condition]) -> Condition:
+    """All of them joined by *word*, the cheap ones first, as a balanced tree: SQLite limits its depth."""
+    level = sorted(conditions, key=lambda condition: condition.cost)
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        paired = [
+            Condition(
+                f"({one.sql} {word} {other.sql})",
+                one.parameters + other.parameters,
+                max(one.cost, other.cost),
+                max(one.depth, other.depth) + 1,
+                word == "AND" and (one.is_looked_up or other.is_looked_up),
+            )
+            for one, other in pairs
+        ]
+        level = paired + level[len(paired) * 2 :]
+    return level[0]
+
+
+def _negated(condition: Condition) -> Condition:
+    return Condition(f"NOT {condition.sql}", condition.parameters, condition.cost, condition.depth + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Makes conditions of programs, for one account at one moment."""
+
+    keyword_sets: KeywordSets
+    now: int
+    within: Uids
+
+    @property
+    def algebra(self) -> Algebra[Condition]:
+        """To be walked with."""
+        return Algebra(
+            leaf=self.leaf,
+            negation=_negated,
+            conjunction=lambda parts: _combined("AND", parts),
+            disjunction=lambda parts: _combined("OR", parts),
+        )
+
+    def leaf(self, key: SearchKey) -> Condition:
+        """The condition of a key that combines no others."""
+        match key:
+            case terms.All():
+                return Condition("1")
+            case terms.HasFlag(flag):
+                return self._flag(flag)
+            case terms.InUids(uids):
+                return self._uids(uids)
+            case terms.Arrived(when, day):
+                return _day("m.arrived + m.zone * 60", when, day)
+            case terms.Sent(when, day):
+                dated = _day("t.sent + t.sent_zone * 60", when, day)
+                return Condition(f"(t.sent IS NOT NULL AND {dated.sql})", dated.parameters, TEXTS)
+            case terms.Older(seconds):
+                return Condition("m.arrived <= ?", (self.now - seconds,))
+            case terms.Younger(seconds):
+                return Condition("m.arrived >= ?", (self.now - seconds,))
+            case terms.Larger(octets):
+                return Condition("m.size > ?", (octets,))
+            case terms.Smaller(octets):
+                return Condition("m.size < ?", (octets,))
+            case terms.ChangedSince(since):
+                return Condition("m.modseq >= ?", (min(since, 2**63 - 1),))
+            case _:
+                return self._text(key)
+
+    def _flag(self, flag: str) -> Condition:
+        system = SYSTEM_FLAGS_BY_NAME.get(flag.lower())
+        if system is not None:
+            return Condition(f"m.flags & {int(system)} <> 0")
+        numbers = ", ".join(map(str, self.keyword_sets.numbers_with(flag)))
+        return Condition(f"m.flags >> {KEYWORD_SHIFT} IN ({numbers})")
+
+    def _uids(self, uids: Uids) -> Condition:
+        runs = (uids & self.within).runs
+        if len(runs) > RUNS_IN_LINE:
+            numbers = json.dumps(list(chain.from_iterable(range(first, last + 1) for first, last in runs)))
+            return Condition("m.uid IN (SELECT value FROM json_each(?))", (numbers,))
+        if not runs:
+            return Condition("0")
+        return _combined("OR", [Condition("m.uid BETWEEN ? AND ?", run) for run in runs])
+
+    def _text(self, key: SearchKey) -> Condition:
+        match key:
+            case terms.InAddress(field, text):
+                text = fold_header(text)
+                return self._looked_up(trigrams.in_header(text), _contains(_ADDRESS_COLUMNS[field], text))
+            case terms.InSubject(text):
+                text = fold_header(text)
+                return self._looked_up(trigrams.in_header(text), _contains("t.subject", text))
+            case terms.InHeader(name, text):
+                text = fold_header(text)
+                match = trigrams.in_header(name, text) if _FIELD_NAME.fullmatch(name) else None
+                return self._looked_up(match, Condition(_IN_HEADER, (name, text), BYTES))
+            case terms.InBody(text):
+                text = fold(text)
+                return self._looked_up(trigrams.in_body(text), _in_body(text))
+            case terms.InText(text):
+                in_header, in_body = fold_header(text), fold(text)
+                return self._looked_up(
+                    trigrams.anywhere(in_header, in_body),
+                    _combined("OR", [_in_body(in_body), _in_headers(in_header)]),
+                )
+            case _:
+                raise TypeError(f"{type(key).__name__} is for the session to resolve")
+
+    def _looked_up(self, match: str | None, condition: Condition) -> Condition:
+        """*condition*, asked only of what *match* proposes, None for all."""
+        if match is None or len(self.within) <= FEW_READ:
+            return condition
+        # What is proposed is found out first. SQLite would swap the two, but that both have a query inside.
+        return Condition(
+            f"({_PROPOSED} AND {condition.sql})",
+            (match, *condition.parameters),
+            condition.cost,
+            condition.depth + 2,
+            is_looked_up=True,
+        )
+
+
+_ADDRESS_COLUMNS = {
+    terms.AddressField.FROM: "t.from_",
+    terms.AddressField.TO: "t.to_",
+    terms.AddressField.CC: "t.cc",
+    terms.AddressField.BCC: "t.bcc",
+}
+
+
+_FIELD_NAME = re.compile(r"[!-9;-~]+")
+"""RFC 5322 §2.2; of fields by other names, which a client may ask for all the same, the index knows nothing."""
+
+_PROPOSED = f"m.content IN ({trigrams.PROPOSED} UNION ALL SELECT id FROM contents WHERE id > {LAST})"
+
+
+# An account has one row, with 1 for its id. What depends on the innermost loop is asked last; else SQLite would look
+# into a message before it looked at its flags, as the content stands in the index that it goes through.
+_ASKED_LAST = "m.content * a.id"
+
+_IN_HEADER = (
+    f"in_header({_ASKED_LAST}, (SELECT {octets_of('k')} FROM chunks AS k WHERE k.id = m.content << {CHUNK_BITS}), ?, ?)"
+)
+
+
+def _contains(column: str, text: str) -> Condition:
+    return Condition(f"instr({column}, ?) > 0", (text,), TEXTS)
+
+
+def _in_body(text: str) -> Condition:
+    return Condition(f"in_body({_ASKED_LAST}, (SELECT ?))", (encode(text),), BYTES)
+
+
+def _in_headers(text: str) -> Condition:
+    return Condition(f"in_headers({_ASKED_LAST}, (SELECT ?))", (encode(text),), BYTES)
+
+
+def _day(seconds: str, when: terms.When, day: date) -> Condition:
+    # RFC 9051 §6.4.4: dates are compared disregarding time and timezone, so in the zone that each came with
+    start = (day - date(1970, 1, 1)).days * 86400
+    match when:
+        case terms.When.BEFORE:
+            return Condition(f"{seconds} < ?", (start,))
+        case terms.When.SINCE:
+            return Condition(f"{seconds} >= ?", (start,))
+        case terms.When.ON:
+            return Condition(f"{seconds} BETWEEN ? AND ?", (start, start + 86399))
+
+
+# Asking
+
+
+def is_long(key: SearchKey) -> bool:
+    """Whether an answer may need more than the messages' own rows, so that a thread should look for it."""
+    cheap = (
+        terms.All
+        | terms.HasFlag
+        | terms.InUids
+        | terms.Arrived
+        | terms.Older
+        | terms.Younger
+        | terms.Larger
+        | terms.Smaller
+        | terms.ChangedSince
+    )
+    return walk(key, Algebra(lambda leaf: not isinstance(leaf, cheap), bool, any, any))
+
+
+def search(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, keyword_sets: KeywordSets) -> Uids:
+    """Those of *within* that match; see ``interface.Account.search``."""
+    with moment(cursor):
+        modseq(cursor, mailbox)  # refuses where the mailbox is gone
+        keyword_sets.load(cursor)
+        key, within = narrowed(key, within)
+        compiler = Compiler(keyword_sets, int(time.time()), within)
+        condition = walk(key, compiler.algebra)
+        if condition.depth <= MAX_DEPTH:
+            return _matching(cursor, mailbox, condition, within)
+        return walk(
+            key,
+            Algebra(
+                leaf=lambda leaf: _matching(cursor, mailbox, compiler.leaf(leaf), within),
+                negation=lambda part: _matching(cursor, mailbox, Condition("1"), within) - part,
+                conjunction=lambda parts: reduce(lambda one, other: one & other, parts),
+                disjunction=lambda parts: reduce(lambda one, other: one | other, parts),
+            ),
+        )
+
+
+def narrowed(key: SearchKey, within: Uids) -> tuple[SearchKey, Uids]:
+    """The same question with the UIDs that every answer must be of taken into *within*."""
+    kept: list[SearchKey] = []
+    for part in _parts(key) if isinstance(key, terms.And) else [key]:
+        if isinstance(part, terms.InUids):
+            within = within & part.uids
+        else:
+            kept.append(part)
+    return (terms.And(tuple(kept)) if kept else terms.All()), within
+
+
+def _matching(cursor: Cursor, mailbox: MailboxId, condition: Condition, within: Uids) -> Uids:
+    if not within:
+        return within
+    index = "INDEXED BY messages_by_content" if condition.is_looked_up else ""
+    joins = "CROSS JOIN texts AS t ON t.content = m.content" if "t." in condition.sql else ""
+    if condition.cost == BYTES:
+        joins += " CROSS JOIN account AS a"
+    sql = (
+        f"SELECT m.uid FROM messages AS m {index} {joins} WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? "
+        f"AND {condition.sql} ORDER BY m.uid"
+    )
+    found: Uids = Uids.of_sorted(
+        uid for (uid,) in cursor.execute(sql, (mailbox, within.first, within.last, *condition.parameters))
+    )
+    return found & within

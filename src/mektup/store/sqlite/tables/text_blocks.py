@@ -1,0 +1,162 @@
+"""The texts that SEARCH looks into, decoded and case-folded, kept some together: by themselves most are too short to
+compress well, and a search for a common word unpacks them all. (Those of headers only where it is not in the body.)
+
+Compressed messages are read with the help of these texts (``chunk_compression``): a text stays as long as its message.
+
+A block holds the texts of neighbouring contents and is written anew when something is added or taken out. The highest
+content of the last block is the mark up to which all contents have their texts here that are still there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+import apsw
+
+from mektup.store.rules.packs import Octets, packed, unpacked
+from mektup.store.sqlite.file.cursor import Cursor
+
+TABLE: Final = """
+CREATE TABLE search_texts (
+    first INTEGER PRIMARY KEY,      -- the lowest content that it was made for; it may be gone
+    last INTEGER NOT NULL,          -- the highest
+    octets INTEGER NOT NULL,        -- of all texts in it
+    bodies BLOB NOT NULL,           -- texts by content, packed
+    headers BLOB NOT NULL           -- the same
+);
+"""
+
+BLOCK_BYTES: Final = 40 * 1024
+"""Octets of the texts in a block at most, but that one longer text is a block by itself."""
+
+LEVEL: Final = 3
+FULL_LEVEL: Final = 9
+"""Of zstandard, for the last block, which is soon written anew, and for the others."""
+
+LAST: Final = "ifnull((SELECT last FROM search_texts ORDER BY first DESC LIMIT 1), 0)"
+"""SQL: the mark."""
+
+_BLOCK_OF = "FROM search_texts WHERE first <= ? ORDER BY first DESC LIMIT 1"
+"""Where the texts of a content are, if they are anywhere."""
+
+Texts = Octets
+"""By content, in UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What one message has to be searched, in UTF-8."""
+
+    content: int
+    headers: bytes
+    body: bytes
+
+    @property
+    def octets(self) -> int:
+        """Of both."""
+        return len(self.headers) + len(self.body)
+
+
+def encode(text: str) -> bytes:
+    """*text* as it is kept, and as what is sought in it must be."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+class KeptTexts:
+    """Texts as one connection reads them. A message's text never changes, so what was read is right."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._last: dict[Callable[[Cursor, int], Texts], Texts] = {bodies: {}, headers: {}}
+        """Of the block that was read last."""
+
+    def body(self, content: int) -> bytes | None:
+        """The text of the body; None where it is not kept yet, or no more."""
+        return self._text(bodies, content)
+
+    def headers(self, content: int) -> bytes | None:
+        """The same for the text of all headers."""
+        return self._text(headers, content)
+
+    def _text(self, read: Callable[[Cursor, int], Texts], content: int) -> bytes | None:
+        text = self._last[read].get(content)
+        if text is None:
+            self._last[read] = read(self._connection.cursor(), content)
+            text = self._last[read].get(content)
+        return text
+
+
+def bodies(cursor: Cursor, content: int) -> Texts:
+    """Those in the block that *content* is in; none where it is above the mark."""
+    return _read(cursor, f"SELECT last, bodies {_BLOCK_OF}", content)
+
+
+def headers(cursor: Cursor, content: int) -> Texts:
+    """The same."""
+    return _read(cursor, f"SELECT last, headers {_BLOCK_OF}", content)
+
+
+def _read(cursor: Cursor, sql: str, content: int) -> Texts:
+    found = cursor.execute(sql, (content,)).get
+    return unpacked(found[1]) if found is not None and found[0] >= content else {}
+
+
+def add(cursor: Cursor, texts: Sequence[Text]) -> None:
+    """Adds *texts*, by content, all above the mark; what does not fill a block goes on in the last one."""
+    blocks = list(_blocks([*_taken_back(cursor), *texts]))
+    for block in blocks:
+        level = LEVEL if block is blocks[-1] else FULL_LEVEL
+        bodies = packed({text.content: text.body for text in block}, level)
+        headers = packed({text.content: text.headers for text in block}, level)
+        cursor.execute(
+            "INSERT INTO search_texts VALUES (?, ?, ?, ?, ?)",
+            (block[0].content, block[-1].content, _octets(block), bodies, headers),
+        )
+
+
+def _taken_back(cursor: Cursor) -> list[Text]:
+    """The texts of the last block, which is no more, if it was not full."""
+    last = cursor.execute(
+        "DELETE FROM search_texts WHERE first = (SELECT max(first) FROM search_texts) AND octets < ? "
+        "RETURNING bodies, headers",
+        (BLOCK_BYTES,),
+    ).get
+    if last is None:
+        return []
+    bodies, headers = map(unpacked, last)
+    return [Text(content, headers[content], body) for content, body in bodies.items()]
+
+
+def drop(cursor: Cursor, contents: Collection[int]) -> None:
+    """Takes out the texts of *contents*."""
+    sql = f"SELECT first, bodies, headers {_BLOCK_OF}"
+    for first, *columns in {cursor.execute(sql, (content,)).get for content in contents} - {None}:
+        bodies, headers = (
+            {content: text for content, text in unpacked(texts).items() if content not in contents} for texts in columns
+        )
+        if bodies:
+            octets = sum(map(len, chain(bodies.values(), headers.values())))
+            cursor.execute(
+                "UPDATE search_texts SET octets = ?2, bodies = ?3, headers = ?4 WHERE first = ?1",
+                (first, octets, packed(bodies, FULL_LEVEL), packed(headers, FULL_LEVEL)),
+            )
+        else:
+            cursor.execute("DELETE FROM search_texts WHERE first = ?", (first,))
+
+
+def _blocks(texts: Iterable[Text]) -> Iterator[list[Text]]:
+    block: list[Text] = []
+    for text in texts:
+        if block and _octets(block) + text.octets > BLOCK_BYTES:
+            yield block
+            block = []
+        block.append(text)
+    if block:
+        yield block
+
+
+def _octets(texts: Iterable[Text]) -> int:
+    return sum(text.octets for text in texts)

@@ -1,0 +1,254 @@
+"""What SEARCH looks into, and its index: texts are decoded and case-folded once, and kept; their trigrams are indexed.
+
+Both is done behind the arrivals, in the order of ``contents.id``, so one number tells how far it went (the mark, see
+``text_blocks``): what lies above is looked into as it came, decoded for each search anew. A search therefore needs
+neither to wait for the index nor to know more of it than this, and its answer is the same wherever that mark stands.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from mektup.message.headers import FieldChooser
+from mektup.message.scan import Octets
+from mektup.message.text import field_texts, header_values, search_text
+from mektup.store.interface import SearchStatus
+from mektup.store.spool import Spool
+from mektup.store.sqlite.file.change import Change
+from mektup.store.sqlite.file.cursor import Cursor, add_function
+from mektup.store.sqlite.tables import content, text_blocks, trigrams
+from mektup.store.sqlite.tables.changes import moment
+from mektup.store.sqlite.tables.chunk_compression import Packing
+from mektup.store.sqlite.tables.schema import CHUNK_BYTES
+from mektup.store.sqlite.tables.text_blocks import KeptTexts, Text, encode
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import ContentId
+
+LOOKED_INTO_AT_ONCE: Final = 256 * 1024
+"""Octets of a text that are searched before other threads may have their turn."""
+
+BATCH_BYTES: Final = 64 * 1024
+"""Of texts: what is indexed in one transaction, about. Other writers wait for it, some ten milliseconds."""
+
+BATCH_MESSAGES: Final = 200
+
+BATCH_FORGOTTEN: Final = 50
+"""How many of the messages that are gone are taken out of the index in one transaction."""
+
+MERGED_PAGES: Final = 64
+"""How much of the index is merged in one transaction."""
+
+MOST_FIELDS: Final = 1000
+"""Of a header; with more, the message is a candidate always."""
+
+
+# Looking into texts
+
+
+class Reader:
+    """What ``search`` needs of texts, for one connection."""
+
+    def __init__(self, connection: apsw.Connection, texts: KeptTexts, limits: Limits) -> None:
+        self._connection = connection
+        self._texts = texts
+        self._limits = limits
+        self._decoded = Text(0, b"", b"")
+        """Of the message that was decoded last."""
+
+    def in_header(self, number: int, header: bytes, name: str, text: str) -> bool:
+        """Whether *text* is in a field of that name. *header* are the octets of the message's first chunk."""
+        if len(header) >= CHUNK_BYTES:
+            # a piece at a time, so that other threads go on in between
+            chooser = FieldChooser(frozenset({name.encode()}), exclude=False)
+            pieces = content.header_pieces(self._connection.cursor(), ContentId(number), self._limits.header_bytes)
+            header = b"".join([*map(chooser.take, pieces), chooser.finish()])
+        return any(text in value for value in header_values(header, name, self._limits))
+
+    def in_body(self, number: int, sought: bytes) -> bool:
+        """Whether *sought*, encoded, is in the text of the body."""
+        text = self._texts.body(number)
+        return _holds(self._decode(number).body if text is None else text, sought)
+
+    def in_headers(self, number: int, sought: bytes) -> bool:
+        """The same for the text of all headers."""
+        text = self._texts.headers(number)
+        return _holds(self._decode(number).headers if text is None else text, sought)
+
+    def _decode(self, number: int) -> Text:
+        if self._decoded.content != number:
+            with _octets(self._connection.cursor(), ContentId(number)) as octets:
+                headers, body = search_text(octets, self._limits)
+            self._decoded = Text(number, encode(headers), encode(body))
+        return self._decoded
+
+
+def _holds(text: bytes, sought: bytes) -> bool:
+    if len(text) <= LOOKED_INTO_AT_ONCE:
+        return sought in text
+    pieces = range(0, len(text), LOOKED_INTO_AT_ONCE)
+    return any(text.find(sought, start, start + LOOKED_INTO_AT_ONCE + len(sought)) >= 0 for start in pieces)
+
+
+@contextmanager
+def _octets(cursor: Cursor, number: ContentId) -> Iterator[Octets]:
+    """All of a message; in memory only where it is small."""
+    file = cursor.connection.filename
+    with Spool(directory=Path(file).parent if file else None) as spool:
+        for piece in content.read(cursor, number, 0, 2**63):
+            spool.write(piece)
+        yield spool.octets()
+
+
+def equip(connection: apsw.Connection, texts: KeptTexts, limits: Limits) -> None:
+    """Gives *connection* the functions of a Reader."""
+    reader = Reader(connection, texts, limits)
+    add_function(connection, "in_header", 4, reader.in_header)
+    add_function(connection, "in_body", 2, reader.in_body)
+    add_function(connection, "in_headers", 2, reader.in_headers)
+
+
+# Indexing
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept of one message."""
+
+    text: Text
+    document: str
+    """For the index, see ``trigrams``."""
+    chunks: Sequence[tuple[int, bytes]]
+    """What to store anew of its bytes, see ``content.packed_again``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What comes next in the index."""
+
+    after: int
+    """The content up to which all are indexed before."""
+    entries: tuple[Entry, ...]
+    neighbour: Entry | None = None
+    """Of the message that is indexed before, and shares a document with the first of *entries*."""
+
+
+def is_due(cursor: Cursor) -> bool:
+    """Whether there is something to index, or to take out of the index. A question of microseconds."""
+    sql = f"SELECT ifnull((SELECT max(id) FROM contents), 0) > {text_blocks.LAST} OR EXISTS (SELECT 1 FROM freed)"
+    return bool(cursor.execute(sql).get)
+
+
+def next_batch(cursor: Cursor, limits: Limits, packing: Packing) -> Batch:
+    """The next messages to be indexed, made ready; without any where all are."""
+    with moment(cursor):
+        after = cursor.execute(f"SELECT {text_blocks.LAST}").get
+        entries: list[Entry] = []
+        octets = 0
+        for row in _rows(cursor, after + 1, 2**62):
+            entry = _entry(cursor, row, limits, packing)
+            entries.append(entry)
+            octets += entry.text.octets
+            if octets >= BATCH_BYTES:
+                break
+        neighbour = _neighbour(cursor, after, limits) if entries else None
+    return Batch(after, tuple(entries), neighbour)
+
+
+def _neighbour(cursor: Cursor, after: int, limits: Limits) -> Entry | None:
+    """What *after* is indexed as, where what comes next may share its document."""
+    rows = [] if after & 1 else _rows(cursor, after, after)
+    return _entry(cursor, rows[0], limits, Packing(None)) if rows else None
+
+
+def _rows(cursor: Cursor, first: int, last: int) -> list[tuple[Any, ...]]:
+    return cursor.execute(
+        "SELECT id, header_size, subject, from_, to_, cc, bcc FROM contents CROSS JOIN texts ON content = id "
+        "WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+        (first, last, BATCH_MESSAGES),
+    ).fetchall()
+
+
+def _entry(cursor: Cursor, row: tuple[Any, ...], limits: Limits, packing: Packing) -> Entry:
+    number, header_size, *fields = row
+    with _octets(cursor, ContentId(number)) as octets:
+        headers, body = search_text(octets, limits)
+        document = trigrams.ALWAYS
+        if len(headers) + len(body) <= trigrams.LONGEST_DOCUMENT:
+            header = octets[: min(header_size, limits.header_bytes)]
+            document = _document(headers, body, [*fields, *_fields(header, limits)])
+    text = Text(number, encode(headers), encode(body))
+    return Entry(text, document, content.packed_again(cursor, ContentId(number), text, packing))
+
+
+def _fields(header: bytes, limits: Limits) -> Iterator[str]:
+    for name, value in field_texts(header, limits):
+        yield name
+        yield value
+
+
+def _document(headers: str, body: str, fields: Sequence[str]) -> str:
+    """The document of a message: whatever is looked up has its trigrams there.
+
+    Of headers, TEXT looks into all, and other keys into *fields*, which may read otherwise by themselves.
+    """
+    if len(fields) > MOST_FIELDS:
+        return trigrams.ALWAYS
+    others = [field for field in dict.fromkeys(fields) if field not in headers]
+    return trigrams.document("\n".join((headers, *others)), body)
+
+
+def put(change: Change, batch: Batch) -> bool:
+    """Indexes *batch*; False where another process was faster, and nothing is done."""
+    cursor = change.cursor
+    if not batch.entries or cursor.execute(f"SELECT {text_blocks.LAST}").get != batch.after:
+        return False
+    first, last = batch.entries[0].text.content, batch.entries[-1].text.content
+    there = {number for (number,) in cursor.execute("SELECT id FROM contents WHERE id BETWEEN ? AND ?", (first, last))}
+    entries = [entry for entry in batch.entries if entry.text.content in there]
+    documents: defaultdict[int, list[str]] = defaultdict(list)
+    for entry in entries if batch.neighbour is None else (batch.neighbour, *entries):
+        documents[trigrams.document_of(entry.text.content)].append(entry.document)
+    cursor.executemany(
+        "INSERT OR REPLACE INTO trigrams (rowid, document) VALUES (?, ?)",
+        ((number, "\n".join(of_messages)) for number, of_messages in documents.items()),
+    )
+    text_blocks.add(cursor, [entry.text for entry in entries])
+    content.put_again(cursor, [chunk for entry in entries for chunk in entry.chunks])
+    return True
+
+
+def tidy(change: Change) -> bool:
+    """Makes the index smaller, a little; False where there was nothing to do.
+
+    Takes out messages that are gone; where there are none, merges what was put in at different times.
+    """
+    cursor = change.cursor
+    freed = cursor.execute("SELECT content FROM freed LIMIT ?", (BATCH_FORGOTTEN,)).fetchall()
+    if freed:
+        text_blocks.drop(cursor, {number for (number,) in freed})
+        documents = {(trigrams.document_of(number),) for (number,) in freed}
+        cursor.executemany(f"DELETE FROM trigrams WHERE rowid = ?1 AND NOT EXISTS ({trigrams.MESSAGES})", documents)
+        cursor.executemany("DELETE FROM freed WHERE content = ?", freed)
+        return True
+    before = cursor.connection.total_changes()
+    cursor.execute("INSERT INTO trigrams (trigrams, rank) VALUES ('merge', ?)", (MERGED_PAGES,))
+    return cursor.connection.total_changes() - before >= 2  # the INSERT itself counts as one
+
+
+def status(cursor: Cursor) -> SearchStatus:
+    """How far indexing went, and what it costs. Reads all of the index."""
+    with moment(cursor):
+        messages = cursor.execute("SELECT count(*) FROM contents").get
+        indexed = cursor.execute(f"SELECT count(*) FROM contents WHERE id <= {text_blocks.LAST}").get
+        texts, packed = cursor.execute(
+            "SELECT ifnull(sum(octets), 0), ifnull(sum(length(bodies) + length(headers)), 0) FROM search_texts"
+        ).get
+        index = cursor.execute("SELECT ifnull(sum(length(block)), 0) FROM trigrams_data").get
+    return SearchStatus(messages, indexed, texts, packed, index)

@@ -1,0 +1,136 @@
+"""What was asked lately is answered anew as soon as anybody committed, and costs SQLite nothing until then."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import apsw
+import pytest
+
+from mektup.store.interface import Account
+from mektup.store.sqlite import open_store
+from mektup.store.sqlite.account import SqliteAccount
+from mektup.store.sqlite.file.memo import MOST
+from mektup.store.sqlite.store import SqliteStore
+from mektup.store.sqlite.tables import mailboxes
+from mektup.terms.flags import FlagChange
+from tests.contract.mail import fill, inbox, uids
+from tests.store.sqlite.conftest import file_of
+
+
+@pytest.fixture
+async def account(store: SqliteStore) -> SqliteAccount:
+    return await store.account((await store.directory.add("linda", {})).id)
+
+
+async def test_the_state_is_another_after_each_commit_and_the_same_between(account: SqliteAccount) -> None:
+    mailbox = await fill(account, 1)
+    states = [account.database.state()]
+    for flag in ("\\Seen", "\\Flagged", "$Work"):
+        await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({flag}))
+        states.append(account.database.state())
+        await account.mailbox("INBOX")
+        assert account.database.state() == states[-1]
+    assert len(set(states)) == 4
+    assert None not in states
+
+
+async def test_a_commit_of_somebody_else_is_seen(account: SqliteAccount, data: Path) -> None:
+    await fill(account, 1)
+    assert (await account.mailbox("INBOX")).unseen == 1
+    other = apsw.Connection(str(file_of(data, account.id)))
+    try:
+        for count in (17, 18):
+            other.execute("UPDATE mailboxes SET unseen = ? WHERE name = 'INBOX'", (count,))
+            assert (await account.mailbox("INBOX")).unseen == count
+            other.execute("BEGIN IMMEDIATE; UPDATE mailboxes SET unseen = 99 WHERE name = 'INBOX'")
+            assert (await account.mailbox("INBOX")).unseen == count
+            other.execute("ROLLBACK")
+            other.pragma("wal_checkpoint(TRUNCATE)")
+            assert (await account.mailbox("INBOX")).unseen == count
+    finally:
+        other.close()
+
+
+async def test_nothing_is_asked_twice_of_what_did_not_change(
+    account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(account, 1)
+    before = await account.mailbox("INBOX"), await account.select("INBOX", claim_recent=False)
+    monkeypatch.setattr(mailboxes, "find", None)
+    monkeypatch.setattr(mailboxes, "selectable", None)
+    assert (await account.mailbox("INBOX"), await account.select("INBOX", claim_recent=False)) == before
+
+
+async def test_however_many_are_asked_about_few_are_kept(account: SqliteAccount) -> None:
+    names = [f"m{number:03}" for number in range(MOST + 10)]
+    for name in names:
+        await account.create(name)
+    for _ in range(2):
+        assert [(await account.mailbox(name)).name for name in names] == names
+    assert len(account._recall._found) <= MOST
+
+
+async def test_accounts_that_come_and_go_elsewhere_are_seen(store: SqliteStore, data: Path) -> None:
+    second = await open_store(data)
+    for _ in range(2):
+        assert await store.directory.find("ali") is None
+    added = await second.directory.add("Ali", {"PLAIN": "one"})
+    for _ in range(2):
+        assert await store.directory.find("ali") == added
+    await second.directory.set_secrets("ali", {"PLAIN": "two"})
+    found = await store.directory.find("ali")
+    assert found is not None
+    assert found.secrets == {"PLAIN": "two"}
+    await second.directory.remove("ali")
+    assert await store.directory.find("ali") is None
+    await second.close()
+
+
+ASK_FOR_THE_LOCK = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+    except OSError:
+        print("taken")
+"""
+"""The octet of the WAL-index on which each connection keeps a lock for as long as it is open."""
+
+
+async def test_what_others_did_while_the_file_was_closed_is_seen(account: SqliteAccount, data: Path) -> None:
+    await account.database.release()
+    await read_twice(account)
+    second = await open_store(data)
+    elsewhere = await second.account(account.id)
+    await account.database.release()
+    await elsewhere.create("Elsewhere")
+    await second.close()
+    for _ in range(2):
+        assert "Elsewhere" in {mailbox.name for mailbox in await account.mailboxes()}
+
+
+async def test_who_closes_a_file_leaves_the_locks_of_others_in_this_process(account: SqliteAccount, data: Path) -> None:
+    async def is_locked() -> bool:
+        asking = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ASK_FOR_THE_LOCK, f"{file_of(data, account.id)}-shm", stdout=asyncio.subprocess.PIPE
+        )
+        return b"taken" in (await asking.communicate())[0]
+
+    await read_twice(account)
+    second = await open_store(data)
+    await read_twice(await second.account(account.id))
+    assert await is_locked()
+    await second.close()
+    assert await is_locked()
+    await account.database.release()
+    await read_twice(account)
+    assert await is_locked()
+
+
+async def read_twice(account: Account) -> None:
+    for _ in range(2):
+        await account.mailboxes()
+        await account.modseq(await inbox(account))
