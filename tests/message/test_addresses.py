@@ -46,6 +46,11 @@ def group(name: str, *members: Address) -> list[Address]:
         ("<@a,@b:c@d>", [address("c", "d", None, "@a,@b")]),
         ("Ann <@a:c@d>", [address("c", "d", "Ann", "@a")]),
         ("a . b @ c . d", [address("a.b", "c.d")]),
+        # RFC 5322 §4.4, obs-local-part
+        ('"a".b@c', [address("a.b", "c")]),
+        ('a."b"@c, k@c', [address("a.b", "c"), address("k", "c")]),
+        ('Ann <1.2.JavaMail."cv@n"@c>, k@c', [address("1.2.JavaMail.cv@n", "c", "Ann"), address("k", "c")]),
+        ('"a" (x) . "b c" . d@e', [address("a.b c.d", "e", "x")]),
         ("friends:;", group("friends")),
         ("undisclosed recipients:;", group("undisclosed recipients")),
         (
@@ -66,6 +71,8 @@ def test_addresses_are_read(value: str, addresses: list[Address]) -> None:
         ("ann", [address("ann", "MISSING_DOMAIN")]),
         ("Ann Bo", [address("MISSING_MAILBOX", "MISSING_DOMAIN", "Ann Bo")]),
         ('"ann"', [address("MISSING_MAILBOX", "MISSING_DOMAIN", "ann")]),
+        ('"Ann". Bo', [address("MISSING_MAILBOX", "MISSING_DOMAIN", "Ann . Bo")]),
+        ('ann."unclosed@b', [address("ann.", "MISSING_DOMAIN")]),
         ("@example.org", [address("MISSING_MAILBOX", "example.org")]),
         ("Ann <>", [address("MISSING_MAILBOX", "MISSING_DOMAIN", "Ann")]),
         ("Ann Bo@c", [address("MISSING_MAILBOX", "MISSING_DOMAIN", "Ann Bo")]),

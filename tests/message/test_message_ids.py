@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mektup.message.message_ids import message_ids
+from mektup.message.message_ids import first_message_id, message_ids
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,11 @@ def test_message_ids(value: bytes, ids: list[str]) -> None:
 
 def test_the_last_of_many_ids_count() -> None:
     assert message_ids(b"<a@b> <c@d> <e@f>", 2) == ["c@d", "e@f"]
+
+
+def test_where_one_alone_is_meant_the_first_counts() -> None:
+    assert first_message_id(b"<no id> <a@b> <c@d>") == "a@b"
+    assert first_message_id(b"no id") == ""
 
 
 WORDS = st.text("abcXYZ019!#$%&'*+-/=?^_`{|}~", min_size=1, max_size=6)

@@ -93,6 +93,11 @@ def test_references_are_those_of_rfc_5256(header: bytes, references: tuple[str, 
     assert prepare(header + b"\r\n").references == references
 
 
+def test_a_message_that_names_itself_twice_has_the_first_name() -> None:
+    assert prepare(b"Message-ID: <a@b> <c@d>\r\n\r\n").message_id == "a@b"
+    assert prepare(b"Message-ID: no id\r\n\r\n").message_id == ""
+
+
 @pytest.mark.parametrize(
     ("from_", "display"),
     [

@@ -240,11 +240,20 @@ class _Parser:
         return b"".join(atoms)
 
     def _local_part(self) -> bytes:
-        if self._next() != b'"':
-            return self._dotted()
-        local = self._quoted_string()
+        """word *("." word), each of them quoted or not (RFC 5322 §4.4, obs-local-part); without the quotes."""
+        quoted = self._next() == b'"'
+        words = [self._quoted_string() if quoted else self._take(_DOT_ATOM)]
         self._skip()
-        return local
+        while self._next() == b"." or (not quoted and words[-1].endswith(b".") and self._is_word_next()):
+            quoted = self._next() == b'"'
+            words.append(self._quoted_string() if quoted else self._take(_DOT_ATOM))
+            self._skip()
+        return b"".join(words)
+
+    def _is_word_next(self) -> bool:
+        if self._next() == b'"':
+            return self._match_quoted() is not None
+        return _DOT_ATOM.match(self._next()) is not None
 
     def _domain(self) -> bytes:
         """Behind an ``@``."""

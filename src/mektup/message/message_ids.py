@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from mektup.message.comments import skip_comment
 
@@ -21,20 +22,27 @@ def message_ids(value: bytes, most: int) -> list[str]:
     folds and comments stand anywhere between words. An ID holds no space, by which they are parted where they are
     kept: one that was quoted becomes ``%20``.
     """
-    found: list[bytes] = []
+    return [identifier.decode("utf-8", "replace") for identifier in list(_found(value))[-most:]]
+
+
+def first_message_id(value: bytes) -> str:
+    """The first of those, which is what a field that should have one alone means; empty where there is none."""
+    return next(_found(value), b"").decode("utf-8", "replace")
+
+
+def _found(value: bytes) -> Iterator[bytes]:
     reader: _Reader | None = None
     position = value.find(b"<")
     while position >= 0:
         if match := _PLAIN.match(value, position):
-            found.append(match[1])
+            yield match[1]
             position = match.end()
         else:
             reader = reader or _Reader(value)
             identifier, position = reader.read(position + 1)
             if identifier:
-                found.append(identifier)
+                yield identifier
         position = value.find(b"<", position)
-    return [identifier.decode("utf-8", "replace") for identifier in found[-most:]]
 
 
 class _Reader:

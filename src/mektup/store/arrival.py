@@ -17,7 +17,7 @@ from mektup.message.dates import parse_date
 from mektup.message.envelope import REMEMBERED, REMEMBERED_BYTES, Envelope, read_envelope
 from mektup.message.headers import Fields, decode_words, field_text, selector, unfold
 from mektup.message.layout import pack
-from mektup.message.message_ids import message_ids
+from mektup.message.message_ids import first_message_id, message_ids
 from mektup.message.scan import Octets as Octets
 from mektup.message.scan import Part, scan
 from mektup.message.subject import base_subject
@@ -201,14 +201,13 @@ def _display_key(addresses: Sequence[Address]) -> str:
 
 
 def _message_id(value: bytes | None) -> str:
-    ids = message_ids(value, 1) if value is not None else ()
-    return ids[0] if ids else ""
+    return first_message_id(value) if value is not None else ""
 
 
 def _references(fields: Fields, envelope: Envelope, most: int) -> tuple[str, ...]:
     """RFC 5256 §3, REFERENCES: those of References, else the first of In-Reply-To."""
     values = fields.get(b"references")
     ids = message_ids(unfold(values[-1]), most) if values else []
-    if not ids and envelope.in_reply_to is not None:
-        ids = message_ids(envelope.in_reply_to, most)[:1]
+    if not ids and envelope.in_reply_to is not None and (first := first_message_id(envelope.in_reply_to)):
+        return (first,)
     return tuple(ids)
