@@ -19,6 +19,7 @@ FORBIDDEN = {
     "POP3 and LMTP speak no IMAP": ("pop3/wrong.py", "mektup.wire.strings"),
     "In the store, only arrival renders what goes over the wire": ("store/wrong_wire.py", "mektup.wire.strings"),
     "In wire, only bodies knows what a message is made of": ("wire/wrong.py", "mektup.message.scan"),
+    "Rules of mail and sorting know no engine": ("store/rules/wrong.py", "apsw"),
     "Only the engine of the store speaks to SQLite, and compresses": ("auth/wrong_sqlite.py", "apsw"),
     "Only auth hashes passwords": ("server/wrong_hash.py", "argon2"),
     "Only server knows sockets, TLS and certificates": ("auth/wrong_socket.py", "socket"),

@@ -156,6 +156,14 @@ def two_forms(rev1: bytes, rev2: bytes) -> bytes:
     return (b"\x01%08d%08d%b%b" % (len(rev1), len(rev2), rev1, rev2)).ljust(TWO_FORMS_BYTES, b"\0")
 
 
+def one_form(value: bytes, *, rev1: bool) -> bytes:
+    """The form in *value* that is for this revision of IMAP, where ``two_forms`` made it, else *value*."""
+    if not value.startswith(b"\x01"):
+        return value
+    start, sizes = 1 + 2 * 8, (int(value[1:9]), int(value[9:17]))
+    return value[start : start + sizes[0]] if rev1 else value[start + sizes[0] : start + sum(sizes)]
+
+
 def field_chooser(names: frozenset[bytes]) -> Callable[[bytes], bytes]:
     """From a message's header to the fields of these *names*, in any case of letters, as a literal of the wire.
 

@@ -9,12 +9,12 @@ import pytest
 
 from mektup.store.arrival import prepare
 from mektup.store.interface import Incoming
+from mektup.store.sorting.sort_keys import RUN_OCTETS, Place, Remembered, SortKeys
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import sort
-from mektup.store.sqlite.tables.keywords import KeywordSets
+from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.sort import Question
-from mektup.store.sqlite.tables.sort_keys import RUN_OCTETS, Place, Remembered, SortKeys
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.search import All
@@ -45,7 +45,7 @@ class Asker:
         self.connection = apsw.Connection(str(path))
         self.ran: list[str] = []
         self.connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: self.ran.append(event["sql"]))
-        self._question = Question(place, All(), EVERYTHING, KeywordSets(), remembered)
+        self._question = Question(place, All(), EVERYTHING, SqliteKeywordSets(), remembered)
 
     def sort(self) -> list[int]:
         return list(sort.sort(self.connection.cursor(), self._question, SUBJECT))

@@ -34,20 +34,22 @@ from mektup.store.interface import (
     Selection,
     Touched,
 )
+from mektup.store.rules import flag_index
+from mektup.store.rules.changes import Known, Since, with_recent, with_recent_arrived, with_recent_unclaimed
+from mektup.store.rules.flag_index import NOT_ASKED, FlagIndex
+from mektup.store.rules.search_cost import is_long
 from mektup.store.sqlite.file import room
 from mektup.store.sqlite.file.memo import Recall
 from mektup.store.sqlite.file.reserve import Room
 from mektup.store.sqlite.file.searches import Searches
-from mektup.store.sqlite.tables import changes, flag_index, header_fields, mailboxes, recovery, search, sort, text_index
+from mektup.store.sqlite.tables import changes, header_fields, mailboxes, recovery, search, sort, text_index
 from mektup.store.sqlite.tables import content as contents
 from mektup.store.sqlite.tables import messages as writing
 from mektup.store.sqlite.tables.audit import Audit
-from mektup.store.sqlite.tables.changes import Known, Since
 from mektup.store.sqlite.tables.fetch import Columns, choices_in, query_for, read_text, reads_messages
-from mektup.store.sqlite.tables.flag_index import NOT_ASKED, FlagIndex
 from mektup.store.sqlite.tables.header_fields import Fields
 from mektup.store.sqlite.tables.indexer import Indexer
-from mektup.store.sqlite.tables.keywords import KeywordSets
+from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.sort import Question
 from mektup.store.sqlite.tables.uids import read_slice
 from mektup.store.watch import ChangeNotifier
@@ -62,11 +64,11 @@ from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
 if TYPE_CHECKING:
+    from mektup.store.sorting.sort_keys import Remembered
     from mektup.store.sqlite.file.change import Change
     from mektup.store.sqlite.file.cursor import Cursor
     from mektup.store.sqlite.file.database import Database
     from mektup.store.sqlite.tables.chunk_compression import Packing
-    from mektup.store.sqlite.tables.sort_keys import Remembered
 
 T = TypeVar("T")
 H = TypeVar("H")
@@ -122,7 +124,7 @@ class SqliteAccount:
         self.name = name
         self.database = database
         database.owner = weakref.ref(self)
-        self._keyword_sets = KeywordSets(partial(_lost_keywords, weakref.ref(self)), limits.keyword_sets_bytes)
+        self._keyword_sets = SqliteKeywordSets(partial(_lost_keywords, weakref.ref(self)), limits.keyword_sets_bytes)
         self.indexer = Indexer(self.database, limits, packing, indexing, self._keyword_sets)
         self._audit = Audit(database)
         self._searches = Searches(database, searching, limits.search_seconds)
@@ -215,9 +217,7 @@ class SqliteAccount:
             except Refused as refusal:
                 if refusal.code is Code.NONEXISTENT:
                     raise
-                # Nobody's, for now: RFC 3501 §2.3.2 would rather have a message recent twice than not at all.
-                first = len(selection.uids) - selection.mailbox.recent + 1
-                return replace(selection, recent=selection.uids.at(NumberSet.span(first, len(selection.uids))))
+                return with_recent_unclaimed(selection)
         return selection
 
     def _select_and_claim(self, name: str, change: Change) -> Selection:
@@ -225,8 +225,7 @@ class SqliteAccount:
         # What is known must be what is committed; this transaction changes nothing of that.
         selection = changes.select(change.cursor, name, self._known)
         assert selection is not None
-        recent = selection.uids & Uids.span(first, selection.mailbox.uidnext) if first else Uids()
-        return replace(selection, recent=recent)
+        return with_recent(selection, first)
 
     def modseq(self, mailbox: MailboxId) -> Coroutine[Any, Any, ModSeq]:
         # Returns the coroutine of the read and adds none, because every NOOP asks.
@@ -254,7 +253,7 @@ class SqliteAccount:
         found = changes.changes(change.cursor, mailbox, state)
         assert found is not None
         first = changes.claim_recent(change, mailbox)
-        return replace(found, recent=found.arrived & Uids.span(first, found.uidnext) if first else Uids())
+        return with_recent_arrived(found, first)
 
     async def touched(self, mailbox: MailboxId, since: ModSeq) -> Touched:
         found = await self.database.read(changes.touched, mailbox, since, FEW_CHANGED)
@@ -384,11 +383,11 @@ class SqliteAccount:
             index = await self._flag_index(mailbox)
             if index is not None:
                 return index.search(key, within, self._keyword_sets)
-        is_long = search.is_long(key)
-        if is_long:
+        takes_long = is_long(key)
+        if takes_long:
             self.indexer.wake()  # should a process have died that was to do it
         ask = partial(search.search, mailbox=mailbox, key=key, within=within, keyword_sets=self._keyword_sets)
-        if is_long or len(within) > FEW_SCANNED:
+        if takes_long or len(within) > FEW_SCANNED:
             return await self._searches.find(ask)
         return await self.database.read(ask)
 
@@ -397,9 +396,9 @@ class SqliteAccount:
         if known is None:
             self._flags[mailbox] = None
             return None
-        index = await self.database.read(flag_index.learn, mailbox, known, self._keyword_sets, FEW_CHANGED)
+        index = await self.database.read(changes.learn_flags, mailbox, known, self._keyword_sets, FEW_CHANGED)
         if index is None:
-            index = await self.database.read_long(flag_index.learn, mailbox, known, self._keyword_sets)
+            index = await self.database.read_long(changes.learn_flags, mailbox, known, self._keyword_sets)
         self._flags[mailbox] = None if index is NOT_ASKED else index
         while len(self._flags) > KNOWN_MAILBOXES:
             del self._flags[next(iter(self._flags))]
@@ -418,11 +417,11 @@ class SqliteAccount:
     ) -> T:
         if not isinstance(key, All | InUids) and flag_index.answers(key):
             key = InUids(await self.search(mailbox, key, within))
-        is_long = search.is_long(key)
-        if is_long:
+        takes_long = is_long(key)
+        if takes_long:
             self.indexer.wake()
         question = Question((self.id, mailbox), key, within, self._keyword_sets, self._sort_keys)
-        if is_long or len(within) > FEW_SORTED:
+        if takes_long or len(within) > FEW_SORTED:
             return await self._searches.find(lambda cursor: ask(cursor, question, how))
         return await self.database.read(ask, question, how)
 

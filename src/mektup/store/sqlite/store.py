@@ -20,6 +20,8 @@ import apsw
 from mektup.store import files
 from mektup.store.faults import Fault, FaultRefused, Kind, fault_of_os_error, in_words
 from mektup.store.interface import Bus, Faults, Tidied
+from mektup.store.rules.account_names import account_is_gone
+from mektup.store.sorting.sort_keys import Remembered
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.file.disk import Disk
@@ -42,7 +44,6 @@ from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.store.sqlite.tables.directory import SqliteDirectory, find_by_id
 from mektup.store.sqlite.tables.schema import ACCOUNT, DIRECTORY
 from mektup.store.sqlite.tables.seen import Seen
-from mektup.store.sqlite.tables.sort_keys import Remembered
 from mektup.store.sqlite.tables.text_blocks import KeptTexts
 from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
@@ -161,15 +162,15 @@ class SqliteStore:
     async def _open_mail(self, account: AccountId) -> SqliteAccount:
         entry = await self._names.read(find_by_id, account)
         if entry is None or self._data is None:
-            raise _gone()
+            raise account_is_gone()
         before = self._accounts.pop(account, None)
         if before is not None:  # its file was replaced; what it still has open would get in the way
-            await before.close(_gone())
+            await before.close(account_is_gone())
         opened = self._open(account, entry.name)
         try:
             await self._make_ready(account, opened.database, self._path(account))
         except Refused:
-            await opened.close(_gone())
+            await opened.close(account_is_gone())
             raise
         self._accounts[account] = opened
         if await opened.database.read(text_index.is_due):
@@ -247,7 +248,7 @@ class SqliteStore:
                 await opened.database.write(mailboxes.wipe, room=Room.FREES)
             except FaultRefused:
                 pass  # noted; a file that cannot be written to, or is damaged, is to go all the same
-            await opened.close(_gone())
+            await opened.close(account_is_gone())
         self._accounts.pop(account, None)
         self._in_memory.pop(account, None)
         if self._data is not None:
@@ -324,10 +325,6 @@ def _remove_files(path: Path) -> None:
 
 def _account_files(accounts: Path) -> list[Path]:
     return sorted(accounts.glob("[0-9a-f][0-9a-f]/*.db"))
-
-
-def _gone() -> Refused:
-    return Refused(Code.UNAVAILABLE, "The account is gone")
 
 
 def _closed() -> Refused:

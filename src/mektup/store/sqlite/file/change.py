@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mektup.store.rules.account_names import account_is_gone
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MAX_MODSEQ, MailboxId, ModSeq
 
 
@@ -51,7 +51,7 @@ class Change:
             (modseqs, contents),
         ).get
         if found is None:
-            raise Refused(Code.UNAVAILABLE, "The account is gone")
+            raise account_is_gone()
         before = self._modseq
         self._modseq, highest, closed = found
         if not before:

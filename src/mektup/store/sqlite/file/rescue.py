@@ -7,11 +7,12 @@ from collections.abc import Callable
 import apsw
 
 from mektup.store.faults import Fault, Kind
+from mektup.store.rules.account_names import account_is_gone
 from mektup.store.sqlite.file.closing import Closing
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS
 from mektup.store.sqlite.file.file_names import Names
-from mektup.terms.errors import Code, Refused
+from mektup.terms.errors import Refused
 
 
 def save(
@@ -23,7 +24,7 @@ def save(
     by everyone anew, as another file has its name.
     """
     if near is not None and closing.is_gone(near):
-        return Refused(Code.UNAVAILABLE, "The account is gone"), True
+        return account_is_gone(), True
     lost = names.lost
     if near is not None and names.can_be_saved:
         is_saved = _is_moved(near.connection)

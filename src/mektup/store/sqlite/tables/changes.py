@@ -9,22 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain
 
 from mektup.store.interface import Changes, Mailbox, Row, Selection, Touched
+from mektup.store.rules.changes import NONE, UNKNOWN, Known, Since, selection
+from mektup.store.rules.counters import SEEN
+from mektup.store.rules.flag_index import EVERY, FlagIndex, followed
+from mektup.store.rules.mailbox_names import no_such_mailbox
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables import changed_runs, mailboxes
-from mektup.store.sqlite.tables.mailboxes import no_such_mailbox
+from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.uids import Query, read_slice, runs_since, slices
-from mektup.terms.flags import SystemFlag
 from mektup.terms.numbers import MailboxId, ModSeq, Uid
 from mektup.terms.sets import NumberSet, Uids
-
-SEEN = int(SystemFlag.SEEN)
-
-NONE: Uids = NumberSet()  # not by way of Uids, an alias that costs a microsecond each time it is called
 
 _FLAGS = Query("m.flags, m.modseq")
 _UNSEEN = Query("", condition=f"AND m.flags & {SEEN} = 0")
@@ -62,37 +60,22 @@ def deleted(cursor: Cursor, mailbox: MailboxId) -> int:
     return int(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A mailbox's messages as of a modseq."""
-
-    modseq: ModSeq
-    uidnext: int
-    uids: Uids
-    first_unseen: Uid | None
-
-
-UNKNOWN = Known(ModSeq(0), 1, NONE, None)
-
-
 def _learn(cursor: Cursor, box: Mailbox, known: Known, most: int | None) -> Known | None:
     gone = _expunged(cursor, box.id, known.modseq, most)
     touched = NONE if known is UNKNOWN else changed_runs.since(cursor, box.id, known.modseq, most)
     if gone is None or touched is None:
         return None
-    uids = (known.uids | NumberSet.span(known.uidnext, box.uidnext - 1)) - gone
+    uids = known.uids_now(box.uidnext, gone)
     return Known(box.highestmodseq, box.uidnext, uids, _first_unseen(cursor, box, known, touched))
 
 
 def _first_unseen(cursor: Cursor, box: Mailbox, known: Known, touched: Uids) -> Uid | None:
     if box.unseen == 0:
         return None
-    # Below what was the first, only messages that changed since can be unseen now.
-    start = known.first_unseen or known.uidnext
-    changed, _ = read_slice(cursor, _UNSEEN, box.id, touched & NumberSet.span(1, start - 1), 0)
+    changed, _ = read_slice(cursor, _UNSEEN, box.id, known.may_be_unseen(touched), 0)
     if changed:
         return Uid(changed[0][0])
-    found, _ = read_slice(cursor, _UNSEEN, box.id, NumberSet.span(start, box.uidnext - 1), 0, 1)
+    found, _ = read_slice(cursor, _UNSEEN, box.id, NumberSet.span(known.unseen_from, box.uidnext - 1), 0, 1)
     return Uid(found[0][0]) if found else None
 
 
@@ -112,7 +95,7 @@ def select(cursor: Cursor, name: str, known: dict[MailboxId, Known], most: int |
         if learnt is None:
             return None
         now = known[box.id] = learnt
-    return Selection(box, now.uids, now.first_unseen, keywords, NONE)
+    return selection(box, now, keywords)
 
 
 def claim_recent(change: Change, mailbox: MailboxId) -> Uid | None:
@@ -124,19 +107,10 @@ def claim_recent(change: Change, mailbox: MailboxId) -> Uid | None:
     return Uid(first)
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
-    """The state that an asker knows: see ``interface.Account.changes``."""
-
-    modseq: ModSeq
-    expunged: ModSeq
-    uidnext: Uid
-
-
 def changes(cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None = None) -> Changes | None:
     """What differs from *since*; None where that is more than *most* rows. Raises Refused(NONEXISTENT)."""
     row = _state(cursor, mailbox)
-    if row[0] <= since.modseq and row[0] <= since.expunged:
+    if since.is_now(row[0]):
         return Changes(row[0], row[1], NONE, NONE, (), NONE, tuple(row[2].split()))
     with moment(cursor):
         highest, uidnext, keywords = _state(cursor, mailbox)
@@ -144,20 +118,11 @@ def changes(cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None =
         expunged = _expunged(cursor, mailbox, since.expunged, most)
         if touched is None or expunged is None:
             return None
-        changed = (touched & NumberSet.span(1, since.uidnext - 1)) - expunged
+        changed = since.flags_changed(touched, expunged)
         if most is not None and len(changed) > most:
             return None
         flags = _flags(cursor, mailbox, changed)
-    arrived: Uids = NumberSet.span(since.uidnext, uidnext - 1)
-    return Changes(
-        modseq=highest,
-        uidnext=uidnext,
-        arrived=arrived - expunged,
-        recent=NONE,
-        flags=flags,
-        expunged=expunged,
-        keywords=tuple(keywords.split()),
-    )
+    return since.told(highest, uidnext, keywords, flags, expunged)
 
 
 def _flags(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> list[Row]:
@@ -204,3 +169,14 @@ def highest_modseq(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> ModSeq:
             if met and read_slice(cursor, _THERE, mailbox, met, 0)[0]:
                 return ModSeq(found)
     return ModSeq(0)
+
+
+def learn_flags(
+    cursor: Cursor, mailbox: MailboxId, known: FlagIndex, keyword_sets: SqliteKeywordSets, most: int | None = None
+) -> FlagIndex | None:
+    """What *known* is now; None where that takes more than *most* messages to read. Raises Refused(NONEXISTENT)."""
+    found = changes(cursor, mailbox, Since(known.modseq, known.modseq, EVERY), most)
+    if found is None or found.modseq == known.modseq:
+        return None if found is None else known
+    keyword_sets.load(cursor)
+    return followed(known, found)

@@ -8,8 +8,6 @@ there the next one finishes: files whose account is not in the table ``accounts`
 from __future__ import annotations
 
 import json
-import secrets as randomness
-import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,13 +15,14 @@ from pathlib import Path
 
 from mektup.store import files
 from mektup.store.interface import AccountEntry
+from mektup.store.rules.account_names import canonical, name_is_taken, new_account_id, require_there
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.file.memo import Recall
 from mektup.store.sqlite.file.reserve import Room
 from mektup.store.sqlite.file.threads import Threads
-from mektup.terms.errors import Code, Refused
+from mektup.terms.errors import Refused
 from mektup.terms.names import account_key
 from mektup.terms.numbers import AccountId
 
@@ -61,7 +60,7 @@ def _entries(cursor: Cursor) -> Sequence[AccountEntry]:
 
 def _add(change: Change, entry: AccountEntry) -> None:
     if _find(change.cursor, entry.name) is not None:
-        raise _taken()
+        raise name_is_taken()
     secrets = json.dumps(dict(entry.secrets))
     change.cursor.execute(
         "INSERT INTO accounts (id, name, folded, secrets) VALUES (?, ?, ?, ?)",
@@ -91,11 +90,11 @@ def _set_secrets(change: Change, name: str, secrets: Mapping[str, str]) -> Accou
     change.cursor.execute(
         "UPDATE accounts SET secrets = ? WHERE folded = ?", (json.dumps(dict(secrets)), account_key(name))
     )
-    return _there(_find(change.cursor, name))
+    return require_there(_find(change.cursor, name))
 
 
 def _remove(change: Change, name: str) -> AccountEntry:
-    entry = _there(_find(change.cursor, name))
+    entry = require_there(_find(change.cursor, name))
     change.cursor.execute("DELETE FROM accounts WHERE id = ?", (entry.id,))
     _begin(change, entry.id)
     return entry
@@ -114,21 +113,6 @@ def _secrets_of(cursor: Cursor, accounts: Collection[AccountId]) -> Mapping[Acco
         "SELECT id, secrets FROM accounts WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(accounts)),)
     ).fetchall()
     return {AccountId(account): json.loads(secrets) for account, secrets in rows}
-
-
-def _there(entry: AccountEntry | None) -> AccountEntry:
-    if entry is None:
-        raise Refused(Code.NONEXISTENT, "There is no account of that name")
-    return entry
-
-
-def _taken() -> Refused:
-    return Refused(Code.ALREADYEXISTS, "There is an account of that name")
-
-
-def _check_name(name: str) -> None:
-    if not name or "/" in name or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        raise Refused(Code.CANNOT, 'The name of an account is not empty and holds no control character and no "/"')
 
 
 class SqliteDirectory:
@@ -159,11 +143,10 @@ class SqliteDirectory:
         return found[0] if found else None
 
     async def add(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
-        name = unicodedata.normalize("NFC", name)
-        _check_name(name)
+        name = canonical(name)
         if await self.find(name) is not None:
-            raise _taken()
-        entry = AccountEntry(AccountId(randomness.token_hex(16)), name, dict(secrets))
+            raise name_is_taken()
+        entry = AccountEntry(new_account_id(), name, dict(secrets))
         async with self._at_work():
             await self._database.write(partial(_begin, account=entry.id))
             try:

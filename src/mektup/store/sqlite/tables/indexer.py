@@ -20,7 +20,7 @@ from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.file.reserve import Room
 from mektup.store.sqlite.tables import expunged_runs, keyword_upkeep, text_index
 from mektup.store.sqlite.tables.chunk_compression import Packing
-from mektup.store.sqlite.tables.keywords import KeywordSets
+from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.terms.errors import Refused
 from mektup.terms.limits import Limits
 
@@ -41,7 +41,7 @@ class Indexer:
     """Of one account. To be used from the event loop's thread."""
 
     def __init__(
-        self, database: Database, limits: Limits, packing: Packing, turn: asyncio.Lock, keyword_sets: KeywordSets
+        self, database: Database, limits: Limits, packing: Packing, turn: asyncio.Lock, keyword_sets: SqliteKeywordSets
     ) -> None:
         """*turn* is shared by all accounts of the process."""
         self._database = database

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mektup.store.rules.keyword_sets import KEYWORD_SHIFT
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables.changes import moment
-from mektup.store.sqlite.tables.schema import KEYWORD_SHIFT
 
 FEW_SETS = 100
 """So many may stay, before it is looked which of them are needed."""

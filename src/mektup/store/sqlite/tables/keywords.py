@@ -1,234 +1,40 @@
-"""Flag words: the flags of a message as one integer.
-
-The low bits are the SystemFlags; the rest is the number of a set of keywords, which every message of
-the account with just these keywords shares. So equal words are equal flags, a change of flags is one
-UPDATE for each word that occurs, and what a word spells is looked up once. Sets are added and never
-changed, and no number is given twice, which is why a process may remember them. Those that no message has any more
-go behind the work (see ``keyword_upkeep``); whoever gives a message a set looks first whether it is still there.
-"""
+"""The sets of keywords of an account, as rows: see ``rules.keyword_sets``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable
 
+from mektup.store.rules.keyword_sets import KeywordSets
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables.schema import KEYWORD_SHIFT
-from mektup.terms.errors import Code, Refused
-from mektup.terms.flags import SYSTEM_FLAG_NAMES, SYSTEM_FLAGS_BY_NAME, FlagChange
-from mektup.terms.limits import DEFAULT_LIMITS
-
-SYSTEM_MASK = (1 << KEYWORD_SHIFT) - 1
-
-# As plain integers, which are several times faster than IntFlag.
-_BITS = {name: int(flag) for name, flag in SYSTEM_FLAGS_BY_NAME.items()}
-_NAMES = tuple((int(flag), name) for flag, name in SYSTEM_FLAG_NAMES.items())
-
-Names = tuple[str, ...]
-
-SET_OCTETS = 100
-"""What a set takes beside its names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """Flags by name, read once: the system flags as bits, the keywords by their lower case."""
+class SqliteKeywordSets(KeywordSets[Change]):
+    """The sets of one account."""
 
-    system: int
-    keywords: Mapping[str, str]
-
-    @classmethod
-    def of(cls, names: Iterable[str]) -> Flags:
-        """The flags of these *names*; \\Recent is none of them."""
-        system = 0
-        keywords: dict[str, str] = {}
-        # sorted, so that of two spellings it is not chance which one counts
-        for name in sorted(names):
-            folded = name.lower()
-            if folded in _BITS:
-                system |= _BITS[folded]
-            elif folded != "\\recent":
-                keywords.setdefault(folded, name)
-        return cls(system, keywords)
-
-
-class KeywordSets:
-    """The sets of one account, as far as this process has seen them."""
-
-    __slots__ = (
-        "_folds",
-        "_highest",
-        "_ids",
-        "_is_above",
-        "_lost",
-        "_most",
-        "_names",
-        "_octets",
-        "_spelling",
-        "_words",
-    )
-
-    def __init__(self, lost: Callable[[], None] = lambda: None, most: int = DEFAULT_LIMITS.keyword_sets_bytes) -> None:
-        """*lost* is called, from any thread, where a flag word names a set that is not there.
-
-        *most*: octets that all sets of the account may have together.
-        """
-        self._lost = lost
-        self._most = most
-        self._octets = 0
-        self._highest = 0
-        self._words: dict[int, Names] = {}
-        self._names: dict[int, Names] = {0: ()}
-        self._ids: dict[Names, int] = {(): 0}
-        self._spelling: dict[str, str] = {}
-        self._folds: dict[str, str] = {}
-        self._is_above = False
-        """Whether the highest set is above all that messages name."""
-
-    def _remember(self, number: int, names: Names) -> list[str]:
-        """Returns the keywords that were not known before, folded."""
-        # the sets of an account are made of few keywords, each of which is kept once
-        names = tuple(self._folds.setdefault(name, name) for name in names)
-        self._names[number] = names
-        self._ids[self._folded(names)] = number
-        self._octets += _octets(names)
-        new = [name.lower() for name in names if name.lower() not in self._spelling]
-        for name in names:
-            self._spelling.setdefault(name.lower(), name)
-        return new
-
-    def _forget(self, number: int, new: Iterable[str]) -> None:
-        """The set *number* is not there, nor are the spellings that came with it: nothing of it was committed."""
-        self._is_above = False
-        self._highest = 0
-        self.forget((number,))
-        for folded in new:
-            self._spelling.pop(folded, None)
-
-    def forget(self, numbers: Iterable[int]) -> None:
-        """These sets are not there any more. To be called when that is committed."""
-        gone = set(numbers)
-        for number in gone:
-            names = self._names.pop(number, ())
-            if names:
-                self._ids.pop(self._folded(names), None)
-                self._octets -= _octets(names)
-        for word in [word for word in self._words.copy() if word >> KEYWORD_SHIFT in gone]:
-            self._words.pop(word, None)
-
-    def gone(self, change: Change) -> list[int]:
-        """The known sets that are not in the file, as *change* sees it, which sees all."""
-        there = {number for (number,) in change.cursor.execute("SELECT id FROM keyword_sets").fetchall()}
-        return [number for number in self._names.copy() if number and number not in there]
+    __slots__ = ()
 
     def load(self, cursor: Cursor) -> None:
         """Learns the sets that were added since."""
-        for number, names in cursor.execute(
-            "SELECT id, names FROM keyword_sets WHERE id > ? ORDER BY id", (self._highest,)
-        ).fetchall():
-            self._highest = max(self._highest, number)
-            if number in self._names:
-                continue
-            if names:
-                self._remember(number, tuple(names.split(" ")))
-            else:  # stands where sets were lost, see ``messages.mend_flags``
-                self._names[number] = ()
+        self.learn(
+            cursor.execute("SELECT id, names FROM keyword_sets WHERE id > ? ORDER BY id", (self._highest,)).fetchall()
+        )
 
-    def known(self, word: int) -> bool:
-        """Whether what *word* spells is known without a load."""
-        return word >> KEYWORD_SHIFT in self._names
+    def _load(self, change: Change) -> None:
+        self.load(change.cursor)
 
-    def keywords(self, word: int) -> Names:
-        """The keywords of *word*, which must be known, or its set is lost: then it has none."""
-        names = self._names.get(word >> KEYWORD_SHIFT)
-        if names is None:
-            self._lost()
-            return ()
-        return names
+    def _kept(self, change: Change) -> frozenset[int]:
+        return frozenset(number for (number,) in change.cursor.execute("SELECT id FROM keyword_sets").fetchall())
 
-    def flags(self, word: int) -> Names:
-        """All flags of *word*, as ``keywords``: system flags in their usual order, then keywords."""
-        names = self._words.get(word)
-        if names is None:
-            names = tuple(name for bit, name in _NAMES if word & bit) + self.keywords(word)
-            if self.known(word):
-                self._words[word] = names
-        return names
+    def _is_kept(self, change: Change, number: int) -> bool:
+        return change.cursor.execute("SELECT 1 FROM keyword_sets WHERE id = ?", (number,)).get is not None
 
-    def has(self, word: int, flag: str) -> bool:
-        """Whether *flag*, in any case of letters, is in *word*, which must be known."""
-        folded = flag.lower()
-        if folded in _BITS:
-            return bool(word & _BITS[folded])
-        return any(name.lower() == folded for name in self.keywords(word))
+    def _highest_kept(self, change: Change) -> int:
+        return int(change.cursor.execute("SELECT ifnull(max(id), 0) FROM keyword_sets").get)
 
-    def numbers_with(self, keyword: str) -> list[int]:
-        """The known sets that *keyword* is in."""
-        folded = keyword.lower()
-        return [number for names, number in self._ids.copy().items() if folded in names]  # others may add meanwhile
+    def _highest_word(self, change: Change) -> int:
+        return int(change.cursor.execute("SELECT ifnull(max(flags), 0) FROM messages").get)
 
-    def _folded(self, names: Names) -> Names:
-        return tuple(self._folds.setdefault(folded, folded) for folded in map(str.lower, names))
-
-    def spelled(self, keywords: Mapping[str, str]) -> Names:
-        """*keywords*, by their lower case, in the spelling in which they came first."""
-        # RFC 9051 §2.3.2 compares without regard to case
-        return tuple(self._spelling.get(folded, keywords[folded]) for folded in sorted(keywords))
-
-    def word(self, change: Change, flags: Flags) -> int:
-        """The flag word of *flags*, of which unknown keywords and sets are added."""
-        return flags.system | self._number(change, flags.keywords) << KEYWORD_SHIFT if flags.keywords else flags.system
-
-    def _number(self, change: Change, keywords: Mapping[str, str]) -> int:
-        key = tuple(sorted(keywords))
-        if key not in self._ids:
-            self.load(change.cursor)
-        known = self._ids.get(key)
-        if known is not None and not change.cursor.execute("SELECT 1 FROM keyword_sets WHERE id = ?", (known,)).get:
-            self.forget((known,))  # another process found that no message had it
-        if key not in self._ids:
-            names = self.spelled(keywords)
-            self._require_room(change, names)
-            number = self._new_number(change)
-            change.cursor.execute("INSERT INTO keyword_sets VALUES (?, ?)", (number, " ".join(names)))
-            change.on_rollback.append(partial(self._forget, number, self._remember(number, names)))
-        return self._ids[key]
-
-    def _require_room(self, change: Change, names: Names) -> None:
-        """Raises Refused(LIMIT) where the sets of the account would be too many. Those that nobody needs go soon."""
-        if self._octets + _octets(names) > self._most:
-            self.forget(self.gone(change))
-        if self._octets + _octets(names) > self._most:
-            raise Refused(Code.LIMIT, "The messages of this account have too many different sets of keywords")
-
-    def _new_number(self, change: Change) -> int:
-        """One that no message has: a set that was lost must not become another."""
-        number = change.cursor.execute("SELECT ifnull(max(id), 0) + 1 FROM keyword_sets").get
-        if not self._is_above:
-            # a walk through all messages, once
-            highest = change.cursor.execute("SELECT ifnull(max(flags), 0) FROM messages").get >> KEYWORD_SHIFT
-            number = max(number, highest + 1)
-            self._is_above = True
-        return int(number)
-
-    def changed_word(self, change: Change, word: int, how: FlagChange, flags: Flags) -> int:
-        """*word* after a STORE of *flags*."""
-        if how is FlagChange.REPLACE:
-            return self.word(change, flags)
-        added = how is FlagChange.ADD
-        if word <= SYSTEM_MASK and (not added or not flags.keywords):
-            return word | flags.system if added else word & ~flags.system
-        if not self.known(word):
-            self.load(change.cursor)
-        keywords = {name.lower(): name for name in self.keywords(word)}
-        if added:
-            return self.word(change, Flags((word | flags.system) & SYSTEM_MASK, {**flags.keywords, **keywords}))
-        left = {folded: name for folded, name in keywords.items() if folded not in flags.keywords}
-        return self.word(change, Flags(word & ~flags.system & SYSTEM_MASK, left))
-
-
-def _octets(names: Names) -> int:
-    """What the set *names* counts."""
-    return SET_OCTETS + sum(map(len, names)) + len(names)
+    def _keep(self, change: Change, number: int, names: str, undo: Callable[[], None]) -> None:
+        change.on_rollback.append(undo)
+        change.cursor.execute("INSERT INTO keyword_sets VALUES (?, ?)", (number, names))

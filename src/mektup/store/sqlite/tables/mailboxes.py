@@ -1,23 +1,35 @@
-"""Mailboxes and their names: what may be made, removed and renamed (RFC 9051 §6.3.4 to §6.3.8)."""
+"""The rows of mailboxes and subscriptions; what may be done with them is in ``rules.mailbox_names``."""
 
 from __future__ import annotations
 
-import secrets
 import time
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from mektup.store.interface import Mailbox
+from mektup.store.rules.counters import next_uidvalidity
+from mektup.store.rules.mailbox_names import (
+    check_name,
+    inferiors,
+    listed_order,
+    new_mailboxid,
+    no_such_mailbox,
+    renamed,
+    require_creatable,
+    require_deletable,
+    require_few_mailboxes,
+    require_few_subscriptions,
+    require_renamable,
+    superiors,
+)
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables import content
 from mektup.store.sqlite.tables.uids import Query, slices
-from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
 from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
 from mektup.terms.limits import Limits
-from mektup.terms.names import DELIMITER, INBOX, mailbox_key
-from mektup.terms.numbers import MAX_UINT32, MailboxId
+from mektup.terms.names import mailbox_key
+from mektup.terms.numbers import MailboxId
 from mektup.terms.sets import Uids
 
 _COLUMNS = (
@@ -26,31 +38,6 @@ _COLUMNS = (
 )
 
 _CONTENTS = Query("m.content")
-
-
-def no_such_mailbox() -> Refused:
-    """The refusal for a mailbox that is not there."""
-    return Refused(Code.NONEXISTENT, NO_SUCH_MAILBOX)
-
-
-def _check_name(name: str, limits: Limits) -> None:
-    levels = name.split(DELIMITER)
-    try:
-        octets = len(name.encode())
-    except UnicodeEncodeError:
-        raise Refused(Code.CANNOT, "The name is not valid Unicode") from None
-    if not all(levels):
-        raise Refused(Code.CANNOT, "A level of the name is empty")
-    # RFC 9051 §5.1: no control characters, nor the line and paragraph separators
-    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
-        raise Refused(Code.CANNOT, "The name holds a control character")
-    if octets > limits.mailbox_name_bytes or len(levels) > limits.mailbox_depth:
-        raise Refused(Code.CANNOT, "The name is too long or has too many levels")
-
-
-def _below(name: str) -> tuple[str, str]:
-    """Bounds, the upper excluded, between which the names of all inferiors of *name* sort."""
-    return name + DELIMITER, name + chr(ord(DELIMITER) + 1)
 
 
 # Asking
@@ -86,14 +73,8 @@ def selectable(cursor: Cursor, name: str) -> tuple[Mailbox, tuple[str, ...]]:
 def mailboxes(cursor: Cursor) -> Sequence[Mailbox]:
     """All of them: INBOX first, then by name, parents before children."""
     found = [_mailbox(row) for row in cursor.execute(f"SELECT {_COLUMNS} FROM mailboxes").fetchall()]
-    found.sort(key=_order)
+    found.sort(key=lambda each: listed_order(each.name))
     return found
-
-
-def _order(mailbox: Mailbox) -> tuple[bool, str]:
-    # no name holds a control character: so what is below a level comes right after it
-    name = mailbox.name.replace(DELIMITER, "\0")
-    return name.partition("\0")[0] != INBOX, name
 
 
 def subscriptions(cursor: Cursor) -> frozenset[str]:
@@ -114,17 +95,13 @@ def populate(change: Change, name: str, boot: str, place: str) -> None:
 
 def _insert(change: Change, name: str, *, special_use: str | None = None, selectable: bool = True) -> None:
     modseq = change.modseq  # refuses where the account is removed
-    # RFC 9051 §2.3.1.1: a name that is deleted and made again must not have its old UIDVALIDITY, whatever the time
-    uidvalidity = change.cursor.execute(
-        "UPDATE account SET uidvalidity = max(uidvalidity + 1, ?) WHERE id = 1 RETURNING uidvalidity",
-        (int(time.time()),),
-    ).get
-    if uidvalidity > MAX_UINT32:
-        raise Refused(Code.LIMIT, "No UIDVALIDITY is left")
+    highest = change.cursor.execute("SELECT uidvalidity FROM account").get
+    uidvalidity = next_uidvalidity(highest, int(time.time()))
+    change.cursor.execute("UPDATE account SET uidvalidity = ? WHERE id = 1", (uidvalidity,))
     number = change.cursor.execute(
         "INSERT INTO mailboxes (name, uidvalidity, uidnext, highestmodseq, mailboxid, special_use, selectable) "
         "VALUES (?, ?, 1, ?, ?, ?, ?) RETURNING id",
-        (name, uidvalidity, modseq, f"F{secrets.token_hex(10)}", special_use, selectable),
+        (name, uidvalidity, modseq, new_mailboxid(), special_use, selectable),
     ).get
     change.touched.add(MailboxId(number))
 
@@ -132,31 +109,24 @@ def _insert(change: Change, name: str, *, special_use: str | None = None, select
 def create(change: Change, name: str, special_use: str | None, limits: Limits) -> Mailbox:
     """Makes *name* and the levels above it that are missing; see ``interface.Account.create``."""
     name = mailbox_key(name)
-    _check_name(name, limits)
+    check_name(name, limits)
     there = find(change.cursor, name)
-    if there is not None and there.selectable:
-        raise Refused(Code.ALREADYEXISTS, "There is a mailbox of that name")
-    taken = (
+    use_is_taken = (
         special_use is not None
-        and change.cursor.execute("SELECT 1 FROM mailboxes WHERE special_use = ?", (special_use,)).get
+        and change.cursor.execute("SELECT 1 FROM mailboxes WHERE special_use = ?", (special_use,)).get is not None
     )
-    if taken:
-        raise Refused(Code.USEATTR, f"Another mailbox is {special_use} already")
+    require_creatable(there, special_use, use_is_taken=use_is_taken)
     if there is not None:
         # A new row, so that whoever held the mailbox that was deleted does not take this one for it.
         change.cursor.execute("DELETE FROM mailboxes WHERE id = ?", (there.id,))
     _make_superiors(change, name)
     _insert(change, name, special_use=special_use)
-    if change.cursor.execute("SELECT count(*) FROM mailboxes").get > limits.mailboxes:
-        raise Refused(Code.LIMIT, f"There are {limits.mailboxes} mailboxes, the most there may be")
+    require_few_mailboxes(change.cursor.execute("SELECT count(*) FROM mailboxes").get, limits)
     return mailbox(change.cursor, name)
 
 
 def _make_superiors(change: Change, name: str) -> None:
-    # RFC 9051 §6.3.4: a server SHOULD make the superior names that CREATE needs; §6.3.6 says the same of RENAME
-    levels = name.split(DELIMITER)
-    for depth in range(1, len(levels)):
-        superior = DELIMITER.join(levels[:depth])
+    for superior in superiors(name):
         if find(change.cursor, superior) is None:
             _insert(change, superior)
 
@@ -164,13 +134,9 @@ def _make_superiors(change: Change, name: str) -> None:
 def delete(change: Change, name: str) -> None:
     """Removes a mailbox and its messages; see ``interface.Account.delete``."""
     doomed = mailbox(change.cursor, name)
-    if doomed.name == INBOX:
-        raise Refused(Code.CANNOT, "INBOX cannot be deleted")
-    has_inferiors = change.cursor.execute(
-        "SELECT 1 FROM mailboxes WHERE name >= ? AND name < ? LIMIT 1", _below(doomed.name)
-    ).get
-    if has_inferiors and not doomed.selectable:
-        raise Refused(Code.HASCHILDREN, "There are mailboxes below it")
+    below = "SELECT 1 FROM mailboxes WHERE name >= ? AND name < ? LIMIT 1"
+    has_inferiors = change.cursor.execute(below, inferiors(doomed.name)).get is not None
+    require_deletable(doomed, has_inferiors=has_inferiors)
     for rows in slices(change.cursor, _CONTENTS, doomed.id, Uids.span(1, doomed.uidnext - 1)):
         content.release(change.cursor, [number for _, number in rows])
     for table in ("messages", "touched", "expunged", "header_fields"):
@@ -184,20 +150,15 @@ def delete(change: Change, name: str) -> None:
 
 def rename(change: Change, old: str, new: str, limits: Limits) -> None:
     """Renames a mailbox that is not INBOX and all below it; see ``interface.Account.rename``."""
-    renamed = mailbox(change.cursor, old)
+    moved = mailbox(change.cursor, old)
     new = mailbox_key(new)
-    _check_name(new, limits)
-    if find(change.cursor, new) is not None:
-        raise Refused(Code.ALREADYEXISTS, "There is a mailbox of that name")
-    if new.startswith(renamed.name + DELIMITER):
-        raise Refused(Code.CANNOT, "A mailbox cannot move below itself")
+    check_name(new, limits)
+    require_renamable(moved.name, new, is_taken=find(change.cursor, new) is not None)
     _make_superiors(change, new)
-    inferiors = change.cursor.execute(
-        "SELECT id, name FROM mailboxes WHERE name >= ? AND name < ?", _below(renamed.name)
-    ).fetchall()
-    for number, name in [(renamed.id, renamed.name), *inferiors]:
-        target = new + name[len(renamed.name) :]
-        _check_name(target, limits)
+    below = "SELECT id, name FROM mailboxes WHERE name >= ? AND name < ?"
+    rows = [(moved.id, moved.name), *change.cursor.execute(below, inferiors(moved.name)).fetchall()]
+    targets = renamed(moved.name, new, [name for _, name in rows], limits)
+    for (number, _), target in zip(rows, targets, strict=True):
         change.cursor.execute("UPDATE mailboxes SET name = ? WHERE id = ?", (target, number))
         change.touched.add(MailboxId(number))
     assert change.modseq
@@ -206,10 +167,9 @@ def rename(change: Change, old: str, new: str, limits: Limits) -> None:
 def subscribe(change: Change, name: str, limits: Limits) -> None:
     """Remembers *name*."""
     name = mailbox_key(name)
-    _check_name(name, limits)
+    check_name(name, limits)
     change.cursor.execute("INSERT OR IGNORE INTO subscriptions VALUES (?)", (name,))
-    if change.cursor.execute("SELECT count(*) FROM subscriptions").get > limits.mailboxes:
-        raise Refused(Code.LIMIT, f"There are {limits.mailboxes} subscriptions, the most there may be")
+    require_few_subscriptions(change.cursor.execute("SELECT count(*) FROM subscriptions").get, limits)
 
 
 def unsubscribe(change: Change, name: str) -> None:

@@ -11,25 +11,34 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, groupby
-from typing import NoReturn
 
 from mektup.store.arrival import internaldate
 from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsStored, Incoming, Row
+from mektup.store.rules.counters import DELETED, SEEN, Box
+from mektup.store.rules.flag_changes import (
+    FEW_SHOWN,
+    NONE,
+    changed_since,
+    changes_flag,
+    gained,
+    keywords_given,
+    store_in_turn,
+    uids_of,
+)
+from mektup.store.rules.keyword_sets import KEYWORD_SHIFT, SYSTEM_MASK, Flags, Names
+from mektup.store.rules.mailbox_names import no_such_mailbox, no_such_target
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables import changed_runs, content, header_fields, mailboxes
 from mektup.store.sqlite.tables.chunk_compression import Packing
-from mektup.store.sqlite.tables.keywords import SYSTEM_MASK, Flags, KeywordSets, Names
-from mektup.store.sqlite.tables.schema import KEYWORD_SHIFT
+from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.uids import Query, slices
 from mektup.terms.errors import Code, Refused
-from mektup.terms.flags import FlagChange, SystemFlag
+from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX
-from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, Uid, UidValidity
+from mektup.terms.numbers import MailboxId, ModSeq, Uid
 from mektup.terms.sets import NumberSet, Run, Uids
-
-SEEN, DELETED = int(SystemFlag.SEEN), int(SystemFlag.DELETED)
 
 _FLAGS = Query("m.flags, m.modseq")
 _COPIED = Query("m.flags, m.size, m.content, m.arrived, m.zone, m.internaldate")
@@ -37,69 +46,19 @@ _REMOVED = Query("m.flags, m.size, m.content")
 _EXPUNGED = Query("m.flags, m.size, m.content", condition=f"AND m.flags & {DELETED} <> 0")
 _INSERT = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-# Not by way of Uids, an alias that costs a microsecond each time it is called.
-_NONE: Uids = NumberSet()
-
-
-def _set(ascending: Sequence[int]) -> Uids:
-    return NumberSet.of_sorted(ascending) if ascending else _NONE
-
 
 def _runs(ascending: list[int]) -> tuple[Run, ...]:
     return NumberSet.of_sorted(ascending).runs
 
 
 @dataclass(slots=True)
-class _Box:
-    """A mailbox under change: what it was, and what its counters gain."""
+class _Box(Box):
+    """A mailbox under change, with what its tables are counted by."""
 
-    id: MailboxId
-    uidvalidity: UidValidity
-    uidnext: int
-    highestmodseq: ModSeq
-    recent_from: int
-    keywords: str
     there: int
     """How many messages, before the change."""
     runs: int
     """See ``changed_runs``."""
-    messages: int = 0
-    unseen: int = 0
-    deleted: int = 0
-    size: int = 0
-    recent: int = 0
-
-    def count(self, flags: int, size: int, uid: int, by: int) -> None:
-        """A message came, for *by* 1, or went, for -1."""
-        self.messages += by
-        self.size += by * size
-        if not flags & SEEN:
-            self.unseen += by
-        if flags & DELETED:
-            self.deleted += by
-        if uid >= self.recent_from:
-            self.recent += by
-
-    def name_uids(self, count: int) -> range:
-        """The UIDs of *count* messages to come. Raises Refused(LIMIT) where there are no more."""
-        first = self.uidnext
-        self.uidnext += count
-        if self.uidnext > MAX_UINT32:
-            raise Refused(Code.LIMIT, "No UIDs are left in the mailbox")
-        return range(first, self.uidnext)
-
-    def use_keywords(self, names: Iterable[str], limits: Limits) -> None:
-        """Adds those that were not used here before. Raises Refused(LIMIT)."""
-        used = self.keywords.split()
-        there = {name.lower() for name in used}
-        new = [name for name in dict.fromkeys(names) if name.lower() not in there]
-        if new:
-            used += new
-            if len(used) > limits.keywords_per_mailbox:
-                raise Refused(Code.LIMIT, f"A mailbox has at most {limits.keywords_per_mailbox} keywords")
-            if max(map(len, new)) > limits.keyword_bytes:
-                raise Refused(Code.LIMIT, f"A keyword has at most {limits.keyword_bytes} octets")
-            self.keywords = " ".join(used)
 
 
 def _open(cursor: Cursor, mailbox: MailboxId) -> _Box:
@@ -109,24 +68,19 @@ def _open(cursor: Cursor, mailbox: MailboxId) -> _Box:
         (mailbox,),
     ).get
     if row is None:
-        raise mailboxes.no_such_mailbox()
+        raise no_such_mailbox()
     return _Box(mailbox, *row)
 
 
-def _keywords_of(words: Iterable[int], keyword_sets: KeywordSets) -> list[str]:
+def _keywords_of(words: Iterable[int], keyword_sets: SqliteKeywordSets) -> list[str]:
     return [name for word in sorted(words) for name in keyword_sets.keywords(word)]
 
 
 def _open_target(cursor: Cursor, name: str) -> _Box:
     target = mailboxes.find(cursor, name)
     if target is None or not target.selectable:
-        _refuse_target()
+        raise no_such_target()
     return _open(cursor, target.id)
-
-
-def _refuse_target() -> NoReturn:
-    # RFC 9051 §6.4.7: unless it is certain that it cannot be made, TRYCREATE
-    raise Refused(Code.TRYCREATE, "There is no such mailbox to copy to; it could be created")
 
 
 def _close(change: Change, box: _Box, touched: Iterable[tuple[ModSeq, Uids]] = ()) -> None:
@@ -164,7 +118,7 @@ def append(
     change: Change,
     mailbox: MailboxId,
     messages: Sequence[Incoming],
-    keyword_sets: KeywordSets,
+    keyword_sets: SqliteKeywordSets,
     packing: Packing,
     limits: Limits,
 ) -> Appended:
@@ -207,9 +161,6 @@ def append(
 
 # Flags
 
-FEW_SHOWN = 64
-"""How many messages' flags a STORE tells of itself."""
-
 LONG_RUN = 64
 """Of UIDs: as a range they are found sooner than in a list."""
 
@@ -221,7 +172,7 @@ CASES = 100
 
 
 def store_flags_in_turn(
-    change: Change, mailbox: MailboxId, orders: Sequence[FlagOrder], keyword_sets: KeywordSets, limits: Limits
+    change: Change, mailbox: MailboxId, orders: Sequence[FlagOrder], keyword_sets: SqliteKeywordSets, limits: Limits
 ) -> list[FlagsStored]:
     """See ``interface.Account.store_flags_in_turn``. For few messages: each stands in memory, and is written once."""
     box = _open(change.cursor, mailbox)
@@ -232,26 +183,8 @@ def store_flags_in_turn(
     ):
         for uid, word, modseq in rows:
             words[uid], modseqs[uid] = word, modseq
-    turns: list[tuple[list[tuple[Uid, int]], list[Uid], Names]] = []
-    for order in orders:
-        there = [uid for uid in order.uids if uid in words]
-        changed, keywords = _change_words(change, box, words, there, order, keyword_sets, limits)
-        turns.append(([(uid, words[uid]) for uid in there], changed, keywords))
-    count = sum(bool(changed) for _, changed, _ in turns)
-    # One after the other, so that who hears of some of these changes, and is then cut off, can ask for the others.
-    following = iter(change.take(count)) if count else iter(())
-    highest = box.highestmodseq
-    stored: list[FlagsStored] = []
-    for order, (after, changed, keywords) in zip(orders, turns, strict=True):
-        previous = highest
-        if changed:
-            highest = ModSeq(next(following))
-            modseqs.update(dict.fromkeys(changed, highest))
-        uids = order.uids if len(changed) == len(order.uids) else _set(changed)
-        flags = [(uid, word, modseqs[uid]) for uid, word in after]
-        stored.append(FlagsStored(highest, uids, previous, _NONE, flags, keywords))
-    if count:
-        altered = {uid for _, changed, _ in turns for uid in changed}
+    stored, altered = store_in_turn(change, box, words, modseqs, orders, keyword_sets, limits, change.take)
+    if altered:
         change.cursor.executemany(
             "UPDATE messages SET flags = ?, modseq = ? WHERE mailbox = ? AND uid = ?",
             [(words[uid], modseqs[uid], mailbox, uid) for uid in altered],
@@ -278,39 +211,8 @@ def mend_flags(change: Change) -> int:
         (max(word for _, _, word in rows) >> KEYWORD_SHIFT,),
     )
     for mailbox, some in groupby(rows, lambda row: MailboxId(row[0])):
-        _close(change, _open(change.cursor, mailbox), [(change.modseq, _set([uid for _, uid, _ in some]))])
+        _close(change, _open(change.cursor, mailbox), [(change.modseq, uids_of([uid for _, uid, _ in some]))])
     return len(rows)
-
-
-def _change_words(
-    change: Change,
-    box: _Box,
-    words: dict[Uid, int],
-    uids: list[Uid],
-    order: FlagOrder,
-    keyword_sets: KeywordSets,
-    limits: Limits,
-) -> tuple[list[Uid], Names]:
-    """Gives *uids* their new *words*; returns those whose word is another now, and the keywords that were given."""
-    operand = Flags.of(order.flags)
-    changed: list[Uid] = []
-    for uid in uids:
-        old = words[uid]
-        new = words[uid] = keyword_sets.changed_word(change, old, order.change, operand)
-        if new != old:
-            changed.append(uid)
-            box.unseen += (old & SEEN) - (new & SEEN)
-            box.deleted += (new & DELETED) // DELETED - (old & DELETED) // DELETED
-    return changed, _keywords_given(box, order, operand, keyword_sets, limits) if changed else ()
-
-
-def _keywords_given(box: _Box, order: FlagOrder, operand: Flags, keyword_sets: KeywordSets, limits: Limits) -> Names:
-    """The keywords that messages of *box* have by *order*, as they are spelled. Raises Refused(LIMIT)."""
-    if not operand.keywords or order.change is FlagChange.REMOVE:
-        return ()
-    names = keyword_sets.spelled(operand.keywords)
-    box.use_keywords(names, limits)
-    return names
 
 
 def store_flags(
@@ -318,14 +220,13 @@ def store_flags(
     mailbox: MailboxId,
     order: FlagOrder,
     unchanged_since: ModSeq | None,
-    keyword_sets: KeywordSets,
+    keyword_sets: SqliteKeywordSets,
     limits: Limits,
 ) -> FlagsStored:
     """See ``interface.Account.store_flags``."""
-    failed = _NONE
+    failed = NONE
     if unchanged_since is not None:
-        rows = chain.from_iterable(slices(change.cursor, _FLAGS, mailbox, order.uids))
-        failed = _set([uid for uid, _, modseq in rows if modseq > unchanged_since])
+        failed = changed_since(chain.from_iterable(slices(change.cursor, _FLAGS, mailbox, order.uids)), unchanged_since)
         order = replace(order, uids=order.uids - failed)
     if len(order.uids) <= FEW_SHOWN:
         (stored,) = store_flags_in_turn(change, mailbox, [order], keyword_sets, limits)
@@ -365,12 +266,12 @@ def _pieces(mailbox: MailboxId, uids: Uids) -> Iterator[_Some]:
 
 
 def _store_many(
-    change: Change, mailbox: MailboxId, order: FlagOrder, keyword_sets: KeywordSets, limits: Limits
+    change: Change, mailbox: MailboxId, order: FlagOrder, keyword_sets: SqliteKeywordSets, limits: Limits
 ) -> FlagsStored:
     """For many messages: SQLite changes them, and none becomes an object."""
     box = _open(change.cursor, mailbox)
     operand = Flags.of(order.flags)
-    changed = _NONE
+    changed = NONE
     keywords: Names = ()
     for some in _pieces(mailbox, order.uids):
         box.unseen -= _gained(change.cursor, some, SEEN, order.change, operand)
@@ -378,13 +279,13 @@ def _store_many(
         for word, parameters in _new_words(change, some, order.change, operand, keyword_sets):
             changed = changed | _rewrite(change, some, word, parameters)
     if changed:
-        keywords = _keywords_given(box, order, operand, keyword_sets, limits)
+        keywords = keywords_given(box, order, operand, keyword_sets, limits)
         _close(change, box, [(change.modseq, changed)])
     return FlagsStored(
         modseq=change.modseq if changed else box.highestmodseq,
         changed=changed,
         previous=box.highestmodseq,
-        failed=_NONE,
+        failed=NONE,
         flags=None,
         keywords=keywords,
     )
@@ -392,15 +293,11 @@ def _store_many(
 
 def _gained(cursor: Cursor, some: _Some, flag: int, how: FlagChange, operand: Flags) -> int:
     """How many more of *some* will have the system *flag*."""
-    is_named = operand.system & flag
-    if not is_named and how is not FlagChange.REPLACE:
-        return 0
-    having, there = some.count(cursor, flag)
-    return (there if is_named and how is not FlagChange.REMOVE else 0) - having
+    return gained(flag, how, operand, *some.count(cursor, flag)) if changes_flag(flag, how, operand) else 0
 
 
 def _new_words(
-    change: Change, some: _Some, how: FlagChange, operand: Flags, keyword_sets: KeywordSets
+    change: Change, some: _Some, how: FlagChange, operand: Flags, keyword_sets: SqliteKeywordSets
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     """SQL for the new flag word of a message, with its parameters; with keywords, for some of the old words each."""
     if how is FlagChange.REPLACE:
@@ -421,7 +318,7 @@ def _rewrite(change: Change, some: _Some, word: str, parameters: tuple[int, ...]
     cursor, where = change.cursor, f"{some.where} AND flags <> {word}"
     differ = f"SELECT EXISTS(SELECT 1 FROM messages WHERE {where})"
     if not cursor.execute(differ, (*some.parameters, *parameters)).get:
-        return _NONE
+        return NONE
     # OR FAIL: else SQLite writes down how to undo the statement alone; but it is the transaction that is undone
     cursor.execute(
         f"UPDATE OR FAIL messages SET flags = {word}, modseq = ? WHERE {where}",
@@ -432,14 +329,14 @@ def _rewrite(change: Change, some: _Some, word: str, parameters: tuple[int, ...]
     found = cursor.execute(
         f"SELECT uid FROM messages WHERE {some.where} AND modseq = ? ORDER BY uid", (*some.parameters, change.modseq)
     )
-    return _set([uid for (uid,) in found.fetchall()])
+    return uids_of([uid for (uid,) in found.fetchall()])
 
 
 # Copying
 
 
 def copy(
-    change: Change, mailbox: MailboxId, uids: Uids, target: str, keyword_sets: KeywordSets, limits: Limits
+    change: Change, mailbox: MailboxId, uids: Uids, target: str, keyword_sets: SqliteKeywordSets, limits: Limits
 ) -> Copied:
     """See ``interface.Account.copy``."""
     source, to = _open(change.cursor, mailbox), _open_target(change.cursor, target)
@@ -457,7 +354,7 @@ def copy(
 
 
 def move(
-    change: Change, mailbox: MailboxId, uids: Uids, target: str, keyword_sets: KeywordSets, limits: Limits
+    change: Change, mailbox: MailboxId, uids: Uids, target: str, keyword_sets: SqliteKeywordSets, limits: Limits
 ) -> Copied:
     """See ``interface.Account.move``."""
     source, to = _open(change.cursor, mailbox), _open_target(change.cursor, target)
@@ -478,7 +375,7 @@ def move(
     return moved
 
 
-def rename_inbox(change: Change, new: str, keyword_sets: KeywordSets, limits: Limits) -> None:
+def rename_inbox(change: Change, new: str, keyword_sets: SqliteKeywordSets, limits: Limits) -> None:
     """Moves all messages of INBOX to the mailbox *new*, which is made."""
     # RFC 9051 §6.3.6: INBOX itself stays, and so do the mailboxes below it
     inbox = mailboxes.mailbox(change.cursor, INBOX)
@@ -486,7 +383,7 @@ def rename_inbox(change: Change, new: str, keyword_sets: KeywordSets, limits: Li
     move(change, inbox.id, Uids.span(1, inbox.uidnext - 1), new, keyword_sets, limits)
 
 
-def _add_copies(change: Change, to: _Box, rows: list[Row], keyword_sets: KeywordSets, limits: Limits) -> None:
+def _add_copies(change: Change, to: _Box, rows: list[Row], keyword_sets: SqliteKeywordSets, limits: Limits) -> None:
     words = {row[1] for row in rows}
     if not all(map(keyword_sets.known, words)):
         keyword_sets.load(change.cursor)
@@ -502,7 +399,7 @@ def _add_copies(change: Change, to: _Box, rows: list[Row], keyword_sets: Keyword
 def _copied(change: Change, to: _Box, sources: list[int], first: int) -> Copied:
     return Copied(
         uidvalidity=to.uidvalidity,
-        sources=_set(sources),
+        sources=uids_of(sources),
         targets=Uids.span(first, to.uidnext - 1),
         modseq=change.modseq if sources else to.highestmodseq,
     )
@@ -530,7 +427,7 @@ def _remove(change: Change, mailbox: MailboxId, uids: Uids | None, query: Query)
         gone += [row[0] for row in rows]
         _take_out(change, box, rows)
         content.release(change.cursor, [row[3] for row in rows])
-    removed = _set(gone)
+    removed = uids_of(gone)
     if removed:
         _note_expunged(change, box, removed)
         _close(change, box)

@@ -20,13 +20,13 @@ anybody sees it, see ``Database``.
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
 from pathlib import Path
 
+from mektup.store.rules.mailbox_names import new_mailboxid
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables import changed_runs
@@ -161,7 +161,7 @@ def renew(change: Change, seen: int = 0) -> None:
         new_id += 1
         cursor.execute(
             "UPDATE mailboxes SET id = ?, uidvalidity = ?, highestmodseq = ?, mailboxid = ? WHERE id = ?",
-            (new_id, uidvalidity, modseq, f"F{secrets.token_hex(10)}", old),
+            (new_id, uidvalidity, modseq, new_mailboxid(), old),
         )
         for table in ("messages", "expunged", "header_fields"):
             cursor.execute(f"UPDATE {table} SET mailbox = ? WHERE mailbox = ?", (new_id, old))

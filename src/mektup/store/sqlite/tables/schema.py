@@ -31,9 +31,6 @@ CHUNK_BYTES = 256 * 1024
 CHUNK_BITS = 12
 """Of a chunk's key, what numbers it within its content: up to 1 GiB."""
 
-KEYWORD_SHIFT = 5
-"""Of a flag word, the bits below are the SystemFlags; those above name a row of keyword_sets, 0 for none."""
-
 INCREMENTAL = 2
 """Of ``PRAGMA auto_vacuum``: free pages can be given back, some at a time."""
 

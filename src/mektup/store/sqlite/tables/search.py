@@ -4,8 +4,7 @@ What is cheap stands first in an AND: columns of the message's own row, then the
 then functions that look into its text. Where what is sought is long enough to be looked up, only those
 messages are asked for it that the index of trigrams proposes, or does not know yet (``text_index``).
 
-A program can be as deep as the client's limits let it be, so it is walked with a stack; and one that is
-too deep for SQLite's own parser is answered by set algebra over its leaves, each a query.
+A program that is too deep for SQLite's own parser is answered by set algebra over its leaves, each a query.
 
 No condition is ever NULL, so that NOT means not.
 """
@@ -15,28 +14,29 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 from itertools import chain
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from mektup.message.text import fold, fold_header
+from mektup.store.rules.keyword_sets import KEYWORD_SHIFT
+from mektup.store.rules.search_cost import DAY_SECONDS, first_second
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables import trigrams
 from mektup.store.sqlite.tables.changes import modseq, moment
 from mektup.store.sqlite.tables.chunk_compression import octets_of
-from mektup.store.sqlite.tables.keywords import KeywordSets
-from mektup.store.sqlite.tables.schema import CHUNK_BITS, KEYWORD_SHIFT
+from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
+from mektup.store.sqlite.tables.schema import CHUNK_BITS
 from mektup.store.sqlite.tables.text_blocks import LAST, encode
 from mektup.terms import search as terms
 from mektup.terms.flags import SYSTEM_FLAGS_BY_NAME
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import SearchKey
+from mektup.terms.search_walk import Algebra, narrowed, walk
 from mektup.terms.sets import Uids
-
-T = TypeVar("T")
 
 MAX_DEPTH = 500
 """Of a condition, in levels of AND, OR and NOT; SQLite parses 1000 of its own."""
@@ -46,65 +46,6 @@ FEW_READ = 100
 
 RUNS_IN_LINE = 16
 """How many runs of UIDs are compared one by one; more are looked up in a list of numbers."""
-
-
-# Walking a program
-
-
-@dataclass(frozen=True, slots=True)
-class Algebra(Generic[T]):
-    """What to make of a program: something of each leaf, and of what its parts became."""
-
-    leaf: Callable[[SearchKey], T]
-    negation: Callable[[T], T]
-    conjunction: Callable[[Sequence[T]], T]
-    disjunction: Callable[[Sequence[T]], T]
-
-
-def walk(key: SearchKey, algebra: Algebra[T]) -> T:
-    """Applies *algebra* from the leaves up, without recursion."""
-    todo: list[tuple[SearchKey, bool]] = [(key, False)]
-    made: list[T] = []
-    while todo:
-        node, parts_are_made = todo.pop()
-        parts = _parts(node)
-        if not parts:
-            made.append(algebra.leaf(node))
-        elif not parts_are_made:
-            todo.append((node, True))
-            todo += [(part, False) for part in reversed(parts)]
-        else:
-            mine = made[-len(parts) :]
-            del made[-len(parts) :]
-            match node:
-                case terms.Not():
-                    made.append(algebra.negation(mine[0]))
-                case terms.Or():
-                    made.append(algebra.disjunction(mine))
-                case _:
-                    made.append(algebra.conjunction(mine))
-    return made[0]
-
-
-def _parts(node: SearchKey) -> list[SearchKey]:
-    """What *node* combines, nothing for a leaf; ORs within an OR count as one, and so do ANDs."""
-    match node:
-        case terms.Not():
-            return [node.key]
-        case terms.Or() | terms.And():
-            found: list[SearchKey] = []
-            todo: list[SearchKey] = [node]
-            while todo:
-                each = todo.pop()
-                if type(each) is not type(node):
-                    found.append(each)
-                elif isinstance(each, terms.Or):
-                    todo += (each.right, each.left)
-                elif isinstance(each, terms.And):
-                    todo += reversed(each.keys)
-            return found
-        case _:
-            return []
 
 
 # Conditions
@@ -153,7 +94,7 @@ def _negated(condition: Condition) -> Condition:
 class Compiler:
     """Makes conditions of programs, for one account at one moment."""
 
-    keyword_sets: KeywordSets
+    keyword_sets: SqliteKeywordSets
     now: int
     within: Uids
 
@@ -284,37 +225,20 @@ def _in_headers(text: str) -> Condition:
 
 
 def _day(seconds: str, when: terms.When, day: date) -> Condition:
-    # RFC 9051 §6.4.4: dates are compared disregarding time and timezone, so in the zone that each came with
-    start = (day - date(1970, 1, 1)).days * 86400
+    start = first_second(day)
     match when:
         case terms.When.BEFORE:
             return Condition(f"{seconds} < ?", (start,))
         case terms.When.SINCE:
             return Condition(f"{seconds} >= ?", (start,))
         case terms.When.ON:
-            return Condition(f"{seconds} BETWEEN ? AND ?", (start, start + 86399))
+            return Condition(f"{seconds} BETWEEN ? AND ?", (start, start + DAY_SECONDS - 1))
 
 
 # Asking
 
 
-def is_long(key: SearchKey) -> bool:
-    """Whether an answer may need more than the messages' own rows, so that a thread should look for it."""
-    cheap = (
-        terms.All
-        | terms.HasFlag
-        | terms.InUids
-        | terms.Arrived
-        | terms.Older
-        | terms.Younger
-        | terms.Larger
-        | terms.Smaller
-        | terms.ChangedSince
-    )
-    return walk(key, Algebra(lambda leaf: not isinstance(leaf, cheap), bool, any, any))
-
-
-def search(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, keyword_sets: KeywordSets) -> Uids:
+def search(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, keyword_sets: SqliteKeywordSets) -> Uids:
     """Those of *within* that match; see ``interface.Account.search``."""
     with moment(cursor):
         modseq(cursor, mailbox)  # refuses where the mailbox is gone
@@ -333,17 +257,6 @@ def search(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, key
                 disjunction=lambda parts: reduce(lambda one, other: one | other, parts),
             ),
         )
-
-
-def narrowed(key: SearchKey, within: Uids) -> tuple[SearchKey, Uids]:
-    """The same question with the UIDs that every answer must be of taken into *within*."""
-    kept: list[SearchKey] = []
-    for part in _parts(key) if isinstance(key, terms.And) else [key]:
-        if isinstance(part, terms.InUids):
-            within = within & part.uids
-        else:
-            kept.append(part)
-    return (terms.And(tuple(kept)) if kept else terms.All()), within
 
 
 def _matching(cursor: Cursor, mailbox: MailboxId, condition: Condition, within: Uids) -> Uids:

@@ -1,115 +1,41 @@
-"""What a mailbox's messages are sorted and threaded by: read once, remembered, and brought up to date.
-
-Nothing of it ever changes: a message keeps its dates, subject and references as long as it is there, and flags do
-not matter here. So what is remembered of a mailbox is as of a modseq, and whoever asks again, within the moment of
-its question, takes out what was expunged since and puts in what arrived since. No answer is older than its question.
-"""
+"""What a mailbox's messages are sorted and threaded by, read from the tables: see ``sorting.sort_keys``."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
-from threading import Lock
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mektup.store.sorting.columns import Column, MessageIds, Numbers, Texts
+from mektup.store.rules.mailbox_names import no_such_mailbox
+from mektup.store.sorting.columns import Column, MessageIds
+from mektup.store.sorting.sort_keys import Key, ThreadKey, require_few
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables.mailboxes import no_such_mailbox
 from mektup.store.sqlite.tables.uids import Query, slices
-from mektup.terms.errors import Code, Refused
-from mektup.terms.limits import DEFAULT_LIMITS
-from mektup.terms.numbers import AccountId, MailboxId, Uid
+from mektup.terms.numbers import MailboxId
 from mektup.terms.sets import Uids
-from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm, Threads
+from mektup.terms.sorting import SortKey
 
 SLICE_ROWS: Final = 2000
 """How many messages are read at a time."""
 
-SMALL_PART: Final = 8
-"""Of a mailbox of which nothing is remembered, at most one message in so many is read without remembering it."""
-
-
-RUN_OCTETS: Final = 128
-"""Of memory that a run of UIDs takes, about."""
-
-
-MOST_ANSWERS: Final = 8
-"""How many answers about a mailbox are remembered."""
-
-
-class ThreadKey(Enum):
-    """What THREAD looks at beyond sort keys."""
-
-    IS_REPLY = "is reply"
-    MESSAGE_IDS = "message IDs"
-
-
-Key = SortKey | ThreadKey
-
-How = ThreadAlgorithm | tuple[SortCriterion, ...]
-"""What was asked about a mailbox."""
-Answer = Threads | Sequence[Uid]
-
-_COLUMNS: Final[Mapping[Key, tuple[str, Callable[[], Column]]]] = {
-    SortKey.ARRIVAL: ("m.arrived", Numbers),
-    SortKey.CC: ("t.cc_key", Texts),
+_COLUMNS: Final[Mapping[Key, str]] = {
+    SortKey.ARRIVAL: "m.arrived",
+    SortKey.CC: "t.cc_key",
     # RFC 5256 §2.2: where the sent date cannot be determined, the internal date is used
-    SortKey.DATE: ("ifnull(t.sent, m.arrived)", Numbers),
-    SortKey.DISPLAYFROM: ("t.display_from", Texts),
-    SortKey.DISPLAYTO: ("t.display_to", Texts),
-    SortKey.FROM: ("t.from_key", Texts),
-    SortKey.SIZE: ("m.size", Numbers),
-    SortKey.SUBJECT: ("t.base_subject", Texts),
-    SortKey.TO: ("t.to_key", Texts),
-    ThreadKey.IS_REPLY: ("t.is_reply", Numbers),
+    SortKey.DATE: "ifnull(t.sent, m.arrived)",
+    SortKey.DISPLAYFROM: "t.display_from",
+    SortKey.DISPLAYTO: "t.display_to",
+    SortKey.FROM: "t.from_key",
+    SortKey.SIZE: "m.size",
+    SortKey.SUBJECT: "t.base_subject",
+    SortKey.TO: "t.to_key",
+    ThreadKey.IS_REPLY: "t.is_reply",
     # what several messages share is read once
     ThreadKey.MESSAGE_IDS: (
         "CASE WHEN EXISTS (SELECT 1 FROM shared AS s WHERE s.content = m.content) THEN CAST(m.content AS TEXT) "
-        "ELSE t.message_id || ' ' || t.reference_ids END",
-        MessageIds,
+        "ELSE t.message_id || ' ' || t.reference_ids END"
     ),
 }
-"""Expression, over m (messages) and t (texts), and kind of column."""
-
-
-@dataclass(frozen=True, slots=True)
-class SortKeys:
-    """Columns of all messages of a mailbox as of a modseq, or of some of them; an entry for each of *uids*."""
-
-    uids: Uids
-    columns: Mapping[Key, Column]
-    modseq: int = 0
-    """0 for columns of a part of the mailbox."""
-    uidnext: int = 1
-    gone: int = 0
-    """How many messages were expunged of which texts may still be there."""
-    answers: Mapping[How, Answer] = field(default_factory=dict)
-    """What was found out about all these messages."""
-
-    @property
-    def octets(self) -> int:
-        """Of memory, about."""
-        numbers = len(self.uids) * len(self.answers) * 2
-        return sum(column.octets for column in self.columns.values()) + 4 * numbers + RUN_OCTETS * len(self.uids.runs)
-
-    def answered(self, how: How, answer: Answer) -> SortKeys:
-        """The same with the *answer* to *how*, and with as many others as are kept."""
-        others = list(self.answers.items())[1 - MOST_ANSWERS :]
-        return replace(self, answers={**dict(others), how: answer})
-
-    def of(self, uids: Uids) -> SortKeys:
-        """The same, of *uids* alone, all of which are there; the columns are nobody else's."""
-        columns = {key: column.copy() for key, column in self.columns.items()}
-        gone = len(self.uids) - len(uids)
-        if gone:
-            kept = bytearray(len(self.uids))
-            for first, last in self.uids.positions(uids).runs:
-                kept[first - 1 : last] = b"\1" * (last - first + 1)
-            for column in columns.values():
-                column.thin(kept)
-        return SortKeys(uids, columns, gone=self.gone + gone)
+"""Of each, an expression over m (messages) and t (texts)."""
 
 
 _SHARED_IDS: Final = (
@@ -117,137 +43,52 @@ _SHARED_IDS: Final = (
     "WHERE content IN (SELECT value FROM json_each(?))"
 )
 
-_NOTHING: Final = SortKeys(Uids(), {})
 
-Place = tuple[AccountId, MailboxId]
+class KeyRows:
+    """A ``sorting.sort_keys.Source``, for as long as the moment of *cursor* lasts."""
 
+    __slots__ = ("_cursor", "_mailbox")
 
-class Remembered:
-    """Sort keys of the mailboxes that were asked about last, of all accounts. For any thread."""
+    def __init__(self, cursor: Cursor, mailbox: MailboxId) -> None:
+        self._cursor = cursor
+        self._mailbox = mailbox
 
-    def __init__(self, octets: int, references: int = DEFAULT_LIMITS.thread_references) -> None:
-        """*octets*: how much may be remembered. *references*: how many the contents of a mailbox
-        may have for it to be threaded."""
-        self._room = octets
-        self.references = references
-        self._keys: OrderedDict[Place, SortKeys] = OrderedDict()
-        self._lock = Lock()
+    def state(self) -> tuple[int, int, int]:
+        """See ``Source``, as for all that follows."""
+        row: tuple[int, int, int] | None = self._cursor.execute(
+            "SELECT highestmodseq, uidnext, messages FROM mailboxes WHERE id = ? AND selectable", (self._mailbox,)
+        ).get
+        if row is None:
+            raise no_such_mailbox()
+        return row
 
-    def get(self, place: Place) -> SortKeys:
-        """What is remembered of the mailbox at *place*."""
-        with self._lock:
-            keys = self._keys.get(place)
-            if keys is None:
-                return _NOTHING
-            self._keys.move_to_end(place)
-            return keys
+    def expunged_since(self, modseq: int) -> Uids:
+        rows = self._cursor.execute(
+            "SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?", (self._mailbox, modseq)
+        )
+        return Uids(rows)
 
-    def put(self, place: Place, keys: SortKeys) -> None:
-        """Remembers *keys*; what was asked about longest ago is forgotten where there is no room."""
-        with self._lock:
-            self._room += self._keys.pop(place, _NOTHING).octets - keys.octets
-            self._keys[place] = keys
-            while self._room < 0:
-                _, forgotten = self._keys.popitem(last=False)
-                self._room += forgotten.octets
-
-
-def keys_of(
-    cursor: Cursor, place: Place, candidates: Uids, needed: Collection[Key], remembered: Remembered
-) -> SortKeys:
-    """The columns *needed* of a mailbox as of this moment, of all its messages, or of those of *candidates* alone.
-
-    Raises Refused(NONEXISTENT) where the mailbox is gone.
-    """
-    _, mailbox = place
-    row = cursor.execute(
-        "SELECT highestmodseq, uidnext, messages FROM mailboxes WHERE id = ? AND selectable", (mailbox,)
-    ).get
-    if row is None:
-        raise no_such_mailbox()
-    modseq, uidnext, messages = row
-    known = remembered.get(place)
-    missing = {key: _COLUMNS[key][1]() for key in needed if key not in known.columns}
-    if missing and len(candidates) * SMALL_PART < messages:
-        columns = {key: _COLUMNS[key][1]() for key in needed}
-        return SortKeys(_read(cursor, mailbox, candidates, columns, remembered.references), columns)
-    keys = known
-    if keys.modseq != modseq:
-        # where somebody who asked later was faster, what is known says too much
-        keys = _followed(cursor, mailbox, keys if keys.modseq < modseq else _NOTHING, modseq, uidnext, remembered)
-    missing = {key: _COLUMNS[key][1]() for key in needed if key not in keys.columns}
-    if missing:
-        _read_all(cursor, mailbox, keys.uids, missing, remembered)
-        keys = replace(keys, columns={**keys.columns, **missing})
-    if keys is not known:
-        remembered.put(place, keys)
-    return keys
-
-
-def _followed(
-    cursor: Cursor, mailbox: MailboxId, known: SortKeys, modseq: int, uidnext: int, remembered: Remembered
-) -> SortKeys:
-    """*known* without what was expunged since, and with what arrived."""
-    expunged: Uids = Uids(
-        cursor.execute("SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?", (mailbox, known.modseq))
-    )
-    stayed = known.uids - expunged
-    arrived = Uids.span(known.uidnext, uidnext - 1) - expunged
-    if not arrived and len(stayed) == len(known.uids):
-        return replace(known, modseq=modseq, uidnext=uidnext)
-    keys = known.of(stayed)
-    if keys.gone > len(stayed):
-        # texts of messages that are gone stay in their columns; when they are the larger part, it is time to read anew
-        keys = replace(keys, columns={}, gone=0)
-    if keys.columns:
-        try:
-            _read_all(cursor, mailbox, arrived, keys.columns, remembered)
-        except Refused as refusal:
-            if refusal.code is not Code.LIMIT:
-                raise
-            # who sorts has no use for references: what is needed now is read anew
-            keys = replace(keys, columns={}, gone=0)
-    return replace(keys, uids=stayed | arrived, modseq=modseq, uidnext=uidnext)
-
-
-def _read_all(
-    cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column], remembered: Remembered
-) -> None:
-    """As _read, of messages that must be there. Raises Refused(CORRUPTION) where one is not: nothing would fit then."""
-    if _read(cursor, mailbox, uids, columns, remembered.references) != uids:
-        raise Refused(Code.CORRUPTION, "The account's file is damaged")
-
-
-def _read(cursor: Cursor, mailbox: MailboxId, uids: Uids, columns: Mapping[Key, Column], most: int) -> Uids:
-    """Feeds the messages of *uids* to *columns*, which nobody else sees; returns those that were there.
-
-    Raises Refused(LIMIT) for more than *most* references, those of copies counted once.
-    """
-    expressions = ", ".join(_COLUMNS[key][0] for key in columns)
-    wide = tuple(at for at, key in enumerate(columns, 1) if key is ThreadKey.MESSAGE_IDS)
-    query = Query(expressions, "CROSS JOIN texts AS t ON t.content = m.content", wide=wide)
-    there: list[int] = []
-    for rows in slices(cursor, query, mailbox, uids, SLICE_ROWS):
-        numbers, *values = zip(*rows, strict=True)
-        there += numbers
-        for column, of_column in zip(columns.values(), values, strict=True):
-            if isinstance(column, MessageIds):
-                _learn(cursor, column, of_column, most)
-            column.feed(of_column)
-            if isinstance(column, MessageIds):
-                _require_few(column, most)
-    for column in columns.values():
-        column.settle()
-    return Uids.of_sorted(there)
+    def read(self, uids: Uids, columns: Mapping[Key, Column], most: int) -> Uids:
+        expressions = ", ".join(_COLUMNS[key] for key in columns)
+        wide = tuple(at for at, key in enumerate(columns, 1) if key is ThreadKey.MESSAGE_IDS)
+        query = Query(expressions, "CROSS JOIN texts AS t ON t.content = m.content", wide=wide)
+        there: list[int] = []
+        for rows in slices(self._cursor, query, self._mailbox, uids, SLICE_ROWS):
+            numbers, *values = zip(*rows, strict=True)
+            there += numbers
+            for column, of_column in zip(columns.values(), values, strict=True):
+                if isinstance(column, MessageIds):
+                    _learn(self._cursor, column, of_column, most)
+                column.feed(of_column)
+                if isinstance(column, MessageIds):
+                    require_few(column, most)
+        for column in columns.values():
+            column.settle()
+        return Uids.of_sorted(there)
 
 
 def _learn(cursor: Cursor, column: MessageIds, values: Sequence[str], most: int) -> None:
     """Reads the Message-IDs of what several messages share, as far as *column* does not have them yet."""
     for content, ids in cursor.execute(_SHARED_IDS, (f"[{','.join(column.unknown(values))}]",)):
         column.learn(content, ids)
-        _require_few(column, most)
-
-
-def _require_few(column: MessageIds, most: int) -> None:
-    if len(column.others) > most:
-        raise Refused(Code.LIMIT, f"These messages have more than {most} references, too many to be threaded")
+        require_few(column, most)

@@ -13,13 +13,12 @@ from functools import reduce
 from itertools import compress
 from operator import and_, or_
 
-from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables.changes import Since, changes
-from mektup.store.sqlite.tables.keywords import KeywordSets
-from mektup.store.sqlite.tables.search import Algebra, narrowed, walk
+from mektup.store.interface import Changes
+from mektup.store.rules.keyword_sets import AnyKeywordSets
 from mektup.terms import search as terms
-from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, Uid
+from mektup.terms.numbers import MAX_UINT32, ModSeq, Uid
 from mektup.terms.search import SearchKey
+from mektup.terms.search_walk import Algebra, narrowed, walk
 from mektup.terms.sets import NumberSet, Uids
 
 KINDS = 256
@@ -48,7 +47,7 @@ class FlagIndex:
     answered: dict[SearchKey, Uids] = field(default_factory=dict)
     """What was found for the last few keys, without regard to where: clients ask the same ones again and again."""
 
-    def search(self, key: SearchKey, within: Uids, keyword_sets: KeywordSets) -> Uids:
+    def search(self, key: SearchKey, within: Uids, keyword_sets: AnyKeywordSets) -> Uids:
         """Those of *within* that match *key*, of which ``answers`` is true."""
         key, within = narrowed(key, within)
         if _size(key) > SMALL:
@@ -60,7 +59,7 @@ class FlagIndex:
             found = self.answered[key] = self._matching(key, keyword_sets)
         return found & within
 
-    def _matching(self, key: SearchKey, keyword_sets: KeywordSets) -> Uids:
+    def _matching(self, key: SearchKey, keyword_sets: AnyKeywordSets) -> Uids:
         every = (1 << len(self.words)) - 1
 
         def leaf(part: SearchKey) -> int:
@@ -99,17 +98,11 @@ NOT_ASKED = FlagIndex(ModSeq(0), NumberSet(), (), b"")
 """Of a mailbox about which nothing is known."""
 
 
-def learn(
-    cursor: Cursor, mailbox: MailboxId, known: FlagIndex, keyword_sets: KeywordSets, most: int | None = None
-) -> FlagIndex | None:
-    """What *known* is now; None where that takes more than *most* messages to read. Raises Refused(NONEXISTENT).
+def followed(known: FlagIndex, found: Changes) -> FlagIndex:
+    """*known*, brought up to date by what was *found* to have changed since, arrivals told with their flags.
 
     With more than KINDS words nothing is known again.
     """
-    found = changes(cursor, mailbox, Since(known.modseq, known.modseq, EVERY), most)
-    if found is None or found.modseq == known.modseq:
-        return None if found is None else known
-    keyword_sets.load(cursor)
     gone = known.uids & found.expunged
     kept = known.uids - gone
     kinds = bytearray(known.kinds)

@@ -1,0 +1,83 @@
+"""A mailbox under change: the UIDs and the UIDVALIDITY that come next, its counters, and the keywords it has used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import SystemFlag
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, UidValidity
+
+SEEN: Final = int(SystemFlag.SEEN)
+DELETED: Final = int(SystemFlag.DELETED)
+
+
+def next_uidvalidity(highest: int, now: int) -> UidValidity:
+    """The UIDVALIDITY of a mailbox that is made; *highest* is the highest that the account has given, *now* in seconds.
+
+    RFC 9051 §2.3.1.1: a name that is deleted and made again must not have its old one, whatever the time.
+    Raises Refused(LIMIT).
+    """
+    following = max(highest + 1, now)
+    if following > MAX_UINT32:
+        raise Refused(Code.LIMIT, "No UIDVALIDITY is left")
+    return UidValidity(following)
+
+
+@dataclass(slots=True)
+class Box:
+    """A mailbox under change: what it was, and what its counters gain."""
+
+    id: MailboxId
+    uidvalidity: UidValidity
+    uidnext: int
+    highestmodseq: ModSeq
+    recent_from: int
+    """The first UID that no session has claimed as \\Recent."""
+    keywords: str
+    """By first use, parted by spaces."""
+    messages: int = field(default=0, kw_only=True)
+    unseen: int = field(default=0, kw_only=True)
+    deleted: int = field(default=0, kw_only=True)
+    size: int = field(default=0, kw_only=True)
+    recent: int = field(default=0, kw_only=True)
+
+    def count(self, flags: int, size: int, uid: int, by: int) -> None:
+        """A message came, for *by* 1, or went, for -1."""
+        self.messages += by
+        self.size += by * size
+        if not flags & SEEN:
+            self.unseen += by
+        if flags & DELETED:
+            self.deleted += by
+        if uid >= self.recent_from:
+            self.recent += by
+
+    def recount(self, old: int, new: int) -> None:
+        """A message has the flag word *new* in place of *old*."""
+        self.unseen += (old & SEEN) - (new & SEEN)
+        self.deleted += (new & DELETED) // DELETED - (old & DELETED) // DELETED
+
+    def name_uids(self, count: int) -> range:
+        """The UIDs of *count* messages to come. Raises Refused(LIMIT) where there are no more."""
+        first = self.uidnext
+        self.uidnext += count
+        if self.uidnext > MAX_UINT32:
+            raise Refused(Code.LIMIT, "No UIDs are left in the mailbox")
+        return range(first, self.uidnext)
+
+    def use_keywords(self, names: Iterable[str], limits: Limits) -> None:
+        """Adds those that were not used here before. Raises Refused(LIMIT)."""
+        used = self.keywords.split()
+        there = {name.lower() for name in used}
+        new = [name for name in dict.fromkeys(names) if name.lower() not in there]
+        if new:
+            used += new
+            if len(used) > limits.keywords_per_mailbox:
+                raise Refused(Code.LIMIT, f"A mailbox has at most {limits.keywords_per_mailbox} keywords")
+            if max(map(len, new)) > limits.keyword_bytes:
+                raise Refused(Code.LIMIT, f"A keyword has at most {limits.keyword_bytes} octets")
+            self.keywords = " ".join(used)

@@ -1,0 +1,118 @@
+"""Names of mailboxes: what they may be, how they lie below each other, and what CREATE, DELETE and RENAME do to them.
+
+An engine looks up what these rules ask about, and does what they say. A mailbox name here is canonical, see
+``terms.names.mailbox_key``. RFC 9051 §5.1, §6.3.4 to §6.3.6.
+"""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from collections.abc import Iterable
+
+from mektup.store.interface import Mailbox
+from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
+from mektup.terms.limits import Limits
+from mektup.terms.names import DELIMITER, INBOX
+
+
+def no_such_mailbox() -> Refused:
+    """The refusal for a mailbox that is not there."""
+    return Refused(Code.NONEXISTENT, NO_SUCH_MAILBOX)
+
+
+def no_such_target() -> Refused:
+    """The refusal of a COPY or MOVE to a mailbox that is not there (RFC 9051 §6.4.7: with TRYCREATE)."""
+    return Refused(Code.TRYCREATE, "There is no such mailbox to copy to; it could be created")
+
+
+def new_mailboxid() -> str:
+    """A MAILBOXID that no other mailbox has (RFC 8474 §4)."""
+    return f"F{secrets.token_hex(10)}"
+
+
+def check_name(name: str, limits: Limits) -> None:
+    """Raises Refused(CANNOT) for a *name* that no mailbox can have."""
+    levels = name.split(DELIMITER)
+    try:
+        octets = len(name.encode())
+    except UnicodeEncodeError:
+        raise Refused(Code.CANNOT, "The name is not valid Unicode") from None
+    if not all(levels):
+        raise Refused(Code.CANNOT, "A level of the name is empty")
+    # RFC 9051 §5.1: no control characters, nor the line and paragraph separators
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
+        raise Refused(Code.CANNOT, "The name holds a control character")
+    if octets > limits.mailbox_name_bytes or len(levels) > limits.mailbox_depth:
+        raise Refused(Code.CANNOT, "The name is too long or has too many levels")
+
+
+def inferiors(name: str) -> tuple[str, str]:
+    """Bounds, the upper excluded, between which the names of all inferiors of *name* sort."""
+    return name + DELIMITER, name + chr(ord(DELIMITER) + 1)
+
+
+def superiors(name: str) -> list[str]:
+    """The levels above *name*, the topmost first.
+
+    RFC 9051 §6.3.4: a server SHOULD make the superior names that CREATE needs; §6.3.6 says the same of RENAME.
+    """
+    levels = name.split(DELIMITER)
+    return [DELIMITER.join(levels[:depth]) for depth in range(1, len(levels))]
+
+
+def listed_order(name: str) -> tuple[bool, str]:
+    """A key to sort names by: INBOX and what is below it first, then by name, parents before children."""
+    # no name holds a control character: so what is below a level comes right after it
+    levels = name.replace(DELIMITER, "\0")
+    return levels.partition("\0")[0] != INBOX, levels
+
+
+def require_creatable(there: Mailbox | None, special_use: str | None, *, use_is_taken: bool) -> None:
+    """What CREATE needs: *there* is the mailbox that has the name already, if one has.
+
+    Raises Refused(ALREADYEXISTS; USEATTR where another mailbox has the *special_use*, RFC 6154 §3).
+    """
+    if there is not None and there.selectable:
+        raise Refused(Code.ALREADYEXISTS, "There is a mailbox of that name")
+    if use_is_taken:
+        raise Refused(Code.USEATTR, f"Another mailbox is {special_use} already")
+
+
+def require_few_mailboxes(count: int, limits: Limits) -> None:
+    """Raises Refused(LIMIT) where an account has *count* mailboxes and that is too many."""
+    if count > limits.mailboxes:
+        raise Refused(Code.LIMIT, f"There are {limits.mailboxes} mailboxes, the most there may be")
+
+
+def require_few_subscriptions(count: int, limits: Limits) -> None:
+    """The same for subscriptions."""
+    if count > limits.mailboxes:
+        raise Refused(Code.LIMIT, f"There are {limits.mailboxes} subscriptions, the most there may be")
+
+
+def require_deletable(doomed: Mailbox, *, has_inferiors: bool) -> None:
+    """What DELETE needs; where there are inferiors the name stays, not selectable (RFC 9051 §6.3.5).
+
+    Raises Refused(CANNOT for INBOX; HASCHILDREN for a name that is there only for its inferiors).
+    """
+    if doomed.name == INBOX:
+        raise Refused(Code.CANNOT, "INBOX cannot be deleted")
+    if has_inferiors and not doomed.selectable:
+        raise Refused(Code.HASCHILDREN, "There are mailboxes below it")
+
+
+def require_renamable(old: str, new: str, *, is_taken: bool) -> None:
+    """What RENAME of a mailbox that is not INBOX needs, of checked names. Raises Refused(CANNOT, ALREADYEXISTS)."""
+    if is_taken:
+        raise Refused(Code.ALREADYEXISTS, "There is a mailbox of that name")
+    if new.startswith(old + DELIMITER):
+        raise Refused(Code.CANNOT, "A mailbox cannot move below itself")
+
+
+def renamed(old: str, new: str, names: Iterable[str], limits: Limits) -> list[str]:
+    """What *names*, *old* and its inferiors, are called after RENAME. Raises Refused(CANNOT)."""
+    targets = [new + name[len(old) :] for name in names]
+    for target in targets:
+        check_name(target, limits)
+    return targets

@@ -1,0 +1,83 @@
+"""One fold over the search program, for whoever makes something of it: SQL, an answer, a cost.
+
+A program can be as deep as the client's limits let it be, so it is walked with a stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from mektup.terms import search as terms
+from mektup.terms.search import SearchKey
+from mektup.terms.sets import Uids
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Algebra(Generic[T]):
+    """What to make of a program: something of each leaf, and of what its parts became."""
+
+    leaf: Callable[[SearchKey], T]
+    negation: Callable[[T], T]
+    conjunction: Callable[[Sequence[T]], T]
+    disjunction: Callable[[Sequence[T]], T]
+
+
+def walk(key: SearchKey, algebra: Algebra[T]) -> T:
+    """Applies *algebra* from the leaves up, without recursion."""
+    todo: list[tuple[SearchKey, bool]] = [(key, False)]
+    made: list[T] = []
+    while todo:
+        node, parts_are_made = todo.pop()
+        parts = parts_of(node)
+        if not parts:
+            made.append(algebra.leaf(node))
+        elif not parts_are_made:
+            todo.append((node, True))
+            todo += [(part, False) for part in reversed(parts)]
+        else:
+            mine = made[-len(parts) :]
+            del made[-len(parts) :]
+            match node:
+                case terms.Not():
+                    made.append(algebra.negation(mine[0]))
+                case terms.Or():
+                    made.append(algebra.disjunction(mine))
+                case _:
+                    made.append(algebra.conjunction(mine))
+    return made[0]
+
+
+def parts_of(node: SearchKey) -> list[SearchKey]:
+    """What *node* combines, nothing for a leaf; ORs within an OR count as one, and so do ANDs."""
+    match node:
+        case terms.Not():
+            return [node.key]
+        case terms.Or() | terms.And():
+            found: list[SearchKey] = []
+            todo: list[SearchKey] = [node]
+            while todo:
+                each = todo.pop()
+                if type(each) is not type(node):
+                    found.append(each)
+                elif isinstance(each, terms.Or):
+                    todo += (each.right, each.left)
+                elif isinstance(each, terms.And):
+                    todo += reversed(each.keys)
+            return found
+        case _:
+            return []
+
+
+def narrowed(key: SearchKey, within: Uids) -> tuple[SearchKey, Uids]:
+    """The same question with the UIDs that every answer must be of taken into *within*."""
+    kept: list[SearchKey] = []
+    for part in parts_of(key) if isinstance(key, terms.And) else [key]:
+        if isinstance(part, terms.InUids):
+            within = within & part.uids
+        else:
+            kept.append(part)
+    return (terms.And(tuple(kept)) if kept else terms.All()), within
