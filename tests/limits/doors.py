@@ -113,7 +113,7 @@ def folder() -> Iterator[Path]:
 
 @asynccontextmanager
 async def doors_of_disk(**limits: Any) -> AsyncIterator[Doors]:
-    """The same with a data directory: in memory a search holds up the loop, so that nothing can end it."""
+    """The same with a data directory."""
     with folder() as data:
         async with doors(data=data, **limits) as house:
             yield house

@@ -374,7 +374,8 @@ class SqliteAccount:
             self._mending = None
 
     def flag_names(self, word: int) -> tuple[str, ...]:
-        if not self._keyword_sets.known(word):
+        # in memory there is no other process that could have added one, and a thread may be at it
+        if not self._keyword_sets.known(word) and not self.database.in_memory:
             self.database.read_now(self._keyword_sets.load)
         return self._keyword_sets.flags(word)
 

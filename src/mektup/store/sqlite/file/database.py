@@ -14,7 +14,7 @@
   acknowledged, and nobody told, before its frames are on disk. (What is *seen* earlier: see recovery.py.)
 * **The first change after the file was closed well is on disk before anybody sees it** (see ``recovery``).
 * **Checkpoints run in a thread** as well, when the WAL has grown.
-* **In memory** there is one connection and no thread: nothing waits there.
+* **In memory** there is one connection, which the loop and the threads have in turn (see ``only_one``).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from mektup.store.sqlite.file.cursor import Cursor, ask_of
 from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS, fault_of, is_full, refusal
 from mektup.store.sqlite.file.in_flight import InFlight
+from mektup.store.sqlite.file.only_one import InUse, OnlyOne
 from mektup.store.sqlite.file.open_files import OpenFiles
 from mektup.store.sqlite.file.rescue import save
 from mektup.store.sqlite.file.reserve import FREEING_BYTES, OPENING_BYTES, Reserve, Room
@@ -102,8 +103,9 @@ class Database:
         self._faulty = faulty
         self._reserve = reserve or Reserve(None)
         self._near: Cursor | None = None
+        self._lent: Cursor | None = None  # of a database in memory, while a thread has it
         self._openings = 0
-        self._spare = Spare(threads, open_spares)
+        self._spare = OnlyOne(lambda: self._cursor, self._pass_on) if path is None else Spare(threads, open_spares)
         self._wal_index: WalIndex | None = None
         self._left_open: list[WalIndex] = []
         self._lock = asyncio.Lock()
@@ -193,6 +195,8 @@ class Database:
         """The near connection's, opened when it is not."""
         self.used = monotonic()
         if self._near is None:
+            if self._lent is not None:
+                raise InUse
             if self._ended is not None:
                 raise self._ended
             self._near = self._open_near()
@@ -214,6 +218,9 @@ class Database:
                 raise self._ended
             failing.pop_all()
         return cursor
+
+    def _pass_on(self) -> None:
+        self._near, self._lent = self._lent, self._near
 
     async def _take_far(self) -> apsw.Connection:
         self._kept_alive = self.owner()
@@ -262,8 +269,6 @@ class Database:
 
     async def read_long(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What *ask* finds, asked in a thread. Ends early when cancelled."""
-        if self._path is None:
-            return ask(self._cursor, *args, **kwargs)
         self._check()
         with self._in_flight:
             try:
@@ -388,8 +393,6 @@ class Database:
     async def _transact(
         self, make: Callable[[Change], T], committed: list[Change], *, long: bool, durable: bool = False
     ) -> T:
-        if self._path is None:
-            return self._commit(self._cursor, make, committed)
         if not durable or not self._closing.is_well_closed:
             try:
                 return await self._here_or_there(partial(self._commit, make=make, committed=committed), in_thread=long)
@@ -550,10 +553,7 @@ class Database:
             self._near.connection.release_memory()
 
     async def release(self) -> bool:
-        """Closes the connections, unless something is under way; the next use opens them again. Not for memory.
-
-        Whether it did.
-        """
+        """Closes the connections until the next use, unless something is under way; whether it did. Not for memory."""
         if not self.idle:
             return False
         await self._shut()
@@ -561,8 +561,7 @@ class Database:
 
     async def _shut(self, *, in_thread: bool = True) -> None:
         connections = [] if self._near is None else [self._near.connection]
-        spare = self._spare.part_with()
-        if spare is not None:
+        if (spare := self._spare.part_with()) is not None:
             connections.append(spare)
         # to close the last one would checkpoint what may not be on disk, or remove a WAL that is not ours
         is_well = not self._sync.is_suspect and not self._sync.names.are_overlaid
