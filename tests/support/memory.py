@@ -95,6 +95,10 @@ class MemoryPeer:
     def is_due(self) -> bool:
         return len(self._queued) > 4096
 
+    def is_due_at(self, now: float) -> bool:
+        """See Peer."""
+        return self.is_due
+
     async def drain(self) -> None:
         self._flush()
         if self._ended and not self._incoming:

@@ -49,10 +49,12 @@ class Session:
 
     __slots__ = (
         "_bad_commands",
+        "_clock",
         "_deadline",
         "_flag_words",
         "_login_failures",
         "_place",
+        "_tally",
         "account",
         "condstore",
         "ending",
@@ -93,7 +95,10 @@ class Session:
         self._place: Connection | None = None
         self._login_failures = 0
         self._bad_commands = 0
-        self._deadline = time.monotonic() + services.limits.login_seconds
+        self._tally = services.tally
+        self._clock = time.monotonic()
+        """When the command under way began: read once a command, as it ends, and when octets came."""
+        self._deadline = self._clock + services.limits.login_seconds
 
     # The life
 
@@ -106,13 +111,15 @@ class Session:
                 event = receiver.next_event()
                 if event is None:
                     receiver.feed(await peer.read(self.patience()))
+                    self._clock = time.monotonic()
                 elif peer.dismissal is not None and _begins(event):
                     raise TimedOut(peer.dismissal)
                 elif isinstance(event, RawCommand):
                     await self._obey(event)
                     # what the client sent ahead may be much, and it may read none of the answers
-                    if peer.is_due:
+                    if peer.is_due_at(self._clock):
                         await peer.drain()
+                        self._clock = time.monotonic()
                 elif isinstance(event, LiteralOffered):
                     await self._consider(event)
                 else:
@@ -151,15 +158,14 @@ class Session:
     # One command
 
     async def _obey(self, command: RawCommand) -> None:
-        limits = self.services.limits
-        self.services.tally.commands += 1
+        self._tally.commands += 1
         request: Request | None = None
         if command.literals:
             self.peer.uploading = False
             request = self.uploads.request(command)
         try:
             if request is None:
-                request = commands.parse(command, utf8=self.rev2, limits=limits)
+                request = commands.parse(command, utf8=self.rev2, limits=self.services.limits)
             row = TABLE[type(request)]
             row.check(self.state)
             await self._run(row, request)
@@ -190,12 +196,11 @@ class Session:
                 self.write(answers.server_bug(tag, self.services.session_id))
 
     def _note_bug(self, failure: Exception, tag: bytes | None) -> None:
-        self.services.tally.bugs += 1
+        self._tally.bugs += 1
         self.services.log.error("command_failed", tag=tag, user=self.user, exc_info=failure)
 
     async def _run(self, row: Row, request: Request) -> None:
         self.tag = request.tag
-        began = time.monotonic()
         try:
             try:
                 answer = await row.run(self, request)
@@ -206,7 +211,8 @@ class Session:
             if self.view is not None:
                 await self._tell(row.tells, request)
         finally:
-            self.services.tally.durations.add(row.name, time.monotonic() - began)
+            began, self._clock = self._clock, time.monotonic()
+            self._tally.durations.add(row.name, self._clock - began)
         if self.condstore:
             answer = modseqs.in_answer(self, answer, row.name)
         if answer is None:
@@ -339,7 +345,7 @@ class Session:
     def take(self) -> None:
         """Takes the first request that is ``ahead``: it is answered together with the one under way."""
         self.receiver.next_event()
-        self.services.tally.commands += 1
+        self._tally.commands += 1
 
     async def read_line(self) -> bytes:
         """The next line where no command is expected, without CRLF: DONE, or a SASL response. Raises ClientError."""

@@ -76,10 +76,11 @@ Run = Callable[[Any, Any], Awaitable[bytes | None]]
 Empty where the command has said OK itself: STARTTLS, whose answer is the last that is not encrypted.
 """
 
-ANY = frozenset(State)
-OUT = frozenset({State.NOT_AUTHENTICATED})
-IN = frozenset({State.AUTHENTICATED, State.SELECTED})
-SELECTED = frozenset({State.SELECTED})
+# Tuples, in which a member is found by identity: a set would ask Python code for its hash, at each command.
+ANY = tuple(State)
+OUT = (State.NOT_AUTHENTICATED,)
+IN = (State.AUTHENTICATED, State.SELECTED)
+SELECTED = (State.SELECTED,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Row:
     """A command."""
 
     name: str
-    states: frozenset[State]
+    states: tuple[State, ...]
     tells: Tells
     run: Run
     done: bytes = field(init=False)

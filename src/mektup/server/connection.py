@@ -321,9 +321,11 @@ class Connection(asyncio.Protocol):
     @property
     def is_due(self) -> bool:
         """Whether it is time to drain: much is queued, or others have waited for as long as a turn is."""
-        if self._queued > QUEUED_BYTES or self._writing_paused:
-            return True
-        return time.monotonic() - self._turn_began > self._turns.seconds
+        return self.is_due_at(time.monotonic())
+
+    def is_due_at(self, now: float) -> bool:
+        """The same for who has just read the clock."""
+        return self._queued > QUEUED_BYTES or now - self._turn_began > self._turns.seconds or self._writing_paused
 
     async def drain(self) -> None:
         """Sends what was queued, and waits while the other end leaves too much unread. Raises Disconnected.

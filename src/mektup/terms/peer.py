@@ -66,6 +66,9 @@ class Peer(Protocol):
         To be asked between commands, and inside those that take long or say much. Costs next to nothing.
         """
 
+    def is_due_at(self, now: float) -> bool:
+        """The same for who has just read the clock: *now* is ``time.monotonic()``."""
+
     async def drain(self) -> None:
         """Sends what was queued, waits while the other end leaves too much unread, and gives way where that is due.
 
