@@ -239,12 +239,15 @@ class Plan:
         async with aclosing(self._session.mail.fetch(self._view.mailbox, uids, self.columns)) as slices:
             async for rows in slices:
                 seqs, values = self._values(rows)
-                filled = zip(seqs, *values, strict=True)
-                return {
-                    row[0]: self._template % each
-                    for row, each in zip(rows, filled, strict=True)
-                    if not self._streams or not any(type(value) is Later for value in each)
-                }
+                filled = list(zip(seqs, *values, strict=True))
+                uids = [row[0] for row in rows]
+                if self._streams and any(Later in set(map(type, each)) for each in filled):
+                    return {
+                        uid: self._template % each
+                        for uid, each in zip(uids, filled, strict=True)
+                        if Later not in set(map(type, each))
+                    }
+                return dict(zip(uids, map(self._template.__mod__, filled), strict=True))
         return {}
 
     async def _write(self, rows: Sequence[Row]) -> None:
@@ -256,35 +259,48 @@ class Plan:
             for text in self.lines(rows):
                 await self.say(text)
             return
+        self._spell(rows)
+        for some in self._some_at_once(rows):
+            seqs, values = self._values(some)
+            per_field = list(map(list, values))
+            filled = zip(seqs, *per_field, strict=True)
+            if any(Later in set(map(type, each)) for each in per_field):
+                await self._write_each(filled)
+            else:
+                await self.say(b"".join(map(self._template.__mod__, filled)))
+
+    async def _write_each(self, filled: Iterable[tuple[Any, ...]]) -> None:
+        """Writes lines some of which are too large to hold."""
         lines: list[bytes] = []
         octets = 0
-        seqs, values = self._values(rows)
-        for seq, *row in zip(seqs, *values, strict=True):
+        for seq, *row in filled:
             later = next((value for value in row if type(value) is Later), None)
-            if later is not None:
+            if later is None:
+                line = self._template % (seq, *row)
+                lines.append(line)
+                octets += len(line)
+            else:
                 # as long as the line has not begun, it can be refused
                 await later.check(self._session.mail)
+            if later is not None or octets > LINES_BYTES:
                 await self.say(b"".join(lines))
                 lines.clear()
                 octets = 0
+            if later is not None:
                 await self._write_line(seq, zip(self._fields, row, strict=True))
-                continue
-            line = self._template % (seq, *row)
-            lines.append(line)
-            octets += len(line)
-            if octets > LINES_BYTES:
-                await self.say(b"".join(lines))
-                lines.clear()
-                octets = 0
         await self.say(b"".join(lines))
 
     def lines(self, rows: Sequence[Row]) -> Iterator[bytes]:
         """The lines of a slice, for items of which none is a body; some at a time where they are long."""
         self._spell(rows)
+        for some in self._some_at_once(rows):
+            seqs, values = self._values(some)
+            yield b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
+
+    def _some_at_once(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
         at_once = self._rows_at_once(len(rows)) if rows else 1
         for start in range(0, len(rows), at_once):
-            seqs, values = self._values(rows[start : start + at_once])
-            yield b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
+            yield rows[start : start + at_once]
 
     def _spell(self, rows: Sequence[Row]) -> None:
         if self._flags_at:

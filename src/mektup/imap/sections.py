@@ -28,6 +28,7 @@ Columns = dict[AnyColumn, Sequence[Any]]
 """A slice of rows, column by column; of LAYOUT what it unpacks to."""
 
 Reader = Callable[[Columns], Iterable[Any]]
+MESSAGE = (Column.RAW, Column.CONTENT, Column.SIZE)
 WHOLE = (Column.LAYOUT, Column.RAW, Column.CONTENT)
 HEADER = (HeaderColumn.SMALL, Column.CONTENT, HeaderColumn.SIZE)
 NIL = b"NIL"
@@ -213,10 +214,14 @@ class _Place:
 def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...], Reader]:
     """The columns that BODY[...] needs, and its reader. Of a header's fields *most* octets are chosen from."""
     section, partial = item.section, item.partial
+    if not section.part and section.text is Text.ALL:
+        return MESSAGE, lambda columns: [
+            _octets(row, partial) for row in zip(*(columns[column] for column in MESSAGE), strict=True)
+        ]
     choose = _chooser(section)
     if not section.part and choose is None and section.text is Text.HEADER:
         return HEADER, lambda columns: [
-            _header(row, partial) for row in zip(*(columns[column] for column in HEADER), strict=True)
+            _octets(row, partial) for row in zip(*(columns[column] for column in HEADER), strict=True)
         ]
     if not section.part and choose is not None:
         chosen = choose
@@ -234,9 +239,13 @@ def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...],
         span = _span(layout, section)
         if span is None:
             return NIL
+        around = layout.encoded_around(section.part, inside=inside)
         if choose is not None:
             span = span[0], min(span[1], span[0] + most)
-        place = _Place.of(layout.encoded_around(section.part, inside=inside), span)
+        elif raw is not None and not around:
+            start, stop = _cut(span, partial)
+            return literal(raw[start:stop])
+        place = _Place.of(around, span)
         if raw is None:
             return place.later(content, None if choose is None else choose.in_pieces, partial)
         octets = place.octets(raw)
@@ -261,10 +270,11 @@ def _chooser(section: Section) -> _Chooser | None:
     return None
 
 
-def _header(row: tuple[bytes | None, ContentId, int], partial: Partial | None) -> bytes | Later:
-    header, content, size = row
-    if header is not None:
-        return literal(_partial(header, partial))
+def _octets(row: tuple[bytes | None, ContentId, int], partial: Partial | None) -> bytes | Later:
+    """What *partial* asks for of octets at the start of a message, which are at hand, or so many of that content."""
+    octets, content, size = row
+    if octets is not None:
+        return literal(_partial(octets, partial))
     start, stop = _cut((0, size), partial)
     return Later(content, start, stop)
 

@@ -98,10 +98,11 @@ class Layout:
 
         *inside*: for the header or text of the message that is that part.
         """
-        found: list[PartPlace] = []
         place = self.part(path) if path else None
-        if inside and place is not None and place.decoded_stop is not None:
-            found.append(place)
+        is_one = inside and place is not None and place.decoded_stop is not None
+        if place is None or (place.around is None and not is_one):
+            return ()
+        found = [place] if is_one else []
         while place is not None and place.around is not None:
             place = self.part(place.around)
             if place is not None:
