@@ -240,14 +240,14 @@ class Plan:
             async for rows in slices:
                 seqs, values = self._values(rows)
                 filled = list(zip(seqs, *values, strict=True))
-                uids = [row[0] for row in rows]
+                numbers = [row[0] for row in rows]
                 if self._streams and any(Later in set(map(type, each)) for each in filled):
                     return {
                         uid: self._template % each
-                        for uid, each in zip(uids, filled, strict=True)
+                        for uid, each in zip(numbers, filled, strict=True)
                         if Later not in set(map(type, each))
                     }
-                return dict(zip(uids, map(self._template.__mod__, filled), strict=True))
+                return dict(zip(numbers, map(self._template.__mod__, filled), strict=True))
         return {}
 
     async def _write(self, rows: Sequence[Row]) -> None:

@@ -31,6 +31,10 @@ FEW = 16
 """For one UID in so many, each is looked up; for more, the numbers of all are written down first."""
 
 
+NONE: Uids = NumberSet()
+"""No messages; sets do not change, so all views share it."""
+
+
 class View:
     """Sequence numbers and UIDs of one session's selected mailbox, and what it was told so far."""
 
@@ -65,13 +69,13 @@ class View:
         self.uidnext: Uid = selection.mailbox.uidnext
         self.keywords = without_what_is_no_flag(selection.keywords)
         """Every keyword that the client was told of, by FLAGS."""
-        self.known_keywords = {keyword.lower() for keyword in self.keywords}
+        self.known_keywords = set(map(str.lower, self.keywords))
         self.recent: Uids = selection.recent
-        self.saved: Uids = NumberSet()
+        self.saved: Uids = NONE
         """The search result variable ``$`` (RFC 9051 §6.4.4.1)."""
         self.owes_expunges = False
         """Whether messages are gone of which the client could not be told yet."""
-        self.untold: Uids = NumberSet()
+        self.untold: Uids = NONE
         """Messages whose flags the client must be told, as they could not be when they changed."""
         self.plan: Plan | None = None
         """How the last FETCH was answered."""

@@ -74,7 +74,7 @@ def without_what_is_no_flag(flags: tuple[str, ...]) -> tuple[str, ...]:
     RFC 9051 §9 flag-extension: a server must not generate them. Nobody can set one; old mail may have some, as the
     ``deliver`` of an embedded server took any text.
     """
-    return tuple([flag for flag in flags if not objection_to_flag(flag, len(flag))])
+    return flags and tuple([flag for flag in flags if not objection_to_flag(flag, len(flag))])
 
 
 class FlagChange(Enum):
