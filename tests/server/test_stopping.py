@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable
@@ -108,6 +109,17 @@ async def test_who_sends_one_command_after_the_other_hears_it_between_two(servic
         await seen.wait()
         await stopped(server)
         assert (await talking).startswith(FAREWELL[service.removesuffix("s")])
+
+
+@pytest.mark.parametrize("service", ["imap", "pop3", "lmtp"])
+async def test_who_has_connected_and_was_not_accepted_yet_hears_it(service: str) -> None:
+    async with serving() as (server, _):
+        # the loop has no turn in between, so the system holds them
+        waiting = [socket.create_connection(server.address(service)) for _ in range(40)]
+        await stopped(server)
+        for each in waiting:
+            with each, each.makefile("rb") as said:
+                assert FAREWELL[service] in said.read()
 
 
 @pytest.mark.parametrize("service", ["imap", "pop3", "lmtp"])

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 
 from .process import Process, serving
-from .test_workers import login, until, with_linda
+from .test_workers import login, until, with_linda, worker_of
 
 IMPATIENT = "[limits]\nworker_silence_seconds = 1.0\n"
 
@@ -101,6 +101,23 @@ def test_a_worker_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> None:
         began = time.monotonic()
         assert process.stop() == 0
         assert time.monotonic() - began < 10
+
+
+def test_a_worker_that_was_only_slow_says_goodbye(tmp_path: Path) -> None:
+    with_linda(tmp_path)
+    with serving(tmp_path, workers=2, more=PATIENT) as process:
+        client = login(process)
+        slow = worker_of(client, process)
+        os.kill(slow, signal.SIGSTOP)
+        until(lambda: health(process)[0] == 503)
+        time.sleep(2.5)  # it has left a ping without an answer
+        process.signal(signal.SIGTERM)
+        process.until("stopping")
+        until(lambda: len(process.workers()) == 1)  # the other has ended
+        os.kill(slow, signal.SIGCONT)
+        assert client.readline().startswith(b"* BYE ")
+        client.shutdown()
+        assert process.wait() == 0
 
 
 def test_a_worker_that_dies_again_and_again_is_started_again(tmp_path: Path) -> None:

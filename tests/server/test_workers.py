@@ -241,6 +241,25 @@ def test_stopping_says_goodbye_on_every_worker(tmp_path: Path) -> None:
         assert not any(map(is_alive, pids))
 
 
+def test_who_connected_while_the_workers_were_busy_hears_goodbye(tmp_path: Path) -> None:
+    with serving(tmp_path, workers=2) as process:
+        pids = process.workers()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        waiting = [socket.create_connection(("127.0.0.1", process.ports["lmtp"]), timeout=20) for _ in range(8)]
+        waiting.append(socket.socket(socket.AF_UNIX))
+        waiting[-1].settimeout(20)
+        waiting[-1].connect(str(tmp_path / "lmtp.sock"))
+        process.signal(signal.SIGTERM)
+        until(lambda: not (tmp_path / "lmtp.sock").exists())  # nobody more comes to a server that stops
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        for each in waiting:
+            with each, each.makefile("rb") as said:
+                assert said.read().splitlines()[-1].startswith(b"421 4.")
+        assert process.wait() == 0
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_stopping_while_it_starts(tmp_path: Path, workers: int) -> None:
     config = tmp_path / "mektup.toml"

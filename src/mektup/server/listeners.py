@@ -166,26 +166,35 @@ class Listener:
         return endpoint_of(self._socket)
 
     def close(self) -> None:
-        """Listens no more; may be called twice. The file of a Unix socket is its maker's to remove."""
+        """Listens no more; may be called twice. The file of a Unix socket is its maker's to remove.
+
+        Who has connected by now is handed on: the system would reset them, and they would hear no farewell.
+        """
         if self._socket.fileno() >= 0:
             if self._pause is not None:
                 self._pause.cancel()
             self._loop.remove_reader(self._socket.fileno())
+            with contextlib.suppress(OSError):  # no descriptors or no memory: nothing more can be said
+                self._accept_waiting(BACKLOG)
             self._socket.close()
 
     def _accept(self) -> None:
-        for _ in range(ACCEPTS_PER_TURN):
+        try:
+            self._accept_waiting(ACCEPTS_PER_TURN)
+        except OSError:
+            # no descriptors or no memory: to ask again at once would only burn the processor
+            self._loop.remove_reader(self._socket.fileno())
+            self._pause = self._loop.call_later(PAUSE_SECONDS, self._resume)
+
+    def _accept_waiting(self, most: int) -> None:
+        """Hands on those that wait, *most* of them. Raises OSError where the system can make no socket for one."""
+        for _ in range(most):
             try:
                 accepted, peer_name = self._socket.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionError:
                 continue  # gone before we came to it
-            except OSError:
-                # no descriptors or no memory: to ask again at once would only burn the processor
-                self._loop.remove_reader(self._socket.fileno())
-                self._pause = self._loop.call_later(PAUSE_SECONDS, self._resume)
-                return
             accepted.setblocking(False)
             self._accepted(accepted, peer_name)
 

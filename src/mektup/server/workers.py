@@ -38,6 +38,9 @@ from mektup.terms.errors import Refused
 KILL_SECONDS = 5.0
 """How long after its own bound a worker that does not stop is killed."""
 
+SILENT_SECONDS = 2.0
+"""How long a worker that left its last ping without an answer has for it, once the server stops."""
+
 RESTART_SECONDS = (0.1, 10.0)
 """The first pause before a worker is started again, and the longest; it doubles each time."""
 
@@ -141,19 +144,23 @@ class Parent:
     async def stop(self) -> None:
         """Has the workers finish within ``limits.stop_seconds``, and kills those that do not."""
         self._stopping.set()
-        for key in tuple(self._pages):
+        # first of all, so that nobody waits at a Unix socket, which all share, until the last worker has ended
+        for key in tuple(self._kept):
             await self._close(key)
         for child in self._children.values():
+            child.terminate()
+        silent = [child for child in self._children.values() if child.is_silent]
+        if silent and self._keepers:
+            # one that was only slow still answers its ping, and has clients to say goodbye to
+            await asyncio.wait(self._keepers, timeout=SILENT_SECONDS)
+        for child in silent:
             if child.is_silent:
                 child.kill()
-            child.terminate()
         if self._keepers:
             _, late = await asyncio.wait(self._keepers, timeout=self.config.limits.stop_seconds + KILL_SECONDS)
             for child in self._children.values():
                 child.kill()
             await asyncio.gather(*late)
-        for key in tuple(self._kept):
-            await self._close(key)
 
     async def status(self) -> Status:
         """For the metrics."""
