@@ -44,7 +44,10 @@ def test_a_worker_that_cannot_be_made_is_tried_again(tmp_path: Path, kind: int) 
         resource.prlimit(process.pid, kind, (max(held) + 1 if kind == resource.RLIMIT_NOFILE else 1, before[1]))
         os.kill(process.workers()[0], signal.SIGKILL)
         process.until("worker_died")
-        assert "reason" in process.until("worker_not_started")
+        reason = process.until("worker_not_started")["reason"]
+        status, text = health(process)
+        assert status == 503
+        assert f"worker 0 cannot be started: {reason}" in text or f"worker 1 cannot be started: {reason}" in text
         # the other one serves
         login(process).logout()
         resource.prlimit(process.pid, kind, before)
@@ -128,6 +131,17 @@ def test_a_worker_that_dies_again_and_again_is_started_again(tmp_path: Path) -> 
             os.kill(process.workers()[-1], signal.SIGKILL)
             process.until("worker_died", since)
             until(lambda: health(process) == (200, "2 of 2 workers up\n"))
+
+
+def test_one_that_does_not_stay_up_is_told_of(tmp_path: Path) -> None:
+    with_linda(tmp_path)
+    with serving(tmp_path, workers=2, alone=False) as process:
+        others = process.workers()[1:]
+        while health(process) != (503, "1 of 2 workers up\nworker 0 dies again and again\n"):
+            for pid in process.workers():
+                if pid not in others:
+                    os.kill(pid, signal.SIGKILL)
+        until(lambda: health(process) == (200, "2 of 2 workers up\n"))
 
 
 def started_in_a_group(directory: Path) -> subprocess.Popen[str]:

@@ -80,6 +80,8 @@ class Parent:
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = stopping or asyncio.Event()
         self._changes = 0
+        self._failing: dict[int, str] = {}
+        """By worker, why it does not stay up."""
         self._news = asyncio.Event()
         """Set when a worker says that it serves, or that it cannot."""
 
@@ -176,6 +178,8 @@ class Parent:
                 troubles += [f"worker {child.number}: {each}" for each in report.troubles]
             else:
                 troubles.append(f"worker {child.number} does not answer")
+        there = {child.number for child in children}
+        troubles += [f"worker {number} {why}" for number, why in self._failing.items() if number not in there]
         seconds = self._certificates.seconds_left
         return Status({**up, "parent": self._own_report()}, self._workers, len(up), seconds, tuple(troubles))
 
@@ -257,6 +261,11 @@ class Parent:
                 return
             if time.monotonic() - began > STEADY_SECONDS:
                 pause = RESTART_SECONDS[0]
+                self._failing.pop(number, None)
+            if event == "worker_not_started":
+                self._failing[number] = f"cannot be started: {how['reason']}"
+            elif pause > RESTART_SECONDS[0]:
+                self._failing[number] = "dies again and again"
             self.log.error(event, worker=number, restart_seconds=pause, **how)
             if await self._stops_within(pause):
                 return
