@@ -9,6 +9,7 @@ import ssl
 import struct
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -262,6 +263,23 @@ async def test_a_busy_client_does_not_keep_the_others_waiting() -> None:
         assert len(await reading) == 500_000 * 3 + 5
         await part((busy_reader, busy_writer))
         await part((reader, writer))
+
+
+async def test_in_one_round_of_the_loop_little_is_taken_from_one_client() -> None:
+    rounds: list[int] = []
+
+    def count() -> None:
+        rounds.append(at.echoes[0].peer.bytes_in)
+        asyncio.get_running_loop().call_soon(count)
+
+    async with house() as at:
+        with socket.create_connection(("127.0.0.1", at.port)) as client:
+            await until(lambda: at.echoes and at.echoes[0].peer.bytes_out)
+            at.echoes[0].peer.trust()
+            count()
+            await asyncio.to_thread(client.sendall, b"x" * 4_000_000)
+            await until(lambda: rounds[-1] == 4_000_000)
+    assert max(after - before for before, after in pairwise(rounds)) <= UNREAD_BYTES
 
 
 # TLS
