@@ -7,7 +7,9 @@ module level that a function writes to, and SQL by folder. Tests that hold a bou
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,6 +23,10 @@ _RFC = re.compile(r"\bRFC \d{3,5}\b")
 _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|PRAGMA|BEGIN|COMMIT|WITH|VACUUM)\s+[A-Za-z(*\"]")
 _WRITES = frozenset(
     {"add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"}
+)
+
+_NO_CODE = frozenset(
+    {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 )
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -50,6 +56,22 @@ def length(function: Function) -> int:
     if ast.get_docstring(function) is not None:
         assert first.end_lineno is not None
         lines -= first.end_lineno - first.lineno + 1
+    return lines
+
+
+def code_lines(source: str) -> set[int]:
+    """The lines of a module that hold code: no imports, docstrings, comments and empty lines."""
+    lines = set[int]()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in _NO_CODE:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        is_text = (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        )
+        if isinstance(node, ast.Import | ast.ImportFrom) or is_text:
+            assert isinstance(node, ast.stmt)
+            lines.difference_update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return lines
 
 

@@ -11,6 +11,7 @@ from mektup.store.interface import Account, Bus, Store
 from mektup.store.sqlite import open_store
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.numbers import AccountId, MailboxId
+from tests.support import naive
 
 OpenStore = Callable[..., Awaitable[Store]]
 
@@ -25,14 +26,17 @@ class RecordingBus:
         self.told.append((account, mailbox))
 
 
-@pytest.fixture(params=["sqlite on disk", "sqlite in memory"])
+@pytest.fixture(params=["sqlite on disk", "sqlite in memory", "naive"])
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
     """Opens stores of one engine, and closes them."""
     stores: list[Store] = []
 
     async def opening(*, bus: Bus | None = None, limits: Limits = DEFAULT_LIMITS) -> Store:
-        where = tmp_path / f"data{len(stores)}" if request.param == "sqlite on disk" else None
-        store: Store = await open_store(where, bus=bus, limits=limits)
+        if request.param == "naive":
+            store: Store = await naive.open_store(bus=bus, limits=limits)
+        else:
+            where = tmp_path / f"data{len(stores)}" if request.param == "sqlite on disk" else None
+            store = await open_store(where, bus=bus, limits=limits)
         stores.append(store)
         return store
 

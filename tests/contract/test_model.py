@@ -19,6 +19,7 @@ from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq, Uid
 from mektup.terms.sets import Uids
 from tests.contract.mail import fetched, incoming, raw
+from tests.support import naive
 
 T = TypeVar("T")
 
@@ -57,17 +58,22 @@ class Naive:
 class StoreMachine(RuleBasedStateMachine):
     """The rules change the store and the model alike; the invariant compares all that can be asked."""
 
-    on_disk: bool
+    engine: str
 
     @initialize()
     def open(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.directory = tempfile.TemporaryDirectory()
-        self.store: Store = self.run(open_store(Path(self.directory.name) / "data" if self.on_disk else None))
+        self.store: Store = self.run(self.open_store())
         entry = self.run(self.store.directory.add("linda", {}))
         self.account: Account = self.run(self.store.account(entry.id))
         self.model = {name: Naive() for name in NAMES}
         self.earlier: dict[str, list[tuple[Mailbox, dict[int, frozenset[str]]]]] = {name: [] for name in NAMES}
+
+    async def open_store(self) -> Store:
+        if self.engine == "naive":
+            return await naive.open_store()
+        return await open_store(Path(self.directory.name) / "data" if self.engine == "sqlite on disk" else None)
 
     def run(self, asked: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asked)
@@ -253,9 +259,9 @@ class StoreMachine(RuleBasedStateMachine):
             )
 
 
-@pytest.mark.parametrize("on_disk", [True, False])
-def test_the_store_behaves_like_the_naive_mailbox(on_disk: bool) -> None:
-    machine = type("Machine", (StoreMachine,), {"on_disk": on_disk})
+@pytest.mark.parametrize("engine", ["sqlite on disk", "sqlite in memory", "naive"])
+def test_the_store_behaves_like_the_naive_mailbox(engine: str) -> None:
+    machine = type("Machine", (StoreMachine,), {"engine": engine})
     run_state_machine_as_test(
         machine,
         settings=settings(max_examples=15, stateful_step_count=40, suppress_health_check=list(HealthCheck)),

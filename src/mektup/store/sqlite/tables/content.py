@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import apsw
 
 from mektup.store.arrival import Arrival
+from mektup.store.rules.refusals import message_is_gone
 from mektup.store.sqlite.file.cursor import Cursor, add_function
 from mektup.store.sqlite.tables.chunk_compression import AGAINST_TEXT, Packing, octets_of
 from mektup.store.sqlite.tables.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.tables.text_blocks import LAST, Text
-from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import ContentId
 
 LAST_CHUNK = (1 << CHUNK_BITS) - 1
@@ -105,7 +105,7 @@ def spans(cursor: Cursor, content: ContentId, start: int, stop: int) -> list[tup
     """
     found = cursor.execute("SELECT size, header_size FROM contents WHERE id = ?", (content,)).get
     if found is None:
-        raise _gone()
+        raise message_is_gone()
     size, header_size = found
     first = min(header_size, CHUNK_BYTES)
     start, stop = max(start, 0), min(stop, size)
@@ -123,7 +123,7 @@ def piece(cursor: Cursor, chunk: int, start: int, stop: int) -> bytes:
     """Octets *start* to *stop* of a chunk. Raises Refused(EXPUNGEISSUED) when it is gone."""
     octets: bytes | None = cursor.execute(_CHUNK, (chunk,)).get
     if octets is None:
-        raise _gone()
+        raise message_is_gone()
     return octets[start:stop]
 
 
@@ -137,12 +137,8 @@ def header_pieces(cursor: Cursor, content: ContentId, most: int | None = None) -
     """A message's header, the empty line that ends it included, chunk by chunk; *most* octets of it."""
     size = cursor.execute("SELECT header_size FROM contents WHERE id = ?", (content,)).get
     if size is None:
-        raise _gone()
+        raise message_is_gone()
     return read(cursor, content, 0, size if most is None else min(size, most))
-
-
-def _gone() -> Refused:
-    return Refused(Code.EXPUNGEISSUED, "The message is gone")
 
 
 def share(cursor: Cursor, contents: Iterable[int]) -> None:

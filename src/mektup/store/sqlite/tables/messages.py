@@ -27,13 +27,13 @@ from mektup.store.rules.flag_changes import (
 )
 from mektup.store.rules.keyword_sets import KEYWORD_SHIFT, SYSTEM_MASK, Flags, Names
 from mektup.store.rules.mailbox_names import no_such_mailbox, no_such_target
+from mektup.store.rules.refusals import require_not_too_big
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables import changed_runs, content, header_fields, mailboxes
 from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.uids import Query, slices
-from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX
@@ -129,8 +129,7 @@ def append(
     numbers = change.name_contents(len(messages)) if messages else ()
     for uid, number, message in zip(uids, numbers, messages, strict=True):
         arrival = message.arrival
-        if arrival.size > limits.message_bytes:
-            raise Refused(Code.TOOBIG, f"A message has at most {limits.message_bytes} octets")
+        require_not_too_big(arrival.size, limits)
         flags = Flags.of(message.flags)
         word = keyword_sets.word(change, flags)
         if flags.keywords:

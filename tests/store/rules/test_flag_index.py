@@ -1,0 +1,78 @@
+"""A mailbox's flags in memory: brought up to date by changes, and searched without looking at messages."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mektup.store.interface import Changes
+from mektup.store.rules.flag_index import EVERY, KINDS, NOT_ASKED, FlagIndex, answers, followed
+from mektup.terms.numbers import ModSeq, Uid
+from mektup.terms.search import All, And, HasFlag, InSubject, InUids, Not, Or, SearchKey
+from mektup.terms.sets import Uids
+from tests.store.rules.dictionary import DictionarySets
+
+EVERYTHING: Uids = Uids.span(1, 2**32 - 1)
+SEEN, ANSWERED = 1, 2
+
+
+def uids(*numbers: int) -> Uids:
+    return Uids.of(Uid(number) for number in numbers)
+
+
+def changes(modseq: int, words: dict[int, int], *, gone: tuple[int, ...] = ()) -> Changes:
+    flags = [(Uid(uid), word, ModSeq(modseq)) for uid, word in sorted(words.items())]
+    return Changes(ModSeq(modseq), EVERY, Uids(), Uids(), flags, uids(*gone), ())
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (HasFlag("\\Seen"), [1, 3]),
+        (Not(HasFlag("\\seen")), [2, 4]),
+        (And((HasFlag("\\Seen"), HasFlag("\\Answered"))), [3]),
+        (Or(HasFlag("\\Seen"), HasFlag("\\Answered")), [1, 2, 3]),
+        (All(), [1, 2, 3, 4]),
+        (And((InUids(uids(2, 3)), Not(HasFlag("\\Seen")))), [2]),
+        (HasFlag("$none"), []),
+    ],
+)
+def test_flags_are_searched(key: SearchKey, expected: list[int]) -> None:
+    index = followed(NOT_ASKED, changes(5, {1: SEEN, 2: ANSWERED, 3: SEEN | ANSWERED, 4: 0}))
+    assert answers(key)
+    for _ in range(2):  # the second time it is remembered
+        assert list(index.search(key, EVERYTHING, DictionarySets())) == expected
+        assert list(index.search(key, uids(3, 4), DictionarySets())) == [uid for uid in expected if uid in (3, 4)]
+
+
+@pytest.mark.parametrize("key", [InSubject("x"), Not(InSubject("x")), Not(InUids(uids(1))), Or(All(), InSubject("x"))])
+def test_what_asks_for_more_than_flags_is_not_answered(key: SearchKey) -> None:
+    assert not answers(key)
+
+
+def test_a_mailbox_with_too_many_kinds_of_flags_is_not_remembered() -> None:
+    assert followed(NOT_ASKED, changes(5, {uid: uid << 5 for uid in range(1, KINDS + 1)})) is not NOT_ASKED
+    assert followed(NOT_ASKED, changes(5, {uid: uid << 5 for uid in range(1, KINDS + 2)})) is NOT_ASKED
+
+
+def words_of(index: FlagIndex) -> dict[int, int]:
+    return {uid: index.words[kind] for uid, kind in zip(index.uids, index.kinds, strict=True)}
+
+
+@given(
+    st.lists(
+        st.tuples(st.dictionaries(st.integers(1, 20), st.integers(0, 7), max_size=6), st.sets(st.integers(1, 20))),
+        max_size=6,
+    )
+)
+def test_any_history_leads_to_what_is_there(history: list[tuple[dict[int, int], set[int]]]) -> None:
+    index, there, uidnext = NOT_ASKED, dict[int, int](), 1
+    for modseq, (changed, gone) in enumerate(history, 1):
+        arrived = {uidnext + at: word for at, word in enumerate(changed.values())}
+        uidnext += len(arrived)
+        flags = {uid: word for uid, word in changed.items() if uid in there} | arrived
+        flags = {uid: word for uid, word in flags.items() if uid not in gone}
+        index = followed(index, changes(modseq, flags, gone=tuple(gone)))
+        there = {uid: word for uid, word in (there | flags).items() if uid not in gone}
+        assert words_of(index) == there

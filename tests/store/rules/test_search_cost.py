@@ -1,0 +1,38 @@
+"""What a search costs, and where a day begins."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from mektup.store.rules.search_cost import first_second, is_long
+from mektup.terms.numbers import Uid
+from mektup.terms.search import All, And, Arrived, HasFlag, InBody, InSubject, InUids, Larger, Not, Or, SearchKey, When
+from mektup.terms.sets import Uids
+
+CHEAP = (All(), HasFlag("\\Seen"), InUids(Uids.of([Uid(1)])), Arrived(When.ON, date(2022, 2, 7)), Larger(5))
+
+
+@pytest.mark.parametrize("text", [InBody("x"), InSubject("x")])
+def test_text_is_long_to_look_for_wherever_it_stands(text: SearchKey) -> None:
+    for key in (text, Not(text), Or(All(), text), And((*CHEAP, Not(Not(text))))):
+        assert is_long(key)
+
+
+def test_what_stands_in_a_messages_row_is_not() -> None:
+    for key in (*CHEAP, And(CHEAP), Not(Or(*CHEAP[:2]))):
+        assert not is_long(key)
+
+
+def test_a_program_of_any_depth() -> None:
+    key: SearchKey = InBody("x")
+    for _ in range(20_000):
+        key = Not(key)
+    assert is_long(key)
+
+
+def test_a_day_begins_where_the_message_came_from() -> None:
+    assert first_second(date(1970, 1, 1)) == 0
+    assert first_second(date(2022, 2, 7)) == 1644192000
+    assert first_second(date(1969, 12, 31)) == -86400

@@ -1,0 +1,150 @@
+"""What FETCH, SEARCH, SORT and THREAD see of a message."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial, reduce
+from operator import and_, or_
+from typing import Any
+
+from mektup.message.text import fold, fold_header, header_values, search_text
+from mektup.store.arrival import Arrival, field_chooser, internaldate, one_form
+from mektup.store.interface import RAW_BYTES, AnyColumn, Column, HeaderColumn, HeaderFields
+from mektup.store.rules.keyword_sets import AnyKeywordSets
+from mektup.store.rules.search_cost import DAY_SECONDS, first_second
+from mektup.store.sorting.columns import Column as SortColumn
+from mektup.store.sorting.columns import MessageIds
+from mektup.store.sorting.sort_keys import Key, ThreadKey, require_few
+from mektup.terms import search as terms
+from mektup.terms.search import AddressField, SearchKey, When
+from mektup.terms.search_walk import Algebra, walk
+from mektup.terms.sets import NumberSet, Uids
+from mektup.terms.sorting import SortKey
+from tests.support.naive.state import Folder, Message, State
+
+
+def _small(octets: Any) -> Any:
+    return octets if len(octets) <= RAW_BYTES else None
+
+
+_COLUMNS: Mapping[AnyColumn, Callable[[Message, Arrival], Any]] = {
+    Column.UID: lambda message, arrival: message.uid,
+    Column.FLAGS: lambda message, arrival: message.word,
+    Column.MODSEQ: lambda message, arrival: message.modseq,
+    Column.INTERNALDATE: lambda message, arrival: internaldate(message.arrived, message.zone),
+    Column.SIZE: lambda message, arrival: message.size,
+    Column.ENVELOPE: lambda message, arrival: arrival.envelope,
+    Column.BODY: lambda message, arrival: one_form(arrival.body, rev1=False),
+    Column.BODY_REV1: lambda message, arrival: one_form(arrival.body, rev1=True),
+    Column.BODYSTRUCTURE: lambda message, arrival: one_form(arrival.bodystructure, rev1=False),
+    Column.BODYSTRUCTURE_REV1: lambda message, arrival: one_form(arrival.bodystructure, rev1=True),
+    Column.CONTENT: lambda message, arrival: message.content,
+    Column.LAYOUT: lambda message, arrival: arrival.layout,
+    Column.HEADER: lambda message, arrival: arrival.raw[: arrival.header_size],
+    Column.RAW: lambda message, arrival: _small(arrival.raw),
+    Column.PREVIEW: lambda message, arrival: arrival.preview,
+    Column.EMAILID: lambda message, arrival: f"M{arrival.digest.hex()}",
+    HeaderColumn.SMALL: lambda message, arrival: _small(arrival.raw[: arrival.header_size]),
+    HeaderColumn.SIZE: lambda message, arrival: arrival.header_size,
+}
+
+
+def value(column: AnyColumn, message: Message, arrival: Arrival) -> Any:
+    """A column of a row, see ``interface.Column``."""
+    if isinstance(column, HeaderFields):
+        return field_chooser(column.names)(arrival.raw[: arrival.header_size])
+    return _COLUMNS[column](message, arrival)
+
+
+def search(state: State, folder: Folder, key: SearchKey, within: Uids, keyword_sets: AnyKeywordSets) -> Uids:
+    """Those of *within* that match *key*."""
+    every = folder.uids & within
+
+    def leaf(part: SearchKey) -> Uids:
+        there = [(message, state.contents[message.content]) for message in folder.some(every)]
+        return NumberSet.of_sorted([each[0].uid for each in there if _matches(part, *each, keyword_sets)])
+
+    algebra: Algebra[Uids] = Algebra(leaf, every.__sub__, partial(reduce, and_), partial(reduce, or_))
+    return walk(key, algebra)
+
+
+_search_text = lru_cache(64)(search_text)
+
+
+def _matches(key: SearchKey, message: Message, arrival: Arrival, keyword_sets: AnyKeywordSets) -> bool:
+    raw = bytes(arrival.raw[: arrival.size])
+    match key:
+        case terms.All():
+            return True
+        case terms.HasFlag(flag):
+            return keyword_sets.has(message.word, flag)
+        case terms.InUids(uids):
+            return message.uid in uids
+        case terms.Arrived(when, day):
+            return _is_on(message.arrived + message.zone * 60, when, first_second(day))
+        case terms.Sent(when, day):
+            return arrival.sent is not None and _is_on(arrival.sent + arrival.sent_zone * 60, when, first_second(day))
+        case terms.Older(seconds):
+            return message.arrived <= int(time.time()) - seconds
+        case terms.Younger(seconds):
+            return message.arrived >= int(time.time()) - seconds
+        case terms.Larger(octets):
+            return message.size > octets
+        case terms.Smaller(octets):
+            return message.size < octets
+        case terms.ChangedSince(modseq):
+            return message.modseq >= modseq
+        case terms.InAddress(field, text):
+            values = dict(zip(AddressField, (arrival.from_, arrival.to, arrival.cc, arrival.bcc), strict=True))
+            return fold_header(text) in values[field]
+        case terms.InSubject(text):
+            return fold_header(text) in arrival.subject
+        case terms.InHeader(name, text):
+            return any(fold_header(text) in each for each in header_values(raw[: arrival.header_size], name))
+        case terms.InBody(text):
+            return fold(text) in _search_text(raw)[1]
+        case terms.InText(text):
+            return fold_header(text) in _search_text(raw)[0] or fold(text) in _search_text(raw)[1]
+    raise TypeError(f"{type(key).__name__} is for the session to resolve")
+
+
+def _is_on(seconds: int, when: When, start: int) -> bool:
+    is_since, is_before = seconds >= start, seconds < start + (when is When.ON) * DAY_SECONDS
+    return {When.BEFORE: is_before, When.SINCE: is_since, When.ON: is_since and is_before}[when]
+
+
+_SORT_KEYS: Mapping[Key, Callable[[Message, Arrival], int | str]] = {
+    SortKey.ARRIVAL: lambda message, arrival: message.arrived,
+    SortKey.CC: lambda message, arrival: arrival.cc_key,
+    # RFC 5256 §2.2: where the sent date cannot be determined, the internal date is used
+    SortKey.DATE: lambda message, arrival: message.arrived if arrival.sent is None else arrival.sent,
+    SortKey.DISPLAYFROM: lambda message, arrival: arrival.display_from,
+    SortKey.DISPLAYTO: lambda message, arrival: arrival.display_to,
+    SortKey.FROM: lambda message, arrival: arrival.from_key,
+    SortKey.SIZE: lambda message, arrival: message.size,
+    SortKey.SUBJECT: lambda message, arrival: arrival.base_subject,
+    SortKey.TO: lambda message, arrival: arrival.to_key,
+    ThreadKey.IS_REPLY: lambda message, arrival: arrival.is_reply,
+    ThreadKey.MESSAGE_IDS: lambda message, arrival: " ".join((arrival.message_id, *(arrival.references or ("",)))),
+}
+
+
+class KeysOfFolder:
+    """A ``sorting.sort_keys.Source``."""
+
+    def __init__(self, state: State, folder: Folder) -> None:
+        self._contents, self._folder = state.contents, folder
+        self.expunged_since = folder.expunged_since
+
+    def state(self) -> tuple[int, int, int]:
+        return self._folder.highestmodseq, self._folder.uidnext, len(self._folder.messages)
+
+    def read(self, uids: Uids, columns: Mapping[Key, SortColumn], most: int) -> Uids:
+        there = self._folder.some(uids)
+        for key, column in columns.items():
+            column.feed([_SORT_KEYS[key](message, self._contents[message.content]) for message in there])
+            column.settle()
+            if isinstance(column, MessageIds):
+                require_few(column, most)
+        return NumberSet.of_sorted([message.uid for message in there])

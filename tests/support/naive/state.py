@@ -1,0 +1,241 @@
+"""What an account holds, and a transaction upon it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from mektup.store.arrival import Arrival
+from mektup.store.interface import Expunged, Mailbox
+from mektup.store.rules.counters import DELETED, SEEN, Box, next_uidvalidity
+from mektup.store.rules.keyword_sets import KeywordSets
+from mektup.store.rules.mailbox_names import inferiors, new_mailboxid, no_such_mailbox
+from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
+from mektup.terms.numbers import ContentId, MailboxId, ModSeq, Uid, UidValidity
+from mektup.terms.sets import NumberSet, Uids
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message in a mailbox."""
+
+    uid: Uid
+    word: int
+    modseq: ModSeq
+    content: ContentId
+    size: int
+    arrived: int
+    zone: int
+
+
+@dataclass(slots=True)
+class Folder:
+    """A mailbox. What can be counted is not kept."""
+
+    id: MailboxId
+    name: str
+    uidvalidity: UidValidity
+    highestmodseq: ModSeq
+    mailboxid: str
+    special_use: str | None = None
+    selectable: bool = True
+    uidnext: int = 1
+    recent_from: int = 1
+    keywords: str = ""
+    messages: dict[Uid, Message] = field(default_factory=dict)
+    """By UID, ascending."""
+    expunged: list[tuple[ModSeq, Uids]] = field(default_factory=list)
+
+    def copy(self) -> Folder:
+        return replace(self, messages=dict(self.messages), expunged=list(self.expunged))
+
+    @property
+    def uids(self) -> Uids:
+        return NumberSet.of_sorted(self.messages)
+
+    def some(self, uids: Uids) -> list[Message]:
+        """Those of *uids* that are there."""
+        return [self.messages[uid] for uid in self.uids & uids]
+
+    def changed_since(self, modseq: int) -> Uids:
+        return NumberSet.of_sorted([each.uid for each in self.messages.values() if each.modseq > modseq])
+
+    def expunged_since(self, modseq: int) -> Uids:
+        gone: Uids = NumberSet()
+        for at, uids in self.expunged:
+            gone = gone | uids if at > modseq else gone
+        return gone
+
+    def counted(self) -> Mailbox:
+        there = self.messages.values()
+        return Mailbox(
+            self.id,
+            self.name,
+            self.uidvalidity,
+            Uid(self.uidnext),
+            self.highestmodseq,
+            len(there),
+            sum(not each.word & SEEN for each in there),
+            sum(bool(each.word & DELETED) for each in there),
+            sum(each.size for each in there),
+            sum(each.uid >= self.recent_from for each in there),
+            self.mailboxid,
+            self.special_use,
+            self.selectable,
+        )
+
+
+@dataclass(slots=True)
+class State:
+    """All that is kept of an account."""
+
+    modseq: int = 0
+    uidvalidity: int = 0
+    """The highest ever given, as for the numbers that follow."""
+    last_folder: int = 0
+    last_content: int = 0
+    folders: dict[MailboxId, Folder] = field(default_factory=dict)
+    subscriptions: set[str] = field(default_factory=set)
+    contents: dict[ContentId, Arrival] = field(default_factory=dict)
+    keyword_sets: dict[int, str] = field(default_factory=dict)
+
+    def copy(self) -> State:
+        return replace(
+            self,
+            folders={number: each.copy() for number, each in self.folders.items()},
+            subscriptions=set(self.subscriptions),
+            contents=dict(self.contents),
+            keyword_sets=dict(self.keyword_sets),
+        )
+
+    def messages(self) -> Iterator[Message]:
+        """Those of all folders."""
+        return chain.from_iterable(folder.messages.values() for folder in self.folders.values())
+
+    def new_numbers(self) -> tuple[MailboxId, UidValidity]:
+        """Those of a mailbox that is made."""
+        self.uidvalidity = next_uidvalidity(self.uidvalidity, int(time.time()))
+        self.last_folder += 1
+        return MailboxId(self.last_folder), UidValidity(self.uidvalidity)
+
+    def selectable(self, mailbox: MailboxId) -> Folder:
+        """Raises Refused(NONEXISTENT)."""
+        folder = self.folders.get(mailbox)
+        if folder is None or not folder.selectable:
+            raise no_such_mailbox()
+        return folder
+
+    def below(self, folder: Folder) -> list[Folder]:
+        """Its inferiors."""
+        low, high = inferiors(folder.name)
+        return [each for each in self.folders.values() if low <= each.name < high]
+
+    def named(self, name: str) -> Folder | None:
+        """The folder of that canonical name."""
+        return next((folder for folder in self.folders.values() if folder.name == name), None)
+
+
+class Transaction:
+    """A write under way, upon a state that is put back where it fails."""
+
+    def __init__(self, state: State) -> None:
+        self.state, self._modseq = state, 0
+        self.touched: set[MailboxId] = set()
+        self.on_rollback: list[Callable[[], None]] = []
+
+    @property
+    def modseq(self) -> ModSeq:
+        return ModSeq(self._modseq or self.take(1)[0])
+
+    def take(self, count: int) -> range:
+        """As many modseqs; the last is the transaction's."""
+        self._modseq = self.state.modseq = self.state.modseq + count
+        return range(self._modseq - count + 1, self._modseq + 1)
+
+    @contextmanager
+    def opened(self, folder: Folder) -> Iterator[Box]:
+        """For changes of *folder*, which becomes what the box says; its counters are compared with a count."""
+        uidnext, modseq, before = folder.uidnext, folder.highestmodseq, folder.counted()
+        box = Box(folder.id, folder.uidvalidity, uidnext, modseq, folder.recent_from, folder.keywords)
+        yield box
+        if not self._modseq:
+            return  # nothing was changed
+        folder.uidnext, folder.keywords, folder.highestmodseq = box.uidnext, box.keywords, self.modseq
+        now = folder.counted()
+        for each in ("messages", "unseen", "deleted", "size", "recent"):
+            assert getattr(box, each) == getattr(now, each) - getattr(before, each)
+        self.touched.add(folder.id)
+
+    def make(self, name: str, *, special_use: str | None = None, selectable: bool = True) -> Folder:
+        """A mailbox of that canonical name."""
+        number, validity = self.state.new_numbers()
+        made = Folder(number, name, validity, self.modseq, new_mailboxid(), special_use, selectable)
+        self.state.folders[number] = made
+        self.touched.add(number)
+        return made
+
+    def put(self, folder: Folder, box: Box, messages: Sequence[Message]) -> Uids:
+        """Adds *messages*, by new UIDs and with the modseq of this transaction."""
+        uids = box.name_uids(len(messages))
+        for uid, message in zip(uids, messages, strict=True):
+            folder.messages[Uid(uid)] = replace(message, uid=Uid(uid), modseq=self.modseq)
+            box.count(message.word, message.size, uid, 1)
+        return NumberSet.span(uids.start, uids.stop - 1)
+
+    def keep(self, arrival: Arrival) -> ContentId:
+        """Keeps a content."""
+        self.state.last_content += 1
+        self.state.contents[ContentId(self.state.last_content)] = arrival
+        return ContentId(self.state.last_content)
+
+    def take_out(self, folder: Folder, messages: Sequence[Message]) -> Expunged:
+        """Removes *messages*, ascending, which go with the modseq of this transaction."""
+        gone: Uids = NumberSet.of_sorted([message.uid for message in messages])
+        if not messages:
+            return Expunged(gone, folder.highestmodseq)
+        with self.opened(folder) as box:
+            for message in messages:
+                del folder.messages[message.uid]
+                box.count(message.word, message.size, message.uid, -1)
+            folder.expunged.append((self.modseq, gone))
+        return Expunged(gone, self.modseq)
+
+    def forget_contents(self) -> None:
+        """Forgets those that no message refers to."""
+        used = {each.content for each in self.state.messages()}
+        self.state.contents = {number: each for number, each in self.state.contents.items() if number in used}
+
+
+def new_account(change: Transaction) -> None:
+    """Makes its mailboxes."""
+    for name, special_use in NEW_ACCOUNT_MAILBOXES:
+        change.make(name, special_use=special_use)
+        change.state.subscriptions.add(name)
+
+
+class NaiveKeywordSets(KeywordSets[Transaction]):
+    """Sets of keywords, of which none ever goes."""
+
+    __slots__ = ()
+
+    def _load(self, change: Transaction) -> None:
+        self.learn(sorted(change.state.keyword_sets.items()))
+
+    def _kept(self, change: Transaction) -> frozenset[int]:
+        return frozenset(change.state.keyword_sets)
+
+    def _is_kept(self, change: Transaction, number: int) -> bool:
+        return number in change.state.keyword_sets
+
+    def _highest_kept(self, change: Transaction) -> int:
+        return max(change.state.keyword_sets, default=0)
+
+    def _highest_word(self, change: Transaction) -> int:
+        return max((each.word for each in change.state.messages()), default=0)
+
+    def _keep(self, change: Transaction, number: int, names: str, undo: Callable[[], None]) -> None:
+        change.state.keyword_sets[number] = names
+        change.on_rollback.append(undo)

@@ -1,0 +1,107 @@
+"""The accounts there are, in memory: an ``interface.Store`` and its ``Directory``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from mektup.store.interface import AccountEntry, Bus, Tidied
+from mektup.store.rules import account_names as names
+from mektup.store.sorting.sort_keys import Remembered
+from mektup.store.watch import ChangeNotifier
+from mektup.terms.errors import Code, Refused
+from mektup.terms.limits import DEFAULT_LIMITS, Limits
+from mektup.terms.names import account_key
+from mektup.terms.numbers import AccountId, MailboxId
+from tests.support.naive.account import NaiveAccount
+from tests.support.naive.state import new_account
+
+
+async def open_store(*, bus: Bus | None = None, limits: Limits = DEFAULT_LIMITS) -> NaiveStore:
+    """A new store, empty."""
+    return NaiveStore(ChangeNotifier(bus), limits)
+
+
+class NaiveStore:
+    """Accounts in memory."""
+
+    def __init__(self, notifier: ChangeNotifier, limits: Limits) -> None:
+        self._notifier, self._limits = notifier, limits
+        self._sort_keys = Remembered(limits.sort_keys_bytes, limits.thread_references)
+        self._accounts: dict[AccountId, NaiveAccount] = {}
+        self.directory = NaiveDirectory(self)
+
+    def add(self, entry: AccountEntry) -> None:
+        """Makes the mail of a new account."""
+        account = NaiveAccount(entry.id, entry.name, self._notifier, self._limits, self._sort_keys)
+        account.write(new_account)
+        self._accounts[entry.id] = account
+
+    def remove(self, account: AccountId) -> None:
+        """Removes it."""
+        removed = self._accounts.pop(account)
+        removed.write(lambda change: change.touched.update(change.state.folders))
+        removed.ended = names.account_is_gone()
+
+    async def account(self, account: AccountId) -> NaiveAccount:
+        if account not in self._accounts:
+            raise names.account_is_gone()
+        return self._accounts[account]
+
+    def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
+        self._notifier.changed_elsewhere(account, mailbox)
+
+    async def tidy(self) -> Tidied:
+        return Tidied(0, ())
+
+    async def close(self) -> None:
+        for account in self._accounts.values():
+            account.ended = Refused(Code.UNAVAILABLE, "The server is stopping")
+
+
+class NaiveDirectory:
+    """Entries by the key of their name."""
+
+    def __init__(self, store: NaiveStore) -> None:
+        self._store = store
+        self._entries: dict[str, AccountEntry] = {}
+        self._changes = 0
+
+    async def find(self, name: str) -> AccountEntry | None:
+        return self._entries.get(account_key(name))
+
+    async def add(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
+        name = names.canonical(name)
+        if account_key(name) in self._entries:
+            raise names.name_is_taken()
+        entry = AccountEntry(names.new_account_id(), name, dict(secrets))
+        self._store.add(entry)
+        self._put(entry)
+        return entry
+
+    async def set_secrets(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
+        return self._put(replace(names.require_there(await self.find(name)), secrets=dict(secrets)))
+
+    async def renew_secrets(self, account: AccountId, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+        found = [entry for entry in self._entries.values() if entry.id == account and entry.secrets == old]
+        return any(self._put(replace(entry, secrets=dict(new))) for entry in found)
+
+    async def secrets_of(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Mapping[str, str]]:
+        return {entry.id: entry.secrets for entry in self._entries.values() if entry.id in accounts}
+
+    def state(self) -> bytes | None:
+        return self._changes.to_bytes(8)
+
+    async def remove(self, name: str) -> None:
+        entry = names.require_there(await self.find(name))
+        del self._entries[account_key(entry.name)]
+        self._changes += 1
+        self._store.remove(entry.id)
+
+    async def entries(self) -> Sequence[AccountEntry]:
+        return [entry for _, entry in sorted(self._entries.items())]
+
+    def _put(self, entry: AccountEntry) -> AccountEntry:
+        self._entries[account_key(entry.name)] = entry
+        self._changes += 1
+        return entry
