@@ -146,3 +146,11 @@ async def test_nonsense_is_passed_over(ears: list[Ear], data: Path) -> None:
 def test_a_datagram_holds_what_is_put_in_one() -> None:
     longest = len(f"{'f' * 64} {2**63}\n")
     assert bus_module.NOTICES_PER_DATAGRAM * longest < bus_module.DATAGRAM_BYTES
+
+
+async def test_a_name_that_cannot_be_removed_does_not_fail_the_end(data: Path) -> None:
+    end = Bus(data)
+    end.start(lambda account, mailbox: None)
+    (data / "run").rename(data / "moved")
+    (data / "run").touch()  # as on a disk that has become read-only, nothing can be removed there
+    end.close()

@@ -22,15 +22,19 @@ from tests.server.test_workers import login, with_linda
 
 LARGE = b"Subject: large\r\n\r\n" + b"hello world\r\n" * 6000
 
+MOST_FILES = 60
+
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    """A directory on a file system of 12 MB."""
+    """A directory on a file system of 12 MB, that holds so many files."""
     mounted = tmp_path / "small"
     mounted.mkdir()
     if os.geteuid() != 0:
         pytest.skip("only root can mount a file system")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12M", "tmpfs", mounted], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size=12M,nr_inodes={MOST_FILES}", "tmpfs", mounted], capture_output=True
+    ).returncode:
         pytest.skip("no file system can be mounted here")
     try:
         yield mounted
@@ -57,6 +61,17 @@ def health(process: Process) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()
+
+
+def use_up_files(directory: Path) -> list[Path]:
+    """Until no file can be made, however small."""
+    made: list[Path] = []
+    while True:
+        try:
+            (directory / f"file{len(made)}").touch(exist_ok=False)
+        except OSError:
+            return made
+        made.append(directory / f"file{len(made)}")
 
 
 def deliver(process: Process) -> tuple[int, bytes]:
@@ -123,6 +138,23 @@ def test_a_full_disk(small: Path) -> None:
         flags = b"".join(line for line in client.fetch("1:*", "(FLAGS)")[1] if isinstance(line, bytes))
         assert flags.count(b"$Important") == 1
         client.logout()
+
+
+def test_a_disk_that_holds_no_more_files_is_full(small: Path) -> None:
+    with_linda(small)
+    with serving(small) as process:
+        health(process)
+        made = use_up_files(small)
+        # nobody has used the account since the start: what SQLite keeps beside its file is not there
+        assert deliver(process) == (452, b"4.3.1 No room is left on the server's disk")
+        status, text = health(process)
+        assert status == 503
+        assert "No room is left" in text
+        assert (small / "data" / "reserve").stat().st_size == 3 * 1024 * 1024  # octets would not help
+        for each in made:
+            each.unlink()
+        assert health(process)[0] == 200
+        assert deliver(process)[0] == 250
 
 
 def test_what_cannot_start_says_why(small: Path, tmp_path: Path) -> None:

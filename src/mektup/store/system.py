@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import errno
 import importlib
 import os
 import socket
 import struct
 import sys
+from pathlib import Path
 from types import ModuleType
 
 
@@ -46,6 +48,7 @@ _ACKNOWLEDGE: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 # Files
 
+_NAMELESS: int | None = getattr(os, "O_TMPFILE", None)
 _FULL_SYNC: int | None = getattr(_fcntl, "F_FULLFSYNC", None)
 _HAS_DATA_SYNC = hasattr(os, "fdatasync")
 
@@ -102,6 +105,29 @@ def allocate(file: int, octets: int) -> None:
     if missing > 0:
         os.lseek(file, 0, os.SEEK_END)
         os.write(file, bytes(missing))
+
+
+def why_no_file(directory: Path) -> int:
+    """The errno for which no file can be made in *directory*; 0 where one can, or where the system does not say."""
+    if _NAMELESS is None:
+        return 0
+    try:
+        os.close(os.open(directory, os.O_WRONLY | _NAMELESS | CLOSE_ON_EXEC, 0o600))
+    except OSError as error:
+        # the last two are how a system, or a file system, says that it has no files without a name
+        return 0 if error.errno in (errno.EISDIR, errno.EOPNOTSUPP) else error.errno or 0
+    return 0
+
+
+def has_file_numbers(directory: Path) -> bool:
+    """Whether the file system can hold one more file, however small; true where it does not say."""
+    if not hasattr(os, "statvfs"):
+        return True
+    try:
+        disk = os.statvfs(directory)
+    except OSError:
+        return True
+    return not disk.f_files or disk.f_favail > 0
 
 
 def user_name(uid: int) -> str:

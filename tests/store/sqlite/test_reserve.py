@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mektup.store import system
 from mektup.store.faults import Kind
 from mektup.store.interface import Account
 from mektup.store.sqlite import Reserve, open_store
@@ -77,6 +78,13 @@ def test_it_is_given_up_in_pieces_and_made_whole_again(kept: Reserve) -> None:
     assert kept.is_whole
 
 
+def test_it_says_why_it_cannot_be_made_whole(kept: Reserve, tmp_path: Path) -> None:
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    with pytest.raises(FileNotFoundError):
+        kept.need()
+    assert not kept.refill()
+
+
 def test_without_a_directory_there_is_none() -> None:
     assert Reserve(None).is_whole
     assert Reserve(None).refill()
@@ -88,8 +96,12 @@ async def test_mail_waits_while_it_is_not_whole(
 ) -> None:
     mailbox = await fill(account, 2)
     kept.give_up(10)
+
+    def refuse(file: int, octets: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     with monkeypatch.context() as patch:
-        patch.setattr(Reserve, "refill", lambda self: False)
+        patch.setattr(system, "allocate", refuse)
         for growing in (account.append(mailbox, [incoming()]), account.copy(mailbox, uids(1), "Archive")):
             with pytest.raises(Refused) as caught:
                 await growing

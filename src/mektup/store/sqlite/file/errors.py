@@ -89,7 +89,8 @@ def fault_of(error: Exception, file: Path, number: int = 0) -> Fault | None:
     for kind_of_error, kind in _KINDS:
         if isinstance(error, kind_of_error):
             return Fault(kind, str(file), _words(error, 0))
-    number = number or _errno_of(file)
+    if kind_of_errno(number) is None:  # of a look at what need not be there, it may be
+        number = _errno_of(file) or number
     kind = kind_of_errno(number) or (Kind.FAILED if isinstance(error, apsw.IOError) else Kind.OTHER)
     if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_NOMEM:
         kind = Kind.MEMORY
@@ -115,9 +116,9 @@ def _errno_of(file: Path) -> int:
         return 0
     if disk.f_flag & os.ST_RDONLY:
         return errno.EROFS
-    if disk.f_bavail * disk.f_frsize < _FEW_BYTES or (disk.f_files and not disk.f_favail):
+    if disk.f_bavail * disk.f_frsize < _FEW_BYTES:
         return errno.ENOSPC
-    return 0
+    return system.why_no_file(file.parent)
 
 
 def _words(error: Exception, number: int) -> str:

@@ -10,7 +10,6 @@ processes on a data directory share the file, and see by its size whether it is 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 from enum import Enum, auto
@@ -78,8 +77,8 @@ class Reserve:
         return free < PROBE_BYTES or not self.is_whole
 
     def give_up(self, octets: int) -> bool:
-        """Frees so many *octets* of it, or what is left; whether there was something."""
-        if self._path is None:
+        """Frees so many *octets* of it, or what is left; whether there was something, and octets are what is short."""
+        if self._path is None or not system.has_file_numbers(self._path.parent):
             return False
         try:
             left = os.stat(self._path).st_size
@@ -91,29 +90,26 @@ class Reserve:
 
     def refill(self) -> bool:
         """Makes it whole; whether it is now. Blocks for as long as the system takes to find the room."""
-        if self._path is None:
-            return True
         try:
-            file = _open(self._path)
+            self.need()
         except (OSError, Refused):
             return False
+        return True
+
+    def need(self) -> None:
+        """Makes it whole. Raises OSError with the system's reason, Refused: then there is no room for mail either."""
+        if self._path is None:
+            return
+        file = _open(self._path)
         try:
             before = os.fstat(file).st_size
             try:
                 _allocate(file, self._octets)
-            except OSError:
+            except OSError as error:
                 os.ftruncate(file, before)
-                return False
-        except OSError:
-            return False
+                raise OSError(error.errno, os.strerror(error.errno or 0), self._name) from error
         finally:
             os.close(file)
-        return True
-
-    def need(self) -> None:
-        """As ``refill``. Raises OSError where there is no room: then there is none for mail."""
-        if not self.refill():
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
 
     def has_room(self) -> bool:
         """Whether the disk has room again: for the reserve, and for something more."""
