@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 
 from mektup.store import system
-from mektup.store.sqlite.file.threads import Threads
+from mektup.store.sqlite.file.threads import Over, Threads
 
 QUICK_SECONDS = 0.001
 """A session's command takes about as long."""
@@ -39,15 +40,20 @@ class Disk:
         """What is done within waits for the disk once."""
         begun = perf_counter()
         yield
-        self._quick_syncs = self._quick_syncs + 1 if perf_counter() - begun < QUICK_SECONDS else 0
+        self._note(perf_counter() - begun)
 
-    async def sync(self, file: int) -> None:
-        """Returns when all that was written to the descriptor *file* is on disk. Raises OSError."""
-        if self.is_quick:
-            self._sync(file)
-        else:
-            await self._threads.sync(lambda: self._sync(file))
+    def begin_sync(self, file: int, over: Over) -> None:
+        """Brings what was written to the descriptor *file* to disk, in a thread; *over* hears of the end in the loop.
 
-    def _sync(self, file: int) -> None:
-        with self.timed():
-            system.sync_data(file)
+        It hears of an OSError where that fails.
+        """
+        self._threads.begin_sync(partial(self.sync, file), over)
+
+    def sync(self, file: int) -> None:
+        """Returns when what was written to the descriptor *file* is on disk. Raises OSError."""
+        begun = perf_counter()
+        system.sync_data(file)
+        self._note(perf_counter() - begun)
+
+    def _note(self, seconds: float) -> None:
+        self._quick_syncs = self._quick_syncs + 1 if seconds < QUICK_SECONDS else 0

@@ -1,16 +1,21 @@
 """Where the store's slow work is done: threads for what waits for the disk, and others for what reads long.
 
-They are apart so that searches, however many and long, never keep a delivery from being acknowledged.
+They are apart so that searches, however many and long, never keep a delivery from being acknowledged. Every delivery
+goes to a thread and back where the disk is slow, so those that wait for the disk have a queue of their own: a
+``concurrent.futures`` executor costs four times as much as the rest of the way.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -28,17 +33,26 @@ SHARE_OF_SEARCHES = SEARCHES // 2
 READING_THREADS = 2 * SEARCHES
 """So others than searches always find one."""
 
+Over = Callable[[Any, BaseException | None], None]
+"""Hears in the event loop what a piece of work came to: its result, or what it raised."""
+
 
 class Threads:
     """The threads of one store. Work in a thread cannot be stopped: whoever is cancelled still waits for its end."""
 
     def __init__(self) -> None:
-        self._syncing = ThreadPoolExecutor(SYNCING_THREADS, "mektup-sync")
+        self._syncing = _Crew(SYNCING_THREADS, "mektup-sync")
         self._reading = ThreadPoolExecutor(READING_THREADS, "mektup-read")
 
     async def sync(self, work: Callable[[], T]) -> T:
         """Does *work*, which writes or waits for the disk."""
-        return await _outcome(self._syncing.submit(work))
+        piece = _Piece(work)
+        self._syncing.begin(piece.do, piece.over)
+        return await piece.outcome()
+
+    def begin_sync(self, work: Callable[[], object], over: Over) -> None:
+        """As ``sync``, for who does not wait: *over* is called in the loop in any case."""
+        self._syncing.begin(work, over)
 
     async def read(self, work: Callable[[], T], interrupt: Callable[[], None]) -> T:
         """Does *work*, which may take long; *interrupt* makes it end early when nobody waits for it any more."""
@@ -46,19 +60,114 @@ class Threads:
 
     async def close(self) -> None:
         """Waits for all that is under way."""
-        for pool in (self._syncing, self._reading):
-            await asyncio.to_thread(partial(pool.shutdown, wait=True))
+        await asyncio.to_thread(self._syncing.close)
+        await asyncio.to_thread(partial(self._reading.shutdown, wait=True))
 
 
-async def _outcome(work: Future[T], interrupt: Callable[[], None] | None = None) -> T:
+class _Crew:
+    """Threads that take work from one queue. To be used from the event loop's thread."""
+
+    def __init__(self, most: int, name: str) -> None:
+        self._most = most
+        self._name = name
+        self._queue: SimpleQueue[tuple[Callable[[], object], Over, asyncio.AbstractEventLoop] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._under_way = 0
+        self._is_closed = False
+
+    def begin(self, work: Callable[[], object], over: Over) -> None:
+        """Raises RuntimeError once it is closed, and where the system has no thread."""
+        if self._is_closed:
+            raise RuntimeError("The threads have ended")
+        if len(self._threads) <= self._under_way and len(self._threads) < self._most:
+            self._start()
+        self._under_way += 1
+        self._queue.put((work, over, asyncio.get_running_loop()))
+
+    def _start(self) -> None:
+        # a daemon: who forgets to close a store can end all the same
+        thread = threading.Thread(target=self._run, name=f"{self._name}_{len(self._threads)}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+        else:
+            self._threads.append(thread)
+
+    def _run(self) -> None:
+        while (piece := self._queue.get()) is not None:
+            work, over, loop = piece
+            result, raised = None, None
+            try:
+                result = work()
+            except BaseException as error:  # for who waits
+                raised = error
+            with suppress(RuntimeError):  # where the loop has ended, nobody waits
+                loop.call_soon_threadsafe(self._note_over, over, result, raised)
+            del piece, work, over, loop, result, raised  # nothing is kept alive until the next comes
+
+    def _note_over(self, over: Over, result: object, raised: BaseException | None) -> None:
+        self._under_way -= 1
+        over(result, raised)
+
+    def close(self) -> None:
+        """Takes no more, and returns when all is done. From any thread; may be called twice."""
+        self._is_closed = True
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+
+class _Piece(Generic[T]):
+    """A piece of work that one task waits for."""
+
+    __slots__ = ("_is_over", "_is_wanted", "_raised", "_result", "_waiter", "_work")
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._is_wanted = True
+        self._is_over = False
+        self._result: T | None = None
+        self._raised: BaseException | None = None
+        self._waiter = asyncio.get_running_loop().create_future()
+
+    def do(self) -> T | None:
+        """In the thread."""
+        return self._work() if self._is_wanted else None
+
+    def over(self, result: T | None, raised: BaseException | None) -> None:
+        """In the loop."""
+        self._is_over = True
+        self._result, self._raised = result, raised
+        if not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def outcome(self) -> T:
+        """Returns or raises what the work did; when cancelled, not before the work has ended or will not begin."""
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            self._is_wanted = False
+            while not self._is_over:
+                self._waiter = asyncio.get_running_loop().create_future()
+                with suppress(asyncio.CancelledError):  # what it uses is in use until it ends
+                    await self._waiter
+            raise
+        if self._raised is not None:
+            raise self._raised
+        return self._result  # type: ignore[return-value]
+
+
+async def _outcome(work: Future[T], interrupt: Callable[[], None]) -> T:
     future = asyncio.wrap_future(work)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
         work.cancel()  # where it has not begun
         while not future.done():
-            if interrupt is not None:
-                interrupt()  # again and again: one that comes between two statements is lost
+            interrupt()  # again and again: one that comes between two statements is lost
             try:
                 await asyncio.wait((future,), timeout=INTERRUPT_SECONDS)
             except asyncio.CancelledError:

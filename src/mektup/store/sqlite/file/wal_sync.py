@@ -7,9 +7,11 @@ written once more and that is on disk (see ``wal_again``). Reading goes on meanw
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -22,6 +24,7 @@ from mektup.store.sqlite.file.file_names import Names
 from mektup.store.sqlite.file.reserve import FREEING_BYTES, Reserve
 from mektup.store.sqlite.file.threads import Threads
 from mektup.store.sqlite.file.wal_again import write_again
+from mektup.terms.errors import Refused
 
 MENDING_SECONDS = 1.0
 """How long at least after a failed attempt the disk is not tried again."""
@@ -62,12 +65,15 @@ class WalSync:
         self._tried_at = 0.0
         self._failure = errno.EIO
         """The errno of the last attempt."""
-        self._round: asyncio.Task[None] | None = None
+        self._is_under_way = False
+        """Whether a round is: what is asked of the disk for all who wait."""
+        self._waiters: list[asyncio.Future[None]] = []
+        self._opening: asyncio.Task[None] | None = None
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way or left to be done."""
-        return self._round is None and not self.is_suspect
+        return not self._is_under_way and not self.is_suspect
 
     async def reach_disk(self, *, at_once: bool = False) -> None:
         """Returns when all that is committed by now is on disk; all who wait at one time share a sync.
@@ -78,9 +84,14 @@ class WalSync:
         if at_once:
             self._tried_at = 0.0
         while self._synced < goal or self.is_suspect:
-            if self._round is None:
-                self._round = asyncio.create_task(self._sync())
-            await asyncio.shield(self._round)
+            if not self._is_under_way:
+                self._begin()
+            await self._end_of_round()
+
+    def _end_of_round(self) -> asyncio.Future[None]:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return waiter
 
     async def mend(self, reserve: Reserve | None) -> None:
         """After a failed sync: returns when all that was written is on disk. Raises as ``reach_disk``.
@@ -95,21 +106,69 @@ class WalSync:
                 raise
             await self.reach_disk(at_once=True)
 
-    async def _sync(self) -> None:
+    # A round goes on whoever still waits for it. It is made of callbacks and no task, as each delivery asks for one.
+
+    def _begin(self) -> None:
+        if self.file is None or self.is_suspect:
+            self._opening = asyncio.create_task(self._open_or_mend())
+        else:
+            self._begin_sync()
+        self._is_under_way = True
+
+    async def _open_or_mend(self) -> None:
         upto = self.written
         try:
-            if self.is_suspect:
-                await self._mend()
-            else:
-                await self._disk.sync(await self.open())
+            if not self.is_suspect:
+                await self.open()
+                self._begin_sync()
+                return
+            await self._mend()
+        except BaseException as error:  # for those who wait
+            self._finish(upto, error)
+        else:
+            self._finish(upto, None)
+
+    def _begin_sync(self) -> None:
+        assert self.file is not None
+        if self._disk.is_quick:
+            # not at once: who is ready to write does so before, and shares it
+            asyncio.get_running_loop().call_soon(self._sync_here, self.file)
+        else:
+            self._disk.begin_sync(self.file, partial(self._note_synced, self.written))
+
+    def _sync_here(self, file: int) -> None:
+        upto = self.written
+        try:
+            self._disk.sync(file)
+        except OSError as error:
+            self._finish(upto, error)
+        else:
+            self._note_synced(upto, None, None)
+
+    def _note_synced(self, upto: int, _: object, raised: BaseException | None) -> None:
+        if raised is None:
+            try:
                 self.keep_names()
+            except BaseException as error:  # for those who wait
+                raised = error
+        self._finish(upto, raised)
+
+    def _finish(self, upto: int, raised: BaseException | None) -> None:
+        """The first *upto* commits are on disk, or that has *raised*; those who wait are told."""
+        if raised is None:
             self._synced = max(self._synced, upto)
-        except ENGINE_ERRORS:
+        elif isinstance(raised, ENGINE_ERRORS):
             # What the disk failed to take the page cache may have dropped: a later sync would succeed and be a lie.
             self.is_suspect = True
-            raise
-        finally:
-            self._round = None
+        self._is_under_way = False
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if raised is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(raised)
 
     async def open(self) -> int:
         """Opens the WAL, which must be there, and sees to it that its name is on disk. Raises OSError, Refused."""
@@ -144,8 +203,15 @@ class WalSync:
         self.file = file
         self.is_suspect = False
 
+    async def _over(self) -> None:
+        """Returns when no round is under way, however the last one ended."""
+        while self._is_under_way:
+            with contextlib.suppress(*ENGINE_ERRORS, Refused):
+                await self._end_of_round()
+
     async def mend_before_the_end(self) -> None:
-        """A last attempt, where one is due. Raises as ``reach_disk``."""
+        """Waits for what is under way; a last attempt, where one is due. Raises as ``reach_disk``."""
+        await self._over()
         if self.is_suspect:
             self._tried_at = 0.0
             await self._mend()
