@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mektup.terms.errors import ClientError
 
@@ -34,10 +35,15 @@ class Address:
 
     def __str__(self) -> str:
         """As RFC 5321 §4.1.2 writes it, without angle brackets: in quotes where the local part needs them."""
-        local = self.local
-        if not _DOT_STRING.fullmatch(local):
-            local = '"' + _QUOTED_SPECIALS.sub(r"\\\g<0>", local) + '"'
-        return f"{local}@{self.domain}" if self.domain else local
+        return _written(self.local, self.domain)
+
+
+@lru_cache(256)
+def _written(local: str, domain: str) -> str:
+    # each recipient is written several times, and is soon written again
+    if not _DOT_STRING.fullmatch(local):
+        local = '"' + _QUOTED_SPECIALS.sub(r"\\\g<0>", local) + '"'
+    return f"{local}@{domain}" if domain else local
 
 
 @dataclass(frozen=True, slots=True)

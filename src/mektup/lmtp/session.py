@@ -9,7 +9,9 @@ the operator does not want them; else it is given back as it came.
 from __future__ import annotations
 
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from mektup.auth.services import Services
 from mektup.lmtp.commands import (
@@ -111,8 +113,17 @@ class Session:
 
     async def _obey(self, line: bytes) -> None:
         self._services.tally.commands += 1
+        began = time.monotonic()
+        name = ""
         try:
-            await self._time(parse(line))
+            command = parse(line)
+            name = type(command).__name__.upper()
+            if isinstance(command, Rcpt):
+                await self._add(command)
+            elif isinstance(command, Data):
+                await self._receive()
+            else:
+                self._run(command)
         except ClientError as mistake:
             self._complain(mistake)
         except Refused as refusal:
@@ -124,6 +135,9 @@ class Session:
             self._services.tally.bugs += 1
             self._services.log.exception("command_failed", verb=line[:4])
             self._answer_rest(f"{Code.SERVERBUG.lmtp} Internal error, session {self._services.session_id}")
+        finally:
+            if name:
+                self._services.tally.durations.add(name, time.monotonic() - began)
 
     def _complain(self, mistake: ClientError) -> None:
         status = mistake.status if isinstance(mistake, CommandError) else "500 5.5.2"
@@ -133,23 +147,12 @@ class Session:
             self._write(f"421 4.7.0 {self._services.hostname} Too many commands that are no LMTP")
             self._ending = True
 
-    async def _time(self, command: Command) -> None:
-        began = time.monotonic()
-        try:
-            await self._run(command)
-        finally:
-            self._services.tally.durations.add(type(command).__name__.upper(), time.monotonic() - began)
-
-    async def _run(self, command: Command) -> None:
+    def _run(self, command: Command) -> None:
         match command:
             case Lhlo():
                 self._greet(command)
             case Mail():
                 self._begin(command)
-            case Rcpt():
-                await self._add(command)
-            case Data():
-                await self._receive()
             case Rset():
                 self._transaction = None
                 self._answer("250 2.0.0 Forgotten")
@@ -249,34 +252,29 @@ class Session:
         """
         copies: dict[tuple[AccountId, MailboxId], list[Recipient]] = {}
         try:
-            await self._deliver_to_each(arrival, recipients, copies)
+            for recipient in recipients:
+                try:
+                    account = await self._services.store.account(recipient.entry.id)
+                    mailbox = await self._mailbox(recipient, account)
+                    # two addresses of one mailbox get one copy
+                    if (account.id, mailbox.id) not in copies:
+                        mailbox = await _append(account, mailbox, arrival)
+                        self._services.tally.messages += 1
+                    copies.setdefault((account.id, mailbox.id), []).append(recipient)
+                    self._answer(f"250 2.0.0 <{recipient.address}> Saved")
+                except Refused as refusal:
+                    self._answer(_refusal(refusal))
+                await self._peer.drain()
         finally:
             # behind the answers: the client need not wait until it is written
             for ones in copies.values():
-                addresses = " ".join(str(each.address) for each in ones)
+                addresses = " ".join([str(each.address) for each in ones])
                 self._services.log.info("delivered", user=ones[0].entry.name, octets=arrival.size, recipients=addresses)
 
-    async def _deliver_to_each(
-        self, arrival: Arrival, recipients: list[Recipient], copies: dict[tuple[AccountId, MailboxId], list[Recipient]]
-    ) -> None:
-        for recipient in recipients:
-            try:
-                account = await self._services.store.account(recipient.entry.id)
-                mailbox = await self._mailbox(recipient, account)
-                # two addresses of one mailbox get one copy
-                if (account.id, mailbox.id) not in copies:
-                    mailbox = await _append(account, mailbox, arrival)
-                    self._services.tally.messages += 1
-                copies.setdefault((account.id, mailbox.id), []).append(recipient)
-                self._answer(f"250 2.0.0 <{recipient.address}> Saved")
-            except Refused as refusal:
-                self._answer(_refusal(refusal))
-            await self._peer.drain()
-
-    async def _mailbox(self, recipient: Recipient, account: Account) -> Mailbox:
-        if self._services.delivery.detail_folders:
-            return await mailbox_for(recipient, account)
-        return await account.mailbox(INBOX)
+    def _mailbox(self, recipient: Recipient, account: Account) -> Coroutine[Any, Any, Mailbox]:
+        if recipient.detail and self._services.delivery.detail_folders:
+            return mailbox_for(recipient, account)
+        return account.mailbox(INBOX)
 
     def _require_size(self, octets: int) -> None:
         # RFC 1870 §6.1: refused before it is sent

@@ -48,11 +48,10 @@ class Trace:
         """The two header fields, CRLF at the end of each line. They go before all others (RFC 5322 §3.6)."""
         # RFC 3848 and RFC 6531 §4.3: the registered names. LMTP has neither STARTTLS nor AUTH here.
         protocol = "UTF8LMTP" if self.utf8 else "LMTP"
-        by = self.hostname if _DOMAIN.fullmatch(self.hostname) else NOWHERE
         lines = [
             f"Return-Path: <{self.sender or ''}>",
             f"Received: from {_source(self.client, self.address)}",
-            f"\tby {by} with {protocol} id {self.session_id}{self._recipient()};",
+            f"\tby {_by(self.hostname)} with {protocol} id {self.session_id}{self._recipient()};",
             f"\t{_date_time(self.at)}",
             "",
         ]
@@ -60,13 +59,20 @@ class Trace:
 
     def _recipient(self) -> str:
         # RFC 5321 §4.4: exactly one path. §7.2: of several recipients, none must hear of the others.
-        if len(self.recipients) != 1:
-            return ""
-        recipient = self.recipients[0]
-        if not _is_host(recipient.domain or NOWHERE):
-            return ""
-        clause = f"\r\n\tfor <{recipient}>"
-        return clause if len(clause.encode()) <= LONGEST_FOR_OCTETS else ""
+        return _for(self.recipients[0]) if len(self.recipients) == 1 else ""
+
+
+@lru_cache(256)
+def _for(recipient: Address) -> str:
+    if not _is_host(recipient.domain or NOWHERE):
+        return ""
+    clause = f"\r\n\tfor <{recipient}>"
+    return clause if len(clause.encode()) <= LONGEST_FOR_OCTETS else ""
+
+
+@lru_cache(4)
+def _by(hostname: str) -> str:
+    return hostname if _DOMAIN.fullmatch(hostname) else NOWHERE
 
 
 @lru_cache(4)
@@ -118,6 +124,9 @@ class ReturnPathRemover:
         """The octets that are certain by now."""
         if self._header_is_over:
             return octets
+        if len(self._held) == 1 and _has_no_return_path(octets):
+            self._header_is_over = True
+            return octets
         # "\n\r\n" may have begun in the last piece
         begin = max(0, len(self._held) - 2)
         self._held += octets
@@ -142,3 +151,9 @@ class ReturnPathRemover:
         end = self._held.find(b"\n\r\n", begin)
         bare = self._held.find(b"\n\n", begin, end if end >= 0 else len(self._held))
         return bare if bare >= 0 else end
+
+
+def _has_no_return_path(octets: bytes) -> bool:
+    """Whether the beginning of a message surely holds its whole header, and in it no such field: the usual case."""
+    end = octets.find(b"\r\n\r\n", 0, LONGEST_HEADER_OCTETS)
+    return end >= 0 and b"return-path" not in octets[:end].lower()

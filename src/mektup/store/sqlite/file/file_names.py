@@ -4,6 +4,9 @@ Whoever removes or replaces one of them while it is in use changes nothing for t
 what nobody will find again. SQLite cannot help it (https://sqlite.org/howtocorrupt.html, section 4), so before anything
 is acknowledged the names are looked at.
 
+Three names would be three looks for each delivery. But a name cannot come or go, or lead elsewhere, without a new ctime
+of its directory, which nobody can set back. So once all were found, one look at the directory says that they still are.
+
 Where only the WAL's name is gone, nothing is lost yet: what is in it is moved into the file, and all is closed and
 opened again. Nobody may open the file in between: a new WAL beside the old WAL-index would damage it.
 """
@@ -14,6 +17,7 @@ import contextlib
 import errno
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -29,12 +33,20 @@ _BESIDE: Final = ("", "-wal", "-shm")
 _DMS_BYTE: Final = 128
 """Of the WAL-index: every connection holds a shared lock on it (SQLite's "dead man switch")."""
 
+SETTLED_SECONDS: Final = 2.5
+"""The age of a directory's ctime from which on another change gives it another one: file systems count in steps of
+some milliseconds, and old ones in steps of two seconds."""
+
 
 class Names:
     """Of one database's files, since it was opened."""
 
-    def __init__(self, path: Path | None) -> None:
-        """For None there are none."""
+    def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
+        """For None there are none. *clock* is the system's, by which files get their times."""
+        self._clock = clock
+        self._directory = None if path is None else str(path.parent)
+        self._seen: tuple[int, int, int] | None = None
+        """Device, inode and ctime of the directory when all names were found in it; None where that is not known."""
         self._paths = [] if path is None else [f"{path}{beside}" for beside in _BESIDE]
         self._known: list[int | None] = [None] * len(self._paths)
         self._connections: set[weakref.ref[apsw.Connection]] = set()
@@ -52,21 +64,29 @@ class Names:
 
     def learn(self) -> None:
         """Those that are there belong to what is open. For once it is, and before it is written to."""
+        self._seen = None
         self._known = [known or _inode(path) for known, path in zip(self._known, self._paths, strict=True)]
 
     def forget(self) -> None:
         """Nothing is open any more."""
+        self._seen = None
         self._known = [None] * len(self._paths)
 
     @property
     def are_lost(self) -> bool:
         """Whether one of the files is not where it was. Costs some microseconds."""
+        if self._directory is None:
+            return False
         try:
-            # spelled out, as it is asked before every acknowledgement
+            status = os.stat(self._directory)
+            seen = status.st_dev, status.st_ino, status.st_ctime_ns
+            if seen == self._seen:
+                return False
             for at, known in enumerate(self._known):
                 if known is not None and os.stat(self._paths[at]).st_ino != known:
                     break
             else:
+                self._seen = seen if self._clock() - status.st_ctime > SETTLED_SECONDS else None
                 return False
         except OSError:
             pass

@@ -14,6 +14,7 @@ import os
 import shutil
 from enum import Enum, auto
 from pathlib import Path
+from time import monotonic
 
 from mektup.store import files, system
 from mektup.terms.errors import Refused
@@ -31,6 +32,10 @@ FREEING_BYTES = 1024 * 1024
 
 PROBE_BYTES = 256 * 1024
 """So much more than the reserve must be free for the disk not to be full."""
+
+SEEN_SECONDS = 0.01
+"""How long it counts as whole once that was seen, though another process may give some of it up meanwhile: a message
+that comes in passes as much time between the look and its commit."""
 
 
 class Room(Enum):
@@ -51,19 +56,25 @@ class Reserve:
         self._path = None if data is None else data / "reserve"
         self._name = str(self._path)
         self._octets = 0 if data is None else _octets_for(data)
+        self._whole_until = 0.0
+        """Until when it need not be looked at again, by the monotonic clock."""
 
     def __str__(self) -> str:
         return str(self._path)
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it is there. Costs a microsecond."""
-        if self._path is None:
+        """Whether all of it is there, or was a moment ago. Costs next to nothing."""
+        now = monotonic()
+        if self._path is None or now < self._whole_until:
             return True
         try:
-            return os.stat(self._name).st_size >= self._octets
+            is_whole = os.stat(self._name).st_size >= self._octets
         except OSError:
             return False
+        if is_whole:
+            self._whole_until = now + SEEN_SECONDS
+        return is_whole
 
     @property
     def is_short(self) -> bool:
@@ -80,6 +91,7 @@ class Reserve:
         """Frees so many *octets* of it, or what is left; whether there was something, and octets are what is short."""
         if self._path is None or not system.has_file_numbers(self._path.parent):
             return False
+        self._whole_until = 0.0
         try:
             left = os.stat(self._path).st_size
             if left:
