@@ -6,6 +6,7 @@ import imaplib
 import io
 import json
 import logging
+import re
 
 import pytest
 
@@ -122,3 +123,23 @@ def test_what_a_library_logs_is_a_line_too() -> None:
     record = logging.LogRecord("asyncio", logging.ERROR, "x.py", 1, "lost %s", ("\x1b",), None)
     logs._LibraryHandler(log.logger).emit(record)
     assert json.loads(stream.getvalue())["said"] == "lost \x1b"
+
+
+@pytest.mark.parametrize("seconds", [None, 1.5])
+@pytest.mark.parametrize("event", ["over", "an_event_of_more_than_24_characters"])
+@pytest.mark.parametrize("error", [None, ValueError("two\nlines")])
+def test_a_line_for_people_is_the_one_that_structlog_makes_without_its_colours(
+    event: str, seconds: float | None, error: Exception | None
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    plain, coloured = io.StringIO(), Terminal()
+    for out in (plain, coloured):
+        log = logs.logger("info", "text", out)
+        values = {} if seconds is None else {"seconds": seconds, "name": "two words", "b": b"\0", "a": ("x", None)}
+        log.warning(event, exc_info=error, **values)
+    uncoloured = (re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()) for out in (plain, coloured))
+    lines = [[line.rstrip() for line in re.sub(r"^\S+", "", text).split("\n")] for text in uncoloured]
+    assert lines[0] == lines[1]
