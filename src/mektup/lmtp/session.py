@@ -211,10 +211,9 @@ class Session:
         with Spool(
             limit=limit + len(trace), directory=self._services.spool_directory, faults=self._services.faults
         ) as spool:
-            spool.write(trace)
             self._peer.uploading = True
             try:
-                await self._fill(spool, ReturnPathRemover() if trace else None)
+                await self._fill(spool, trace)
             finally:
                 self._peer.uploading = False
             if spool.too_big:
@@ -234,13 +233,16 @@ class Session:
             at=int(time.time()),
         ).fields()
 
-    async def _fill(self, spool: Spool, remover: ReturnPathRemover | None) -> None:
+    async def _fill(self, spool: Spool, trace: bytes) -> None:
         unstuffer = Unstuffer()
-        octets, after = unstuffer.take(self._lines.take_all())
+        remover = ReturnPathRemover() if trace else None
+        came = self._lines.take_all()
+        after = None
         while after is None:
-            spool.write(octets if remover is None else remover.take(octets))
-            octets, after = unstuffer.take(await self._peer.read(self._services.limits.idle_seconds))
-        spool.write(octets if remover is None else remover.take(octets))
+            octets, after = unstuffer.take(came or await self._peer.read(self._services.limits.idle_seconds))
+            came = b""
+            spool.write(trace + (octets if remover is None else remover.take(octets)))
+            trace = b""
         if remover is not None:
             spool.write(remover.rest())
         self._lines.feed(after)

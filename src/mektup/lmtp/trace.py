@@ -124,9 +124,9 @@ class ReturnPathRemover:
         """The octets that are certain by now."""
         if self._header_is_over:
             return octets
-        if len(self._held) == 1 and _has_no_return_path(octets):
+        if len(self._held) == 1 and (end := _header_end(octets)) >= 0:
             self._header_is_over = True
-            return octets
+            return _without_return_path(octets, end)
         # "\n\r\n" may have begun in the last piece
         begin = max(0, len(self._held) - 2)
         self._held += octets
@@ -153,7 +153,14 @@ class ReturnPathRemover:
         return bare if bare >= 0 else end
 
 
-def _has_no_return_path(octets: bytes) -> bool:
-    """Whether the beginning of a message surely holds its whole header, and in it no such field: the usual case."""
-    end = octets.find(b"\r\n\r\n", 0, LONGEST_HEADER_OCTETS)
-    return end >= 0 and b"return-path" not in octets[:end].lower()
+def _header_end(octets: bytes) -> int:
+    """As ``_end`` for the beginning of a message that has its whole header, as most have; -1 for any other."""
+    end = octets.find(b"\r\n\r\n", 1, LONGEST_HEADER_OCTETS) + 1
+    return end if end > 0 and octets.find(b"\n\n", 0, end) < 0 and not octets.startswith((b"\n", b"\r\n")) else -1
+
+
+def _without_return_path(octets: bytes, end: int) -> bytes:
+    if b"return-path" not in octets[:end].lower():
+        return octets
+    header = _RETURN_PATH.sub(b"", b"\n" + octets[:end])
+    return header[1:] + octets[end:] if header else octets[end + 1 :]

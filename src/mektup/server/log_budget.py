@@ -78,8 +78,7 @@ class LogBudget:
 
     def take_untold(self) -> dict[str, int]:
         """How many lines of each event were left out since this was last told; empty where that was just now."""
-        now = self.clock()
-        if not self._untold or now - self._told_at < TELL_SECONDS:
+        if not self._untold or (now := self.clock()) - self._told_at < TELL_SECONDS:
             return {}
         untold, self._untold, self._told_at = self._untold, {}, now
         return untold

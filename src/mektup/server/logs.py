@@ -169,7 +169,8 @@ class _Lines:
         return self._line(level, structlog.processors.TimeStamper(fmt="iso", utc=True)(None, level, made))
 
     def _line(self, method: str, event: Event) -> str:
-        event = structlog.processors.format_exc_info(cast("Any", None), method, event)
+        if "exc_info" in event:
+            event = structlog.processors.format_exc_info(cast("Any", None), method, event)
         traceback = event.pop("exception", None)
         event = _bounded(None, method, event)
         if traceback is not None:
