@@ -47,7 +47,11 @@ class Uploads:
             # RFC 3502 §6.3.11: an error, by which a client may take its message back
             raise Refused(None, "A message has at least one octet")
         limit = session.services.limits.message_bytes
-        if offer.size + sum(spool.size for spool in self._spools) > limit:
+        size = held = 0
+        for spool in self._spools:
+            size += spool.size
+            held += spool.in_memory
+        if offer.size + size > limit:
             raise Refused(Code.TOOBIG, f"A message may have at most {limit} octets, and so may all of an APPEND")
         try:
             mailbox = await session.account.mailbox(start.mailbox)
@@ -57,7 +61,6 @@ class Uploads:
             raise
         if not mailbox.selectable:
             raise Refused(Code.TRYCREATE, NO_SUCH_MAILBOX)
-        held = sum(spool.in_memory for spool in self._spools)
         memory = MEMORY_BYTES if held < HELD_BYTES else SMALL_BYTES
         services = session.services
         directory = services.spool_directory

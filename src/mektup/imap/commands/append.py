@@ -36,19 +36,21 @@ async def run(session: Session, request: Append) -> bytes | None:
 
 async def _prepared(session: Session, request: Append) -> list[Incoming]:
     """All messages, of which the account's file takes all or none. Raises Refused(LIMIT)."""
+    if len(request.messages) == 1:
+        return [await _incoming(session, request.messages[0])]
     prepared: list[Incoming] = []
     rendered, most = 0, session.services.limits.append_rendered_bytes
     for message in request.messages:
+        await session.give_way()
         prepared.append(await _incoming(session, message))
         rendered += prepared[-1].arrival.rendered_bytes
-        if rendered > most and len(request.messages) > 1:
+        if rendered > most:
             raise Refused(Code.LIMIT, "These messages have too many parts and addresses to be taken at once")
     return prepared
 
 
 async def _incoming(session: Session, message: AppendMessage) -> Incoming:
     assert isinstance(message.message, Spool)
-    await session.give_way()
     arrival = await prepare_in_turn(message.message.octets(), session.services.limits)
     if not isinstance(arrival.raw, bytes):
         # hundreds of messages must not be hundreds of maps, each of which holds an open file
