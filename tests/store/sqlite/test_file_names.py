@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from mektup.store.sqlite.names import SETTLED_SECONDS, Names
+from mektup.store.sqlite.file.file_names import SETTLED_SECONDS, Names
 
 
 @pytest.fixture
