@@ -15,7 +15,7 @@ from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.file import room
 from mektup.store.sqlite.file.change import Change
-from mektup.store.sqlite.file.settings import CHECKPOINT_PAGES
+from mektup.store.sqlite.file.settings import CHECKPOINT_PAGES, USUAL_WAL_BYTES
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import expunged_runs
 from mektup.store.sqlite.tables.expunged_runs import KEPT_RUNS, MANY_RUNS
@@ -77,12 +77,26 @@ async def test_a_file_keeps_some_room_for_what_comes_next(account: SqliteAccount
     assert await size(account, data) == before
 
 
-async def test_the_wal_of_a_file_that_stays_open_is_made_small_after_load(account: SqliteAccount, data: Path) -> None:
+async def test_a_wal_that_has_grown_too_much_is_made_small_after_load(
+    account: SqliteAccount, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mektup.store.sqlite.file.database.USUAL_WAL_BYTES", CHECKPOINT_PAGES * PAGE_BYTES)
     await load(account)
     wal = file_of(data, account.id).with_suffix(".db-wal")
     assert wal.stat().st_size > CHECKPOINT_PAGES * PAGE_BYTES
     await account.indexer.tidy()
     assert wal.stat().st_size <= CHECKPOINT_PAGES * PAGE_BYTES
+
+
+async def test_one_that_is_as_large_as_load_makes_it_stays_to_be_written_over(
+    account: SqliteAccount, data: Path
+) -> None:
+    await load(account)
+    wal = file_of(data, account.id).with_suffix(".db-wal")
+    before = wal.stat().st_size
+    assert CHECKPOINT_PAGES * PAGE_BYTES < before < USUAL_WAL_BYTES
+    await account.indexer.tidy()
+    assert wal.stat().st_size == before
 
 
 async def test_a_file_of_an_older_mektup_gives_room_back_once_it_is_compacted(

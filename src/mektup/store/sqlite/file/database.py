@@ -50,7 +50,7 @@ from mektup.store.sqlite.file.settings import (
     NEAR_BUSY_MS,
     NEAR_CACHE_KIB,
     RESTART_PAGES,
-    SMALL_WAL_BYTES,
+    USUAL_WAL_BYTES,
 )
 from mektup.store.sqlite.file.thread_connection import Spare
 from mektup.store.sqlite.file.threads import Threads
@@ -515,9 +515,9 @@ class Database:
             pass
 
     async def shrink_wal(self) -> None:
-        """Moves a WAL that has grown into the file, and gives its room back; to be called when nobody is at it."""
+        """Gives back the room of a WAL that has grown too much; to be called when nobody is at it."""
         with contextlib.suppress(OSError):
-            if self._checkpoint is None and os.stat(f"{self._path}-wal").st_size > SMALL_WAL_BYTES:
+            if self._checkpoint is None and os.stat(f"{self._path}-wal").st_size > USUAL_WAL_BYTES:
                 async with self._lock:
                     await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
 

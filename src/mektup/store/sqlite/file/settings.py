@@ -24,8 +24,12 @@ RESTART_PAGES = 4 * CHECKPOINT_PAGES
 RESTART_BUSY_MS = 50
 """How long they wait for who still reads from the WAL: a search may for many seconds."""
 
-SMALL_WAL_BYTES = CHECKPOINT_PAGES * PAGE_BYTES
-"""What the WAL of a file that is in use may keep. SQLite writes over it, which is quicker than to make it grow."""
+USUAL_WAL_BYTES = (RESTART_PAGES + CHECKPOINT_PAGES) * PAGE_BYTES
+"""What the WAL of a file that is open may keep: as much as it has under load before it starts over.
+
+SQLite writes over it. A WAL that was made smaller grows again with the next load, and each sync of a file that grows
+takes about twice as long. It goes when the file is closed, which one that rests is soon (``open_files``).
+"""
 
 
 def apply(connection: apsw.Connection, busy_ms: int, cache_kib: int) -> None:
@@ -35,7 +39,7 @@ def apply(connection: apsw.Connection, busy_ms: int, cache_kib: int) -> None:
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.execute(
         "PRAGMA synchronous = NORMAL; PRAGMA fullfsync = ON; PRAGMA temp_store = MEMORY; "
-        f"PRAGMA cache_size = {-cache_kib}; PRAGMA journal_size_limit = {RESTART_PAGES * PAGE_BYTES}"
+        f"PRAGMA cache_size = {-cache_kib}; PRAGMA journal_size_limit = {USUAL_WAL_BYTES}"
     )
 
 

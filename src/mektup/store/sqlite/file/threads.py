@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -60,64 +61,95 @@ class Threads:
 
     async def close(self) -> None:
         """Waits for all that is under way."""
-        await asyncio.to_thread(self._syncing.close)
+        await self._syncing.close()
         await asyncio.to_thread(partial(self._reading.shutdown, wait=True))
 
 
+Work = tuple[Callable[[], object], Over]
+
+
 class _Crew:
-    """Threads that take work from one queue. To be used from the event loop's thread."""
+    """Threads, of which the one that was at work last is the next to be asked: what it needs is at hand.
+
+    To be used from the event loop's thread.
+    """
 
     def __init__(self, most: int, name: str) -> None:
         self._most = most
         self._name = name
-        self._queue: SimpleQueue[tuple[Callable[[], object], Over, asyncio.AbstractEventLoop] | None] = SimpleQueue()
-        self._threads: list[threading.Thread] = []
-        self._under_way = 0
+        self._members: list[_Member] = []
+        self._idle: list[_Member] = []
+        self._waiting: deque[Work] = deque()
         self._is_closed = False
+        self._all_idle = asyncio.Event()
 
     def begin(self, work: Callable[[], object], over: Over) -> None:
         """Raises RuntimeError once it is closed, and where the system has no thread."""
         if self._is_closed:
             raise RuntimeError("The threads have ended")
-        if len(self._threads) <= self._under_way and len(self._threads) < self._most:
-            self._start()
-        self._under_way += 1
-        self._queue.put((work, over, asyncio.get_running_loop()))
+        if self._idle:
+            self._idle.pop().queue.put((work, over))
+        elif len(self._members) >= self._most or not self._start(work, over):
+            self._waiting.append((work, over))
 
-    def _start(self) -> None:
-        # a daemon: who forgets to close a store can end all the same
-        thread = threading.Thread(target=self._run, name=f"{self._name}_{len(self._threads)}", daemon=True)
+    def _start(self, work: Callable[[], object], over: Over) -> bool:
+        member = _Member(f"{self._name}_{len(self._members)}", asyncio.get_running_loop(), self._rest)
         try:
-            thread.start()
+            member.thread.start()
         except RuntimeError:
-            if not self._threads:
+            if not self._members:
                 raise
-        else:
-            self._threads.append(thread)
+            return False
+        self._members.append(member)
+        member.queue.put((work, over))
+        return True
+
+    def _rest(self, member: _Member) -> None:
+        if self._waiting:
+            member.queue.put(self._waiting.popleft())
+            return
+        self._idle.append(member)
+        if self._is_closed and len(self._idle) == len(self._members):
+            self._all_idle.set()
+
+    async def close(self) -> None:
+        """Takes no more, and returns when all that has begun is done. May be called twice."""
+        self._is_closed = True
+        if len(self._idle) < len(self._members):
+            await self._all_idle.wait()
+        for member in self._members:
+            member.queue.put(None)
+            member.thread.join()
+
+
+class _Member:
+    """A thread, and its queue, which holds one piece of work at most."""
+
+    __slots__ = ("_loop", "_rest", "queue", "thread")
+
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop, rest: Callable[[_Member], None]) -> None:
+        """*rest* is called in the *loop* when it has nothing to do."""
+        self._loop = loop
+        self._rest = rest
+        self.queue: SimpleQueue[Work | None] = SimpleQueue()
+        # a daemon: who forgets to close a store can end all the same
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def _run(self) -> None:
-        while (piece := self._queue.get()) is not None:
-            work, over, loop = piece
+        while (piece := self.queue.get()) is not None:
+            work, over = piece
             result, raised = None, None
             try:
                 result = work()
             except BaseException as error:  # for who waits
                 raised = error
             with suppress(RuntimeError):  # where the loop has ended, nobody waits
-                loop.call_soon_threadsafe(self._note_over, over, result, raised)
-            del piece, work, over, loop, result, raised  # nothing is kept alive until the next comes
+                self._loop.call_soon_threadsafe(self._note_over, over, result, raised)
+            del piece, work, over, result, raised  # nothing is kept alive until the next comes
 
     def _note_over(self, over: Over, result: object, raised: BaseException | None) -> None:
-        self._under_way -= 1
+        self._rest(self)
         over(result, raised)
-
-    def close(self) -> None:
-        """Takes no more, and returns when all is done. From any thread; may be called twice."""
-        self._is_closed = True
-        for _ in self._threads:
-            self._queue.put(None)
-        for thread in self._threads:
-            thread.join()
 
 
 class _Piece(Generic[T]):
