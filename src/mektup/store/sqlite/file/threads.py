@@ -16,7 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -36,6 +37,24 @@ READING_THREADS = 2 * SEARCHES
 
 Over = Callable[[Any, BaseException | None], None]
 """Hears in the event loop what a piece of work came to: its result, or what it raised."""
+
+
+class Caught:
+    """Holds what is raised within, for those who wait for the outcome elsewhere: they raise it."""
+
+    __slots__ = ("error",)
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self.error = error
+        return True
 
 
 class Threads:
@@ -138,14 +157,12 @@ class _Member:
     def _run(self) -> None:
         while (piece := self.queue.get()) is not None:
             work, over = piece
-            result, raised = None, None
-            try:
+            result = None
+            with Caught() as caught:
                 result = work()
-            except BaseException as error:  # for who waits
-                raised = error
             with suppress(RuntimeError):  # where the loop has ended, nobody waits
-                self._loop.call_soon_threadsafe(self._note_over, over, result, raised)
-            del piece, work, over, result, raised  # nothing is kept alive until the next comes
+                self._loop.call_soon_threadsafe(self._note_over, over, result, caught.error)
+            del piece, work, over, result, caught  # nothing is kept alive until the next comes
 
     def _note_over(self, over: Over, result: object, raised: BaseException | None) -> None:
         self._rest(self)

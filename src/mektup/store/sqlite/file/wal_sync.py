@@ -22,7 +22,7 @@ from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS, is_full
 from mektup.store.sqlite.file.file_names import Names
 from mektup.store.sqlite.file.reserve import FREEING_BYTES, Reserve
-from mektup.store.sqlite.file.threads import Threads
+from mektup.store.sqlite.file.threads import Caught, Threads
 from mektup.store.sqlite.file.wal_again import write_again
 from mektup.terms.errors import Refused
 
@@ -117,16 +117,13 @@ class WalSync:
 
     async def _open_or_mend(self) -> None:
         upto = self.written
-        try:
+        with Caught() as caught:
             if not self.is_suspect:
                 await self.open()
                 self._begin_sync()
                 return
             await self._mend()
-        except BaseException as error:  # for those who wait
-            self._finish(upto, error)
-        else:
-            self._finish(upto, None)
+        self._finish(upto, caught.error)
 
     def _begin_sync(self) -> None:
         assert self.file is not None
@@ -146,12 +143,10 @@ class WalSync:
             self._note_synced(upto, None, None)
 
     def _note_synced(self, upto: int, _: object, raised: BaseException | None) -> None:
-        if raised is None:
-            try:
+        with Caught() as caught:
+            if raised is None:
                 self.keep_names()
-            except BaseException as error:  # for those who wait
-                raised = error
-        self._finish(upto, raised)
+        self._finish(upto, raised or caught.error)
 
     def _finish(self, upto: int, raised: BaseException | None) -> None:
         """The first *upto* commits are on disk, or that has *raised*; those who wait are told."""
