@@ -217,12 +217,12 @@ class StoreMachine(RuleBasedStateMachine):
         )
         now = {uid: flags for uid, (flags, _) in self.model[name].messages.items()}
         there = {uid: flags for uid, flags in known.items() if uid not in changes.expunged}
-        there |= {uid: frozenset(self.account.flag_names(word)) for uid, word, _ in changes.flags}
+        there |= {uid: frozenset(self.account.flag_names(word)) for uid, word, _ in changes.flags or ()}
         arrived = self.run(fetched(self.account, then.id, changes.arrived, Column.FLAGS))
         assert [row[0] for row in arrived] == list(changes.arrived)
         there |= {uid: frozenset(self.account.flag_names(word)) for uid, word in arrived}
         assert there == now
-        assert all(modseq > then.highestmodseq for _, _, modseq in changes.flags)
+        assert all(modseq > then.highestmodseq for _, _, modseq in changes.flags or ())
         modseqs = dict(self.run(fetched(self.account, then.id, Uids.span(1, 1000), Column.MODSEQ)))
         touched = self.run(self.account.touched(then.id, then.highestmodseq))
         assert list(touched.changed) == [uid for uid, modseq in modseqs.items() if modseq > then.highestmodseq]

@@ -34,10 +34,15 @@ async def answer_to(given: Given, command: bytes) -> list[bytes]:
         dialogue.send(b"c EXAMINE INBOX\r\nd %b\r\n" % command)
         await dialogue.until(b"c OK ")
         await dialogue.line()
-        lines: list[bytes] = []
-        while not (line := await dialogue.line()).startswith(b"d OK "):
-            lines.append(line)
-        return lines
+        return await untagged(dialogue)
+
+
+async def untagged(dialogue: Dialogue) -> list[bytes]:
+    """The lines of the answer to command d."""
+    lines: list[bytes] = []
+    while not (line := await dialogue.line()).startswith(b"d OK "):
+        lines.append(line)
+    return lines
 
 
 def without_modseqs(lines: list[bytes]) -> list[bytes]:
@@ -64,6 +69,29 @@ async def test_a_client_that_missed_many_changes_hears_of_each_and_of_what_went(
     assert many[0] == few[0]
     assert b"\\Answered" in many[1]
     assert many[2:] == few[2:]
+
+
+@pytest.mark.parametrize("enabled", [b"CONDSTORE", b"IMAP4rev2"])
+async def test_flags_that_changed_elsewhere_are_told_however_many(
+    given: Given, monkeypatch: pytest.MonkeyPatch, enabled: bytes
+) -> None:
+    account = await given.account()
+    inbox = await account.mailbox("INBOX")
+    told: list[list[bytes]] = []
+    async with Dialogue(Session, given.services) as dialogue:
+        dialogue.send(b"a LOGIN linda Pa$$123\r\nb ENABLE %b\r\nc SELECT INBOX\r\n" % enabled)
+        await dialogue.until(b"c OK ")
+        await dialogue.line()
+        for most in (engine.FEW_CHANGED, 1):
+            monkeypatch.setattr(engine, "FEW_CHANGED", most)
+            for change in (FlagChange.REMOVE, FlagChange.ADD):
+                await account.store_flags(inbox.id, NumberSet.span(3, 17), change, frozenset({"\\Seen"}))
+            # to fetch these is to tell them, in rev2 without their UIDs
+            dialogue.send(b"d STORE 5:6 -FLAGS (\\Answered)\r\n")
+            told.append(without_modseqs(await untagged(dialogue)))
+    few, many = told
+    assert len(few) == 15
+    assert sorted(many) == sorted(few)
 
 
 async def test_a_search_that_finds_many_names_each(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:

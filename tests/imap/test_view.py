@@ -36,7 +36,7 @@ def view_of(*uids: int, read_only: bool = False) -> View:
 
 
 def changes(arrived: Uids, recent: Uids) -> Changes:
-    return Changes(ModSeq(6), Uid(100), arrived, recent, (), NumberSet(), ())
+    return Changes(ModSeq(6), Uid(100), arrived, recent, NumberSet(), (), NumberSet(), ())
 
 
 def test_sequence_numbers_are_positions() -> None:

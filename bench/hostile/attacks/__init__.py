@@ -11,13 +11,14 @@ done within some two seconds, its *prepare* included.
 from __future__ import annotations
 
 from bench.hostile.attack import Attack
-from bench.hostile.attacks import delivering, fetching, listing, logged, mails, searching, strangers, unread
+from bench.hostile.attacks import delivering, fetching, flags, listing, logged, mails, searching, strangers, unread
 
 ATTACKS: tuple[Attack, ...] = (
     *fetching.ROWS,
     *unread.ROWS,
     *listing.ROWS,
     *searching.ROWS,
+    *flags.ROWS,
     *mails.ROWS,
     *delivering.ROWS,
     *strangers.ROWS,

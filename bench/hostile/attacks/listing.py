@@ -52,7 +52,28 @@ def _status(stage: Stage) -> str:
     return shown(client.ask(b'LIST "" * RETURN (SUBSCRIBED CHILDREN SPECIAL-USE STATUS (%b))' % items))
 
 
+def _put_tree(stage: Stage) -> None:
+    client = stage.imap()
+    names = [b"top/a%d/%b" % (number, b"n" * 60) for number in range(500 if stage.is_short else 5000)]
+    client.send(b"".join(b"x CREATE %b\r\n" % name for name in names) + b"a NOOP\r\n")
+    client.until(b"a ")
+
+
+def _rename(stage: Stage) -> str:
+    client = stage.imap()
+    client.send(b"x RENAME top other\r\nx RENAME other top\r\n" * 5)
+    return shown(client.ask(b"RENAME top other"))
+
+
 ROWS = (
+    Attack(
+        key="rename",
+        who=Who.USER,
+        what="RENAME of a tree of 5,000 mailboxes, to and fro",
+        before="",
+        prepare=_put_tree,
+        run=_rename,
+    ),
     Attack(
         key="list-unread",
         who=Who.USER,

@@ -107,13 +107,25 @@ def _unread_search(stage: Stage) -> str:
     return "not read"
 
 
+def _uid_lists(stage: Stage) -> str:
+    """Many keys that name most of the mailbox each, in a few ranges."""
+    client = stage.imap(mailbox="INBOX")
+    width = 300 if stage.is_short else 3000
+    client.send(b"a UID SEARCH RETURN (MIN) ALL\r\n")
+    first = int(client.until(rb"\* ESEARCH").split()[-1])
+    ranges = b",".join(b"%d:%d" % (first + n * width, first + (n + 1) * width - 2) for n in range(18))
+    keys = b" ".join(b"OR UID %b LARGER %d" % (ranges, 1000 + number) for number in range(300))
+    return shown(client.ask(b"SEARCH LARGER 1 %b" % keys))
+
+
 def _mixed_sort(stage: Stage) -> str:
     client = stage.imap(mailbox="INBOX")
     got = [shown(client.ask(b"SORT (SUBJECT REVERSE FROM SIZE) UTF-8 ALL")), shown(client.ask(b"SEARCH NOT 1:*"))]
     return got[0]
 
 
-def _put_copies(stage: Stage) -> None:
+def put_copies(stage: Stage) -> None:
+    """Many messages, of a few octets each."""
     stage.append(b"Subject: %d\r\n\r\nx\r\n" % number for number in range(100))
     client = stage.imap(mailbox="INBOX")
     for _ in range(6 if stage.is_short else 9):
@@ -129,7 +141,7 @@ ROWS = (
         who=Who.USER,
         what="16 KB of pipelined SEARCH, unread",
         before="270 MB",
-        prepare=_put_copies,
+        prepare=put_copies,
         run=_unread_search,
     ),
     Attack(
@@ -166,11 +178,19 @@ ROWS = (
         run=_thread,
     ),
     Attack(
+        key="uid-lists",
+        who=Who.USER,
+        what="SEARCH with 300 keys that name most of 51,200 messages each",
+        before="",
+        prepare=put_copies,
+        run=_uid_lists,
+    ),
+    Attack(
         key="sort",
         who=Who.USER,
         what="SORT of 51,200 messages",
         before="",
-        prepare=_put_copies,
+        prepare=put_copies,
         run=_mixed_sort,
         is_in_short=False,
     ),

@@ -138,9 +138,9 @@ async def _tell(
         session.write(b"* %d EXISTS\r\n" % len(view))
         if not session.rev2:
             session.write(b"* %d RECENT\r\n" % len(view.recent))
-    told = await _tell_flags(session, view, changes, show or NumberSet(), with_uid=with_uid)
+    told = await _tell_flags(session, view, account, changes, show or NumberSet(), with_uid=with_uid)
     view.modseq = changes.modseq
-    if show is not None and (untold := (show & view.uids) - NumberSet.of(told)):
+    if show is not None and (untold := (show & view.uids) - told):
         await show_flags(session, view, untold, with_uid=with_uid)
 
 
@@ -167,27 +167,33 @@ async def _tell_expunges(session: Session, view: View, changes: Changes, *, expu
             await say(session, (b"* %d EXPUNGE\r\n" % seq for seq in seqs))
 
 
-async def _tell_flags(session: Session, view: View, changes: Changes, asked: Uids, *, with_uid: bool) -> list[Uid]:
+async def _tell_flags(
+    session: Session, view: View, account: Account, changes: Changes, asked: Uids, *, with_uid: bool
+) -> Uids:
     """Writes the FETCH lines of changed flags; returns the UIDs that they were about.
 
     RFC 9051 §7.5.2: in rev2, those that the client has not *asked* for carry the UID.
     """
-    rev2, uids = session.rev2, view.uids
-    told = [row for row in changes.flags if row[0] in uids]
-    await say(
-        session,
-        (
-            _flags_fetch(session, view, uid, word, modseq, with_uid=with_uid or (rev2 and uid not in asked))
-            for uid, word, modseq in told
-        ),
+    told = changes.changed & view.uids
+    if changes.flags is None:
+        await show_flags(session, view, told & asked, with_uid=with_uid)
+        await show_flags(session, view, told - asked, with_uid=with_uid or session.rev2)
+        return told
+    rows = [row for row in changes.flags if row[0] in told]
+    lines = (
+        _flags_fetch(session, view, uid, word, modseq, with_uid=with_uid or (session.rev2 and uid not in asked))
+        for uid, word, modseq in rows
     )
-    view.show_modseq(max([modseq for _, _, modseq in told], default=ModSeq(0)))
-    return [uid for uid, _, _ in told]
+    await say(session, lines)
+    view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
+    return told
 
 
 async def show_flags(session: Session, view: View, uids: Uids, *, with_uid: bool) -> None:
-    """Writes a FETCH line with the flags of each of *uids*, which are in the view."""
+    """Writes a FETCH line with the flags of each of *uids*, which are in the view; nothing for no UIDs."""
     assert session.account is not None
+    if not uids:
+        return
     async with aclosing(session.account.fetch(view.mailbox, uids, (Column.FLAGS, Column.MODSEQ))) as slices:
         async for rows in slices:
             await tell_flags(session, view, rows, with_uid=with_uid)

@@ -83,8 +83,10 @@ class Changes:
     """New since, still there."""
     recent: Uids
     """Of *arrived*, those claimed as \\Recent by this call."""
-    flags: Sequence[tuple[Uid, int, ModSeq]]
-    """UID, flag word and modseq of each message whose flags changed since and that did not arrive since; by UID."""
+    changed: Uids
+    """There, with flags that changed since, and did not arrive since."""
+    flags: Sequence[tuple[Uid, int, ModSeq]] | None
+    """UID, flag word and modseq of each that *changed*, by UID; None where these are many."""
     expunged: Uids
     """Gone since *expunged_since*. May name UIDs that the asker never saw, and UIDs that it was told of already."""
     keywords: tuple[str, ...]

@@ -51,6 +51,18 @@ def walk(key: SearchKey, algebra: Algebra[T]) -> T:
     return made[0]
 
 
+def leaves(key: SearchKey) -> list[SearchKey]:
+    """The keys in *key* that combine no others, each as often as it stands there."""
+    found: list[SearchKey] = []
+    walk(key, Algebra(found.append, bool, bool, bool))
+    return found
+
+
+def flags_in(key: SearchKey) -> list[str]:
+    """The flags that *key* asks for, in lower case, each as often as it does."""
+    return [leaf.flag.lower() for leaf in leaves(key) if isinstance(leaf, terms.HasFlag)]
+
+
 def parts_of(node: SearchKey) -> list[SearchKey]:
     """What *node* combines, nothing for a leaf; ORs within an OR count as one, and so do ANDs."""
     match node:

@@ -39,8 +39,8 @@ def test_arrivals_flags_and_expunges_are_told_apart() -> None:
     touched, expunged = uids(1, 2, 9, 10, 12), uids(2, 11)
     assert since.flags_changed(touched, expunged) == uids(1, 9)
     flags = [(Uid(1), 1, ModSeq(6)), (Uid(9), 0, ModSeq(7))]
-    assert since.told(ModSeq(8), Uid(13), "$A $B", flags, expunged) == Changes(
-        ModSeq(8), Uid(13), uids(10, 12), Uids(), flags, expunged, ("$A", "$B")
+    assert since.told(ModSeq(8), Uid(13), "$A $B", uids(1, 9), flags, expunged) == Changes(
+        ModSeq(8), Uid(13), uids(10, 12), Uids(), uids(1, 9), flags, expunged, ("$A", "$B")
     )
 
 
@@ -72,6 +72,6 @@ def test_what_could_not_be_claimed_is_recent_all_the_same() -> None:
 
 
 def test_of_arrivals_those_that_were_claimed_are_recent() -> None:
-    found = Since(ModSeq(1), ModSeq(1), Uid(5)).told(ModSeq(2), Uid(9), "", (), uids(6))
+    found = Since(ModSeq(1), ModSeq(1), Uid(5)).told(ModSeq(2), Uid(9), "", Uids(), (), uids(6))
     assert with_recent_arrived(found, Uid(7)).recent == uids(7, 8)
     assert with_recent_arrived(found, None).recent == Uids()

@@ -23,7 +23,7 @@ def uids(*numbers: int) -> Uids:
 
 def changes(modseq: int, words: dict[int, int], *, gone: tuple[int, ...] = ()) -> Changes:
     flags = [(Uid(uid), word, ModSeq(modseq)) for uid, word in sorted(words.items())]
-    return Changes(ModSeq(modseq), EVERY, Uids(), Uids(), flags, uids(*gone), ())
+    return Changes(ModSeq(modseq), EVERY, Uids(), Uids(), Uids.of(row[0] for row in flags), flags, uids(*gone), ())
 
 
 @pytest.mark.parametrize(

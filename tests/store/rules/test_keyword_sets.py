@@ -59,8 +59,16 @@ def test_what_is_asked_of_words() -> None:
     assert sets.has(with_both, "$b")
     assert sets.has(with_both, "\\SEEN")
     assert not sets.has(with_a, "$b")
-    assert sorted(sets.numbers_with("$a")) == [with_a >> KEYWORD_SHIFT, with_both >> KEYWORD_SHIFT]
-    assert sets.numbers_with("$c") == []
+    assert sets.words_with(("$b", "$a", "\\seen", "$c"), (with_a, with_both)) == {
+        "$b": 0b10,
+        "$a": 0b11,
+        "\\seen": 0b10,
+        "$c": 0,
+    }
+    assert {keyword: sorted(numbers) for keyword, numbers in sets.numbers_with(("$a", "$c")).items()} == {
+        "$a": [with_a >> KEYWORD_SHIFT, with_both >> KEYWORD_SHIFT],
+        "$c": [],
+    }
 
 
 def test_what_another_process_added_is_learnt() -> None:

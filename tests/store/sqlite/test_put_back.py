@@ -86,7 +86,7 @@ async def test_what_is_certainly_older_is_whole(data: Path, backup: Path) -> Non
     inbox = await account.mailbox("INBOX")
     assert (await account.select("INBOX", claim_recent=False)).uids == Uids.span(1, 3)
     changes = await account.changes(inbox.id, since=0, expunged_since=0, uidnext=inbox.uidnext, claim_recent=False)
-    assert [uid for uid, _, _ in changes.flags] == [1, 2, 3]
+    assert [uid for uid, _, _ in changes.flags or ()] == [1, 2, 3]
     appended = await account.append(inbox.id, [incoming()])
     assert appended.uids == Uids.span(4, 4)
     assert (await account.create("New")).uidvalidity > inbox.uidvalidity

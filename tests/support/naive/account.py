@@ -194,7 +194,8 @@ class NaiveAccount:
         expunged = folder.expunged_since(expunged_since)
         changed = state.flags_changed(folder.changed_since(since), expunged)
         flags, modseq = _flags(folder.some(changed)), folder.highestmodseq
-        found = state.told(modseq, Uid(folder.uidnext), folder.keywords, flags, expunged)
+        told = flags if len(changed) <= FEW_SHOWN else None
+        found = state.told(modseq, Uid(folder.uidnext), folder.keywords, changed, told, expunged)
         return with_recent_arrived(found, self._claim_recent(folder)) if claim_recent and found.arrived else found
 
     async def touched(self, mailbox: MailboxId, since: ModSeq) -> store.Touched:

@@ -38,12 +38,13 @@ class Since:
         highest: ModSeq,
         uidnext: Uid,
         keywords: str,
-        flags: Sequence[tuple[Uid, int, ModSeq]],
+        changed: Uids,
+        flags: Sequence[tuple[Uid, int, ModSeq]] | None,
         expunged: Uids,
     ) -> Changes:
         """What the asker is told; *keywords* are parted by spaces."""
         arrived: Uids = NumberSet.span(self.uidnext, uidnext - 1)
-        return Changes(highest, uidnext, arrived - expunged, NONE, flags, expunged, tuple(keywords.split()))
+        return Changes(highest, uidnext, arrived - expunged, NONE, changed, flags, expunged, tuple(keywords.split()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from mektup.store.rules.keyword_sets import AnyKeywordSets
 from mektup.terms import search as terms
 from mektup.terms.numbers import MAX_UINT32, ModSeq, Uid
 from mektup.terms.search import SearchKey
-from mektup.terms.search_walk import Algebra, narrowed, walk
+from mektup.terms.search_walk import Algebra, flags_in, narrowed, walk
 from mektup.terms.sets import NumberSet, Uids
 
 KINDS = 256
@@ -61,11 +61,10 @@ class FlagIndex:
 
     def _matching(self, key: SearchKey, keyword_sets: AnyKeywordSets) -> Uids:
         every = (1 << len(self.words)) - 1
+        words = keyword_sets.words_with(flags_in(key), self.words)
 
         def leaf(part: SearchKey) -> int:
-            if not isinstance(part, terms.HasFlag):
-                return every
-            return sum(1 << at for at, word in enumerate(self.words) if keyword_sets.has(word, part.flag))
+            return words[part.flag.lower()] if isinstance(part, terms.HasFlag) else every
 
         # a set of words is an integer with a bit for each
         matching = walk(
@@ -112,7 +111,7 @@ def followed(known: FlagIndex, found: Changes) -> FlagIndex:
             still_there[first - 1 : last] = bytes(last - first + 1)
         kinds = bytearray(compress(kinds, still_there))
     words = list(known.words)
-    uids = _changed(kept, kinds, words, [(uid, word) for uid, word, _ in found.flags])
+    uids = _changed(kept, kinds, words, [(uid, word) for uid, word, _ in found.flags or ()])
     if len(words) > KINDS:
         return NOT_ASKED
     return FlagIndex(found.modseq, uids, tuple(words), bytes(kinds))

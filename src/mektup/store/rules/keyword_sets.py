@@ -10,7 +10,7 @@ more; whoever gives a message a set looks first whether it is still there.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
@@ -65,6 +65,7 @@ class KeywordSets(ABC, Generic[C]):
     """
 
     __slots__ = (
+        "_folded_names",
         "_folds",
         "_highest",
         "_ids",
@@ -88,6 +89,7 @@ class KeywordSets(ABC, Generic[C]):
         self._highest = 0
         self._words: dict[int, Names] = {}
         self._names: dict[int, Names] = {0: ()}
+        self._folded_names: dict[int, Names] = {}
         self._ids: dict[Names, int] = {(): 0}
         self._spelling: dict[str, str] = {}
         self._folds: dict[str, str] = {}
@@ -99,7 +101,8 @@ class KeywordSets(ABC, Generic[C]):
         # the sets of an account are made of few keywords, each of which is kept once
         names = tuple(self._folds.setdefault(name, name) for name in names)
         self._names[number] = names
-        self._ids[self._folded(names)] = number
+        folded = self._folded_names[number] = self._folded(names)
+        self._ids[folded] = number
         self._octets += _octets(names)
         new = [name.lower() for name in names if name.lower() not in self._spelling]
         for name in names:
@@ -120,7 +123,7 @@ class KeywordSets(ABC, Generic[C]):
         for number in gone:
             names = self._names.pop(number, ())
             if names:
-                self._ids.pop(self._folded(names), None)
+                self._ids.pop(self._folded_names.pop(number, ()), None)
                 self._octets -= _octets(names)
         for word in [word for word in self._words.copy() if word >> KEYWORD_SHIFT in gone]:
             self._words.pop(word, None)
@@ -190,17 +193,38 @@ class KeywordSets(ABC, Generic[C]):
                 self._words[word] = names
         return names
 
+    def __len__(self) -> int:
+        """How many sets are known."""
+        return len(self._ids)
+
     def has(self, word: int, flag: str) -> bool:
         """Whether *flag*, in any case of letters, is in *word*, which must be known."""
-        folded = flag.lower()
-        if folded in _BITS:
-            return bool(word & _BITS[folded])
-        return any(name.lower() == folded for name in self.keywords(word))
+        return bool(self.words_with((flag.lower(),), (word,))[flag.lower()])
 
-    def numbers_with(self, keyword: str) -> list[int]:
-        """The known sets that *keyword* is in."""
-        folded = keyword.lower()
-        return [number for names, number in self._ids.copy().items() if folded in names]  # others may add meanwhile
+    def words_with(self, flags: Iterable[str], words: Sequence[int]) -> dict[str, int]:
+        """For each of *flags*, in lower case, which of *words* have it: an integer with a bit for each word.
+
+        All words must be known. Each is looked at once, however many flags are asked for.
+        """
+        found = dict.fromkeys(flags, 0)
+        systems = [(flag, _BITS[flag]) for flag in found if flag in _BITS]
+        keywords = found.keys() - _BITS.keys()
+        for at, word in enumerate(words):
+            for flag, bit in systems:
+                if word & bit:
+                    found[flag] |= 1 << at
+            if keywords and self.keywords(word):
+                for keyword in keywords.intersection(self._folded_names.get(word >> KEYWORD_SHIFT, ())):
+                    found[keyword] |= 1 << at
+        return found
+
+    def numbers_with(self, keywords: Iterable[str]) -> dict[str, list[int]]:
+        """For each of *keywords*, in lower case, the known sets that it is in. Each set is looked at once."""
+        found: dict[str, list[int]] = {keyword: [] for keyword in keywords}
+        for names, number in self._ids.copy().items():  # others may add meanwhile
+            for keyword in found.keys() & names:
+                found[keyword].append(number)
+        return found
 
     def _folded(self, names: Names) -> Names:
         return tuple(self._folds.setdefault(folded, folded) for folded in map(str.lower, names))

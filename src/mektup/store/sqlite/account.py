@@ -60,6 +60,7 @@ from mektup.terms.names import INBOX, mailbox_key
 from mektup.terms.numbers import MAX_UINT32, AccountId, ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.search import All, HasFlag, InUids, SearchKey
+from mektup.terms.search_walk import leaves
 from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
@@ -79,6 +80,9 @@ FEW_ROWS = 250
 FEW_EXPUNGED = 25
 """The same for an expunge, which frees what each of them held."""
 
+FEW_RENAMED = 100
+"""Of mailboxes below one: what may be renamed with it in the loop at most."""
+
 FEW_ON_A_FULL_DISK = 250
 """The same where the reserve is all the room there is: they take some 400 KiB of WAL."""
 
@@ -88,8 +92,14 @@ FEW_CHANGED = 500
 FEW_SCANNED = 20_000
 """Of messages: what a question in the loop may pass over at most, row by row."""
 
+FEW_TESTED = 100_000
+"""What a search in the loop may compare at most."""
+
 FEW_SORTED = 500
 """Of messages: what may be sorted or threaded in the loop at most."""
+
+FEW_SETS = 16
+"""Of keywords: what is learnt in the loop at most when an account is opened."""
 
 FEW_BYTES = 128 * 1024
 """Of messages: what an append in the loop may write at most."""
@@ -149,6 +159,11 @@ class SqliteAccount:
         if self._mending is not None:
             await asyncio.wait((self._mending,))
 
+    async def learn_keywords(self) -> None:
+        """To be called once: learns the sets of keywords where they are many. Few are learnt where they are met."""
+        if await self.database.read(self._keyword_sets.highest) > FEW_SETS:
+            await self.database.read_long(self._keyword_sets.load)
+
     # The file
 
     async def renew(self) -> None:
@@ -194,7 +209,8 @@ class SqliteAccount:
             empty = partial(writing.rename_inbox, new=new, keyword_sets=self._keyword_sets, limits=self._limits)
             await self.database.write(empty, long=inbox.messages > FEW_ROWS)
         else:
-            await self.database.write(partial(mailboxes.rename, old=old, new=new, limits=self._limits))
+            long = await self.database.read(mailboxes.count_below, old) > FEW_RENAMED
+            await self.database.write(partial(mailboxes.rename, old=old, new=new, limits=self._limits), long=long)
 
     async def subscribe(self, name: str) -> None:
         await self.database.write(partial(mailboxes.subscribe, name=name, limits=self._limits))
@@ -237,7 +253,7 @@ class SqliteAccount:
         state = Since(since, expunged_since, uidnext)
         found = await self.database.read(changes.changes, mailbox, state, FEW_CHANGED)
         if found is None:
-            found = await self.database.read_long(changes.changes, mailbox, state)
+            found = await self.database.read_long(changes.changes, mailbox, state, told=FEW_CHANGED)
         assert found is not None
         if claim_recent and found.arrived:
             claim = partial(self._claim_arrived, mailbox, state)
@@ -250,7 +266,7 @@ class SqliteAccount:
         return found
 
     def _claim_arrived(self, mailbox: MailboxId, state: Since, change: Change) -> Changes:
-        found = changes.changes(change.cursor, mailbox, state)
+        found = changes.changes(change.cursor, mailbox, state, told=FEW_CHANGED)
         assert found is not None
         first = changes.claim_recent(change, mailbox)
         return with_recent_arrived(found, first)
@@ -387,10 +403,13 @@ class SqliteAccount:
         takes_long = is_long(key)
         if takes_long:
             self.indexer.wake()  # should a process have died that was to do it
+        takes_long |= len(within) > FEW_SCANNED or self._tests(key, within) > FEW_TESTED
         ask = partial(search.search, mailbox=mailbox, key=key, within=within, keyword_sets=self._keyword_sets)
-        if takes_long or len(within) > FEW_SCANNED:
-            return await self._searches.find(ask)
-        return await self.database.read(ask)
+        return await (self._searches.find(ask) if takes_long else self.database.read(ask))
+
+    def _tests(self, key: SearchKey, within: Uids) -> int:
+        """How often something is compared to find *key*: each leaf with each message, or with each set of keywords."""
+        return len(leaves(key)) * max(len(within), len(self._keyword_sets))
 
     async def _flag_index(self, mailbox: MailboxId) -> FlagIndex | None:
         known = self._flags.pop(mailbox, NOT_ASKED)
@@ -422,7 +441,7 @@ class SqliteAccount:
         if takes_long:
             self.indexer.wake()
         question = Question((self.id, mailbox), key, within, self._keyword_sets, self._sort_keys)
-        if takes_long or len(within) > FEW_SORTED:
+        if takes_long or len(within) > FEW_SORTED or self._tests(key, within) > FEW_TESTED:
             return await self._searches.find(lambda cursor: ask(cursor, question, how))
         return await self.database.read(ask, question, how)
 

@@ -172,6 +172,7 @@ class SqliteStore:
         except Refused:
             await opened.close(account_is_gone())
             raise
+        await opened.learn_keywords()
         self._accounts[account] = opened
         if await opened.database.read(text_index.is_due):
             opened.indexer.wake()

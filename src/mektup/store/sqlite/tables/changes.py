@@ -107,11 +107,16 @@ def claim_recent(change: Change, mailbox: MailboxId) -> Uid | None:
     return Uid(first)
 
 
-def changes(cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None = None) -> Changes | None:
-    """What differs from *since*; None where that is more than *most* rows. Raises Refused(NONEXISTENT)."""
+def changes(
+    cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None = None, *, told: int | None = None
+) -> Changes | None:
+    """What differs from *since*; None where that is more than *most* rows. Raises Refused(NONEXISTENT).
+
+    The flags of more than *told* messages are None.
+    """
     row = _state(cursor, mailbox)
     if since.is_now(row[0]):
-        return Changes(row[0], row[1], NONE, NONE, (), NONE, tuple(row[2].split()))
+        return Changes(row[0], row[1], NONE, NONE, NONE, (), NONE, tuple(row[2].split()))
     with moment(cursor):
         highest, uidnext, keywords = _state(cursor, mailbox)
         touched = changed_runs.since(cursor, mailbox, since.modseq, most)
@@ -121,8 +126,8 @@ def changes(cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None =
         changed = since.flags_changed(touched, expunged)
         if most is not None and len(changed) > most:
             return None
-        flags = _flags(cursor, mailbox, changed)
-    return since.told(highest, uidnext, keywords, flags, expunged)
+        flags = None if told is not None and len(changed) > told else _flags(cursor, mailbox, changed)
+    return since.told(highest, uidnext, keywords, changed, flags, expunged)
 
 
 def _flags(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> list[Row]:

@@ -14,6 +14,10 @@ class SqliteKeywordSets(KeywordSets[Change]):
 
     __slots__ = ()
 
+    def highest(self, cursor: Cursor) -> int:
+        """The number of the newest set; 0 for none."""
+        return int(cursor.execute("SELECT ifnull(max(id), 0) FROM keyword_sets").get)
+
     def load(self, cursor: Cursor) -> None:
         """Learns the sets that were added since."""
         self.learn(

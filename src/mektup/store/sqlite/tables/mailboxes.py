@@ -70,6 +70,12 @@ def selectable(cursor: Cursor, name: str) -> tuple[Mailbox, tuple[str, ...]]:
     return _mailbox(row[:-1]), tuple(row[-1].split())
 
 
+def count_below(cursor: Cursor, name: str) -> int:
+    """How many there are below *name*, at any depth."""
+    asked = "SELECT count(*) FROM mailboxes WHERE name >= ? AND name < ?"
+    return int(cursor.execute(asked, inferiors(mailbox_key(name))).get)
+
+
 def mailboxes(cursor: Cursor) -> Sequence[Mailbox]:
     """All of them: INBOX first, then by name, parents before children."""
     found = [_mailbox(row) for row in cursor.execute(f"SELECT {_COLUMNS} FROM mailboxes").fetchall()]

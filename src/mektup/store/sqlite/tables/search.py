@@ -4,7 +4,8 @@ What is cheap stands first in an AND: columns of the message's own row, then the
 then functions that look into its text. Where what is sought is long enough to be looked up, only those
 messages are asked for it that the index of trigrams proposes, or does not know yet (``text_index``).
 
-A program that is too deep for SQLite's own parser is answered by set algebra over its leaves, each a query.
+A program that is too deep for SQLite's own parser, or lists too many UIDs, is answered by set algebra over its leaves,
+each a query.
 
 No condition is ever NULL, so that NOT means not.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -32,10 +33,11 @@ from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.schema import CHUNK_BITS
 from mektup.store.sqlite.tables.text_blocks import LAST, encode
 from mektup.terms import search as terms
+from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import SYSTEM_FLAGS_BY_NAME
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import SearchKey
-from mektup.terms.search_walk import Algebra, narrowed, walk
+from mektup.terms.search_walk import Algebra, flags_in, leaves, narrowed, walk
 from mektup.terms.sets import Uids
 
 MAX_DEPTH = 500
@@ -46,6 +48,12 @@ FEW_READ = 100
 
 RUNS_IN_LINE = 16
 """How many runs of UIDs are compared one by one; more are looked up in a list of numbers."""
+
+UIDS_LISTED = 500_000
+"""How many UIDs the lists of one statement may have together; SQLite keeps each list twice."""
+
+SETS_IN_SEARCH = 100_000
+"""How many sets of keywords one statement may name, each as often as it does; SQLite takes 1 MB of text."""
 
 
 # Conditions
@@ -94,7 +102,8 @@ def _negated(condition: Condition) -> Condition:
 class Compiler:
     """Makes conditions of programs, for one account at one moment."""
 
-    keyword_sets: SqliteKeywordSets
+    sets_with: Mapping[str, Sequence[int]]
+    """For each keyword that is asked for, in lower case, the sets that it is in."""
     now: int
     within: Uids
 
@@ -139,7 +148,7 @@ class Compiler:
         system = SYSTEM_FLAGS_BY_NAME.get(flag.lower())
         if system is not None:
             return Condition(f"m.flags & {int(system)} <> 0")
-        numbers = ", ".join(map(str, self.keyword_sets.numbers_with(flag)))
+        numbers = ", ".join(map(str, self.sets_with[flag.lower()]))
         return Condition(f"m.flags >> {KEYWORD_SHIFT} IN ({numbers})")
 
     def _uids(self, uids: Uids) -> Condition:
@@ -244,19 +253,46 @@ def search(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, key
         modseq(cursor, mailbox)  # refuses where the mailbox is gone
         keyword_sets.load(cursor)
         key, within = narrowed(key, within)
-        compiler = Compiler(keyword_sets, int(time.time()), within)
-        condition = walk(key, compiler.algebra)
-        if condition.depth <= MAX_DEPTH:
-            return _matching(cursor, mailbox, condition, within)
-        return walk(
-            key,
-            Algebra(
-                leaf=lambda leaf: _matching(cursor, mailbox, compiler.leaf(leaf), within),
-                negation=lambda part: _matching(cursor, mailbox, Condition("1"), within) - part,
-                conjunction=lambda parts: reduce(lambda one, other: one & other, parts),
-                disjunction=lambda parts: reduce(lambda one, other: one | other, parts),
-            ),
-        )
+        compiler = Compiler(_sets_with(flags_in(key), keyword_sets), int(time.time()), within)
+        if _listed(key, within) <= UIDS_LISTED:
+            condition = walk(key, compiler.algebra)
+            if condition.depth <= MAX_DEPTH:
+                return _matching(cursor, mailbox, condition, within)
+        return _by_sets(cursor, mailbox, key, within, compiler)
+
+
+def _by_sets(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, compiler: Compiler) -> Uids:
+    """As ``search``; each leaf is answered by itself."""
+    every = _matching(cursor, mailbox, Condition("1"), within)
+
+    def leaf(part: SearchKey) -> Uids:
+        if isinstance(part, terms.InUids):
+            return every & part.uids
+        return _matching(cursor, mailbox, compiler.leaf(part), within)
+
+    return walk(
+        key,
+        Algebra(
+            leaf=leaf,
+            negation=lambda part: every - part,
+            conjunction=lambda parts: reduce(lambda one, other: one & other, parts),
+            disjunction=lambda parts: reduce(lambda one, other: one | other, parts),
+        ),
+    )
+
+
+def _listed(key: SearchKey, within: Uids) -> int:
+    """How many UIDs the statement for *key* would list."""
+    named = (leaf.uids & within for leaf in leaves(key) if isinstance(leaf, terms.InUids))
+    return sum(len(uids) for uids in named if len(uids.runs) > RUNS_IN_LINE)
+
+
+def _sets_with(flags: Sequence[str], keyword_sets: SqliteKeywordSets) -> Mapping[str, Sequence[int]]:
+    """Raises Refused(LIMIT) where the statement would name too many sets."""
+    found = keyword_sets.numbers_with(flag for flag in flags if flag not in SYSTEM_FLAGS_BY_NAME)
+    if sum(len(found.get(flag, ())) for flag in flags) > SETS_IN_SEARCH:
+        raise Refused(Code.LIMIT, "This asks for keywords that are in too many different sets; ask for fewer at a time")
+    return found
 
 
 def _matching(cursor: Cursor, mailbox: MailboxId, condition: Condition, within: Uids) -> Uids:
