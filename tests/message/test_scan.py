@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mektup.message import scan as scan_module
 from mektup.message.scan import Part, scan
 from mektup.terms.limits import Limits
 
@@ -427,3 +428,86 @@ def test_any_octets_have_a_structure(raw: bytes) -> None:
 def test_a_message_as_deep_as_may_be_needs_no_deep_stack() -> None:
     deep = nested(1500) + b"\r\nx"
     assert len(scan(deep, Limits(mime_depth=2000))) == 1501
+
+
+# Where boundaries are
+
+
+class EachLine(scan_module._Scanner):
+    """Looks for boundaries as RFC 2046 §5.1.1 says what they are: each line is compared with each that is open."""
+
+    def _boundary_from(self, position: int) -> int:
+        return next((line for line in range(max(position, 1), self._size) if self._matching(line)), self._size)
+
+    def _which_at(self, line: int) -> int:
+        return max(self._matching(line))[1]
+
+    def _matching(self, line: int) -> list[tuple[int, int]]:
+        rest = self._raw[line - 1 :]
+        names = [boundary.name for boundary in self._boundaries]
+        return [(len(name), index) for index, name in enumerate(names) if rest.startswith(b"\n--" + name)]
+
+
+BOUNDARIES = (b"b", b"bb", b"ab", b"b-", b"--", b"c" * 79, b"c" * 80, b"c" * 90)
+PIECES = st.one_of(
+    st.builds(
+        b"--%b%b%b".__mod__,
+        st.tuples(
+            st.sampled_from(BOUNDARIES),
+            st.sampled_from((b"", b"--", b" ", b"x", b"-")),
+            st.sampled_from((b"\r\n", b"\r\n\r\n", b"\n", b"")),
+        ),
+    ),
+    st.builds(
+        b'Content-Type: multipart/%b; boundary="%b"%b'.__mod__,
+        st.tuples(
+            st.sampled_from((b"mixed", b"digest")),
+            st.sampled_from(BOUNDARIES),
+            st.sampled_from((b"\r\n\r\n", b"\r\n", b"\n\n")),
+        ),
+    ),
+    st.sampled_from(
+        (b"Content-Type: message/rfc822\r\n\r\n", b"A: b\r\n", b"text\r\n", b"\r\n", b"\n", b"--x\r\n", b"\n--")
+    ),
+)
+
+
+@pytest.mark.parametrize("at_once", [7, 256 * 1024])
+@given(pieces=st.lists(PIECES, max_size=40), limits=st.sampled_from((Limits(), Limits(mime_parts=5, mime_depth=4))))
+def test_each_boundary_is_found_and_nothing_else(at_once: int, pieces: list[bytes], limits: Limits) -> None:
+    raw = b"".join(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan_module, "_SOUGHT_AT_ONCE", at_once)
+        found = [describe(part) for part in scan(raw, limits)]
+        patch.setattr(scan_module, "_Scanner", EachLine)
+        assert found == [describe(part) for part in scan(raw, limits)]
+
+
+class Counted(bytes):
+    """Octets that count how often, and over how many of them, something is searched for."""
+
+    searches = searched = 0
+
+    def find(self, sought: bytes, start: int = 0, stop: int | None = None) -> int:  # type: ignore[override]
+        found = super().find(sought, start, stop)
+        self.searches += 1
+        self.searched += (found if found >= 0 else len(self) if stop is None else stop) - start
+        return found
+
+
+def counted(raw: bytes) -> Counted:
+    octets = Counted(raw)
+    scan(octets)
+    return octets
+
+
+def test_lines_that_begin_as_a_boundary_does_cost_no_step_each() -> None:
+    beginning = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    few, many = counted(beginning + b"\r\n--c" * 10), counted(beginning + b"\r\n--c" * 10_000)
+    assert few.searches == many.searches
+
+
+def test_boundaries_that_come_anew_are_sought_in_their_own_multipart_alone() -> None:
+    part = b"--b\r\nContent-Type: multipart/mixed; boundary=x%d\r\n\r\n--x%d\r\n\r\none\r\n"
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"".join(part % (n, n) for n in range(500))
+    assert counted(raw).searched < 10 * len(raw)

@@ -1,9 +1,10 @@
 """The MIME structure of a message, in one pass from its first octet to its last.
 
-The idea: between two lines that begin with ``--`` nothing can change, so only those lines are looked at, and only
-while a multipart is open. A stack holds the parts that are open, another the boundaries that may end them. Nothing
-recurses, each octet is searched a bounded number of times, and ``Limits`` bounds how deep and how many the parts can
-be: what lies beyond is one opaque part, so every message has an answer.
+The idea: between two lines that are open boundaries nothing can change, so only those lines are looked at. A stack
+holds the parts that are open, another the boundaries that may end them. Each boundary is searched for by itself, and
+no stretch twice, so the lines in between, of which there may be millions that begin with ``--``, cost no step each.
+Nothing recurses, and ``Limits`` bounds how deep and how many the parts can be: what lies beyond is one opaque part, so
+every message has an answer.
 
 The rules where mail is broken are Dovecot's, as clients are used to them:
 
@@ -129,13 +130,31 @@ def _decoded_parts(raw: Octets, part: Part, limits: Limits, known: int, times_en
     return inner
 
 
+class _Boundary:
+    """A boundary that is open."""
+
+    __slots__ = ("line", "multipart", "name", "sought", "sought_to")
+
+    def __init__(self, name: bytes, multipart: Part) -> None:
+        self.name = name
+        self.multipart = multipart
+        """What it divides."""
+        self.sought = b"\n--" + name
+        self.line = -1
+        """The next that begins with it, at or behind where it was last looked for; where none was found, -1."""
+        self.sought_to = 0
+        """Where *line* is -1: no line up to here begins with it."""
+
+
 class _Scanner:
     """The pass: where it is, what is open, what may come."""
 
     def __init__(self, raw: Octets, limits: Limits) -> None:
         self._raw = raw
         self._size = len(raw)
-        self._find: Callable[[bytes, int], int] = raw.find if self._size <= _SOUGHT_AT_ONCE else partial(_find, raw)
+        self._find: Callable[[bytes, int, int], int] = (
+            raw.find if self._size <= _SOUGHT_AT_ONCE else partial(_find, raw)
+        )
         self._limits = limits
         self._header_bytes_left = limits.header_bytes
         self._parts: list[Part] = []
@@ -143,22 +162,19 @@ class _Scanner:
         """The parts that are a message, encoded: to the pass they are like any other that is not looked into."""
         self._open: list[Part] = []
         """From the message to the part that is being read."""
-        self._boundaries: list[tuple[bytes, Part]] = []
-        """Outermost first, each with the multipart that it divides."""
-        self._prefixes: tuple[bytes, ...] = ()
-        """The boundaries alone, for one quick look at a line."""
-        # The next of each kind at or behind where it was last looked for: no stretch is searched twice.
+        self._boundaries: list[_Boundary] = []
+        """The open ones, outermost first."""
+        # The next at or behind where it was last looked for: no stretch is searched twice.
         self._empty_line = -1
-        self._dashes = -1
+        self._boundary_line = -1
 
     def scan(self) -> list[Part]:
         position = self._begin(None, 0)
         while self._boundaries:
-            line = self._dashes_from(position)
+            line = self._boundary_from(position)
             if line == self._size:
                 break
-            boundary = self._boundary_at(line)
-            position = line + 2 if boundary is None else self._cross(line, boundary)
+            position = self._cross(line, self._which_at(line))
         for part in self._open:
             part.stop = self._size
         for part in [part for part in self._parts if part.is_multipart and not part.children]:
@@ -187,11 +203,10 @@ class _Scanner:
 
     def _is_empty(self, part: Part) -> bool:
         """Whether the part, whose header has just ended with an empty line, ends at once by a boundary around it."""
-        line = self._dashes_from(part.content_start)
-        if line != part.content_start:
+        line = self._boundary_from(part.content_start)
+        if line != part.content_start or line == self._size:
             return False
-        boundary = self._boundary_at(line)
-        return boundary is not None and self._boundaries[boundary][1] is not part
+        return self._boundaries[self._which_at(line)].multipart is not part
 
     def _add(self, parent: Part | None, header_start: int, content_start: int) -> Part:
         """A part with this header, of the type that the header says; its content is still to come."""
@@ -234,8 +249,8 @@ class _Scanner:
         """From now on, the boundary of the multipart *part* counts."""
         boundary = part.content_type.param(b"boundary")
         assert boundary, "or it would be no multipart"
-        self._boundaries.append((boundary[:_BOUNDARY_BYTES], part))
-        self._prefixes = tuple(boundary for boundary, _ in self._boundaries)
+        self._boundaries.append(_Boundary(boundary[:_BOUNDARY_BYTES], part))
+        self._boundary_line = -1
 
     def _close_the_search(self, part: Part) -> None:
         """There are as many parts as may be: *part* is the last, and holds all the rest."""
@@ -244,20 +259,20 @@ class _Scanner:
 
     def _cross(self, line: int, index: int) -> int:
         """The line at *line* is that boundary: what is open inside its multipart ends. Yields where to search on."""
-        boundary, multipart = self._boundaries[index]
+        crossed = self._boundaries[index]
         # RFC 2046 §5.1.1: the line break before a boundary belongs to it.
         stop = line - 2 if self._raw[line - 2 : line] == b"\r\n" else line - 1
-        while self._open[-1] is not multipart:
+        while self._open[-1] is not crossed.multipart:
             part = self._open.pop()
             part.stop = max(part.content_start, stop)
-        behind = line + 2 + len(boundary)
+        behind = line + 2 + len(crossed.name)
         is_last = self._raw[behind : behind + 2] == b"--"
         del self._boundaries[index if is_last else index + 1 :]
-        self._prefixes = tuple(boundary for boundary, _ in self._boundaries)
+        self._boundary_line = -1
         line_end = self._raw.find(b"\n", line)
         if line_end < 0:
             return self._size
-        return line_end + 1 if is_last else self._begin(multipart, line_end + 1)
+        return line_end + 1 if is_last else self._begin(crossed.multipart, line_end + 1)
 
     def _header_stop(self, position: int) -> tuple[int, bool]:
         """Where the header at *position* has ended, and whether a boundary has ended it."""
@@ -265,45 +280,57 @@ class _Scanner:
             end = position + 2
         else:
             if self._empty_line < position:
-                found = self._find(b"\r\n\r\n", position)
+                found = self._find(b"\r\n\r\n", position, self._size)
                 self._empty_line = found if found >= 0 else self._size
             end = min(self._empty_line + 4, self._size)
-        if self._boundaries:
-            line = self._dashes_from(position)
-            while line < end:
-                if self._boundary_at(line) is not None:
-                    return max(position, line - 2), True
-                line = self._dashes_from(line + 2)
+        if self._boundaries and (line := self._boundary_from(position)) < end:
+            return max(position, line - 2), True
         return end, False
 
-    def _dashes_from(self, position: int) -> int:
-        """The first line at or behind *position* that begins with two dashes; the size where there is none."""
-        if self._dashes < position:
-            found = self._find(b"\n--", max(position - 1, 0))
-            self._dashes = found + 1 if found >= 0 else self._size
-        return self._dashes
+    def _boundary_from(self, position: int) -> int:
+        """The first line at or behind *position* that is an open boundary; the size where there is none."""
+        if self._boundary_line < position:
+            nearest = self._size
+            for boundary in self._boundaries:
+                if boundary.line < position:
+                    self._seek(boundary, position, nearest)
+                if position <= boundary.line < nearest:
+                    nearest = boundary.line
+            self._boundary_line = nearest
+        return self._boundary_line
 
-    def _boundary_at(self, line: int) -> int | None:
-        """Which boundary the line at *line*, which begins with two dashes, is; None for none."""
-        octets = self._raw[line + 2 : line + 2 + _BOUNDARY_BYTES]
-        if not octets.startswith(self._prefixes):
-            return None
-        if len(self._prefixes) == 1:
+    def _seek(self, boundary: _Boundary, position: int, last: int) -> None:
+        """Finds the next line with *boundary*, from *position* to *last*: behind that, another one is nearer.
+
+        So of those that are closed by another one, each is sought in its own multipart alone.
+        """
+        start = max(position - 1, boundary.sought_to, 0)
+        stop = min(last + 2 + len(boundary.name), self._size)
+        found = self._find(boundary.sought, start, stop)
+        if found >= 0:
+            boundary.line = found + 1
+        else:
+            boundary.line = self._size if stop == self._size else -1
+            boundary.sought_to = last
+
+    def _which_at(self, line: int) -> int:
+        """Which of the open boundaries the line at *line* is: the longest, and of those the innermost."""
+        if len(self._boundaries) == 1:
             return 0
-        lengths = [len(boundary) if octets.startswith(boundary) else 0 for boundary, _ in self._boundaries]
+        lengths = [len(boundary.name) if boundary.line == line else 0 for boundary in self._boundaries]
         longest = max(lengths)
         return max(index for index, length in enumerate(lengths) if length == longest)
 
 
-def _find(raw: Octets, sought: bytes, start: int) -> int:
-    """``raw.find(sought, start)``, in pieces where *raw* is large: a search lets no other thread run meanwhile."""
-    size = len(raw)
-    if size - start <= _SOUGHT_AT_ONCE:
-        return raw.find(sought, start)
-    for at in range(start, size, _SOUGHT_AT_ONCE):
-        found = raw.find(sought, at, min(at + _SOUGHT_AT_ONCE + len(sought) - 1, size))
+def _find(raw: Octets, sought: bytes, start: int, stop: int) -> int:
+    """``raw.find(sought, start, stop)``, in pieces where it is far: a search lets no other thread run meanwhile."""
+    if stop - start <= _SOUGHT_AT_ONCE:
+        return raw.find(sought, start, stop)
+    for at in range(start, stop, _SOUGHT_AT_ONCE):
+        # of octets in memory, for which the search is many times faster than that of a mapped file
+        found = raw[at : min(at + _SOUGHT_AT_ONCE + len(sought) - 1, stop)].find(sought)
         if found >= 0:
-            return found
+            return at + found
     return -1
 
 
