@@ -100,3 +100,36 @@ def test_a_long_run_that_is_no_utf_8_is_read_in_pieces(length: int, behind: byte
         few = guess(b"a" + bad * 5 + behind)
         one = bad.decode("latin-1")
         assert guess(b"a" + bad * length + behind) == few.replace(one * 5, one * length)
+
+
+PIECES = st.sampled_from(
+    [
+        b"a",
+        b"0",
+        b"+",
+        b"-",
+        b"+2AA-",
+        b"~{",
+        b"~}",
+        b"!!",
+        b"\x00",
+        b"\x0e",
+        b"\x1b$B",
+        b"\x81",
+        b"\x8e",
+        b"\xa4\xa2",
+        b"\xff",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    "codec", ["big5hkscs", "cp1252", "euc_jp", "gb18030", "hz", "iso2022_jp_ext", "utf_16", "utf_7"]
+)
+@given(pieces=st.lists(PIECES, max_size=20), at_once=st.integers(1, 7))
+def test_a_long_text_is_read_in_pieces_as_it_is_in_one(codec: str, pieces: list[bytes], at_once: int) -> None:
+    octets = b"".join(pieces)
+    whole = decode(octets, codec.encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charsets, "_DECODED_AT_ONCE", at_once)
+        assert decode(octets, codec.encode()) == whole
