@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from mektup.auth.authenticator import Authenticator, Plaintext
+from mektup.auth.authenticator import Authenticator
+from mektup.auth.plaintext import Plaintext
 from mektup.store.interface import Directory
 from mektup.store.sqlite import open_store
 from mektup.terms.limits import Limits

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from mektup.auth.authenticator import Authenticator, Plaintext
+from mektup.auth.authenticator import Authenticator
 from mektup.auth.gate import WRONG
 from mektup.auth.passwords import AT_ONCE, Verdict, secrets_for
+from mektup.auth.plaintext import Plaintext
 from mektup.store.interface import Directory
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits

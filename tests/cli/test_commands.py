@@ -29,6 +29,35 @@ def test_help_names_the_commands() -> None:
     assert mektup("--help").stdout.splitlines()[2:] == told.splitlines()[2:]
 
 
+@pytest.mark.parametrize("command", [(), ("user",), ("user", "add"), ("serve",), ("backup",)])
+def test_help_has_a_short_name(command: tuple[str, ...]) -> None:
+    told = mektup(*command, "-h")
+    assert told.status == 0
+    assert told.stdout == mektup(*command, "--help").stdout
+
+
+@pytest.mark.parametrize("command", ["serve", "demo", "backup", "restore", "user"])
+def test_the_list_of_commands_says_of_each_what_its_own_help_does(command: str) -> None:
+    """The others are listed without being loaded."""
+    assert mektup("--help", command).stdout == mektup("--help").stdout
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("-h",), (), ("serv",)])
+def test_what_calls_no_command_loads_none(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "mektup", *arguments],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        timeout=30,
+        check=False,
+    ).stderr
+    loaded = {line.rpartition("|")[2].strip() for line in told.splitlines()}
+    assert {each for each in loaded if each.startswith("mektup")} <= {"mektup", "mektup.cli", "mektup.cli.main"}
+    assert "typer" in loaded
+
+
 def test_accounts_come_and_go(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path / "data"))
     assert mektup("user", "add", "linda", "--password-stdin", *data, typed="Pa$$123\n").stdout == "added linda\n"

@@ -9,8 +9,8 @@ from dataclasses import replace
 import argon2
 import pytest
 
-from mektup.auth.authenticator import Plaintext
 from mektup.auth.passwords import AT_ONCE, secrets_for
+from mektup.auth.plaintext import Plaintext
 from tests.limits.doors import LOGIN, PASSWORD, Demonstration, Doors, answer, doors, padded, verdict
 from tests.support.passwords import quick_secrets
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import structlog
 
-from mektup.auth.authenticator import Authenticator, Plaintext
+from mektup.auth.authenticator import Authenticator
+from mektup.auth.plaintext import Plaintext
 from mektup.auth.services import Services
 from mektup.imap.session import Session as ImapSession
 from mektup.lmtp.session import Session as LmtpSession

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from mektup.auth.connections import Connections
 from mektup.auth.gate import Gate
 from mektup.auth.login_queue import LoginQueue
 from mektup.auth.passwords import AT_ONCE
+from mektup.auth.plaintext import Plaintext
 from mektup.auth.renewal import Renewal
 from mektup.auth.sasl import Challenge, Exchange, Login, Plain
 from mektup.auth.scram import ScramSha256
@@ -23,15 +23,7 @@ from mektup.terms.peer import Peer
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Authenticator", "Challenge", "Exchange", "Plaintext"]
-
-
-class Plaintext(Enum):
-    """Where a password may cross an unencrypted connection; NEVER is what RFC 9051 §11.7 wants to be possible."""
-
-    LOOPBACK = "loopback"
-    ALWAYS = "always"
-    NEVER = "never"
+__all__ = ["Authenticator", "Challenge", "Exchange"]
 
 
 _MECHANISMS: dict[str, Callable[[Gate, str], Exchange]] = {

@@ -6,7 +6,6 @@ Exit status: 0 for done, 1 for refused or not possible, 2 for a command line tha
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import io
 import signal
 import sys
@@ -14,8 +13,16 @@ from typing import Annotated
 
 import typer
 
-COMMANDS = ("serve", "demo", "user", "backup", "restore")
-"""Each is a module here of that name, with ``register``."""
+import mektup
+
+COMMANDS = {
+    "serve": "Serve mail.",
+    "demo": "Serve a demo: account linda, password Pa$$123, three messages.",
+    "backup": "Copy all accounts and their mail to DIR, each as it is at one moment; servers go on meanwhile.",
+    "restore": "Make a data directory of the backup DIR, where there is none yet.",
+    "user": "Accounts: add, list, passwd, remove, import, renew, compact.",
+}
+"""Each is a module here of that name, with ``register``, and what its own help begins with."""
 
 
 def main() -> None:
@@ -29,6 +36,7 @@ def main() -> None:
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
@@ -36,15 +44,22 @@ def main() -> None:
     if word == "serve" and hasattr(signal, "SIGHUP"):
         # it means to read the file anew, also before the file was read at all; by default it would end the process
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # only the command that was called is loaded: who adds a user need not wait for what serves one
-    for name in (word,) if word in COMMANDS else COMMANDS:
-        importlib.import_module(f"mektup.cli.{name}").register(app)
+    # only the command that was called is loaded: nobody waits for what serves mail to be told what there is
+    for name, line in COMMANDS.items():
+        if name == word:
+            importlib.import_module(f"mektup.cli.{name}").register(app)
+        else:
+            app.command(name, help=line)(_listed)
     app()
+
+
+def _listed() -> None:
+    """Stands for a command that was not called, in the list of all."""
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"mektup {importlib.metadata.version('mektup')}")
+        typer.echo(f"mektup {mektup.__version__}")
         raise typer.Exit
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
-from mektup.auth.authenticator import Authenticator, Challenge, Exchange, Plaintext
+from mektup.auth.authenticator import Authenticator, Challenge, Exchange
+from mektup.auth.plaintext import Plaintext
 from mektup.server.connection import Connection
 from mektup.store.interface import AccountEntry, Directory
 from mektup.terms.errors import Refused

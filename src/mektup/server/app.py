@@ -30,7 +30,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
-from mektup.auth.authenticator import Plaintext
+from mektup.auth.plaintext import Plaintext
 from mektup.server import accounts, logs
 from mektup.server.addresses import Endpoint, Service, endpoint
 from mektup.server.config import Config, ConfigError
