@@ -41,6 +41,16 @@ for name in ("geteuid", "getuid", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW"):
 """
 )
 
+WINDOWS = (
+    LINUX_ONLY
+    + NOT_UNIX
+    + """
+for name in ("fchmod", "fchown", "chown", "lchown", "pread", "pwrite", "preadv", "pwritev", "statvfs", "fstatvfs"):
+    if hasattr(os, name):
+        delattr(os, name)
+"""
+)
+
 USE = """
 import imaplib, sys, threading
 from mektup import Server
@@ -61,6 +71,11 @@ def use(data):
         assert desk.search(None, "TEXT", "hello") == ("OK", [b"1"])
         assert desk.store("1", "+FLAGS", "(\\\\Deleted)")[0] == "OK"
         assert desk.expunge() == ("OK", [b"1"])
+        large = b"Subject: y\\r\\n\\r\\n" + b"0123456789abcdef\\r\\n" * 100_000
+        assert desk.append("INBOX", None, None, large)[0] == "OK"
+        assert desk.fetch("1", "BODY.PEEK[]")[1][0][1] == large
+        desk.store("1", "+FLAGS", "(\\\\Deleted)")
+        desk.expunge()
         desk.logout()
         phone.shutdown()
 
@@ -102,8 +117,16 @@ def run(code: str, *arguments: str) -> None:
         (LINUX_ONLY + NO_UVLOOP, USE + ON_DISK),
         (NOT_UNIX, USE + ON_DISK),
         (LINUX_ONLY + NOT_UNIX, USE),
+        (WINDOWS, USE),
     ],
-    ids=["without Linux's own", "without uvloop", "without both", "without Unix's modules", "without all"],
+    ids=[
+        "without Linux's own",
+        "without uvloop",
+        "without both",
+        "without Unix's modules",
+        "without all",
+        "as on Windows",
+    ],
 )
 def test_a_server_runs_without(tmp_path: Path, missing: str, what: str) -> None:
     run(missing + what, str(tmp_path / "data"))

@@ -58,7 +58,7 @@ def make_empty(path: Path, mode: int = FILE_MODE) -> int:
     """
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.CLOSE_ON_EXEC, mode)
     try:
-        os.fchmod(file, mode)
+        system.set_mode(file, mode)
         _give_to_owner(file, path)
     except (OSError, Refused):
         os.close(file)
@@ -215,7 +215,7 @@ def _settle_directory(path: Path) -> None:
         # by a descriptor: whoever owns the directory above must not have root change something else
         file = os.open(path, os.O_RDONLY | system.DIRECTORY | system.NO_FOLLOW | system.CLOSE_ON_EXEC)
         try:
-            os.fchmod(file, DIRECTORY_MODE)
+            system.set_mode(file, DIRECTORY_MODE)
             _give_to_owner(file, path)
         finally:
             os.close(file)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from mektup.message.scan import Octets
 from mektup.message.transfer import with_crlf
+from mektup.store import system
 from mektup.store.faults import fault_of_os_error
 from mektup.terms.limits import MIB
 
@@ -65,7 +66,7 @@ class Stretch:
     def __getitem__(self, which: slice) -> bytes:
         """Raises OSError."""
         start, stop, _ = which.indices(self._size)
-        octets = os.pread(self._file.fileno(), max(0, stop - start), self._start + start)
+        octets = system.read_at(self._file.fileno(), max(0, stop - start), self._start + start)
         if len(octets) < stop - start:
             raise OSError(errno.EIO, "A file ends too early")
         return octets

@@ -49,8 +49,28 @@ _ACKNOWLEDGE: int | None = getattr(socket, "TCP_QUICKACK", None)
 # Files
 
 _NAMELESS: int | None = getattr(os, "O_TMPFILE", None)
+_HAS_MODES = hasattr(os, "fchmod")
+_HAS_POSITIONED_READ = hasattr(os, "pread")
 _FULL_SYNC: int | None = getattr(_fcntl, "F_FULLFSYNC", None)
 _HAS_DATA_SYNC = hasattr(os, "fdatasync")
+
+
+def set_mode(file: int, mode: int) -> None:
+    """Gives an open file its rights; nothing where there are none (Windows before CPython 3.13). Raises OSError."""
+    if _HAS_MODES:
+        os.fchmod(file, mode)
+
+
+def read_at(file: int, size: int, start: int) -> bytes:
+    """At most *size* octets of an open file, from *start*; where it stands in the file stays. Raises OSError."""
+    if _HAS_POSITIONED_READ:
+        return os.pread(file, size, start)
+    position = os.lseek(file, 0, os.SEEK_CUR)
+    os.lseek(file, start, os.SEEK_SET)
+    try:
+        return os.read(file, size)
+    finally:
+        os.lseek(file, position, os.SEEK_SET)
 
 
 def sync_data(file: int) -> None:
