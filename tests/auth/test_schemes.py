@@ -100,6 +100,11 @@ def test_what_is_no_hash_is_refused_in_words(secret: str) -> None:
     assert not matches("", secret)
 
 
+def test_a_scheme_with_nothing_behind_it_is_called_so() -> None:
+    with pytest.raises(Refused, match=r"^Behind \{PLAIN\} there is no secret$"):
+        canonical("{PLAIN}")
+
+
 def test_an_unknown_scheme_is_named() -> None:
     with pytest.raises(Refused, match=r"\{DES-CRYPT\} is not known here"):
         canonical("{DES-CRYPT}tPLY0iCAxVdas")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mektup import Server
-from mektup.auth.authenticator import Plaintext
+from mektup.auth.plaintext import Plaintext
 from mektup.server import config
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import ConfigError
@@ -101,7 +101,10 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
         ("compression = 20", ["compression", "expected 0 (none) to 19, got 20"]),
         ("hostname = 3", ["hostname", "expected string"]),
         ("listen = 3", ["listen", "expected table"]),
-        ('[listen]\nimap = "127.0.0.1:143"', ["listen.imap", "expected array, got string"]),
+        (
+            '[listen]\nimap = "127.0.0.1:143"',
+            ["listen.imap", "expected array, got string", 'in brackets: ["127.0.0.1:1143"]'],
+        ),
         ("[listen]\nimap = [143]", ["listen.imap[0]", "expected string"]),
         ('[listen]\nimap = ["143"]', ["listen.imap", '"host:port"', '"143"']),
         ('[listen]\nimap = ["localhost:99999"]', ["listen.imap", '"host:port"']),

@@ -281,6 +281,20 @@ def test_who_may_not_have_a_low_port_is_told_what_it_takes(
     assert ("AmbientCapabilities" in str(caught.value)) is advised
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no directory in which even root makes none")
+def test_a_directory_that_cannot_be_made_for_a_unix_socket_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = Endpoint(path=Path("/proc/mektup/lmtp"))
+    told = "cannot listen at unix:/proc/mektup/lmtp: /proc/mektup: No such file or directory"
+    with pytest.raises(ConfigError) as caught:
+        open_sockets(endpoint, shared=False)
+    assert str(caught.value) == told
+    # where it is one that systemd makes, that is said
+    monkeypatch.setattr(listeners, "RUN", Path("/proc"))
+    with pytest.raises(ConfigError) as caught:
+        open_sockets(endpoint, shared=False)
+    assert str(caught.value) == f"{told}; RuntimeDirectory=mektup in a unit of systemd makes it"
+
+
 def test_a_file_that_is_no_socket_is_called_so_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "lmtp"
     for make in (path.touch, lambda: path.symlink_to(tmp_path / "elsewhere"), path.mkdir):

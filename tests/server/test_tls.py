@@ -110,11 +110,41 @@ def test_a_missing_file_is_named(tmp_path: Path, broken: str) -> None:
         Certificates(configured(pair))
 
 
-def test_a_file_that_is_no_certificate(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda pair: pair.cert.write_text("hello"), "{cert} cannot be used: it holds no certificate"),
+        (lambda pair: pair.key.write_text("hello"), "{key} cannot be used: it holds no key"),
+        (lambda pair: os.truncate(pair.key, 100), "{key} cannot be used: it holds no key"),
+        (
+            lambda pair: exchange(pair),
+            "{cert} cannot be used: it holds no certificate; tls.cert and tls.key are exchanged",
+        ),
+    ],
+)
+def test_the_file_of_a_pair_that_is_at_fault_is_named(
+    tmp_path: Path, damage: Callable[[Pair], object], told: str
+) -> None:
     pair = pair_under(tmp_path, "mektup")
-    pair.cert.write_text("hello")
-    with pytest.raises(ConfigError, match="cannot be used"):
+    damage(pair)
+    with pytest.raises(ConfigError) as caught:
         Certificates(configured(pair))
+    assert str(caught.value) == f"tls: {told.format(cert=pair.cert, key=pair.key)}"
+
+
+def exchange(pair: Pair) -> None:
+    cert, key = pair.cert.read_bytes(), pair.key.read_bytes()
+    pair.cert.write_bytes(key)
+    pair.key.write_bytes(cert)
+
+
+def test_a_certificate_without_its_key_says_which_setting_names_the_key(tmp_path: Path) -> None:
+    pair = pair_under(tmp_path, "mektup")
+    with pytest.raises(ConfigError) as caught:
+        server_context(pair.cert, None)
+    assert str(caught.value) == (
+        f"tls: {pair.cert} cannot be used: it holds no key; tls.key names the file that has it"
+    )
 
 
 def other_key(pair: Pair) -> None:

@@ -29,6 +29,7 @@ MOST_PBKDF2_ROUNDS = 1_000_000
 """About a second of work."""
 
 SECRET = re.compile(r"\{([A-Za-z0-9.-]+)\}(.+)", re.ASCII | re.DOTALL)
+_SCHEME_ALONE = re.compile(r"\{[A-Za-z0-9.-]+\}", re.ASCII)
 _BLF_CRYPT = re.compile(r"\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}", re.ASCII)
 """Costs up to 16, which is seconds; the format has room for years."""
 _PBKDF2 = re.compile(r"\$1\$([^$:\n]{1,64})\$([0-9]{1,7})\$([0-9a-f]{40})", re.ASCII)
@@ -91,6 +92,8 @@ def canonical(secret: str) -> str:
         # A file of shadow, or of Dovecot, where a hash without a scheme is one of crypt(3).
         written, stored = "CRYPT", secret
     else:
+        if _SCHEME_ALONE.fullmatch(secret):
+            raise Refused(Code.CANNOT, f"Behind {secret} there is no secret")
         raise Refused(Code.CANNOT, "A secret starts with its scheme, as in {PLAIN}secret")
     name, _, encoding = written.partition(".")
     name = _ALIASES.get(name, name)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from mektup.auth.authenticator import Plaintext
+from mektup.auth.plaintext import Plaintext
 from mektup.server.addresses import Endpoint, Service, endpoint
 from mektup.server.hostnames import objection_to_hostname
 from mektup.server.tuning import DEFAULT_TUNING, Tuning
@@ -234,6 +234,8 @@ def _in_words(message: str) -> str:
         what = f"{what[0].lower()}{what[1:]}; allowed: {', '.join(_allowed_values(key))}"
     else:
         what = what[0].lower() + what[1:]
+    if key.startswith("listen.") and what == "expected array, got string":
+        what += '; even one address stands in brackets: ["127.0.0.1:1143"]'
     return f"{key}: {what}"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mektup.server.addresses import Endpoint
 from mektup.server.config import ConfigError
-from mektup.store import system
+from mektup.store import files, system
 
 BACKLOG = 4096
 ACCEPTS_PER_TURN = 16
@@ -23,6 +23,9 @@ PAUSE_SECONDS = 0.5
 
 FIRST_FREE_PORT = 1024
 """Ports below are for those who may have them."""
+
+RUN = Path("/run")
+"""Where systemd makes the directories of services, before it takes their rights to make any there."""
 
 SHARES_PORTS = sys.platform == "linux" and hasattr(socket, "SO_REUSEPORT")
 """Whether several sockets may listen at one port, and the system spreads connections over them."""
@@ -43,11 +46,20 @@ def open_sockets(endpoint: Endpoint, *, shared: bool, ours: frozenset[int] = fro
         return _bound_host(endpoint, shared=shared, ours=ours)
     except OSError as error:
         raise ConfigError(
-            f"cannot listen at {endpoint}: {error.strerror or error}{_advice(endpoint, error)}"
+            f"cannot listen at {endpoint}: {_reason(endpoint, error)}{_advice(endpoint, error)}"
         ) from error
 
 
+def _reason(endpoint: Endpoint, error: OSError) -> str:
+    """Of a Unix socket it may be a directory above it that is at fault, and then that one is named."""
+    if endpoint.path is not None and (error.filename or error.errno in (errno.EACCES, errno.EPERM)):
+        return files.reason(error, endpoint.path)
+    return error.strerror or str(error)
+
+
 def _advice(endpoint: Endpoint, error: OSError) -> str:
+    if endpoint.path is not None and endpoint.path.parent.parent == RUN and not endpoint.path.parent.exists():
+        return f"; RuntimeDirectory={endpoint.path.parent.name} in a unit of systemd makes it"
     if endpoint.path is None and error.errno in (errno.EACCES, errno.EPERM) and endpoint.port < FIRST_FREE_PORT:
         return (
             f"; a port below {FIRST_FREE_PORT} takes root, or the capability CAP_NET_BIND_SERVICE "

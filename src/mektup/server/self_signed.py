@@ -48,7 +48,7 @@ def pair_under(directory: Path, hostname: str, made_anew: Callable[[Path, str], 
     pair = Pair(directory / "self-signed.crt", directory / "self-signed.key")
     with files.alone_in(directory):
         there = pair.cert.exists(), pair.key.exists()
-        wrong = _what_is_wrong(pair) if all(there) else None
+        wrong = what_is_wrong(pair) if all(there) else None
         if any(there) and not all(there):
             wrong = (pair.key if there[0] else pair.cert), "is not there"
         if wrong is not None or not all(there):
@@ -60,8 +60,11 @@ def pair_under(directory: Path, hostname: str, made_anew: Callable[[Path, str], 
     return pair
 
 
-def _what_is_wrong(pair: Pair) -> tuple[Path, str] | None:
-    """Which file of the pair cannot be used, and why; None where both can be."""
+NO_KEY = "holds no key"
+
+
+def what_is_wrong(pair: Pair) -> tuple[Path, str] | None:
+    """Which file of a pair, our own or not, cannot be used, and why; None where both can be. Raises OSError."""
     try:
         certificates = x509.load_pem_x509_certificates(pair.cert.read_bytes())
     except ValueError:
@@ -69,7 +72,7 @@ def _what_is_wrong(pair: Pair) -> tuple[Path, str] | None:
     try:
         key = load_pem_private_key(pair.key.read_bytes(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return pair.key, "holds no key"
+        return pair.key, NO_KEY
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if certificates[0].public_key().public_bytes(*form) != key.public_key().public_bytes(*form):
         return pair.key, "is the key of another certificate"

@@ -41,19 +41,32 @@ def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
         missing = next((path for path in (cert, key) if path is not None and not path.exists()), cert)
         raise ConfigError(f"tls: {missing} is not there") from error
     except ssl.SSLError as error:
-        if error.reason == "KEY_VALUES_MISMATCH":
-            what = f"the key in {key or cert} is not the key of the certificate in {cert}"
-            raise ConfigError(f"tls: {key or cert} cannot be used: key values mismatch, {what}") from error
-        if _has_passphrase(key or cert):
-            raise ConfigError(
-                f"tls: the key in {key or cert} has a passphrase, and nobody is there to give it"
-            ) from error
-        names = f"{cert}" if key is None else f"{cert} and {key}"
-        reason = (error.reason or "").replace("_", " ").lower() or str(error)
-        raise ConfigError(f"tls: {names} cannot be used: {reason}") from error
+        raise ConfigError(f"tls: {_why_refused(cert, key, error)}") from error
     except OSError as error:
         raise ConfigError(f"tls: {files.reason(error, cert)}") from error
     return context
+
+
+def _why_refused(cert: Path, key: Path | None, error: ssl.SSLError) -> str:
+    """Which file the library refused, and why, in words: its own error seldom names one."""
+    if error.reason == "KEY_VALUES_MISMATCH":
+        what = f"the key in {key or cert} is not the key of the certificate in {cert}"
+        return f"{key or cert} cannot be used: key values mismatch, {what}"
+    if _has_passphrase(key or cert):
+        return f"the key in {key or cert} has a passphrase, and nobody is there to give it"
+    if wrong := self_signed.what_is_wrong(self_signed.Pair(cert, key or cert)):
+        path, why = wrong
+        return f"{path} cannot be used: it {why}{_advice(cert, key, why)}"
+    names = f"{cert}" if key is None else f"{cert} and {key}"
+    reason = (error.reason or "").replace("_", " ").lower() or str(error)
+    return f"{names} cannot be used: {reason}"
+
+
+def _advice(cert: Path, key: Path | None, why: str) -> str:
+    if key is None:
+        return "; tls.key names the file that has it" if why == self_signed.NO_KEY else ""
+    exchanged = self_signed.what_is_wrong(self_signed.Pair(key, cert)) is None
+    return "; tls.cert and tls.key are exchanged" if exchanged else ""
 
 
 def _check_readable(cert: Path, key: Path | None) -> None:
