@@ -85,7 +85,7 @@ ROWS = (
         prepare=_put_bodies,
         run=_crowd,
         # what the bound of one session allows to so many
-        growth_mb=90 * 2.0,
+        growth_mb=90 * 4.0,
     ),
     Attack(
         key="idle",

@@ -238,19 +238,18 @@ class Plan:
             return {}
         async with aclosing(self._session.mail.fetch(self._view.mailbox, uids, self.columns)) as slices:
             async for rows in slices:
-                seqs, values = self._values(rows)
-                filled = list(zip(seqs, *values, strict=True))
+                filled = self._filled(rows)
                 numbers = [row[0] for row in rows]
-                if self._streams and any(Later in set(map(type, each)) for each in filled):
+                if self._streams and any(Later in set(map(type, row)) for row in filled):
                     return {
-                        uid: self._template % each
-                        for uid, each in zip(numbers, filled, strict=True)
-                        if Later not in set(map(type, each))
+                        uid: self._template % row
+                        for uid, row in zip(numbers, filled, strict=True)
+                        if Later not in set(map(type, row))
                     }
                 return dict(zip(numbers, map(self._template.__mod__, filled), strict=True))
         return {}
 
-    async def _write(self, rows: Sequence[Row]) -> None:
+    async def _write(self, rows: list[Row]) -> None:
         """Writes the lines of a slice."""
         if self._bodies > FEW_BODIES:
             await self._write_by_item(rows)
@@ -261,13 +260,15 @@ class Plan:
             return
         self._spell(rows)
         for some in self._some_at_once(rows):
-            seqs, values = self._values(some)
-            per_field = list(map(list, values))
-            filled = zip(seqs, *per_field, strict=True)
-            if any(Later in set(map(type, each)) for each in per_field):
+            filled = self._filled(some)
+            if any(Later in set(map(type, row)) for row in filled):
                 await self._write_each(filled)
-            else:
-                await self.say(b"".join(map(self._template.__mod__, filled)))
+                continue
+            text = b"".join(map(self._template.__mod__, filled))
+            # the client may take its time for the text; nothing else is held for it meanwhile
+            del filled
+            some.clear()
+            await self.say(text)
 
     async def _write_each(self, filled: Iterable[tuple[Any, ...]]) -> None:
         """Writes lines some of which are too large to hold."""
@@ -290,21 +291,29 @@ class Plan:
                 await self._write_line(seq, zip(self._fields, row, strict=True))
         await self.say(b"".join(lines))
 
-    def lines(self, rows: Sequence[Row]) -> Iterator[bytes]:
+    def lines(self, rows: list[Row]) -> Iterator[bytes]:
         """The lines of a slice, for items of which none is a body; some at a time where they are long."""
         self._spell(rows)
         for some in self._some_at_once(rows):
             seqs, values = self._values(some)
             yield b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
 
-    def _some_at_once(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    def _some_at_once(self, rows: list[Row]) -> Iterator[list[Row]]:
         at_once = self._rows_at_once(len(rows)) if rows else 1
+        if at_once >= len(rows):
+            yield rows
+            return
         for start in range(0, len(rows), at_once):
             yield rows[start : start + at_once]
 
     def _spell(self, rows: Sequence[Row]) -> None:
         if self._flags_at:
             self._session.flag_words.spell({row[self._flags_at] for row in rows})
+
+    def _filled(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        """What the template takes, for each row: the sequence number, and the value of each field."""
+        seqs, values = self._values(rows)
+        return list(zip(seqs, *values, strict=True))
 
     def _values(self, rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[Iterable[Any]]]:
         """The sequence numbers of a slice, and what each field has for it."""

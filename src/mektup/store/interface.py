@@ -356,12 +356,11 @@ class Account(Protocol):
         Costs what it finds, not what the mailbox holds or ever held. RFC 7162 §3.1.4.1, §3.2.6.
         """
 
-    def fetch(
-        self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]
-    ) -> AsyncGenerator[Sequence[Row], None]:
+    def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]) -> AsyncGenerator[list[Row], None]:
         """The messages of *uids* that are there, ascending, in slices of SLICE_ROWS and of bounded octets.
 
-        Each row starts with the UID, then the *columns* asked for. Slices that take long are read in a thread.
+        Each row starts with the UID, then the *columns* asked for. Slices that take long are read in a thread. A list
+        is the caller's: who empties it has given back what it held, however long the next slice is waited for.
         """
 
     async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:

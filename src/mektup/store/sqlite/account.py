@@ -278,16 +278,14 @@ class SqliteAccount:
         assert found is not None
         return found
 
-    def fetch(
-        self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]
-    ) -> AsyncGenerator[Sequence[Row], None]:
+    def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]) -> AsyncGenerator[list[Row], None]:
         asked = tuple(columns)
         choices = [column for column in asked if isinstance(column, HeaderFields)]
         if 0 < len(choices) <= header_fields.MOST_CHOICES and len(uids) >= header_fields.MANY:
             return self._fetch_kept(mailbox, uids, asked, choices)
         return self._fetch(mailbox, uids, asked)
 
-    async def _fetch(self, mailbox: MailboxId, uids: Uids, columns: Columns) -> AsyncGenerator[Sequence[Row], None]:
+    async def _fetch(self, mailbox: MailboxId, uids: Uids, columns: Columns) -> AsyncGenerator[list[Row], None]:
         if Column.RAW in columns:
             self._audit.note(mailbox, uids)
         long = len(uids) > 1 and reads_messages(columns)
@@ -309,7 +307,7 @@ class SqliteAccount:
 
     async def _fetch_kept(
         self, mailbox: MailboxId, uids: Uids, columns: Columns, choices: Sequence[HeaderFields]
-    ) -> AsyncGenerator[Sequence[Row], None]:
+    ) -> AsyncGenerator[list[Row], None]:
         """As ``_fetch``; header fields from where they are kept, as they are from now on."""
         stored = tuple(column for column in columns if not isinstance(column, HeaderFields))
         async for rows in self._fetch(mailbox, uids, stored):
