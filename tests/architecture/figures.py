@@ -75,6 +75,17 @@ def code_lines(source: str) -> set[int]:
     return lines
 
 
+def imported(tree: ast.Module) -> set[str]:
+    """All modules that are imported anywhere in *tree*, and what is imported from a module as if it were one."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
 def imports(name: str) -> set[str]:
     """The modules of the source that module *name* imports anywhere in its file."""
     known = modules()

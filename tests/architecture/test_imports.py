@@ -20,6 +20,11 @@ FORBIDDEN = {
     "In the store, only arrival renders what goes over the wire": ("store/wrong_wire.py", "mektup.wire.strings"),
     "In wire, only bodies knows what a message is made of": ("wire/wrong.py", "mektup.message.scan"),
     "Rules of mail and sorting know no engine": ("store/rules/wrong.py", "apsw"),
+    "A file of SQLite does not know what is in its tables": (
+        "store/sqlite/file/wrong_table.py",
+        "mektup.store.sqlite.tables.uids",
+    ),
+    "What stands beside the engine knows nothing of it": ("store/memo.py", "mektup.store.sqlite.store"),
     "Only the engine of the store speaks to SQLite, and compresses": ("auth/wrong_sqlite.py", "apsw"),
     "Only auth hashes passwords": ("server/wrong_hash.py", "argon2"),
     "Only server knows sockets, TLS and certificates": ("auth/wrong_socket.py", "socket"),

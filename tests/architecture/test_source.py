@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.figures import code_lines, functions, has_sql, length, modules
+from tests.architecture.figures import code_lines, functions, has_sql, imported, length, modules
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "src").rglob("*.py"))
@@ -102,3 +102,17 @@ def test_sql_stands_in_an_engine_and_nowhere_else() -> None:
         name for name, tree in modules().items() if has_sql(tree) and not name.startswith("mektup.store.sqlite")
     ]
     assert not elsewhere
+
+
+FILES = frozenset({"apsw", "os", "ctypes", "mektup.store.files", "mektup.store.system"})
+
+
+def test_what_stands_in_the_engine_knows_sql_or_a_file() -> None:
+    """Anything else would be written a second time for another engine, and belongs above."""
+    strangers = [
+        name
+        for name, tree in modules().items()
+        if re.match(r"mektup\.store\.sqlite\.(file|tables)\.", name)
+        if not has_sql(tree) and not FILES & imported(tree)
+    ]
+    assert not strangers

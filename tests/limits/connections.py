@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from mektup.store import quiet_work
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
-from mektup.store.sqlite.tables import indexer
 from tests.limits.doors import (
     LOGIN,
     SMALL,
@@ -112,7 +112,7 @@ async def _show_recipients() -> None:
 async def _show_text_index() -> None:
     for is_kept in (True, False):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(indexer, "QUIET_SECONDS", 0.0)
+            patch.setattr(quiet_work, "QUIET_SECONDS", 0.0)
             async with doors_of_disk(text_index=is_kept) as house:
                 await house.server.deliver(USER, SMALL)
                 async with house.imap(LOGIN, b"SELECT INBOX") as client:

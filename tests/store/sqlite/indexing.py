@@ -11,13 +11,14 @@ import asyncio
 import sys
 from pathlib import Path
 
+from mektup.store import quiet_work
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.file.change import Change
-from mektup.store.sqlite.tables import indexer, text_index
+from mektup.store.sqlite.tables import text_index
 
 
 async def main(data: Path, name: str) -> None:
-    indexer.QUIET_SECONDS = 3600.0  # type: ignore[misc]
+    quiet_work.QUIET_SECONDS = 3600.0  # type: ignore[misc]
     text_index.BATCH_BYTES = 2000  # type: ignore[misc]
     put = text_index.put
 

@@ -16,9 +16,10 @@ from bench.mail import generate
 from mektup.store.interface import Account, Column
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
+from mektup.store.sqlite.file.schema import back_up
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables.chunk_compression import AGAINST_TEXT, ALONE, AS_IT_IS, MOST_TEXT_BYTES, Packing, equip
-from mektup.store.sqlite.tables.schema import CHUNK_BYTES, back_up
+from mektup.store.sqlite.tables.schema import CHUNK_BYTES
 from mektup.store.sqlite.tables.text_blocks import KeptTexts
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MailboxId

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from mektup.store.searches import Searches, searches_of_all
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.file.searches import Searches, searches_of_all
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange

@@ -10,9 +10,9 @@ import apsw
 import pytest
 
 from mektup.store.interface import Account
+from mektup.store.memo import MOST
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.file.memo import MOST
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import mailboxes
 from mektup.terms.flags import FlagChange

@@ -15,11 +15,11 @@ from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.file import room
 from mektup.store.sqlite.file.change import Change
+from mektup.store.sqlite.file.schema import PAGE_BYTES
 from mektup.store.sqlite.file.settings import CHECKPOINT_PAGES, USUAL_WAL_BYTES
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import expunged_runs
 from mektup.store.sqlite.tables.expunged_runs import KEPT_RUNS, MANY_RUNS
-from mektup.store.sqlite.tables.schema import PAGE_BYTES
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import MailboxId
 from mektup.terms.sets import Uids
@@ -60,7 +60,7 @@ async def test_what_an_emptied_mailbox_took_is_given_back(account: SqliteAccount
 async def test_it_is_given_back_by_itself_whoever_frees_it(
     account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mektup.store.sqlite.tables.indexer.QUIET_SECONDS", 0.01)
+    monkeypatch.setattr("mektup.store.quiet_work.QUIET_SECONDS", 0.01)
     await account.create("Doomed")
     mailbox = await load(account)
     await account.move(mailbox, Uids.span(1, 80), "Doomed")

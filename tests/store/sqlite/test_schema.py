@@ -11,8 +11,9 @@ import pytest
 
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.file.errors import DamagedError, NewerError
+from mektup.store.sqlite.file.schema import Schema, back_up, bring_up_to_date
 from mektup.store.sqlite.tables import schema
-from mektup.store.sqlite.tables.schema import ACCOUNT, Schema, back_up, bring_up_to_date
+from mektup.store.sqlite.tables.schema import ACCOUNT
 from tests.contract.mail import fill
 from tests.store.sqlite.conftest import file_of
 

@@ -10,10 +10,9 @@ import pytest
 
 from mektup.store.arrival import prepare
 from mektup.store.interface import Account, Incoming
+from mektup.store.searches import SEARCHES, SHARE_OF_SEARCHES, Searches, searches_of_all
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.file.searches import Searches, searches_of_all
-from mektup.store.sqlite.file.threads import SEARCHES, SHARE_OF_SEARCHES
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits

@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mektup.message.text import fold, header_values, search_text
+from mektup.store import quiet_work
 from mektup.store.arrival import prepare
 from mektup.store.interface import Incoming
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
-from mektup.store.sqlite.tables import indexer, search, text_index, trigrams
+from mektup.store.sqlite.tables import search, text_index, trigrams
 from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.terms.errors import Refused
 from mektup.terms.limits import Limits
@@ -294,7 +295,7 @@ async def test_a_long_text_is_looked_into_always_and_found_wherever_it_stands(
 
 
 async def test_what_arrives_is_indexed_by_itself(account: SqliteAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexer, "QUIET_SECONDS", 0.001)
+    monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.001)
     await fill(account, 300)
     async with asyncio.timeout(30):
         while (await account.search_status()).indexed < 300:
@@ -309,7 +310,7 @@ async def test_what_an_earlier_process_left_is_indexed(data: Path, monkeypatch: 
     entry = await store.directory.add("linda", {})
     await fill(await store.account(entry.id), 10)
     await store.close()
-    monkeypatch.setattr(indexer, "QUIET_SECONDS", 0.001)
+    monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.001)
     store = await open_store(data)
     account = await store.account(entry.id)
     async with asyncio.timeout(30):
@@ -321,8 +322,8 @@ async def test_what_an_earlier_process_left_is_indexed(data: Path, monkeypatch: 
 async def test_it_waits_for_a_quiet_moment_but_not_for_ever(
     account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexer, "QUIET_SECONDS", 3600.0)
-    monkeypatch.setattr(indexer, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 3600.0)
+    monkeypatch.setattr(quiet_work, "PATIENCE_SECONDS", 0.05)
     mailbox = await fill(account, 1)
     async with asyncio.timeout(30):
         while (await account.search_status()).indexed == 0:
@@ -330,7 +331,7 @@ async def test_it_waits_for_a_quiet_moment_but_not_for_ever(
 
 
 async def test_it_can_be_switched_off(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexer, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.0)
     store = await open_store(data, limits=Limits(text_index=False))
     account = await store.account((await store.directory.add("linda", {})).id)
     mailbox = await fill(account, 3)
@@ -340,7 +341,7 @@ async def test_it_can_be_switched_off(data: Path, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_the_store_closes_while_much_is_being_indexed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexer, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.0)
     store = await open_store(data)
     entry = await store.directory.add("linda", {})
     account = await store.account(entry.id)

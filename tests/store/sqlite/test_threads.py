@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mektup.store.sqlite.file.threads import SYNCING_THREADS, Threads
+from mektup.store.threads import SYNCING_THREADS, Threads
 
 
 @pytest.fixture

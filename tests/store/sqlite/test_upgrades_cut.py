@@ -11,7 +11,8 @@ import apsw
 import pytest
 
 from mektup.store.sqlite import open_store
-from mektup.store.sqlite.tables.schema import ACCOUNT, bring_up_to_date
+from mektup.store.sqlite.file.schema import bring_up_to_date
+from mektup.store.sqlite.tables.schema import ACCOUNT
 from tests.contract.mail import fill
 from tests.store.sqlite.conftest import file_of, make_older, shape_of
 from tests.support.faulty_disk import FaultyDisk, Raise, cannot_open, failed, faulty_disk, full, no_memory

@@ -34,21 +34,21 @@ from mektup.store.interface import (
     Selection,
     Touched,
 )
+from mektup.store.memo import Recall
 from mektup.store.rules import flag_index
 from mektup.store.rules.changes import Known, Since, with_recent, with_recent_arrived, with_recent_unclaimed
 from mektup.store.rules.flag_index import NOT_ASKED, FlagIndex
 from mektup.store.rules.search_cost import is_long
+from mektup.store.searches import Searches
 from mektup.store.sqlite.file import room
-from mektup.store.sqlite.file.memo import Recall
 from mektup.store.sqlite.file.reserve import Room
-from mektup.store.sqlite.file.searches import Searches
+from mektup.store.sqlite.indexer import Indexer
 from mektup.store.sqlite.tables import changes, header_fields, mailboxes, recovery, search, sort, text_index
 from mektup.store.sqlite.tables import content as contents
 from mektup.store.sqlite.tables import messages as writing
 from mektup.store.sqlite.tables.audit import Audit
 from mektup.store.sqlite.tables.fetch import Columns, choices_in, query_for, read_text, reads_messages
 from mektup.store.sqlite.tables.header_fields import Fields
-from mektup.store.sqlite.tables.indexer import Indexer
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.sort import Question
 from mektup.store.sqlite.tables.uids import read_slice

@@ -21,6 +21,7 @@ from mektup.store import files
 from mektup.store.faults import Fault, FaultRefused, Kind, fault_of_os_error, in_words
 from mektup.store.interface import Bus, Faults, Tidied
 from mektup.store.rules.account_names import account_is_gone
+from mektup.store.searches import searches_of_all
 from mektup.store.sorting.sort_keys import Remembered
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.file.database import Database
@@ -28,8 +29,6 @@ from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
 from mektup.store.sqlite.file.place import place_of
 from mektup.store.sqlite.file.reserve import Reserve, Room
-from mektup.store.sqlite.file.searches import searches_of_all
-from mektup.store.sqlite.file.threads import Threads
 from mektup.store.sqlite.file.wal_again import lost_commits
 from mektup.store.sqlite.tables import (
     chunk_compression,
@@ -45,6 +44,7 @@ from mektup.store.sqlite.tables.directory import SqliteDirectory, find_by_id
 from mektup.store.sqlite.tables.schema import ACCOUNT, DIRECTORY
 from mektup.store.sqlite.tables.seen import Seen
 from mektup.store.sqlite.tables.text_blocks import KeptTexts
+from mektup.store.threads import Threads
 from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits

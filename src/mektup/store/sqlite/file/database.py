@@ -32,17 +32,18 @@ from typing import Concatenate, ParamSpec, TypeVar
 import apsw
 
 from mektup.store.faults import Fault, FaultRefused, Kind
+from mektup.store.in_flight import InFlight
 from mektup.store.sqlite.file import settings
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.closing import Closing, Mark
 from mektup.store.sqlite.file.cursor import Cursor, ask_of
 from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS, fault_of, is_full, refusal
-from mektup.store.sqlite.file.in_flight import InFlight
 from mektup.store.sqlite.file.only_one import InUse, OnlyOne
 from mektup.store.sqlite.file.open_files import OpenFiles
 from mektup.store.sqlite.file.rescue import save
 from mektup.store.sqlite.file.reserve import FREEING_BYTES, OPENING_BYTES, Reserve, Room
+from mektup.store.sqlite.file.schema import Schema, bring_up_to_date, create, create_file, is_outdated
 from mektup.store.sqlite.file.settings import (
     CHECKPOINT_PAGES,
     FAR_BUSY_MS,
@@ -53,10 +54,9 @@ from mektup.store.sqlite.file.settings import (
     USUAL_WAL_BYTES,
 )
 from mektup.store.sqlite.file.thread_connection import Spare
-from mektup.store.sqlite.file.threads import Threads
 from mektup.store.sqlite.file.wal_index import WalIndex
 from mektup.store.sqlite.file.wal_sync import WalSync
-from mektup.store.sqlite.tables.schema import Schema, bring_up_to_date, create, create_file, is_outdated
+from mektup.store.threads import Threads
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MailboxId, ModSeq
 

@@ -13,7 +13,7 @@ from functools import partial
 from time import perf_counter
 
 from mektup.store import system
-from mektup.store.sqlite.file.threads import Over, Threads
+from mektup.store.threads import Over, Threads
 
 QUICK_SECONDS = 0.001
 """A session's command takes about as long."""

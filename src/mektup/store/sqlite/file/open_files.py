@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from mektup.store import system
-from mektup.store.sqlite.file.threads import Threads
+from mektup.store.threads import Threads
 
 MOST_OPEN = 512
 """Each takes some 200 KiB, half of it cache, and four file descriptors."""

@@ -13,7 +13,7 @@ import apsw
 
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables.schema import INCREMENTAL
+from mektup.store.sqlite.file.schema import INCREMENTAL
 
 SPARE_PAGES: Final = 256
 """What a file keeps for what comes next: a megabyte."""

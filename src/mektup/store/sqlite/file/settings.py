@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables.schema import PAGE_BYTES
+from mektup.store.sqlite.file.schema import PAGE_BYTES
 
 NEAR_BUSY_MS = 2
 """How long the loop itself waits for another process's commit, which takes less; then a thread waits."""

@@ -9,7 +9,7 @@ from time import monotonic
 import apsw
 
 from mektup.store.sqlite.file.open_files import OpenFiles
-from mektup.store.sqlite.file.threads import Threads
+from mektup.store.threads import Threads
 
 
 class Spare:

@@ -22,8 +22,8 @@ from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS, is_full
 from mektup.store.sqlite.file.file_names import Names
 from mektup.store.sqlite.file.reserve import FREEING_BYTES, Reserve
-from mektup.store.sqlite.file.threads import Caught, Threads
 from mektup.store.sqlite.file.wal_again import write_again
+from mektup.store.threads import Caught, Threads
 from mektup.terms.errors import Refused
 
 MENDING_SECONDS = 1.0

@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 
 from mektup.store import files
-from mektup.store.sqlite.tables.schema import back_up
+from mektup.store.sqlite.file.schema import back_up
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
 

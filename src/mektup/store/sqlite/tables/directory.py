@@ -15,13 +15,13 @@ from pathlib import Path
 
 from mektup.store import files
 from mektup.store.interface import AccountEntry
+from mektup.store.memo import Recall
 from mektup.store.rules.account_names import canonical, name_is_taken, new_account_id, require_there
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.file.database import Database
-from mektup.store.sqlite.file.memo import Recall
 from mektup.store.sqlite.file.reserve import Room
-from mektup.store.sqlite.file.threads import Threads
+from mektup.store.threads import Threads
 from mektup.terms.errors import Refused
 from mektup.terms.names import account_key
 from mektup.terms.numbers import AccountId

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
+from mektup.store.rules.mailbox_names import no_such_mailbox
 from mektup.store.sorting import answers
 from mektup.store.sorting.answers import of_candidates
-from mektup.store.sorting.sort_keys import Key, Place, Remembered, SortKeys, keys_of
+from mektup.store.sorting.columns import Column, MessageIds
+from mektup.store.sorting.sort_keys import Key, Place, Remembered, SortKeys, ThreadKey, keys_of, require_few
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables.changes import moment
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.search import search
-from mektup.store.sqlite.tables.sort_keys import KeyRows
-from mektup.terms.numbers import Uid
+from mektup.store.sqlite.tables.uids import Query, slices
+from mektup.terms.numbers import MailboxId, Uid
 from mektup.terms.search import All, InUids, SearchKey
 from mektup.terms.sets import Uids
-from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
+from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm, Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,85 @@ def _found(cursor: Cursor, question: Question, needed: Collection[Key]) -> SortK
         source = KeyRows(cursor, question.place[1])
         keys = keys_of(source, question.place, candidates, needed, question.remembered)
     return of_candidates(keys, candidates)
+
+
+# Columns
+
+SLICE_ROWS: Final = 2000
+"""How many messages are read at a time."""
+
+_COLUMNS: Final[Mapping[Key, str]] = {
+    SortKey.ARRIVAL: "m.arrived",
+    SortKey.CC: "t.cc_key",
+    # RFC 5256 §2.2: where the sent date cannot be determined, the internal date is used
+    SortKey.DATE: "ifnull(t.sent, m.arrived)",
+    SortKey.DISPLAYFROM: "t.display_from",
+    SortKey.DISPLAYTO: "t.display_to",
+    SortKey.FROM: "t.from_key",
+    SortKey.SIZE: "m.size",
+    SortKey.SUBJECT: "t.base_subject",
+    SortKey.TO: "t.to_key",
+    ThreadKey.IS_REPLY: "t.is_reply",
+    # what several messages share is read once
+    ThreadKey.MESSAGE_IDS: (
+        "CASE WHEN EXISTS (SELECT 1 FROM shared AS s WHERE s.content = m.content) THEN CAST(m.content AS TEXT) "
+        "ELSE t.message_id || ' ' || t.reference_ids END"
+    ),
+}
+"""Of each, an expression over m (messages) and t (texts)."""
+
+
+_SHARED_IDS: Final = (
+    "SELECT CAST(content AS TEXT), message_id || ' ' || reference_ids FROM texts "
+    "WHERE content IN (SELECT value FROM json_each(?))"
+)
+
+
+class KeyRows:
+    """A ``sorting.sort_keys.Source``, for as long as the moment of *cursor* lasts."""
+
+    __slots__ = ("_cursor", "_mailbox")
+
+    def __init__(self, cursor: Cursor, mailbox: MailboxId) -> None:
+        self._cursor = cursor
+        self._mailbox = mailbox
+
+    def state(self) -> tuple[int, int, int]:
+        """See ``Source``, as for all that follows."""
+        row: tuple[int, int, int] | None = self._cursor.execute(
+            "SELECT highestmodseq, uidnext, messages FROM mailboxes WHERE id = ? AND selectable", (self._mailbox,)
+        ).get
+        if row is None:
+            raise no_such_mailbox()
+        return row
+
+    def expunged_since(self, modseq: int) -> Uids:
+        rows = self._cursor.execute(
+            "SELECT first, last FROM expunged WHERE mailbox = ? AND modseq > ?", (self._mailbox, modseq)
+        )
+        return Uids(rows)
+
+    def read(self, uids: Uids, columns: Mapping[Key, Column], most: int) -> Uids:
+        expressions = ", ".join(_COLUMNS[key] for key in columns)
+        wide = tuple(at for at, key in enumerate(columns, 1) if key is ThreadKey.MESSAGE_IDS)
+        query = Query(expressions, "CROSS JOIN texts AS t ON t.content = m.content", wide=wide)
+        there: list[int] = []
+        for rows in slices(self._cursor, query, self._mailbox, uids, SLICE_ROWS):
+            numbers, *values = zip(*rows, strict=True)
+            there += numbers
+            for column, of_column in zip(columns.values(), values, strict=True):
+                if isinstance(column, MessageIds):
+                    _learn(self._cursor, column, of_column, most)
+                column.feed(of_column)
+                if isinstance(column, MessageIds):
+                    require_few(column, most)
+        for column in columns.values():
+            column.settle()
+        return Uids.of_sorted(there)
+
+
+def _learn(cursor: Cursor, column: MessageIds, values: Sequence[str], most: int) -> None:
+    """Reads the Message-IDs of what several messages share, as far as *column* does not have them yet."""
+    for content, ids in cursor.execute(_SHARED_IDS, (f"[{','.join(column.unknown(values))}]",)):
+        column.learn(content, ids)
+        require_few(column, most)

@@ -15,30 +15,21 @@ import asyncio
 from functools import partial
 from typing import Final
 
+from mektup.store.quiet_work import QuietWork
 from mektup.store.sqlite.file import room
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.file.reserve import Room
 from mektup.store.sqlite.tables import expunged_runs, keyword_upkeep, text_index
 from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
-from mektup.terms.errors import Refused
 from mektup.terms.limits import Limits
-
-QUIET_SECONDS: Final = 1.0
-"""How long nothing must have arrived."""
-
-PATIENCE_SECONDS: Final = 30.0
-"""After which it begins all the same."""
-
-AGAIN_SECONDS: Final = 15.0
-"""After which it looks again, where another process was at it, or the disk was full."""
 
 REST: Final = 0.25
 """Seconds that others are left alone, for each that they were not."""
 
 
-class Indexer:
-    """Of one account. To be used from the event loop's thread."""
+class Indexer(QuietWork):
+    """Of one account; what is cut off by its end is a moment's work. To be used from the event loop's thread."""
 
     def __init__(
         self, database: Database, limits: Limits, packing: Packing, turn: asyncio.Lock, keyword_sets: SqliteKeywordSets
@@ -51,48 +42,12 @@ class Indexer:
         self._limits = limits
         self._packing = packing
         self._turn = turn
-        self._timer: asyncio.TimerHandle | None = None
-        self._work: asyncio.Task[None] | None = None
-        self._first = self._last = 0.0
-        """When it was woken, by the loop's clock."""
-        self._is_off = database.in_memory
+        super().__init__(database.owner, is_off=database.in_memory)
 
-    def wake(self) -> None:
-        """There is something to index, or there may be. Costs next to nothing."""
-        if self._is_off:
-            return
-        loop = asyncio.get_running_loop()
-        self._last = loop.time()
-        if self._timer is None and self._work is None:
-            self._first = self._last
-            # the account is held by what waits, and goes with the last that holds it
-            self._timer = loop.call_at(self._due(), self._begin, self._database.owner())
-
-    def _begin(self, account: object) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._due():
-            self._timer = loop.call_at(self._due(), self._begin, account)
-        else:
-            self._timer = None
-            self._work = loop.create_task(self._keep_up(account))
-
-    def _due(self) -> float:
-        return min(self._last + QUIET_SECONDS, self._first + PATIENCE_SECONDS)
-
-    async def _keep_up(self, account: object) -> None:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        try:
-            is_done = not await self._has_texts() or await self._finish()
-            await self.tidy()
-        except Refused:
-            is_done = False
-        finally:
-            self._work = None
-        if not is_done:
-            self._timer = loop.call_later(AGAIN_SECONDS, self._begin, account)
-        elif self._last > begun:
-            self.wake()
+    async def _do(self) -> bool:
+        is_done = not await self._has_texts() or await self._finish()
+        await self.tidy()
+        return is_done
 
     async def _has_texts(self) -> bool:
         return self._limits.text_index and await self._database.read(text_index.is_due)
@@ -145,13 +100,3 @@ class Indexer:
             if not batch.entries and not tidied:
                 return True
             await asyncio.sleep(spent * REST)
-
-    async def close(self) -> None:
-        """Ends, in the middle of the work if need be, of which no more than a moment's is lost."""
-        self._is_off = True
-        if self._timer is not None:
-            self._timer.cancel()
-        work = self._work
-        if work is not None:
-            work.cancel()
-            await asyncio.wait((work,))

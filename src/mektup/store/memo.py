@@ -1,19 +1,17 @@
-"""What was asked of an account or of the directory lately, and holds for as long as nobody commits to it.
+"""Answers found lately in a database, which hold for as long as nobody commits to it.
 
 Clients ask the same small questions again and again, of mail that does not change: a NOOP each minute, a round of
-STATUS, a SELECT of what was selected before. That nothing was committed is known for next to nothing (see
-``wal_index``); then the answer that was found before is the answer.
+STATUS, a SELECT of what was selected before. An engine knows for next to nothing that nothing was committed; then the
+answer that was found before is the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from mektup.store.sqlite.file.cursor import Cursor
-    from mektup.store.sqlite.file.database import Database
-
+C_co = TypeVar("C_co", covariant=True)
+C = TypeVar("C")
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -21,18 +19,28 @@ MOST = 64
 """How many answers are kept of a database."""
 
 
-class Recall:
+class Readable(Protocol[C_co]):
+    """A database as an engine reads it; C is what a question is asked of."""
+
+    def state(self) -> bytes | None:
+        """Octets that are others after every commit, of this process or another; None where they are not known."""
+
+    def read(self, ask: Callable[Concatenate[C_co, P], T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """What *ask* finds."""
+
+
+class Recall(Generic[C]):
     """The answers found at the latest state of a database."""
 
     __slots__ = ("_database", "_found", "_state")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Readable[C]) -> None:
         self._database = database
         self._state: bytes | None = None
         self._found: dict[Hashable, Any] = {}
 
-    async def read(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What *ask* finds, see ``Database.read``, where it depends on *args* alone, which are hashable.
+    async def read(self, ask: Callable[Concatenate[C, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What *ask* finds, see ``Readable.read``, where it depends on *args* alone, which are hashable.
 
         It is shared with others who ask, and must not be changed.
         """

@@ -8,7 +8,6 @@ goes to a thread and back where the disk is slow, so those that wait for the dis
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,18 +18,14 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from mektup.store.searches import SEARCHES
+
 T = TypeVar("T")
 
 SYNCING_THREADS = 8
 """Each waits for the disk most of the time."""
 
 INTERRUPT_SECONDS = 0.02
-
-SEARCHES = max(2, min(8, os.cpu_count() or 2))
-"""How many searches, which may take a minute each, are under way at a time."""
-
-SHARE_OF_SEARCHES = SEARCHES // 2
-"""How many of these are one account's."""
 
 READING_THREADS = 2 * SEARCHES
 """So others than searches always find one."""

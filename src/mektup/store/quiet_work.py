@@ -1,0 +1,82 @@
+"""Work behind the answers: it waits until nothing has happened for a moment, and tries again what was refused."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Final
+
+from mektup.terms.errors import Refused
+
+QUIET_SECONDS: Final = 1.0
+"""How long nothing must have happened."""
+
+PATIENCE_SECONDS: Final = 30.0
+"""After which it begins all the same."""
+
+AGAIN_SECONDS: Final = 15.0
+"""After which it looks again, where another process was at it, or the disk was full."""
+
+
+class QuietWork(ABC):
+    """To be used from the event loop's thread."""
+
+    def __init__(self, owner: Callable[[], object], *, is_off: bool) -> None:
+        """*owner* is kept alive while something waits; with *is_off* nothing is ever done."""
+        self._owner = owner
+        self._timer: asyncio.TimerHandle | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._first = self._last = 0.0
+        """When it was woken, by the loop's clock."""
+        self._is_off = is_off
+
+    @abstractmethod
+    async def _do(self) -> bool:
+        """Does what there is to do; whether that was all. May raise Refused: then it was not."""
+
+    def wake(self) -> None:
+        """There is something to do, or there may be. Costs next to nothing."""
+        if self._is_off:
+            return
+        loop = asyncio.get_running_loop()
+        self._last = loop.time()
+        if self._timer is None and self._work is None:
+            self._first = self._last
+            # the owner is held by what waits, and goes with the last that holds it
+            self._timer = loop.call_at(self._due(), self._begin, self._owner())
+
+    def _begin(self, owner: object) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._due():
+            self._timer = loop.call_at(self._due(), self._begin, owner)
+        else:
+            self._timer = None
+            self._work = loop.create_task(self._keep_up(owner))
+
+    def _due(self) -> float:
+        return min(self._last + QUIET_SECONDS, self._first + PATIENCE_SECONDS)
+
+    async def _keep_up(self, owner: object) -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        try:
+            is_done = await self._do()
+        except Refused:
+            is_done = False
+        finally:
+            self._work = None
+        if not is_done:
+            self._timer = loop.call_later(AGAIN_SECONDS, self._begin, owner)
+        elif self._last > begun:
+            self.wake()
+
+    async def close(self) -> None:
+        """Ends, in the middle of the work if need be."""
+        self._is_off = True
+        if self._timer is not None:
+            self._timer.cancel()
+        work = self._work
+        if work is not None:
+            work.cancel()
+            await asyncio.wait((work,))
