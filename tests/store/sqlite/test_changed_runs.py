@@ -46,7 +46,7 @@ def check(cursor: Cursor) -> None:
 class RunsMachine(StoreMachine):
     """The machine of the contract, which sees that the runs are right after each step."""
 
-    on_disk = False
+    engine = "sqlite in memory"
 
     @invariant()
     def runs_hold(self) -> None:
