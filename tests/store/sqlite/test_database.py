@@ -14,8 +14,7 @@ from mektup.message.scan import Octets
 from mektup.message.text import search_text
 from mektup.store.interface import Account, Column
 from mektup.store.sqlite import open_store
-from mektup.store.sqlite.file import database as module
-from mektup.store.sqlite.file import disk, wal_sync
+from mektup.store.sqlite.file import database, disk, settings, wal_sync
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import text_index
 from mektup.terms.errors import Code, Refused
@@ -201,7 +200,7 @@ async def test_a_change_waits_for_another_process_without_stopping_the_loop(acco
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FAR_BUSY_MS", 50)
+    monkeypatch.setattr(database, "FAR_BUSY_MS", 50)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -292,7 +291,7 @@ async def test_the_wal_starts_over_under_one_writer_who_never_pauses(account: Ac
         await account.store_flags(mailbox, uids(number % 50 + 1), change, frozenset({"\\Flagged"}))
         if number % 100 == 0:
             largest = max(largest, wal.stat().st_size)
-    assert largest < 3 * module.RESTART_PAGES * 4096
+    assert largest < 3 * settings.RESTART_PAGES * 4096
 
 
 async def test_closing_waits_for_what_is_under_way(data: Path) -> None:

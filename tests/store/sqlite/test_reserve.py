@@ -121,7 +121,7 @@ async def test_what_makes_room_has_it(account: Account, disk: FaultyDisk, kept: 
         await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"\\Flagged"}))
     assert kept.is_whole
     await account.store_flags(mailbox, uids(1, 2), FlagChange.ADD, frozenset({"\\Deleted"}))
-    await account.database.give_room_back()  # type: ignore[attr-defined]
+    await account.database.checkpoints.give_room_back()  # type: ignore[attr-defined]
     assert kept.is_whole
     assert (await account.expunge(mailbox, None)).uids == uids(1, 2)
 

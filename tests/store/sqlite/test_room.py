@@ -80,7 +80,7 @@ async def test_a_file_keeps_some_room_for_what_comes_next(account: SqliteAccount
 async def test_a_wal_that_has_grown_too_much_is_made_small_after_load(
     account: SqliteAccount, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mektup.store.sqlite.file.database.USUAL_WAL_BYTES", CHECKPOINT_PAGES * PAGE_BYTES)
+    monkeypatch.setattr("mektup.store.sqlite.file.checkpoints.USUAL_WAL_BYTES", CHECKPOINT_PAGES * PAGE_BYTES)
     await load(account)
     wal = file_of(data, account.id).with_suffix(".db-wal")
     assert wal.stat().st_size > CHECKPOINT_PAGES * PAGE_BYTES

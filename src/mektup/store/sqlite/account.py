@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from itertools import chain, groupby, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mektup.store.faults import FaultRefused, Kind
@@ -20,13 +19,11 @@ from mektup.store.interface import (
     AnyColumn,
     Appended,
     Changes,
-    Column,
     Copied,
     Expunged,
     FlagOrder,
     FlagsStored,
     Form,
-    HeaderFields,
     Incoming,
     Mailbox,
     Row,
@@ -35,23 +32,28 @@ from mektup.store.interface import (
     Touched,
 )
 from mektup.store.memo import Recall
-from mektup.store.rules import flag_index
 from mektup.store.rules.changes import Known, Since, with_recent, with_recent_arrived, with_recent_unclaimed
-from mektup.store.rules.flag_index import NOT_ASKED, FlagIndex
-from mektup.store.rules.search_cost import is_long
-from mektup.store.searches import Searches
+from mektup.store.sqlite.fetching import Fetching
 from mektup.store.sqlite.file import room
 from mektup.store.sqlite.file.reserve import Room
 from mektup.store.sqlite.indexer import Indexer
-from mektup.store.sqlite.tables import changes, header_fields, mailboxes, recovery, search, sort, text_index
-from mektup.store.sqlite.tables import content as contents
+from mektup.store.sqlite.loop_limits import (
+    FEW_BYTES,
+    FEW_CHANGED,
+    FEW_EXPUNGED,
+    FEW_ON_A_FULL_DISK,
+    FEW_RENAMED,
+    FEW_ROWS,
+    FEW_SCANNED,
+    FEW_SETS,
+    KNOWN_MAILBOXES,
+    ROW_BYTES,
+)
+from mektup.store.sqlite.searching import Searching
+from mektup.store.sqlite.tables import changes, mailboxes, recovery, text_index
 from mektup.store.sqlite.tables import messages as writing
 from mektup.store.sqlite.tables.audit import Audit
-from mektup.store.sqlite.tables.fetch import Columns, choices_in, query_for, read_text, reads_messages
-from mektup.store.sqlite.tables.header_fields import Fields
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
-from mektup.store.sqlite.tables.sort import Question
-from mektup.store.sqlite.tables.uids import read_slice
 from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
@@ -59,59 +61,18 @@ from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX, mailbox_key
 from mektup.terms.numbers import MAX_UINT32, AccountId, ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.peer import Watch
-from mektup.terms.search import All, HasFlag, InUids, SearchKey
-from mektup.terms.search_walk import leaves
+from mektup.terms.search import HasFlag, SearchKey
 from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
 
 if TYPE_CHECKING:
     from mektup.store.sorting.sort_keys import Remembered
     from mektup.store.sqlite.file.change import Change
-    from mektup.store.sqlite.file.cursor import Cursor
     from mektup.store.sqlite.file.database import Database
     from mektup.store.sqlite.tables.chunk_compression import Packing
 
 T = TypeVar("T")
 H = TypeVar("H")
-
-FEW_ROWS = 250
-"""Of messages: what a change in the loop may touch at most."""
-
-FEW_EXPUNGED = 25
-"""The same for an expunge, which frees what each of them held."""
-
-FEW_RENAMED = 100
-"""Of mailboxes below one: what may be renamed with it in the loop at most."""
-
-FEW_ON_A_FULL_DISK = 250
-"""The same where the reserve is all the room there is: they take some 400 KiB of WAL."""
-
-FEW_CHANGED = 500
-"""Of messages: what one look at the changes in the loop may bring at most."""
-
-FEW_SCANNED = 20_000
-"""Of messages: what a question in the loop may pass over at most, row by row."""
-
-FEW_TESTED = 100_000
-"""What a search in the loop may compare at most."""
-
-FEW_SORTED = 500
-"""Of messages: what may be sorted or threaded in the loop at most."""
-
-FEW_SETS = 16
-"""Of keywords: what is learnt in the loop at most when an account is opened."""
-
-FEW_BYTES = 128 * 1024
-"""Of messages: what an append in the loop may write at most."""
-
-ROW_BYTES = 2048
-"""What a message costs to append beyond its bytes, as so many of them."""
-
-FEW_CHUNKS = 2
-"""The same for a piece of a message: its header, and the start of its body."""
-
-KNOWN_MAILBOXES = 64
-"""How many mailboxes' UIDs are remembered between two questions."""
 
 
 class SqliteAccount:
@@ -137,19 +98,17 @@ class SqliteAccount:
         self._keyword_sets = SqliteKeywordSets(partial(_lost_keywords, weakref.ref(self)), limits.keyword_sets_bytes)
         self.indexer = Indexer(self.database, limits, packing, indexing, self._keyword_sets)
         self._audit = Audit(database)
-        self._searches = Searches(database, searching, limits.search_seconds)
+        self._fetching = Fetching(database, self._audit)
+        self._searching = Searching(account, database, self.indexer, searching, limits, self._keyword_sets, sort_keys)
         self._recall = Recall(self.database)
         self._circle = circle
         self._limits = limits
         self._packing = packing
-        self._sort_keys = sort_keys
         self._loop = asyncio.get_running_loop()
         # by a weak reference: else the account would outlive its last user
         self._mending: asyncio.Task[None] | None = None
         self._known: dict[MailboxId, Known] = {}
         self._select = partial(changes.select, known=self._known, most=FEW_SCANNED)
-        self._flags: dict[MailboxId, FlagIndex | None] = {}
-        """What was searched last stands last; None for a mailbox whose flags are too mixed."""
 
     async def close(self, why: Refused) -> None:
         """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""
@@ -279,92 +238,15 @@ class SqliteAccount:
         return found
 
     def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]) -> AsyncGenerator[list[Row], None]:
-        asked = tuple(columns)
-        choices = [column for column in asked if isinstance(column, HeaderFields)]
-        if 0 < len(choices) <= header_fields.MOST_CHOICES and len(uids) >= header_fields.MANY:
-            return self._fetch_kept(mailbox, uids, asked, choices)
-        return self._fetch(mailbox, uids, asked)
+        return self._fetching.fetch(mailbox, uids, columns)
 
-    async def _fetch(self, mailbox: MailboxId, uids: Uids, columns: Columns) -> AsyncGenerator[list[Row], None]:
-        if Column.RAW in columns:
-            self._audit.note(mailbox, uids)
-        long = len(uids) > 1 and reads_messages(columns)
-        query = query_for(columns, is_for_thread=long)
-        ask = self.database.read_long if long else self.database.read
-        rows, upto = await ask(read_slice, query, mailbox, uids, 0)
-        if rows and not long and any(rows[0][at] is None for at, _ in choices_in(columns)):
-            # the one message has a large header, and to look for its fields takes long
-            rows, upto = await self.database.read_long(read_slice, query_for(columns), mailbox, uids, 0)
-        if not rows:
-            await self.modseq(mailbox)  # refuses where the mailbox is gone
-        while rows:
-            yield rows
-            if upto == uids.last:
-                return
-            if not long:
-                await asyncio.sleep(0)  # others' turn
-            rows, upto = await ask(read_slice, query, mailbox, uids, upto)
+    def text(
+        self, mailbox: MailboxId, uids: Uids, form: Form, number: int
+    ) -> Coroutine[Any, Any, tuple[bytes, ModSeq] | None]:
+        return self._fetching.text(mailbox, uids, form, number)
 
-    async def _fetch_kept(
-        self, mailbox: MailboxId, uids: Uids, columns: Columns, choices: Sequence[HeaderFields]
-    ) -> AsyncGenerator[list[Row], None]:
-        """As ``_fetch``; header fields from where they are kept, as they are from now on."""
-        stored = tuple(column for column in columns if not isinstance(column, HeaderFields))
-        async for rows in self._fetch(mailbox, uids, stored):
-            some = [row[0] for row in rows]
-            kept = {choice: await self._kept(mailbox, NumberSet.of_sorted(some), choice) for choice in choices}
-            known = set(some).intersection(*kept.values())
-            of_each = iter(rows)
-            for is_known, group in groupby(some, known.__contains__):
-                found = list(group)
-                values: dict[AnyColumn, Iterable[Any]] = dict(
-                    zip((Column.UID, *stored), zip(*islice(of_each, len(found)), strict=True), strict=True)
-                )
-                if is_known:
-                    for choice, fields in kept.items():
-                        values[choice] = [fields[uid] for uid in found]
-                    yield list(zip(found, *(values[column] for column in columns), strict=True))
-                else:
-                    async for others in self._fetch(mailbox, NumberSet.of_sorted(found), columns):
-                        yield others
-
-    async def _kept(self, mailbox: MailboxId, uids: Uids, choice: HeaderFields) -> Fields:
-        if not header_fields.are_many(uids):
-            return {}
-        fields, missing = await self.database.read(header_fields.read, mailbox, uids, choice)
-        if missing:
-            blocks = await self.database.read_long(header_fields.make, mailbox, missing, query_for((choice,)))
-            for block in blocks:
-                fields.update(block.fields)
-            put = partial(header_fields.put, mailbox=mailbox, blocks=blocks, choice=choice)
-            with suppress(Refused):  # the disk is full, or another process writes for long
-                await self.database.write(put, durable=False, long=True)
-        return fields
-
-    async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
-        if Column.RAW in form.pieces:
-            self._audit.note(mailbox, uids)
-        choices = [piece for piece in form.pieces if isinstance(piece, HeaderFields)]
-        if not choices:
-            return await self.database.read(read_text, mailbox, uids, form, number)
-        if len(choices) > header_fields.MOST_CHOICES:
-            return None
-        kept = [await self._kept(mailbox, uids, choice) for choice in choices]
-        numbers = range(uids.first, uids.last + 1)
-        if not all(fields.keys() >= set(numbers) for fields in kept):
-            return None
-        found = await self.database.read(read_text, mailbox, uids, form, number)
-        if found is None:
-            return None
-        template, modseq = found
-        chosen = zip(*(map(fields.__getitem__, numbers) for fields in kept), strict=True)
-        return template % tuple(chain.from_iterable(chosen)), modseq
-
-    async def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        spans = await self.database.read(contents.spans, content, start, stop)
-        ask = self.database.read if len(spans) <= FEW_CHUNKS else self.database.read_long
-        for chunk, first, last in spans:
-            yield await ask(contents.piece, chunk, first, last)
+    def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        return self._fetching.content(content, start, stop)
 
     def have_keywords_mended(self) -> None:
         """From any thread: a flag word was met that names keywords which are not there."""
@@ -393,55 +275,18 @@ class SqliteAccount:
             self.database.read_now(self._keyword_sets.load)
         return self._keyword_sets.flags(word)
 
-    async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
-        if flag_index.answers(key):
-            index = await self._flag_index(mailbox)
-            if index is not None:
-                return index.search(key, within, self._keyword_sets)
-        takes_long = is_long(key)
-        if takes_long:
-            self.indexer.wake()  # should a process have died that was to do it
-        takes_long |= len(within) > FEW_SCANNED or self._tests(key, within) > FEW_TESTED
-        ask = partial(search.search, mailbox=mailbox, key=key, within=within, keyword_sets=self._keyword_sets)
-        return await (self._searches.find(ask) if takes_long else self.database.read(ask))
+    def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Coroutine[Any, Any, Uids]:
+        return self._searching.search(mailbox, key, within)
 
-    def _tests(self, key: SearchKey, within: Uids) -> int:
-        """How often something is compared to find *key*: each leaf with each message, or with each set of keywords."""
-        return len(leaves(key)) * max(len(within), len(self._keyword_sets))
-
-    async def _flag_index(self, mailbox: MailboxId) -> FlagIndex | None:
-        known = self._flags.pop(mailbox, NOT_ASKED)
-        if known is None:
-            self._flags[mailbox] = None
-            return None
-        index = await self.database.read(changes.learn_flags, mailbox, known, self._keyword_sets, FEW_CHANGED)
-        if index is None:
-            index = await self.database.read_long(changes.learn_flags, mailbox, known, self._keyword_sets)
-        self._flags[mailbox] = None if index is NOT_ASKED else index
-        while len(self._flags) > KNOWN_MAILBOXES:
-            del self._flags[next(iter(self._flags))]
-        return self._flags.get(mailbox)
-
-    async def sort(
+    def sort(
         self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]
-    ) -> Sequence[Uid]:
-        return await self._ask_sorted(sort.sort, mailbox, key, within, criteria)
+    ) -> Coroutine[Any, Any, Sequence[Uid]]:
+        return self._searching.sort(mailbox, key, within, criteria)
 
-    async def thread(self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm) -> Threads:
-        return await self._ask_sorted(sort.thread, mailbox, key, within, algorithm)
-
-    async def _ask_sorted(
-        self, ask: Callable[[Cursor, Question, H], T], mailbox: MailboxId, key: SearchKey, within: Uids, how: H
-    ) -> T:
-        if not isinstance(key, All | InUids) and flag_index.answers(key):
-            key = InUids(await self.search(mailbox, key, within))
-        takes_long = is_long(key)
-        if takes_long:
-            self.indexer.wake()
-        question = Question((self.id, mailbox), key, within, self._keyword_sets, self._sort_keys)
-        if takes_long or len(within) > FEW_SORTED or self._tests(key, within) > FEW_TESTED:
-            return await self._searches.find(lambda cursor: ask(cursor, question, how))
-        return await self.database.read(ask, question, how)
+    def thread(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
+    ) -> Coroutine[Any, Any, Threads]:
+        return self._searching.thread(mailbox, key, within, algorithm)
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
         return await self.database.read_long(changes.highest_modseq, mailbox, uids)
@@ -567,7 +412,7 @@ class SqliteAccount:
         for piece in uids.slices(FEW_ON_A_FULL_DISK):
             done = await self.database.write(partial(how, mailbox=mailbox, uids=piece), long=True, room=Room.FREES)
             gone, modseq = gone | done.uids, done.modseq
-            await self.database.give_room_back()
+            await self.database.checkpoints.give_room_back()
         return Expunged(gone, modseq)
 
     # Being told

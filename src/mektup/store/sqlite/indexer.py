@@ -65,7 +65,7 @@ class Indexer(QuietWork):
                 is_due = await self._database.write(room.give_back, durable=False, long=True, room=Room.FREES)
                 spent = loop.time() - begun
             await asyncio.sleep(spent * REST)
-        await self._database.shrink_wal()
+        await self._database.checkpoints.shrink_wal()
 
     async def _tidy_keywords(self) -> None:
         latest = await self._database.read(keyword_upkeep.latest)

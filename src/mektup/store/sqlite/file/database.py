@@ -35,6 +35,7 @@ from mektup.store.faults import Fault, FaultRefused, Kind
 from mektup.store.in_flight import InFlight
 from mektup.store.sqlite.file import settings
 from mektup.store.sqlite.file.change import Change
+from mektup.store.sqlite.file.checkpoints import Checkpoints
 from mektup.store.sqlite.file.closing import Closing, Mark
 from mektup.store.sqlite.file.cursor import Cursor, ask_of
 from mektup.store.sqlite.file.disk import Disk
@@ -45,13 +46,10 @@ from mektup.store.sqlite.file.rescue import save
 from mektup.store.sqlite.file.reserve import FREEING_BYTES, OPENING_BYTES, Reserve, Room
 from mektup.store.sqlite.file.schema import Schema, bring_up_to_date, create, create_file, is_outdated
 from mektup.store.sqlite.file.settings import (
-    CHECKPOINT_PAGES,
     FAR_BUSY_MS,
     FAR_CACHE_KIB,
     NEAR_BUSY_MS,
     NEAR_CACHE_KIB,
-    RESTART_PAGES,
-    USUAL_WAL_BYTES,
 )
 from mektup.store.sqlite.file.thread_connection import Spare
 from mektup.store.sqlite.file.wal_index import WalIndex
@@ -110,14 +108,14 @@ class Database:
         self._left_open: list[WalIndex] = []
         self._lock = asyncio.Lock()
         self._in_flight = InFlight()
-        self._wal_pages = 0
-        self._checkpoint_at = CHECKPOINT_PAGES
-        self._checkpoint: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._ended: Refused | None = None
         self._closing = Closing(path, mark_closed, seen)
         self._sync = WalSync(
             path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save, self.header
+        )
+        self.checkpoints = Checkpoints(
+            path, self._lock, self._sync, self._reserve, threads, lambda mode: self.read_long(settings.checkpoint, mode)
         )
         self._anew: asyncio.Task[None] | None = None
         self._errno = 0
@@ -181,14 +179,8 @@ class Database:
     def _set_up(self, connection: apsw.Connection, busy_ms: int, cache_kib: int) -> None:
         settings.apply(connection, busy_ms, cache_kib)
         if self._path is not None:
-            connection.set_wal_hook(self._note_wal)
+            connection.set_wal_hook(self.checkpoints.note)
         self._equip(connection)
-
-    def _note_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:
-        if pages < self._wal_pages:  # it started over
-            self._checkpoint_at = CHECKPOINT_PAGES
-        self._wal_pages = pages
-        return apsw.SQLITE_OK
 
     @property
     def _cursor(self) -> Cursor:
@@ -344,8 +336,8 @@ class Database:
         for change in committed:
             if change.afterwards is not None and self._upkeep is None:
                 self._upkeep = asyncio.create_task(self._keep_up(change.afterwards))
-        if self._wal_pages >= self._checkpoint_at:
-            await self._have_wal_moved()
+        if self.checkpoints.pages >= self.checkpoints.due_at:
+            await self.checkpoints.have_wal_moved(has_ended=self._ended is not None)
         return result
 
     async def _took_back(self, undo: Callable[[Change], None], committed: list[Change], long: bool) -> bool:
@@ -368,19 +360,8 @@ class Database:
                 break
             except ENGINE_ERRORS as another:
                 error = another
-        if self._checkpoint is None:
-            self._checkpoint = asyncio.create_task(self.give_room_back())
+        self.checkpoints.begin_giving_room_back()
         return result
-
-    async def give_room_back(self) -> None:
-        """What the WAL took of the reserve is the reserve's again."""
-        try:
-            if not self._sync.is_suspect:
-                async with self._lock:
-                    await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            await self._threads.sync(self._reserve.refill)
-        finally:
-            self._checkpoint = None
 
     async def _keep_up(self, make: Callable[[Change], None]) -> None:
         try:
@@ -486,41 +467,6 @@ class Database:
             for undo in reversed(change.on_rollback):
                 undo()
 
-    # Checkpoints
-
-    async def _have_wal_moved(self) -> None:
-        if self._checkpoint is None and self._ended is None and not self._sync.is_suspect:
-            self._checkpoint = asyncio.create_task(self._move_wal())
-        if self._wal_pages >= RESTART_PAGES:
-            await asyncio.sleep(0)  # who writes without a pause must let others in, and the checkpoint, too
-
-    async def _move_wal(self) -> None:
-        try:
-            await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
-            if self._wal_pages >= RESTART_PAGES:
-                async with self._lock:
-                    await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_RESTART)
-        finally:
-            self._checkpoint_at = self._wal_pages + CHECKPOINT_PAGES
-            self._checkpoint = None
-
-    async def _run_checkpoint(self, mode: int) -> None:
-        """One that fails loses nothing: when the WAL has grown again, another is asked for."""
-        try:
-            await self.read_long(settings.checkpoint, mode)
-        except FaultRefused as refused:
-            # it begins with a sync of the WAL, and if that failed, what is said in ``wal_sync`` holds
-            self._sync.is_suspect |= refused.fault.kind is Kind.FAILED
-        except Refused:
-            pass
-
-    async def shrink_wal(self) -> None:
-        """Gives back the room of a WAL that has grown too much; to be called when nobody is at it."""
-        with contextlib.suppress(OSError):
-            if self._checkpoint is None and os.stat(f"{self._path}-wal").st_size > USUAL_WAL_BYTES:
-                async with self._lock:
-                    await self._run_checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
-
     # Ending
 
     def _check(self) -> None:
@@ -540,7 +486,7 @@ class Database:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way, so that its connections may be closed."""
-        return not self._in_flight and self._checkpoint is None and self._sync.idle and not self._lock.locked()
+        return not self._in_flight and self.checkpoints.task is None and self._sync.idle and not self._lock.locked()
 
     @property
     def was_synced(self) -> bool:
@@ -590,7 +536,7 @@ class Database:
         if self._ended is None:
             self._ended = why
         await self._in_flight.over()
-        tasks = [task for task in (self._checkpoint, self._upkeep, self._anew) if task is not None]
+        tasks = [task for task in (self.checkpoints.task, self._upkeep, self._anew) if task is not None]
         if tasks:
             await asyncio.wait(tasks)
         with contextlib.suppress(*ENGINE_ERRORS):

@@ -1,0 +1,127 @@
+"""How FETCH reads one account: rows or lines, in the loop or in a thread; header fields from where they are kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import chain, groupby, islice
+from typing import Any
+
+from mektup.store.interface import (
+    AnyColumn,
+    Column,
+    Form,
+    HeaderFields,
+    Row,
+)
+from mektup.store.sqlite.file.database import Database
+from mektup.store.sqlite.loop_limits import FEW_CHUNKS
+from mektup.store.sqlite.tables import content as contents
+from mektup.store.sqlite.tables import header_fields
+from mektup.store.sqlite.tables.audit import Audit
+from mektup.store.sqlite.tables.changes import modseq
+from mektup.store.sqlite.tables.fetch import Columns, choices_in, query_for, read_text, reads_messages
+from mektup.store.sqlite.tables.header_fields import Fields
+from mektup.store.sqlite.tables.uids import read_slice
+from mektup.terms.errors import Refused
+from mektup.terms.numbers import ContentId, MailboxId, ModSeq
+from mektup.terms.sets import NumberSet, Uids
+
+
+class Fetching:
+    """The reading verbs of an ``interface.Account`` that concern what stands in messages."""
+
+    def __init__(self, database: Database, audit: Audit) -> None:
+        """*audit* hears which messages are read whole."""
+        self._database = database
+        self._audit = audit
+
+    def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]) -> AsyncGenerator[list[Row], None]:
+        asked = tuple(columns)
+        choices = [column for column in asked if isinstance(column, HeaderFields)]
+        if 0 < len(choices) <= header_fields.MOST_CHOICES and len(uids) >= header_fields.MANY:
+            return self._fetch_kept(mailbox, uids, asked, choices)
+        return self._fetch(mailbox, uids, asked)
+
+    async def _fetch(self, mailbox: MailboxId, uids: Uids, columns: Columns) -> AsyncGenerator[list[Row], None]:
+        if Column.RAW in columns:
+            self._audit.note(mailbox, uids)
+        long = len(uids) > 1 and reads_messages(columns)
+        query = query_for(columns, is_for_thread=long)
+        ask = self._database.read_long if long else self._database.read
+        rows, upto = await ask(read_slice, query, mailbox, uids, 0)
+        if rows and not long and any(rows[0][at] is None for at, _ in choices_in(columns)):
+            # the one message has a large header, and to look for its fields takes long
+            rows, upto = await self._database.read_long(read_slice, query_for(columns), mailbox, uids, 0)
+        if not rows:
+            await self._database.read(modseq, mailbox)  # refuses where the mailbox is gone
+        while rows:
+            yield rows
+            if upto == uids.last:
+                return
+            if not long:
+                await asyncio.sleep(0)  # others' turn
+            rows, upto = await ask(read_slice, query, mailbox, uids, upto)
+
+    async def _fetch_kept(
+        self, mailbox: MailboxId, uids: Uids, columns: Columns, choices: Sequence[HeaderFields]
+    ) -> AsyncGenerator[list[Row], None]:
+        """As ``_fetch``; header fields from where they are kept, as they are from now on."""
+        stored = tuple(column for column in columns if not isinstance(column, HeaderFields))
+        async for rows in self._fetch(mailbox, uids, stored):
+            some = [row[0] for row in rows]
+            kept = {choice: await self._kept(mailbox, NumberSet.of_sorted(some), choice) for choice in choices}
+            known = set(some).intersection(*kept.values())
+            of_each = iter(rows)
+            for is_known, group in groupby(some, known.__contains__):
+                found = list(group)
+                values: dict[AnyColumn, Iterable[Any]] = dict(
+                    zip((Column.UID, *stored), zip(*islice(of_each, len(found)), strict=True), strict=True)
+                )
+                if is_known:
+                    for choice, fields in kept.items():
+                        values[choice] = [fields[uid] for uid in found]
+                    yield list(zip(found, *(values[column] for column in columns), strict=True))
+                else:
+                    async for others in self._fetch(mailbox, NumberSet.of_sorted(found), columns):
+                        yield others
+
+    async def _kept(self, mailbox: MailboxId, uids: Uids, choice: HeaderFields) -> Fields:
+        if not header_fields.are_many(uids):
+            return {}
+        fields, missing = await self._database.read(header_fields.read, mailbox, uids, choice)
+        if missing:
+            blocks = await self._database.read_long(header_fields.make, mailbox, missing, query_for((choice,)))
+            for block in blocks:
+                fields.update(block.fields)
+            put = partial(header_fields.put, mailbox=mailbox, blocks=blocks, choice=choice)
+            with suppress(Refused):  # the disk is full, or another process writes for long
+                await self._database.write(put, durable=False, long=True)
+        return fields
+
+    async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
+        if Column.RAW in form.pieces:
+            self._audit.note(mailbox, uids)
+        choices = [piece for piece in form.pieces if isinstance(piece, HeaderFields)]
+        if not choices:
+            return await self._database.read(read_text, mailbox, uids, form, number)
+        if len(choices) > header_fields.MOST_CHOICES:
+            return None
+        kept = [await self._kept(mailbox, uids, choice) for choice in choices]
+        numbers = range(uids.first, uids.last + 1)
+        if not all(fields.keys() >= set(numbers) for fields in kept):
+            return None
+        found = await self._database.read(read_text, mailbox, uids, form, number)
+        if found is None:
+            return None
+        template, modseq = found
+        chosen = zip(*(map(fields.__getitem__, numbers) for fields in kept), strict=True)
+        return template % tuple(chain.from_iterable(chosen)), modseq
+
+    async def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
+        spans = await self._database.read(contents.spans, content, start, stop)
+        ask = self._database.read if len(spans) <= FEW_CHUNKS else self._database.read_long
+        for chunk, first, last in spans:
+            yield await ask(contents.piece, chunk, first, last)

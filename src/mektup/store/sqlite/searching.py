@@ -1,0 +1,104 @@
+"""How SEARCH, SORT and THREAD ask one account: flags from memory, what is quick in the loop, all else in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from mektup.store.rules import flag_index
+from mektup.store.rules.flag_index import NOT_ASKED, FlagIndex
+from mektup.store.rules.search_cost import is_long
+from mektup.store.searches import Searches
+from mektup.store.sorting.sort_keys import Remembered
+from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.file.database import Database
+from mektup.store.sqlite.indexer import Indexer
+from mektup.store.sqlite.loop_limits import FEW_CHANGED, FEW_SCANNED, FEW_SORTED, FEW_TESTED, KNOWN_MAILBOXES
+from mektup.store.sqlite.tables import changes, search, sort
+from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
+from mektup.store.sqlite.tables.sort import Question
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import AccountId, MailboxId, Uid
+from mektup.terms.search import All, InUids, SearchKey
+from mektup.terms.search_walk import leaves
+from mektup.terms.sets import Uids
+from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
+
+T = TypeVar("T")
+H = TypeVar("H")
+
+
+class Searching:
+    """The searching verbs of an ``interface.Account``."""
+
+    def __init__(
+        self,
+        account: AccountId,
+        database: Database,
+        indexer: Indexer,
+        searching: asyncio.Semaphore,
+        limits: Limits,
+        keyword_sets: SqliteKeywordSets,
+        sort_keys: Remembered,
+    ) -> None:
+        """*searching* is shared by all accounts, see ``searches_of_all``."""
+        self._account = account
+        self._database = database
+        self._indexer = indexer
+        self._searches = Searches(database, searching, limits.search_seconds)
+        self._keyword_sets = keyword_sets
+        self._sort_keys = sort_keys
+        self._flags: dict[MailboxId, FlagIndex | None] = {}
+        """What was searched last stands last; None for a mailbox whose flags are too mixed."""
+
+    async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
+        if flag_index.answers(key):
+            index = await self._flag_index(mailbox)
+            if index is not None:
+                return index.search(key, within, self._keyword_sets)
+        takes_long = is_long(key)
+        if takes_long:
+            self._indexer.wake()  # should a process have died that was to do it
+        takes_long |= len(within) > FEW_SCANNED or self._tests(key, within) > FEW_TESTED
+        ask = partial(search.search, mailbox=mailbox, key=key, within=within, keyword_sets=self._keyword_sets)
+        return await (self._searches.find(ask) if takes_long else self._database.read(ask))
+
+    def _tests(self, key: SearchKey, within: Uids) -> int:
+        """How often something is compared to find *key*: each leaf with each message, or with each set of keywords."""
+        return len(leaves(key)) * max(len(within), len(self._keyword_sets))
+
+    async def _flag_index(self, mailbox: MailboxId) -> FlagIndex | None:
+        known = self._flags.pop(mailbox, NOT_ASKED)
+        if known is None:
+            self._flags[mailbox] = None
+            return None
+        index = await self._database.read(changes.learn_flags, mailbox, known, self._keyword_sets, FEW_CHANGED)
+        if index is None:
+            index = await self._database.read_long(changes.learn_flags, mailbox, known, self._keyword_sets)
+        self._flags[mailbox] = None if index is NOT_ASKED else index
+        while len(self._flags) > KNOWN_MAILBOXES:
+            del self._flags[next(iter(self._flags))]
+        return self._flags.get(mailbox)
+
+    async def sort(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]
+    ) -> Sequence[Uid]:
+        return await self._ask_sorted(sort.sort, mailbox, key, within, criteria)
+
+    async def thread(self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm) -> Threads:
+        return await self._ask_sorted(sort.thread, mailbox, key, within, algorithm)
+
+    async def _ask_sorted(
+        self, ask: Callable[[Cursor, Question, H], T], mailbox: MailboxId, key: SearchKey, within: Uids, how: H
+    ) -> T:
+        if not isinstance(key, All | InUids) and flag_index.answers(key):
+            key = InUids(await self.search(mailbox, key, within))
+        takes_long = is_long(key)
+        if takes_long:
+            self._indexer.wake()
+        question = Question((self._account, mailbox), key, within, self._keyword_sets, self._sort_keys)
+        if takes_long or len(within) > FEW_SORTED or self._tests(key, within) > FEW_TESTED:
+            return await self._searches.find(lambda cursor: ask(cursor, question, how))
+        return await self._database.read(ask, question, how)
