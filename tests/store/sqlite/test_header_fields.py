@@ -10,13 +10,13 @@ import apsw
 import pytest
 
 from mektup.store.interface import Column, HeaderFields
+from mektup.store.rules.header_blocks import BLOCK_BITS, MANY, MOST_CHOICES, MOST_KEPT
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import header_fields
 from mektup.store.sqlite.tables.fetch import query_for
-from mektup.store.sqlite.tables.header_fields import BLOCK_BITS, MANY, MOST_CHOICES, MOST_KEPT
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import MailboxId
 from mektup.terms.sets import Uids

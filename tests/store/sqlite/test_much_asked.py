@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mektup.store.sqlite import account as module
-from mektup.store.sqlite import open_store
+from mektup.store.sqlite import open_store, searching
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import mailboxes, search
@@ -82,7 +82,7 @@ async def test_many_keys_of_many_messages_are_compared_in_a_thread(
     account: SqliteAccount, threads_of: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(account, 10)
-    monkeypatch.setattr(module, "FEW_TESTED", 20)
+    monkeypatch.setattr(searching, "FEW_TESTED", 20)
     within = Uids.span(1, 10)
     mailbox = await inbox(account)
     assert await account.search(mailbox, Or(LARGE, SMALL), within) == within
@@ -95,7 +95,7 @@ async def test_keys_for_keywords_of_many_sets_are_compared_in_a_thread(
     account: SqliteAccount, threads_of: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mailbox = await put_sets(account)
-    monkeypatch.setattr(module, "FEW_TESTED", 10)
+    monkeypatch.setattr(searching, "FEW_TESTED", 10)
     key = And((SMALL, HasFlag("only1"), HasFlag("shared")))
     assert await account.search(mailbox, key, uids(1)) == uids(1)
     assert [thread == threading.get_ident() for thread in threads_of] == [False]

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from mektup.store.interface import Mailbox
+from mektup.store.rules.gaps import OLD_UID_GAP
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.store import SqliteStore
-from mektup.store.sqlite.tables.recovery import OLD_UID_GAP
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.sets import Uids

@@ -8,11 +8,11 @@ from pathlib import Path
 import apsw
 import pytest
 
+from mektup.store.rules.gaps import MODSEQ_GAP, UID_GAP
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import recovery
-from mektup.store.sqlite.tables.recovery import MODSEQ_GAP, UID_GAP
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq
 from mektup.terms.sets import Uids

@@ -18,10 +18,11 @@ from mektup.message.text import fold, header_values, search_text
 from mektup.store import quiet_work
 from mektup.store.arrival import prepare
 from mektup.store.interface import Incoming
+from mektup.store.rules import text_documents
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
-from mektup.store.sqlite.tables import search, text_index, trigrams
+from mektup.store.sqlite.tables import search, text_index
 from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.terms.errors import Refused
 from mektup.terms.limits import Limits
@@ -278,15 +279,15 @@ async def test_a_long_text_is_looked_into_always_and_found_wherever_it_stands(
 ) -> None:
     mailbox = await inbox(account)
     most = text_index.LOOKED_INTO_AT_ONCE
-    long = "x" * (most - 3) + "\r\nneedle" + "y" * trigrams.LONGEST_DOCUMENT + "haystack"
+    long = "x" * (most - 3) + "\r\nneedle" + "y" * text_documents.LONGEST_DOCUMENT + "haystack"
     await account.append(mailbox, [incoming(octets=raw(text=long)), incoming()])
-    many = "".join(f"x: {number}\r\n" for number in range(text_index.MOST_FIELDS))
+    many = "".join(f"x: {number}\r\n" for number in range(text_documents.MOST_FIELDS))
     await account.append(mailbox, [incoming(octets=raw(more=many))])
     await account.indexer.finish()
     for text in ("needle", "haystack", "\r\nneedleyyy"):
         looked_into.clear()
         assert await account.search(mailbox, InBody(text), EVERYTHING) == uids(1)
-        assert max(looked_into) > trigrams.LONGEST_DOCUMENT
+        assert max(looked_into) > text_documents.LONGEST_DOCUMENT
         assert len(looked_into) <= 3
     assert await account.search(mailbox, InHeader("x", "987"), EVERYTHING) == uids(3)
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mektup.store.rules import text_documents
 from mektup.store.sqlite.tables import trigrams
 
 TEXT = st.text(
@@ -37,11 +38,11 @@ def test_what_holds_a_text_is_proposed(
     index: apsw.Connection, before: str, sought: str, behind: str, other: str
 ) -> None:
     text = before + sought + behind
-    assert proposes(index, trigrams.document(text, other), trigrams.in_header(sought))
-    assert proposes(index, trigrams.document(text, other), trigrams.anywhere(sought, sought))
-    assert proposes(index, trigrams.document(other, text), trigrams.in_body(sought))
-    assert proposes(index, trigrams.document(other, text), trigrams.anywhere(sought, sought))
-    assert proposes(index, trigrams.ALWAYS, trigrams.anywhere(sought, sought))
+    assert proposes(index, text_documents.document(text, other), trigrams.in_header(sought))
+    assert proposes(index, text_documents.document(text, other), trigrams.anywhere(sought, sought))
+    assert proposes(index, text_documents.document(other, text), trigrams.in_body(sought))
+    assert proposes(index, text_documents.document(other, text), trigrams.anywhere(sought, sought))
+    assert proposes(index, text_documents.ALWAYS, trigrams.anywhere(sought, sought))
 
 
 OPERATORS = ("AND", "NOT", "NEAR(a b)", 'a"b', '"""', "document:abc", "abc*", "^abc", "a-b+c", "   ", "{a b}: c")
@@ -49,12 +50,12 @@ OPERATORS = ("AND", "NOT", "NEAR(a b)", 'a"b', '"""', "document:abc", "abc*", "^
 
 @pytest.mark.parametrize("sought", OPERATORS)
 def test_nothing_that_is_sought_is_an_operator(index: apsw.Connection, sought: str) -> None:
-    assert proposes(index, trigrams.document("", f"x{sought}x"), trigrams.in_body(sought))
-    assert not proposes(index, trigrams.document("", "something else"), trigrams.in_body(sought))
+    assert proposes(index, text_documents.document("", f"x{sought}x"), trigrams.in_body(sought))
+    assert not proposes(index, text_documents.document("", "something else"), trigrams.in_body(sought))
 
 
 def test_headers_and_bodies_are_told_apart(index: apsw.Connection) -> None:
-    document = trigrams.document("subject: dinner", "at eight")
+    document = text_documents.document("subject: dinner", "at eight")
     assert proposes(index, document, trigrams.in_header("dinner", "subject"))
     assert not proposes(index, document, trigrams.in_header("dinner", "eight"))
     assert not proposes(index, document, trigrams.in_body("dinner"))
@@ -67,8 +68,8 @@ def test_a_long_text_is_asked_for_in_parts(index: apsw.Connection) -> None:
     match = trigrams.in_body(sought)
     assert match is not None
     assert len(match) < 1000
-    assert proposes(index, trigrams.document("", sought[:200_000]), match)
-    assert not proposes(index, trigrams.document("", sought[:1000]), match)
+    assert proposes(index, text_documents.document("", sought[:200_000]), match)
+    assert not proposes(index, text_documents.document("", sought[:1000]), match)
 
 
 def test_a_text_that_is_too_short_may_be_anywhere() -> None:

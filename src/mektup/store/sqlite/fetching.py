@@ -16,6 +16,7 @@ from mektup.store.interface import (
     HeaderFields,
     Row,
 )
+from mektup.store.rules.header_blocks import MANY, MOST_CHOICES, Fields, are_many
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.loop_limits import FEW_CHUNKS
 from mektup.store.sqlite.tables import content as contents
@@ -23,7 +24,6 @@ from mektup.store.sqlite.tables import header_fields
 from mektup.store.sqlite.tables.audit import Audit
 from mektup.store.sqlite.tables.changes import modseq
 from mektup.store.sqlite.tables.fetch import Columns, choices_in, query_for, read_text, reads_messages
-from mektup.store.sqlite.tables.header_fields import Fields
 from mektup.store.sqlite.tables.uids import read_slice
 from mektup.terms.errors import Refused
 from mektup.terms.numbers import ContentId, MailboxId, ModSeq
@@ -41,7 +41,7 @@ class Fetching:
     def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]) -> AsyncGenerator[list[Row], None]:
         asked = tuple(columns)
         choices = [column for column in asked if isinstance(column, HeaderFields)]
-        if 0 < len(choices) <= header_fields.MOST_CHOICES and len(uids) >= header_fields.MANY:
+        if 0 < len(choices) <= MOST_CHOICES and len(uids) >= MANY:
             return self._fetch_kept(mailbox, uids, asked, choices)
         return self._fetch(mailbox, uids, asked)
 
@@ -89,7 +89,7 @@ class Fetching:
                         yield others
 
     async def _kept(self, mailbox: MailboxId, uids: Uids, choice: HeaderFields) -> Fields:
-        if not header_fields.are_many(uids):
+        if not are_many(uids):
             return {}
         fields, missing = await self._database.read(header_fields.read, mailbox, uids, choice)
         if missing:
@@ -107,7 +107,7 @@ class Fetching:
         choices = [piece for piece in form.pieces if isinstance(piece, HeaderFields)]
         if not choices:
             return await self._database.read(read_text, mailbox, uids, form, number)
-        if len(choices) > header_fields.MOST_CHOICES:
+        if len(choices) > MOST_CHOICES:
             return None
         kept = [await self._kept(mailbox, uids, choice) for choice in choices]
         numbers = range(uids.first, uids.last + 1)

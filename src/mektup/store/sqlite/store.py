@@ -21,6 +21,7 @@ from mektup.store import files
 from mektup.store.faults import Fault, FaultRefused, Kind, fault_of_os_error, in_words
 from mektup.store.interface import Bus, Faults, Tidied
 from mektup.store.rules.account_names import account_is_gone
+from mektup.store.rules.gaps import Now
 from mektup.store.searches import searches_of_all
 from mektup.store.sorting.sort_keys import Remembered
 from mektup.store.sqlite.account import SqliteAccount
@@ -184,7 +185,7 @@ class SqliteStore:
             what = f"the WAL is damaged: {lost} changes at its end cannot be read, and are lost"
             database.note_damage(what, lasts=True)
         try:
-            now = recovery.Now(recovery.boot(), place_of(path), await self._seen.of(account))
+            now = Now(recovery.boot(), place_of(path), await self._seen.of(account))
         except OSError as error:
             raise fault_of_os_error(error, path).refusal() from error
         if await database.read(recovery.is_due, now):

@@ -10,9 +10,9 @@ from functools import lru_cache
 
 from mektup.store.arrival import TWO_FORMS_BYTES
 from mektup.store.interface import FORM_BYTES, RAW_BYTES, AnyColumn, Column, Form, HeaderColumn, HeaderFields
+from mektup.store.rules.header_blocks import names_of
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables.chunk_compression import octets_of
-from mektup.store.sqlite.tables.header_fields import names_of
 from mektup.store.sqlite.tables.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.tables.uids import Query
 from mektup.terms.numbers import MailboxId, ModSeq

@@ -1,16 +1,4 @@
-"""UIDs and modseqs that somebody may have seen are not given a second time, whatever happened to the file.
-
-Three things can bring a file back to what it was before a client was told more:
-
-* **A loss of power.** A change of flags alone does not wait for the disk. So the first to open a file after the
-  machine started, where the last to use it did not close it well, leaves a gap in both, and every message counts as
-  changed: a client that comes back with a modseq (RFC 7162) hears which flags were kept.
-* **A copy that was moved here**, perhaps from an older backup: the file is not the one that it says it is (``place``).
-  Most often nothing is lost, as when the data moved to another disk; so the gap is left, wide enough for a backup of
-  any age. It costs a client nothing but a look at the flags.
-* **An older copy, for certain**: the file has not come as far as it is known to have come (``seen``), or an operator
-  says so. What clients hold is then worth nothing, and what was deleted since is there again. So every mailbox
-  gets a new UIDVALIDITY (RFC 9051 §2.3.1.1).
+"""What ``rules.gaps`` says is done to the tables: gaps are left, or mailboxes renewed.
 
 That a file was closed well is written in it: ``account.closed`` is the modseq at which somebody closed it. The frames
 of a WAL are there up to some commit or not at all; so where this one is there, so is all before it. The next change
@@ -21,56 +9,29 @@ anybody sees it, see ``Database``.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from enum import Enum, auto
 from functools import cache
 from pathlib import Path
 
+from mektup.store.rules.counters import next_uidvalidity
+from mektup.store.rules.gaps import (
+    MODSEQ_GAP,
+    OLD_CONTENT_GAP,
+    OLD_MAILBOX_GAP,
+    OLD_MODSEQ_GAP,
+    OLD_UID_GAP,
+    UID_GAP,
+    Kept,
+    Loss,
+    Now,
+    has_room_for_gap,
+    loss_of,
+)
 from mektup.store.rules.mailbox_names import new_mailboxid
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables import changed_runs
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq
-
-MODSEQ_GAP = 1_000_000
-"""More changes than one file sees in the seconds until the system writes its page cache."""
-
-UID_GAP = 1000
-"""More messages than can arrive during one sync."""
-
-OLD_MODSEQ_GAP = 1_000_000_000_000
-"""More changes than an account sees in the life of a backup."""
-
-OLD_UID_GAP = 1_000_000
-"""More messages than a mailbox gets in the life of a backup; UIDs are enough for 4,000 of these."""
-
-OLD_CONTENT_GAP = 1_000_000_000
-OLD_MAILBOX_GAP = 1_000_000
-
-
-class Loss(Enum):
-    """What may be lost of a file."""
-
-    NOTHING = auto()
-    LAST_MOMENT = auto()
-    """Power was lost while it was in use."""
-    PERHAPS_MUCH = auto()
-    """It is a copy."""
-    MUCH = auto()
-    """It is older than what was there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Now:
-    """What is true of a file when it is opened."""
-
-    life: str
-    """Of the machine, see ``boot``."""
-    place: str
-    """See ``place.place_of``."""
-    seen: int
-    """The highest modseq that the file is known to have given, see ``seen``."""
 
 
 @cache
@@ -87,12 +48,7 @@ def loss(cursor: Cursor, now: Now) -> Loss:
     row = cursor.execute("SELECT modseq, closed, boot, place FROM account").get
     if row is None:  # the account is being removed
         return Loss.NOTHING
-    modseq, closed, life, place = row
-    if modseq < now.seen:
-        return Loss.MUCH
-    if place not in ("", now.place):
-        return Loss.PERHAPS_MUCH
-    return Loss.LAST_MOMENT if life != now.life and closed != modseq else Loss.NOTHING
+    return loss_of(Kept(*row), now)
 
 
 def is_same_life(cursor: Cursor, life: str) -> bool:
@@ -117,7 +73,7 @@ def recover(change: Change, now: Now) -> Loss:
             _leave_gap(change, UID_GAP, MODSEQ_GAP)
         case Loss.PERHAPS_MUCH:
             uidnext = change.cursor.execute("SELECT ifnull(max(uidnext), 0) FROM mailboxes").get
-            if uidnext < MAX_UINT32 - 2 * OLD_UID_GAP:
+            if has_room_for_gap(uidnext):
                 _leave_gap(change, OLD_UID_GAP, OLD_MODSEQ_GAP)
             else:
                 renew(change, now.seen)
@@ -151,7 +107,7 @@ def renew(change: Change, seen: int = 0) -> None:
         "UPDATE account SET modseq = max(modseq, ?) + ?, content = content + ?", (seen, OLD_MODSEQ_GAP, OLD_CONTENT_GAP)
     )
     modseq = change.modseq
-    first = max(cursor.execute("SELECT uidvalidity + 1 FROM account").get, int(time.time()))
+    first = next_uidvalidity(cursor.execute("SELECT uidvalidity FROM account").get, int(time.time()))
     last_id = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mailboxes'").get or 0
     new_id = last_id + OLD_MAILBOX_GAP
     cursor.execute("UPDATE messages SET modseq = ?", (modseq,))

@@ -20,6 +20,7 @@ from mektup.message.headers import FieldChooser
 from mektup.message.scan import Octets
 from mektup.message.text import field_texts, header_values, search_text
 from mektup.store.interface import SearchStatus
+from mektup.store.rules.text_documents import ALWAYS, LONGEST_DOCUMENT, document_of_message
 from mektup.store.spool import Spool
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor, add_function
@@ -44,9 +45,6 @@ BATCH_FORGOTTEN: Final = 50
 
 MERGED_PAGES: Final = 64
 """How much of the index is merged in one transaction."""
-
-MOST_FIELDS: Final = 1000
-"""Of a header; with more, the message is a candidate always."""
 
 
 # Looking into texts
@@ -179,10 +177,10 @@ def _entry(cursor: Cursor, row: tuple[Any, ...], limits: Limits, packing: Packin
     number, header_size, *fields = row
     with _octets(cursor, ContentId(number)) as octets:
         headers, body = search_text(octets, limits)
-        document = trigrams.ALWAYS
-        if len(headers) + len(body) <= trigrams.LONGEST_DOCUMENT:
+        document = ALWAYS
+        if len(headers) + len(body) <= LONGEST_DOCUMENT:
             header = octets[: min(header_size, limits.header_bytes)]
-            document = _document(headers, body, [*fields, *_fields(header, limits)])
+            document = document_of_message(headers, body, [*fields, *_fields(header, limits)])
     text = Text(number, encode(headers), encode(body))
     return Entry(text, document, content.packed_again(cursor, ContentId(number), text, packing))
 
@@ -191,17 +189,6 @@ def _fields(header: bytes, limits: Limits) -> Iterator[str]:
     for name, value in field_texts(header, limits):
         yield name
         yield value
-
-
-def _document(headers: str, body: str, fields: Sequence[str]) -> str:
-    """The document of a message: whatever is looked up has its trigrams there.
-
-    Of headers, TEXT looks into all, and other keys into *fields*, which may read otherwise by themselves.
-    """
-    if len(fields) > MOST_FIELDS:
-        return trigrams.ALWAYS
-    others = [field for field in dict.fromkeys(fields) if field not in headers]
-    return trigrams.document("\n".join((headers, *others)), body)
 
 
 def put(change: Change, batch: Batch) -> bool:
