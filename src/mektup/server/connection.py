@@ -27,9 +27,9 @@ from ssl import SSLContext
 from typing import cast
 
 from mektup.server.fair_turns import FairTurns
+from mektup.server.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
 from mektup.server.tls_stream import TlsStream
 from mektup.server.vigil import Vigil
-from mektup.server.waiter import PlainWaiter, Waiter, Waiting
 from mektup.store import system
 from mektup.terms.errors import Disconnected, Refused, TimedOut
 from mektup.terms.peer import Watch
@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
         "_turns",
         "_unread_bytes",
         "_vigil",
-        "_waiter",
+        "_wakeup",
         "_write_seconds",
         "_writing_paused",
         "address",
@@ -185,7 +185,7 @@ class Connection(asyncio.Protocol):
         self._cut_off: asyncio.TimerHandle | None = None
         self._unread_bytes = STRANGERS_UNREAD_BYTES
         self._tls: TlsStream | None = None
-        self._waiter: Waiting = Waiter(self._loop) if inline_wakeup else PlainWaiter(self._loop)
+        self._wakeup: Wakeup = InlineWakeup(self._loop) if inline_wakeup else PlainWakeup(self._loop)
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -221,8 +221,8 @@ class Connection(asyncio.Protocol):
             self._taken = 0
         if len(self._incoming) > self._unread_bytes and not self._reading_paused:
             self._pause_reading()
-        self._waiter.wake_now()
-        if self._waiter.waits:
+        self._wakeup.wake_now()
+        if self._wakeup.waits:
             self._vigil.answered()
         if is_full and not self._reading_paused:
             # the session has had a turn; 32 in a row, one for each read, would be a sixth of a second for all others
@@ -232,7 +232,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more, but may still read: ``printf ... | nc`` is to get its answers."""
         self._ended = True
-        self._waiter.wake()
+        self._wakeup.wake()
         self._expect_interest()
         return not self._discarding
 
@@ -247,7 +247,7 @@ class Connection(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._timer = self._cut_off = None
-        self._waiter.wake()
+        self._wakeup.wake()
         if self._seeking and self.task is not None:
             self.task.cancel()
         self._on_lost(self)
@@ -259,7 +259,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It has caught up."""
         self._writing_paused = False
-        self._waiter.wake()
+        self._wakeup.wake()
 
     # Called by the session
 
@@ -363,7 +363,7 @@ class Connection(asyncio.Protocol):
         await self.drain()
         deadline = time.monotonic() + seconds
         if watch is not None:
-            watch.on_fire = self._waiter.wake
+            watch.on_fire = self._wakeup.wake
         try:
             while not (self._incoming or self._ended or self.stopping or (watch is not None and watch.fired)):
                 if not await self._sleep_until(deadline):
@@ -416,7 +416,7 @@ class Connection(asyncio.Protocol):
         """Tells the session that the server is shutting down: it ends between two commands."""
         if self.dismissal is None:
             self.dismissal = SHUTTING_DOWN
-        self._waiter.wake()
+        self._wakeup.wake()
 
     def trust(self) -> None:
         """The client is no stranger: it has logged in, or need not."""
@@ -433,12 +433,12 @@ class Connection(asyncio.Protocol):
     def hurry(self) -> None:
         """Tells the session that its time is over: a command that is half there is given up."""
         self._hurried = True
-        self._waiter.wake()
+        self._wakeup.wake()
 
     @property
     def passed(self) -> tuple[int, ...] | None:
         """Octets that came, left, and are still to be taken, where the session waits for its client; else None."""
-        if self._transport is None or not self._waiter.waits:
+        if self._transport is None or not self._wakeup.waits:
             return None
         return self.bytes_in, self.bytes_out, self._transport.get_write_buffer_size()
 
@@ -562,7 +562,7 @@ class Connection(asyncio.Protocol):
             self._acknowledge()
         if self._timer is None or self._timer_at > deadline:
             self._arm(deadline - time.monotonic())
-        await self._waiter
+        await self._wakeup
         self._turn_began = time.monotonic()
         return self._turn_began < deadline
 
@@ -588,11 +588,11 @@ class Connection(asyncio.Protocol):
 
     def _look_at_clock(self) -> None:
         self._timer = None
-        if not self._waiter.waits:
+        if not self._wakeup.waits:
             return
         left = self._deadline - time.monotonic()
         if left > 0:
             # the deadline has moved on since this was armed
             self._arm(left)
         else:
-            self._waiter.wake()
+            self._wakeup.wake()

@@ -16,7 +16,7 @@ class Tuning:
     busy_poll: bool = True
     """``vigil``: the event loop stays awake for a moment where clients are quick."""
     inline_wakeup: bool = True
-    """``waiter``: a session goes on in the same round of the event loop in which its octets come."""
+    """``inline_wakeup``: a session goes on in the same round of the event loop in which its octets come."""
     freeze_objects: bool = True
     """``garbage``: what outlives a full search for garbage is not searched again."""
     trim_memory: bool = True

@@ -4,7 +4,7 @@ A future of asyncio's lets its task go on in the next round of the event loop. F
 round, and a look at all sockets, for every answer. When octets come, the loop runs nothing else, so the session may as
 well go on there and then.
 
-``PlainWaiter`` is for those who switch that off (``tuning.inline_wakeup``).
+``PlainWakeup`` is for those who switch that off (``tuning.inline_wakeup``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextvars import Context
 from typing import Any, Protocol
 
 
-class Waiting(Protocol):
+class Wakeup(Protocol):
     """What a connection asks of either kind."""
 
     @property
@@ -31,7 +31,7 @@ class Waiting(Protocol):
     def __await__(self) -> Generator[Any, None, None]: ...
 
 
-class PlainWaiter:
+class PlainWakeup:
     """Does the same with futures of asyncio's own: a task always goes on in the next round."""
 
     __slots__ = ("_future", "_loop")
@@ -42,11 +42,11 @@ class PlainWaiter:
 
     @property
     def waits(self) -> bool:
-        """See Waiting."""
+        """See Wakeup."""
         return self._future is not None and not self._future.done()
 
     def wake(self) -> None:
-        """See Waiting."""
+        """See Wakeup."""
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
 
@@ -57,7 +57,7 @@ class PlainWaiter:
         yield from self._future.__await__()
 
 
-class Waiter:
+class InlineWakeup:
     """To be awaited by one task at a time. asyncio takes whatever has these attributes for a future."""
 
     __slots__ = ("_asyncio_future_blocking", "_cancelled", "_context", "_go_on", "_loop")
@@ -66,7 +66,7 @@ class Waiter:
         self._loop = loop
         self._asyncio_future_blocking = False
         self._cancelled = False
-        self._go_on: Callable[[Waiter], object] | None = None
+        self._go_on: Callable[[InlineWakeup], object] | None = None
         self._context: Context | None = None
 
     @property
@@ -89,7 +89,7 @@ class Waiter:
             self._go_on = None
             self._context.run(go_on, self)
 
-    def __await__(self) -> Generator[Waiter, None, None]:
+    def __await__(self) -> Generator[InlineWakeup, None, None]:
         self._cancelled = False
         self._asyncio_future_blocking = True
         yield self
@@ -100,7 +100,7 @@ class Waiter:
         """Whose it is."""
         return self._loop
 
-    def add_done_callback(self, go_on: Callable[[Waiter], object], *, context: Context) -> None:
+    def add_done_callback(self, go_on: Callable[[InlineWakeup], object], *, context: Context) -> None:
         """*go_on* is the task's next step."""
         self._go_on, self._context = go_on, context
 

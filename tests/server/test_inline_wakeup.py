@@ -6,27 +6,27 @@ import asyncio
 
 import pytest
 
-from mektup.server.waiter import PlainWaiter, Waiter, Waiting
+from mektup.server.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
 
-either = pytest.mark.parametrize("kind", [Waiter, PlainWaiter])
+either = pytest.mark.parametrize("kind", [InlineWakeup, PlainWakeup])
 
 
 class Sleeper:
     """A task that waits some times and counts how often it went on."""
 
-    def __init__(self, times: int = 1, kind: type[Waiter | PlainWaiter] = Waiter) -> None:
-        self.waiter: Waiting = kind(asyncio.get_running_loop())
+    def __init__(self, times: int = 1, kind: type[InlineWakeup | PlainWakeup] = InlineWakeup) -> None:
+        self.wakeup: Wakeup = kind(asyncio.get_running_loop())
         self.rounds = 0
         self.task = asyncio.get_running_loop().create_task(self._wait(times))
 
     async def _wait(self, times: int) -> None:
         for _ in range(times):
-            await self.waiter
+            await self.wakeup
             self.rounds += 1
 
     async def settled(self) -> Sleeper:
         """This, waiting."""
-        while not self.waiter.waits:
+        while not self.wakeup.waits:
             await asyncio.sleep(0)
         return self
 
@@ -44,9 +44,9 @@ async def from_the_loop(call: object) -> None:
 
 
 @either
-async def test_it_wakes_in_the_next_round(kind: type[Waiter | PlainWaiter]) -> None:
+async def test_it_wakes_in_the_next_round(kind: type[InlineWakeup | PlainWakeup]) -> None:
     sleeper = await Sleeper(kind=kind).settled()
-    sleeper.waiter.wake()
+    sleeper.wakeup.wake()
     assert sleeper.rounds == 0
     await sleeper.task
     assert sleeper.rounds == 1
@@ -58,22 +58,22 @@ async def test_it_wakes_at_once_when_the_loop_says_so() -> None:
 
     def twice() -> None:
         for _ in range(2):
-            sleeper.waiter.wake_now()
+            sleeper.wakeup.wake_now()
             rounds.append(sleeper.rounds)
 
     await from_the_loop(twice)
     assert rounds == [1, 2]
-    assert sleeper.waiter.waits
-    sleeper.waiter.wake()
+    assert sleeper.wakeup.waits
+    sleeper.wakeup.wake()
     await sleeper.task
 
 
 async def test_the_plain_kind_wakes_in_the_next_round_whoever_says_so() -> None:
-    sleeper = await Sleeper(kind=PlainWaiter).settled()
+    sleeper = await Sleeper(kind=PlainWakeup).settled()
     rounds: list[int] = []
 
     def wake() -> None:
-        sleeper.waiter.wake_now()
+        sleeper.wakeup.wake_now()
         rounds.append(sleeper.rounds)
 
     await from_the_loop(wake)
@@ -82,35 +82,35 @@ async def test_the_plain_kind_wakes_in_the_next_round_whoever_says_so() -> None:
 
 
 @either
-async def test_a_second_wake_means_nothing(kind: type[Waiter | PlainWaiter]) -> None:
+async def test_a_second_wake_means_nothing(kind: type[InlineWakeup | PlainWakeup]) -> None:
     sleeper = await Sleeper(2, kind).settled()
 
     def thrice() -> None:
-        sleeper.waiter.wake()
-        sleeper.waiter.wake()
-        sleeper.waiter.wake_now()
+        sleeper.wakeup.wake()
+        sleeper.wakeup.wake()
+        sleeper.wakeup.wake_now()
 
     await from_the_loop(thrice)
     await sleeper.settled()
     assert sleeper.rounds == 1
-    sleeper.waiter.wake()
+    sleeper.wakeup.wake()
     await sleeper.task
 
 
 @either
-async def test_nobody_waits(kind: type[Waiter | PlainWaiter]) -> None:
-    waiter = kind(asyncio.get_running_loop())
-    waiter.wake()
-    waiter.wake_now()
-    assert not waiter.waits
+async def test_nobody_waits(kind: type[InlineWakeup | PlainWakeup]) -> None:
+    wakeup = kind(asyncio.get_running_loop())
+    wakeup.wake()
+    wakeup.wake_now()
+    assert not wakeup.waits
 
 
 @either
 @pytest.mark.parametrize("is_awake", [False, True], ids=["asleep", "just woken"])
-async def test_its_task_can_be_cancelled(is_awake: bool, kind: type[Waiter | PlainWaiter]) -> None:
+async def test_its_task_can_be_cancelled(is_awake: bool, kind: type[InlineWakeup | PlainWakeup]) -> None:
     sleeper = await Sleeper(kind=kind).settled()
     if is_awake:
-        sleeper.waiter.wake()
+        sleeper.wakeup.wake()
     sleeper.task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sleeper.task
@@ -118,17 +118,17 @@ async def test_its_task_can_be_cancelled(is_awake: bool, kind: type[Waiter | Pla
 
 
 @either
-async def test_it_can_be_awaited_again_after_a_timeout(kind: type[Waiter | PlainWaiter]) -> None:
-    waiter = kind(asyncio.get_running_loop())
+async def test_it_can_be_awaited_again_after_a_timeout(kind: type[InlineWakeup | PlainWakeup]) -> None:
+    wakeup = kind(asyncio.get_running_loop())
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
-            await waiter
-    task = asyncio.ensure_future(waited(waiter))
+            await wakeup
+    task = asyncio.ensure_future(waited(wakeup))
     await asyncio.sleep(0)
-    waiter.wake()
+    wakeup.wake()
     assert await task
 
 
-async def waited(waiter: Waiting) -> bool:
-    await waiter
+async def waited(wakeup: Wakeup) -> bool:
+    await wakeup
     return True
