@@ -26,10 +26,10 @@ from ipaddress import ip_address
 from ssl import SSLContext
 from typing import cast
 
+from mektup.server.busy_poll import BusyPoll
 from mektup.server.fair_turns import FairTurns
 from mektup.server.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
 from mektup.server.tls_stream import TlsStream
-from mektup.server.vigil import Vigil
 from mektup.store import system
 from mektup.terms.errors import Disconnected, Refused, TimedOut
 from mektup.terms.peer import Watch
@@ -94,6 +94,7 @@ class Connection(asyncio.Protocol):
     """One client's socket, encrypted or not. See ``terms.peer.Peer`` for what a session may ask of it."""
 
     __slots__ = (
+        "_busy_poll",
         "_certificate",
         "_cut_off",
         "_deadline",
@@ -120,7 +121,6 @@ class Connection(asyncio.Protocol):
         "_turn_began",
         "_turns",
         "_unread_bytes",
-        "_vigil",
         "_wakeup",
         "_write_seconds",
         "_writing_paused",
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
         self,
         peer_name: object,
         *,
-        vigil: Vigil,
+        busy_poll: BusyPoll,
         inline_wakeup: bool,
         turns: FairTurns,
         certificate: Callable[[], SSLContext | None],
@@ -149,7 +149,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         """Stands for the socket that *peer_name* is the other end of.
 
-        *vigil* and *turns* are the event loop's; *inline_wakeup* is that of Tuning; *certificate* yields what
+        *busy_poll* and *turns* are the event loop's; *inline_wakeup* is that of Tuning; *certificate* yields what
         ``start_tls`` uses at that time; *on_lost* is called once, when the socket is closed.
         """
         self.address, self.local = address_of(peer_name)
@@ -162,7 +162,7 @@ class Connection(asyncio.Protocol):
         """The session's."""
         self.bytes_in = 0
         self.bytes_out = 0
-        self._vigil = vigil
+        self._busy_poll = busy_poll
         self._turns = turns
         self._certificate = certificate
         self._write_seconds = write_seconds
@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Octets came."""
         is_full = len(data) >= FULL_READ_BYTES
-        self._vigil.heard()
+        self._busy_poll.heard()
         self._owes_acknowledgement = _CAN_ACKNOWLEDGE
         if self._tls is not None:
             data = self._decrypted(self._tls, data)
@@ -223,7 +223,7 @@ class Connection(asyncio.Protocol):
             self._pause_reading()
         self._wakeup.wake_now()
         if self._wakeup.waits:
-            self._vigil.answered()
+            self._busy_poll.answered()
         if is_full and not self._reading_paused:
             # the session has had a turn; 32 in a row, one for each read, would be a sixth of a second for all others
             self._pause_reading()

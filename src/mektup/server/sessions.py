@@ -21,11 +21,11 @@ from structlog.typing import FilteringBoundLogger
 
 from mektup.auth.services import Tally
 from mektup.server.addresses import Service
+from mektup.server.busy_poll import BusyPoll
 from mektup.server.connection import SHUTTING_DOWN, Connection, NotTls
 from mektup.server.door import FULL, Door
 from mektup.server.fair_turns import FairTurns
 from mektup.server.tuning import DEFAULT_TUNING, Tuning
-from mektup.server.vigil import Vigil
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import MektupError
 from mektup.terms.limits import Limits
@@ -162,7 +162,7 @@ class Sessions:
         self._giving_way: set[Connection] = set()
         self._refusing = 0
         self._inline_wakeup = tuning.inline_wakeup
-        self._vigil = Vigil(asyncio.get_running_loop(), is_kept=tuning.busy_poll)
+        self._busy_poll = BusyPoll(asyncio.get_running_loop(), is_enabled=tuning.busy_poll)
         self._turns = FairTurns(asyncio.get_running_loop())
         self._tasks: set[asyncio.Task[None]] = set()
         self._visits: dict[Connection, Visit] = {}
@@ -181,7 +181,7 @@ class Sessions:
         """Takes a connection that was accepted at a *service*'s address."""
         connection = Connection(
             peer_name,
-            vigil=self._vigil,
+            busy_poll=self._busy_poll,
             inline_wakeup=self._inline_wakeup,
             turns=self._turns,
             certificate=self._certificate,

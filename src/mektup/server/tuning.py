@@ -14,7 +14,7 @@ class Tuning:
     """Read when a process starts. See docs/configuration.md for what each gives."""
 
     busy_poll: bool = True
-    """``vigil``: the event loop stays awake for a moment where clients are quick."""
+    """``busy_poll``: the event loop stays awake for a moment where clients are quick."""
     inline_wakeup: bool = True
     """``inline_wakeup``: a session goes on in the same round of the event loop in which its octets come."""
     freeze_objects: bool = True

@@ -12,27 +12,27 @@ from time import monotonic
 import pytest
 import uvloop
 
-from mektup.server.vigil import AWAKE_SECONDS, QUICK_IN_A_ROW, Vigil
+from mektup.server.busy_poll import AWAKE_SECONDS, QUICK_IN_A_ROW, BusyPoll
 
 TRIES = 200
 """A machine that is busy may take a thread's processor at any time, but not each time."""
 
 
-def quick(vigil: Vigil, commands: int = QUICK_IN_A_ROW) -> None:
+def quick(busy_poll: BusyPoll, commands: int = QUICK_IN_A_ROW) -> None:
     """As many commands that come at once are answered."""
     for _ in range(commands):
-        vigil.answered()
-        vigil.heard()
+        busy_poll.answered()
+        busy_poll.heard()
 
 
-def shortest(vigil: Vigil, commands: int = QUICK_IN_A_ROW) -> float:
+def shortest(busy_poll: BusyPoll, commands: int = QUICK_IN_A_ROW) -> float:
     """Seconds that the last answer takes behind so many quick commands, where nothing else holds it up."""
     best = 1.0
     for _ in range(TRIES):
-        vigil.heard()
-        quick(vigil, commands)
+        busy_poll.heard()
+        quick(busy_poll, commands)
         began = monotonic()
-        vigil.answered()
+        busy_poll.answered()
         best = min(best, monotonic() - began)
     return best
 
@@ -52,19 +52,19 @@ def someone_waits() -> Iterator[None]:
 
 
 async def test_it_sleeps_at_once_where_clients_are_slow() -> None:
-    vigil = Vigil(asyncio.get_running_loop())
-    assert shortest(vigil, commands=0) < AWAKE_SECONDS
+    busy_poll = BusyPoll(asyncio.get_running_loop())
+    assert shortest(busy_poll, commands=0) < AWAKE_SECONDS
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="with one processor it never stays awake")
 def test_it_stays_awake_where_they_are_quick_and_gives_up_in_time() -> None:
     async def answer() -> None:
-        vigil = Vigil(asyncio.get_running_loop())
-        assert AWAKE_SECONDS <= shortest(vigil) < 10 * AWAKE_SECONDS
-        quick(vigil)
-        vigil.answered()
+        busy_poll = BusyPoll(asyncio.get_running_loop())
+        assert AWAKE_SECONDS <= shortest(busy_poll) < 10 * AWAKE_SECONDS
+        quick(busy_poll)
+        busy_poll.answered()
         # nothing came, so for the next ones it sleeps
-        assert shortest(vigil, commands=1) < AWAKE_SECONDS
+        assert shortest(busy_poll, commands=1) < AWAKE_SECONDS
 
     # only uvloop tells what it waits by
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -72,16 +72,16 @@ def test_it_stays_awake_where_they_are_quick_and_gives_up_in_time() -> None:
 
 
 async def test_it_does_not_while_somebody_else_waits() -> None:
-    vigil = Vigil(asyncio.get_running_loop())
+    busy_poll = BusyPoll(asyncio.get_running_loop())
     with someone_waits():
         await asyncio.sleep(0)  # the loop takes notice
-        assert shortest(vigil) < AWAKE_SECONDS
+        assert shortest(busy_poll) < AWAKE_SECONDS
 
 
 async def test_it_never_does_where_it_is_switched_off() -> None:
-    assert shortest(Vigil(asyncio.get_running_loop(), is_kept=False)) < AWAKE_SECONDS
+    assert shortest(BusyPoll(asyncio.get_running_loop(), is_enabled=False)) < AWAKE_SECONDS
 
 
 async def test_it_never_does_with_one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    assert shortest(Vigil(asyncio.get_running_loop())) < AWAKE_SECONDS
+    assert shortest(BusyPoll(asyncio.get_running_loop())) < AWAKE_SECONDS

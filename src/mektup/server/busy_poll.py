@@ -22,12 +22,12 @@ QUICK_IN_A_ROW = 8
 """Commands that came so soon, after which it is expected that the next one does."""
 
 
-class Vigil:
+class BusyPoll:
     """Of one event loop."""
 
     __slots__ = ("_answered_at", "_poll", "_quick")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, is_kept: bool = True) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, is_enabled: bool = True) -> None:
         """Where it is not to be kept, the loop always sleeps at once (``tuning.busy_poll``)."""
         self._answered_at = 0.0
         self._quick = 0
@@ -35,7 +35,7 @@ class Vigil:
         # uvloop's own descriptor for waiting: it can be read from when anything can that the loop waits for
         backend = getattr(loop, "_get_backend_id", None)
         # where there is one processor, nothing comes while it is busy looking
-        if is_kept and backend is not None and sys.platform == "linux" and system.processors() > 1:
+        if is_enabled and backend is not None and sys.platform == "linux" and system.processors() > 1:
             self._poll = select.poll()
             self._poll.register(backend(), select.POLLIN)
 
