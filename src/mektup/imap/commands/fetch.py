@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.fetch_plan import Plan, plan_for
-from mektup.imap.sent_ahead import sent_ahead
+from mektup.imap.pipelining import pipelined
 from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq, Uid
@@ -52,7 +52,7 @@ async def run(session: Session, request: Fetch) -> bytes | None:
             if marked:
                 view.owe(marked)  # they have \Seen now, and nothing may have been said of it
             raise
-    elif _is_simple(request, uids) and (ahead := _sent_ahead(session, request)):
+    elif _is_simple(request, uids) and (ahead := _pipelined(session, request)):
         return await _answer_together(session, plan, request.tag, uids.first, ahead)
     return await _answer(plan, uids)
 
@@ -83,7 +83,7 @@ def _is_simple(request: Fetch, uids: Uids) -> bool:
     return len(uids) == 1 and request.changed_since is None and Item.MODSEQ not in request.items
 
 
-def _sent_ahead(session: Session, request: Fetch) -> list[tuple[bytes, Uid]]:
+def _pipelined(session: Session, request: Fetch) -> list[tuple[bytes, Uid]]:
     """The FETCHes that the client sent behind *request* as far as they ask the same of one message: tag and UID."""
 
     def asks_the_same(coming: Fetch, uids: Uids) -> bool:
@@ -91,7 +91,7 @@ def _sent_ahead(session: Session, request: Fetch) -> list[tuple[bytes, Uid]]:
 
     return [
         (coming.tag, uids.first)
-        for coming, uids in takewhile(lambda each: asks_the_same(*each), sent_ahead(session, Fetch, TOGETHER - 1))
+        for coming, uids in takewhile(lambda each: asks_the_same(*each), pipelined(session, Fetch, TOGETHER - 1))
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.fetch_plan import Plan
-from mektup.imap.sent_ahead import sent_ahead
+from mektup.imap.pipelining import pipelined
 from mektup.store.interface import FlagOrder, FlagsStored
 from mektup.terms.errors import Refused
 from mektup.terms.numbers import ModSeq
@@ -29,7 +29,7 @@ async def run(session: Session, request: Store) -> bytes | None:
     view = session.selected
     view.check_writable()
     uids = view.resolve(request.numbers, by_uid=request.by_uid)
-    if _is_small(request, uids) and (more := _take_sent_ahead(session)):
+    if _is_small(request, uids) and (more := _take_pipelined(session)):
         return await _run_in_turn(session, [(request, uids), *more])
     return await _run_one(session, request, uids)
 
@@ -53,9 +53,9 @@ def _is_small(request: Store, uids: Uids) -> bool:
     return request.unchanged_since is None and len(uids) <= IN_TURN
 
 
-def _take_sent_ahead(session: Session) -> list[tuple[Store, Uids]]:
+def _take_pipelined(session: Session) -> list[tuple[Store, Uids]]:
     """The STOREs that the client sent after this one without waiting, up to one that is not as simple."""
-    found = list(takewhile(lambda each: _is_small(*each), sent_ahead(session, Store, IN_TURN - 1)))
+    found = list(takewhile(lambda each: _is_small(*each), pipelined(session, Store, IN_TURN - 1)))
     for _ in found:
         session.take()
     return found

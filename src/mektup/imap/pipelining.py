@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", Fetch, Store)
 
 
-def sent_ahead(session: Session, kind: type[R], most: int) -> Iterator[tuple[R, Uids]]:
+def pipelined(session: Session, kind: type[R], most: int) -> Iterator[tuple[R, Uids]]:
     """The next requests, *most* of them at most, with the messages that each names; up to one of another *kind*.
 
     Also up to one that names a message which is not there, as that is to fail by itself. They are still to come, until
