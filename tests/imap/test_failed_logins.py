@@ -9,7 +9,7 @@ import pytest
 from structlog.processors import format_exc_info
 
 from mektup.auth.services import LOGGED_NAME_BYTES
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.pop3.commands import State
 from mektup.pop3.commands import parse as parse_pop3
 from mektup.terms.errors import Code, Refused
@@ -65,7 +65,7 @@ def plain(*parts: bytes) -> bytes:
     ],
 )
 async def test_the_name_is_logged(given: Given, lines: list[bytes], user: str, mechanism: str, reason: str) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(ImapSession, given.services) as client:
         await client.line()
         for line in lines:
             answer = await client.ask(line)
@@ -80,7 +80,7 @@ async def test_who_is_too_quick_to_be_judged_does_not_go_on_for_ever(given: Give
         raise Refused(Code.UNAVAILABLE, "Too many wait")
 
     given.services.authenticator.login = busy  # type: ignore[method-assign, assignment]
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(ImapSession, given.services) as client:
         await client.line()
         for _ in range(given.services.limits.login_failures):
             client.send(b"a LOGIN linda wrong\r\n")
@@ -122,7 +122,7 @@ async def test_a_bug_in_a_login_shows_no_password(given: Given, line: bytes, mon
         raise KeyError(name)
 
     monkeypatch.setattr(given.services.store.directory, "find", broken)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(ImapSession, given.services) as client:
         await client.line()
         assert (await client.ask(line)).startswith(b"a NO [SERVERBUG]")
     logged = [dict(format_exc_info(None, "error", dict(entry))) for entry in given.capture.entries]  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.store.interface import Account
 from mektup.store.sqlite.file import wal_sync
 from tests.support.dialogue import Dialogue
@@ -80,7 +80,7 @@ async def test_an_answer_says_what_was_done(given: Given, disk: FaultyDisk, comm
     account = await given.account()
     for _ in range(3):
         await append(account, RAW)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(ImapSession, given.services) as client:
         await client.line()
         client.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\nc STORE 3 +FLAGS (\\Deleted)\r\n")
         await client.until(b"c OK STORE completed\r\n")
@@ -107,7 +107,7 @@ async def test_mail_is_read_on_a_full_disk(given: Given, disk: FaultyDisk) -> No
     await append(account, RAW)
     await append(account, RAW)
     disk.fails_at(1, full)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(ImapSession, given.services) as client:
         await client.line()
         client.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\n")
         told = await lines_until(client, b"b ")
@@ -131,7 +131,7 @@ async def test_mail_is_read_on_a_full_disk(given: Given, disk: FaultyDisk) -> No
 
 async def test_what_comes_on_a_full_disk_is_told(given: Given, disk: FaultyDisk) -> None:
     account = await given.account()
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(ImapSession, given.services) as client:
         await client.line()
         client.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\n")
         await lines_until(client, b"b ")
@@ -152,7 +152,7 @@ async def test_what_comes_on_a_full_disk_is_told(given: Given, disk: FaultyDisk)
 async def test_what_cannot_be_read_now_is_told_later(given: Given, disk: FaultyDisk) -> None:
     account = await given.account()
     await append(account, RAW)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(ImapSession, given.services) as client:
         await client.line()
         client.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\n")
         await lines_until(client, b"b ")
@@ -182,7 +182,7 @@ async def test_mail_that_the_disk_may_not_keep_is_not_there(
     def failing(file: int) -> None:
         raise OSError(5, os.strerror(5))
 
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(ImapSession, given.services) as client:
         await client.line()
         client.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\n")
         await lines_until(client, b"b ")

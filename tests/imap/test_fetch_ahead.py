@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.store.interface import RAW_BYTES
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import Uid
@@ -36,7 +36,7 @@ async def given() -> AsyncIterator[Given]:
 async def said(given: Given, commands: list[bytes], *, by_octet: bool = False) -> bytes:
     """All that a session says to *commands*, each of which gets a tag; *by_octet*: none is there before its turn."""
     tagged = [b"c%d %b\r\n" % (number, command) for number, command in enumerate(commands)]
-    async with Dialogue(Session, given.services, by_octet=by_octet) as dialogue:
+    async with Dialogue(ImapSession, given.services, by_octet=by_octet) as dialogue:
         dialogue.send(LOGIN)
         await dialogue.until(SELECTED)
         dialogue.send(b"".join(tagged) + b"d LOGOUT\r\n")
@@ -93,7 +93,7 @@ async def test_each_has_its_lines_before_its_own_answer(given: Given) -> None:
 async def test_one_of_them_that_is_gone_is_missed_by_it_alone(given: Given) -> None:
     account = await given.account()
     mailbox = (await account.mailbox("INBOX")).id
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(LOGIN)
         await dialogue.until(SELECTED)
         await account.remove(mailbox, NumberSet.of([Uid(3)]))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import Uid
 from mektup.terms.sets import NumberSet
@@ -51,7 +51,7 @@ async def test_lines_of_many_are_those_of_each(given: Given, gone: tuple[int, ..
         await account.select("INBOX", claim_recent=True)
         await append(account, LINES)
     await account.remove(mailbox, NumberSet.of([Uid(uid) for uid in gone]))
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(b"a LOGIN linda Pa$$123\r\nb %b INBOX\r\n" % opened.split()[0].encode())
         await dialogue.until(b"] Opened\r\n")
         dialogue.send(b"b ENABLE CONDSTORE\r\n")
@@ -69,7 +69,7 @@ async def test_lines_of_many_are_those_of_each(given: Given, gone: tuple[int, ..
 async def test_a_message_that_another_took_away_is_missed_and_the_rest_told(given: Given) -> None:
     account = await given.account()
     mailbox = (await account.mailbox("INBOX")).id
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\n")
         await dialogue.until(b"] Opened\r\n")
         await account.remove(mailbox, NumberSet.of([Uid(20)]))

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.store.interface import Incoming
 from mektup.store.prepare import prepare_in_turn
 from mektup.terms.flags import FlagChange
@@ -72,7 +72,7 @@ COMMANDS = [
 async def test_flags_names_a_keyword_before_it_is_shown(given: Given, command: bytes, enabled: bytes | None) -> None:
     account = await given.account()
     mailbox = (await account.mailbox("INBOX")).id
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(b"a LOGIN linda Pa$$123\r\n")
         if enabled:
             dialogue.send(b"a ENABLE %b\r\n" % enabled)
@@ -96,7 +96,7 @@ async def test_a_keyword_of_another_mailbox_is_not_told(given: Given) -> None:
     trash = (await account.mailbox("Trash")).id
     await append(account, SMALL, "Trash")
     await account.store_flags(trash, NumberSet.of([Uid(1)]), FlagChange.ADD, frozenset({"$There"}))
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(b"a LOGIN linda Pa$$123\r\nb SELECT Trash\r\nb FETCH 1:* (FLAGS)\r\nb SELECT INBOX\r\n")
         await dialogue.until(b"Opened\r\n")
         await dialogue.until(b"Opened\r\n")
@@ -110,7 +110,7 @@ async def test_a_flag_extension_of_old_mail_is_never_shown(given: Given) -> None
     mailbox = (await account.mailbox("INBOX")).id
     old = frozenset({"\\NonJunk", "\\$Junk", "$Kept", "\\Seen"})
     await account.store_flags(mailbox, NumberSet.span(1, 20), FlagChange.ADD, old)
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\n")
         said = await dialogue.until(b"Opened\r\n")
         assert b"* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Kept)\r\n" in said
@@ -142,7 +142,7 @@ async def test_what_is_no_flag_makes_no_mailbox_unreadable(name: str, command: b
         inbox = await account.mailbox("INBOX")
         arrival = await prepare_in_turn(SMALL)
         await account.append(inbox.id, [Incoming(arrival, frozenset({name, "$Sound"})), Incoming(arrival)])
-        async with Dialogue(Session, given.services) as client:
+        async with Dialogue(ImapSession, given.services) as client:
             await client.line()
             client.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\nc " + command + b"\r\nd LOGOUT\r\n")
             said = await client.rest()

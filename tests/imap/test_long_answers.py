@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.store.sqlite import open_store
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
@@ -67,7 +67,7 @@ async def given() -> AsyncIterator[Given]:
 
 
 def dialogue_of(given: Given) -> Dialogue:
-    dialogue = Dialogue(Session, given.services)
+    dialogue = Dialogue(ImapSession, given.services)
     dialogue.peer.__class__ = CountingPeer
     return dialogue
 

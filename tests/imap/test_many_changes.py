@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mektup.imap.commands import search
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.store.sqlite import account as engine
 from mektup.terms.flags import FlagChange
 from mektup.terms.sets import NumberSet
@@ -28,7 +28,7 @@ async def given() -> AsyncIterator[Given]:
 
 async def answer_to(given: Given, command: bytes) -> list[bytes]:
     """The untagged lines, without their ends."""
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(b"a LOGIN linda Pa$$123\r\nb ENABLE QRESYNC\r\n")
         await dialogue.until(b"b OK ")
         dialogue.send(b"c EXAMINE INBOX\r\nd %b\r\n" % command)
@@ -78,7 +78,7 @@ async def test_flags_that_changed_elsewhere_are_told_however_many(
     account = await given.account()
     inbox = await account.mailbox("INBOX")
     told: list[list[bytes]] = []
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(b"a LOGIN linda Pa$$123\r\nb ENABLE %b\r\nc SELECT INBOX\r\n" % enabled)
         await dialogue.until(b"c OK ")
         await dialogue.line()

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from tests.support.dialogue import Dialogue
 from tests.support.services import Given, append, given_services
 
@@ -29,7 +29,7 @@ async def given() -> AsyncIterator[Given]:
 async def answers(given: Given, items: bytes, numbers: bytes) -> list[bytes]:
     """What two FETCHes of the same say, the second of which may find what the first had kept."""
     said: list[bytes] = []
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(b"a LOGIN linda Pa$$123\r\nb EXAMINE INBOX\r\n")
         await dialogue.until(b"] Opened\r\n")
         for _ in range(2):

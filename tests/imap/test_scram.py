@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from scramp import ScramClient
 
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from tests.support.dialogue import Dialogue
 from tests.support.passwords import quick_secrets
 from tests.support.services import Given, given_services
@@ -26,7 +26,7 @@ async def given() -> AsyncIterator[Given]:
 async def test_scram(given: Given, password: str, at_once: bool) -> None:
     scram = ScramClient(["SCRAM-SHA-256"], "linda", password)
     client_first = b64encode(scram.get_client_first().encode())
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(ImapSession, given.services) as client:
         await client.line()
         if at_once:
             first = await client.ask(b"A001 AUTHENTICATE SCRAM-SHA-256 " + client_first)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.imap.table import TABLE, Row, State, Tells
 from mektup.terms.flags import FlagChange
 from mektup.wire import requests
@@ -39,7 +39,7 @@ async def test_expunge_waits_for_numbers_that_were_sent_ahead(given: Given) -> N
     account = await given.account()
     for _ in range(2):
         await append(account, MESSAGE)
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         await log_in(dialogue)
         await expunge_first(given)
         dialogue.send(b"c NOOP\r\nd FETCH 2 (UID)\r\ne NOOP\r\n")
@@ -57,7 +57,7 @@ async def test_expunge_does_not_wait_for_what_uses_no_numbers(given: Given) -> N
     account = await given.account()
     for _ in range(2):
         await append(account, MESSAGE)
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         await log_in(dialogue)
         await expunge_first(given)
         dialogue.send(b"c NOOP\r\nd UID FETCH 2 (UID)\r\n")
@@ -68,11 +68,11 @@ async def test_expunge_does_not_wait_for_what_uses_no_numbers(given: Given) -> N
 async def test_a_bug_is_answered_and_logged_and_the_session_lives(
     given: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(session: Session, request: requests.Noop) -> bytes | None:
+    async def broken(session: ImapSession, request: requests.Noop) -> bytes | None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setitem(TABLE, requests.Noop, Row("NOOP", frozenset(State), Tells.ALL, broken))
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         await dialogue.line()
         dialogue.send(b"a NOOP\r\nb CAPABILITY\r\n")
         told = await dialogue.until(b"b OK CAPABILITY completed\r\n")
@@ -88,7 +88,7 @@ async def test_a_bug_in_admitting_a_literal_is_answered_too(given: Given, monkey
     async def broken(name: str) -> None:
         raise ZeroDivisionError("a bug")
 
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         await log_in(dialogue)
         monkeypatch.setattr(type(account), "mailbox", lambda self, name: broken(name))
         dialogue.send(b"c APPEND INBOX {5}\r\n")
@@ -99,7 +99,7 @@ async def test_a_bug_in_admitting_a_literal_is_answered_too(given: Given, monkey
 
 async def test_an_account_has_so_many_connections_and_no_more(given: Given) -> None:
     open_ones = [given.services.authenticator.connections.open((await given.account()).id) for _ in range(100)]
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         await dialogue.line()
         dialogue.send(b"a LOGIN linda Pa$$123\r\n")
         assert (await dialogue.line()).startswith(b"a NO [LIMIT] ")
@@ -112,7 +112,7 @@ async def test_or_chains_of_hundreds_are_answered(given: Given) -> None:
     # mail clients look for many Message-IDs at once with a chain of OR
     await append(await given.account(), b"Message-ID: <m399@x>\r\n\r\ny\r\n")
     keys = b"".join(b"OR HEADER Message-ID <m%d@x> " % n for n in range(399)) + b"HEADER Message-ID <m399@x>"
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         await log_in(dialogue)
         dialogue.send(b"c SEARCH " + keys + b"\r\n")
         assert await dialogue.line() == b"* SEARCH 1"
@@ -139,7 +139,7 @@ async def test_stores_sent_ahead_are_answered_as_if_one_by_one(given: Given, ena
         account = await given.add(f"ahead{ahead}")
         for _ in range(2):
             await append(account, MESSAGE)
-        async with Dialogue(Session, given.services) as dialogue:
+        async with Dialogue(ImapSession, given.services) as dialogue:
             user = str(ahead).encode()
             dialogue.send(b"a LOGIN ahead%b Pa$$123\r\nb ENABLE %b\r\nb SELECT INBOX\r\n" % (user, enabled))
             await dialogue.until(b"b OK [READ-WRITE] Opened\r\n")
@@ -168,7 +168,7 @@ async def test_what_cannot_be_stored_fails_none_of_its_neighbours(given: Given) 
     selection = await account.select("INBOX", claim_recent=False)
     many = frozenset(f"k{number}" for number in range(given.services.limits.keywords_per_mailbox - 1))
     await account.store_flags(selection.mailbox.id, selection.uids, FlagChange.ADD, many)
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         await log_in(dialogue)
         dialogue.send(b"c STORE 1 FLAGS (last)\r\nd STORE 1 FLAGS (more)\r\ne STORE 1 FLAGS (k1)\r\n")
         told = await dialogue.until(b"e OK STORE completed\r\n")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mektup.auth.services import Services
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.imap.table import TABLE, State
 from mektup.terms.peer import Peer
 from mektup.wire import requests
@@ -82,14 +82,14 @@ def test_every_command_is_here() -> None:
 async def test_a_command_is_allowed_in_its_states_only(
     request_type: type[requests.Request], line: bytes, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun: list[Session] = []
-    begin = Session.__init__
+    begun: list[ImapSession] = []
+    begin = ImapSession.__init__
 
-    def noted(session: Session, peer: Peer, services: Services) -> None:
+    def noted(session: ImapSession, peer: Peer, services: Services) -> None:
         begin(session, peer, services)
         begun.append(session)
 
-    monkeypatch.setattr(Session, "__init__", noted)
+    monkeypatch.setattr(ImapSession, "__init__", noted)
     world = await open_world(parse("title\ntls: no\n"), None, by_octet=False)
     try:
         peer = await world.connect("imap")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.store.sqlite.tables import messages
 from mektup.terms.numbers import Uid
 from mektup.terms.sets import NumberSet
@@ -25,7 +25,7 @@ async def test_each_message_that_changed_is_told_with_its_modseq(gone: tuple[int
         mailbox = (await account.mailbox("INBOX")).id
         await account.remove(mailbox, NumberSet.of([Uid(uid) for uid in gone]))
         there = [uid for uid in range(1, MESSAGES + 1) if uid not in gone]
-        async with Dialogue(Session, given.services) as dialogue:
+        async with Dialogue(ImapSession, given.services) as dialogue:
             dialogue.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX (CONDSTORE)\r\n")
             await dialogue.until(b"] Opened\r\n")
             dialogue.send(b"c STORE 2 +FLAGS.SILENT (\\Flagged)\r\n")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mektup.auth.services import Services
-from mektup.imap.session import Session
+from mektup.imap.session import ImapSession
 from mektup.imap.uploads import HELD_BYTES, Uploads
 from mektup.store.spool import MEMORY_BYTES, Spool
 from mektup.terms.peer import Peer
@@ -35,10 +35,10 @@ def offer(size: int) -> LiteralOffered:
 
 
 async def test_what_an_append_holds_is_bounded(given: Given) -> None:
-    sessions: list[Session] = []
+    sessions: list[ImapSession] = []
 
-    def begin(peer: Peer, services: Services) -> Session:
-        sessions.append(Session(peer, services))
+    def begin(peer: Peer, services: Services) -> ImapSession:
+        sessions.append(ImapSession(peer, services))
         return sessions[0]
 
     async with Dialogue(begin, given.services) as dialogue:
@@ -59,7 +59,7 @@ async def test_what_an_append_holds_is_bounded(given: Given) -> None:
 
 async def test_many_large_messages_of_an_append_are_stored_as_they_came(given: Given) -> None:
     mails = [b"Subject: %d\r\n\r\n" % number + b"%d\r\n" % number * 100_000 for number in range(20)]
-    async with Dialogue(Session, given.services) as dialogue:
+    async with Dialogue(ImapSession, given.services) as dialogue:
         await dialogue.line()
         await dialogue.ask(b"a LOGIN linda Pa$$123")
         dialogue.send(b"b APPEND INBOX" + b"".join(b" {%d+}\r\n%b" % (len(mail), mail) for mail in mails) + b"\r\n")
@@ -68,7 +68,7 @@ async def test_many_large_messages_of_an_append_are_stored_as_they_came(given: G
 
 
 async def test_what_is_rendered_of_the_messages_of_an_append_is_bounded(given: Given) -> None:
-    async with Dialogue(Session, given.limited(append_rendered_bytes=30_000)) as dialogue:
+    async with Dialogue(ImapSession, given.limited(append_rendered_bytes=30_000)) as dialogue:
         await dialogue.line()
         await dialogue.ask(b"a LOGIN linda Pa$$123")
         one = b" {%d+}\r\n%b" % (len(PARTS), PARTS)

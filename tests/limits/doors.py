@@ -15,7 +15,7 @@ import structlog
 from mektup import DeliveryRules, Limits, Server
 from mektup.auth.authenticator import Authenticator
 from mektup.auth.services import Services
-from mektup.imap.session import Session as ImapSession
+from mektup.imap.session import ImapSession
 from mektup.lmtp.session import Session as LmtpSession
 from mektup.pop3.session import Session as Pop3Session
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES

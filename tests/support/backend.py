@@ -12,7 +12,7 @@ import structlog
 from mektup.auth.authenticator import Authenticator
 from mektup.auth.plaintext import Plaintext
 from mektup.auth.services import Services
-from mektup.imap.session import Session as ImapSession
+from mektup.imap.session import ImapSession
 from mektup.lmtp.session import Session as LmtpSession
 from mektup.pop3.session import Session as Pop3Session
 from mektup.store.arrival import prepare

@@ -179,7 +179,7 @@ class MemoryPeer:
 
 
 class RunsASession(Protocol):
-    """What ``mektup.imap.session.Session`` and its likes have."""
+    """What ``ImapSession``, ``Pop3Session`` and ``LmtpSession`` have."""
 
     async def run(self) -> None: ...
 

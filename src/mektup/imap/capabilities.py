@@ -7,31 +7,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
-def _always(session: Session) -> bool:
+def _always(session: ImapSession) -> bool:
     return True
 
 
-def _before_login(session: Session) -> bool:
+def _before_login(session: ImapSession) -> bool:
     return session.account is None
 
 
-def _may_start_tls(session: Session) -> bool:
+def _may_start_tls(session: ImapSession) -> bool:
     return _before_login(session) and session.services.can_start_tls and not session.peer.secure
 
 
-def _login_disabled(session: Session) -> bool:
+def _login_disabled(session: ImapSession) -> bool:
     # RFC 9051 §6.2.3: LOGIN is off where it would show the password
     return _before_login(session) and not session.services.authenticator.may_send_password(session.peer)
 
 
-def _mechanisms(session: Session) -> Iterable[str]:
+def _mechanisms(session: ImapSession) -> Iterable[str]:
     return session.services.authenticator.mechanisms(session.peer)
 
 
-def _largest_message(session: Session) -> Iterable[str]:
+def _largest_message(session: ImapSession) -> Iterable[str]:
     return (str(session.services.limits.message_bytes),)
 
 
@@ -40,11 +40,11 @@ class Capability:
     """One name of the list, and when it is on it."""
 
     name: str
-    when: Callable[[Session], bool] = _always
-    values: Callable[[Session], Iterable[str]] | None = None
+    when: Callable[[ImapSession], bool] = _always
+    values: Callable[[ImapSession], Iterable[str]] | None = None
     """What follows its name and ``=``, each a capability of its own; None where it has no value."""
 
-    def listed(self, session: Session) -> Iterable[str]:
+    def listed(self, session: ImapSession) -> Iterable[str]:
         """What of it is on the list now."""
         if not self.when(session):
             return ()
@@ -92,6 +92,6 @@ CAPABILITIES: tuple[Capability, ...] = (
 LITERAL+ stands for LITERAL- too: RFC 7888 §5 lets a server announce only one of them."""
 
 
-def capabilities(session: Session) -> list[str]:
+def capabilities(session: ImapSession) -> list[str]:
     """The list for *session* as it is now."""
     return [name for row in CAPABILITIES for name in row.listed(session)]

@@ -33,7 +33,7 @@ from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
     from mektup.imap.view import View
 
 LINES_BYTES = 128 * 1024
@@ -114,7 +114,7 @@ class Plan:
         "marks_seen",
     )
 
-    def __init__(self, session: Session, view: View, items: tuple[FetchItem, ...]) -> None:
+    def __init__(self, session: ImapSession, view: View, items: tuple[FetchItem, ...]) -> None:
         self._session = session
         self._view = view
         self.items = items
@@ -375,7 +375,7 @@ def _pieces(fields: Sequence[Field]) -> tuple[bytes | AnyColumn | None, ...] | N
     return (*pieces, fields[-1].end + b")\r\n")
 
 
-def plan_for(session: Session, view: View, items: tuple[FetchItem, ...]) -> Plan:
+def plan_for(session: ImapSession, view: View, items: tuple[FetchItem, ...]) -> Plan:
     """The plan for *items*: that of the command before where it asked the same, as clients do by the thousand."""
     plan = view.plan
     if plan is None or plan.items != items:

@@ -16,10 +16,10 @@ from mektup.terms.numbers import ModSeq
 from mektup.wire import codes
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
-def use(session: Session) -> None:
+def use(session: ImapSession) -> None:
     """The client knows modseqs from now on, and hears which is its mailbox's where one is open (RFC 7162 §3.1)."""
     if session.condstore:
         return
@@ -30,14 +30,14 @@ def use(session: Session) -> None:
         session.write(untagged_ok(codes.highest_modseq(view.client_modseq), b"The latest change"))
 
 
-def tell_due(session: Session) -> None:
+def tell_due(session: ImapSession) -> None:
     """Writes an untagged HIGHESTMODSEQ where one is due."""
     modseq = _take_due(session)
     if modseq is not None:
         session.write(untagged_ok(codes.highest_modseq(modseq), b"The latest change"))
 
 
-def in_answer(session: Session, answer: bytes | None, name: str) -> bytes | None:
+def in_answer(session: ImapSession, answer: bytes | None, name: str) -> bytes | None:
     """The OK *answer* of the command *name*, None for the usual text, with HIGHESTMODSEQ in it where one is due."""
     if answer is not None and answer.startswith(b"["):
         # an answer has one code only
@@ -49,7 +49,7 @@ def in_answer(session: Session, answer: bytes | None, name: str) -> bytes | None
     return b"%b %b" % (codes.highest_modseq(modseq), answer or b"%b completed" % name.encode("ascii"))
 
 
-def _take_due(session: Session) -> ModSeq | None:
+def _take_due(session: ImapSession) -> ModSeq | None:
     view = session.view
     if not session.condstore or view is None or view.client_modseq == view.expunged_modseq:
         return None

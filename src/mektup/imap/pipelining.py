@@ -11,12 +11,12 @@ from mektup.terms.sets import Uids
 from mektup.wire.requests import Fetch, Store
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 R = TypeVar("R", Fetch, Store)
 
 
-def pipelined(session: Session, kind: type[R], most: int) -> Iterator[tuple[R, Uids]]:
+def pipelined(session: ImapSession, kind: type[R], most: int) -> Iterator[tuple[R, Uids]]:
     """The next requests, *most* of them at most, with the messages that each names; up to one of another *kind*.
 
     Also up to one that names a message which is not there, as that is to fail by itself. They are still to come, until

@@ -18,7 +18,7 @@ from mektup.wire.fetch_items import Item
 from mektup.wire.requests import KnownState
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
 ITEMS = (Item.UID, Item.FLAGS, Item.MODSEQ)
@@ -37,7 +37,7 @@ _ANSWERS: OrderedDict[tuple[AccountId, MailboxId, ModSeq, KnownState], bytes] = 
 """What was answered, by what was asked and the mailbox's HIGHESTMODSEQ then: while that stands, so does the answer."""
 
 
-async def resync(session: Session, mailbox: Mailbox, known: KnownState) -> None:
+async def resync(session: ImapSession, mailbox: Mailbox, known: KnownState) -> None:
     """Tells what went and what changed since the state that the client has, VANISHED (EARLIER) before FETCH lines.
 
     Nothing where UIDVALIDITY is another, for then that state says nothing. *mailbox* is as the view shows it.
@@ -68,7 +68,7 @@ async def resync(session: Session, mailbox: Mailbox, known: KnownState) -> None:
             _ANSWERS.popitem(last=False)
 
 
-async def _missed(session: Session, mailbox: Mailbox, known: KnownState) -> AsyncIterator[bytes]:
+async def _missed(session: ImapSession, mailbox: Mailbox, known: KnownState) -> AsyncIterator[bytes]:
     view = session.selected
     # a modseq from the future: the account was brought back from a backup, and nothing the client has is certain
     since = ModSeq(known.modseq if known.modseq < mailbox.highestmodseq else 0)

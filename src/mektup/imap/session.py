@@ -44,7 +44,7 @@ class Ending(Enum):
     THROWN_OUT = auto()
 
 
-class Session:
+class ImapSession:
     """One client, from connection to farewell."""
 
     __slots__ = (

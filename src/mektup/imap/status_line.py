@@ -12,13 +12,13 @@ from mektup.store.interface import Mailbox
 from mektup.wire.mailbox_names import encode
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 COUNTERS = frozenset(("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "RECENT", "HIGHESTMODSEQ"))
 """Items that are fields of a Mailbox, of the same name and numbers."""
 
 
-def status_line(session: Session, mailbox: Mailbox, items: tuple[str, ...]) -> bytes:
+def status_line(session: ImapSession, mailbox: Mailbox, items: tuple[str, ...]) -> bytes:
     """``* STATUS name (item value ...)``, in the order asked for."""
     form, values = _form(items, session.services.limits.message_bytes)
     if not session.condstore and "HIGHESTMODSEQ" in items:

@@ -48,7 +48,7 @@ from mektup.wire import requests
 
 
 class State(Enum):
-    """Where a session is (RFC 9051 §3); the fourth, logout, is the end of ``Session.run``."""
+    """Where a session is (RFC 9051 §3); the fourth, logout, is the end of ``ImapSession.run``."""
 
     NOT_AUTHENTICATED = auto()
     AUTHENTICATED = auto()
@@ -71,7 +71,7 @@ class Tells(Enum):
 
 
 Run = Callable[[Any, Any], Awaitable[bytes | None]]
-"""Takes the Session and its Request; returns ``[CODE] text`` of the OK answer, None for the usual text.
+"""Takes the ImapSession and its Request; returns ``[CODE] text`` of the OK answer, None for the usual text.
 
 Empty where the command has said OK itself: STARTTLS, whose answer is the last that is not encrypted.
 """

@@ -11,7 +11,7 @@ from mektup.wire.receiver import LiteralOffered, RawCommand
 from mektup.wire.requests import Append, AppendMessage, AppendStart
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
 HELD_BYTES = 4 * MIB
@@ -35,7 +35,7 @@ class Uploads:
     def __bool__(self) -> bool:
         return bool(self._spools)
 
-    async def admit(self, session: Session, start: AppendStart, offer: LiteralOffered) -> Spool:
+    async def admit(self, session: ImapSession, start: AppendStart, offer: LiteralOffered) -> Spool:
         """A place for the offered message, before the client sends it.
 
         Raises ClientError in the wrong state, Refused(TRYCREATE) without the mailbox, Refused(TOOBIG) beyond

@@ -18,7 +18,7 @@ from pathlib import Path
 from structlog.typing import FilteringBoundLogger
 
 from mektup.auth.services import Services, Tally
-from mektup.imap.session import Session as ImapSession
+from mektup.imap.session import ImapSession
 from mektup.lmtp.session import Session as LmtpSession
 from mektup.pop3.session import Session as Pop3Session
 from mektup.server.addresses import Endpoint, Service

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from mektup.wire.requests import Close
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
-async def run(session: Session, request: Close) -> bytes | None:
+async def run(session: ImapSession, request: Close) -> bytes | None:
     """Removes what has \\Deleted, without a word of it, and leaves the mailbox."""
     view = session.selected
     if not view.read_only:

@@ -10,13 +10,13 @@ from mektup.terms.flags import SPECIAL_USES
 from mektup.wire.requests import Create
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 USES_OF_MAILBOXES = {use.lower(): use for use in SPECIAL_USES if use not in ("\\All", "\\Flagged")}
 """\\All and \\Flagged are views of all mail, which no mailbox of ours is."""
 
 
-async def run(session: Session, request: Create) -> bytes | None:
+async def run(session: ImapSession, request: Create) -> bytes | None:
     """Makes a mailbox. Raises Refused(ALREADYEXISTS, CANNOT, USEATTR, LIMIT)."""
     use = None
     if request.use:

@@ -10,10 +10,10 @@ from mektup.wire import codes
 from mektup.wire.requests import Delete
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
-async def run(session: Session, request: Delete) -> bytes | None:
+async def run(session: ImapSession, request: Delete) -> bytes | None:
     """Removes a mailbox; the one selected here is closed first. Raises Refused(NONEXISTENT, CANNOT, HASCHILDREN)."""
     account, view = session.mail, session.view
     closes = view is not None and (await account.mailbox(request.mailbox)).id == view.mailbox

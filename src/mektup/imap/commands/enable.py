@@ -8,10 +8,10 @@ from mektup.imap import modseqs
 from mektup.wire.requests import Enable
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
-async def run(session: Session, request: Enable) -> bytes | None:
+async def run(session: ImapSession, request: Enable) -> bytes | None:
     """Turns on what the client says it understands; names that cannot be enabled are passed over."""
     enabled = []
     if "IMAP4REV2" in request.capabilities and not session.rev2:

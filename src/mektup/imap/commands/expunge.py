@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from mektup.wire.requests import Expunge
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
-async def run(session: Session, request: Expunge) -> bytes | None:
+async def run(session: ImapSession, request: Expunge) -> bytes | None:
     """Removes what has \\Deleted; the EXPUNGE lines come with all else that changed. Raises Refused when read-only."""
     view = session.selected
     view.check_writable()

@@ -23,7 +23,7 @@ from mektup.wire.fetch_items import FetchItem, Item
 from mektup.wire.requests import Fetch
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
     from mektup.imap.view import View
 
 SEEN = frozenset({"\\Seen"})
@@ -32,7 +32,7 @@ TOGETHER = 64
 """How many FETCHes that a client sent ahead are answered by one query."""
 
 
-async def run(session: Session, request: Fetch) -> bytes | None:
+async def run(session: ImapSession, request: Fetch) -> bytes | None:
     """Tells what was asked of each message. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     if request.vanished and not session.qresync:
@@ -64,7 +64,7 @@ async def _answer(plan: Plan, uids: Uids) -> bytes | None:
     return None
 
 
-def _complete(session: Session, request: Fetch) -> tuple[FetchItem, ...]:
+def _complete(session: ImapSession, request: Fetch) -> tuple[FetchItem, ...]:
     """The items asked for, and those that come with them."""
     items = request.items
     if request.by_uid and Item.UID not in items:
@@ -83,7 +83,7 @@ def _is_simple(request: Fetch, uids: Uids) -> bool:
     return len(uids) == 1 and request.changed_since is None and Item.MODSEQ not in request.items
 
 
-def _pipelined(session: Session, request: Fetch) -> list[tuple[bytes, Uid]]:
+def _pipelined(session: ImapSession, request: Fetch) -> list[tuple[bytes, Uid]]:
     """The FETCHes that the client sent behind *request* as far as they ask the same of one message: tag and UID."""
 
     def asks_the_same(coming: Fetch, uids: Uids) -> bool:
@@ -96,7 +96,7 @@ def _pipelined(session: Session, request: Fetch) -> list[tuple[bytes, Uid]]:
 
 
 async def _answer_together(
-    session: Session, plan: Plan, tag: bytes, uid: Uid, ahead: list[tuple[bytes, Uid]]
+    session: ImapSession, plan: Plan, tag: bytes, uid: Uid, ahead: list[tuple[bytes, Uid]]
 ) -> bytes | None:
     """Answers the command under way, of *tag* about *uid*, and those *ahead* of which the lines could be held."""
     lines = await plan.lines_of(NumberSet.of([uid, *(other for _, other in ahead)]))
@@ -114,7 +114,7 @@ async def _answer_together(
     return None
 
 
-async def _changed(session: Session, request: Fetch, since: ModSeq, uids: Uids) -> Uids:
+async def _changed(session: ImapSession, request: Fetch, since: ModSeq, uids: Uids) -> Uids:
     """Those of *uids* that changed after *since*; tells, where VANISHED asks for it, which others are gone."""
     view = session.selected
     touched = await session.mail.touched(view.mailbox, since)
@@ -126,7 +126,7 @@ async def _changed(session: Session, request: Fetch, since: ModSeq, uids: Uids) 
     return uids & touched.changed
 
 
-async def _mark_seen(session: Session, view: View, uids: Uids, plan: Plan) -> tuple[Plan, Uids]:
+async def _mark_seen(session: ImapSession, view: View, uids: Uids, plan: Plan) -> tuple[Plan, Uids]:
     """Sets \\Seen; the plan that has the answer tell it where it was not set before (RFC 9051 §6.4.5)."""
     try:
         stored = await session.mail.store_flags(view.mailbox, uids, FlagChange.ADD, SEEN)

@@ -15,14 +15,14 @@ from mektup.terms.errors import ClientError, Code, Refused, TimedOut
 from mektup.wire.requests import Idle
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
 AGAIN_SECONDS = 5.0
 """After which what could not be told is tried again."""
 
 
-async def run(session: Session, request: Idle) -> bytes | None:
+async def run(session: ImapSession, request: Idle) -> bytes | None:
     """Tells changes until the client says DONE. Raises ClientError for any other word, TimedOut after half an hour."""
     session.write(b"+ Waiting; say DONE to end it\r\n")
     limits = session.services.limits
@@ -54,7 +54,7 @@ async def run(session: Session, request: Idle) -> bytes | None:
     return b"IDLE completed"
 
 
-async def _tell(session: Session, *, look: bool) -> bool:
+async def _tell(session: ImapSession, *, look: bool) -> bool:
     """Whether all could be told."""
     try:
         if look:

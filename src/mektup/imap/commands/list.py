@@ -11,10 +11,10 @@ from mektup.imap.status_line import status_line
 from mektup.wire.requests import List
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
-async def run(session: Session, request: List) -> bytes | None:
+async def run(session: ImapSession, request: List) -> bytes | None:
     """Lists mailboxes by name."""
     if not request.extended and request.patterns == ("",):
         # RFC 9051 §6.3.9.2: the empty name asks for the delimiter and the root of the reference
@@ -34,7 +34,7 @@ async def run(session: Session, request: List) -> bytes | None:
     return None
 
 
-def _tell(session: Session, request: List, entry: Entry, *, above_hidden: bool) -> None:
+def _tell(session: ImapSession, request: List, entry: Entry, *, above_hidden: bool) -> None:
     selected = _selected(request, entry)
     if not (selected or above_hidden):
         return
@@ -46,7 +46,7 @@ def _tell(session: Session, request: List, entry: Entry, *, above_hidden: bool) 
         session.write(status_line(session, mailbox, request.return_status))
 
 
-async def _above_hidden(session: Session, request: List, tree: MailboxTree, pattern: Pattern) -> set[str]:
+async def _above_hidden(session: ImapSession, request: List, tree: MailboxTree, pattern: Pattern) -> set[str]:
     """RFC 5258 §3.5: the names that match, and have below them what is selected and does not match."""
     found: set[str] = set()
     for entry in tree.entries(with_unknown=True):

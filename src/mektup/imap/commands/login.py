@@ -10,10 +10,10 @@ from mektup.wire import codes
 from mektup.wire.requests import Login
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
-async def run(session: Session, request: Login) -> bytes | None:
+async def run(session: ImapSession, request: Login) -> bytes | None:
     """Lets in who has the right password. Raises Refused(AUTHENTICATIONFAILED, PRIVACYREQUIRED, ...)."""
     try:
         entry = await session.services.authenticator.login(request.user, request.password, session.peer)

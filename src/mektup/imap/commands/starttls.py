@@ -8,10 +8,10 @@ from mektup.terms.errors import ClientError, Refused
 from mektup.wire.requests import StartTls
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
-async def run(session: Session, request: StartTls) -> bytes | None:
+async def run(session: ImapSession, request: StartTls) -> bytes | None:
     """Turns the connection to TLS; the OK goes out before the handshake.
 
     Raises ClientError where it is encrypted already.

@@ -17,14 +17,14 @@ from mektup.wire.fetch_items import Item
 from mektup.wire.requests import Store
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
 IN_TURN = 64
 """How many STOREs that a client sent ahead are done in one transaction, and how many messages each may name."""
 
 
-async def run(session: Session, request: Store) -> bytes | None:
+async def run(session: ImapSession, request: Store) -> bytes | None:
     """Changes flags and, unless it was to be silent, tells them. Raises Refused when read-only, or (LIMIT)."""
     view = session.selected
     view.check_writable()
@@ -34,7 +34,7 @@ async def run(session: Session, request: Store) -> bytes | None:
     return await _run_one(session, request, uids)
 
 
-async def _run_one(session: Session, request: Store, uids: Uids) -> bytes | None:
+async def _run_one(session: ImapSession, request: Store, uids: Uids) -> bytes | None:
     view, since = session.selected, None
     if request.unchanged_since is not None:
         since = ModSeq(request.unchanged_since)
@@ -53,7 +53,7 @@ def _is_small(request: Store, uids: Uids) -> bool:
     return request.unchanged_since is None and len(uids) <= IN_TURN
 
 
-def _take_pipelined(session: Session) -> list[tuple[Store, Uids]]:
+def _take_pipelined(session: ImapSession) -> list[tuple[Store, Uids]]:
     """The STOREs that the client sent after this one without waiting, up to one that is not as simple."""
     found = list(takewhile(lambda each: _is_small(*each), pipelined(session, Store, IN_TURN - 1)))
     for _ in found:
@@ -61,7 +61,7 @@ def _take_pipelined(session: Session) -> list[tuple[Store, Uids]]:
     return found
 
 
-async def _run_in_turn(session: Session, batch: list[tuple[Store, Uids]]) -> bytes | None:
+async def _run_in_turn(session: ImapSession, batch: list[tuple[Store, Uids]]) -> bytes | None:
     """Several STOREs in one transaction, each with its own answer; the last one's is the caller's to give."""
     account, view = session.mail, session.selected
     orders = [FlagOrder(uids, request.change, frozenset(request.flags)) for request, uids in batch]
@@ -79,12 +79,12 @@ async def _run_in_turn(session: Session, batch: list[tuple[Store, Uids]]) -> byt
     return None
 
 
-def _complete(session: Session, request: Store) -> None:
+def _complete(session: ImapSession, request: Store) -> None:
     answer = modseqs.in_answer(session, None, "STORE") if session.condstore else None
     session.write(answers.ok(request.tag, answer or b"STORE completed"))
 
 
-async def _run_one_by_one(session: Session, batch: list[tuple[Store, Uids]]) -> bytes | None:
+async def _run_one_by_one(session: ImapSession, batch: list[tuple[Store, Uids]]) -> bytes | None:
     *before, (last, last_uids) = batch
     for request, uids in before:
         session.tag = request.tag
@@ -98,7 +98,7 @@ async def _run_one_by_one(session: Session, batch: list[tuple[Store, Uids]]) -> 
     return await _run_one(session, last, last_uids)
 
 
-async def _tell(session: Session, request: Store, uids: Uids, stored: FlagsStored) -> None:
+async def _tell(session: ImapSession, request: Store, uids: Uids, stored: FlagsStored) -> None:
     """Never refuses: the flags are changed, and what cannot be told of it now is told later."""
     try:
         view = session.selected

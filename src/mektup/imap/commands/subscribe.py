@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from mektup.wire.requests import Subscribe, Unsubscribe
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 
-async def run(session: Session, request: Subscribe | Unsubscribe) -> bytes | None:
+async def run(session: ImapSession, request: Subscribe | Unsubscribe) -> bytes | None:
     """Remembers or forgets a name, whether or not there is such a mailbox."""
     if isinstance(request, Subscribe):
         await session.mail.subscribe(request.mailbox)

@@ -12,13 +12,13 @@ from mektup.terms.search import ChangedSince
 from mektup.wire.requests import Thread
 
 if TYPE_CHECKING:
-    from mektup.imap.session import Session
+    from mektup.imap.session import ImapSession
 
 SLICE_MESSAGES = 2000
 """How many messages are written before others get their turn."""
 
 
-async def run(session: Session, request: Thread) -> bytes | None:
+async def run(session: ImapSession, request: Thread) -> bytes | None:
     """Tells which messages match, as threads. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     scope = scoped(request.key, view)
