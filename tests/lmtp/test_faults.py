@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mektup.lmtp.session import Session
+from mektup.lmtp.session import LmtpSession
 from mektup.store import spool
 from tests.support.dialogue import Dialogue
 from tests.support.faulty_disk import FaultyDisk, Raise, failed, faulty_disk, full
@@ -32,7 +32,7 @@ async def given(disk: FaultyDisk, tmp_path: Path) -> AsyncIterator[Given]:
 
 async def deliver(given: Given, raw: bytes = RAW) -> bytes:
     """The answer."""
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         client.send(b"LHLO there\r\nMAIL FROM:<ada@example.org>\r\nRCPT TO:<linda>\r\nDATA\r\n")
         await client.until(b"354 Go ahead, CRLF.CRLF ends it\r\n")
         client.send(raw + b".\r\n")

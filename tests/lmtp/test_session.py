@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mektup.lmtp.session import Session
+from mektup.lmtp.session import LmtpSession
 from mektup.store.interface import Account
 from mektup.terms.delivery import DeliveryRules
 from tests.support.dialogue import Dialogue
@@ -35,7 +35,7 @@ async def _begin(client: Dialogue, *recipients: bytes) -> None:
 @pytest.mark.parametrize("by_octet", [False, True])
 async def test_a_message_is_kept_octet_for_octet(given: Given, by_octet: bool) -> None:
     raw = RAW + b".\r\n..\r\nlone CR \r, 8 bit \xe4\xff, NUL \0\r\n\r\n.\r\n"
-    async with Dialogue(Session, given.services, by_octet=by_octet) as client:
+    async with Dialogue(LmtpSession, given.services, by_octet=by_octet) as client:
         await _begin(client, b"linda@example.org")
         client.send(raw.replace(b"\r\n.", b"\r\n..") + b".\r\n")
         assert await client.line() == b"250 2.0.0 <linda@example.org> Saved"
@@ -45,7 +45,7 @@ async def test_a_message_is_kept_octet_for_octet(given: Given, by_octet: bool) -
 
 
 async def test_a_bare_line_feed_becomes_a_line_end(given: Given) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda")
         client.send(b"Subject: x\n\nbody\n.\nmore\r\n.\r\n")
         await client.line()
@@ -55,7 +55,7 @@ async def test_a_bare_line_feed_becomes_a_line_end(given: Given) -> None:
 @pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n"])
 async def test_no_message_can_be_smuggled_in_another(given: Given, end: bytes) -> None:
     smuggled = b"MAIL FROM:<root@example.org>\r\nRCPT TO:<linda>\r\nDATA\r\nSubject: forged\r\n"
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda")
         client.send(RAW + b"x" + end + smuggled + b".\r\nNOOP\r\n")
         assert (await client.line()).startswith(b"250 2.0.0 <linda>")
@@ -65,7 +65,7 @@ async def test_no_message_can_be_smuggled_in_another(given: Given, end: bytes) -
 
 
 async def test_everything_may_come_at_once(given: Given) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         one = b"MAIL FROM:<>\r\nRCPT TO:<linda>\r\nDATA\r\n" + RAW + b".\r\n"
         client.send(b"LHLO there\r\n" + one + one + b"QUIT\r\n")
         replies = (await client.rest()).split(b"\r\n")
@@ -77,7 +77,7 @@ async def test_everything_may_come_at_once(given: Given) -> None:
 async def test_a_large_message_passes(given: Given) -> None:
     line = b"." + b"x" * 75 + b"\r\n"
     raw = b"Subject: large\r\n\r\n" + line * 20_000
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda")
         stuffed = raw.replace(b"\r\n.", b"\r\n..") + b".\r\n"
         for start in range(0, len(stuffed), 65_521):
@@ -88,7 +88,7 @@ async def test_a_large_message_passes(given: Given) -> None:
 
 async def test_a_message_over_the_limit_is_refused_for_each_recipient(given: Given) -> None:
     await given.add("ada")
-    async with Dialogue(Session, given.limited(message_bytes=100)) as client:
+    async with Dialogue(LmtpSession, given.limited(message_bytes=100)) as client:
         await _begin(client, b"linda", b"ada")
         client.send(RAW + b"x" * 100 + b"\r\n.\r\nNOOP\r\n")
         for reply in await client.lines(2):
@@ -100,14 +100,14 @@ async def test_a_message_over_the_limit_is_refused_for_each_recipient(given: Giv
 
 async def test_a_message_of_just_the_limit_is_taken(given: Given) -> None:
     raw = b"Subject: x\r\n\r\n" + b"x" * 84 + b"\r\n"
-    async with Dialogue(Session, given.limited(message_bytes=len(raw))) as client:
+    async with Dialogue(LmtpSession, given.limited(message_bytes=len(raw))) as client:
         await _begin(client, b"linda")
         client.send(raw + b".\r\n")
         assert (await client.line()).startswith(b"250 ")
 
 
 async def test_an_announced_size_over_the_limit_is_refused_before_it_comes(given: Given) -> None:
-    async with Dialogue(Session, given.limited(message_bytes=100)) as client:
+    async with Dialogue(LmtpSession, given.limited(message_bytes=100)) as client:
         await client.line()
         client.send(b"LHLO there\r\n")
         assert b"250-SIZE 100\r\n" in await client.until(b"250 ENHANCEDSTATUSCODES\r\n")
@@ -132,7 +132,7 @@ async def test_an_announced_size_over_the_limit_is_refused_before_it_comes(given
 async def test_the_whole_address_comes_before_its_local_part(given: Given, address: bytes, name: str) -> None:
     for other in ("ada", "ada@example.org", "Hélène"):
         await given.add(other)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, address)
         client.send(RAW + b".\r\n")
         await client.line()
@@ -164,7 +164,7 @@ async def test_a_detail_names_a_folder(given: Given, local: bytes, mailbox: str)
     account = await given.account()
     for name in ("Lists", "Lists/Python", "Two", "two", "Old Mail", "a+b", "Café"):
         await account.create(name)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, local + b"@example.org")
         client.send(RAW + b".\r\n")
         assert (await client.line()).startswith(b"250 ")
@@ -176,7 +176,7 @@ async def test_a_folder_that_is_only_a_level_takes_no_mail(given: Given) -> None
     await account.create("Level/Below")
     await account.delete("Level")
     assert not next(mailbox for mailbox in await account.mailboxes() if mailbox.name == "Level").selectable
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda+Level@example.org")
         client.send(RAW + b".\r\n")
         assert (await client.line()).startswith(b"250 ")
@@ -188,7 +188,7 @@ async def test_one_reply_for_each_recipient_and_one_copy_for_each_mailbox(given:
     linda = await given.account()
     await linda.create("Lists")
     recipients = (b"linda", b"ada@example.org", b"linda@example.org", b"linda+Lists", b"linda+nowhere")
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, *recipients)
         client.send(RAW + b".\r\n")
         for recipient in recipients:
@@ -201,7 +201,7 @@ async def test_one_reply_for_each_recipient_and_one_copy_for_each_mailbox(given:
 
 async def test_an_account_that_goes_between_rcpt_and_data_fails_alone(given: Given) -> None:
     await given.add("ada")
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"ada", b"linda")
         await given.services.store.directory.remove("ada")
         client.send(RAW + b".\r\n")
@@ -211,7 +211,7 @@ async def test_an_account_that_goes_between_rcpt_and_data_fails_alone(given: Giv
 
 
 async def test_too_many_recipients(given: Given) -> None:
-    async with Dialogue(Session, given.limited(lmtp_recipients=2)) as client:
+    async with Dialogue(LmtpSession, given.limited(lmtp_recipients=2)) as client:
         await client.line()
         client.send(b"LHLO there\r\nMAIL FROM:<>\r\n")
         await client.until(b"250 2.1.0 Sender accepted\r\n")
@@ -226,7 +226,7 @@ async def test_too_many_recipients(given: Given) -> None:
 
 
 async def test_a_client_that_goes_in_the_middle_delivers_nothing(given: Given) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda")
         client.send(RAW)
         await client.taken()
@@ -236,7 +236,7 @@ async def test_a_client_that_goes_in_the_middle_delivers_nothing(given: Given) -
 
 
 async def test_silence_in_the_middle_delivers_nothing(given: Given) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda")
         client.send(RAW)
         await client.taken()
@@ -246,7 +246,7 @@ async def test_silence_in_the_middle_delivers_nothing(given: Given) -> None:
 
 
 async def test_silence_between_commands(given: Given) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await client.line()
         await client.taken()
         client.clock.advance(given.services.limits.idle_seconds)
@@ -254,14 +254,14 @@ async def test_silence_between_commands(given: Given) -> None:
 
 
 async def test_a_server_that_stops(given: Given) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await client.line()
         client.peer.stop()
         assert (await client.rest()).startswith(b"421 4.4.2 mx.example.org Shutting down")
 
 
 async def test_too_many_mistakes(given: Given) -> None:
-    async with Dialogue(Session, given.limited(bad_commands=3)) as client:
+    async with Dialogue(LmtpSession, given.limited(bad_commands=3)) as client:
         await client.line()
         client.send(b"what\r\n" * 5)
         replies = (await client.rest()).splitlines()
@@ -269,7 +269,7 @@ async def test_too_many_mistakes(given: Given) -> None:
 
 
 async def test_a_line_that_is_too_long(given: Given) -> None:
-    async with Dialogue(Session, given.limited(login_line_bytes=100)) as client:
+    async with Dialogue(LmtpSession, given.limited(login_line_bytes=100)) as client:
         await client.line()
         assert (await client.ask(b"LHLO " + b"x" * 5000)).startswith(b"500 5.5.2 A line may have at most 100")
         assert (await client.ask(b"NOOP")).startswith(b"250 ")
@@ -277,7 +277,7 @@ async def test_a_line_that_is_too_long(given: Given) -> None:
 
 async def test_data_is_not_bound_to_the_length_of_a_line(given: Given) -> None:
     raw = b"Subject: x\r\n\r\n" + b"y" * 100_000 + b"\r\n"
-    async with Dialogue(Session, given.limited(login_line_bytes=100)) as client:
+    async with Dialogue(LmtpSession, given.limited(login_line_bytes=100)) as client:
         await _begin(client, b"linda")
         client.send(raw + b".\r\n")
         assert (await client.line()).startswith(b"250 ")
@@ -291,7 +291,7 @@ async def test_a_bug_is_answered_for_each_recipient_and_the_session_goes_on(
         raise ZeroDivisionError
 
     monkeypatch.setattr("mektup.lmtp.session.prepare_in_turn", broken)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda", b"linda@example.org")
         client.send(RAW + b".\r\nNOOP\r\n")
         for reply in await client.lines(2):
@@ -334,7 +334,7 @@ async def test_whose_an_address_is(given: Given, address: bytes, name: str) -> N
     names = ("ada", "ada@example.org", "ada+work@example.org", "plus+only", "+", "ada@bücher.example")
     for other in (*names, "eve@xn--bcher-kva.example"):
         await given.add(other)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, address)
         client.send(RAW + b".\r\n")
         await client.line()
@@ -360,7 +360,7 @@ async def test_whose_an_address_is(given: Given, address: bytes, name: str) -> N
 async def test_whose_no_address_is(given: Given, address: bytes) -> None:
     for other in ("plus+only", "eve@example.org"):
         await given.add(other)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await client.line()
         client.send(b"LHLO there\r\nMAIL FROM:<>\r\n")
         await client.until(b"250 2.1.0 Sender accepted\r\n")
@@ -371,7 +371,7 @@ async def test_whose_no_address_is(given: Given, address: bytes) -> None:
 async def test_a_detail_names_no_folder_where_the_operator_does_not_want_it(given: Given) -> None:
     services = replace(given.services, delivery=DeliveryRules(detail_folders=False))
     account = await given.account()
-    async with Dialogue(Session, services) as client:
+    async with Dialogue(LmtpSession, services) as client:
         await _begin(client, b"linda+Archive@example.org")
         client.send(RAW + b".\r\n")
         await client.line()
@@ -381,7 +381,7 @@ async def test_a_detail_names_no_folder_where_the_operator_does_not_want_it(give
 
 async def test_recipients_of_one_message_share_what_is_kept(given: Given) -> None:
     accounts = [await given.account(), await given.add("ada")]
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda", b"ada")
         client.send(RAW + b".\r\n")
         await client.lines(2)
@@ -392,7 +392,7 @@ async def test_recipients_of_one_message_share_what_is_kept(given: Given) -> Non
 
 async def test_each_copy_that_is_kept_is_logged_once_with_its_recipients(given: Given) -> None:
     await given.add("deniz")
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda", b"deniz@example.org", b"linda@example.org", b"deniz")
         client.send(RAW + b".\r\n")
         await client.lines(4)

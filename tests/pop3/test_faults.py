@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mektup.pop3.session import Session
+from mektup.pop3.session import Pop3Session
 from tests.support.dialogue import Dialogue
 from tests.support.faulty_disk import FaultyDisk, faulty_disk, full
 from tests.support.services import Given, append, given_services, messages
@@ -34,7 +34,7 @@ async def test_quit_says_whether_messages_were_removed(given: Given, disk: Fault
     await append(account, RAW)
     for number in range(1, 60):
         disk.fails_at(number, full)
-        async with Dialogue(Session, given.services) as client:
+        async with Dialogue(Pop3Session, given.services) as client:
             client.send(b"USER linda\r\nPASS Pa$$123\r\nRETR 2\r\nDELE 1\r\nQUIT\r\n")
             await client.until(b"+OK Message 1 will be removed at QUIT\r\n")
             answer = await client.line()

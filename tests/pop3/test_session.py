@@ -8,7 +8,7 @@ from base64 import b64decode, b64encode
 import pytest
 from scramp import ScramClient
 
-from mektup.pop3.session import Session
+from mektup.pop3.session import Pop3Session
 from mektup.store.interface import RAW_BYTES, Account
 from mektup.terms.flags import FlagChange
 from mektup.terms.sets import Uids
@@ -42,7 +42,7 @@ async def _fill(account: Account, count: int) -> list[bytes]:
 async def test_messages_come_back_octet_for_octet(given: Given, by_octet: bool) -> None:
     raw = RAW + b".\r\n..\r\nlone CR \r, 8 bit \xe4\xff, NUL \0\r\n\r\n"
     await append(await given.account(), raw)
-    async with Dialogue(Session, given.services, by_octet=by_octet) as client:
+    async with Dialogue(Pop3Session, given.services, by_octet=by_octet) as client:
         assert b"1 messages (%d octets)" % len(raw) in await _login(client)
         assert await client.ask(b"LIST 1") == b"+OK 1 %d" % len(raw)
         got = await _multi(client, b"RETR 1")
@@ -54,7 +54,7 @@ async def test_large_messages_stream(given: Given, extra: int) -> None:
     line = b".23456789\r\n"
     raw = b"Subject: large\r\n\r\n" + line * (RAW_BYTES // len(line)) + b"x" * extra + b"\r\n"
     await append(await given.account(), raw)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         got = await _multi(client, b"RETR 1")
         assert (b"\r\n" + got).replace(b"\r\n.", b"\r\n")[2:] == raw
@@ -64,14 +64,14 @@ async def test_large_messages_stream(given: Given, extra: int) -> None:
 
 async def test_a_message_without_a_last_line_end_is_given_one(given: Given) -> None:
     await append(await given.account(), b"Subject: x\r\n\r\nno end")
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         assert await _multi(client, b"RETR 1") == b"Subject: x\r\n\r\nno end\r\n"
 
 
 async def test_the_end_comes_in_one_piece_with_the_last_line(given: Given) -> None:
     await append(await given.account(), RAW)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         client.send(b"RETR 1\r\n")
         assert await client.peer.receive() == b"+OK %d octets\r\n" % len(RAW) + RAW + b".\r\n"
@@ -80,7 +80,7 @@ async def test_the_end_comes_in_one_piece_with_the_last_line(given: Given) -> No
 async def test_unique_ids_last(given: Given) -> None:
     account = await given.account()
     await _fill(account, 3)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         first = (await _multi(client, b"UIDL")).splitlines()
         assert await client.ask(b"UIDL 2") == b"+OK " + first[1]
@@ -88,7 +88,7 @@ async def test_unique_ids_last(given: Given) -> None:
     assert len({line[2:] for line in first}) == 3
     await remove_first(account)
     await append(account, RAW)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         second = (await _multi(client, b"UIDL")).splitlines()
     assert [line[2:] for line in second[:2]] == [line[2:] for line in first[1:]]
@@ -99,7 +99,7 @@ async def test_quit_removes_what_was_marked(given: Given) -> None:
     account = await given.account()
     raws = await _fill(account, 4)
     watch = account.watch((await account.mailbox("INBOX")).id)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         for number in (1, 3):
             await client.ask(b"DELE %d" % number)
@@ -115,7 +115,7 @@ async def test_quit_removes_what_was_marked(given: Given) -> None:
 async def test_a_session_that_ends_in_another_way_removes_nothing(given: Given, ending: str) -> None:
     account = await given.account()
     raws = await _fill(account, 2)
-    async with Dialogue(Session, given.limited(bad_commands=1)) as client:
+    async with Dialogue(Pop3Session, given.limited(bad_commands=1)) as client:
         await _login(client)
         await client.ask(b"DELE 1")
         await _multi(client, b"RETR 2")
@@ -141,7 +141,7 @@ async def test_a_session_that_ends_in_another_way_removes_nothing(given: Given, 
 async def test_what_was_retrieved_is_seen_at_quit(given: Given) -> None:
     account = await given.account()
     await _fill(account, 3)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         await _multi(client, b"RETR 1")
         await _multi(client, b"TOP 2 100")
@@ -155,7 +155,7 @@ async def test_what_was_retrieved_is_seen_at_quit(given: Given) -> None:
 async def test_a_message_that_another_session_removed_keeps_its_number(given: Given) -> None:
     account = await given.account()
     raws = await _fill(account, 3)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         await remove_first(account)
         await append(account, RAW)
@@ -176,7 +176,7 @@ async def test_flags_of_others_are_left_alone(given: Given) -> None:
     await _fill(account, 1)
     mailbox = (await account.mailbox("INBOX")).id
     uids = (await account.select("INBOX", claim_recent=False)).uids
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         await account.store_flags(mailbox, uids, FlagChange.ADD, frozenset({"\\Flagged", "$Junk"}))
         await _multi(client, b"RETR 1")
@@ -191,7 +191,7 @@ async def test_many_messages_are_listed(given: Given) -> None:
     for _ in range(6):
         uids = (await account.select("INBOX", claim_recent=False)).uids
         await account.copy(mailbox, uids, "INBOX")
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         for command in (b"LIST", b"UIDL"):
             lines = (await _multi(client, command)).splitlines()
@@ -201,7 +201,7 @@ async def test_many_messages_are_listed(given: Given) -> None:
 async def test_commands_may_be_pipelined(given: Given) -> None:
     account = await given.account()
     raws = await _fill(account, 2)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         client.send(b"USER linda\r\nPASS Pa$$123\r\nSTAT\r\nRETR 1\r\nRETR 2\r\nDELE 1\r\nNOOP\r\nQUIT\r\nSTAT\r\n")
         came = await client.rest()
     sizes = tuple(map(len, raws))
@@ -216,7 +216,7 @@ async def test_commands_may_be_pipelined(given: Given) -> None:
 async def test_two_sessions_at_once(given: Given) -> None:
     account = await given.account()
     raws = await _fill(account, 2)
-    async with Dialogue(Session, given.services) as one, Dialogue(Session, given.services) as other:
+    async with Dialogue(Pop3Session, given.services) as one, Dialogue(Pop3Session, given.services) as other:
         await _login(one)
         await _login(other)
         await one.ask(b"DELE 1")
@@ -232,7 +232,7 @@ async def test_two_sessions_at_once(given: Given) -> None:
 
 
 async def test_failures_are_logged_and_few(given: Given) -> None:
-    async with Dialogue(Session, given.limited(login_failures=2)) as client:
+    async with Dialogue(Pop3Session, given.limited(login_failures=2)) as client:
         await client.line()
         for _ in range(2):
             await client.ask(b"USER linda\x1b[31m")
@@ -245,7 +245,7 @@ async def test_failures_are_logged_and_few(given: Given) -> None:
 
 
 async def test_a_login_has_a_deadline(given: Given) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await client.line()
         await client.taken()
         client.clock.advance(given.services.limits.login_seconds)
@@ -255,7 +255,7 @@ async def test_a_login_has_a_deadline(given: Given) -> None:
 async def test_connections_of_an_account_are_counted(given: Given) -> None:
     connections = given.services.authenticator.connections
     account = await given.account()
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         assert connections.count(account.id) == 1
     assert connections.count(account.id) == 0
@@ -265,7 +265,7 @@ async def test_one_connection_too_many_is_told_why(given: Given) -> None:
     account = await given.account()
     connections = given.services.authenticator.connections
     places = [connections.open(account.id) for _ in range(given.services.limits.connections_per_account)]
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         answer = await _login(client)
         assert answer.startswith(b"-ERR [SYS/TEMP] The password is right, but this account has 100 connections")
         places.pop().close()
@@ -274,7 +274,7 @@ async def test_one_connection_too_many_is_told_why(given: Given) -> None:
 
 
 async def test_a_far_client_must_encrypt_first(given: Given) -> None:
-    dialogue = Dialogue(Session, given.services)
+    dialogue = Dialogue(Pop3Session, given.services)
     dialogue.peer.local = False
     async with dialogue as client:
         await client.line()
@@ -292,7 +292,7 @@ async def test_a_far_client_must_encrypt_first(given: Given) -> None:
 
 @pytest.mark.parametrize("piece", [b"STLS\r\nUSER linda\r\n", b"STLS\r\nU"])
 async def test_plaintext_behind_stls_ends_the_session(given: Given, piece: bytes) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await client.line()
         client.send(piece)
         assert await client.rest() == b"-ERR Nothing may follow STLS before the connection is encrypted\r\n"
@@ -300,7 +300,7 @@ async def test_plaintext_behind_stls_ends_the_session(given: Given, piece: bytes
 
 
 async def test_what_was_said_before_tls_is_forgotten(given: Given) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await client.line()
         await client.ask(b"USER linda")
         await client.ask(b"STLS")
@@ -309,21 +309,21 @@ async def test_what_was_said_before_tls_is_forgotten(given: Given) -> None:
 
 
 async def test_too_many_mistakes_before_login(given: Given) -> None:
-    async with Dialogue(Session, given.limited(login_bad_commands=3)) as client:
+    async with Dialogue(Pop3Session, given.limited(login_bad_commands=3)) as client:
         await client.line()
         client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nmore\r\n")
         assert len((await client.rest()).splitlines()) == 4
 
 
 async def test_a_line_that_is_too_long(given: Given) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await client.line()
         assert (await client.ask(b"USER " + b"x" * 20_000)).startswith(b"-ERR A line may have at most 8192")
         assert (await _multi(client, b"CAPA")) != b""
 
 
 async def test_a_bug_is_answered_and_the_session_goes_on(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         with monkeypatch.context() as patch:
             patch.setattr("mektup.pop3.maildrop.Maildrop.stat", lambda self: 1 // 0)
@@ -334,7 +334,7 @@ async def test_a_bug_is_answered_and_the_session_goes_on(given: Given, monkeypat
 
 async def test_a_message_that_breaks_off_is_no_message(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     await append(await given.account(), RAW)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         monkeypatch.setattr("mektup.pop3.multiline.Stuffer.finish", lambda self: 1 // 0)
         client.send(b"RETR 1\r\nNOOP\r\n")
@@ -344,7 +344,7 @@ async def test_a_message_that_breaks_off_is_no_message(given: Given, monkeypatch
 async def test_removing_nothing_that_is_there(given: Given) -> None:
     account = await given.account()
     await _fill(account, 1)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
         await client.ask(b"DELE 1")
         await remove_first(account)
@@ -356,7 +356,7 @@ async def test_removing_nothing_that_is_there(given: Given) -> None:
 async def test_scram(given: Given, password: str) -> None:
     await given.services.store.directory.set_secrets("linda", quick_secrets("Pa$$123"))
     scram = ScramClient(["SCRAM-SHA-256"], "linda", password)
-    async with Dialogue(Session, given.services) as client:
+    async with Dialogue(Pop3Session, given.services) as client:
         await client.line()
         first = await client.ask(b"AUTH SCRAM-SHA-256 " + b64encode(scram.get_client_first().encode()))
         scram.set_server_first(b64decode(first.removeprefix(b"+ ")).decode())

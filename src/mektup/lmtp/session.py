@@ -56,7 +56,7 @@ class Transaction:
     recipients: list[Recipient] = field(default_factory=list)
 
 
-class Session:
+class LmtpSession:
     """One client, from greeting to farewell."""
 
     def __init__(self, peer: Peer, services: Services) -> None:

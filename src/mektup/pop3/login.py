@@ -12,10 +12,10 @@ from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError, Code, Refused
 
 if TYPE_CHECKING:
-    from mektup.pop3.session import Session
+    from mektup.pop3.session import Pop3Session
 
 
-async def user(session: Session, command: Command) -> None:
+async def user(session: Pop3Session, command: Command) -> None:
     """USER: remembers the name, whether or not anybody has it."""
     session.user = None
     if not session.services.authenticator.may_send_password(session.peer):
@@ -24,7 +24,7 @@ async def user(session: Session, command: Command) -> None:
     session.say("+OK Now the password")
 
 
-async def password(session: Session, command: Command) -> None:
+async def password(session: Pop3Session, command: Command) -> None:
     """PASS: the login. USER must be said again after a failure."""
     name, session.user = session.user, None
     if name is None:
@@ -37,7 +37,7 @@ async def password(session: Session, command: Command) -> None:
     await session.enter(entry)
 
 
-async def auth(session: Session, command: Command) -> None:
+async def auth(session: Pop3Session, command: Command) -> None:
     """AUTH: a SASL exchange; alone, a list of the mechanisms, which is how Outlook asks for them."""
     session.user = None
     mechanism, _, initial = command.text.decode("ascii", "replace").partition(" ")
@@ -55,7 +55,7 @@ async def auth(session: Session, command: Command) -> None:
     await session.enter(entry)
 
 
-async def _exchanged(session: Session, exchange: Exchange, initial: str | None) -> AccountEntry:
+async def _exchanged(session: Pop3Session, exchange: Exchange, initial: str | None) -> AccountEntry:
     if initial is not None:
         # RFC 5034 §4: a lone "=" is an empty response
         response = b"" if initial == "=" else _decoded(initial.encode("ascii", "replace"))
@@ -66,7 +66,7 @@ async def _exchanged(session: Session, exchange: Exchange, initial: str | None) 
     return outcome
 
 
-async def _asked(session: Session, challenge: bytes) -> bytes:
+async def _asked(session: Pop3Session, challenge: bytes) -> bytes:
     session.say("+ " + b64encode(challenge).decode("ascii"))
     line = await session.read_line()
     if line == b"*":

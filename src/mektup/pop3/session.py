@@ -24,7 +24,7 @@ LISTED_AT_ONCE = 1000
 """Lines of a listing between two drains."""
 
 
-class Session:
+class Pop3Session:
     """One client, from connection to farewell."""
 
     def __init__(self, peer: Peer, services: Services) -> None:
@@ -322,20 +322,20 @@ def error(refusal: Refused) -> str:
     return f"-ERR [{code}] {refusal}" if code else f"-ERR {refusal}"
 
 
-_RUNS: dict[str, Callable[[Session, Command], Awaitable[None]]] = {
-    "CAPA": Session.capa,
-    "QUIT": Session.quit,
+_RUNS: dict[str, Callable[[Pop3Session, Command], Awaitable[None]]] = {
+    "CAPA": Pop3Session.capa,
+    "QUIT": Pop3Session.quit,
     "USER": login.user,
     "PASS": login.password,
     "AUTH": login.auth,
-    "STLS": Session.stls,
-    "UTF8": Session.utf8,
-    "STAT": Session.stat,
-    "LIST": Session.list,
-    "UIDL": Session.uidl,
-    "RETR": Session.retr,
-    "TOP": Session.top,
-    "DELE": Session.dele,
-    "RSET": Session.rset,
-    "NOOP": Session.noop,
+    "STLS": Pop3Session.stls,
+    "UTF8": Pop3Session.utf8,
+    "STAT": Pop3Session.stat,
+    "LIST": Pop3Session.list,
+    "UIDL": Pop3Session.uidl,
+    "RETR": Pop3Session.retr,
+    "TOP": Pop3Session.top,
+    "DELE": Pop3Session.dele,
+    "RSET": Pop3Session.rset,
+    "NOOP": Pop3Session.noop,
 }

@@ -19,8 +19,8 @@ from structlog.typing import FilteringBoundLogger
 
 from mektup.auth.services import Services, Tally
 from mektup.imap.session import ImapSession
-from mektup.lmtp.session import Session as LmtpSession
-from mektup.pop3.session import Session as Pop3Session
+from mektup.lmtp.session import LmtpSession
+from mektup.pop3.session import Pop3Session
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.admission import Admission
 from mektup.server.bus import Bus
