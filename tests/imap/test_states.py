@@ -9,7 +9,7 @@ import pytest
 
 from mektup.auth.services import Services
 from mektup.imap.session import ImapSession
-from mektup.imap.table import TABLE, State
+from mektup.imap.table import TABLE, SessionState
 from mektup.terms.peer import Peer
 from mektup.wire import requests
 from tests.support.backend import open_world
@@ -50,19 +50,19 @@ LINES: dict[type[requests.Request], tuple[bytes, ...]] = {
     requests.Move: (b"MOVE 1 Sent", b"UID MOVE 1 Sent"),
 }
 
-LEADS_TO: dict[type[requests.Request], State] = {
-    requests.Authenticate: State.AUTHENTICATED,
-    requests.Login: State.AUTHENTICATED,
-    requests.Select: State.SELECTED,
-    requests.Close: State.AUTHENTICATED,
-    requests.Unselect: State.AUTHENTICATED,
+LEADS_TO: dict[type[requests.Request], SessionState] = {
+    requests.Authenticate: SessionState.AUTHENTICATED,
+    requests.Login: SessionState.AUTHENTICATED,
+    requests.Select: SessionState.SELECTED,
+    requests.Close: SessionState.AUTHENTICATED,
+    requests.Unselect: SessionState.AUTHENTICATED,
 }
 """The commands that change the state when they succeed; all others leave it."""
 
-WAYS_IN: dict[State, tuple[bytes, ...]] = {
-    State.NOT_AUTHENTICATED: (),
-    State.AUTHENTICATED: (b"LOGIN linda Pa$$123",),
-    State.SELECTED: (b"LOGIN linda Pa$$123", b"APPEND INBOX {1+}\r\nx", b"SELECT INBOX"),
+WAYS_IN: dict[SessionState, tuple[bytes, ...]] = {
+    SessionState.NOT_AUTHENTICATED: (),
+    SessionState.AUTHENTICATED: (b"LOGIN linda Pa$$123",),
+    SessionState.SELECTED: (b"LOGIN linda Pa$$123", b"APPEND INBOX {1+}\r\nx", b"SELECT INBOX"),
 }
 
 
@@ -70,7 +70,7 @@ def cases() -> Iterator[Any]:
     """Each line of each command, in each state."""
     for request, lines in LINES.items():
         for line in lines:
-            for state in State:
+            for state in SessionState:
                 yield pytest.param(request, line, state, id=f"{line.decode()!r} {state.name.lower()}")
 
 
@@ -80,7 +80,7 @@ def test_every_command_is_here() -> None:
 
 @pytest.mark.parametrize(("request_type", "line", "state"), [*cases()])
 async def test_a_command_is_allowed_in_its_states_only(
-    request_type: type[requests.Request], line: bytes, state: State, monkeypatch: pytest.MonkeyPatch
+    request_type: type[requests.Request], line: bytes, state: SessionState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[ImapSession] = []
     begin = ImapSession.__init__

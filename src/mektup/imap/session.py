@@ -22,7 +22,7 @@ from mektup.auth.services import FAILED_LOGINS, Services
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.capabilities import capabilities
 from mektup.imap.flag_words import FlagWords
-from mektup.imap.table import TABLE, Row, State, Tells
+from mektup.imap.table import TABLE, Row, SessionState, Tells
 from mektup.imap.uploads import Uploads
 from mektup.imap.view import View
 from mektup.store.interface import Account, AccountEntry
@@ -75,7 +75,7 @@ class ImapSession:
         self.peer: Peer = peer
         self.services: Services = services
         self.receiver = Receiver(services.limits)
-        self.state = State.NOT_AUTHENTICATED
+        self.state = SessionState.NOT_AUTHENTICATED
         self.account: Account | None = None
         self.user: str | None = None
         self.view: View | None = None
@@ -383,7 +383,7 @@ class ImapSession:
         self._place.occupy(entry, self.peer)
         self.account = account
         self.user = entry.name
-        self.state = State.AUTHENTICATED
+        self.state = SessionState.AUTHENTICATED
         self.receiver.logged_in()
         self.services.log.info("login", user=entry.name)
 
@@ -400,7 +400,7 @@ class ImapSession:
         """*view* is the selected mailbox from now on."""
         self.leave_mailbox()
         self.view = view
-        self.state = State.SELECTED
+        self.state = SessionState.SELECTED
 
     def leave_mailbox(self) -> None:
         """No mailbox is selected any more."""
@@ -409,7 +409,7 @@ class ImapSession:
             self.view.plan = None  # it knows this session and the view, and would keep both
             self._flag_words = None  # so does this
             self.view = None
-            self.state = State.AUTHENTICATED
+            self.state = SessionState.AUTHENTICATED
 
 
 def _begins(event: RawCommand | LiteralOffered | Fault) -> bool:

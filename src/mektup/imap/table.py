@@ -47,7 +47,7 @@ from mektup.terms.errors import ClientError
 from mektup.wire import requests
 
 
-class State(Enum):
+class SessionState(Enum):
     """Where a session is (RFC 9051 §3); the fourth, logout, is the end of ``ImapSession.run``."""
 
     NOT_AUTHENTICATED = auto()
@@ -77,10 +77,10 @@ Empty where the command has said OK itself: STARTTLS, whose answer is the last t
 """
 
 # Tuples, in which a member is found by identity: a set would ask Python code for its hash, at each command.
-ANY = tuple(State)
-OUT = (State.NOT_AUTHENTICATED,)
-IN = (State.AUTHENTICATED, State.SELECTED)
-SELECTED = (State.SELECTED,)
+ANY = tuple(SessionState)
+OUT = (SessionState.NOT_AUTHENTICATED,)
+IN = (SessionState.AUTHENTICATED, SessionState.SELECTED)
+SELECTED = (SessionState.SELECTED,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Row:
     """A command."""
 
     name: str
-    states: tuple[State, ...]
+    states: tuple[SessionState, ...]
     tells: Tells
     run: Run
     done: bytes = field(init=False)
@@ -97,11 +97,11 @@ class Row:
     def __post_init__(self) -> None:
         object.__setattr__(self, "done", b"%%b OK %b completed\r\n" % self.name.encode("ascii"))
 
-    def check(self, state: State) -> None:
+    def check(self, state: SessionState) -> None:
         """Raises ClientError where the command is not allowed in *state*, saying what to do first."""
         if state in self.states:
             return
-        if state is State.NOT_AUTHENTICATED:
+        if state is SessionState.NOT_AUTHENTICATED:
             raise ClientError(f"{self.name} is not possible before LOGIN or AUTHENTICATE")
         if self.states is OUT:
             raise ClientError(f"{self.name} is not possible any more: you are logged in")
