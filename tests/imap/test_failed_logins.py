@@ -10,7 +10,7 @@ from structlog.processors import format_exc_info
 
 from mektup.auth.services import LOGGED_NAME_BYTES
 from mektup.imap.session import ImapSession
-from mektup.pop3.commands import State
+from mektup.pop3.commands import Pop3State
 from mektup.pop3.commands import parse as parse_pop3
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
@@ -111,7 +111,7 @@ def test_no_request_shows_a_password(line: bytes) -> None:
 
 def test_no_command_of_pop3_shows_a_password() -> None:
     for line in (b"PASS open sesame", b"AUTH PLAIN " + plain(b"", b"linda", SECRET)):
-        shown = repr(parse_pop3(line, State.AUTHORIZATION))
+        shown = repr(parse_pop3(line, Pop3State.AUTHORIZATION))
         assert "sesame" not in shown
         assert plain(b"", b"linda", SECRET).decode() not in shown
 

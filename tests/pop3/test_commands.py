@@ -2,10 +2,10 @@
 
 import pytest
 
-from mektup.pop3.commands import RULES, Command, State, parse
+from mektup.pop3.commands import RULES, Command, Pop3State, parse
 from mektup.terms.errors import ClientError
 
-BEFORE, AFTER = State.AUTHORIZATION, State.TRANSACTION
+BEFORE, AFTER = Pop3State.AUTHORIZATION, Pop3State.TRANSACTION
 
 EXAMPLES = {
     "CAPA": b"CAPA",
@@ -30,9 +30,9 @@ def test_there_is_an_example_of_each() -> None:
     assert set(EXAMPLES) == set(RULES)
 
 
-@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("state", list(Pop3State))
 @pytest.mark.parametrize("verb", list(RULES))
-def test_each_command_in_each_state(verb: str, state: State) -> None:
+def test_each_command_in_each_state(verb: str, state: Pop3State) -> None:
     if state in RULES[verb].states:
         assert parse(EXAMPLES[verb], state).verb == verb
     else:
@@ -58,7 +58,7 @@ def test_each_command_in_each_state(verb: str, state: State) -> None:
         (b"TOP 1 10", AFTER, Command("TOP", numbers=(1, 10))),
     ],
 )
-def test_arguments(line: bytes, state: State, command: Command) -> None:
+def test_arguments(line: bytes, state: Pop3State, command: Command) -> None:
     assert parse(line, state) == command
 
 
@@ -86,6 +86,6 @@ def test_arguments(line: bytes, state: State, command: Command) -> None:
         (b"TOP 1 -1", AFTER, "TOP message lines is expected"),
     ],
 )
-def test_mistakes(line: bytes, state: State, text: str) -> None:
+def test_mistakes(line: bytes, state: Pop3State, text: str) -> None:
     with pytest.raises(ClientError, match=text):
         parse(line, state)

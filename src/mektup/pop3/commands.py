@@ -10,7 +10,7 @@ from enum import Enum
 from mektup.terms.errors import ClientError
 
 
-class State(Enum):
+class Pop3State(Enum):
     """RFC 1939 §3. UPDATE has no commands: it is what QUIT does."""
 
     AUTHORIZATION = "before login"
@@ -33,7 +33,7 @@ class Command:
 class Rule:
     """What may stand in a line, and when."""
 
-    states: frozenset[State]
+    states: frozenset[Pop3State]
     usage: str
     """Shown to who gets it wrong."""
     arguments: Callable[[Rule, str, bytes], Command]
@@ -43,7 +43,7 @@ _NUMBER = re.compile(rb"[0-9]{1,10}")
 _VERB = re.compile(rb"[A-Za-z0-9]{3,4}")
 
 
-def parse(line: bytes, state: State) -> Command:
+def parse(line: bytes, state: Pop3State) -> Command:
     """The command that *line*, without its end, makes. Raises ClientError that says what was expected."""
     verb, _, text = line.partition(b" ")
     name = verb.upper().decode("ascii") if _VERB.fullmatch(verb) else ""
@@ -90,9 +90,9 @@ def _text_or_nothing(rule: Rule, verb: str, text: bytes) -> Command:
     return Command(verb, text.strip())
 
 
-_BEFORE = frozenset({State.AUTHORIZATION})
-_AFTER = frozenset({State.TRANSACTION})
-_BOTH = frozenset(State)
+_BEFORE = frozenset({Pop3State.AUTHORIZATION})
+_AFTER = frozenset({Pop3State.TRANSACTION})
+_BOTH = frozenset(Pop3State)
 
 RULES: dict[str, Rule] = {
     "CAPA": Rule(_BOTH, "CAPA", _nothing),

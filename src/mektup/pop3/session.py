@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from mektup.auth.connections import Connection
 from mektup.auth.services import FAILED_LOGINS, Services
 from mektup.pop3 import login
-from mektup.pop3.commands import Command, State, parse
+from mektup.pop3.commands import Command, Pop3State, parse
 from mektup.pop3.maildrop import Maildrop, open_maildrop
 from mektup.pop3.multiline import Stuffer, TopCutter
 from mektup.store.interface import AccountEntry
@@ -33,7 +33,7 @@ class Pop3Session:
         self.user: bytes | None = None
         """What USER said, for the PASS that follows."""
         self._lines = LineBuffer(services.limits.login_line_bytes)
-        self._state = State.AUTHORIZATION
+        self._state = Pop3State.AUTHORIZATION
         self._maildrop: Maildrop | None = None
         self._place: Connection | None = None
         self._midway = False
@@ -79,7 +79,7 @@ class Pop3Session:
             raise TimedOut
 
     def _patience(self) -> float:
-        if self._state is State.TRANSACTION:
+        if self._state is Pop3State.TRANSACTION:
             return self.services.limits.idle_seconds
         left = self._deadline - time.monotonic()
         if left <= 0:
@@ -128,7 +128,7 @@ class Pop3Session:
         self.say(f"-ERR {mistake}")
         self._bad_commands += 1
         limits = self.services.limits
-        most = limits.bad_commands if self._state is State.TRANSACTION else limits.login_bad_commands
+        most = limits.bad_commands if self._state is Pop3State.TRANSACTION else limits.login_bad_commands
         if self._bad_commands >= most:
             self.end("-ERR Too many commands that are no POP3")
 
@@ -159,7 +159,7 @@ class Pop3Session:
             raise
         self._place = place
         place.occupy(entry, self.peer)
-        self._state = State.TRANSACTION
+        self._state = Pop3State.TRANSACTION
         self._bad_commands = 0
         self.services.log.info("login", user=entry.name)
         messages, octets = self._maildrop.stat()
@@ -203,7 +203,7 @@ class Pop3Session:
         yield "IMPLEMENTATION mektup"
 
     def _may_start_tls(self) -> bool:
-        return self.services.can_start_tls and not self.peer.secure and self._state is State.AUTHORIZATION
+        return self.services.can_start_tls and not self.peer.secure and self._state is Pop3State.AUTHORIZATION
 
     async def quit(self, command: Command) -> None:
         """RFC 1939 §4, and §6 after a login: the UPDATE state."""
