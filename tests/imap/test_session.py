@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mektup.imap.session import ImapSession
-from mektup.imap.table import TABLE, Row, SessionState, Tells
+from mektup.imap.table import TABLE, CommandRow, SessionState, Tells
 from mektup.terms.flags import FlagChange
 from mektup.wire import requests
 from tests.support.dialogue import Dialogue
@@ -71,7 +71,7 @@ async def test_a_bug_is_answered_and_logged_and_the_session_lives(
     async def broken(session: ImapSession, request: requests.Noop) -> bytes | None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setitem(TABLE, requests.Noop, Row("NOOP", frozenset(SessionState), Tells.ALL, broken))
+    monkeypatch.setitem(TABLE, requests.Noop, CommandRow("NOOP", frozenset(SessionState), Tells.ALL, broken))
     async with Dialogue(ImapSession, given.services) as dialogue:
         await dialogue.line()
         dialogue.send(b"a NOOP\r\nb CAPABILITY\r\n")

@@ -22,7 +22,7 @@ from mektup.auth.services import FAILED_LOGINS, Services
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.capabilities import capabilities
 from mektup.imap.flag_words import FlagWords
-from mektup.imap.table import TABLE, Row, SessionState, Tells
+from mektup.imap.table import TABLE, CommandRow, SessionState, Tells
 from mektup.imap.uploads import Uploads
 from mektup.imap.view import View
 from mektup.store.interface import Account, AccountEntry
@@ -199,7 +199,7 @@ class ImapSession:
         self._tally.bugs += 1
         self.services.log.error("command_failed", tag=tag, user=self.user, exc_info=failure)
 
-    async def _run(self, row: Row, request: Request) -> None:
+    async def _run(self, row: CommandRow, request: Request) -> None:
         self.tag = request.tag
         try:
             try:

@@ -84,7 +84,7 @@ SELECTED = (SessionState.SELECTED,)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CommandRow:
     """A command."""
 
     name: str
@@ -108,36 +108,36 @@ class Row:
         raise ClientError(f"{self.name} needs a mailbox: SELECT or EXAMINE one first")
 
 
-TABLE: dict[type[requests.Request], Row] = {
-    requests.Capability: Row("CAPABILITY", ANY, Tells.ALL, capability.run),
-    requests.Noop: Row("NOOP", ANY, Tells.LOOKS, noop.run),
-    requests.Logout: Row("LOGOUT", ANY, Tells.NOTHING, logout.run),
-    requests.Id: Row("ID", ANY, Tells.ALL, id.run),
-    requests.StartTls: Row("STARTTLS", OUT, Tells.NOTHING, starttls.run),
-    requests.Authenticate: Row("AUTHENTICATE", OUT, Tells.NOTHING, authenticate.run),
-    requests.Login: Row("LOGIN", OUT, Tells.NOTHING, login.run),
-    requests.Enable: Row("ENABLE", IN, Tells.ALL, enable.run),
-    requests.Select: Row("SELECT", IN, Tells.NOTHING, select.run),
-    requests.Create: Row("CREATE", IN, Tells.ALL, create.run),
-    requests.Delete: Row("DELETE", IN, Tells.ALL, delete.run),
-    requests.Rename: Row("RENAME", IN, Tells.ALL, rename.run),
-    requests.Subscribe: Row("SUBSCRIBE", IN, Tells.ALL, subscribe.run),
-    requests.Unsubscribe: Row("UNSUBSCRIBE", IN, Tells.ALL, subscribe.run),
-    requests.List: Row("LIST", IN, Tells.ALL, list.run),
-    requests.Lsub: Row("LSUB", IN, Tells.ALL, lsub.run),
-    requests.Namespace: Row("NAMESPACE", IN, Tells.ALL, namespace.run),
-    requests.Status: Row("STATUS", IN, Tells.ALL, status.run),
-    requests.Append: Row("APPEND", IN, Tells.ALL, append.run),
-    requests.Idle: Row("IDLE", IN, Tells.ALL, idle.run),
-    requests.Check: Row("CHECK", SELECTED, Tells.LOOKS, check.run),
-    requests.Close: Row("CLOSE", SELECTED, Tells.NOTHING, close.run),
-    requests.Unselect: Row("UNSELECT", SELECTED, Tells.NOTHING, unselect.run),
-    requests.Expunge: Row("EXPUNGE", SELECTED, Tells.OWN_EXPUNGES, expunge.run),
-    requests.Search: Row("SEARCH", SELECTED, Tells.UID_EXPUNGES, search.run),
-    requests.Sort: Row("SORT", SELECTED, Tells.UID_EXPUNGES, sort.run),
-    requests.Thread: Row("THREAD", SELECTED, Tells.UID_EXPUNGES, thread.run),
-    requests.Fetch: Row("FETCH", SELECTED, Tells.UID_EXPUNGES, fetch.run),
-    requests.Store: Row("STORE", SELECTED, Tells.UID_EXPUNGES, store.run),
-    requests.Copy: Row("COPY", SELECTED, Tells.ALL, copy.run),
-    requests.Move: Row("MOVE", SELECTED, Tells.OWN_EXPUNGES, move.run),
+TABLE: dict[type[requests.Request], CommandRow] = {
+    requests.Capability: CommandRow("CAPABILITY", ANY, Tells.ALL, capability.run),
+    requests.Noop: CommandRow("NOOP", ANY, Tells.LOOKS, noop.run),
+    requests.Logout: CommandRow("LOGOUT", ANY, Tells.NOTHING, logout.run),
+    requests.Id: CommandRow("ID", ANY, Tells.ALL, id.run),
+    requests.StartTls: CommandRow("STARTTLS", OUT, Tells.NOTHING, starttls.run),
+    requests.Authenticate: CommandRow("AUTHENTICATE", OUT, Tells.NOTHING, authenticate.run),
+    requests.Login: CommandRow("LOGIN", OUT, Tells.NOTHING, login.run),
+    requests.Enable: CommandRow("ENABLE", IN, Tells.ALL, enable.run),
+    requests.Select: CommandRow("SELECT", IN, Tells.NOTHING, select.run),
+    requests.Create: CommandRow("CREATE", IN, Tells.ALL, create.run),
+    requests.Delete: CommandRow("DELETE", IN, Tells.ALL, delete.run),
+    requests.Rename: CommandRow("RENAME", IN, Tells.ALL, rename.run),
+    requests.Subscribe: CommandRow("SUBSCRIBE", IN, Tells.ALL, subscribe.run),
+    requests.Unsubscribe: CommandRow("UNSUBSCRIBE", IN, Tells.ALL, subscribe.run),
+    requests.List: CommandRow("LIST", IN, Tells.ALL, list.run),
+    requests.Lsub: CommandRow("LSUB", IN, Tells.ALL, lsub.run),
+    requests.Namespace: CommandRow("NAMESPACE", IN, Tells.ALL, namespace.run),
+    requests.Status: CommandRow("STATUS", IN, Tells.ALL, status.run),
+    requests.Append: CommandRow("APPEND", IN, Tells.ALL, append.run),
+    requests.Idle: CommandRow("IDLE", IN, Tells.ALL, idle.run),
+    requests.Check: CommandRow("CHECK", SELECTED, Tells.LOOKS, check.run),
+    requests.Close: CommandRow("CLOSE", SELECTED, Tells.NOTHING, close.run),
+    requests.Unselect: CommandRow("UNSELECT", SELECTED, Tells.NOTHING, unselect.run),
+    requests.Expunge: CommandRow("EXPUNGE", SELECTED, Tells.OWN_EXPUNGES, expunge.run),
+    requests.Search: CommandRow("SEARCH", SELECTED, Tells.UID_EXPUNGES, search.run),
+    requests.Sort: CommandRow("SORT", SELECTED, Tells.UID_EXPUNGES, sort.run),
+    requests.Thread: CommandRow("THREAD", SELECTED, Tells.UID_EXPUNGES, thread.run),
+    requests.Fetch: CommandRow("FETCH", SELECTED, Tells.UID_EXPUNGES, fetch.run),
+    requests.Store: CommandRow("STORE", SELECTED, Tells.UID_EXPUNGES, store.run),
+    requests.Copy: CommandRow("COPY", SELECTED, Tells.ALL, copy.run),
+    requests.Move: CommandRow("MOVE", SELECTED, Tells.OWN_EXPUNGES, move.run),
 }
