@@ -1,4 +1,4 @@
-"""Mektup: an IMAP server, with LMTP and POP3 beside it. ``Server`` is the face for programs that embed one.
+"""Mektup: an IMAP server, with LMTP and POP3 beside it. ``Server`` is the interface for programs that embed it.
 
 from mektup import Server
 
@@ -34,7 +34,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Whoever wants one room, a command that prints its help among them, need not wait for the whole house.
+    # Imports on demand, so that a command that only prints its help does not load the whole server.
     if name == "__version__":
         found: Any = importlib.import_module("importlib.metadata").version("mektup")
     elif name in _HOMES:

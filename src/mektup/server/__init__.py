@@ -1,1 +1,1 @@
-"""Connects: the embedding face, listeners, TLS, worker processes, the bus, metrics, configuration."""
+"""Connects everything: the interface for embedding, listeners, TLS, workers, the bus, metrics, configuration."""

@@ -1,4 +1,4 @@
-"""What is done to accounts and mail from outside of a session: by an embedding program, or by a command."""
+"""Changes to accounts and mail from outside a session: by an embedding program, or by a command."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PIECE_BYTES = 1024 * 1024
 
 
 async def set_password(store: Store, name: str, password: str, *, passing: bool = False) -> AccountEntry:
-    """Adds account *name*, or gives it a new password where it is there. Raises Refused(CANNOT).
+    """Adds account *name*, or changes the password of an existing one. Raises Refused(CANNOT).
 
-    *passing* is for a store in memory, where hashing would guard nothing and every test would wait for it.
+    *passing* is for a store in memory: the password is not hashed, because that protects nothing and slows each test.
     """
     text_of(name, "the name of a user")
     text_of(password, "a password")
@@ -53,12 +53,12 @@ async def deliver(
     flags: Iterable[str] = (),
     internaldate: datetime | None = None,
 ) -> Uid:
-    """Puts *message* into a mailbox of *user*, durably, and returns its UID; every session sees it at once.
+    """Puts *message* into a mailbox of *user*, durably, and returns its UID. Open sessions see it at once.
 
-    A bare LF becomes CRLF, nothing else is changed. A date without a zone is local time; None: now. Nothing is stored
-    before everything is known to be right.
-    Raises Refused(NONEXISTENT, TOOBIG, OVERQUOTA; CANNOT for a flag), OSError for a file that cannot be read, TypeError
-    and ValueError as ``embedded`` says.
+    A bare LF becomes CRLF; nothing else changes. *internaldate* is local time if it has no zone; None means now. All
+    arguments are checked before anything is stored.
+    Raises Refused(NONEXISTENT, TOOBIG, OVERQUOTA; CANNOT for a flag), OSError for a file that cannot be read, and
+    TypeError and ValueError as ``embedded`` does.
     """
     text_of(user, "the name of a user")
     text_of(mailbox, "the name of a mailbox")

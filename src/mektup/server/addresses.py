@@ -1,4 +1,4 @@
-"""Where to listen, as it stands in the configuration: ``host:port`` or ``unix:/path``."""
+"""Addresses to listen at, as the configuration writes them: ``host:port`` or ``unix:/path``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Service(Enum):
-    """What is spoken at an address, by its name under ``[listen]``."""
+    """The service at an address, by its key under ``[listen]``."""
 
     IMAP = "imap"
     IMAPS = "imaps"
@@ -35,11 +35,11 @@ class Endpoint:
     host: str = ""
     """A name or an IP address; empty for every interface."""
     port: int = 0
-    """0: any port that is free."""
+    """0: any free port."""
     path: Path | None = None
 
     def meets(self, other: Endpoint) -> bool:
-        """Whether both cannot be listened at: a port belongs to one, and every interface is all of them."""
+        """Whether the two exclude each other: same path, or same port on the same host, or on all interfaces."""
         if self.path is not None or other.path is not None:
             return self.path == other.path
         return self.port == other.port != 0 and (self.host == other.host or not self.host or not other.host)
@@ -58,7 +58,7 @@ EXPECTED = '"host:port", "[IPv6 address]:port", "*:port" or "unix:/path"'
 
 
 def endpoint(text: str, base: Path) -> Endpoint:
-    """Reads an address; a relative path starts at *base*. Raises ValueError that says what was expected."""
+    """Reads an address; a relative path is relative to *base*. Raises ValueError that says what was expected."""
     if text.startswith("unix:"):
         if text == "unix:":
             raise ValueError(f'expected {EXPECTED}, got "{text}"')

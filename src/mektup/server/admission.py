@@ -1,4 +1,4 @@
-"""An authenticator that tells the server who came in, for its counts and its log."""
+"""An authenticator that reports logins to the server, for its counters and its log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mektup.terms.limits import Limits
 from mektup.terms.peer import Peer
 
 Outcome = Callable[[Connection, AccountEntry | None], None]
-"""Told of each session that has logged in; None for an attempt that was refused."""
+"""Called with each connection that logged in and its account; with None for an attempt that was refused."""
 
 
 class Admission(Authenticator):
@@ -36,7 +36,7 @@ class Admission(Authenticator):
             directory, limits, plaintext=plaintext, nobodys_key=nobodys_key, hashes_anew=hashes_anew, log=log
         )
         self._outcome = outcome
-        # who has proved a password and finds no place has not come in
+        # reported when the connection has a place: a right password alone does not mean that the login succeeds
         self.connections.entered = self._report
 
     async def login(self, name: bytes, password: bytes, peer: Peer) -> AccountEntry:

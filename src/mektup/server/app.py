@@ -1,16 +1,16 @@
-"""A server inside a program: for tests of mail clients, for tools, for whoever needs a mailbox at hand.
+"""A server inside a program: for tests of mail clients, for tools, for any program that needs a mailbox.
 
     async with Server(users={"linda": "Pa$$123"}) as server:
         await server.deliver("linda", "Subject: hello\\n\\nWorld\\n")
         host, port = server.address("imap")
 
-With no data directory everything is in memory and leaves nothing. Where the client under test is not
-asynchronous, ``in_thread`` runs the server beside it:
+Without a data directory everything is in memory, and nothing remains. If the client under test is not asynchronous,
+``in_thread`` runs the server in a thread:
 
     with Server(users={"linda": "Pa$$123"}).in_thread() as server:
         client = imaplib.IMAP4(*server.address("imap"))
 
-As a fixture of pytest:
+As a pytest fixture:
 
     @pytest.fixture
     def mail():
@@ -53,17 +53,17 @@ EMBEDDED_LISTEN: Mapping[str, str | Sequence[str]] = {
     "pop3s": (ANY_PORT,),
     "lmtp": (ANY_PORT,),
 }
-"""Every service, on this machine only, on ports that are free."""
+"""Every service, on 127.0.0.1 only, on free ports."""
 
 
 NOT_RUNNING = "the server is not running: use it inside of its `async with`, or of the `with` of in_thread()"
 
 
 class Server:
-    """A mail server in this process, from ``async with`` to its end.
+    """A mail server in this process, running inside its ``async with``.
 
-    It runs in the event loop of whoever enters it, and writes its log to the standard library's logger ``mektup``. It
-    may be entered again when it has ended; without a data directory it is empty then.
+    It runs in the event loop that enters it, and logs to the standard library's logger ``mektup``. It may be entered
+    again after it has ended; without a data directory it is then empty.
     """
 
     def __init__(
@@ -81,13 +81,12 @@ class Server:
     ) -> None:
         """Serves from the data directory *data*, or from memory for None, once it is entered.
 
-        *users* are names and passwords of accounts that shall be there; *listen* maps ``imap``, ``imaps``, ``pop3``,
-        ``pop3s``, ``lmtp`` and ``metrics`` to an address as in the configuration file, or to a list of them; port 0 is
-        any that is free. *plaintext* says where a password may cross an unencrypted connection: ``loopback``,
-        ``always`` or ``never``;
-        *cert* and *key* are PEM files, in place of a certificate of the server's own making; *delivery* says what LMTP
-        does with mail that comes in, as the table ``[lmtp]`` of the configuration file.
-        Raises ConfigError where these cannot be.
+        *users* maps names to passwords of accounts to add; *listen* maps ``imap``, ``imaps``, ``pop3``, ``pop3s``,
+        ``lmtp`` and ``metrics`` to an address as in the configuration file, or to a list of addresses; port 0 is any
+        free port. *plaintext* says where a password may cross an unencrypted connection: ``loopback``, ``always`` or
+        ``never``. *cert* and *key* are PEM files; without them the server makes its own certificate. *delivery* says
+        how LMTP delivers mail, as the table ``[lmtp]`` of the configuration file does.
+        Raises ConfigError for arguments that cannot be used.
         """
         self._config = Config(
             data=None if data is None else Path(data).absolute(),
@@ -103,9 +102,9 @@ class Server:
         self._single: Single | None = None
 
     async def __aenter__(self) -> Server:
-        """Listens, when it returns.
+        """The server listens when this returns.
 
-        Raises ConfigError, Refused(CANNOT) for a user that cannot be, RuntimeError where it runs already.
+        Raises ConfigError, Refused(CANNOT) for a name or password that is not allowed, RuntimeError if it runs already.
         """
         if self._single is not None:
             raise RuntimeError("the server is running already: it can be entered again when it has ended")
@@ -125,27 +124,27 @@ class Server:
         await self.stop()
 
     def __enter__(self) -> NoReturn:
-        """Raises TypeError: says how it is done without an event loop."""
+        """Raises TypeError that says how to run the server without an event loop."""
         raise TypeError("use `with Server(...).in_thread() as server:`, or in a coroutine `async with Server(...)`")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Is never called, as ``__enter__`` raises; a ``with`` looks for it first."""
+        """Is never called, because ``__enter__`` raises; but ``with`` requires it."""
 
     async def stop(self) -> None:
-        """Lets sessions say goodbye, and closes everything; may be called twice."""
+        """Lets sessions end, and closes everything; may be called twice."""
         single, self._single = self._single, None
         if single is not None:
             await single.stop()
 
     def in_thread(self) -> ThreadedServer:
-        """The same server, as a plain ``with``: it runs in a thread of its own."""
+        """The same server for a plain ``with``: it runs in its own thread."""
         return ThreadedServer(self)
 
     @property
     def store(self) -> Store:
-        """The mail itself."""
+        """The store of all accounts and their mail."""
         return self._running.node.store
 
     def address(self, service: str) -> tuple[str, int]:
@@ -156,17 +155,17 @@ class Server:
         raise KeyError(f"{service} is off: name it in listen=")
 
     def port(self, service: str) -> int:
-        """The port of *service*. Raises KeyError where it is off."""
+        """The port of *service*. Raises KeyError if the service is off."""
         return self.address(service)[1]
 
     def ssl_context(self) -> ssl.SSLContext:
-        """For a client: trusts this server's certificate and no other, for ``localhost`` and 127.0.0.1."""
+        """For a client: a context that trusts only this server's certificate, for ``localhost`` and 127.0.0.1."""
         context = ssl.create_default_context(cadata=self._running.node.certificates.pem.decode("ascii"))
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return context
 
     async def add_user(self, name: str, password: str) -> None:
-        """Adds an account, or gives it a new password. Raises Refused(CANNOT)."""
+        """Adds an account, or changes the password of an existing one. Raises Refused(CANNOT)."""
         await accounts.set_password(self.store, name, password, passing=self._config.data is None)
 
     async def deliver(
@@ -177,14 +176,14 @@ class Server:
         flags: Iterable[str] = (),
         internaldate: datetime | None = None,
     ) -> Uid:
-        """Puts *message* into a mailbox of *user*, and returns its UID; sessions that are open see it at once.
+        """Puts *message* into a mailbox of *user*, and returns its UID. Open sessions see it at once.
 
-        *message* is a str, which is its text and becomes UTF-8; bytes; an ``email.message.Message`` of any kind; or the
+        *message* is a str, which is encoded in UTF-8; bytes; an ``email.message.Message`` of any kind; or the
         ``pathlib.Path`` of a file. Its lines may end in LF. *flags* are as in IMAP: ``["\\\\Seen", "$Forwarded"]``.
-        *internaldate* is local time where it has no zone; None: now.
-        Raises Refused (NONEXISTENT for a user or mailbox that is not there, CANNOT for a flag that cannot be, TOOBIG),
-        TypeError and ValueError for what is no message, no list of flags or no date, OSError for a file that cannot be
-        read; and then nothing is stored.
+        *internaldate* is local time if it has no zone; None means now.
+        Raises Refused (NONEXISTENT for an unknown user or mailbox, CANNOT for a flag that is not allowed, TOOBIG),
+        TypeError and ValueError for a wrong message, list of flags or date, OSError for a file that cannot be read.
+        Nothing is stored then.
         """
         return await accounts.deliver(
             self.store, self._config.limits, user, message, mailbox=mailbox, flags=flags, internaldate=internaldate
@@ -198,23 +197,23 @@ class Server:
 
 
 class ThreadedServer:
-    """A server in a thread of its own, for programs and tests that are not asynchronous.
+    """A server in its own thread, for programs and tests that are not asynchronous.
 
-    May be entered again when it has ended, as a Server.
+    Like a Server, it may be entered again after it has ended.
     """
 
     def __init__(self, server: Server) -> None:
-        """To be made by ``Server.in_thread``."""
+        """Use ``Server.in_thread``."""
         self._server = server
         self._runner: asyncio.Runner | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> ThreadedServer:
-        """Listens, when it returns. Raises as Server does."""
+        """The server listens when this returns. Raises as Server does."""
         if self._runner is not None:
             raise RuntimeError("the server is running already: it can be entered again when it has ended")
         self._runner = asyncio.Runner(loop_factory=system.new_event_loop)
-        self._runner.get_loop()  # made here, so that it is there when the thread begins
+        self._runner.get_loop()  # made here, so that it exists when the thread starts
         self._thread = threading.Thread(target=_run_until_stopped, args=(self._runner,), name="mektup", daemon=True)
         self._thread.start()
         try:
@@ -233,7 +232,7 @@ class ThreadedServer:
             self._end()
 
     async def __aenter__(self) -> NoReturn:
-        """Raises TypeError: says how it is done in an event loop."""
+        """Raises TypeError that says how to run the server in an event loop."""
         raise TypeError(
             "use `with Server(...).in_thread()`, without async; or `async with Server(...)`, without in_thread"
         )
@@ -241,7 +240,7 @@ class ThreadedServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Is never called, as ``__aenter__`` raises; an ``async with`` looks for it first."""
+        """Is never called, because ``__aenter__`` raises; but ``async with`` requires it."""
 
     def address(self, service: str) -> tuple[str, int]:
         """As Server.address."""
@@ -287,7 +286,7 @@ class ThreadedServer:
 
 
 def _run_until_stopped(runner: asyncio.Runner) -> None:
-    """Runs the loop of *runner*, and closes it in the same thread: the one that waits may have a loop that runs."""
+    """Runs the loop of *runner*, and closes it in this thread, as the caller's thread may run a loop of its own."""
     with runner:
         runner.get_loop().run_forever()
 

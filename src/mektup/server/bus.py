@@ -1,12 +1,11 @@
 """The bus: one process tells the others, by a datagram, that a mailbox changed.
 
-Each process that has a data directory open binds a Unix datagram socket under ``run/``, and sends to every
-other socket that it finds there; so independent servers and commands on one directory find each other
-with no one in the middle. A notice names the account and the mailbox, no more: who cares asks the store.
+Each process that opens a data directory binds a Unix datagram socket under ``run/``, and sends to every other socket
+there. So independent servers and commands on one directory find each other without a broker. A notice names only the
+account and the mailbox; a process that needs to know more asks the store.
 
-A kernel may hold as few as ten datagrams for a process that is busy. What does not fit is kept here, each
-mailbox once, and sent again a moment later. What a dead process left behind is removed by the first that
-finds nobody at home.
+A kernel may hold only ten datagrams for a busy process. Notices that do not fit are kept here, each mailbox once, and
+sent again a moment later. The socket of a dead process is removed by the first sender that gets ECONNREFUSED.
 """
 
 from __future__ import annotations
@@ -29,25 +28,25 @@ Notice = tuple[AccountId, MailboxId]
 
 SUFFIX = ".bus"
 RETRY_SECONDS = (0.002, 1.0)
-"""The first pause before what did not fit is sent again, and the longest."""
+"""The first pause before kept notices are sent again, and the longest."""
 MAX_KEPT = 100_000
-"""Notices kept for one process that does not read; beyond, they are dropped, and that process learns late."""
+"""Notices kept for one process that does not read. More are dropped, and that process learns of a change late."""
 NOTICES_PER_DATAGRAM = 100
 DATAGRAM_BYTES = 16 * 1024
 DATAGRAMS_PER_TURN = 100
 SETTLED_SECONDS = 0.1
-"""A directory that changed less than this ago may change again without a new time of change."""
+"""A directory that changed less than this ago may change again without a new mtime."""
 
 
 class Bus:
-    """This process's place on the bus of one data directory. ``store.interface.Bus`` is what the store sees of it."""
+    """This process on the bus of one data directory. The store uses it as ``store.interface.Bus``."""
 
     def __init__(self, data: Path) -> None:
         """Joins the bus of *data*; other processes' notices wait until ``start``."""
         self._directory = data / "run"
         files.make_directory(self._directory)
         self._handle = os.open(self._directory, os.O_RDONLY | system.DIRECTORY)
-        # the path of a socket may have 107 octets at most; Linux has a short one, however deep the directory lies
+        # the path of a socket has at most 107 octets; Linux gives a short path to a directory at any depth
         self._base = f"/proc/self/fd/{self._handle}" if os.path.isdir("/proc/self/fd") else str(self._directory)
         self._name = f"{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -67,16 +66,16 @@ class Bus:
         self._changed: Callable[[AccountId, MailboxId], None] | None = None
 
     def start(self, changed: Callable[[AccountId, MailboxId], None]) -> None:
-        """From now on *changed* is called, in this event loop, for each notice that another process sends."""
+        """From now on *changed* is called in this event loop, once for each notice from another process."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._changed = changed
         self._loop.add_reader(self._socket.fileno(), self._receive)
 
     def publish(self, account: AccountId, mailbox: MailboxId) -> None:
-        """Tells the other processes; from any thread, never blocks, never raises.
+        """Tells the other processes. May be called from any thread; never blocks, never raises.
 
-        Leaves with the loop's next turn, so that a burst of changes to one mailbox is one notice.
+        The notice is sent in the next round of the loop, so a burst of changes to one mailbox is one notice.
         """
         with self._lock:
             first = not self._pending
@@ -85,11 +84,11 @@ class Bus:
             if threading.get_ident() == self._thread:
                 self._loop.call_soon(self._send)
             else:
-                with contextlib.suppress(RuntimeError):  # the loop is closed: close() has sent, or will
+                with contextlib.suppress(RuntimeError):  # the loop is closed: close() has sent it, or will
                     self._loop.call_soon_threadsafe(self._send)
 
     def close(self) -> None:
-        """Sends what is pending, and leaves; may be called twice."""
+        """Sends pending notices and leaves the bus; may be called twice."""
         if self._socket.fileno() < 0:
             return
         if self._retry is not None:
@@ -100,7 +99,7 @@ class Bus:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
-        with contextlib.suppress(OSError):  # on a disk that is read-only by now it stays; who finds it removes it
+        with contextlib.suppress(OSError):  # the disk may be read-only now; the first sender that finds it removes it
             (self._directory / self._name).unlink()
         os.close(self._handle)
 

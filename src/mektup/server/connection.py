@@ -1,17 +1,17 @@
 """A connection as a session sees it: ``terms.peer.Peer`` over asyncio.
 
-Reading is pulled. What arrives is kept until the session asks, and when too much is waiting the socket is
-not read any more, so that a client which sends faster than it is served fills its own buffers, not ours.
-Writing is queued and leaves in one piece, at once, when the session turns to read, wait or drain; while the
-client leaves too much unread, the session waits too.
+Reading: octets are kept until the session asks for them. When too many are unread, the connection stops reading the
+socket, so a client that sends faster than it is served fills its own buffers, not ours.
+Writing: output is queued, and sent in one piece when the session reads, waits or drains. While the client leaves too
+much unread, the session waits.
 
-An idle connection is to be cheap, as there are thousands: one task, one waiter, one timer.
-The timer is armed once and found to be early when it fires, not moved at every read; that makes a deadline
-cost a comparison.
+An idle connection must be cheap, as there are thousands: it has one task, one wake-up and one timer. A read does not
+move the timer. The timer checks the deadline when it fires, and is armed again if it fired early, so a new deadline
+costs one comparison.
 
-A session never gives way by itself while there is something to read and room to write. So that one busy
-client does not stall the others, it is made to after its turn (see ``fair_turns``), and gets at most READ_BYTES at a
-time. What takes long in between asks ``is_due`` and drains. A socket with much to read is read once in a round.
+A session does not yield by itself while there is something to read and room to write. So that one busy client does not
+stall the others, the session yields after its turn (see ``fair_turns``), and one read returns at most READ_BYTES. Long
+work between two reads checks ``is_due`` and drains. A socket with much to read is read once in each round of the loop.
 """
 
 from __future__ import annotations
@@ -35,45 +35,45 @@ from mektup.terms.errors import Disconnected, Refused, TimedOut
 from mektup.terms.peer import Watch
 
 UNREAD_BYTES = 256 * 1024
-"""Unread octets at which the socket is not read any more."""
+"""With more unread octets than this, the socket is not read."""
 
 STRANGERS_UNREAD_BYTES = 16 * 1024
-"""The same before login: thousands of strangers may be waiting."""
+"""The same before login, as thousands of clients may wait there."""
 
 READ_BYTES = 16 * 1024
-"""The most that one read yields."""
+"""The most that one read returns."""
 
 FULL_READ_BYTES = 256_000
-"""What fills the buffer of uvloop. It then reads again in the same round of the loop, up to 32 times."""
+"""A read of this size fills the buffer of uvloop, which then reads again in the same round, up to 32 times."""
 
 JOIN_BYTES = 256 * 1024
-"""Queued output up to this size is joined; more is handed on piece by piece, to spare the copy."""
+"""Queued output up to this size is joined. More is sent piece by piece, to save the copy."""
 
 QUEUED_BYTES = 64 * 1024
-"""Queued output at which a session is due to drain."""
+"""With more queued output than this, a session is due to drain."""
 
 HANDSHAKE_SECONDS = 10.0
-"""How long TLS may take to begin."""
+"""How long a TLS handshake may take."""
 
 DISMISSAL_SECONDS = 2.0
-"""How long a session that is to end has for its farewell, whatever it is doing."""
+"""How long a dismissed session has for its farewell, whatever it is doing."""
 
 LINGER_SECONDS = 2.0
-"""How long a client has to take a farewell and close; what it sends meanwhile is thrown away."""
+"""How long a client has to read the farewell and close. Octets that it sends meanwhile are discarded."""
 
 _CAN_ACKNOWLEDGE = sys.platform == "linux"
 """Whether the system has TCP_QUICKACK."""
 
 STOPPING_SECONDS = 0.25
-"""How long a handshake may take while the server is shutting down."""
+"""How long a TLS handshake may take while the server shuts down."""
 
 SHUTTING_DOWN = "The server is shutting down"
 
 
 def address_of(peer_name: object) -> tuple[str, bool]:
-    """An IP address without port and scope, or ``unix``, and whether it is on this machine.
+    """The IP address without port and scope, or ``unix``; and whether it is on this machine.
 
-    *peer_name* is what ``accept`` or ``getpeername`` yields.
+    *peer_name* is the result of ``accept`` or ``getpeername``.
     """
     if not isinstance(peer_name, tuple):
         return "unix", True
@@ -83,7 +83,7 @@ def address_of(peer_name: object) -> tuple[str, bool]:
 
 
 class NotTls(Disconnected):
-    """A client spoke in the clear where TLS is expected; *said* is what came of it."""
+    """A client sent clear text where TLS is expected; *said* is the octets that came."""
 
     def __init__(self, said: bytes) -> None:
         super().__init__()
@@ -147,10 +147,10 @@ class Connection(asyncio.Protocol):
         interest_seconds: float,
         on_lost: Callable[[Connection], None],
     ) -> None:
-        """Stands for the socket that *peer_name* is the other end of.
+        """A connection to *peer_name*.
 
-        *busy_poll* and *turns* are the event loop's; *inline_wakeup* is that of Tuning; *certificate* yields what
-        ``start_tls`` uses at that time; *on_lost* is called once, when the socket is closed.
+        *busy_poll* and *turns* belong to the event loop; *inline_wakeup* is the switch in Tuning; *certificate* returns
+        the context for a TLS handshake, None if there is none; *on_lost* is called once, when the socket is closed.
         """
         self.address, self.local = address_of(peer_name)
         self.secure = False
@@ -159,7 +159,7 @@ class Connection(asyncio.Protocol):
         self.in_response = False
         self._seeking = False
         self.task: asyncio.Task[None] | None = None
-        """The session's."""
+        """The task of the session."""
         self.bytes_in = 0
         self.bytes_out = 0
         self._busy_poll = busy_poll
@@ -194,7 +194,7 @@ class Connection(asyncio.Protocol):
     # Called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The socket is ours."""
+        """The socket is connected."""
         self._transport = cast("asyncio.Transport", transport)
         self._file = transport.get_extra_info("socket").fileno()
 
@@ -225,12 +225,12 @@ class Connection(asyncio.Protocol):
         if self._wakeup.waits:
             self._busy_poll.answered()
         if is_full and not self._reading_paused:
-            # the session has had a turn; 32 in a row, one for each read, would be a sixth of a second for all others
+            # the session has had its turn; 32 turns in a row, one for each read, would stall the others for 160 ms
             self._pause_reading()
             self._loop.call_soon(self._read_on)
 
     def eof_received(self) -> bool:
-        """The client sends no more, but may still read: ``printf ... | nc`` is to get its answers."""
+        """The client sends no more, but may still read: ``printf ... | nc`` must get its answers."""
         self._ended = True
         self._wakeup.wake()
         self._expect_interest()
@@ -253,11 +253,11 @@ class Connection(asyncio.Protocol):
         self._on_lost(self)
 
     def pause_writing(self) -> None:
-        """The client leaves too much unread."""
+        """The client leaves too much output unread."""
         self._writing_paused = True
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """The client has caught up."""
         self._writing_paused = False
         self._wakeup.wake()
 
@@ -265,7 +265,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def seeking(self) -> bool:
-        """Whether the session only looks for an answer, and is cancelled should the client go meanwhile."""
+        """Whether the session only computes an answer, and is to be cancelled if the client goes meanwhile."""
         return self._seeking
 
     @seeking.setter
@@ -274,7 +274,7 @@ class Connection(asyncio.Protocol):
         self._expect_interest()
 
     def _expect_interest(self) -> None:
-        # one that has closed looks like one that has only sent all, and waits
+        # a client that has closed looks like one that has sent everything and waits for its answers
         if self._ended and self._seeking and not self._lost:
             self._loop.call_later(self._interest_seconds, self._look_for_interest)
 
@@ -284,7 +284,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def has_unread(self) -> bool:
-        """Whether bytes came that no read has yielded yet."""
+        """Whether there are bytes that no read has returned yet."""
         return bool(self._incoming)
 
     @property
@@ -301,7 +301,7 @@ class Connection(asyncio.Protocol):
             now = time.monotonic()
         if self._hurried:
             raise TimedOut(self.dismissal or "")
-        # not in a coroutine of its own: thousands of idle connections wait here, each with all its frames
+        # inlined, not a coroutine: thousands of idle connections wait here, and each frame costs memory
         while not self._incoming:
             if self._ended:
                 raise Disconnected
@@ -328,17 +328,17 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to drain: much is queued, or others have waited for as long as a turn is."""
+        """Whether it is time to drain: much output is queued, or this session's turn is over."""
         return self.is_due_at(time.monotonic())
 
     def is_due_at(self, now: float) -> bool:
-        """The same for who has just read the clock."""
+        """The same for a caller that has just read the clock: *now* is ``time.monotonic()``."""
         return self._queued > QUEUED_BYTES or now - self._turn_began > self._turns.seconds or self._writing_paused
 
     async def drain(self) -> None:
-        """Sends what was queued, and waits while the other end leaves too much unread. Raises Disconnected.
+        """Sends the queued output, and waits while the client leaves too much unread. Raises Disconnected.
 
-        Writes never block (RFC 9051 §5.3), so that a client that reads nothing stops nobody else.
+        Writes never block (RFC 9051 §5.3), so a client that reads nothing does not stop the others.
         """
         if self._outgoing:
             self._send()
@@ -348,7 +348,7 @@ class Connection(asyncio.Protocol):
                 if not await self._sleep_until(deadline) and self._writing_paused:
                     self.abort()
                     raise Disconnected
-            # many clients may have made room in the same moment
+            # many clients may have made room at the same moment
             await self._have_turn()
         elif time.monotonic() - self._turn_began > self._turns.seconds:
             await self._have_turn()
@@ -374,11 +374,11 @@ class Connection(asyncio.Protocol):
         return bool(self._incoming) or self._ended
 
     async def start_tls(self) -> None:
-        """Sends what was queued and turns the connection to TLS. Raises Refused, Disconnected.
+        """Sends the queued output and starts TLS on the connection. Raises Refused, Disconnected.
 
-        What the client sent in the clear after it asked would, if kept, be taken for what it says under TLS (the
-        command injection of CVE-2011-0411). So what is there already ends the connection, and what still waits in
-        the socket goes to the handshake, which it fails. RFC 9051 §6.2.1, RFC 2595 §4.
+        Clear text after the client's STARTTLS must never be read as commands under TLS (command injection,
+        CVE-2011-0411). So octets that are here already end the connection, and octets that are still in the socket go
+        to the handshake, which then fails. RFC 9051 §6.2.1, RFC 2595 §4.
         """
         self._send()
         if self._incoming:
@@ -390,7 +390,7 @@ class Connection(asyncio.Protocol):
     # Called by the server
 
     def expect_tls(self) -> None:
-        """What comes from now on is TLS. Raises Refused."""
+        """From now on all octets are TLS. Raises Refused."""
         context = self._certificate()
         if context is None:
             raise Refused(None, "There is no certificate for TLS")
@@ -398,7 +398,7 @@ class Connection(asyncio.Protocol):
         self.secure = True
 
     async def shake_hands(self) -> None:
-        """Returns when TLS has begun, which was expected before. Raises Disconnected, and of these NotTls."""
+        """Completes the handshake, after ``expect_tls``. Raises Disconnected, or its subclass NotTls."""
         tls = self._tls
         assert tls is not None
         began = time.monotonic()
@@ -406,7 +406,7 @@ class Connection(asyncio.Protocol):
             if not await self._sleep_until(began + (STOPPING_SECONDS if self.stopping else HANDSHAKE_SECONDS)):
                 break
         if tls.said_in_clear is not None:
-            # the answer is one that such a client can read
+            # the answer must be in the clear, too, so that this client can read it
             self._tls, self.secure, self._ended = None, False, False
             raise NotTls(tls.said_in_clear)
         if not tls.established or self._lost:
@@ -419,11 +419,11 @@ class Connection(asyncio.Protocol):
         self._wakeup.wake()
 
     def trust(self) -> None:
-        """The client is no stranger: it has logged in, or need not."""
+        """Allows more unread octets: the client has logged in, or need not."""
         self._unread_bytes = UNREAD_BYTES
 
     def dismiss(self, reason: str) -> None:
-        """See ``terms.peer.Peer``; who is still there after DISMISSAL_SECONDS is cut off."""
+        """See ``terms.peer.Peer``; after DISMISSAL_SECONDS the connection is aborted."""
         if self._cut_off is not None or self._lost:
             return
         self.dismissal = reason
@@ -431,20 +431,20 @@ class Connection(asyncio.Protocol):
         self.hurry()
 
     def hurry(self) -> None:
-        """Tells the session that its time is over: a command that is half there is given up."""
+        """Tells the session that its time is over: an incomplete command is dropped."""
         self._hurried = True
         self._wakeup.wake()
 
     @property
     def passed(self) -> tuple[int, ...] | None:
-        """Octets that came, left, and are still to be taken, where the session waits for its client; else None."""
+        """Octets received, sent, and not yet taken by the client, if the session waits for its client; else None."""
         if self._transport is None or not self._wakeup.waits:
             return None
         return self.bytes_in, self.bytes_out, self._transport.get_write_buffer_size()
 
     @property
     def can_be_left(self) -> bool:
-        """Whether all that was said is on its way, and nothing came since: closing the socket destroys nothing."""
+        """Whether all output is sent and nothing came since ``close``: closing the socket then loses no output."""
         transport = self._transport
         return (
             self._discarding
@@ -454,15 +454,15 @@ class Connection(asyncio.Protocol):
         )
 
     def leave(self) -> None:
-        """Closes the socket without waiting for the client to do so; only where it ``can_be_left``."""
+        """Closes the socket without waiting for the client; only if ``can_be_left``."""
         if self._transport is not None and not self._lost:
             self._transport.close()
 
     def close(self) -> None:
-        """Sends what was queued and closes; may be called twice.
+        """Sends the queued output and closes; may be called twice.
 
-        A socket closed with octets unread is reset, which can destroy a farewell on its way. So our side says that
-        it is done, and the client has LINGER_SECONDS to close.
+        The system resets a socket that is closed with unread octets, and a reset can destroy the farewell on its way.
+        So our side only ends its stream, and the client has LINGER_SECONDS to close.
         """
         transport = self._transport
         if transport is None or self._lost or self._discarding:
@@ -475,7 +475,7 @@ class Connection(asyncio.Protocol):
         if self._ended or not transport.can_write_eof():
             transport.close()
         else:
-            # some clients throw away what they have not read when the end of TLS has the end of TCP at its heels
+            # some clients discard unread octets when the end of TCP follows the end of TLS at once
             if self._tls is None:
                 transport.write_eof()
             self._resume_reading()
@@ -485,7 +485,7 @@ class Connection(asyncio.Protocol):
         self._timer = self._loop.call_later(LINGER_SECONDS, self._linger)
 
     def abort(self) -> None:
-        """Closes at once, whatever was queued; may be called twice."""
+        """Closes at once and drops the queued output; may be called twice."""
         if self._transport is not None and not self._lost:
             self._transport.abort()
 
@@ -509,19 +509,19 @@ class Connection(asyncio.Protocol):
         if self._tls is not None:
             queued = [b"".join(self._tls.send(octets)) for octets in queued]
         if len(queued) > 1 or transport.is_closing() or transport.get_write_buffer_size():
-            # not by writelines(), after which asyncio of 3.12.0 to 3.12.8, 3.13.0 and 3.13.1 forgets to call
-            # pause_writing (gh-127655): a client that reads nothing would fill the memory
+            # not writelines(): after it, asyncio of 3.12.0 to 3.12.8, 3.13.0 and 3.13.1 does not call pause_writing
+            # (gh-127655), so a client that reads nothing would fill the memory
             for octets in queued:
                 transport.write(octets)
         else:
             self._write_now(transport, queued[0])
 
     def _write_now(self, transport: asyncio.Transport, octets: bytes) -> None:
-        """The transport would write when the loop comes round, which is later than the client waits for it."""
+        """Writes to the socket at once, because the transport would write only in the next round of the loop."""
         try:
             written = os.write(self._file, octets)
         except OSError:
-            written = 0  # no room, or nobody there: the transport meets the same, and knows what to do
+            written = 0  # no room, or the client is gone: the transport meets the same error and handles it
         if written < len(octets):
             transport.write(memoryview(octets)[written:])
 
@@ -536,7 +536,7 @@ class Connection(asyncio.Protocol):
     def _linger(self) -> None:
         transport = self._transport
         if transport is not None and transport.get_write_buffer_size() and time.monotonic() < self._deadline:
-            # a slow client is still taking the last answer
+            # a slow client is still reading the last answer
             self._timer = self._loop.call_later(LINGER_SECONDS, self._linger)
         else:
             self.abort()
@@ -556,7 +556,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     async def _sleep_until(self, deadline: float) -> bool:
-        """Waits until something happens; false if that was the time *deadline* (of ``time.monotonic``)."""
+        """Waits until something happens; false if *deadline* (of ``time.monotonic``) has passed."""
         self._deadline = deadline
         if self._owes_acknowledgement:
             self._acknowledge()
@@ -567,17 +567,17 @@ class Connection(asyncio.Protocol):
         return self._turn_began < deadline
 
     def _acknowledge(self) -> None:
-        """Acknowledges what came at once, as no answer that would carry the acknowledgement is due.
+        """Acknowledges the received octets at once, because no answer is due that could carry the acknowledgement.
 
         Clients such as imaplib send a literal, or the end of a message, in two writes. Nagle's algorithm holds the
-        second until the first is acknowledged, which the kernel delays by 40 ms. The kernel forgets the option, so it
-        is set each time (tcp(7), TCP_QUICKACK).
+        second write until the first is acknowledged, and the kernel delays that by 40 ms. The kernel forgets the
+        option, so it is set each time (tcp(7), TCP_QUICKACK).
         """
         self._owes_acknowledgement = False
         if self._transport is None or self._lost:
             return
         client = self._transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):  # the client is gone, which the transport will notice
+        with contextlib.suppress(OSError):  # the client is gone; the transport will notice
             system.acknowledge(client)
 
     def _arm(self, seconds: float) -> None:
@@ -592,7 +592,7 @@ class Connection(asyncio.Protocol):
             return
         left = self._deadline - time.monotonic()
         if left > 0:
-            # the deadline has moved on since this was armed
+            # the deadline was moved since the timer was armed
             self._arm(left)
         else:
             self._wakeup.wake()

@@ -1,10 +1,10 @@
-"""What a session waits for at its socket: a future in the small that is used again and again, and wakes at once.
+"""The wake-up that a session awaits at its socket: a small reusable future that can resume its task at once.
 
-A future of asyncio's lets its task go on in the next round of the event loop. For one command after the other that is a
-round, and a look at all sockets, for every answer. When octets come, the loop runs nothing else, so the session may as
-well go on there and then.
+A future of asyncio resumes its task in the next round of the event loop. With one command after the other, each answer
+then costs one more round, and one more look at all sockets. When octets come, the loop runs nothing else, so the
+session can go on at once.
 
-``PlainWakeup`` is for those who switch that off (``tuning.inline_wakeup``).
+``PlainWakeup`` is used where this is switched off (``tuning.inline_wakeup``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 
 class Wakeup(Protocol):
-    """What a connection asks of either kind."""
+    """What a connection needs from both kinds."""
 
     @property
     def waits(self) -> bool:
@@ -26,13 +26,13 @@ class Wakeup(Protocol):
         """Lets the task go on in the next round of the loop, if one waits."""
 
     def wake_now(self) -> None:
-        """Lets the task go on, if one waits: before this returns, where that can be."""
+        """Lets the task go on, if one waits. InlineWakeup does so before this returns."""
 
     def __await__(self) -> Generator[Any, None, None]: ...
 
 
 class PlainWakeup:
-    """Does the same with futures of asyncio's own: a task always goes on in the next round."""
+    """Does the same with futures of asyncio: a task always goes on in the next round."""
 
     __slots__ = ("_future", "_loop")
 
@@ -58,7 +58,7 @@ class PlainWakeup:
 
 
 class InlineWakeup:
-    """To be awaited by one task at a time. asyncio takes whatever has these attributes for a future."""
+    """Is awaited by one task at a time. asyncio treats any object with these attributes as a future."""
 
     __slots__ = ("_asyncio_future_blocking", "_cancelled", "_context", "_go_on", "_loop")
 
@@ -82,7 +82,7 @@ class InlineWakeup:
             self._loop.call_soon(go_on, self, context=self._context)
 
     def wake_now(self) -> None:
-        """Lets the task go on before this returns, if one waits. Only for what the loop itself calls, not for tasks."""
+        """Lets the task go on before this returns, if one waits. Only callbacks of the loop may call it, not tasks."""
         go_on = self._go_on
         if go_on is not None:
             assert self._context is not None
@@ -94,10 +94,10 @@ class InlineWakeup:
         self._asyncio_future_blocking = True
         yield self
 
-    # What asyncio asks of a future
+    # What asyncio needs from a future
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Whose it is."""
+        """The event loop."""
         return self._loop
 
     def add_done_callback(self, go_on: Callable[[InlineWakeup], object], *, context: Context) -> None:
@@ -105,7 +105,7 @@ class InlineWakeup:
         self._go_on, self._context = go_on, context
 
     def cancel(self, msg: object = None) -> bool:
-        """The task is cancelled; false when it is on its way already."""
+        """Cancels the wait; returns false if the task is woken already."""
         if self._go_on is None:
             return False
         self._cancelled = True
@@ -113,6 +113,6 @@ class InlineWakeup:
         return True
 
     def result(self) -> None:
-        """Nothing, or asyncio.CancelledError."""
+        """Returns nothing. Raises asyncio.CancelledError after ``cancel``."""
         if self._cancelled:
             raise asyncio.CancelledError

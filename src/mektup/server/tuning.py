@@ -1,7 +1,7 @@
-"""Switches for what mektup does to be quick in unusual ways: the ``[tuning]`` table of the configuration file.
+"""Switches for the unusual optimizations of mektup: the ``[tuning]`` table of the configuration file.
 
-Each piece is right without the others, and a server is right without any. They can be switched off where one of them
-is suspected of something, or where a later Python or system makes it needless; docs/decisions says why each is there.
+Each one works without the others, and a server works without any. Switch one off if you suspect it of a fault, or if a
+later Python or system makes it needless. docs/decisions gives the reason for each.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """Read when a process starts. See docs/configuration.md for what each gives."""
+    """Read when a process starts. docs/configuration.md says what each one gains."""
 
     busy_poll: bool = True
-    """``busy_poll``: the event loop stays awake for a moment where clients are quick."""
+    """The event loop polls for a moment before it sleeps, where clients are quick. See ``busy_poll``."""
     inline_wakeup: bool = True
-    """``inline_wakeup``: a session goes on in the same round of the event loop in which its octets come."""
+    """A session goes on in the round of the event loop in which its octets come. See ``inline_wakeup``."""
     freeze_objects: bool = True
-    """``garbage``: what outlives a full search for garbage is not searched again."""
+    """Objects that outlive a full garbage collection are not examined again. See ``garbage``."""
     trim_memory: bool = True
-    """What closed files leave is given back to the system at once."""
+    """Memory of closed files goes back to the system at once."""
 
 
 DEFAULT_TUNING = Tuning()
