@@ -10,7 +10,7 @@ from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.numbers import MAX_UINT32, Uid
 from mektup.terms.sets import STAR, NumberSet, Run, SequenceSet, merge_runs
 from mektup.wire.arguments import sequence_set
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 
 NUMBERS = st.sets(st.integers(1, 60))
 RUNS = st.lists(st.tuples(st.integers(1, 60), st.integers(0, 12)).map(lambda run: (run[0], run[0] + run[1])))
@@ -108,7 +108,7 @@ def test_slices(numbers: Numbers, count: int) -> None:
 @given(NUMBERS.filter(bool))
 def test_rendering_round_trip(numbers: Numbers) -> None:
     rendered = bytes(of(numbers))
-    cursor = Cursor((rendered,), (), utf8=False, limits=DEFAULT_LIMITS)
+    cursor = CommandCursor((rendered,), (), utf8=False, limits=DEFAULT_LIMITS)
     check(sequence_set(cursor).resolve(60), numbers)
     assert cursor.at_end
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mektup.terms.limits import DEFAULT_LIMITS
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.fetch_grammar import _MEMO_ENTRIES, _MEMO_OCTETS, _asked_lately, fetch_items
 from mektup.wire.fetch_items import (
     ALL,
@@ -16,14 +16,14 @@ from mektup.wire.fetch_items import (
     Item,
     Partial,
     Section,
-    Text,
+    SectionText,
 )
 from tests.wire.parsing import complaint, parsed
 
 
 def items(text: str | bytes, *literals: bytes) -> tuple[FetchItem, ...]:
     fragments = tuple((text.encode() if isinstance(text, str) else text).split(b"{}"))
-    cursor = Cursor(fragments, literals, utf8=False, limits=DEFAULT_LIMITS)
+    cursor = CommandCursor(fragments, literals, utf8=False, limits=DEFAULT_LIMITS)
     found = fetch_items(cursor)
     cursor.expect_end()
     return found
@@ -51,31 +51,31 @@ def test_each_item_once_and_in_order() -> None:
     ("text", "item"),
     [
         ("RFC822", BodySection(Section(), False, label=b"RFC822")),
-        ("rfc822.header", BodySection(Section(text=Text.HEADER), True, label=b"RFC822.HEADER")),
-        ("RFC822.TEXT", BodySection(Section(text=Text.TEXT), False, label=b"RFC822.TEXT")),
+        ("rfc822.header", BodySection(Section(text=SectionText.HEADER), True, label=b"RFC822.HEADER")),
+        ("RFC822.TEXT", BodySection(Section(text=SectionText.TEXT), False, label=b"RFC822.TEXT")),
         ("BODY[]", BodySection(Section(), False, label=b"BODY[]")),
         ("body.peek[]", BodySection(Section(), True, label=b"BODY[]")),
         ("BODY[]<0.2048>", BodySection(Section(), False, Partial(0, 2048), b"BODY[]")),
-        ("BODY[TEXT]", BodySection(Section(text=Text.TEXT), False, label=b"BODY[TEXT]")),
-        ("BODY[header]", BodySection(Section(text=Text.HEADER), False, label=b"BODY[HEADER]")),
+        ("BODY[TEXT]", BodySection(Section(text=SectionText.TEXT), False, label=b"BODY[TEXT]")),
+        ("BODY[header]", BodySection(Section(text=SectionText.HEADER), False, label=b"BODY[HEADER]")),
         ("BODY[1]", BodySection(Section((1,)), False, label=b"BODY[1]")),
         ("BODY.PEEK[1.2.3]", BodySection(Section((1, 2, 3)), True, label=b"BODY[1.2.3]")),
-        ("BODY[1.mime]", BodySection(Section((1,), Text.MIME), False, label=b"BODY[1.MIME]")),
-        ("BODY[2.1.HEADER]", BodySection(Section((2, 1), Text.HEADER), False, label=b"BODY[2.1.HEADER]")),
+        ("BODY[1.mime]", BodySection(Section((1,), SectionText.MIME), False, label=b"BODY[1.MIME]")),
+        ("BODY[2.1.HEADER]", BodySection(Section((2, 1), SectionText.HEADER), False, label=b"BODY[2.1.HEADER]")),
         (
             "BODY[4.TEXT]<7.9223372036854775>",
-            BodySection(Section((4,), Text.TEXT), False, Partial(7, 9223372036854775), b"BODY[4.TEXT]"),
+            BodySection(Section((4,), SectionText.TEXT), False, Partial(7, 9223372036854775), b"BODY[4.TEXT]"),
         ),
         (
             "BODY[HEADER.FIELDS (From)]",
             BodySection(
-                Section(text=Text.HEADER_FIELDS, fields=(b"From",)), False, label=b"BODY[HEADER.FIELDS (From)]"
+                Section(text=SectionText.HEADER_FIELDS, fields=(b"From",)), False, label=b"BODY[HEADER.FIELDS (From)]"
             ),
         ),
         (
             'body.peek[1.header.fields.not ("To" "X Y" CC )]<0.1>',
             BodySection(
-                Section((1,), Text.HEADER_FIELDS_NOT, (b"To", b"X Y", b"CC")),
+                Section((1,), SectionText.HEADER_FIELDS_NOT, (b"To", b"X Y", b"CC")),
                 True,
                 Partial(0, 1),
                 b'BODY[1.HEADER.FIELDS.NOT (To "X Y" CC)]',
@@ -96,7 +96,7 @@ def test_sections(text: str, item: FetchItem) -> None:
 def test_header_fields_in_literals() -> None:
     (item,) = items("BODY[HEADER.FIELDS ({} b)]", b"a(")
     assert item == BodySection(
-        Section(text=Text.HEADER_FIELDS, fields=(b"a(", b"b")), False, label=b'BODY[HEADER.FIELDS ("a(" b)]'
+        Section(text=SectionText.HEADER_FIELDS, fields=(b"a(", b"b")), False, label=b'BODY[HEADER.FIELDS ("a(" b)]'
     )
 
 

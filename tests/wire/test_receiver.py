@@ -4,7 +4,7 @@ import pytest
 
 from mektup.terms.errors import ClientError, Code
 from mektup.terms.limits import DEFAULT_LIMITS
-from mektup.wire.receiver import _STEPS, Event, Fault, LiteralOffered, RawCommand, Receiver, State
+from mektup.wire.receiver import _STEPS, Event, Fault, LiteralOffered, RawCommand, Receiver, ReceiverState
 from tests.wire.driving import LIMITS, Sink, accept, accept_into_sink, events, raw, refuse, ways
 
 
@@ -387,7 +387,7 @@ def test_a_bare_line_too_long(piece: int) -> None:
 
 
 def test_every_state_has_its_step() -> None:
-    assert len(_STEPS) == len(State)
+    assert len(_STEPS) == len(ReceiverState)
 
 
 def test_octets_may_come_while_others_are_unread() -> None:

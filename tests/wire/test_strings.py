@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.sets import NumberSet
 from mektup.wire.arguments import date_time as read_date_time
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.strings import astring, date_time, literal, nstring, quoted, spelled_out, string
 
 
@@ -45,12 +45,12 @@ def test_nil_literal_and_quoted() -> None:
     assert quoted(b'"\xff\\') == b'"\\"\xff\\\\"'
 
 
-def cursor_over(rendered: bytes) -> Cursor:
+def cursor_over(rendered: bytes) -> CommandCursor:
     if not rendered.startswith(b"{"):
-        return Cursor((rendered,), (), utf8=False, limits=DEFAULT_LIMITS)
+        return CommandCursor((rendered,), (), utf8=False, limits=DEFAULT_LIMITS)
     head, octets = rendered.split(b"\r\n", 1)
     assert head == b"{%d}" % len(octets)
-    return Cursor((b"", b""), (octets,), utf8=False, limits=DEFAULT_LIMITS)
+    return CommandCursor((b"", b""), (octets,), utf8=False, limits=DEFAULT_LIMITS)
 
 
 @given(st.binary().filter(lambda octets: b"\0" not in octets))

@@ -21,7 +21,7 @@ from mektup.message.transfer import decode_message, decode_part
 from mektup.store.interface import Account, AnyColumn, Column, HeaderColumn, HeaderFields
 from mektup.terms.errors import Disconnected, Refused
 from mektup.terms.numbers import ContentId
-from mektup.wire.fetch_items import Binary, BinarySize, BodySection, Partial, Section, Text
+from mektup.wire.fetch_items import Binary, BinarySize, BodySection, Partial, Section, SectionText
 from mektup.wire.strings import literal, literal8, without_nul
 
 Columns = dict[AnyColumn, Sequence[Any]]
@@ -214,12 +214,12 @@ class _Place:
 def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...], Reader]:
     """The columns that BODY[...] needs, and its reader. Of a header's fields *most* octets are chosen from."""
     section, partial = item.section, item.partial
-    if not section.part and section.text is Text.ALL:
+    if not section.part and section.text is SectionText.ALL:
         return MESSAGE, lambda columns: [
             _octets(row, partial) for row in zip(*(columns[column] for column in MESSAGE), strict=True)
         ]
     choose = _chooser(section)
-    if not section.part and choose is None and section.text is Text.HEADER:
+    if not section.part and choose is None and section.text is SectionText.HEADER:
         return HEADER, lambda columns: [
             _octets(row, partial) for row in zip(*(columns[column] for column in HEADER), strict=True)
         ]
@@ -233,7 +233,7 @@ def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...],
 
         return HEADER, lambda columns: map(choice, *(columns[column] for column in HEADER))
 
-    inside = section.text not in (Text.ALL, Text.MIME)
+    inside = section.text not in (SectionText.ALL, SectionText.MIME)
 
     def value(layout: Layout, raw: bytes | None, content: ContentId) -> bytes | Later:
         span = _span(layout, section)
@@ -265,8 +265,8 @@ class _Chooser:
 
 
 def _chooser(section: Section) -> _Chooser | None:
-    if section.text in (Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
-        return _Chooser(frozenset(section.fields), exclude=section.text is Text.HEADER_FIELDS_NOT)
+    if section.text in (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT):
+        return _Chooser(frozenset(section.fields), exclude=section.text is SectionText.HEADER_FIELDS_NOT)
     return None
 
 
@@ -286,7 +286,7 @@ MOST_NAME_BYTES = 1000
 def chosen_fields(item: BodySection) -> HeaderFields | None:
     """The column that *item* asks for; None where it is not some fields of the message's own header, whole."""
     section = item.section
-    if section.part or section.text is not Text.HEADER_FIELDS or item.partial is not None:
+    if section.part or section.text is not SectionText.HEADER_FIELDS or item.partial is not None:
         return None
     if sum(map(len, section.fields)) > MOST_NAME_BYTES:
         return None
@@ -295,13 +295,13 @@ def chosen_fields(item: BodySection) -> HeaderFields | None:
 
 def _span(layout: Layout, section: Section) -> Span | None:
     match section.text:
-        case Text.ALL:
+        case SectionText.ALL:
             return layout.whole(section.part)
-        case Text.TEXT:
+        case SectionText.TEXT:
             return layout.text(section.part)
-        case Text.MIME:
+        case SectionText.MIME:
             return layout.mime(section.part)
-        case Text.HEADER | Text.HEADER_FIELDS | Text.HEADER_FIELDS_NOT:
+        case SectionText.HEADER | SectionText.HEADER_FIELDS | SectionText.HEADER_FIELDS_NOT:
             return layout.header(section.part)
 
 

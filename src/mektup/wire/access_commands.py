@@ -6,14 +6,14 @@ import binascii
 from typing import Final
 
 from mektup.terms.errors import ClientError
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.grammar import INITIAL_RESPONSE, NIL
 from mektup.wire.requests import Authenticate, Enable, Id, Login
 
 _INITIAL: Final = "an initial response in base64, or = for an empty one"
 
 
-def id_(cursor: Cursor, tag: bytes) -> Id:
+def id_(cursor: CommandCursor, tag: bytes) -> Id:
     """id = "ID" SP id-params-list; id-params-list = "(" *(string SP nstring) ")" / nil (RFC 2971 §4).
 
     RFC 2971 §3.3 bounds the fields, their names and their values.
@@ -21,7 +21,7 @@ def id_(cursor: Cursor, tag: bytes) -> Id:
     cursor.expect_space('NIL or fields such as ("name" "mutt")')
     fields: list[tuple[bytes, bytes | None]] = []
 
-    def field(cursor: Cursor) -> None:
+    def field(cursor: CommandCursor) -> None:
         if len(fields) == cursor.limits.id_fields:
             raise cursor.wrong(f"at most {cursor.limits.id_fields} fields")
         fields.append(_id_field(cursor))
@@ -32,7 +32,7 @@ def id_(cursor: Cursor, tag: bytes) -> Id:
     return Id(tag, tuple(fields))
 
 
-def _id_field(cursor: Cursor) -> tuple[bytes, bytes | None]:
+def _id_field(cursor: CommandCursor) -> tuple[bytes, bytes | None]:
     limits, column = cursor.limits, cursor.column
     # Liberty: a field's name without quotes, as it is typed by hand.
     name = cursor.astring("the name of a field")
@@ -46,7 +46,7 @@ def _id_field(cursor: Cursor) -> tuple[bytes, bytes | None]:
     return name, value
 
 
-def authenticate(cursor: Cursor, tag: bytes) -> Authenticate:
+def authenticate(cursor: CommandCursor, tag: bytes) -> Authenticate:
     """authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] (RFC 9051 §9, RFC 4959)."""
     cursor.expect_space("a mechanism such as PLAIN")
     mechanism = cursor.expect_atom("a mechanism such as PLAIN").decode("ascii")
@@ -55,7 +55,7 @@ def authenticate(cursor: Cursor, tag: bytes) -> Authenticate:
     return Authenticate(tag, mechanism, initial)
 
 
-def _initial_response(cursor: Cursor) -> bytes:
+def _initial_response(cursor: CommandCursor) -> bytes:
     """initial-resp = base64 / "="."""
     start = cursor.at
     octets = cursor.expect(INITIAL_RESPONSE, _INITIAL)[0]
@@ -66,7 +66,7 @@ def _initial_response(cursor: Cursor) -> bytes:
         raise cursor.wrong(_INITIAL) from error
 
 
-def login(cursor: Cursor, tag: bytes) -> Login:
+def login(cursor: CommandCursor, tag: bytes) -> Login:
     """login = "LOGIN" SP userid SP password; both are astrings (RFC 9051 §9).
 
     Liberty: "%" and "*" without quotes, as imaplib sends names like linda%example.org and people type passwords.
@@ -81,7 +81,7 @@ def login(cursor: Cursor, tag: bytes) -> Login:
     return Login(tag, user, password)
 
 
-def enable(cursor: Cursor, tag: bytes) -> Enable:
+def enable(cursor: CommandCursor, tag: bytes) -> Enable:
     """enable = "ENABLE" 1*(SP capability) (RFC 9051 §9)."""
     cursor.expect_space("capabilities such as IMAP4rev2")
     names = [cursor.expect_atom("a capability such as IMAP4rev2").decode("ascii")]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from mektup.wire.arguments import date_time, flag_list, mailbox_and_old_name
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.requests import Append, AppendMessage, AppendStart, StoredLiteral
 
 _MESSAGE = "the message as a literal such as {310}"
 
 
-def append(cursor: Cursor, tag: bytes) -> Append:
+def append(cursor: CommandCursor, tag: bytes) -> Append:
     """append = "APPEND" SP mailbox 1*append-message (RFC 3502 §6).
 
     append-message = [SP flag-list] [SP date-time] SP literal
@@ -23,7 +23,7 @@ def append(cursor: Cursor, tag: bytes) -> Append:
     return Append(tag, name, tuple(messages), old_name)
 
 
-def append_start(cursor: Cursor, tag: bytes) -> AppendStart | None:
+def append_start(cursor: CommandCursor, tag: bytes) -> AppendStart | None:
     """The same, up to the literal that is announced where the text ends; None where that is the mailbox's name."""
     cursor.expect_space("a mailbox name")
     if len(cursor.fragments) == 1 and cursor.at == len(cursor.text):
@@ -40,18 +40,18 @@ def append_start(cursor: Cursor, tag: bytes) -> AppendStart | None:
     return AppendStart(tag, name, flags, internaldate, old_name)
 
 
-def _message(cursor: Cursor) -> AppendMessage:
+def _message(cursor: CommandCursor) -> AppendMessage:
     cursor.expect_space(_MESSAGE)
     return _arguments_and_message(cursor)
 
 
-def _arguments_and_message(cursor: Cursor) -> AppendMessage:
+def _arguments_and_message(cursor: CommandCursor) -> AppendMessage:
     flags, internaldate = _arguments(cursor)
     message: StoredLiteral = cursor.stored_literal(_MESSAGE)
     return AppendMessage(flags, internaldate, message)
 
 
-def _arguments(cursor: Cursor) -> tuple[tuple[str, ...], tuple[int, int] | None]:
+def _arguments(cursor: CommandCursor) -> tuple[tuple[str, ...], tuple[int, int] | None]:
     """[flag-list SP] [date-time SP], as the space before each was read already."""
     flags: tuple[str, ...] = ()
     internaldate: tuple[int, int] | None = None

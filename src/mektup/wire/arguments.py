@@ -11,7 +11,7 @@ from mektup.terms.flags import SYSTEM_FLAG_NAMES, SYSTEM_FLAGS_BY_NAME, each_onc
 from mektup.terms.numbers import MAX_UINT32
 from mektup.terms.sets import STAR, Run, SavedResult, SequenceSet
 from mektup.wire import mailbox_names
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.grammar import ATOM, DATE, DATE_TIME, FLAG, FLAG_LIST, MONTHS, ONE_RANGE, SEQUENCE_SET, SET_OCTETS
 from mektup.wire.requests import NumbersAsked
 
@@ -28,13 +28,13 @@ _SAVED: Final = SavedResult()
 # Mailboxes
 
 
-def mailbox(cursor: Cursor, what: str = "a mailbox name") -> str:
+def mailbox(cursor: CommandCursor, what: str = "a mailbox name") -> str:
     """mailbox = "INBOX" / astring (RFC 9051 §9), decoded. Raises ClientError."""
     column = cursor.column
     return _decoded(cursor, cursor.astring(what), column)
 
 
-def mailbox_and_old_name(cursor: Cursor, what: str = "a mailbox name") -> tuple[str, str | None]:
+def mailbox_and_old_name(cursor: CommandCursor, what: str = "a mailbox name") -> tuple[str, str | None]:
     """A mailbox, decoded, and the name as the client wrote it where that is another in UTF-8: not in NFC, or ``inbox``.
 
     RFC 9051 §6.3.9.7 has it told so; a client that speaks modified UTF-7 would not understand. Raises ClientError.
@@ -45,7 +45,7 @@ def mailbox_and_old_name(cursor: Cursor, what: str = "a mailbox name") -> tuple[
     return name, octets.decode() if cursor.utf8 and octets != name.encode() else None
 
 
-def end_after_mailbox(cursor: Cursor) -> None:
+def end_after_mailbox(cursor: CommandCursor) -> None:
     """The command ends here; else a name with spaces stands there without its quotes, as imaplib lets it.
 
     Raises ClientError.
@@ -55,13 +55,13 @@ def end_after_mailbox(cursor: Cursor) -> None:
     cursor.expect_end()
 
 
-def mailbox_pattern(cursor: Cursor) -> str:
+def mailbox_pattern(cursor: CommandCursor) -> str:
     """list-mailbox = 1*list-char / string (RFC 9051 §9), decoded; wildcards stand as they are. Raises ClientError."""
     column = cursor.column
     return _decoded(cursor, cursor.list_mailbox('a pattern such as "*" or INBOX/%'), column)
 
 
-def _decoded(cursor: Cursor, octets: bytes, column: int) -> str:
+def _decoded(cursor: CommandCursor, octets: bytes, column: int) -> str:
     try:
         return mailbox_names.decode(octets, utf8=cursor.utf8)
     except ClientError as error:
@@ -72,7 +72,7 @@ def _decoded(cursor: Cursor, octets: bytes, column: int) -> str:
 # Sequence sets
 
 
-def numbers(cursor: Cursor) -> NumbersAsked:
+def numbers(cursor: CommandCursor) -> NumbersAsked:
     """sequence-set (RFC 9051 §9), ``$`` included. Raises ClientError."""
     found = ONE_RANGE.match(cursor.text, cursor.at)
     if found is not None:
@@ -85,7 +85,7 @@ def numbers(cursor: Cursor) -> NumbersAsked:
     return sequence_set(cursor)
 
 
-def sequence_set(cursor: Cursor) -> SequenceSet:
+def sequence_set(cursor: CommandCursor) -> SequenceSet:
     """sequence-set (RFC 9051 §9) without ``$``. Raises ClientError."""
     reach = SET_OCTETS.match(cursor.text, cursor.at)
     if reach is not None and reach[0].count(b",") >= cursor.limits.sequence_set_ranges:
@@ -115,7 +115,7 @@ assert STAR == 0, "sequence_set() reads * as 0"
 # Flags
 
 
-def flag(cursor: Cursor) -> str:
+def flag(cursor: CommandCursor) -> str:
     """flag, as the client spelled it (RFC 9051 §9).
 
     Raises ClientError, for \\Recent too, which nobody can set, and for other system flags than IMAP's five.
@@ -136,7 +136,7 @@ def flag(cursor: Cursor) -> str:
     return name
 
 
-def flag_list(cursor: Cursor) -> tuple[str, ...]:
+def flag_list(cursor: CommandCursor) -> tuple[str, ...]:
     """flag-list = "(" [flag *(SP flag)] ")" (RFC 9051 §9), each flag once. Raises ClientError."""
     # A list in which every flag is certainly short enough needs no look at each.
     found = FLAG_LIST.match(cursor.text, cursor.at)
@@ -146,7 +146,7 @@ def flag_list(cursor: Cursor) -> tuple[str, ...]:
     return each_once(found[1].decode("ascii").split())
 
 
-def keyword(cursor: Cursor) -> str:
+def keyword(cursor: CommandCursor) -> str:
     """flag-keyword = atom (RFC 9051 §9), as SEARCH KEYWORD names it; system flags have keys of their own.
 
     Raises ClientError.
@@ -157,7 +157,7 @@ def keyword(cursor: Cursor) -> str:
 # Dates
 
 
-def day(cursor: Cursor) -> date:
+def day(cursor: CommandCursor) -> date:
     """date, with its quotes or without (RFC 9051 §9). Raises ClientError."""
     start = cursor.at
     found = cursor.expect(DATE, _A_DATE)
@@ -168,7 +168,7 @@ def day(cursor: Cursor) -> date:
     return made
 
 
-def date_time(cursor: Cursor) -> tuple[int, int]:
+def date_time(cursor: CommandCursor) -> tuple[int, int]:
     """date-time (RFC 9051 §9): seconds since 1970 UTC, and its zone in minutes east. Raises ClientError."""
     start = cursor.at
     found = cursor.expect(DATE_TIME, _A_DATE_TIME)

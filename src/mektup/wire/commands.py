@@ -15,7 +15,7 @@ from mektup.terms.errors import ClientError
 from mektup.terms.limits import Limits
 from mektup.wire.access_commands import authenticate, enable, id_, login
 from mektup.wire.append_command import append, append_start
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.grammar import COMMAND, WITH_SEQUENCE_NUMBERS, tag_in
 from mektup.wire.mailbox_commands import create, delete, list_, lsub, named, rename, select, status
 from mektup.wire.message_commands import copy, expunge, fetch, search, store, uid_expunge
@@ -40,14 +40,14 @@ from mektup.wire.requests import (
 )
 from mektup.wire.sort_commands import sort, thread
 
-Parser = Callable[[Cursor, bytes], Request]
+Parser = Callable[[CommandCursor, bytes], Request]
 """Reads a command's arguments, from behind its word to its end; the octets are its tag."""
 
 
 def bare(make: Callable[[bytes], Request]) -> Parser:
     """The parser of a command without arguments."""
 
-    def read(cursor: Cursor, tag: bytes) -> Request:
+    def read(cursor: CommandCursor, tag: bytes) -> Request:
         cursor.expect_end()
         return make(tag)
 
@@ -115,7 +115,7 @@ def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
     line = command.fragments[0]
     request = None if command.literals else _REPEATED.find(line, utf8=utf8, limits=limits)
     if request is None:
-        cursor = Cursor(command.fragments, command.literals, utf8=utf8, limits=limits)
+        cursor = CommandCursor(command.fragments, command.literals, utf8=utf8, limits=limits)
         tag, read = _begin(cursor)
         request = read(cursor, tag)
         if not command.literals:
@@ -129,12 +129,12 @@ def parse_append_start(command: RawCommand, *, utf8: bool, limits: Limits) -> Ap
     Also None where the offered literal is the mailbox's name. Raises ClientError, for what is no command at all too:
     its literal need not come (RFC 9051 §7.6).
     """
-    cursor = Cursor(command.fragments, command.literals, utf8=utf8, limits=limits)
+    cursor = CommandCursor(command.fragments, command.literals, utf8=utf8, limits=limits)
     tag, read = _begin(cursor)
     return append_start(cursor, tag) if read is append else None
 
 
-def _begin(cursor: Cursor) -> tuple[bytes, Parser]:
+def _begin(cursor: CommandCursor) -> tuple[bytes, Parser]:
     """Takes a command's tag and word; returns the tag, and what reads the arguments. Raises ClientError."""
     found = COMMAND.match(cursor.text)
     if found is None:
@@ -160,7 +160,7 @@ def uses_sequence_numbers(line: bytes) -> bool:
 _EXAMPLE: Final = "such as: a1 NOOP"
 
 
-def _wrong_start(cursor: Cursor) -> ClientError:
+def _wrong_start(cursor: CommandCursor) -> ClientError:
     """The complaint about what does not even begin as ``tag SP word``."""
     tag = tag_in(cursor.text)
     if tag is None:

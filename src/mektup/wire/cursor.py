@@ -19,7 +19,7 @@ from mektup.wire.requests import StoredLiteral
 T = TypeVar("T")
 
 
-class Cursor:
+class CommandCursor:
     """Reads one command from left to right; never back."""
 
     __slots__ = ("_before", "_index", "at", "fragments", "limits", "literals", "text", "utf8")
@@ -213,7 +213,7 @@ class Cursor:
 
     # Lists
 
-    def parenthesized(self, item: Callable[[Cursor], T], what: str, most: int | None = None) -> list[T]:
+    def parenthesized(self, item: Callable[[CommandCursor], T], what: str, most: int | None = None) -> list[T]:
         """``(`` items, a space between any two ``)``; may be empty. Raises ClientError, also for more than *most*.
 
         Liberty: spaces within the parentheses' edges, as people type them and some clients leave one at the end.

@@ -10,7 +10,7 @@ from typing import Final
 
 from mektup.terms.errors import ClientError
 from mektup.terms.limits import Limits
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.fetch_items import (
     ALL,
     FAST,
@@ -22,7 +22,7 @@ from mektup.wire.fetch_items import (
     Item,
     Partial,
     Section,
-    Text,
+    SectionText,
 )
 from mektup.wire.strings import astring
 
@@ -37,7 +37,7 @@ _PART: Final = re.compile(rb"[1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*")
 # section-msgtext = "HEADER" / "HEADER.FIELDS" [".NOT"] SP header-list / "TEXT"
 # section-text = section-msgtext / "MIME"
 _SECTION_TEXT: Final = re.compile(rb"HEADER(?:\.FIELDS(?:\.NOT)?)?|TEXT|MIME", re.IGNORECASE)
-_TEXTS: Final = {text.value.encode("ascii"): text for text in Text}
+_TEXTS: Final = {text.value.encode("ascii"): text for text in SectionText}
 
 # partial = "<" number64 "." nz-number64 ">"
 _PARTIAL: Final = re.compile(rb"<([0-9]{1,18})\.(0*[1-9][0-9]{0,17})>")
@@ -47,8 +47,8 @@ _WORDS: Final[dict[bytes, FetchItem]] = {
     **{item.value.encode("ascii"): item for item in Item},
     # RFC 3501 §6.4.5: equivalent to BODY[], BODY.PEEK[HEADER] and BODY[TEXT], but answered by their own names.
     b"RFC822": BodySection(_WHOLE, peek=False, label=b"RFC822"),
-    b"RFC822.HEADER": BodySection(Section(text=Text.HEADER), peek=True, label=b"RFC822.HEADER"),
-    b"RFC822.TEXT": BodySection(Section(text=Text.TEXT), peek=False, label=b"RFC822.TEXT"),
+    b"RFC822.HEADER": BodySection(Section(text=SectionText.HEADER), peek=True, label=b"RFC822.HEADER"),
+    b"RFC822.TEXT": BodySection(Section(text=SectionText.TEXT), peek=False, label=b"RFC822.TEXT"),
 }
 _MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {b"ALL": ALL, b"FAST": FAST, b"FULL": FULL}
 
@@ -61,7 +61,7 @@ With the limits under which they were read, as under others the same words may b
 """
 
 
-def fetch_items(cursor: Cursor) -> tuple[FetchItem, ...]:
+def fetch_items(cursor: CommandCursor) -> tuple[FetchItem, ...]:
     """What stands after the sequence set, macros spelled out; each item once, never empty. Raises ClientError.
 
     fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
@@ -79,7 +79,7 @@ def fetch_items(cursor: Cursor) -> tuple[FetchItem, ...]:
     return items
 
 
-def _read(cursor: Cursor) -> tuple[FetchItem, ...]:
+def _read(cursor: CommandCursor) -> tuple[FetchItem, ...]:
     if cursor.comes(b"("):
         column = cursor.column
         items = cursor.parenthesized(_item, "items", cursor.limits.fetch_items)
@@ -94,7 +94,7 @@ def _read(cursor: Cursor) -> tuple[FetchItem, ...]:
     return macro
 
 
-def _item(cursor: Cursor) -> FetchItem:
+def _item(cursor: CommandCursor) -> FetchItem:
     start = cursor.at
     word = cursor.expect(_WORD, _ITEMS)[0].upper()
     if cursor.comes(b"["):
@@ -112,36 +112,36 @@ def _item(cursor: Cursor) -> FetchItem:
     return item
 
 
-def _body_section(cursor: Cursor, *, peek: bool) -> BodySection:
+def _body_section(cursor: CommandCursor, *, peek: bool) -> BodySection:
     """section [partial]; section = "[" [section-spec] "]"."""
     cursor.at += 1
     part, name = _part(cursor)
-    text = Text.ALL
+    text = SectionText.ALL
     fields: tuple[bytes, ...] = ()
     if not part or cursor.take_octet(b"."):
         found = cursor.take(_SECTION_TEXT)
         if found is not None:
             text = _TEXTS[found[0].upper()]
             # section-spec = section-msgtext / (section-part ["." section-text]): MIME is of a part.
-            if text is Text.MIME and not part:
+            if text is SectionText.MIME and not part:
                 raise cursor.wrong("a part before MIME, such as BODY[1.MIME]")
             name += (b"." if part else b"") + text.value.encode("ascii")
         elif part:
             raise cursor.wrong("HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT, MIME or a part number")
-    if text in (Text.HEADER_FIELDS, Text.HEADER_FIELDS_NOT):
+    if text in (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT):
         fields = _header_list(cursor)
         name += b" (%b)" % b" ".join(map(astring, fields))
     cursor.expect_octet(b"]", f"] at the end of {_SECTION}")
     return BodySection(Section(part, text, fields), peek, _partial(cursor), b"BODY[%b]" % name)
 
 
-def _binary(cursor: Cursor, *, peek: bool) -> Binary:
+def _binary(cursor: CommandCursor, *, peek: bool) -> Binary:
     """section-binary [partial]."""
     part, label = _binary_part(cursor)
     return Binary(part, peek, _partial(cursor), b"BINARY" + label)
 
 
-def _binary_part(cursor: Cursor) -> tuple[tuple[int, ...], bytes]:
+def _binary_part(cursor: CommandCursor) -> tuple[tuple[int, ...], bytes]:
     """section-binary = "[" [section-part] "]"; and as it was written."""
     cursor.at += 1
     part, name = _part(cursor)
@@ -149,7 +149,7 @@ def _binary_part(cursor: Cursor) -> tuple[tuple[int, ...], bytes]:
     return part, b"[%b]" % name
 
 
-def _part(cursor: Cursor) -> tuple[tuple[int, ...], bytes]:
+def _part(cursor: CommandCursor) -> tuple[tuple[int, ...], bytes]:
     found = cursor.take(_PART)
     if found is None:
         return (), b""
@@ -159,7 +159,7 @@ def _part(cursor: Cursor) -> tuple[tuple[int, ...], bytes]:
     return part, found[0]
 
 
-def _header_list(cursor: Cursor) -> tuple[bytes, ...]:
+def _header_list(cursor: CommandCursor) -> tuple[bytes, ...]:
     """header-list = "(" header-fld-name *(SP header-fld-name) ")"; header-fld-name = astring."""
     cursor.expect_space("names of header fields such as (FROM DATE)")
     column = cursor.column
@@ -169,11 +169,11 @@ def _header_list(cursor: Cursor) -> tuple[bytes, ...]:
     return tuple(names)
 
 
-def _header_name(cursor: Cursor) -> bytes:
+def _header_name(cursor: CommandCursor) -> bytes:
     return cursor.astring("the name of a header field")
 
 
-def _partial(cursor: Cursor) -> Partial | None:
+def _partial(cursor: CommandCursor) -> Partial | None:
     if not cursor.comes(b"<"):
         return None
     found = cursor.expect(_PARTIAL, "a start and a count such as <0.2048>")

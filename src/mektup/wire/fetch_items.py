@@ -20,7 +20,7 @@ class Item(Enum):
     EMAILID = "EMAILID"
 
 
-class Text(Enum):
+class SectionText(Enum):
     """section-text: which part of a part."""
 
     ALL = ""
@@ -46,7 +46,7 @@ class Section:
 
     part: tuple[int, ...] = ()
     """Part numbers, outermost first; empty for the message itself."""
-    text: Text = Text.ALL
+    text: SectionText = SectionText.ALL
     fields: tuple[bytes, ...] = ()
     """Header field names as the client wrote them, for HEADER_FIELDS and HEADER_FIELDS_NOT."""
 

@@ -7,14 +7,14 @@ from typing import Any, Final
 from mektup.terms.errors import ClientError
 from mektup.terms.sets import NumberSet
 from mektup.wire.arguments import sequence_set
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.requests import KnownState
 
 _WHAT: Final = "UIDVALIDITY and a modseq, such as (7 12)"
 _SAMPLE: Final = "sequence numbers and their UIDs, such as (1:3,7 4:6,12)"
 
 
-def known_state(cursor: Cursor) -> KnownState:
+def known_state(cursor: CommandCursor) -> KnownState:
     """SP "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")". Raises ClientError.
 
     Liberty: 0 for either number, from clients that have none yet.
@@ -38,7 +38,7 @@ def known_state(cursor: Cursor) -> KnownState:
     return KnownState(uidvalidity, modseq, uids, sample)
 
 
-def _sample(cursor: Cursor) -> tuple[NumberSet[Any], NumberSet[Any]]:
+def _sample(cursor: CommandCursor) -> tuple[NumberSet[Any], NumberSet[Any]]:
     """seq-match-data = "(" known-sequence-set SP known-uid-set ")"."""
     column = cursor.column
     cursor.expect_octet(b"(", f"( and {_SAMPLE}")
@@ -53,7 +53,7 @@ def _sample(cursor: Cursor) -> tuple[NumberSet[Any], NumberSet[Any]]:
     return seqs, uids
 
 
-def _without_star(cursor: Cursor) -> NumberSet[Any]:
+def _without_star(cursor: CommandCursor) -> NumberSet[Any]:
     """sequence-set, in which * is not allowed."""
     start = cursor.at
     found = sequence_set(cursor)

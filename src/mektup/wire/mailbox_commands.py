@@ -8,7 +8,7 @@ from typing import Final
 from mektup.terms.errors import ClientError
 from mektup.terms.names import DELIMITER
 from mektup.wire.arguments import end_after_mailbox, mailbox, mailbox_and_old_name, mailbox_pattern
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.grammar import ATOM_LIST, FLAG
 from mektup.wire.known_state import known_state
 from mektup.wire.requests import Create, Delete, KnownState, List, Lsub, Rename, Request, Select, Status
@@ -33,7 +33,7 @@ RFC 7889 §3."""
 _STATUS_ITEM: Final = "a STATUS item such as MESSAGES or UIDNEXT"
 
 
-def named(cursor: Cursor, tag: bytes, *, make: Callable[[bytes, str], Request]) -> Request:
+def named(cursor: CommandCursor, tag: bytes, *, make: Callable[[bytes, str], Request]) -> Request:
     """A command whose one argument is a mailbox: SUBSCRIBE, UNSUBSCRIBE."""
     cursor.expect_space("a mailbox name")
     name = mailbox(cursor)
@@ -41,7 +41,7 @@ def named(cursor: Cursor, tag: bytes, *, make: Callable[[bytes, str], Request]) 
     return make(tag, name)
 
 
-def select(cursor: Cursor, tag: bytes, *, read_only: bool) -> Select:
+def select(cursor: CommandCursor, tag: bytes, *, read_only: bool) -> Select:
     """select = "SELECT" SP mailbox [SP "(" select-param ")"] (RFC 9051 §9; RFC 4466 §2.1, RFC 7162 §7)."""
     cursor.expect_space("a mailbox name")
     name, old_name = mailbox_and_old_name(cursor)
@@ -54,13 +54,13 @@ def select(cursor: Cursor, tag: bytes, *, read_only: bool) -> Select:
     return Select(tag, name, read_only, b"CONDSTORE" in given, old_name, given.get(b"QRESYNC"))
 
 
-def _select_parameter(cursor: Cursor) -> tuple[bytes, KnownState | None]:
+def _select_parameter(cursor: CommandCursor) -> tuple[bytes, KnownState | None]:
     """select-param =/ "CONDSTORE" / "QRESYNC" SP "(" ... ")" (RFC 7162 §7)."""
     word = _one_of(cursor, (b"CONDSTORE", b"QRESYNC"), "CONDSTORE or QRESYNC")
     return word, known_state(cursor) if word == b"QRESYNC" else None
 
 
-def create(cursor: Cursor, tag: bytes) -> Create:
+def create(cursor: CommandCursor, tag: bytes) -> Create:
     """create = "CREATE" SP mailbox [SP "(" create-param ")"] (RFC 9051 §9; RFC 6154 §6)."""
     cursor.expect_space("a mailbox name")
     # RFC 9051 §6.3.4: a trailing delimiter declares that names will be made below; it is no part of the name.
@@ -76,20 +76,20 @@ def create(cursor: Cursor, tag: bytes) -> Create:
     return Create(tag, name.removesuffix(DELIMITER), tuple(uses), old_name)
 
 
-def _create_parameter(cursor: Cursor) -> list[str]:
+def _create_parameter(cursor: CommandCursor) -> list[str]:
     """create-param =/ "USE" SP "(" [use-attr *(SP use-attr)] ")" (RFC 6154 §6)."""
     _one_of(cursor, (b"USE",), "USE")
     cursor.expect_space("special uses such as (\\Drafts)")
     return cursor.parenthesized(_special_use, "special uses such as \\Drafts")
 
 
-def _special_use(cursor: Cursor) -> str:
+def _special_use(cursor: CommandCursor) -> str:
     if not cursor.comes(b"\\"):
         raise cursor.wrong("a special use such as \\Drafts")
     return cursor.expect(FLAG, "a special use such as \\Drafts")[0].decode("ascii")
 
 
-def delete(cursor: Cursor, tag: bytes) -> Delete:
+def delete(cursor: CommandCursor, tag: bytes) -> Delete:
     """delete = "DELETE" SP mailbox (RFC 9051 §9)."""
     cursor.expect_space("a mailbox name")
     name, old_name = mailbox_and_old_name(cursor)
@@ -97,7 +97,7 @@ def delete(cursor: Cursor, tag: bytes) -> Delete:
     return Delete(tag, name, old_name)
 
 
-def rename(cursor: Cursor, tag: bytes) -> Rename:
+def rename(cursor: CommandCursor, tag: bytes) -> Rename:
     """rename = "RENAME" SP mailbox SP mailbox (RFC 9051 §9)."""
     cursor.expect_space("a mailbox name")
     old, old_name = mailbox_and_old_name(cursor)
@@ -111,7 +111,7 @@ def rename(cursor: Cursor, tag: bytes) -> Rename:
     return Rename(tag, old, new.removesuffix(DELIMITER), old_name)
 
 
-def lsub(cursor: Cursor, tag: bytes) -> Lsub:
+def lsub(cursor: CommandCursor, tag: bytes) -> Lsub:
     """lsub = "LSUB" SP mailbox SP list-mailbox (RFC 3501 §9)."""
     cursor.expect_space('a reference such as ""')
     reference = mailbox(cursor, 'a reference such as ""')
@@ -128,7 +128,7 @@ _SELECT_OPTIONS: Final = (b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL
 _RETURN_OPTIONS: Final = (b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS")
 
 
-def list_(cursor: Cursor, tag: bytes) -> List:
+def list_(cursor: CommandCursor, tag: bytes) -> List:
     """list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts] (RFC 9051 §9)."""
     cursor.expect_space('a reference such as ""')
     has_selection = cursor.comes(b"(")
@@ -166,24 +166,24 @@ def list_(cursor: Cursor, tag: bytes) -> List:
     )
 
 
-def _check_patterns(cursor: Cursor, reference: str, patterns: Sequence[str]) -> None:
+def _check_patterns(cursor: CommandCursor, reference: str, patterns: Sequence[str]) -> None:
     most = cursor.limits.list_pattern_bytes
     if sum(len(reference) + len(pattern) for pattern in patterns) > most:
         raise cursor.wrong(f"patterns of at most {most} letters in all")
 
 
-def _select_option(cursor: Cursor) -> bytes:
+def _select_option(cursor: CommandCursor) -> bytes:
     return _one_of(cursor, _SELECT_OPTIONS, "SUBSCRIBED, REMOTE, RECURSIVEMATCH or SPECIAL-USE")
 
 
-def _return_options(cursor: Cursor) -> dict[bytes, tuple[str, ...]]:
+def _return_options(cursor: CommandCursor) -> dict[bytes, tuple[str, ...]]:
     """list-return-opts = "RETURN" SP "(" [list-return-opt *(SP list-return-opt)] ")"."""
     _one_of(cursor, (b"RETURN",), "RETURN or the end of the command (put a pattern with spaces in quotes)")
     cursor.expect_space("return options such as (CHILDREN)")
     return dict(cursor.parenthesized(_return_option, "return options"))
 
 
-def _return_option(cursor: Cursor) -> tuple[bytes, tuple[str, ...]]:
+def _return_option(cursor: CommandCursor) -> tuple[bytes, tuple[str, ...]]:
     """return-option = "SUBSCRIBED" / "CHILDREN" / status-option / "SPECIAL-USE", with what STATUS asks."""
     word = _one_of(cursor, _RETURN_OPTIONS, "SUBSCRIBED, CHILDREN, SPECIAL-USE or STATUS")
     if word != b"STATUS":
@@ -195,7 +195,7 @@ def _return_option(cursor: Cursor) -> tuple[bytes, tuple[str, ...]]:
 # STATUS
 
 
-def status(cursor: Cursor, tag: bytes) -> Status:
+def status(cursor: CommandCursor, tag: bytes) -> Status:
     """status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" (RFC 9051 §9)."""
     cursor.expect_space("a mailbox name")
     name = mailbox(cursor)
@@ -205,7 +205,7 @@ def status(cursor: Cursor, tag: bytes) -> Status:
     return Status(tag, name, items)
 
 
-def _status_items(cursor: Cursor) -> tuple[str, ...]:
+def _status_items(cursor: CommandCursor) -> tuple[str, ...]:
     found = ATOM_LIST.match(cursor.text, cursor.at)
     if found is not None:
         known = dict.fromkeys(found[1].decode("ascii").upper().split())
@@ -218,7 +218,7 @@ def _status_items(cursor: Cursor) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _status_item(cursor: Cursor) -> str:
+def _status_item(cursor: CommandCursor) -> str:
     start = cursor.at
     item = cursor.expect_atom(_STATUS_ITEM).decode("ascii")
     if item not in STATUS_ITEMS:
@@ -227,7 +227,7 @@ def _status_item(cursor: Cursor) -> str:
     return item
 
 
-def _one_of(cursor: Cursor, words: tuple[bytes, ...], what: str) -> bytes:
+def _one_of(cursor: CommandCursor, words: tuple[bytes, ...], what: str) -> bytes:
     start = cursor.at
     word = cursor.take_atom()
     if word is None or word not in words:

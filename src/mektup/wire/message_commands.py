@@ -9,7 +9,7 @@ from typing import Final
 from mektup.terms.errors import ClientError
 from mektup.terms.flags import FlagChange, each_once
 from mektup.wire.arguments import end_after_mailbox, flag, flag_list, mailbox, numbers
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.fetch_grammar import fetch_items
 from mektup.wire.requests import Copy, Expunge, Fetch, Move, Search, Store
 from mektup.wire.search_keys import charset_name, search_key
@@ -26,13 +26,13 @@ _CHARSET: Final = re.compile(rb"CHARSET(?= )", re.IGNORECASE)
 _RETURN_OPTIONS: Final = frozenset({"MIN", "MAX", "ALL", "COUNT", "SAVE"})
 
 
-def expunge(cursor: Cursor, tag: bytes) -> Expunge:
+def expunge(cursor: CommandCursor, tag: bytes) -> Expunge:
     """ "EXPUNGE" (RFC 9051 §6.4.3)."""
     cursor.expect_end()
     return Expunge(tag, None)
 
 
-def uid_expunge(cursor: Cursor, tag: bytes) -> Expunge:
+def uid_expunge(cursor: CommandCursor, tag: bytes) -> Expunge:
     """uid-expunge = "EXPUNGE" SP sequence-set (RFC 9051 §6.4.9)."""
     cursor.expect_space("a set of UIDs such as 1:5")
     uids = numbers(cursor)
@@ -40,7 +40,7 @@ def uid_expunge(cursor: Cursor, tag: bytes) -> Expunge:
     return Expunge(tag, uids)
 
 
-def fetch(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Fetch:
+def fetch(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Fetch:
     """fetch = "FETCH" SP sequence-set SP (macro / fetch-att / list) [fetch-modifiers] (RFC 9051 §9, RFC 7162 §7)."""
     cursor.expect_space(_NUMBERS)
     asked = numbers(cursor)
@@ -55,7 +55,7 @@ def fetch(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Fetch:
     return Fetch(tag, by_uid, asked, items, changed_since, vanished)
 
 
-def _fetch_modifiers(cursor: Cursor, *, by_uid: bool) -> tuple[int | None, bool]:
+def _fetch_modifiers(cursor: CommandCursor, *, by_uid: bool) -> tuple[int | None, bool]:
     """fetch-modifier =/ "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" (RFC 7162 §7): the first, whether the second.
 
     Liberty: CHANGEDSINCE 0 too, which the mail client of iOS sends for a mailbox it has not seen yet.
@@ -68,7 +68,7 @@ def _fetch_modifiers(cursor: Cursor, *, by_uid: bool) -> tuple[int | None, bool]
     return given.get(b"CHANGEDSINCE"), b"VANISHED" in given
 
 
-def _modifiers(cursor: Cursor, known: Mapping[bytes, bool]) -> dict[bytes, int]:
+def _modifiers(cursor: CommandCursor, known: Mapping[bytes, bool]) -> dict[bytes, int]:
     """ "(" [modifier *(SP modifier)] ")" (RFC 4466 §2.4, §2.5), each at most once.
 
     *known* says which there are, and whether a modseq follows; where none does, the value is 0.
@@ -76,7 +76,7 @@ def _modifiers(cursor: Cursor, known: Mapping[bytes, bool]) -> dict[bytes, int]:
     what = " or ".join(name.decode("ascii") + " and a modseq" * has_modseq for name, has_modseq in known.items())
     given: dict[bytes, int] = {}
 
-    def modifier(cursor: Cursor) -> None:
+    def modifier(cursor: CommandCursor) -> None:
         start = cursor.at
         name = cursor.take_atom()
         if name is None or name not in known or name in given:
@@ -91,7 +91,7 @@ def _modifiers(cursor: Cursor, known: Mapping[bytes, bool]) -> dict[bytes, int]:
     return given
 
 
-def store(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Store:
+def store(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Store:
     """store = "STORE" SP sequence-set [store-modifiers] SP store-att-flags (RFC 9051 §9, RFC 4466 §2.5)."""
     cursor.expect_space(_NUMBERS)
     asked = numbers(cursor)
@@ -108,7 +108,7 @@ def store(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Store:
     return Store(tag, by_uid, asked, change, silent, flags, unchanged_since)
 
 
-def _bare_flags(cursor: Cursor) -> tuple[str, ...]:
+def _bare_flags(cursor: CommandCursor) -> tuple[str, ...]:
     """flag *(SP flag), each once."""
     flags = [flag(cursor)]
     while cursor.take_space():
@@ -116,7 +116,7 @@ def _bare_flags(cursor: Cursor) -> tuple[str, ...]:
     return each_once(flags)
 
 
-def copy(cursor: Cursor, tag: bytes, *, make: type[Copy] | type[Move], by_uid: bool) -> Copy | Move:
+def copy(cursor: CommandCursor, tag: bytes, *, make: type[Copy] | type[Move], by_uid: bool) -> Copy | Move:
     """copy = "COPY" SP sequence-set SP mailbox, and move, which is the same (RFC 9051 §9)."""
     cursor.expect_space(_NUMBERS)
     asked = numbers(cursor)
@@ -126,7 +126,7 @@ def copy(cursor: Cursor, tag: bytes, *, make: type[Copy] | type[Move], by_uid: b
     return make(tag, by_uid, asked, target)
 
 
-def search(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Search:
+def search(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Search:
     """search = "SEARCH" [search-return-opts] SP search-program (RFC 9051 §9)."""
     cursor.expect_space("search keys such as ALL or UNSEEN")
     options = return_options(cursor, "search keys such as ALL or UNSEEN")
@@ -138,7 +138,7 @@ def search(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Search:
     return Search(tag, by_uid, search_key(cursor, charset), options, charset)
 
 
-def return_options(cursor: Cursor, following: str) -> frozenset[str] | None:
+def return_options(cursor: CommandCursor, following: str) -> frozenset[str] | None:
     """search-return-opts = "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" (RFC 9051 §9).
 
     Moves past the space before what is *following*, too. None where there is no RETURN. Raises ClientError.
@@ -152,7 +152,7 @@ def return_options(cursor: Cursor, following: str) -> frozenset[str] | None:
     return options or frozenset({"ALL"})
 
 
-def _return_option(cursor: Cursor) -> str:
+def _return_option(cursor: CommandCursor) -> str:
     start = cursor.at
     option = cursor.expect_atom("MIN, MAX, ALL, COUNT or SAVE").decode("ascii")
     if option not in _RETURN_OPTIONS:

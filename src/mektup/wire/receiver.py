@@ -113,7 +113,7 @@ class Fault:
 Event = RawCommand | LiteralOffered | Fault
 
 
-class State(IntEnum):
+class ReceiverState(IntEnum):
     """What is being read; the essay above tells what leads where."""
 
     FIRST = 0
@@ -223,7 +223,7 @@ class Receiver:
         """Bounds are those for before login, until :meth:`logged_in`."""
         self._limits = limits
         self._bounds = _Bounds.before_login(limits)
-        self._state = State.FIRST
+        self._state = ReceiverState.FIRST
         self._octets = b""
         """What was fed last; read up to _at."""
         self._at = 0
@@ -260,7 +260,7 @@ class Receiver:
 
     def ahead(self) -> Iterator[bytes]:
         """That line, and those behind it that are there; what comes after a literal's announcement is none of them."""
-        if self._state is not State.LINE or self._partial or self._fragments:
+        if self._state is not ReceiverState.LINE or self._partial or self._fragments:
             return
         octets, start, longest = self._octets, self._at, self._bounds.line
         while (end := octets.find(b"\n", start)) >= 0 and end - start <= longest:
@@ -292,7 +292,7 @@ class Receiver:
         for pattern, name in _STRANGERS:
             if pattern.match(line):
                 return self._close(Fault(None, f"This is an IMAP server, and you seem to be {name}"))
-        self._state = State.LINE
+        self._state = ReceiverState.LINE
         return self._end_line(line) if line else None
 
     def _read_line(self) -> Event | None:
@@ -332,7 +332,7 @@ class Receiver:
             return None
         fault = self._too_long(self._partial)
         self._forget()
-        self._state = State.SKIP_LINE
+        self._state = ReceiverState.SKIP_LINE
         return fault
 
     def _too_long(self, line: bytes | bytearray) -> Fault:
@@ -385,7 +385,7 @@ class Receiver:
         if fault is not None:
             return self._abandon(fault, announced)
         self._announcement = announced
-        self._state = State.OFFERED
+        self._state = ReceiverState.OFFERED
         command = RawCommand(tuple(self._fragments), tuple(self._literals))
         return LiteralOffered(command, announced.size, announced.synchronizing, announced.binary)
 
@@ -421,13 +421,13 @@ class Receiver:
             raise ValueError(announced.size)
         self._size += announced.size
         self._left = announced.size
-        self._state = State.LITERAL
+        self._state = ReceiverState.LITERAL
 
     def accept_into(self, sink: LiteralSink) -> None:
         """The offered literal may come, into *sink*, which then stands in ``RawCommand.literals``."""
         self._left = self._answered().size
         self._sink = sink
-        self._state = State.SINK
+        self._state = ReceiverState.SINK
 
     def refuse(self) -> None:
         """The command is over: skips what the client sends of it without leave, the literal and all that follows."""
@@ -448,7 +448,7 @@ class Receiver:
         if self._left == 0:
             self._literals.append(bytes(self._held))
             self._held.clear()
-            self._state = State.LINE
+            self._state = ReceiverState.LINE
         return None
 
     def _read_into_sink(self) -> Event | None:
@@ -458,7 +458,7 @@ class Receiver:
         if self._left == 0:
             self._literals.append(sink)
             self._sink = None
-            self._state = State.LINE
+            self._state = ReceiverState.LINE
         if octets:
             sink.write(octets)
         return None
@@ -485,16 +485,16 @@ class Receiver:
         self._forget()
         # A client that waits for "+" gets a tagged answer instead, and that ends the command (RFC 9051 §2.2.1).
         if announced is None or announced.synchronizing:
-            self._state = State.LINE
+            self._state = ReceiverState.LINE
             return True
         self._left = announced.size
-        self._state = State.SKIP_LITERAL
+        self._state = ReceiverState.SKIP_LITERAL
         return announced.size <= self._bounds.skipped
 
     def _skip_literal(self) -> Event | None:
         self._take()
         if self._left == 0:
-            self._state = State.SKIP_LINE
+            self._state = ReceiverState.SKIP_LINE
         return None
 
     def _skip_line(self) -> Event | None:
@@ -510,12 +510,12 @@ class Receiver:
         if self._next_line() is None:
             self._partial.clear()
         else:
-            self._state = State.LINE
+            self._state = ReceiverState.LINE
         return None
 
     def _close(self, fault: Fault) -> Fault:
         self._forget()
-        self._state = State.CLOSED
+        self._state = ReceiverState.CLOSED
         self._stay_closed()
         return replace(fault, fatal=True)
 
@@ -537,16 +537,16 @@ class Receiver:
 
         Raises ClientError for one that is too long, which is skipped.
         """
-        if self._state is State.SKIP_BARE:
+        if self._state is ReceiverState.SKIP_BARE:
             self._skip_bare()
-        if self._state is not State.LINE:
+        if self._state is not ReceiverState.LINE:
             return None
         line = self._next_line()
         if len(self._partial if line is None else line) <= self._bounds.line:
             return line
         if line is None:
             self._partial.clear()
-            self._state = State.SKIP_BARE
+            self._state = ReceiverState.SKIP_BARE
         raise ClientError(f"A line may have {self._bounds.line} octets", column=self._bounds.line + 1)
 
 

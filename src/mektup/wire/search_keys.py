@@ -46,7 +46,7 @@ from mektup.terms.search import (
     Younger,
 )
 from mektup.wire.arguments import day, keyword, numbers
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 
 _KEY: Final = 'a search key such as UNSEEN, FROM "linda" or SINCE 1-Feb-2024'
 
@@ -69,7 +69,7 @@ _CLOSE: Final = re.compile(rb" *\)")
 _ENTRY_TYPE: Final = re.compile(rb"(?:priv|shared|all)(?= )", re.IGNORECASE)
 
 
-def search_key(cursor: Cursor, charset: str | None) -> SearchKey:
+def search_key(cursor: CommandCursor, charset: str | None) -> SearchKey:
     """The keys from here to the end of the command, as one; all of them must hold.
 
     *charset* as named, None where none was. Raises ClientError, and Refused(BADCHARSET) for a charset unknown.
@@ -77,7 +77,7 @@ def search_key(cursor: Cursor, charset: str | None) -> SearchKey:
     return _Program(cursor, _codec(charset)).read()
 
 
-def charset_name(cursor: Cursor) -> str:
+def charset_name(cursor: CommandCursor) -> str:
     """The charset after CHARSET, in upper case. Raises ClientError."""
     return cursor.astring("a charset such as UTF-8").decode("ascii", "replace").upper()
 
@@ -145,7 +145,7 @@ class _Program:
 
     __slots__ = ("_codec", "_count", "_cursor", "_open")
 
-    def __init__(self, cursor: Cursor, codec: str) -> None:
+    def __init__(self, cursor: CommandCursor, codec: str) -> None:
         self._cursor = cursor
         self._codec = codec
         self._open = [_Open(_Kind.ALL_OF, [])]

@@ -6,7 +6,7 @@ from typing import Final
 
 from mektup.terms.search import SearchKey
 from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm
-from mektup.wire.cursor import Cursor
+from mektup.wire.cursor import CommandCursor
 from mektup.wire.message_commands import return_options
 from mektup.wire.requests import Sort, Thread
 from mektup.wire.search_keys import charset_name, search_key
@@ -21,7 +21,7 @@ _AN_ALGORITHM: Final = " or ".join(algorithm.value for algorithm in ThreadAlgori
 _CHARSET: Final = "a charset such as UTF-8, then search keys"
 
 
-def sort(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Sort:
+def sort(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Sort:
     """sort = "SORT" [return-opts] SP sort-criteria SP search-criteria (RFC 5256 §5, RFC 5267 §6)."""
     cursor.expect_space(_CRITERIA)
     options = return_options(cursor, _CRITERIA)
@@ -36,7 +36,7 @@ def sort(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Sort:
     return Sort(tag, by_uid, tuple(firsts.values()), key, options, charset)
 
 
-def _criterion(cursor: Cursor) -> SortCriterion:
+def _criterion(cursor: CommandCursor) -> SortCriterion:
     """sort-criterion = ["REVERSE" SP] sort-key."""
     start = cursor.at
     word = cursor.expect_atom(_A_CRITERION)
@@ -51,7 +51,7 @@ def _criterion(cursor: Cursor) -> SortCriterion:
     return SortCriterion(_SORT_KEYS[word], reverse)
 
 
-def thread(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Thread:
+def thread(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Thread:
     """thread = "THREAD" SP thread-alg SP search-criteria (RFC 5256 §5)."""
     cursor.expect_space(_AN_ALGORITHM)
     start = cursor.at
@@ -63,7 +63,7 @@ def thread(cursor: Cursor, tag: bytes, *, by_uid: bool) -> Thread:
     return Thread(tag, by_uid, algorithm, key, charset)
 
 
-def _search_criteria(cursor: Cursor) -> tuple[SearchKey, str]:
+def _search_criteria(cursor: CommandCursor) -> tuple[SearchKey, str]:
     """search-criteria = charset 1*(SP search-key), to the end of the command."""
     cursor.expect_space(_CHARSET)
     charset = charset_name(cursor)
