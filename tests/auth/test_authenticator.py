@@ -8,7 +8,7 @@ import pytest
 
 from mektup.auth.authenticator import Authenticator
 from mektup.auth.gate import WRONG
-from mektup.auth.passwords import AT_ONCE, Verdict, secrets_for
+from mektup.auth.passwords import AT_ONCE, PasswordVerdict, secrets_for
 from mektup.auth.plaintext import Plaintext
 from mektup.store.interface import Directory
 from mektup.terms.errors import Code, Refused
@@ -179,7 +179,7 @@ async def test_many_connections_of_one_client_cost_one_hashing(
     checked: list[bytes] = []
     check = authenticator._gate._verifier.check
 
-    async def counted(password: bytes, secret: str | None) -> Verdict:
+    async def counted(password: bytes, secret: str | None) -> PasswordVerdict:
         checked.append(password)
         return await check(password, secret)
 

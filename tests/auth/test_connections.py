@@ -2,7 +2,7 @@
 
 import pytest
 
-from mektup.auth.connections import Connections
+from mektup.auth.connections import AccountConnections
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
 
@@ -10,7 +10,7 @@ LINDA, ADA = AccountId("a1"), AccountId("a2")
 
 
 def test_one_too_many() -> None:
-    connections = Connections(2)
+    connections = AccountConnections(2)
     first = connections.open(LINDA)
     with connections.open(LINDA):
         with pytest.raises(Refused) as refused:

@@ -110,7 +110,7 @@ async def test_closing_ends_what_is_under_way(
     await directory.add("ada", {"password": "{PLAIN}Pa$$123"})
     await authenticator.login(b"ada", b"Pa$$123", peer)
     await authenticator.close()
-    assert not authenticator._renewal.under_way
+    assert not authenticator._renewal.in_flight
     assert await secrets(directory) == {"password": "{PLAIN}Pa$$123"}
 
 

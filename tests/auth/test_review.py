@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mektup.auth.authenticator import Authenticator
-from mektup.auth.connections import ALERT_SECONDS, CHANGED, REMOVED, Connection, Connections
+from mektup.auth.connections import ALERT_SECONDS, CHANGED, REMOVED, AccountConnection, AccountConnections
 from mektup.store.interface import AccountEntry, Directory
 from mektup.terms.numbers import AccountId
 from tests.support.memory import Clock, MemoryPeer
@@ -18,7 +18,7 @@ class House:
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
         self.clock = Clock()
-        self.connections = Connections(100, clock=lambda: self.clock.now)
+        self.connections = AccountConnections(100, clock=lambda: self.clock.now)
 
     async def enter(self, name: str) -> MemoryPeer:
         entry = await self.directory.find(name)
@@ -26,7 +26,7 @@ class House:
         peer, _ = self.seat(entry)
         return peer
 
-    def seat(self, entry: AccountEntry) -> tuple[MemoryPeer, Connection]:
+    def seat(self, entry: AccountEntry) -> tuple[MemoryPeer, AccountConnection]:
         peer = MemoryPeer(self.clock, secure=True, by_octet=False)
         connection = self.connections.open(entry.id)
         connection.occupy(entry, peer)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mektup.auth.connections import Connections
+from mektup.auth.connections import AccountConnections
 from mektup.auth.gate import Gate
 from mektup.auth.login_queue import LoginQueue
 from mektup.auth.passwords import AT_ONCE
 from mektup.auth.plaintext import Plaintext
 from mektup.auth.renewal import Renewal
-from mektup.auth.sasl import Challenge, Exchange, Login, Plain
+from mektup.auth.sasl import Challenge, Exchange, LoginMechanism, PlainMechanism
 from mektup.auth.scram import ScramSha256
 from mektup.auth.throttle import Throttle
 from mektup.auth.verified import Verified
@@ -28,8 +28,8 @@ __all__ = ["Authenticator", "Challenge", "Exchange"]
 
 _MECHANISMS: dict[str, Callable[[Gate, str], Exchange]] = {
     "SCRAM-SHA-256": ScramSha256,
-    "PLAIN": Plain,
-    "LOGIN": Login,
+    "PLAIN": PlainMechanism,
+    "LOGIN": LoginMechanism,
 }
 """Strongest first."""
 
@@ -39,7 +39,7 @@ _SENDS_NO_PASSWORD = frozenset({"SCRAM-SHA-256"})
 class Authenticator:
     """Checks who a peer says it is, slowly for those who guess."""
 
-    connections: Connections
+    connections: AccountConnections
     """Each account's sessions in this process. A session opens one here after its login."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Authenticator:
         """
         self._plaintext = plaintext
         self._directory = directory
-        self.connections = Connections(limits.connections_per_account)
+        self.connections = AccountConnections(limits.connections_per_account)
         queue = LoginQueue(AT_ONCE, limits.logins_waiting_per_address)
         self._renewal = Renewal(directory, queue, self.connections.renewed, log)
         self._gate = Gate(
@@ -83,7 +83,7 @@ class Authenticator:
 
         Raises Refused where the directory cannot be read; then the next review looks again.
         """
-        await self.connections.review(self._directory, self._renewal.under_way)
+        await self.connections.review(self._directory, self._renewal.in_flight)
 
     async def close(self) -> None:
         """Ends what is under way behind the logins."""

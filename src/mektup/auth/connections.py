@@ -21,7 +21,7 @@ MOST_RENEWED = 10_000
 """Secrets that were hashed anew of which it is remembered what became of them."""
 
 
-class Connections:
+class AccountConnections:
     """Counts them, refuses one too many, and dismisses those whose account or password is no more."""
 
     def __init__(self, limit: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -31,14 +31,14 @@ class Connections:
         """Told of each session that has logged in."""
         self._clock = clock
         self._open: dict[AccountId, int] = {}
-        self._sessions: dict[AccountId, set[Connection]] = {}
-        self._fresh: set[Connection] = set()
+        self._sessions: dict[AccountId, set[AccountConnection]] = {}
+        self._fresh: set[AccountConnection] = set()
         """Those that came since the last review."""
         self._reviewed: bytes | None = None
         self._alert_until = 0.0
         self._renewed: dict[int, int] = {}
 
-    def open(self, account: AccountId) -> Connection:
+    def open(self, account: AccountId) -> AccountConnection:
         """Counts one more, until its ``close`` or the end of its ``with``.
 
         Raises Refused(LIMIT) with a text that gives the reason: clients show it, and else say "wrong password".
@@ -50,7 +50,7 @@ class Connections:
                 f"The password is right, but this account has {count} connections open, which is the limit; close one",
             )
         self._open[account] = count + 1
-        return Connection(self, account)
+        return AccountConnection(self, account)
 
     def count(self, account: AccountId) -> int:
         """How many are open."""
@@ -85,7 +85,7 @@ class Connections:
                 if connection.account not in spared:
                     self._judge(connection, secrets.get(connection.account))
 
-    def _judge(self, connection: Connection, secrets: Mapping[str, str] | None) -> None:
+    def _judge(self, connection: AccountConnection, secrets: Mapping[str, str] | None) -> None:
         if secrets is None:
             connection.dismiss(REMOVED)
             return
@@ -93,12 +93,12 @@ class Connections:
         if not any(mark in valid or self._renewed.get(mark) in valid for mark in connection.marks):
             connection.dismiss(CHANGED)
 
-    def _occupied(self, connection: Connection, entry: AccountEntry, peer: Peer) -> None:
+    def _occupied(self, connection: AccountConnection, entry: AccountEntry, peer: Peer) -> None:
         self._sessions.setdefault(connection.account, set()).add(connection)
         self._fresh.add(connection)
         self.entered(peer, entry)
 
-    def _closed(self, connection: Connection) -> None:
+    def _closed(self, connection: AccountConnection) -> None:
         account = connection.account
         self._fresh.discard(connection)
         sessions = self._sessions.get(account)
@@ -113,13 +113,13 @@ class Connections:
             del self._open[account]
 
 
-class Connection:
+class AccountConnection:
     """One session's place among its account's."""
 
     __slots__ = ("_connections", "_peer", "account", "marks")
 
-    def __init__(self, connections: Connections, account: AccountId) -> None:
-        self._connections: Connections | None = connections
+    def __init__(self, connections: AccountConnections, account: AccountId) -> None:
+        self._connections: AccountConnections | None = connections
         self._peer: Peer | None = None
         self.account = account
         self.marks: frozenset[int] = frozenset()
@@ -142,7 +142,7 @@ class Connection:
             self._connections._closed(self)
             self._connections = self._peer = None
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> AccountConnection:
         return self
 
     def __exit__(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mektup.auth import scram_keys
 from mektup.auth.login_queue import LoginQueue
-from mektup.auth.passwords import PASSWORD, Verdict, Verifier
+from mektup.auth.passwords import PASSWORD, PasswordVerdict, Verifier
 from mektup.auth.renewal import Renewal
 from mektup.auth.scram_keys import ScramKeys
 from mektup.auth.throttle import Throttle
@@ -59,7 +59,7 @@ class Gate:
         found = await self._find(text)
         if self._is_remembered(found, password):
             return self.settle(text, found.entry, address)
-        verdict: Verdict | None = None
+        verdict: PasswordVerdict | None = None
         while verdict is None:
             async with self.queue.turn(address, text, self.throttle.standing(address, text)):
                 # of many attempts at once, the first that fails makes the others wait

@@ -99,7 +99,7 @@ def imported_secrets(secret: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PasswordVerdict:
     """What a check came to."""
 
     is_right: bool
@@ -118,13 +118,13 @@ class Verifier:
         self._seconds: dict[str, float] = {}
         """What failures took lately, by kind of secret."""
 
-    async def check(self, password: bytes, secret: str | None) -> Verdict:
+    async def check(self, password: bytes, secret: str | None) -> PasswordVerdict:
         """Whether *password* is the one of *secret*; None for an account that is not there."""
         began = time.monotonic()
         proved = await asyncio.to_thread(is_right, password, secret)
         if not proved:
             self._learn(_kind(secret or _NOBODYS), time.monotonic() - began)
-        return Verdict(proved, began + self._pace())
+        return PasswordVerdict(proved, began + self._pace())
 
     async def matches(self, password: bytes, secret: str | None) -> bool:
         """The same, told when it may be."""
@@ -133,7 +133,7 @@ class Verifier:
             await self.until_told(verdict)
         return verdict.is_right
 
-    async def until_told(self, verdict: Verdict) -> None:
+    async def until_told(self, verdict: PasswordVerdict) -> None:
         """Waits for the moment at which the failure may be told."""
         await asyncio.sleep(max(0.0, verdict.told_at - time.monotonic()))
 

@@ -41,7 +41,7 @@ class Renewal:
         self._tasks: dict[AccountId, asyncio.Task[None]] = {}
 
     @property
-    def under_way(self) -> Collection[AccountId]:
+    def in_flight(self) -> Collection[AccountId]:
         """Accounts whose secrets may be others in a moment, though their passwords are not."""
         return self._tasks.keys()
 

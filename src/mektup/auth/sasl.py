@@ -38,7 +38,7 @@ class Exchange(Protocol):
         """
 
 
-class Plain:
+class PlainMechanism:
     """PLAIN, RFC 4616."""
 
     wants_initial = True
@@ -59,7 +59,7 @@ class Plain:
         return await self._gate.authorize(entry, identity)
 
 
-class Login:
+class LoginMechanism:
     """LOGIN, which no RFC describes: the server asks for the name, then for the password.
 
     Clients of Microsoft's and old ones know nothing else. Some give the name as an initial response.

@@ -17,7 +17,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TypeVar
 
-from mektup.auth.connections import Connection
+from mektup.auth.connections import AccountConnection
 from mektup.auth.services import FAILED_LOGINS, Services
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.capabilities import capabilities
@@ -92,7 +92,7 @@ class ImapSession:
         self.has_identified = False
         """Whether the client has said who it is, by ID."""
         self._flag_words: FlagWords | None = None
-        self._place: Connection | None = None
+        self._place: AccountConnection | None = None
         self._login_failures = 0
         self._bad_commands = 0
         self._tally = services.tally

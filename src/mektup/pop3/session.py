@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
-from mektup.auth.connections import Connection
+from mektup.auth.connections import AccountConnection
 from mektup.auth.services import FAILED_LOGINS, Services
 from mektup.pop3 import login
 from mektup.pop3.commands import Command, Pop3State, parse
@@ -35,7 +35,7 @@ class Pop3Session:
         self._lines = LineBuffer(services.limits.login_line_bytes)
         self._state = Pop3State.AUTHORIZATION
         self._maildrop: Maildrop | None = None
-        self._place: Connection | None = None
+        self._place: AccountConnection | None = None
         self._midway = False
         """Whether a multi-line response has begun and not ended, so that no error can be told."""
         self._login_failures = 0
