@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.wire.commands import COMMANDS, parse, parse_append_start, tag_of
-from mektup.wire.receiver import Fault, LiteralOffered, RawCommand, Receiver
+from mektup.wire.receiver import CommandFault, LiteralOffered, RawCommand, Receiver
 from mektup.wire.requests import Request
 from tests.wire.driving import LIMITS, Sink
 from tests.wire.parsing import Message, command
@@ -114,7 +114,7 @@ def told(events: Iterator[object]) -> list[object]:
     joined: list[object] = []
     for event in events:
         before = joined[-1] if joined else None
-        if isinstance(event, Fault) and event.fatal and isinstance(before, Fault):
+        if isinstance(event, CommandFault) and event.fatal and isinstance(before, CommandFault):
             joined[-1] = replace(before, fatal=True)
         else:
             joined.append(event)

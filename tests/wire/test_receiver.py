@@ -4,7 +4,7 @@ import pytest
 
 from mektup.terms.errors import ClientError, Code
 from mektup.terms.limits import DEFAULT_LIMITS
-from mektup.wire.receiver import _STEPS, Event, Fault, LiteralOffered, RawCommand, Receiver, ReceiverState
+from mektup.wire.receiver import _STEPS, CommandFault, Event, LiteralOffered, RawCommand, Receiver, ReceiverState
 from tests.wire.driving import LIMITS, Sink, accept, accept_into_sink, events, raw, refuse, ways
 
 
@@ -92,36 +92,44 @@ def test_nothing_before_the_last_octet() -> None:
 
 
 LONG = b"a " + b"x" * 59
-FAULTS: list[tuple[str, bytes, Fault]] = [
-    ("a line too long", LONG + b"\r\n", Fault(b"a", "A line may have 60 octets", 61)),
-    ("without a tag", b"(" * 61 + b"\r\n", Fault(None, "A line may have 60 octets", 61)),
-    ("much too long", b"a " + b"x" * 500 + b"\r\n", Fault(b"a", "A line may have 60 octets", 61)),
-    ("without an end to its tag", b"x" * 70 + b"\r\n", Fault(None, "A line may have 60 octets", 61)),
-    ("with a literal that comes at once", LONG + b"{3+}\r\n\r\nx y\r\n", Fault(b"a", "A line may have 60 octets", 61)),
-    ("with a literal that would wait", LONG + b"{3}\r\n", Fault(b"a", "A line may have 60 octets", 61)),
-    ("NUL", b"a NO\0OP\r\n", Fault(b"a", "NUL may stand only in a literal", 5)),
-    ("NUL before a literal", b"a \0 {3+}\r\nb\r\n {2+}\r\nxx\r\n", Fault(b"a", "NUL may stand only in a literal", 3)),
-    ("a literal too large", b"a LOGIN {21}\r\n", Fault(b"a", "A literal may have 20 octets here", 9)),
+FAULTS: list[tuple[str, bytes, CommandFault]] = [
+    ("a line too long", LONG + b"\r\n", CommandFault(b"a", "A line may have 60 octets", 61)),
+    ("without a tag", b"(" * 61 + b"\r\n", CommandFault(None, "A line may have 60 octets", 61)),
+    ("much too long", b"a " + b"x" * 500 + b"\r\n", CommandFault(b"a", "A line may have 60 octets", 61)),
+    ("without an end to its tag", b"x" * 70 + b"\r\n", CommandFault(None, "A line may have 60 octets", 61)),
+    (
+        "with a literal that comes at once",
+        LONG + b"{3+}\r\n\r\nx y\r\n",
+        CommandFault(b"a", "A line may have 60 octets", 61),
+    ),
+    ("with a literal that would wait", LONG + b"{3}\r\n", CommandFault(b"a", "A line may have 60 octets", 61)),
+    ("NUL", b"a NO\0OP\r\n", CommandFault(b"a", "NUL may stand only in a literal", 5)),
+    (
+        "NUL before a literal",
+        b"a \0 {3+}\r\nb\r\n {2+}\r\nxx\r\n",
+        CommandFault(b"a", "NUL may stand only in a literal", 3),
+    ),
+    ("a literal too large", b"a LOGIN {21}\r\n", CommandFault(b"a", "A literal may have 20 octets here", 9)),
     (
         "which comes at once",
         b"a LOGIN {21+}\r\nb NOOP\r\nc NOOP\r\nxxxxx y\r\n",
-        Fault(b"a", "A literal may have 20 octets here", 9),
+        CommandFault(b"a", "A literal may have 20 octets here", 9),
     ),
     (
         "and is followed by more",
         b"a LOGIN {21+}\r\n" + b"x" * 21 + b" {4+}\r\nb\r\nb {3+}\r\nc\r\n\r\n",
-        Fault(b"a", "A literal may have 20 octets here", 9),
+        CommandFault(b"a", "A literal may have 20 octets here", 9),
     ),
     (
         "and then by one that waits, in vain",
         b"a LOGIN {21+}\r\n" + b"x" * 21 + b" {4}\r\n",
-        Fault(b"a", "A literal may have 20 octets here", 9),
+        CommandFault(b"a", "A literal may have 20 octets here", 9),
     ),
 ]
 
 
 @pytest.mark.parametrize(("octets", "fault"), [row[1:] for row in FAULTS], ids=[row[0] for row in FAULTS])
-def test_faults_and_what_is_skipped(octets: bytes, fault: Fault) -> None:
+def test_faults_and_what_is_skipped(octets: bytes, fault: CommandFault) -> None:
     for piece in ways(octets):
         assert events(octets, piece=piece) == [fault]
         assert events(octets + b"z NOOP\r\n", piece=piece) == [fault, NOOP]
@@ -137,7 +145,7 @@ def test_the_number_of_literals() -> None:
     octets = b"a X" + b" {1+}\r\ny" * 4 + b"\r\nz NOOP\r\n"
     for piece in ways(octets):
         seen = events(octets, piece=piece)
-        assert seen[-2:] == [Fault(b"a", "A command may have 3 literals"), NOOP]
+        assert seen[-2:] == [CommandFault(b"a", "A command may have 3 literals"), NOOP]
         assert len(seen) == 5
 
 
@@ -145,11 +153,11 @@ def test_all_of_a_command() -> None:
     octets = b"a " + b"x" * 40 + b" {20+}\r\n" + b"y" * 20 + b"x" * 40 + b"\r\nz NOOP\r\n"
     for piece in ways(octets):
         seen = events(octets, piece=piece)
-        assert seen[1:] == [Fault(b"a", "A command may have 100 octets"), NOOP]
+        assert seen[1:] == [CommandFault(b"a", "A command may have 100 octets"), NOOP]
     literal_too_much = b"a " + b"x" * 50 + b" {20+}\r\n" + b"y" * 20 + b"x" * 20 + b" {8+}\r\nz NOOP\r\n\r\nz NOOP\r\n"
     for piece in ways(literal_too_much):
         seen = events(literal_too_much, piece=piece)
-        assert seen[1:] == [Fault(b"a", "A command may have 100 octets"), NOOP]
+        assert seen[1:] == [CommandFault(b"a", "A command may have 100 octets"), NOOP]
 
 
 def test_bounds_before_login() -> None:
@@ -158,19 +166,22 @@ def test_bounds_before_login() -> None:
         assert found[0] == found[1] == found[2]
         return found[0]
 
-    assert before(b"a " + b"x" * 39 + b"\r\nz NOOP\r\n") == [Fault(b"a", "A line may have 40 octets", 41), NOOP]
+    assert before(b"a " + b"x" * 39 + b"\r\nz NOOP\r\n") == [CommandFault(b"a", "A line may have 40 octets", 41), NOOP]
     assert before(b"a X {11+}\r\n" + b"x" * 11 + b"\r\nz NOOP\r\n") == [
-        Fault(b"a", "A literal may have 10 octets here", 5),
+        CommandFault(b"a", "A literal may have 10 octets here", 5),
         NOOP,
     ]
     assert before(b"a X" + b" {1+}\r\ny" * 3 + b"\r\nz NOOP\r\n")[2:] == [
-        Fault(b"a", "A command may have 2 literals"),
+        CommandFault(b"a", "A command may have 2 literals"),
         NOOP,
     ]
     # Nobody has a message to send before login, and what is not worth skipping ends the connection.
-    assert before(b"a APPEND INBOX {100}\r\nz NOOP\r\n") == [Fault(b"a", "A literal may have 10 octets here", 16), NOOP]
+    assert before(b"a APPEND INBOX {100}\r\nz NOOP\r\n") == [
+        CommandFault(b"a", "A literal may have 10 octets here", 16),
+        NOOP,
+    ]
     assert before(b"a APPEND INBOX {100+}\r\nz NOOP\r\n") == [
-        Fault(b"a", "A literal may have 10 octets here", 16, fatal=True)
+        CommandFault(b"a", "A literal may have 10 octets here", 16, fatal=True)
     ]
 
 
@@ -218,7 +229,7 @@ def test_messages_do_not_count_for_the_command() -> None:
 
 
 def test_a_mailbox_name_as_literal_is_no_message() -> None:
-    assert events(b"a APPEND {21}\r\n", piece=99) == [Fault(b"a", "A literal may have 20 octets here", 10)]
+    assert events(b"a APPEND {21}\r\n", piece=99) == [CommandFault(b"a", "A literal may have 20 octets here", 10)]
     octets = b"a append {5}\r\nINBOX {100}\r\n"
     for piece in ways(octets):
         seen = events(octets, piece=piece, answer=lambda r, o: r.accept() if o.size == 5 else r.refuse())
@@ -230,7 +241,7 @@ def test_a_mailbox_name_as_literal_is_no_message() -> None:
 
 @pytest.mark.parametrize("word", [b"APPENDIX x", b"XAPPEND x", b"a APPEND x"])
 def test_only_append_has_messages(word: bytes) -> None:
-    assert isinstance(events(b"a " + word + b" {21}\r\n", piece=99)[0], Fault)
+    assert isinstance(events(b"a " + word + b" {21}\r\n", piece=99)[0], CommandFault)
 
 
 def test_a_message_that_waits_is_offered_at_any_size() -> None:
@@ -244,7 +255,7 @@ def test_a_message_that_waits_is_offered_at_any_size() -> None:
 
 def test_a_message_that_does_not_wait_and_is_not_worth_skipping() -> None:
     octets = b"a APPEND INBOX {201+}\r\nz NOOP\r\n"
-    fault = Fault(b"a", "A message may have 200 octets", fatal=True, code=Code.TOOBIG)
+    fault = CommandFault(b"a", "A message may have 200 octets", fatal=True, code=Code.TOOBIG)
     for piece in ways(octets):
         assert events(octets, piece=piece) == [fault]
 
@@ -252,11 +263,11 @@ def test_a_message_that_does_not_wait_and_is_not_worth_skipping() -> None:
 @pytest.mark.parametrize("digits", [b"9223372036854775808", b"9" * 40])
 def test_a_size_beyond_all_numbers(digits: bytes) -> None:
     assert events(b"a X {" + digits + b"}\r\nz NOOP\r\n", piece=7) == [
-        Fault(b"a", "A literal may have 20 octets here", 5),
+        CommandFault(b"a", "A literal may have 20 octets here", 5),
         NOOP,
     ]
     assert events(b"a X {" + digits + b"+}\r\nz NOOP\r\n", piece=7) == [
-        Fault(b"a", "A literal may have 20 octets here", 5, fatal=True)
+        CommandFault(b"a", "A literal may have 20 octets here", 5, fatal=True)
     ]
 
 
@@ -273,7 +284,7 @@ def test_a_skipped_command_may_become_too_much() -> None:
     octets = b"a APPEND INBOX {10+}\r\n0123456789 {201+}\r\nz NOOP\r\n"
     for piece in ways(octets):
         assert events(octets, piece=piece, answer=refuse)[1:] == [
-            Fault(None, "A literal may have 20 octets here", fatal=True)
+            CommandFault(None, "A literal may have 20 octets here", fatal=True)
         ]
 
 
@@ -328,14 +339,14 @@ def test_nothing_happens_before_an_offer_is_answered() -> None:
 def test_strangers_are_told_where_they_are(octets: bytes, name: str) -> None:
     for piece in ways(octets):
         assert events(octets + b"z NOOP\r\n", piece=piece) == [
-            Fault(None, f"This is an IMAP server, and you seem to be {name}", fatal=True)
+            CommandFault(None, f"This is an IMAP server, and you seem to be {name}", fatal=True)
         ]
 
 
 def test_a_tls_handshake_needs_no_line_end() -> None:
     for piece in ways(b"\x16\x03\x01\x02\x00"):
         (fault,) = events(b"\x16\x03\x01\x02\x00", piece=piece)
-        assert isinstance(fault, Fault)
+        assert isinstance(fault, CommandFault)
         assert fault.fatal
         assert "IMAPS port" in fault.text
 

@@ -29,7 +29,7 @@ from mektup.store.interface import Account, AccountEntry
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
 from mektup.terms.peer import Peer
 from mektup.wire import codes, commands
-from mektup.wire.receiver import Fault, LiteralOffered, RawCommand, Receiver
+from mektup.wire.receiver import CommandFault, LiteralOffered, RawCommand, Receiver
 from mektup.wire.requests import Request, names_seqs
 
 T = TypeVar("T")
@@ -278,7 +278,7 @@ class ImapSession:
             self.uploads.close()
             self._fail(offer.command, failure)
 
-    def _complain(self, fault: Fault) -> None:
+    def _complain(self, fault: CommandFault) -> None:
         if fault.code is None:
             self.write(answers.bad(fault.tag, ClientError(fault.text, fault.column)))
         else:
@@ -412,7 +412,7 @@ class ImapSession:
             self.state = SessionState.AUTHENTICATED
 
 
-def _begins(event: RawCommand | LiteralOffered | Fault) -> bool:
+def _begins(event: RawCommand | LiteralOffered | CommandFault) -> bool:
     """Whether *event* is a command of which nothing is done yet, so that a server that shuts down need not begin."""
     if isinstance(event, LiteralOffered):
         return len(event.command.fragments) == 1

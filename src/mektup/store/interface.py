@@ -30,7 +30,7 @@ from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid, U
 from mektup.terms.peer import Watch
 from mektup.terms.search import SearchKey
 from mektup.terms.sets import Uids
-from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
+from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +395,9 @@ class Account(Protocol):
         Text is ordered without regard to case (RFC 5256 §7); *criteria* holds no key twice.
         """
 
-    async def thread(self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm) -> Threads:
+    async def thread(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
+    ) -> MessageThreads:
         """As search; gathered to threads (RFC 5256 §3). Messages that are not found do not count."""
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:

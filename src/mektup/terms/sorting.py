@@ -45,8 +45,8 @@ class ThreadAlgorithm(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Threads:
-    """Threads one after the other, in each every message before its replies, which follow one after the other, too.
+class MessageThreads:
+    """The threads in order. In each thread, a message stands before its replies, and its replies stand in order.
 
     So a message's place, and how many replies it has, say all about the tree, however deep it is.
     """

@@ -97,7 +97,7 @@ class LiteralOffered:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class CommandFault:
     """What came is no command, or is too large; it has been, or will be, skipped up to its end."""
 
     tag: bytes | None
@@ -110,7 +110,7 @@ class Fault:
     """TOOBIG for a message (RFC 7888 §5)."""
 
 
-Event = RawCommand | LiteralOffered | Fault
+Event = RawCommand | LiteralOffered | CommandFault
 
 
 class ReceiverState(IntEnum):
@@ -285,13 +285,13 @@ class Receiver:
     def _read_first(self) -> Event | None:
         start = bytes(self._partial[:2]) + self._octets[self._at : self._at + 2]
         if start.startswith(_TLS_HANDSHAKE):
-            return self._close(Fault(None, _TLS_TEXT))
+            return self._close(CommandFault(None, _TLS_TEXT))
         line = self._next_line()
         if line is None:
             return self._check_partial()
         for pattern, name in _STRANGERS:
             if pattern.match(line):
-                return self._close(Fault(None, f"This is an IMAP server, and you seem to be {name}"))
+                return self._close(CommandFault(None, f"This is an IMAP server, and you seem to be {name}"))
         self._state = ReceiverState.LINE
         return self._end_line(line) if line else None
 
@@ -326,7 +326,7 @@ class Receiver:
             self._partial.clear()
         return without_end(line)
 
-    def _check_partial(self) -> Fault | None:
+    def _check_partial(self) -> CommandFault | None:
         # One octet more than the bound may be the CR of the line's end.
         if len(self._partial) <= self._bounds.line + 1 or len(self._partial) <= self._bounds_of(self._partial).line + 1:
             return None
@@ -335,12 +335,12 @@ class Receiver:
         self._state = ReceiverState.SKIP_LINE
         return fault
 
-    def _too_long(self, line: bytes | bytearray) -> Fault:
+    def _too_long(self, line: bytes | bytearray) -> CommandFault:
         # A tag that may go on behind what was read so far is none to repeat.
         longest = self._bounds_of(line).line
         start = line[:longest]
         tag = self._tag(start) if self._fragments or b" " in start else None
-        return Fault(tag, f"A line may have {longest} octets", column=longest + 1)
+        return CommandFault(tag, f"A line may have {longest} octets", column=longest + 1)
 
     def _bounds_of(self, line: bytes | bytearray) -> _Bounds:
         """The sizes that hold for the command under way, of which *line* is the first if none was kept so far."""
@@ -364,16 +364,16 @@ class Receiver:
         self._forget()
         return command
 
-    def _fault_of_line(self, line: bytes) -> Fault | None:
+    def _fault_of_line(self, line: bytes) -> CommandFault | None:
         bounds = self._bounds if self._bounds.messages else self._bounds_of(line)
         if len(line) > bounds.line:
             return self._too_long(line)
         if self._size + len(line) > bounds.command:
-            return Fault(self._tag(line), f"A command may have {bounds.command} octets")
+            return CommandFault(self._tag(line), f"A command may have {bounds.command} octets")
         nul = line.find(b"\0")
         if nul >= 0:
             # RFC 9051 §9 rule 3: NUL must not be used anywhere but in a literal8.
-            return Fault(self._tag(line), "NUL may stand only in a literal", column=self._size + nul + 1)
+            return CommandFault(self._tag(line), "NUL may stand only in a literal", column=self._size + nul + 1)
         return None
 
     # Literals
@@ -389,20 +389,20 @@ class Receiver:
         command = RawCommand(tuple(self._fragments), tuple(self._literals))
         return LiteralOffered(command, announced.size, announced.synchronizing, announced.binary)
 
-    def _fault_of_literal(self, announced: _Announced) -> Fault | None:
+    def _fault_of_literal(self, announced: _Announced) -> CommandFault | None:
         tag, bounds = self._tag(b""), self._bounds_of(b"")
         if len(self._literals) >= bounds.literals:
-            return Fault(tag, f"A command may have {bounds.literals} literals")
+            return CommandFault(tag, f"A command may have {bounds.literals} literals")
         if self._may_be_message():
             # RFC 7888 §4: the client does not wait, so there is no cheap way to say no.
             if not announced.synchronizing and announced.size > self._limits.message_bytes:
                 text = f"A message may have {self._limits.message_bytes} octets"
-                return Fault(tag, text, fatal=True, code=Code.TOOBIG)
+                return CommandFault(tag, text, fatal=True, code=Code.TOOBIG)
             return None
         if announced.size > bounds.literal:
-            return Fault(tag, f"A literal may have {bounds.literal} octets here", column=self._size + 1)
+            return CommandFault(tag, f"A literal may have {bounds.literal} octets here", column=self._size + 1)
         if self._size + announced.size > bounds.command:
-            return Fault(tag, f"A command may have {bounds.command} octets")
+            return CommandFault(tag, f"A command may have {bounds.command} octets")
         return None
 
     def _may_be_message(self) -> bool:
@@ -474,7 +474,7 @@ class Receiver:
 
     # Skipping
 
-    def _abandon(self, fault: Fault, announced: _Announced | None) -> Fault:
+    def _abandon(self, fault: CommandFault, announced: _Announced | None) -> CommandFault:
         """Gives the command up for *fault*."""
         if fault.fatal or not self._skip(announced):
             return self._close(fault)
@@ -503,7 +503,7 @@ class Receiver:
             del self._partial[:-_ANNOUNCEMENT_BYTES]
             return None
         if not self._skip(_announced(line)):
-            return self._close(Fault(None, f"A literal may have {self._bounds.literal} octets here"))
+            return self._close(CommandFault(None, f"A literal may have {self._bounds.literal} octets here"))
         return None
 
     def _skip_bare(self) -> Event | None:
@@ -513,7 +513,7 @@ class Receiver:
             self._state = ReceiverState.LINE
         return None
 
-    def _close(self, fault: Fault) -> Fault:
+    def _close(self, fault: CommandFault) -> CommandFault:
         self._forget()
         self._state = ReceiverState.CLOSED
         self._stay_closed()

@@ -30,7 +30,7 @@ from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.search import SearchKey
 from mektup.terms.sets import NumberSet, Uids
-from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
+from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 from tests.support.naive.columns import KeysOfFolder, search, value
 from tests.support.naive.state import Folder, Message, NaiveKeywordSets, State, Transaction
 
@@ -253,7 +253,9 @@ class NaiveAccount:
         find = await self._finder(mailbox, key, within)
         return answers.sort(find, (self.id, mailbox), self._sort_keys, criteria)
 
-    async def thread(self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm) -> Threads:
+    async def thread(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
+    ) -> MessageThreads:
         find = await self._finder(mailbox, key, within)
         return answers.thread(find, (self.id, mailbox), self._sort_keys, algorithm)
 

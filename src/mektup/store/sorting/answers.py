@@ -12,7 +12,7 @@ from mektup.store.sorting.fair_order import sorted_in_turns
 from mektup.store.sorting.sort_keys import Answer, How, Key, Place, Remembered, SortKeys, ThreadKey
 from mektup.terms.numbers import Uid
 from mektup.terms.sets import Uids
-from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm, Threads
+from mektup.terms.sorting import MessageThreads, SortCriterion, SortKey, ThreadAlgorithm
 
 Find = Callable[[Collection[Key]], SortKeys]
 """Yields the columns that are needed, of the messages that were asked for; of one moment."""
@@ -44,16 +44,16 @@ def _sorted(keys: SortKeys, criteria: Sequence[SortCriterion]) -> Sequence[Uid]:
     return cast("Sequence[Uid]", array("I", [uids[place] for place in order]))
 
 
-def thread(find: Find, place: Place, remembered: Remembered, algorithm: ThreadAlgorithm) -> Threads:
+def thread(find: Find, place: Place, remembered: Remembered, algorithm: ThreadAlgorithm) -> MessageThreads:
     """See ``interface.Account.thread``."""
     keys = find(_THREADED_BY[algorithm])
     known = keys.answers.get(algorithm)
     if known is None:
         outline = _outline(algorithm, keys)
         uids = [*keys.uids, Uid(0)]  # the last one is where a dummy, -1, leads
-        known = Threads(array("I", [uids[node] for node in outline.nodes]), array("I", outline.below))
+        known = MessageThreads(array("I", [uids[node] for node in outline.nodes]), array("I", outline.below))
         _remember(place, remembered, keys, algorithm, known)
-    return cast("Threads", known)
+    return cast("MessageThreads", known)
 
 
 def _remember(place: Place, remembered: Remembered, keys: SortKeys, how: How, answer: Answer) -> None:

@@ -19,7 +19,7 @@ from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.sets import Uids
-from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm, Threads
+from mektup.terms.sorting import MessageThreads, SortCriterion, SortKey, ThreadAlgorithm
 
 SMALL_PART: Final = 8
 """Of a mailbox of which nothing is remembered, at most one message in so many is read without remembering it."""
@@ -59,7 +59,7 @@ KINDS: Final[Mapping[Key, Callable[[], Column]]] = {
 
 How = ThreadAlgorithm | tuple[SortCriterion, ...]
 """What was asked about a mailbox."""
-Answer = Threads | Sequence[Uid]
+Answer = MessageThreads | Sequence[Uid]
 
 
 @dataclass(frozen=True, slots=True)

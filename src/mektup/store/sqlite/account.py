@@ -63,7 +63,7 @@ from mektup.terms.numbers import MAX_UINT32, AccountId, ContentId, MailboxId, Mo
 from mektup.terms.peer import Watch
 from mektup.terms.search import HasFlag, SearchKey
 from mektup.terms.sets import NumberSet, Uids
-from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
+from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 
 if TYPE_CHECKING:
     from mektup.store.sorting.sort_keys import Remembered
@@ -285,7 +285,7 @@ class SqliteAccount:
 
     def thread(
         self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
-    ) -> Coroutine[Any, Any, Threads]:
+    ) -> Coroutine[Any, Any, MessageThreads]:
         return self._searching.thread(mailbox, key, within, algorithm)
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:

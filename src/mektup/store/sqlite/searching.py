@@ -24,7 +24,7 @@ from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.search import All, InUids, SearchKey
 from mektup.terms.search_walk import leaves
 from mektup.terms.sets import Uids
-from mektup.terms.sorting import SortCriterion, ThreadAlgorithm, Threads
+from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 
 T = TypeVar("T")
 H = TypeVar("H")
@@ -87,7 +87,9 @@ class Searching:
     ) -> Sequence[Uid]:
         return await self._ask_sorted(sort.sort, mailbox, key, within, criteria)
 
-    async def thread(self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm) -> Threads:
+    async def thread(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
+    ) -> MessageThreads:
         return await self._ask_sorted(sort.thread, mailbox, key, within, algorithm)
 
     async def _ask_sorted(

@@ -20,7 +20,7 @@ from mektup.store.sqlite.tables.uids import Query, slices
 from mektup.terms.numbers import MailboxId, Uid
 from mektup.terms.search import All, InUids, SearchKey
 from mektup.terms.sets import Uids
-from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm, Threads
+from mektup.terms.sorting import MessageThreads, SortCriterion, SortKey, ThreadAlgorithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def sort(cursor: Cursor, question: Question, criteria: Sequence[SortCriterion]) 
     return answers.sort(partial(_found, cursor, question), question.place, question.remembered, criteria)
 
 
-def thread(cursor: Cursor, question: Question, algorithm: ThreadAlgorithm) -> Threads:
+def thread(cursor: Cursor, question: Question, algorithm: ThreadAlgorithm) -> MessageThreads:
     """See ``interface.Account.thread``."""
     return answers.thread(partial(_found, cursor, question), question.place, question.remembered, algorithm)
 
