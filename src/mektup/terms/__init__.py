@@ -1,1 +1,1 @@
-"""The words that every room speaks: values with no behaviour beyond their own rules, no I/O."""
+"""Values that all packages share: they have no behaviour beyond their own rules, and do no I/O."""

@@ -1,4 +1,4 @@
-"""What an account may be named: what people can type, and mail can reach."""
+"""Which account names are allowed: those that people can type and mail can reach."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ LONGEST_ACCOUNT_NAME_OCTETS = 255
 """In UTF-8. An address of SMTP has at most 254 octets (RFC 5321 §4.5.3.1.3, with its angle brackets)."""
 
 _SPECIALS = re.compile(r'["(),/:;<>\[\\\]]')
-"""RFC 5322 §3.2.3, specials, but for "." and "@"; and "/"."""
+"""The specials of RFC 5322 §3.2.3 except "." and "@"; and "/"."""
 
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 """Format characters that words of Persian and of Indic scripts need (RFC 5892, appendices A.1 and A.2)."""
 
 
 def require_account_name(name: str) -> None:
-    """Raises Refused(CANNOT), with the reason, where no account may be named *name*."""
+    """Raises Refused(CANNOT), with the reason, if *name* is not allowed as an account name."""
     reason = _objection(name)
     if reason:
         raise Refused(Code.CANNOT, f"{shown(name)} cannot be the name of an account: {reason}")
 
 
 def _objection(name: str) -> str:
-    """Why *name* cannot be; empty where it can."""
+    """The reason why *name* is not allowed; empty if it is."""
     user, at, domain = name.partition("@")
     if not user:
         return "it is empty" if not at else 'nothing stands before the "@"'
@@ -62,6 +62,6 @@ def _objection_to_domain(domain: str) -> str:
 
 
 def shown(name: str) -> str:
-    """*name*, or its beginning, on one line, whatever it holds: for messages."""
+    """*name* for messages: on one line, cut to 40 characters, escaped if it holds unprintable characters."""
     short = name if len(name) <= 40 else f"{name[:40]}..."
     return short if short.isprintable() and short else ascii(short)

@@ -1,4 +1,4 @@
-"""How long commands took, counted by buckets: some 100 ns a command, and a few numbers for each name."""
+"""Histograms of command durations. Counting costs about 100 ns a command, and a few numbers for each name."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ BOUNDS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30
 QUICK = BOUNDS[0]
 
 Counted = dict[str, tuple[list[int], float]]
-"""By name: how many fell into each bucket, and the seconds of all."""
+"""By name: the count of each bucket, and the sum of all seconds."""
 
 
 class Durations:
-    """Of the commands of one protocol in this process."""
+    """The durations of one protocol's commands in this process."""
 
     __slots__ = ("_counts",)
 
     def __init__(self) -> None:
         self._counts: dict[str, list[Any]] = {}
-        """By name: how many fell into each bucket, and behind them the seconds of all."""
+        """By name: the count of each bucket, then the sum of all seconds."""
 
     def add(self, name: str, seconds: float) -> None:
-        """One command of that *name* took *seconds*. Names are ours, never a client's words."""
+        """Counts one command: *name* took *seconds*. *name* is from our own table, never a client's word."""
         counts = self._counts.get(name)
         if counts is None:
             counts = self._counts[name] = [*[0] * (len(BOUNDS) + 1), 0.0]
@@ -32,5 +32,5 @@ class Durations:
         counts[-1] += seconds
 
     def counted(self) -> Counted:
-        """All that was counted."""
+        """All counts so far."""
         return {name: (counts[:-1], counts[-1]) for name, counts in self._counts.items()}

@@ -1,13 +1,13 @@
-"""Whose fault, and what answer.
+"""Exceptions: whose fault each one is, and which answer it gets.
 
     MektupError
     ├── ClientError     the client's mistake:       IMAP BAD,  LMTP 500/501, POP3 -ERR
     ├── Refused         a refusal, with a code:     IMAP NO [code],  LMTP 4xx/5xx,  POP3 -ERR [code]
     └── Disconnected    the peer is gone:           nothing
 
-Any other exception is a bug of ours: the session answers NO [SERVERBUG] and goes on. Errors carry
-fields; their text is made in ``__str__``. They are caught in a session's ``run`` and, for errors of
-a library, at an engine's border, and nowhere else.
+Any other exception is our bug: the session answers NO [SERVERBUG] and goes on. Errors carry fields;
+``__str__`` makes the text. They are caught only in a session's ``run``; a library's errors are caught
+where an engine calls the library.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Code(Enum):
     CANNOT = ("CANNOT", "550 5.3.0", "")
     CORRUPTION = ("CORRUPTION", "451 4.3.0", "SYS/PERM")
     DISKFULL = ("UNAVAILABLE", "452 4.3.1", "SYS/TEMP")
-    """The server's disk is full: OVERQUOTA is the user's quota (docs/decisions/0004)."""
+    """The server's disk is full. OVERQUOTA is for the user's quota (docs/decisions/0004)."""
     EXPIRED = ("EXPIRED", "535 5.7.8", "AUTH")
     EXPUNGEISSUED = ("EXPUNGEISSUED", "451 4.3.0", "")
     HASCHILDREN = ("HASCHILDREN", "550 5.3.0", "")
@@ -57,7 +57,7 @@ class Code(Enum):
 
 
 class MektupError(Exception):
-    """Anything that has an answer; never raised itself."""
+    """The base of all errors that have an answer; never raised itself."""
 
 
 @dataclass(eq=False)
@@ -67,7 +67,7 @@ class ClientError(MektupError):
     text: str
     """What was expected, for a person to read; ASCII, one line."""
     column: int | None = None
-    """Where in the command, counted in octets from 1; None where no place is to blame."""
+    """Position in the command, in octets from 1; None if the error has no position."""
 
     def __str__(self) -> str:
         return self.text if self.column is None else f"{self.text} at column {self.column}"
@@ -75,7 +75,7 @@ class ClientError(MektupError):
 
 @dataclass(eq=False)
 class Refused(MektupError):
-    """Understood, and not done."""
+    """The request was understood, but is not carried out."""
 
     code: Code | None
     text: str
@@ -99,4 +99,4 @@ class TimedOut(MektupError):
 
 
 NO_SUCH_MAILBOX = "No such mailbox"
-"""The one text for a mailbox that is missing or forbidden, so that the two cannot be told apart."""
+"""The same text for a missing and for a forbidden mailbox, so that clients cannot tell them apart."""

@@ -1,8 +1,7 @@
 """Flags, and the special uses of mailboxes.
 
-A flag is a str of ASCII. System flags start with a backslash and are known here as bits; keywords are
-the clients' own and keep the spelling in which they first came. Both compare without regard to case
-(RFC 9051 §2.3.2).
+A flag is an ASCII str. System flags start with a backslash and have a bit here. Keywords are made by
+clients and keep the spelling of their first use. Both compare without regard to case (RFC 9051 §2.3.2).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from mektup.terms.names import INBOX
 
 
 class SystemFlag(IntFlag):
-    """The flags that IMAP itself defines, but for \\Recent, which belongs to a session."""
+    """The flags that IMAP itself defines, except \\Recent, which belongs to a session."""
 
     SEEN = 1
     ANSWERED = 2
@@ -34,7 +33,7 @@ SYSTEM_FLAG_NAMES: dict[SystemFlag, str] = {
 """In the order in which FLAGS responses list them."""
 
 SYSTEM_FLAGS_BY_NAME: dict[str, SystemFlag] = {name.lower(): flag for flag, name in SYSTEM_FLAG_NAMES.items()}
-"""From a lower-case name, backslash included."""
+"""By lower-case name, backslash included."""
 
 
 KEYWORD = re.compile(r"[!#$&'+,./0-9:;<=>?@A-Z\[^_`a-z|}~-]+", re.ASCII)
@@ -42,10 +41,10 @@ KEYWORD = re.compile(r"[!#$&'+,./0-9:;<=>?@A-Z\[^_`a-z|}~-]+", re.ASCII)
 
 
 def objection_to_flag(flag: str, longest_keyword: int) -> str:
-    """Why a message cannot have *flag*, as words that go on behind it; empty where it can.
+    """Why a message cannot have *flag*, as words that can follow the flag in a sentence; empty if it can.
 
-    *longest_keyword* is in octets. RFC 9051 §2.3.2: a keyword does not begin with a backslash; \\Recent belongs to a
-    session (RFC 3501 §2.3.2), and no other system flags than ours may be made up (RFC 9051 §9, flag-extension).
+    *longest_keyword* is in octets. RFC 9051 §2.3.2: a keyword does not begin with a backslash. \\Recent belongs to a
+    session (RFC 3501 §2.3.2). Other system flags must not be invented (RFC 9051 §9, flag-extension).
     """
     if flag.lower() in SYSTEM_FLAGS_BY_NAME:
         return ""
@@ -59,7 +58,7 @@ def objection_to_flag(flag: str, longest_keyword: int) -> str:
 
 
 def each_once(flags: Sequence[str]) -> tuple[str, ...]:
-    """*flags* without what only repeats one in letters of another case: the spelling that came first stays."""
+    """*flags* without duplicates; case is ignored, and the first spelling is kept."""
     if len(flags) < 2:
         return tuple(flags)
     first: dict[str, str] = {}
@@ -69,10 +68,10 @@ def each_once(flags: Sequence[str]) -> tuple[str, ...]:
 
 
 def without_what_is_no_flag(flags: tuple[str, ...]) -> tuple[str, ...]:
-    """*flags* without those that no client may be told: made-up system flags, and what is no atom.
+    """*flags* without those that must not be sent to a client: invented system flags, and texts that are no atom.
 
-    RFC 9051 §9 flag-extension: a server must not generate them. Nobody can set one; old mail may have some, as the
-    ``deliver`` of an embedded server took any text.
+    RFC 9051 §9 flag-extension: a server must not generate them. No client can set one, but old mail may have some,
+    because ``deliver`` of an embedded server once took any text.
     """
     return flags and tuple([flag for flag in flags if not objection_to_flag(flag, len(flag))])
 
@@ -105,4 +104,4 @@ NEW_ACCOUNT_MAILBOXES: tuple[tuple[str, str | None], ...] = (
     ("Trash", "\\Trash"),
     ("Archive", "\\Archive"),
 )
-"""Name and special use of what every new account has; all of them subscribed."""
+"""Name and special use of the mailboxes of a new account; all are subscribed."""

@@ -1,4 +1,4 @@
-"""Every bound that mektup sets to what a peer may ask, as named settings with their units.
+"""Every limit on what a peer may ask, as a named setting with its unit.
 
 The ``[limits]`` table of the configuration file has these names; docs/configuration.md lists them.
 """
@@ -13,24 +13,24 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of a session and of a message; octets and seconds unless the name says otherwise."""
+    """Limits of a session and of a message; in octets and seconds unless the name says otherwise."""
 
     # before login
     login_line_bytes: int = 8 * KIB
     login_literals: int = 3
     login_literal_bytes: int = 4 * KIB
     login_id_bytes: int = 64 * KIB
-    """A command ID: its line, and its lines and literals together. RFC 2971 §3.3 lets it be so long."""
+    """For the ID command: each line, and all its lines and literals together. RFC 2971 §3.3 allows this size."""
     login_seconds: float = 60.0
     """From the connection to the end of a successful login, not per command."""
     login_bad_commands: int = 10
     login_failures: int = 3
     login_delay_seconds: float = 15.0
-    """The longest that an attempt waits after failures from the same network."""
+    """The longest time that a login waits after failures from the same network."""
     logins_waiting_per_address: int = 50
-    """Of an IPv4 address or an IPv6 /64, for the checking of their passwords."""
+    """Logins from one IPv4 address or IPv6 /64 that may wait for their passwords to be checked."""
     password_remembered_seconds: float = 5 * 60.0
-    """How long a password found right is not hashed again; 0 to hash it every time."""
+    """How long a correct password is not hashed again; 0 hashes it every time."""
 
     # a command after login
     line_bytes: int = 256 * KIB
@@ -38,95 +38,95 @@ class Limits:
     """A literal that is not a message."""
     literals: int = 1000
     command_bytes: int = 1 * MIB
-    """All of a command's lines and literals, messages apart."""
+    """All lines and literals of a command together, without messages."""
     id_fields: int = 30
-    """These three are RFC 2971 §3.3's."""
+    """This and the next two are from RFC 2971 §3.3."""
     id_name_bytes: int = 30
     id_value_bytes: int = 1024
     nesting: int = 500
     search_keys: int = 1000
     search_seconds: float = 60.0
-    """How long a SEARCH, SORT or THREAD may take."""
+    """The longest time that a SEARCH, SORT or THREAD may take."""
     sequence_set_ranges: int = 20_000
     fetch_items: int = 1000
-    """That one FETCH may ask for."""
+    """In one FETCH."""
     append_rendered_bytes: int = 16 * MIB
-    """What is rendered of the messages of one APPEND, where these are several."""
+    """The rendered forms of all messages of an APPEND with several messages."""
     list_patterns: int = 100
-    """Of one LIST."""
+    """In one LIST."""
     list_pattern_bytes: int = 8 * KIB
-    """Letters of all patterns of a LIST or LSUB together, each with the reference before it."""
+    """Characters of all patterns of a LIST or LSUB together; the reference counts once for each pattern."""
     bad_commands: int = 100
     idle_seconds: float = 30 * 60.0
     """RFC 9051 §5.4: at least 30 minutes."""
     still_here_seconds: float = 110.0
-    """How often an IDLE is told that the server is still there, for NATs and firewalls."""
+    """The interval at which an idle client gets an untagged OK, so that NATs and firewalls keep the connection."""
     interest_seconds: float = 5.0
-    """How long a client that sends no more is thought to wait for the answer to a search."""
+    """How long a search goes on for a client that has closed its sending side."""
     write_seconds: float = 5 * 60.0
-    """How long a peer may leave the output unread."""
+    """How long a peer may not read the output."""
     keyword_bytes: int = 100
     keywords_per_mailbox: int = 1000
     keyword_sets_bytes: int = 4 * MIB
-    """What the different sets of keywords of an account's messages may have together, 100 for each set included."""
+    """The size of all different keyword sets of an account's messages; each set counts 100 octets more."""
     mailbox_name_bytes: int = 1000
     mailbox_depth: int = 64
     mailboxes: int = 10_000
     thread_references: int = 2_500_000
-    """That all messages of a mailbox together may have for THREAD=REFERENCES; those of copies count once."""
+    """References of all messages of a mailbox together, for THREAD=REFERENCES; those of copies count once."""
     sort_keys_bytes: int = 64 * MIB
-    """What a process remembers of the mailboxes that it sorted or threaded last."""
+    """Memory of a process for the sort keys of the mailboxes that it sorted or threaded last."""
 
     # a message
     message_bytes: int = 64 * MIB
     mime_depth: int = 100
     mime_parts: int = 10_000
     header_bytes: int = 2 * MIB
-    """What of a message's headers, those of its parts included, is looked at; the rest stays, but is not parsed."""
+    """How much of a message's headers is parsed, those of its parts included; the rest is stored, but not parsed."""
     header_field_bytes: int = 256 * KIB
-    """The same for one field."""
+    """How much of one field is parsed."""
     header_fields: int = 10_000
-    """Of one header, that are looked at."""
+    """How many fields of one header are parsed."""
     references: int = 1000
-    """Message-IDs in References that threading looks at, the last ones."""
+    """How many Message-IDs in References are used for threading; the last ones."""
     text_bytes: int = 4 * MIB
-    """How much of a message's text, decoded, can be searched."""
+    """How much of a message's decoded text can be searched."""
     addresses: int = 10_000
     """In one header field."""
 
     # connections
     connections: int = 20_000
-    """These three are of one process: of each worker."""
+    """All limits of connections are for one process, that is for each worker."""
     connections_per_account: int = 100
     connections_per_address_before_login: int = 100
-    """Of an IPv4 address or an IPv6 /64; like the next two, of each worker."""
+    """For one IPv4 address or IPv6 /64."""
     connections_before_login: int = 4000
-    """Of all networks together; beyond, the oldest of the network that has most gives way."""
+    """For all networks together. Above it, the network with the most connections loses its oldest one."""
     connections_kept_for_lmtp: int = 500
-    """Of ``connections``, at most a twentieth of them."""
+    """Part of ``connections``; at most a twentieth of them is reserved."""
     lmtp_recipients: int = 1000
     worker_silence_seconds: float = 30.0
-    """How long a worker may give its parent no sign of life before it is killed, and another one started."""
+    """How long a worker may be silent before its parent kills it and starts another one."""
     stop_seconds: float = 10.0
-    """How long sessions have to finish what they are at when the server stops."""
+    """How long sessions may go on with their current command when the server stops."""
 
     text_index: bool = True
-    """Whether texts are indexed for SEARCH, behind the arrivals; without, every message that is asked of is read."""
+    """Whether texts are indexed for SEARCH, after the delivery. Without the index, a search reads every message."""
     sync_flags: bool = False
-    """Whether changes of flags alone, too, wait for the disk."""
+    """Whether a change of flags alone also waits until it is on disk."""
 
 
 MOST_BYTES = 1024 * MIB
-"""What the store keeps of one message at most, and more than any other bound on octets needs."""
+"""The largest message that the store can keep; no other limit in octets needs to be higher."""
 
 MOST_SECONDS = 366 * 24 * 3600.0
 MOST_COUNT = 10_000_000
 
 
 def most_of(name: str) -> float:
-    """The highest value that the limit *name* can have: beyond, it is a slip, or would not hold."""
+    """The highest value allowed for the limit *name*. A higher one is a typing error, or has no effect."""
     if name == "sort_keys_bytes":
-        # of memory, and not of what one peer sends
+        # a limit on memory, not on what a peer sends
         return 1024 * MOST_BYTES
     if name.endswith("_bytes"):
         return MOST_BYTES

@@ -1,4 +1,4 @@
-"""Bytes in, lines out: for the protocols in which a command is a line and nothing more."""
+"""Splits bytes into lines, for the protocols in which a command is one line."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from mektup.terms.errors import ClientError
 
 
 def without_end(line: bytes) -> bytes:
-    """*line*, from which the LF is off already, without the rest of its end.
+    """*line*, whose LF is already removed, without the rest of its line end.
 
-    Liberties: a bare LF ends a line, as netcat and openssl s_client send it; so does CR CR LF, which s_client -crlf
-    makes of a CRLF, and CR NUL CR LF, which telnet makes of one that it reads from a pipe (RFC 854: a CR that ends no
-    line is sent as CR NUL).
+    Liberties: a bare LF ends a line, because netcat and openssl s_client send it. CR CR LF ends a line, because
+    s_client -crlf sends it for CRLF. CR NUL CR LF ends a line, because telnet sends it for a CRLF that it reads from a
+    pipe (RFC 854: a CR that ends no line is sent as CR NUL).
     """
     if not line.endswith(b"\r"):
         return line
@@ -18,27 +18,27 @@ def without_end(line: bytes) -> bytes:
 
 
 class LineBuffer:
-    """Holds what came until it makes a line; never more than the longest line that may be, and what came with it.
+    """Buffers bytes until they make a line. Holds at most the longest allowed line, and what came in the same read.
 
-    A line ends in CRLF, or in a bare LF, which people who type it into a raw connection send.
+    A line ends in CRLF, or in a bare LF, which people send when they type into a raw connection.
     """
 
     __slots__ = ("_buffer", "_longest", "_skipping")
 
     def __init__(self, longest: int) -> None:
-        """*longest*: octets that a line may have without its end."""
+        """*longest*: the most octets of a line, without its end."""
         self._buffer = bytearray()
         self._longest = longest
         self._skipping = False
 
     def feed(self, octets: bytes) -> None:
-        """Takes bytes as they came."""
+        """Adds bytes as they were received."""
         self._buffer += octets
 
     def next_line(self) -> bytes | None:
         """The next line without its end; None when more bytes are needed.
 
-        Raises ClientError, once, for a line that is too long; the rest of it is passed over.
+        Raises ClientError, once, for a line that is too long; the rest of that line is skipped.
         """
         end = self._buffer.find(b"\n")
         if self._skipping and end >= 0:
@@ -61,12 +61,12 @@ class LineBuffer:
         return line
 
     def take_all(self) -> bytes:
-        """What came and made no line yet, or none that was asked for; it is no longer held here."""
+        """All bytes that ``next_line`` has not returned yet; removes them from the buffer."""
         octets = bytes(self._buffer)
         self._buffer.clear()
         return octets
 
     @property
     def has_buffered(self) -> bool:
-        """Whether bytes are held that no line has covered yet."""
+        """Whether there are bytes that ``next_line`` has not returned yet."""
         return bool(self._buffer)

@@ -1,4 +1,4 @@
-"""Which network an address belongs to: the one home of what counts as one stranger, and as one neighbourhood."""
+"""The network and the neighbourhood of an IP address, for everything that counts or limits clients."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _REMEMBERED = 4096
 
 @lru_cache(_REMEMBERED)
 def network_of(address: str) -> str:
-    """What one customer has: an IPv4 address, an IPv6 /64; what is no IP address stands for itself (``unix``).
+    """The block that one customer has: an IPv4 address, or an IPv6 /64. Any other text is returned as it is (``unix``).
 
-    IPv4 within IPv6 (RFC 4291 §2.5.5.2, RFC 6052 §2.1) is IPv4. Link-local hosts are many in one /64, and count alone.
+    IPv4 within IPv6 (RFC 4291 §2.5.5.2, RFC 6052 §2.1) is IPv4. A link-local address is returned alone, because one
+    /64 holds many hosts.
     """
     parsed = _parsed(address)
     if parsed is None:
@@ -28,7 +29,7 @@ def network_of(address: str) -> str:
 
 @lru_cache(_REMEMBERED)
 def neighbourhood_of(address: str) -> str:
-    """The block that a site or a small provider has: an IPv4 /24, an IPv6 /48; all of this machine is ``loopback``."""
+    """The block of a site or a small provider: an IPv4 /24 or an IPv6 /48; ``loopback`` for all loopback addresses."""
     parsed = _parsed(address)
     if parsed is None or parsed.is_link_local:
         return network_of(address)

@@ -1,9 +1,9 @@
-"""The numbers of IMAP, each a type of its own so that a UID is never taken for a sequence number."""
+"""The numbers of IMAP. Each has its own type, so that a UID is never used as a sequence number."""
 
 from typing import NewType
 
 Uid = NewType("Uid", int)
-"""A message's number in its mailbox, for good: 1 to 2**32-1, ascending (RFC 9051 §2.3.1.1)."""
+"""A message's permanent number in its mailbox: 1 to 2**32-1, ascending (RFC 9051 §2.3.1.1)."""
 
 Seq = NewType("Seq", int)
 """A message's position in a session's view of a mailbox, from 1 (RFC 9051 §2.3.1.2)."""
@@ -12,16 +12,16 @@ ModSeq = NewType("ModSeq", int)
 """The account-wide number of a change, from 1 (RFC 7162 §3.1). One write transaction has one modseq."""
 
 UidValidity = NewType("UidValidity", int)
-"""Names one life of a mailbox: as long as it stays, its UIDs mean the same messages (RFC 9051 §2.3.1.1)."""
+"""While a mailbox keeps this number, its UIDs mean the same messages (RFC 9051 §2.3.1.1)."""
 
 MailboxId = NewType("MailboxId", int)
-"""A mailbox within its account, kept through renames."""
+"""A mailbox within its account; a rename does not change it."""
 
 ContentId = NewType("ContentId", int)
 """The immutable bytes of a message within its account; copies of a message share it."""
 
 AccountId = NewType("AccountId", str)
-"""An account for good, in hexadecimal; the name may change, this does not."""
+"""The permanent id of an account, in hexadecimal; the account's name may change, its id does not."""
 
 MAX_UINT32 = 2**32 - 1
 MAX_MODSEQ = 2**63 - 1

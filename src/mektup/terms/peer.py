@@ -1,7 +1,7 @@
-"""What a session needs of its connection, and of a wake-up.
+"""What a session needs from its connection, and from a wake-up.
 
-A session of any protocol awaits its :class:`Peer` and the store, nothing else, so it runs in memory in
-a test, byte by byte if wanted. ``server/connection.py`` is the Peer over asyncio.
+A session of any protocol awaits only its :class:`Peer` and the store. So a test can run it in memory, even
+byte by byte. ``server/connection.py`` implements Peer over asyncio.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mektup.terms.numbers import ModSeq
 
 
 class Watch(Protocol):
-    """A wake-up that a session can wait for: a flag, never a queue."""
+    """A wake-up that a session can wait for. It is a flag, not a queue."""
 
     @property
     def fired(self) -> bool:
@@ -23,20 +23,20 @@ class Watch(Protocol):
     """Called once each time that *fired* turns true; the Peer sets it while it waits."""
 
     def rearm(self) -> None:
-        """Lowers the flag. To be called before one looks at what changed, never after."""
+        """Lowers the flag. Call it before looking for changes, never after."""
 
     def made(self, modseq: ModSeq) -> None:
-        """Lowers the flag where all that was heard is change *modseq*, or older: the waiter made that itself."""
+        """Lowers the flag unless a change newer than *modseq* was reported; the waiter made change *modseq* itself."""
 
     def fire(self) -> None:
-        """Raises the flag as if something had changed, so that the next look is due."""
+        """Raises the flag as if something had changed, so that the session looks for changes."""
 
     def close(self) -> None:
-        """Nobody waits for this any more; may be called twice."""
+        """Ends the watch; may be called twice."""
 
 
 class Peer(Protocol):
-    """One connection, seen from its session. Reading is pulled, writing is queued."""
+    """One connection, as its session sees it. The session asks for input; output is queued."""
 
     @property
     def secure(self) -> bool:
@@ -51,9 +51,9 @@ class Peer(Protocol):
         """The other end, for logs and throttling: an IP address without port, or ``unix``."""
 
     async def read(self, seconds: float) -> bytes:
-        """The next bytes, as they came, at least one.
+        """The next bytes as they were received, at least one.
 
-        First sends what was written. Raises TimedOut after *seconds*, Disconnected at the end of the stream.
+        Sends queued output first. Raises TimedOut after *seconds*, Disconnected at the end of the stream.
         """
 
     def write(self, octets: bytes) -> None:
@@ -61,60 +61,60 @@ class Peer(Protocol):
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to :meth:`drain`: much is queued, or others have waited for as long as a turn is.
+        """Whether the session should call :meth:`drain`: much output is queued, or its time slice is over.
 
-        To be asked between commands, and inside those that take long or say much. Costs next to nothing.
+        Ask between commands, and inside commands that take long or have long answers. Asking is cheap.
         """
 
     def is_due_at(self, now: float) -> bool:
-        """The same for who has just read the clock: *now* is ``time.monotonic()``."""
+        """Like :meth:`is_due`, for callers that have just read the clock: *now* is ``time.monotonic()``."""
 
     async def drain(self) -> None:
-        """Sends what was queued, waits while the other end leaves too much unread, and gives way where that is due.
+        """Sends queued output, waits while too much of it is unread, and lets other sessions run if they are due.
 
-        To be called between the slices of a long answer. Raises Disconnected.
+        Call it between the slices of a long answer. Raises Disconnected.
         """
 
     async def wait(self, watch: Watch | None, seconds: float) -> bool:
-        """Waits for bytes to read, for *watch* to fire, or for *seconds*; whichever is first.
+        """Waits until there are bytes to read, *watch* fires, or *seconds* are over.
 
-        First sends what was written. Returns whether there are bytes to read (or the stream has ended), which
-        :meth:`read` then yields at once.
+        Sends queued output first. Returns whether :meth:`read` will return at once: there are bytes to read, or the
+        stream has ended.
         """
 
     async def start_tls(self) -> None:
-        """Sends what was queued and turns the connection to TLS (RFC 9051 §6.2.1).
+        """Sends queued output and starts TLS on the connection (RFC 9051 §6.2.1).
 
-        Raises Refused when the server has no certificate, Disconnected when the handshake fails or when
-        plaintext came after the command that asked for it.
+        Raises Refused if the server has no certificate. Raises Disconnected if the handshake fails, or if plaintext
+        was received after the command that asked for TLS.
         """
 
     uploading: bool
-    """Set by the session while a command is half there whose rest a client may take its time for: a literal, DATA.
+    """Set by the session while it reads the rest of a command that may take long to send: a literal, DATA.
 
-    A server that shuts down waits for it; any other read ends then, with TimedOut.
+    A server that shuts down waits for this rest. It ends any other read with TimedOut.
     """
 
     in_response: bool
-    """Set by the session while a response has begun and not ended, so that nothing else can be said."""
+    """Set by the session while a response is only partly written, so that no other line may be sent."""
 
     seeking: bool
-    """Set by the session while it only looks for an answer: should the other end go meanwhile, it is cancelled."""
+    """Set by the session while it only computes an answer: if the client disconnects meanwhile, it is cancelled."""
 
     @property
     def has_unread(self) -> bool:
-        """Whether bytes came that no read has yielded yet."""
+        """Whether bytes were received that no read has returned yet."""
 
     @property
     def dismissal(self) -> str | None:
-        """Why the session is to say goodbye now, for the client to read; None while it may go on."""
+        """Why the session must end now, as text for the client; None while it may go on."""
 
     @property
     def stopping(self) -> bool:
-        """Whether there is a ``dismissal``; a wait ends at once then, and a read does soon."""
+        """Whether there is a ``dismissal``. If so, a wait ends at once, and a read ends soon."""
 
     def dismiss(self, reason: str) -> None:
-        """Has the session end within a second or two, whatever it is doing; may be called twice.
+        """Makes the session end within a second or two, whatever it is doing; may be called twice.
 
         A read or a wait ends at once, with TimedOut or without bytes, even where there are bytes to read.
         """

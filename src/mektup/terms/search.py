@@ -1,8 +1,8 @@
 """The search program: what SEARCH asks for, as a tree of frozen values.
 
-Built by wire from the client's words, narrowed by the session (which alone knows sequence numbers,
-``$`` and \\Recent, and replaces them by :class:`Uids`), compiled by the store. Text is decoded, never
-bytes. RFC 9051 §6.4.4, RFC 3501 §6.4.4; WITHIN of RFC 5032.
+``wire`` builds it from the client's words. The session replaces sequence numbers, ``$`` and \\Recent,
+which only a session knows, by :class:`Uids`. The store compiles it. Text is decoded, never bytes.
+RFC 9051 §6.4.4, RFC 3501 §6.4.4; WITHIN of RFC 5032.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mektup.terms.sets import NumberSet, SavedResult, SequenceSet
 
 
 class When(Enum):
-    """How a date compares: the day itself, before it, or on it and after."""
+    """How a date compares with a day: before it, on it, or on it and after."""
 
     BEFORE = "before"
     ON = "on"
@@ -24,7 +24,7 @@ class When(Enum):
 
 
 class AddressField(Enum):
-    """The header fields that hold addresses and have keys of their own."""
+    """The address fields that have a search key of their own."""
 
     FROM = "from"
     TO = "to"
@@ -72,7 +72,7 @@ class InUids:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """BEFORE, ON, SINCE: the internal date, its day in the zone that it came with."""
+    """BEFORE, ON, SINCE: the day of the internal date, in the zone that it was given with."""
 
     when: When
     day: date
@@ -80,7 +80,7 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """SENTBEFORE, SENTON, SENTSINCE: the Date header, its day in its own zone."""
+    """SENTBEFORE, SENTON, SENTSINCE: the day of the Date header, in its own zone."""
 
     when: When
     day: date
@@ -131,7 +131,7 @@ class InSubject:
 
 @dataclass(frozen=True, slots=True)
 class InHeader:
-    """HEADER: a substring of any field of that name (lower case); empty text: the field is there."""
+    """HEADER: a substring of any field of that name (lower case); with empty text, the field must only exist."""
 
     name: str
     text: str
@@ -206,7 +206,7 @@ SearchKey = (
 
 
 def names_seqs(key: SearchKey) -> bool:
-    """Whether a sequence number stands anywhere in *key*; ``$`` is none."""
+    """Whether *key* contains a sequence number; ``$`` does not count."""
     todo: list[SearchKey] = [key]
     while todo:
         match todo.pop():

@@ -1,6 +1,6 @@
-"""One fold over the search program, for whoever makes something of it: SQL, an answer, a cost.
+"""One fold over the search program, for all that is computed from it: SQL, an answer, a cost.
 
-A program can be as deep as the client's limits let it be, so it is walked with a stack.
+The limits allow deep programs, so the fold uses a stack and no recursion.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Algebra(Generic[T]):
-    """What to make of a program: something of each leaf, and of what its parts became."""
+    """How to compute a value from a program: from each leaf, and from the values of a node's parts."""
 
     leaf: Callable[[SearchKey], T]
     negation: Callable[[T], T]
@@ -52,19 +52,19 @@ def walk(key: SearchKey, algebra: Algebra[T]) -> T:
 
 
 def leaves(key: SearchKey) -> list[SearchKey]:
-    """The keys in *key* that combine no others, each as often as it stands there."""
+    """The keys in *key* that contain no other keys, each as often as it occurs."""
     found: list[SearchKey] = []
     walk(key, Algebra(found.append, bool, bool, bool))
     return found
 
 
 def flags_in(key: SearchKey) -> list[str]:
-    """The flags that *key* asks for, in lower case, each as often as it does."""
+    """The flags in *key*, in lower case, each as often as it occurs."""
     return [leaf.flag.lower() for leaf in leaves(key) if isinstance(leaf, terms.HasFlag)]
 
 
 def parts_of(node: SearchKey) -> list[SearchKey]:
-    """What *node* combines, nothing for a leaf; ORs within an OR count as one, and so do ANDs."""
+    """The keys that *node* combines; empty for a leaf. ORs within an OR count as one OR, and so do ANDs."""
     match node:
         case terms.Not():
             return [node.key]
@@ -85,7 +85,7 @@ def parts_of(node: SearchKey) -> list[SearchKey]:
 
 
 def narrowed(key: SearchKey, within: Uids) -> tuple[SearchKey, Uids]:
-    """The same question with the UIDs that every answer must be of taken into *within*."""
+    """An equivalent key and set: UIDs that every result must be in move from *key* to *within*."""
     kept: list[SearchKey] = []
     for part in parts_of(key) if isinstance(key, terms.And) else [key]:
         if isinstance(part, terms.InUids):

@@ -1,9 +1,9 @@
 """Sets of numbers as runs, and the sequence sets that clients write.
 
-A mailbox of a million messages with few holes is a handful of runs, so all set algebra here
-works run by run and never number by number. A :class:`SequenceSet` is what stood on the wire: it
-may hold ``*``, which means something only once the largest number in use is known, so it is
-resolved late, into a :class:`NumberSet`.
+A mailbox of a million messages with few gaps has only a few runs, so all set algebra here works run
+by run, never number by number. A :class:`SequenceSet` is the set as the client wrote it. It may
+contain ``*``, which needs the largest number in use, so it is resolved late, into a
+:class:`NumberSet`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Run = tuple[int, int]
 """First and last number, both inclusive."""
 
 _BEYOND = 2**64
-"""More than any number, so that (n, _BEYOND) sorts behind every run that starts at n."""
+"""Larger than any number, so that (n, _BEYOND) sorts after every run that starts at n."""
 
 STAR = 0
-"""Stands for ``*`` in a :class:`SequenceSet`; no number of IMAP is 0."""
+"""Means ``*`` in a :class:`SequenceSet`; no number in IMAP is 0."""
 
 
 def merge_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
-    """The same numbers in ascending, disjoint, non-adjacent runs; *runs* may come in any order and overlap."""
+    """The same numbers in ascending, disjoint, non-adjacent runs; *runs* may be in any order and may overlap."""
     merged: list[Run] = []
     for first, last in sorted(runs):
         if merged and first <= merged[-1][1] + 1:
@@ -144,7 +144,7 @@ class NumberSet(Generic[N]):
         return cast("N", self.runs[at][1] - (ends[at] - position))
 
     def at(self, positions: NumberSet[Any]) -> NumberSet[N]:
-        """The numbers at *positions*, counted from 1; run by run. Raises IndexError outside of the set."""
+        """The numbers at *positions*, counted from 1; works run by run. Raises IndexError outside of the set."""
         found: list[Run] = []
         ends = self._cumulated()
         for start, last in positions.runs:
@@ -161,11 +161,11 @@ class NumberSet(Generic[N]):
         return NumberSet(found)
 
     def positions(self, members: NumberSet[N]) -> NumberSet[Any]:
-        """The positions, counted from 1, of those of *members* that are in the set; run by run."""
+        """The positions, counted from 1, of the *members* that are in the set; works run by run."""
         return NumberSet((self.rank(first), self.rank(last)) for first, last in (self & members).runs)
 
     def _touching(self, first: int, last: int) -> tuple[int, int]:
-        """Which runs overlap *first* to *last*: index of the first of them, and of the first behind them."""
+        """The runs that overlap *first* to *last*: index of the first one, and index after the last one."""
         start = bisect_right(self.runs, (first, _BEYOND)) - 1
         if start < 0 or self.runs[start][1] < first:
             start += 1
@@ -175,7 +175,7 @@ class NumberSet(Generic[N]):
         large, small = (self, other) if len(self.runs) >= len(other.runs) else (other, self)
         if not small.runs:
             return large
-        # Only what lies between the small set's ends, or touches them, can change.
+        # Only runs between the small set's ends, or touching them, can change.
         start, stop = large._touching(small.runs[0][0] - 1, small.runs[-1][1] + 1)
         merged = merge_runs(chain(large.runs[start:stop], small.runs))
         return NumberSet._ready((*large.runs[:start], *merged, *large.runs[stop:]))
@@ -195,7 +195,7 @@ class NumberSet(Generic[N]):
     def __sub__(self, other: NumberSet[N]) -> NumberSet[N]:
         if not other.runs or not self.runs:
             return self
-        # As for union: what lies outside of the other set's ends stays.
+        # As for union: runs outside of the other set's ends stay.
         start, stop = self._touching(other.runs[0][0], other.runs[-1][1])
         left: list[Run] = []
         for first, last in self.runs[start:stop]:
@@ -248,10 +248,10 @@ class SequenceSet:
     ranges: tuple[Run, ...]
 
     def resolve(self, largest: int) -> NumberSet[int]:
-        """The numbers meant where *largest* is the largest in use.
+        """The numbers in the set, if *largest* is the largest number in use.
 
-        ``*`` is *largest*, also when it is 0 (an empty mailbox), and then stands for no number.
-        A range may be written either way round: 4:2 is 2:4 (RFC 9051 §9 seq-range).
+        ``*`` means *largest*; if that is 0 (an empty mailbox), it means no number.
+        A range may be written in either order: 4:2 is 2:4 (RFC 9051 §9 seq-range).
         """
         runs: list[Run] = []
         for one, other in self.ranges:
@@ -264,15 +264,15 @@ class SequenceSet:
 
     @property
     def largest_named(self) -> int:
-        """The largest number that is written out; 0 when only ``*`` is."""
+        """The largest number written in the set; 0 if only ``*`` is."""
         return max((max(one, other) for one, other in self.ranges), default=0)
 
     @property
     def names_star(self) -> bool:
-        """Whether ``*`` stands in it."""
+        """Whether the set contains ``*``."""
         return any(one == STAR or other == STAR for one, other in self.ranges)
 
 
 @dataclass(frozen=True, slots=True)
 class SavedResult:
-    """``$``: the result that SEARCH RETURN (SAVE) kept (RFC 5182, RFC 9051 §6.4.4.1)."""
+    """``$``: the result saved by SEARCH RETURN (SAVE) (RFC 5182, RFC 9051 §6.4.4.1)."""

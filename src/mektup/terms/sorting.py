@@ -1,4 +1,4 @@
-"""What SORT orders messages by, and how THREAD gathers them (RFC 5256, RFC 5957)."""
+"""The sort keys of SORT and the algorithms of THREAD (RFC 5256, RFC 5957)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from enum import Enum
 
 
 class SortKey(Enum):
-    """What a message is sorted by (RFC 5256 §3 BASE.6.4.SORT, RFC 5957 §4); the value is its name on the wire."""
+    """A sort key (RFC 5256 §3 BASE.6.4.SORT, RFC 5957 §4); the value is its name on the wire."""
 
     ARRIVAL = "ARRIVAL"
     """Internal date and time."""
     CC = "CC"
     """Mailbox of the first address, as for FROM and TO."""
     DATE = "DATE"
-    """Sent date and time, normalised to UTC; where there is none, the internal date (RFC 5256 §2.2)."""
+    """Sent date and time, normalised to UTC; the internal date if there is none (RFC 5256 §2.2)."""
     DISPLAYFROM = "DISPLAYFROM"
     """Name of the first address, else the address."""
     DISPLAYTO = "DISPLAYTO"
@@ -29,7 +29,7 @@ class SortKey(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SortCriterion:
-    """A key, and in which direction."""
+    """A sort key and its direction."""
 
     key: SortKey
     reverse: bool = False
@@ -41,17 +41,17 @@ class ThreadAlgorithm(Enum):
     ORDEREDSUBJECT = "ORDEREDSUBJECT"
     """By base subject alone."""
     REFERENCES = "REFERENCES"
-    """By which is a reply to which, then by base subject."""
+    """By References and In-Reply-To, then by base subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageThreads:
     """The threads in order. In each thread, a message stands before its replies, and its replies stand in order.
 
-    So a message's place, and how many replies it has, say all about the tree, however deep it is.
+    So a message's position and its number of replies describe the tree completely, at any depth.
     """
 
     uids: Sequence[int]
-    """0 for a parent that is not among the messages found, or not there at all: it has two replies at least."""
+    """0 for a parent that was not found by the search, or does not exist; such a parent has at least two replies."""
     replies: Sequence[int]
-    """How many messages are right below each."""
+    """The number of direct replies of each message."""
