@@ -1,1 +1,1 @@
-"""Lets in: password schemes, SASL mechanisms, throttling."""
+"""Checks who may log in: password schemes, SASL mechanisms, throttling."""

@@ -1,4 +1,4 @@
-"""Who may come in: one face for LOGIN, USER and PASS, and SASL."""
+"""Decides who may log in: one interface for LOGIN, USER and PASS, and SASL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SENDS_NO_PASSWORD = frozenset({"SCRAM-SHA-256"})
 
 
 class Authenticator:
-    """Checks who a peer says it is, slowly for those who guess."""
+    """Checks names and passwords; delays peers that guess."""
 
     connections: AccountConnections
     """Each account's sessions in this process. A session opens one here after its login."""
@@ -52,9 +52,9 @@ class Authenticator:
         hashes_anew: bool = False,
         log: FilteringBoundLogger | None = None,
     ) -> None:
-        """*nobodys_key*, secret and the same in all processes of a server, makes the salts that SCRAM shows for names
-        that are not there; None makes one up, which suits a single process. *hashes_anew*: passwords whose hashes came
-        from elsewhere, at the first login that proves them.
+        """*nobodys_key* makes the salts that SCRAM shows for unknown names. It is secret, and the same in all processes
+        of a server; None makes a random one, which is enough for a single process. *hashes_anew*: whether a password
+        with an imported hash is hashed again at its first successful login.
         """
         self._plaintext = plaintext
         self._directory = directory
@@ -71,7 +71,7 @@ class Authenticator:
         )
 
     def reload(self, limits: Limits, plaintext: Plaintext) -> None:
-        """Takes up other settings. What is remembered, of failures, of passwords and of sessions, stays."""
+        """Applies new settings. Remembered failures, passwords and sessions stay."""
         self._plaintext = plaintext
         self._gate.throttle.longest_seconds = limits.login_delay_seconds
         self._gate.verified.seconds = limits.password_remembered_seconds
@@ -79,32 +79,32 @@ class Authenticator:
         self.connections.limit = limits.connections_per_account
 
     async def review(self) -> None:
-        """Dismisses sessions whose account was removed or has another password by now; to be called once a second.
+        """Dismisses sessions whose account was removed or whose password was changed; to be called once a second.
 
-        Raises Refused where the directory cannot be read; then the next review looks again.
+        Raises Refused if the directory cannot be read; the next review then looks again.
         """
         await self.connections.review(self._directory, self._renewal.in_flight)
 
     async def close(self) -> None:
-        """Ends what is under way behind the logins."""
+        """Ends the work that logins have left running."""
         await self._renewal.close()
 
     def may_send_password(self, peer: Peer) -> bool:
-        """Whether a password may cross this connection in the clear (or it is encrypted)."""
+        """Whether a password may be sent on this connection: it is encrypted, or plaintext is allowed on it."""
         if peer.secure or self._plaintext is Plaintext.ALWAYS:
             return True
         return self._plaintext is Plaintext.LOOPBACK and peer.local
 
     def mechanisms(self, peer: Peer) -> tuple[str, ...]:
-        """SASL mechanisms on offer to *peer*, strongest first; those that send the password only where that may be."""
+        """SASL mechanisms offered to *peer*, strongest first. Those that send the password only if that is allowed."""
         if self.may_send_password(peer):
             return tuple(_MECHANISMS)
         return tuple(name for name in _MECHANISMS if name in _SENDS_NO_PASSWORD)
 
     async def login(self, name: bytes, password: bytes, peer: Peer) -> AccountEntry:
-        """The account of *name* if *password* is its own. Octets as sent, UTF-8 by intention.
+        """The account of *name*, if *password* is correct. Both are octets as sent, expected to be UTF-8.
 
-        Raises Refused(AUTHENTICATIONFAILED; PRIVACYREQUIRED where a password may not cross; UNAVAILABLE).
+        Raises Refused(AUTHENTICATIONFAILED; PRIVACYREQUIRED if a password may not be sent here; UNAVAILABLE).
         """
         self._require_privacy(peer)
         return await self._gate.check_password(name, password, peer.address)

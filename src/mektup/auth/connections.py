@@ -1,4 +1,4 @@
-"""The sessions that each account has in this process: how many, and whether what they logged in with still holds."""
+"""The sessions of each account in this process: their number, and whether the secrets of their login are valid."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ REMOVED = "This account was removed"
 CHANGED = "The password was changed, log in again"
 
 ALERT_SECONDS = 120.0
-"""How long after a change of the directory sessions may still begin that logged in with what held before."""
+"""How long after a change of the directory new sessions are reviewed: a login may have used the old secrets."""
 
 MOST_RENEWED = 10_000
-"""Secrets that were hashed anew of which it is remembered what became of them."""
+"""How many replaced secrets are remembered, each with its replacement."""
 
 
 class AccountConnections:
-    """Counts them, refuses one too many, and dismisses those whose account or password is no more."""
+    """Counts the sessions, refuses those above the limit, and dismisses those whose account or password is gone."""
 
     def __init__(self, limit: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
-        """May be changed; who is in stays."""
+        """May be changed; open sessions stay."""
         self.entered: Callable[[Peer, AccountEntry], None] = lambda peer, entry: None
-        """Told of each session that has logged in."""
+        """Called for each session that has logged in."""
         self._clock = clock
         self._open: dict[AccountId, int] = {}
         self._sessions: dict[AccountId, set[AccountConnection]] = {}
         self._fresh: set[AccountConnection] = set()
-        """Those that came since the last review."""
+        """Sessions that were added since the last review."""
         self._reviewed: bytes | None = None
         self._alert_until = 0.0
         self._renewed: dict[int, int] = {}
 
     def open(self, account: AccountId) -> AccountConnection:
-        """Counts one more, until its ``close`` or the end of its ``with``.
+        """Counts one session more, until ``close`` or the end of the ``with`` block.
 
-        Raises Refused(LIMIT) with a text that gives the reason: clients show it, and else say "wrong password".
+        Raises Refused(LIMIT). Its text gives the reason, because clients show it; without it they say "wrong password".
         """
         count = self._open.get(account, 0)
         if count >= self.limit:
@@ -53,11 +53,11 @@ class AccountConnections:
         return AccountConnection(self, account)
 
     def count(self, account: AccountId) -> int:
-        """How many are open."""
+        """The number of open sessions of *account*."""
         return self._open.get(account, 0)
 
     def renewed(self, old: Mapping[str, str], new: Mapping[str, str]) -> None:
-        """The same password, once kept as *old*, is kept as *new*: who logged in with it stays."""
+        """Notes that *new* replaces *old* for the same password, so that sessions that logged in with it stay."""
         for key in old.keys() & new.keys():
             if old[key] != new[key]:
                 self._renewed[hash((key, old[key]))] = hash((key, new[key]))
@@ -65,9 +65,9 @@ class AccountConnections:
             del self._renewed[next(iter(self._renewed))]
 
     async def review(self, directory: Directory, spared: Collection[AccountId] = ()) -> None:
-        """Dismisses sessions whose account was removed, or of whose secrets none is as it was; to be called often.
+        """Dismisses sessions whose account was removed or whose secrets have all changed; to be called often.
 
-        Costs next to nothing while nobody changes the directory. Accounts in *spared* are left for the next review.
+        Is cheap while the directory does not change. Accounts in *spared* wait for the next review.
         """
         state, now = directory.state(), self._clock()
         if state is None or state != self._reviewed:
@@ -114,7 +114,7 @@ class AccountConnections:
 
 
 class AccountConnection:
-    """One session's place among its account's."""
+    """One session, counted among its account's sessions."""
 
     __slots__ = ("_connections", "_peer", "account", "marks")
 
@@ -123,21 +123,21 @@ class AccountConnection:
         self._peer: Peer | None = None
         self.account = account
         self.marks: frozenset[int] = frozenset()
-        """Stand for the secrets that held at the login."""
+        """Hashes of the secrets that were valid at the login."""
 
     def occupy(self, entry: AccountEntry, peer: Peer) -> None:
-        """From now on it is the place of the session with *peer*, which has logged in as *entry*."""
+        """Ties the place to the session with *peer*, which has logged in as *entry*."""
         if self._connections is not None:
             self._peer, self.marks = peer, _marks(entry.secrets)
             self._connections._occupied(self, entry, peer)
 
     def dismiss(self, reason: str) -> None:
-        """Ends its session, unless it has ended."""
+        """Ends the session, unless it has ended already."""
         if self._connections is not None and self._peer is not None:
             self._peer.dismiss(reason)
 
     def close(self) -> None:
-        """Gives it up; may be called twice."""
+        """Stops counting the session; may be called twice."""
         if self._connections is not None:
             self._connections._closed(self)
             self._connections = self._peer = None
@@ -152,5 +152,5 @@ class AccountConnection:
 
 
 def _marks(secrets: Mapping[str, str]) -> frozenset[int]:
-    # Python's own hash, which is keyed and of this process alone: thousands of sessions keep these
+    # Python's hash() is small, and keyed for this process: thousands of sessions keep these.
     return frozenset(map(hash, secrets.items()))

@@ -1,4 +1,4 @@
-"""The one place where a proof is judged: every way to log in ends here, so all are throttled alike."""
+"""The one place that checks passwords and proofs: every way to log in ends here, so all are throttled alike."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from mektup.terms.errors import Code, Refused
 from mektup.terms.names import account_key
 
 WRONG = "Wrong name or password"
-"""The one text for a name that is not there and a password that is wrong, so that the two cannot be told apart."""
+"""The same text for an unknown name and a wrong password, so that clients cannot tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the directory knows of a name."""
+    """A name's entry in the directory."""
 
     entry: AccountEntry | None
     secret: str | None
 
 
 class Gate:
-    """Finds accounts, checks passwords and keeps count of failures."""
+    """Finds accounts, checks passwords and counts failures."""
 
     def __init__(
         self,
@@ -50,9 +50,9 @@ class Gate:
         self._nobodys_key = nobodys_key or secrets.token_bytes(32)
 
     async def check_password(self, name: bytes, password: bytes, address: str) -> AccountEntry:
-        """The account of *name*, if *password* is its own.
+        """The account of *name*, if *password* is correct.
 
-        Raises Refused(AUTHENTICATIONFAILED), and UNAVAILABLE when too many attempts wait already.
+        Raises Refused(AUTHENTICATIONFAILED), and UNAVAILABLE if too many attempts wait already.
         """
         text = comparable(name)
         has_waited = await self.throttle.pause(address, text)
@@ -62,7 +62,7 @@ class Gate:
         verdict: PasswordVerdict | None = None
         while verdict is None:
             async with self.queue.turn(address, text, self.throttle.standing(address, text)):
-                # of many attempts at once, the first that fails makes the others wait
+                # If many attempts run at once, the first that fails makes the others wait.
                 if has_waited or not self.throttle.wait(address, text):
                     found = await self._find(text)
                     if self._is_remembered(found, password):
@@ -84,12 +84,12 @@ class Gate:
         return _Found(entry, None if entry is None else entry.secrets.get(PASSWORD))
 
     def _is_remembered(self, found: _Found, password: bytes) -> bool:
-        # The secret is part of what is remembered, so the account is always looked up first.
+        # The memory's key includes the secret, so the account is always looked up first.
         entry, secret = found.entry, found.secret
         return entry is not None and secret is not None and self.verified.holds(entry, secret, password)
 
     async def scram_keys(self, name: bytes) -> tuple[AccountEntry | None, ScramKeys]:
-        """The account of *name* and its keys; where there are none, None with keys that look like some."""
+        """The account of *name* and its keys; if there are none, None and fake keys that look real."""
         text = comparable(name)
         entry = await self._directory.find(text) if text else None
         keys = scram_keys.read(entry.secrets.get(scram_keys.MECHANISM, "")) if entry is not None else None
@@ -98,11 +98,11 @@ class Gate:
         return entry, keys
 
     async def pause(self, name: bytes, address: str) -> None:
-        """Waits as failures so far ask for; to be called before a proof is judged."""
+        """Waits as long as earlier failures require; to be called before a proof is checked."""
         await self.throttle.pause(address, comparable(name))
 
     def settle(self, name: str, entry: AccountEntry | None, address: str) -> AccountEntry:
-        """Counts a success, or for None a failure, which raises Refused(AUTHENTICATIONFAILED)."""
+        """Counts a success. If *entry* is None, counts a failure and raises Refused(AUTHENTICATIONFAILED)."""
         if entry is None:
             self.throttle.failed(address, name)
             raise Refused(Code.AUTHENTICATIONFAILED, WRONG)
@@ -110,9 +110,9 @@ class Gate:
         return entry
 
     async def authorize(self, entry: AccountEntry, identity: bytes) -> AccountEntry:
-        """*entry*, if *identity*, an authorization identity, is empty or names the same account.
+        """*entry*, if the authorization identity *identity* is empty or names the same account.
 
-        Raises Refused(AUTHORIZATIONFAILED): nobody may act for another here.
+        Raises Refused(AUTHORIZATIONFAILED): no account may act for another one.
         """
         if identity:
             wanted = await self._directory.find(comparable(identity))
@@ -122,7 +122,7 @@ class Gate:
 
 
 def comparable(name: bytes) -> str:
-    """A name as the directory compares it; empty for what is not UTF-8, which names nobody."""
+    """The form of a name that the directory compares; empty if *name* is not UTF-8, which no account has."""
     try:
         return account_key(name.decode())
     except UnicodeDecodeError:

@@ -1,10 +1,10 @@
-"""Whose password is checked next.
+"""The order in which passwords are checked.
 
-A check takes a tenth of a second, so whoever sends many passwords makes others wait. Therefore turns go round: first
-over what is known of the names (they have logged in from there, they have failed to, or neither), so that a crowd of
-strangers does not keep out who comes every day. Of each it goes round over the neighbourhoods from which somebody waits
-(an IPv4 /24, an IPv6 /48), within one over its networks (an address, a /64), and within one over the names. However
-many attempts one network has waiting, another's first waits for one turn of each neighbourhood.
+A check takes a tenth of a second, so a peer that sends many passwords delays others. Therefore turns rotate on four
+levels. The first level is the standing of the name: it has logged in from there, it has failed to, or neither; so a
+crowd of strangers does not keep out daily users. Below it are the neighbourhoods (an IPv4 /24, an IPv6 /48), then the
+networks (an address, a /64), then the names. However many attempts of one network wait, the first attempt of another
+network waits for one turn of each neighbourhood.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 
 class Rotation(Generic[T]):
-    """Things that wait, each at a path of equal length; they are taken in turn over the first steps, then the next."""
+    """Queues things at paths of equal length; takes turns between the first steps, then between the next ones."""
 
     def __init__(self, steps: int) -> None:
-        """Paths have *steps* steps."""
+        """Each path has *steps* steps."""
         self._steps = steps
         self._branches: dict[str, Rotation[T]] = {}
         self._things: deque[T] = deque()
@@ -35,7 +35,7 @@ class Rotation(Generic[T]):
         return bool(self._branches or self._things)
 
     def add(self, path: Iterable[str], thing: T) -> None:
-        """*thing* waits behind all others of its path."""
+        """Adds *thing* after all others of its path."""
         level = self
         for step in path:
             branch = level._branches.get(step)
@@ -46,7 +46,7 @@ class Rotation(Generic[T]):
         level._things.append(thing)
 
     def take(self) -> T:
-        """The next; raises KeyError where nothing waits."""
+        """Removes and returns the next thing. Raises KeyError if nothing waits."""
         if not self._steps:
             if not self._things:
                 raise KeyError
@@ -57,16 +57,16 @@ class Rotation(Generic[T]):
         branch = self._branches.pop(step)
         thing = branch.take()
         if branch:
-            # behind all who wait now
+            # after all that wait now
             self._branches[step] = branch
         return thing
 
 
 class LoginQueue:
-    """Lets so many checks of passwords run at once, and those that wait in turn."""
+    """Lets a fixed number of password checks run at once; the others wait for their turn."""
 
     def __init__(self, at_once: int, most_of_network: int) -> None:
-        """*most_of_network* attempts of one network may wait, of each standing."""
+        """*most_of_network*: how many attempts of one network may wait, for each standing."""
         self.most_of_network = most_of_network
         self._free = at_once
         self._waiting: Rotation[asyncio.Future[None]] = Rotation(4)
@@ -74,9 +74,9 @@ class LoginQueue:
 
     @asynccontextmanager
     async def turn(self, address: str, name: str, standing: Standing = Standing.UNKNOWN) -> AsyncIterator[None]:
-        """The time in which one attempt from *address* for *name* may compute.
+        """Waits for the turn of an attempt from *address* for *name*, and holds it during the ``with`` block.
 
-        Raises Refused(UNAVAILABLE) when too many of the same network wait already.
+        Raises Refused(UNAVAILABLE) if too many attempts of the same network wait already.
         """
         if self._free:
             self._free -= 1
@@ -89,7 +89,7 @@ class LoginQueue:
 
     async def _wait(self, address: str, name: str, standing: Standing) -> None:
         network = network_of(address)
-        # apart, so that a crowd behind an office's address does not keep out who comes from there every day
+        # Counted by standing, so that strangers behind an office's address do not keep out its daily users.
         place = network, standing
         count = self._counts.get(place, 0)
         if count >= self.most_of_network:
@@ -101,7 +101,7 @@ class LoginQueue:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
-                # the turn came in the same moment
+                # The turn was given in the same moment.
                 self._give_on()
             raise
         finally:

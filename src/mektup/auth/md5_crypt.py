@@ -1,6 +1,6 @@
-"""MD5-CRYPT, the ``$1$`` of old Unix password files, for accounts from elsewhere.
+"""MD5-CRYPT, the ``$1$`` of old Unix password files, for imported accounts.
 
-This follows Poul-Henning Kamp's ``crypt-md5.c`` of FreeBSD. Nothing new is ever hashed with it.
+This follows Poul-Henning Kamp's ``crypt-md5.c`` of FreeBSD. No new password is hashed with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HASH = re.compile(r"\$1\$([^$:\n]{0,8})\$([./0-9A-Za-z]{22})", re.ASCII)
 _GROUPS = ((0, 6, 12), (1, 7, 13), (2, 8, 14), (3, 9, 15), (4, 10, 5), (11,))
 
 _md5 = partial(md5, usedforsecurity=False)
-"""Whatever a system's rules for new hashes are: these are there already."""
+"""Allowed even where a system forbids MD5 for security: these hashes exist already."""
 
 
 def is_sound(stored: str) -> bool:
@@ -27,7 +27,7 @@ def is_sound(stored: str) -> bool:
 
 
 def matches(password: bytes, stored: str) -> bool:
-    """Whether *password* is the one of *stored*, ``$1$salt$hash``; False where that is malformed."""
+    """Whether *password* matches *stored*, ``$1$salt$hash``; False if *stored* is malformed."""
     found = _HASH.fullmatch(stored)
     if found is None or not stored.isascii():
         return False

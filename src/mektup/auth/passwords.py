@@ -1,7 +1,7 @@
-"""What is kept of a password, and whether a password is the one.
+"""Makes the stored secrets of a password, and checks passwords against them.
 
-A secret is text: ``{SCHEME}`` and what that scheme makes of the password. Everything here computes, and for long, so
-:class:`Verifier`, the one asynchronous thing, does it in threads; ``login_queue`` says whose turn it is.
+A secret is text: ``{SCHEME}`` and what that scheme makes of the password. Hashing takes long, so :class:`Verifier`,
+the only asynchronous class here, does it in threads; ``login_queue`` decides the order.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from mektup.auth.schemes import matches
 from mektup.terms.errors import Code, Refused
 
 PASSWORD = "password"
-"""Where AccountEntry.secrets keeps the ``{SCHEME}hash``."""
+"""The key of ``{SCHEME}hash`` in AccountEntry.secrets."""
 
 AT_ONCE = 2
-"""Hashings at a time in a process: argon2id takes 64 MiB for each."""
+"""How many passwords a process hashes at a time: argon2id needs 64 MiB for each."""
 
 MOST_KINDS = 64
-"""Kinds of secrets, by scheme and cost, of which the time that they take is known."""
+"""How many kinds of secrets, by scheme and cost, have a remembered duration."""
 NEWS = 0.2
-"""How much of what is known is the latest."""
+"""The weight of the latest duration in the remembered one."""
 MARGIN = 1.5
 LONGEST_PACE_SECONDS = 3.0
 
 BCRYPT_BYTES = 72
-"""Octets of a password that bcrypt looks at."""
+"""Octets of a password that bcrypt uses."""
 
 LONGEST_CRYPT = 512
-"""Octets of a password that is checked against a hash from elsewhere, as in libxcrypt."""
+"""The most octets of a password that is checked against an imported hash, as in libxcrypt."""
 
 _COSTS = re.compile(r"\{[A-Za-z0-9.-]+\}(?:\$[a-z0-9-]{1,16})?(?:\$v=\d+)?(?:\$(?:[a-z]+=\d+,?)+|\$\d\d(?=\$))?")
 
@@ -45,13 +45,13 @@ _hasher = PasswordHasher()
 """RFC 9106 §4, the second recommended option: argon2id, 64 MiB, 3 passes, 4 lanes."""
 
 _NOBODYS = "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$WQuxs1/6lh6nknS9/eVhUQ$5xUEkYbsbtTRHb2+1lQwF/eDrmE55vnlv05pp8xGUEM"
-"""Random octets in the shape of a hash: nobody knows a password for it, but checking it takes as long as ours."""
+"""Random octets in the form of a hash. No password for it is known, but checking it takes as long as our own hashes."""
 
 
 def secrets_for(password: str) -> dict[str, str]:
-    """All that is to be kept of *password*: for ``AccountEntry.secrets``. Takes a tenth of a second and 64 MiB.
+    """The secrets to store for *password*, for ``AccountEntry.secrets``. Takes a tenth of a second and 64 MiB.
 
-    Raises Refused(CANNOT) for what cannot be a password (RFC 8265 §4.2: empty, or with control characters).
+    Raises Refused(CANNOT) if *password* is not allowed (RFC 8265 §4.2: empty, or with control characters).
     """
     prepared = opaque_string(password.encode("utf-8", "surrogatepass"))
     if prepared is None:
@@ -63,7 +63,7 @@ def secrets_for(password: str) -> dict[str, str]:
 
 
 def renewed_secrets(password: bytes, old: Mapping[str, str]) -> dict[str, str] | None:
-    """What is to be kept of *password*, which was found right for *old*, where that came from elsewhere; else None.
+    """The secrets to store instead of *old* for *password*, which was correct; None if *old* was not imported.
 
     As slow as ``secrets_for``.
     """
@@ -73,22 +73,22 @@ def renewed_secrets(password: bytes, old: Mapping[str, str]) -> dict[str, str] |
     if prepared is None or (is_ours(secret) and has_keys):
         return None
     if secret.startswith("{BLF-CRYPT}") and max(len(password), len(prepared.encode())) > BCRYPT_BYTES:
-        # nobody knows whether what stands behind these is right
+        # bcrypt did not check the octets after these
         return None
     made = secrets_for(prepared)
     if is_ours(secret):
         made[PASSWORD] = secret
     if has_keys:
-        # who proved by them who it is goes on to
+        # sessions that logged in with these keys stay valid
         made[scram_keys.MECHANISM] = old[scram_keys.MECHANISM]
     return {**old, **made}
 
 
 def imported_secrets(secret: str) -> dict[str, str]:
-    """What is to be kept for an account that comes with *secret*, ``{SCHEME}hash`` as in a Dovecot passwd-file.
+    """The secrets to store for an imported account with *secret*, ``{SCHEME}hash`` as in a Dovecot passwd-file.
 
-    ``{PLAIN}`` is hashed here and now. A hash is kept as it is, and then there can be no keys for SCRAM, but where it
-    is made of these. Raises Refused(CANNOT) that names what is allowed.
+    ``{PLAIN}`` is hashed at once. A hash is stored as it is; then SCRAM has no keys, unless the hash consists of them.
+    Raises Refused(CANNOT), whose text names what is allowed.
     """
     kept = schemes.canonical(secret)
     plain = f"{{{schemes.PLAIN}}}"
@@ -100,26 +100,26 @@ def imported_secrets(secret: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class PasswordVerdict:
-    """What a check came to."""
+    """The result of a check."""
 
     is_right: bool
     told_at: float
-    """When a failure may be told, of ``time.monotonic``: all failures are told as long after their beginning."""
+    """When a failure may be answered, in ``time.monotonic``: every failure is answered equally long after its start."""
 
 
 class Verifier:
-    """Checks passwords in threads, so that the time of a failure tells nothing of the account.
+    """Checks passwords in threads, so that the duration of a failure tells nothing about the account.
 
-    A hash from elsewhere may be quick to check; ours is then computed behind it, as for an account that is not there.
-    The rest is waited for, up to the time that the slowest kind of secret takes here at present, as far as it was seen.
+    An imported hash may be quick to check. Then our own hash is computed after it, as for an unknown account. After
+    that, a failure waits until the time that the slowest kind of secret has taken lately.
     """
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
-        """What failures took lately, by kind of secret."""
+        """Recent durations of failures in seconds, by kind of secret."""
 
     async def check(self, password: bytes, secret: str | None) -> PasswordVerdict:
-        """Whether *password* is the one of *secret*; None for an account that is not there."""
+        """Whether *password* matches *secret*; a *secret* of None stands for an unknown account."""
         began = time.monotonic()
         proved = await asyncio.to_thread(is_right, password, secret)
         if not proved:
@@ -127,14 +127,14 @@ class Verifier:
         return PasswordVerdict(proved, began + self._pace())
 
     async def matches(self, password: bytes, secret: str | None) -> bool:
-        """The same, told when it may be."""
+        """Like :meth:`check`, but waits until a failure may be answered."""
         verdict = await self.check(password, secret)
         if not verdict.is_right:
             await self.until_told(verdict)
         return verdict.is_right
 
     async def until_told(self, verdict: PasswordVerdict) -> None:
-        """Waits for the moment at which the failure may be told."""
+        """Waits until the failure may be answered."""
         await asyncio.sleep(max(0.0, verdict.told_at - time.monotonic()))
 
     def _learn(self, kind: str, seconds: float) -> None:
@@ -144,12 +144,12 @@ class Verifier:
         self._seconds[kind] = seconds if known is None else known + (seconds - known) * NEWS
 
     def _pace(self) -> float:
-        # the margin hides what one kind takes at one time more than another
+        # The margin hides that the duration of one kind varies.
         return min(LONGEST_PACE_SECONDS, max(self._seconds.values(), default=0.0) * MARGIN)
 
 
 def _kind(secret: str) -> str:
-    """The scheme and its costs, as far as they are written in the usual way, without salt and hash."""
+    """The scheme and its costs, if they are written in the usual form; without salt and hash."""
     found = _COSTS.match(secret)
     return found[0] if found is not None else ""
 
@@ -159,17 +159,17 @@ def _candidates(password: bytes) -> tuple[str, ...]:
     if prepared is None:
         return ()
     sent = password.decode()
-    # A hash from elsewhere was made of what that client sent, unprepared.
+    # An imported hash was made of the unprepared password.
     return (prepared,) if sent == prepared else (prepared, sent)
 
 
 def is_right(password: bytes, secret: str | None) -> bool:
-    """Whether *password*, as a client sent it, is the one of *secret*; None for an account that is not there.
+    """Whether *password*, as a client sent it, matches *secret*; a *secret* of None stands for an unknown account.
 
-    False takes at least as long as our own hash. Where the time must tell nothing, ask a Verifier.
+    False takes at least as long as our own hash. Use a Verifier where the duration must tell nothing.
     """
     candidates = _candidates(password)
-    # crypt(3) takes no longer passwords, and to hash thousands of octets a million times would be minutes
+    # crypt(3) accepts no longer passwords, and hashing thousands of octets a million times would take minutes.
     bearable = tuple(each for each in candidates if is_ours(secret or "") or len(each.encode()) <= LONGEST_CRYPT)
     if secret is not None and any(matches(candidate, secret) for candidate in bearable):
         return True
@@ -180,7 +180,7 @@ def is_right(password: bytes, secret: str | None) -> bool:
 
 
 def is_ours(secret: str) -> bool:
-    """Whether *secret* is a hash as it is made here today."""
+    """Whether *secret* is a hash with our present scheme and costs."""
     scheme, _, stored = secret.partition("}")
     if scheme != "{ARGON2ID":
         return False

@@ -1,4 +1,4 @@
-"""Where a password may cross an unencrypted connection: apart, as the configuration names it and needs nothing else."""
+"""Where a password may be sent unencrypted. The configuration needs this, and nothing else of auth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Plaintext(Enum):
-    """NEVER is what RFC 9051 §11.7 wants to be possible."""
+    """RFC 9051 §11.7 requires that NEVER is possible."""
 
     LOOPBACK = "loopback"
     ALWAYS = "always"

@@ -1,8 +1,8 @@
-"""Passwords as text: what is compared when two people, or two keyboards, type the same one.
+"""Prepares passwords, so that the same password typed on two keyboards gives the same text.
 
-Two preparations, for two uses. OpaqueString (RFC 8265 §4.2) for what is hashed here; SASLprep (RFC 4013) for the
-keys of SCRAM, because there the client does the hashing and RFC 5802 §2.2 tells it to use that one. For ASCII they
-are the same and change nothing.
+There are two preparations: OpaqueString (RFC 8265 §4.2) for the passwords that are hashed here, and SASLprep
+(RFC 4013) for the keys of SCRAM, because there the client hashes and RFC 5802 §2.2 tells it to use SASLprep. Both
+leave ASCII unchanged.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import unicodedata
 from itertools import chain
 
 LONGEST_PASSWORD = 4096
-"""Octets: no password is longer, so that hashing one costs a bounded time."""
+"""The most octets of a password, so that the time to hash one is bounded."""
 
 
 def opaque_string(octets: bytes) -> str | None:
-    """The password that *octets* spell; None where they cannot be one: empty, too long, not UTF-8, or with controls.
+    """The prepared password; None if *octets* are not allowed: empty, too long, not UTF-8, or with control characters.
 
     RFC 8265 §4.2.2: other spaces become U+0020, then NFC. Case stays.
     """
@@ -35,11 +35,11 @@ def opaque_string(octets: bytes) -> str | None:
 
 
 def saslprep(text: str) -> str | None:
-    """*text* prepared as a stored string (RFC 4013 §2); None where that profile prohibits it."""
+    """*text* prepared as a stored string (RFC 4013 §2); None if that profile prohibits it."""
     mapped = "".join(
         " " if stringprep.in_table_c12(char) else char for char in text if not stringprep.in_table_b1(char)
     )
-    # RFC 3454 fixes Unicode 3.2 for its tables, and so for the normalisation.
+    # RFC 3454 uses the tables of Unicode 3.2, so the normalisation does too.
     prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
     if not prepared or any(_is_prohibited(char) for char in prepared) or not _is_bidi_sound(prepared):
         return None
@@ -63,7 +63,7 @@ def _is_prohibited(char: str) -> bool:
 
 
 def _is_bidi_sound(text: str) -> bool:
-    # RFC 3454 §6: with a right-to-left character, no left-to-right one, and right-to-left at both ends.
+    # RFC 3454 §6: text with a right-to-left character has no left-to-right one, and right-to-left ones at both ends.
     if not any(map(stringprep.in_table_d1, text)):
         return True
     ends = chain(text[:1], text[-1:])

@@ -1,7 +1,7 @@
-"""Hashes passwords anew that came from elsewhere, at the first login that proves them.
+"""Hashes the passwords of imported accounts again, at the first successful login.
 
-Until then the account has a weaker hash, and no keys for SCRAM. The login does not wait for it: it is done behind it,
-in a turn of its own, and only if the directory still has what was checked.
+Until then the account has a weaker hash, and no keys for SCRAM. The login does not wait: the renewal runs after it, in
+its own turn of the queue. It is stored only if the directory still has the secrets that were checked.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 MOST_AT_ONCE = 20
-"""Accounts whose passwords wait to be hashed anew; others' are at their next login."""
+"""How many renewals may wait or run; more accounts are renewed at their next login."""
 
 Renewed = Callable[[Mapping[str, str], Mapping[str, str]], None]
-"""Told of what was kept of a password, and what is kept of the same password now."""
+"""Called with the old and the new secrets of the same password."""
 
 
 class Renewal:
-    """Those under way in this process."""
+    """The renewals that wait or run in this process."""
 
     def __init__(
         self, directory: Directory, queue: LoginQueue, renewed: Renewed, log: FilteringBoundLogger | None
     ) -> None:
-        """Turns are taken from *queue*; *renewed* is told of each that is done, and so is *log*."""
+        """Takes turns from *queue*; calls *renewed* and writes to *log* after each renewal."""
         self._directory = directory
         self._queue = queue
         self._renewed = renewed
@@ -42,11 +42,11 @@ class Renewal:
 
     @property
     def in_flight(self) -> Collection[AccountId]:
-        """Accounts whose secrets may be others in a moment, though their passwords are not."""
+        """Accounts whose secrets may change soon, without a change of the password."""
         return self._tasks.keys()
 
     def begin(self, entry: AccountEntry, password: bytes) -> None:
-        """*password* was right for *entry* just now: hashes it anew where that is due."""
+        """Starts to hash *password*, which was just correct for *entry*, if its secrets are not ours."""
         if is_ours(entry.secrets.get(PASSWORD, "")) and MECHANISM in entry.secrets:
             return
         if entry.id not in self._tasks and len(self._tasks) < MOST_AT_ONCE:
@@ -55,7 +55,7 @@ class Renewal:
             task.add_done_callback(lambda _: self._tasks.pop(entry.id))
 
     async def close(self) -> None:
-        """Ends those under way, of which nothing is written then."""
+        """Cancels all renewals; they write nothing."""
         tasks = tuple(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -74,12 +74,12 @@ class Renewal:
             else:
                 await self._compare(entry, password)
         except Refused as refusal:
-            # a full disk, for instance: there is a next login
+            # The disk may be full, for instance; the next login tries again.
             if self._log is not None:
                 self._log.warning("password_not_hashed_anew", user=entry.name, reason=str(refusal))
 
     async def _compare(self, entry: AccountEntry, password: bytes) -> None:
-        """Somebody was quicker: another process with the same password, or who changed it."""
+        """Handles secrets that changed meanwhile: another process renewed them, or the password was changed."""
         found = (await self._directory.secrets_of([entry.id])).get(entry.id, {})
         async with self._queue.turn("renewal", entry.name):
             if await asyncio.to_thread(is_right, password, found.get(PASSWORD)):

@@ -1,4 +1,4 @@
-"""SASL exchanges: what one is, and the two mechanisms that send the password as it is."""
+"""The interface of SASL exchanges, and the two mechanisms that send the password in clear text."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from mektup.terms.errors import ClientError
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """The server's next word in a SASL exchange; not yet base64."""
+    """The server's next message in a SASL exchange, before base64."""
 
     octets: bytes
 
 
 class Exchange(Protocol):
-    """One SASL exchange under way."""
+    """One running SASL exchange."""
 
     @property
     def wants_initial(self) -> bool:
-        """Whether the client speaks first, so that without an initial response an empty challenge is sent.
+        """Whether the client sends the first message; without an initial response, it gets an empty challenge first.
 
-        Where not, ``step(b"")`` yields the first challenge.
+        If false, ``step(b"")`` returns the first challenge.
         """
 
     @property
     def name(self) -> bytes:
-        """The name that the client gave, as far as it did: for logs. Octets as sent."""
+        """The name that the client gave, for logs; octets as sent, empty if it gave none yet."""
 
     async def step(self, response: bytes) -> Challenge | AccountEntry:
-        """Takes the client's response (base64 decoded); the entry when it is over.
+        """Takes the client's response (base64 decoded). Returns the next challenge, or the entry at the end.
 
-        Raises Refused(AUTHENTICATIONFAILED, ...) or ClientError for a response that breaks the mechanism's grammar.
+        Raises Refused(AUTHENTICATIONFAILED, ...), or ClientError if the response breaks the mechanism's grammar.
         """
 
 
@@ -49,7 +49,7 @@ class PlainMechanism:
         self.name = b""
 
     async def step(self, response: bytes) -> Challenge | AccountEntry:
-        """Takes the one message there is. See Exchange."""
+        """Takes the only message. See Exchange."""
         parts = response.split(b"\0")
         # RFC 4616 §2: message = [authzid] UTF8NUL authcid UTF8NUL passwd
         if len(parts) != 3:
@@ -62,7 +62,7 @@ class PlainMechanism:
 class LoginMechanism:
     """LOGIN, which no RFC describes: the server asks for the name, then for the password.
 
-    Clients of Microsoft's and old ones know nothing else. Some give the name as an initial response.
+    Microsoft's and old clients support nothing else. Some send the name as an initial response.
     """
 
     wants_initial = False
@@ -74,7 +74,7 @@ class LoginMechanism:
         self._asked = False
 
     async def step(self, response: bytes) -> Challenge | AccountEntry:
-        """Takes nothing, or the name; then the password. See Exchange."""
+        """Takes an empty response or the name; then the password. See Exchange."""
         if self.name:
             return await self._gate.check_password(self.name, response, self._address)
         if response:

@@ -1,7 +1,7 @@
-"""The schemes of password hashes: ours, and those that accounts from a Dovecot, an LDAP or a Unix come with.
+"""The schemes of password hashes: ours, and those of accounts imported from Dovecot, LDAP or Unix.
 
-A secret is ``{SCHEME}stored``. ``canonical`` reads one from elsewhere, once, at import; ``matches`` checks a password
-against one that is kept. Everything here computes, some of it for long.
+A secret is ``{SCHEME}stored``. ``canonical`` reads an imported secret once, at import. ``matches`` checks a password
+against a stored secret; with some schemes this takes long.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ MOST_PBKDF2_ROUNDS = 1_000_000
 SECRET = re.compile(r"\{([A-Za-z0-9.-]+)\}(.+)", re.ASCII | re.DOTALL)
 _SCHEME_ALONE = re.compile(r"\{[A-Za-z0-9.-]+\}", re.ASCII)
 _BLF_CRYPT = re.compile(r"\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}", re.ASCII)
-"""Costs up to 16, which is seconds; the format has room for years."""
+"""Costs up to 16, which takes seconds; the format allows costs that take years."""
 _PBKDF2 = re.compile(r"\$1\$([^$:\n]{1,64})\$([0-9]{1,7})\$([0-9a-f]{40})", re.ASCII)
 _SCRAM = re.compile(r"([0-9]{1,7}),([A-Za-z0-9+/=]{1,400}),([A-Za-z0-9+/=]{44}),([A-Za-z0-9+/=]{44})", re.ASCII)
 
 _hasher = PasswordHasher()
-"""To verify with; a hash says itself what it was made with."""
+"""Only verifies; each hash contains its own parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One way to keep a password."""
+    """One way to store a password."""
 
     is_sound: Callable[[str], bool]
-    """Whether this is a hash of the scheme that can be checked in bearable time."""
+    """Whether a text is a hash of this scheme that can be checked in acceptable time."""
     matches: Callable[[bytes, str], bool]
-    """Whether the password, in UTF-8, is the one of the hash; False where that is malformed."""
+    """Whether the password, in UTF-8, matches the hash; False if the hash is malformed."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Digest:
-    """A hash of hashlib over the password, and the salt behind it where there is one; in base64."""
+    """A hashlib digest of the password and the salt, followed by the salt if there is one; in base64."""
 
     name: str
     salted: bool
@@ -74,22 +74,22 @@ class _Digest:
 
 
 def matches(password: str, secret: str) -> bool:
-    """Whether *password* is the one of *secret*. False, too, for a secret of a scheme unknown or malformed."""
+    """Whether *password* matches *secret*. False if the scheme is unknown or the secret is malformed."""
     found = SECRET.fullmatch(secret)
     scheme = _SCHEMES.get(found[1].upper()) if found else None
     return found is not None and scheme is not None and scheme.matches(password.encode(), found[2])
 
 
 def canonical(secret: str) -> str:
-    """*secret*, as a passwd-file of Dovecot, an LDAP or a shadow file has it, in the form in which it is kept.
+    """The form in which *secret* is stored, which comes from a Dovecot passwd-file, LDAP or a shadow file.
 
-    ``{PLAIN}`` comes out as it is, for whoever hashes it. Raises Refused(CANNOT) that says what is wrong.
+    ``{PLAIN}`` is returned as it is; the caller hashes it. Raises Refused(CANNOT), whose text says what is wrong.
     """
     found = SECRET.fullmatch(secret)
     if found is not None:
         written, stored = found[1].upper(), found[2]
     elif secret.startswith("$"):
-        # A file of shadow, or of Dovecot, where a hash without a scheme is one of crypt(3).
+        # In a shadow file, and in Dovecot's files, a hash without a scheme is one of crypt(3).
         written, stored = "CRYPT", secret
     else:
         if _SCHEME_ALONE.fullmatch(secret):
@@ -112,13 +112,13 @@ def canonical(secret: str) -> str:
 
 
 def scram_keys_of(secret: str) -> ScramKeys | None:
-    """The keys that *secret* itself is made of; None for any other scheme."""
+    """The SCRAM keys that *secret* consists of; None for any other scheme."""
     found = SECRET.fullmatch(secret)
     return _scram_keys(found[2]) if found is not None and found[1] == scram_keys.MECHANISM else None
 
 
 def _of_crypt(stored: str) -> str:
-    """The scheme that a hash of crypt(3) is of: it says so at its beginning."""
+    """The scheme of a hash of crypt(3), from its prefix."""
     for beginning, name in _CRYPT_BEGINNINGS:
         if stored.startswith(beginning):
             return name
@@ -127,7 +127,7 @@ def _of_crypt(stored: str) -> str:
 
 
 def _decoded(name: str, stored: str, encoding: str) -> str:
-    """*stored* in the scheme's own form, whatever the ``.HEX`` or ``.B64`` behind the scheme's name says."""
+    """*stored* in the scheme's own form, converted from the encoding ``.HEX`` or ``.B64`` of the scheme's name."""
     if encoding not in ("", "HEX", "B64", "BASE64"):
         raise Refused(Code.CANNOT, f"The encoding .{encoding} is not known here, known are .HEX and .B64")
     if not encoding and name != "PLAIN-MD5":
@@ -187,12 +187,12 @@ def _is_blf_crypt(stored: str) -> bool:
 def _matches_bcrypt(password: bytes, stored: str) -> bool:
     if not _is_blf_crypt(stored):
         return False
-    # bcrypt looks at 72 octets. Whoever made the hash cut the password there, so it is cut here. There is no NUL in
-    # it, at which others stop: a prepared password has no controls.
+    # bcrypt uses 72 octets. The hash was made from a password cut there, so it is cut here too. Other implementations
+    # also stop at a NUL; a prepared password has none.
     try:
         return bcrypt.checkpw(password[:72], stored.encode())
     except ValueError:
-        # a salt whose last character has bits that no salt has
+        # The salt's last character has bits that no salt has.
         return False
 
 
@@ -210,7 +210,7 @@ def _matches_pbkdf2(password: bytes, stored: str) -> bool:
 
 
 def _scram_keys(stored: str) -> ScramKeys | None:
-    """Dovecot's ``iterations,salt,StoredKey,ServerKey``, each but the first in base64."""
+    """Reads Dovecot's ``iterations,salt,StoredKey,ServerKey``; all but the first are base64."""
     found = _SCRAM.fullmatch(stored)
     if found is None or not 0 < int(found[1]) <= MOST_PBKDF2_ROUNDS:
         return None
@@ -257,11 +257,11 @@ _ALIASES = {
     "CLEAR": PLAIN,
     "CLEARTEXT": PLAIN,
     "SHA1": "SHA",
-    # Dovecot's {MD5} is crypt's; the digest alone is {PLAIN-MD5}, or {LDAP-MD5}.
+    # Dovecot's {MD5} is that of crypt(3); the plain digest is {PLAIN-MD5} or {LDAP-MD5}.
     "MD5": "MD5-CRYPT",
 }
 _DIGEST_NAMES = {"PLAIN-MD5": "LDAP-MD5"}
-"""Schemes that differ in their encoding alone, and the one that is kept."""
+"""Schemes that differ only in their encoding, and the one that is stored."""
 
 _CRYPT_BEGINNINGS = (
     ("$6$", "SHA512-CRYPT"),
@@ -275,4 +275,4 @@ _CRYPT_BEGINNINGS = (
 )
 
 KNOWN = ", ".join(f"{{{name}}}" for name in (*_SCHEMES, *_DIGEST_NAMES, "CRYPT"))
-"""For the person whose scheme is not."""
+"""All known schemes, for messages about an unknown one."""

@@ -1,7 +1,7 @@
-"""The server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677): the password never crosses the connection.
+"""The server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677): the client never sends the password.
 
-Channel binding is not offered: Python gives no binding type that TLS 1.3 allows. So a client that demands it
-(``p=``) is refused, and one that merely could (``y``) is right that this server does not.
+Channel binding is not offered: Python has no binding type that TLS 1.3 allows. A client that requires it (``p=``) is
+refused. A client that supports it, but thinks that the server does not (``y``), is right.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LONE_EQUALS = re.compile(rb"=(?!2C|3D)")
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """What is fixed once the server has answered the first message."""
+    """The values that are fixed after the server's answer to the first message."""
 
     header: bytes
     identity: bytes
@@ -50,7 +50,7 @@ class _Offer:
 
 
 class ScramSha256:
-    """Three steps: name and nonce, proof, an empty farewell."""
+    """Three steps: name and nonce, then the proof, then an empty response."""
 
     wants_initial = True
 
@@ -74,12 +74,12 @@ class ScramSha256:
 
     async def _answer_first(self, response: bytes) -> _Offer:
         found = _CLIENT_FIRST.fullmatch(response)
-        # RFC 5802 §5: what begins with another letter, and an extension that has to be understood (m=), must fail.
+        # RFC 5802 §5: another first letter, or a mandatory extension (m=), must fail.
         if found is None:
             raise ClientError("SCRAM expects n,,n=name,r=nonce, in base64")
         self.name = _unescaped(found["name"])
         if found["binding"].startswith(b"p="):
-            # RFC 5802 §6, §6.1: fail where the type asked for is not supported.
+            # RFC 5802 §6, §6.1: fail if the requested type is not supported.
             raise Refused(Code.AUTHENTICATIONFAILED, "Channel binding is not offered here")
         entry, keys = await self._gate.scram_keys(self.name)
         nonce = found["nonce"] + b64encode(secrets.token_bytes(18))
@@ -92,8 +92,8 @@ class ScramSha256:
         if found is None:
             raise ClientError("SCRAM expects c=binding,r=nonce,p=proof, in base64")
         await self._gate.pause(self.name, self._address)
-        # RFC 5802 §5.1: the nonce and the header must be those of the first messages; a header that changed on the
-        # way is how a downgrade of channel binding would show.
+        # RFC 5802 §5.1: nonce and header must be those of the first messages. A changed header shows that someone
+        # on the way tried to downgrade channel binding.
         is_ours = hmac.compare_digest(found["nonce"], offer.nonce) and _decoded(found["binding"]) == offer.header
         message = b",".join((offer.client_first_bare, offer.server_first, found["without_proof"]))
         proven = _is_proof(offer.keys, message, _decoded(found["proof"]))
@@ -112,7 +112,7 @@ def _is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
 
 
 def _unescaped(name: bytes) -> bytes:
-    # RFC 5802 §5.1: "=" stands only before 2C or 3D, else the authentication fails.
+    # RFC 5802 §5.1: "=" is allowed only before 2C or 3D; otherwise the authentication fails.
     if _LONE_EQUALS.search(name):
         raise ClientError("In a SCRAM name, write =2C for a comma and =3D for an equals sign")
     return name.replace(b"=2C", b",").replace(b"=3D", b"=")

@@ -1,4 +1,4 @@
-"""What SCRAM-SHA-256 keeps of a password (RFC 5802 §3, RFC 7677), and how that is written down (RFC 5803)."""
+"""The keys that SCRAM-SHA-256 stores for a password (RFC 5802 §3, RFC 7677), and their text form (RFC 5803)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mektup.auth.preparation import saslprep
 MECHANISM = "SCRAM-SHA-256"
 
 ITERATIONS = 60_000
-"""Of PBKDF2; RFC 7677 §4 asks for 4096 at least. Cyrus SASL, so mbsync and others too, gives up above 65536."""
+"""Iterations of PBKDF2. RFC 7677 §4 requires at least 4096. Cyrus SASL (mbsync and others) fails above 65536."""
 
 SALT_BYTES = 16
 
@@ -23,7 +23,7 @@ _WRITTEN = re.compile(r"SCRAM-SHA-256\$([0-9]{1,8}):([A-Za-z0-9+/=]+)\$([A-Za-z0
 
 @dataclass(frozen=True, slots=True)
 class ScramKeys:
-    """One account's keys, of which a password cannot be computed, but could be guessed at."""
+    """One account's keys. The password cannot be computed from them, but guesses can be tested."""
 
     iterations: int
     salt: bytes
@@ -32,13 +32,13 @@ class ScramKeys:
 
 
 def make(prepared: str) -> str:
-    """The keys for a password that ``opaque_string`` prepared, written down."""
+    """The keys of a password prepared by ``opaque_string``, in their text form."""
     return written(derived(prepared, secrets.token_bytes(SALT_BYTES), ITERATIONS))
 
 
 def derived(prepared: str, salt: bytes, iterations: int) -> ScramKeys:
-    """The keys that a client makes of the password, too (RFC 5802 §3)."""
-    # Where SASLprep prohibits a character (an emoji newer than Unicode 3.2), clients send the text as it stands.
+    """The keys of a password, as the client also computes them (RFC 5802 §3)."""
+    # If SASLprep prohibits a character (an emoji newer than Unicode 3.2), clients use the text unprepared.
     password = (saslprep(prepared) or prepared).encode()
     salted = hashlib.pbkdf2_hmac("sha256", password, salt, iterations)
     stored_key = hashlib.sha256(digest(salted, b"Client Key")).digest()
@@ -46,13 +46,13 @@ def derived(prepared: str, salt: bytes, iterations: int) -> ScramKeys:
 
 
 def written(keys: ScramKeys) -> str:
-    """As text, ``SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`` (RFC 5803 §2)."""
+    """The text form, ``SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey`` (RFC 5803 §2)."""
     salt, stored_key, server_key = (b64encode(part).decode() for part in (keys.salt, keys.stored_key, keys.server_key))
     return f"{MECHANISM}${keys.iterations}:{salt}${stored_key}:{server_key}"
 
 
 def read(text: str) -> ScramKeys | None:
-    """The keys that ``written`` wrote; None for anything else."""
+    """The keys from a text that ``written`` made; None for any other text."""
     found = _WRITTEN.fullmatch(text)
     if found is None:
         return None
@@ -60,9 +60,9 @@ def read(text: str) -> ScramKeys | None:
 
 
 def nobodys(name: str, key: bytes) -> ScramKeys:
-    """Keys for an account that is not there, always the same for *name*, which no proof will fit.
+    """Fake keys for an unknown account, always the same for *name*; no proof matches them.
 
-    *key* is known to this server alone; who does not know it cannot tell these from real ones (RFC 5802 §9).
+    Only this server knows *key*. Without it, fake keys cannot be told from real ones (RFC 5802 §9).
     """
     salt = digest(key, b"salt" + name.encode())[:SALT_BYTES]
     return ScramKeys(ITERATIONS, salt, digest(key, b"stored" + name.encode()), digest(key, b"server" + name.encode()))

@@ -1,4 +1,4 @@
-"""What every session is given, whatever it speaks."""
+"""The services that a session of any protocol gets."""
 
 from __future__ import annotations
 
@@ -20,59 +20,59 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Tally:
-    """What happened so far in this process's sessions of one protocol; for the metrics, which read it when asked."""
+    """Counters of one protocol's sessions in this process; the metrics read them when they are asked."""
 
     commands: int = 0
-    """Answered, well or badly."""
+    """Commands answered, with success or not."""
     messages: int = 0
-    """Taken into a mailbox, once for each mailbox."""
+    """Messages stored in a mailbox, counted once for each mailbox."""
     bugs: int = 0
-    """Errors of ours that a session lived through."""
+    """Our own errors after which the session went on."""
     logins: int = 0
     refused_logins: int = 0
     connections: int = 0
-    """Begun so far."""
+    """Connections begun so far."""
     open: int = 0
-    """At this moment."""
+    """Connections open now."""
     refused_connections: int = 0
     octets_in: int = 0
     octets_out: int = 0
-    """Of connections that have ended."""
+    """Both of ended connections only."""
     durations: Durations = field(default_factory=Durations)
-    """Of commands, but those that were not understood."""
+    """Durations of all commands that could be parsed."""
 
 
 FAILED_LOGINS = frozenset({Code.AUTHENTICATIONFAILED, Code.AUTHORIZATIONFAILED, Code.UNAVAILABLE})
-"""Refusals of a login that count towards ``limits.login_failures``: also of one who is too quick to be judged."""
+"""Refusals that count towards ``limits.login_failures``. UNAVAILABLE: attempts came too fast to be checked."""
 
 LOGGED_NAME_BYTES = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The store, the way in, the bounds, and a log that already carries the session's id."""
+    """The store, the authenticator, the limits, and a log that already contains the session's id."""
 
     store: Store
     authenticator: Authenticator
     limits: Limits
     log: FilteringBoundLogger
     session_id: str
-    """Short, ASCII; named in BYE and [SERVERBUG] so that a user's report finds its log lines."""
+    """Short, ASCII. BYE and [SERVERBUG] name it, so that the log lines of a user's report can be found."""
     hostname: str = "mektup"
-    """For greetings."""
+    """Named in greetings."""
     can_start_tls: bool = True
     """Whether there is a certificate."""
     spool_directory: Path | None = None
-    """Where a large message is kept while it comes in; None for the system's place for temporary files."""
+    """Where a large message is stored while it is received; None for the system's temporary directory."""
     delivery: DeliveryRules = DEFAULT_DELIVERY_RULES
     """How LMTP delivers."""
     faults: Faults | None = None
-    """Who hears of faults of the machine that are not the store's: of the disk, where a message is kept meanwhile."""
+    """Gets faults of the machine outside of the store, such as of the disk of ``spool_directory``."""
     tally: Tally = field(default_factory=Tally)
-    """Shared by this process's sessions of the same protocol; a session counts commands, messages and bugs in it."""
+    """Shared by this process's sessions of one protocol. A session counts commands, messages and bugs in it."""
 
     def log_failed_login(self, refusal: Refused, mechanism: str, name: bytes, address: str) -> None:
-        """Logs that someone at *address* did not prove to be *name*, which is shown as given, cut and escaped."""
+        """Logs a failed login from *address* for *name*. The log has *name* as given, but cut and escaped."""
         shown = name[:LOGGED_NAME_BYTES].decode("utf-8", "backslashreplace")
         reason = "" if refusal.code is None else refusal.code.imap
         self.log.warning("auth_failed", user=shown, ip=address, mech=mechanism, reason=reason)

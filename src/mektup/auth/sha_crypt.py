@@ -1,7 +1,7 @@
-"""SHA256-CRYPT and SHA512-CRYPT, the ``$5$`` and ``$6$`` of Unix password files, for accounts from elsewhere.
+"""SHA256-CRYPT and SHA512-CRYPT, the ``$5$`` and ``$6$`` of Unix password files, for imported accounts.
 
-Python's ``crypt`` went in 3.13. This follows Ulrich Drepper's "Unix crypt using SHA-256 and SHA-512", version 0.6;
-the letters in the comments are those of its steps. Nothing new is ever hashed with it.
+Python 3.13 removed ``crypt``. This follows Ulrich Drepper's "Unix crypt using SHA-256 and SHA-512", version 0.6; the
+numbers in the comments are those of its steps. No new password is hashed with it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Protocol
 
 DEFAULT_ROUNDS = 5000
 MOST_ROUNDS = 1_000_000
-"""More than this, of the 999,999,999 that the format has room for, would be seconds of work for each login."""
+"""The format allows 999,999,999 rounds, but more than this would take seconds for each login."""
 
 ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-"""Of the base64 of crypt(3)."""
+"""The alphabet of crypt(3)'s base64."""
 
 Group = tuple[int, ...]
 
 
 class Digest(Protocol):
-    """What hashlib makes."""
+    """A hash object of hashlib."""
 
     def update(self, octets: bytes, /) -> None: ...
     def digest(self) -> bytes: ...
@@ -32,20 +32,20 @@ class Digest(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ShaCrypt:
-    """One of the two."""
+    """SHA256-CRYPT or SHA512-CRYPT."""
 
     pattern: re.Pattern[str]
     make: Callable[[bytes], Digest]
     groups: Sequence[Group]
-    """Which octets of the digest stand together when it is written, the high one first."""
+    """The octets of the digest that are written together, the high one first."""
 
     def is_sound(self, stored: str) -> bool:
-        """Whether *stored* is a hash of this kind that can be checked in bearable time."""
+        """Whether *stored* is a hash of this kind that can be checked in acceptable time."""
         found = self.pattern.fullmatch(stored)
         return found is not None and stored.isascii() and _rounds(found) <= MOST_ROUNDS
 
     def matches(self, password: bytes, stored: str) -> bool:
-        """Whether *password* is the one of *stored*, ``$n$[rounds=n$]salt$hash``; False where that is malformed."""
+        """Whether *password* matches *stored*, ``$n$[rounds=n$]salt$hash``; False if *stored* is malformed."""
         found = self.pattern.fullmatch(stored)
         if found is None or not self.is_sound(stored):
             return False
@@ -54,7 +54,7 @@ class ShaCrypt:
 
 
 def crypt_base64(digest: bytes, groups: Sequence[Group]) -> str:
-    """*digest* as crypt(3) writes it: each group a number, six bits at a time, the low ones first."""
+    """*digest* as crypt(3) writes it: each group is a number, written six bits at a time, the lowest first."""
     pieces: list[str] = []
     for group in groups:
         number = int.from_bytes([digest[place] for place in group])
@@ -77,8 +77,8 @@ def _digest(make: Callable[[bytes], Digest], password: bytes, salt: bytes, round
     digest = start.digest()  # 12
     p = _repeated(make(password * size).digest(), size)  # 13-16
     s = _repeated(make(salt * (16 + digest[0])).digest(), len(salt))  # 17-20
-    # 21: what stands before and after the digest depends on the round's number modulo 2, 3 and 7, so it repeats
-    # after 42 rounds.
+    # 21: the octets before and after the digest depend on the round's number modulo 2, 3 and 7, so they repeat after
+    # 42 rounds.
     frames = [_frame(p, s, number) for number in range(42)]
     for number in range(rounds):
         before, after = frames[number % 42]
@@ -102,7 +102,7 @@ def _pattern(number: int, characters: int) -> re.Pattern[str]:
 
 
 def _groups(apart: int, step: int) -> list[Group]:
-    """22: groups of three octets, *apart* from each other, each group turned by *step* more than the last."""
+    """22: groups of three octets, *apart* from each other; each group is rotated by *step* more than the last."""
     groups: list[Group] = []
     for first in range(apart):
         octets = (first, first + apart, first + 2 * apart)

@@ -1,13 +1,14 @@
-"""Slows down who guesses, and bans nobody.
+"""Slows down password guessing, and bans nobody.
 
-After each failure the next attempt from the same network for the same name waits twice as long, up to a bound; a
-success forgets it. A user who mistyped waits half a second. Failures count for the network as well, whatever the names,
-and for its neighbourhood, each with a slope of its own: some are free, as an office behind one address has some, and
-the same name again counts for less and less, as a telephone with an old password fails all day. A name that has logged
-in from a network does not wait for what others do there. Nobody is ever refused for others' failures, nor waits longer
-than the bound; and no failure counts anywhere else than where it came from, so nobody can lock a user out from afar.
+After each failure, the next attempt from the same network for the same name waits twice as long, up to a limit; a
+success resets this. A user who mistyped waits half a second. Failures also count for the network and for its
+neighbourhood, whatever the names, each with its own slope. Some failures are free, because an office behind one address
+always has some. Failures of the same name count less and less, because a telephone with an old password fails all day.
+A name that has logged in from a network does not wait for the failures of others there. No login is refused because of
+other names' failures, and no login waits longer than the limit. A failure counts only where it came from, so nobody
+can lock out a user from elsewhere.
 
-Loopback is treated alike but gently: webmail and tests come from there, for all users. All of it is one process's.
+Loopback waits less, because webmail and tests log in from there for all users. Each process counts by itself.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from mektup.terms.networks import LOOPBACK, UNIX, neighbourhood_of, network_of
 
 FIRST_SECONDS = 0.5
 GENTLE = 8
-"""By how much loopback waits less."""
+"""Loopback waits are divided by this."""
 FORGET_SECONDS = 15 * 60.0
 MOST_REMEMBERED = 10_000
-"""Names and networks, and as many networks, and as many names that logged in; the often failed are kept for longest."""
+"""The size of each of the three tables. Entries with many failures are kept longest."""
 MOST_WAITING = 8
 """Attempts that may wait at once for one name from one network; they are checked together when the wait is over."""
 
 LEAK_SECONDS = 15.0
-"""The time in which a network's failures become one less."""
+"""After this time, a network's failures count one less."""
 PROVED_SECONDS = 24 * 3600.0
-"""How long a name that logged in from a network does not wait for what others do there."""
+"""How long a name that logged in from a network does not wait for the failures of others there."""
 
 _Pair = tuple[str, bytes]
 
@@ -50,7 +51,7 @@ class Slope:
     free: float
     """Failures without a wait."""
     seconds: float
-    """For each beyond."""
+    """The wait for each failure above *free*."""
 
 
 NETWORK = Slope(free=10.0, seconds=0.25)
@@ -58,7 +59,7 @@ NEIGHBOURHOOD = Slope(free=50.0, seconds=0.1)
 
 
 class Heaviest(Generic[K, E]):
-    """A table of bounded size, out of which the lightest goes first, and among these who was not touched for longest.
+    """A table of bounded size. It drops the entry of the lowest weight first; among these, the least recently used.
 
     Entries have a weight from 0 to LEVELS - 1.
     """
@@ -74,47 +75,47 @@ class Heaviest(Generic[K, E]):
         return len(self._level_of)
 
     def get(self, key: K) -> E | None:
-        """What is remembered of *key*."""
+        """The entry of *key*, or None."""
         level = self._level_of.get(key)
         return None if level is None else self._levels[level][key]
 
     def put(self, key: K, entry: E, weight: int) -> None:
-        """Remembers *entry* of *key*, which was touched just now."""
+        """Stores *entry* for *key*, as the most recently used one."""
         self.drop(key)
         if len(self._level_of) >= self._most:
             lightest = next(level for level in self._levels if level)
-            # a dict keeps its order, and what is touched goes to the end
+            # a dict keeps its order, and a used key moves to the end
             self.drop(next(iter(lightest)))
         level = max(0, min(weight, self.LEVELS - 1))
         self._level_of[key] = level
         self._levels[level][key] = entry
 
     def drop(self, key: K) -> None:
-        """Forgets *key*, if it is there."""
+        """Removes *key*, if it is there."""
         level = self._level_of.pop(key, None)
         if level is not None:
             del self._levels[level][key]
 
     def drop_stale(self, is_stale: Callable[[E], bool]) -> None:
-        """Forgets of each weight those touched longest ago, for as long as they are stale."""
+        """Removes, for each weight, the least recently used entries while they are stale."""
         for level in self._levels:
             while level and is_stale(level[key := next(iter(level))]):
                 self.drop(key)
 
 
 class Standing(Enum):
-    """What is known of a name at a network."""
+    """The history of a name at a network."""
 
     PROVED = "proved"
     """It has logged in from there."""
     UNKNOWN = "unknown"
     FAILED = "failed"
-    """It has only failed to, lately."""
+    """It has failed lately, and not logged in from there."""
 
 
 @dataclass(slots=True)
 class _Failures:
-    """Of one name from one network."""
+    """Failures of one name from one network."""
 
     count: int
     last: float
@@ -123,7 +124,7 @@ class _Failures:
 
 @dataclass(frozen=True, slots=True)
 class _Score:
-    """Failures of a network, as many as were left of them *at* that time."""
+    """A network's failures, as they counted at the time *at*."""
 
     failures: float
     at: float
@@ -133,7 +134,7 @@ class _Score:
 
 
 class Throttle:
-    """The failures of this process's peers."""
+    """Counts the failures of this process's peers, and computes the waits."""
 
     def __init__(
         self,
@@ -143,7 +144,7 @@ class Throttle:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.longest_seconds = longest_seconds
-        """May be changed; what is remembered stays."""
+        """May be changed; counted failures stay."""
         self._clock = clock
         self._sleep = sleep
         self._pairs: Heaviest[_Pair, _Failures] = Heaviest(MOST_REMEMBERED)
@@ -167,7 +168,7 @@ class Throttle:
         return max(0.0, seconds)
 
     def standing(self, address: str, name: str) -> Standing:
-        """What is known of *name* at *address*."""
+        """The history of *name* at the network of *address*."""
         key, now = _pair(address, name), self._clock()
         if self._has_proved(key, now):
             return Standing.PROVED
@@ -178,9 +179,9 @@ class Throttle:
         return proved is not None and proved + PROVED_SECONDS >= now
 
     async def pause(self, address: str, name: str) -> bool:
-        """Waits as long as the failures so far ask for, which is usually not at all. Returns whether it did wait.
+        """Waits as long as earlier failures require, which is usually not at all. Returns whether it waited.
 
-        Raises Refused(UNAVAILABLE) when too many attempts for that name from there wait already.
+        Raises Refused(UNAVAILABLE) if too many attempts for that name from there wait already.
         """
         seconds = self.wait(address, name)
         if not seconds:
@@ -206,7 +207,7 @@ class Throttle:
         failures.last = now
         self._pairs.put(key, failures, failures.count.bit_length())
         for network, slope in _scopes(address):
-            # beyond this the wait is the longest anyway
+            # above this, the wait is at its limit already
             most = slope.free + self.longest_seconds / slope.seconds
             score = self._networks.get(network)
             left = 0.0 if score is None else score.left(now)
@@ -214,7 +215,7 @@ class Throttle:
             self._networks.put(network, _Score(left, now), int(left).bit_length())
 
     def succeeded(self, address: str, name: str) -> None:
-        """The failures before it were slips."""
+        """A password or proof was right: forgets the failures of this name there."""
         key, now = _pair(address, name), self._clock()
         self._pairs.drop(key)
         self._proved.put(key, now, 0)
@@ -225,7 +226,7 @@ class Throttle:
 
 
 def _network(address: str) -> str:
-    """What one guesser has: all addresses of this machine are one."""
+    """The network that one attacker is assumed to have; all addresses of this machine are one."""
     return LOOPBACK if neighbourhood_of(address) == LOOPBACK else network_of(address)
 
 

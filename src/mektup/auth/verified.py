@@ -1,8 +1,8 @@
-"""Passwords found right a short while ago, so that a client which reconnects all the time costs one hashing.
+"""Remembers correct passwords for a short time, so that a client that often reconnects costs only one hashing.
 
-What is remembered is an HMAC, with a key that this process made up, over the account's id, the stored secret and the
-password, each with its length before it. So no two accounts can ever share an entry, whatever their names and
-passwords are, and a changed password or a removed account ends it at once: the entry is then never asked for again.
+An entry is an HMAC, with a random key of this process, over the account's id, the stored secret and the password, each
+preceded by its length. So two accounts never share an entry, whatever their names and passwords are. A changed
+password or a removed account ends an entry at once, because it is never looked up again.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ MOST_REMEMBERED = 10_000
 
 
 class Verified:
-    """Remembers that a password was right for some seconds; 0 for never."""
+    """Remembers for some seconds that a password was correct; 0 remembers nothing."""
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds = seconds
-        """May be changed, for what is remembered from then on."""
+        """May be changed; new entries use the new value."""
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._until: dict[bytes, float] = {}
 
     def holds(self, entry: AccountEntry, secret: str, password: bytes) -> bool:
-        """Whether *password* was found right for this account and this very *secret* not long ago."""
+        """Whether *password* was lately correct for this account and exactly this *secret*."""
         return self._until.get(self._mark(entry, secret, password), 0.0) > self._clock()
 
     def remember(self, entry: AccountEntry, secret: str, password: bytes) -> None:
-        """It was found right just now."""
+        """Remembers that *password* was correct just now."""
         mark = self._mark(entry, secret, password)
         self._until.pop(mark, None)
         self._until[mark] = self._clock() + self.seconds
