@@ -1,4 +1,4 @@
-"""What a new configuration changes of the addresses: what is new is bound before anything is closed."""
+"""Changes of the addresses by a new configuration: new addresses are bound before old ones are closed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Key = tuple[Service, Endpoint]
 
 @dataclass(frozen=True, slots=True)
 class AddressChange:
-    """Sockets that are bound and not used yet, and what is not wanted any more."""
+    """The sockets of new addresses, bound but not used yet, and the addresses to close."""
 
     added: Mapping[Key, list[socket.socket]]
     removed: tuple[Key, ...]
 
     def abandon(self) -> None:
-        """Closes what was bound."""
+        """Closes the new sockets."""
         for sockets in self.added.values():
             for each in sockets:
                 endpoint = endpoint_of(each)
@@ -32,9 +32,9 @@ class AddressChange:
 def prepare_addresses(
     listen: Mapping[Service, tuple[Endpoint, ...]], kept: Mapping[Key, Iterable[Endpoint]]
 ) -> AddressChange:
-    """What is to be done to get from *kept*, with the addresses that each key has, to *listen*.
+    """Binds what *listen* has and *kept* has not; *kept* maps each key to the addresses that it is bound to.
 
-    Raises ConfigError for the first address that cannot be had, and then nothing is bound.
+    Raises ConfigError for the first address that cannot be bound; nothing stays bound then.
     """
     wanted = [(service, endpoint) for service, endpoints in listen.items() for endpoint in endpoints]
     ours = frozenset(endpoint.port for endpoints in kept.values() for endpoint in endpoints)

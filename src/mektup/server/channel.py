@@ -1,6 +1,6 @@
-"""What the parent and a worker say to each other: messages over a socket pair, sockets among them.
+"""The channel between the parent and a worker: messages over a socket pair. A message can carry sockets.
 
-The end of the channel is a message, too: it means that the other process is gone.
+The end of the channel means that the other process is gone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAX_SOCKETS = 64
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """To a worker, first: what it runs with."""
+    """To a worker, the first message: its configuration and its number."""
 
     config: Config
     number: int
@@ -29,7 +29,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """To a worker: accept at the sockets that come with this."""
+    """To a worker: accept connections at the sockets that come with this message."""
 
     service: Service
     configured: Endpoint
@@ -37,7 +37,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class StopListening:
-    """To a worker: accept no more there."""
+    """To a worker: stop accepting at this address."""
 
     service: Service
     configured: Endpoint
@@ -45,7 +45,7 @@ class StopListening:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """To a worker: the sockets that come with this are to be accepted at once the change is committed."""
+    """To a worker: accept at the sockets that come with this message as soon as the change is committed."""
 
     service: Service
     configured: Endpoint
@@ -53,7 +53,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """To a worker: make sure that this can be taken up, with what was offered, and say so; nothing changes yet."""
+    """To a worker: check that *config* and the offered sockets can be used, and reply; nothing changes yet."""
 
     change: int
     config: Config
@@ -61,53 +61,53 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """To a worker: take up what was prepared."""
+    """To a worker: apply the prepared change."""
 
     change: int
 
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """To a worker: forget what was prepared and offered."""
+    """To a worker: drop the prepared configuration and the offered sockets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """From a worker: nothing stands in the way of that change."""
+    """From a worker: the change can be applied."""
 
     change: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """To a worker: are you there?"""
+    """To a worker: reply with Pong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """From a worker: yes."""
+    """From a worker: the reply to Ping."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """From a worker: it serves."""
+    """From a worker: it accepts connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """From a worker: it cannot start, or cannot take up what it was told to."""
+    """From a worker: it cannot start, or cannot prepare the change."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class AskReport:
-    """To a worker: say what happened so far."""
+    """To a worker: send a report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """From a worker: what happened so far."""
+    """From a worker: its report."""
 
     report: Report
 
@@ -132,12 +132,12 @@ Receive = Callable[[Message, list[socket.socket]], None]
 
 
 def channel_pair() -> tuple[socket.socket, socket.socket]:
-    """Two connected sockets that keep messages apart; Linux has them."""
+    """Two connected sockets that preserve message boundaries (SOCK_SEQPACKET). Only on Linux."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
 class Channel:
-    """One end. Both are processes of one program, so what comes is trusted."""
+    """One end of the channel. Both ends are processes of one program, so messages are trusted and unpickled."""
 
     def __init__(self, end: socket.socket, received: Receive, ended: Callable[[], None]) -> None:
         """Calls *received* for each message, and *ended* once when the other end is closed."""
@@ -149,11 +149,11 @@ class Channel:
         self._loop.add_reader(end.fileno(), self._read)
 
     def send(self, message: Message, sockets: Sequence[socket.socket] = ()) -> None:
-        """Sends; what the other end does not take (it is gone, or stuck) is lost."""
+        """Sends *message*. It is lost if the other end is gone or stuck."""
         try:
             socket.send_fds(self._socket, [pickle.dumps(message)], [each.fileno() for each in sockets])
         except OSError:
-            # its end is noticed by reading; a stuck one is noticed when it does not stop
+            # _read notices that the other end is gone; the parent's pings find a stuck worker
             return
 
     def close(self) -> None:

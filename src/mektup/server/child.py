@@ -1,4 +1,4 @@
-"""One worker process, as its parent knows it: how it is started, asked, watched and ended."""
+"""One worker process as its parent sees it: the parent starts, watches and ends it, and asks it for reports."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ START_SECONDS = 60.0
 REPORT_SECONDS = 2.0
 
 PINGS = 4
-"""So many in a row that are not answered are a worker that hangs. They are counted, and no time is measured: a machine
-that slept, or a parent that was stopped, has left nobody else without an answer."""
+"""A worker that misses so many pings in a row hangs. Pings are counted and no time is measured, so a machine that
+slept, or a parent that was stopped, does not make a worker look like one that hangs."""
 
 
 class Child:
     """One worker process."""
 
     def __init__(self, number: int, log: FilteringBoundLogger, news: Callable[[], None]) -> None:
-        """Is started by ``start``; *news* is called when it is ready, and when it fails."""
+        """Call ``start`` next. *news* is called when the worker is ready, and when it fails."""
         self.number = number
         self.is_ready = False
         self.is_silent = False
-        """Whether it left a ping without an answer."""
+        """Whether it did not answer the last ping."""
         self.failure: str | None = None
         """Why it could not start."""
         self.prepared: int | None = None
-        """The number of the change that it is ready to take up."""
+        """The number of the change that it has prepared."""
         self._log = log
         self._news = news
         self._answered = True
@@ -55,7 +55,7 @@ class Child:
         self._preparing: asyncio.Future[None] | None = None
 
     async def start(self, config: Config) -> None:
-        """Makes the process and tells it what to serve with. Raises OSError."""
+        """Starts the process and sends it *config*. Raises OSError."""
         ours, theirs = channel_pair()
         with theirs:
             try:
@@ -74,13 +74,13 @@ class Child:
         self.channel.send(Start(config, self.number))
 
     async def end(self) -> int:
-        """Waits until the process has ended, watched meanwhile; returns its status."""
+        """Waits until the process has ended; returns its exit status."""
         try:
             return await self.process.wait()
         finally:
             self.channel.close()
             self.is_ready = False
-            # the next one starts with whatever holds then
+            # the next worker starts with the configuration of that time
             self._settle_preparing(None)
 
     def terminate(self) -> None:
@@ -89,12 +89,12 @@ class Child:
             self.process.terminate()
 
     def kill(self) -> None:
-        """Ends it, whatever it does."""
+        """Kills it."""
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
 
     async def watch(self, patience: Callable[[], float]) -> None:
-        """Kills it when it does not begin to serve, or gives no sign of life for *patience* seconds."""
+        """Kills it if it does not become ready, or answers no ping for *patience* seconds."""
         try:
             await asyncio.wait_for(self._began.wait(), START_SECONDS)
         except TimeoutError:
@@ -113,7 +113,7 @@ class Child:
         self.kill()
 
     async def report(self) -> Report | None:
-        """What happened in it so far; None where it does not say."""
+        """Its report; None if it does not answer."""
         if not self.is_ready:
             return None
         if self._report is None:
@@ -124,7 +124,7 @@ class Child:
         return None
 
     async def until_prepared(self, change: int, seconds: float) -> None:
-        """Returns when it can take up *change*, of which it was told. Raises ConfigError where it cannot."""
+        """Waits until it has prepared *change*, for at most *seconds*. Raises ConfigError if it cannot, or is late."""
         if self.prepared == change:
             return
         self._preparing = asyncio.get_running_loop().create_future()

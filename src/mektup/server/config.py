@@ -1,7 +1,7 @@
-"""The configuration: one TOML file, read into frozen values, or refused with words that help.
+"""The configuration: one TOML file, read into frozen values, or refused with a helpful error.
 
-Every error names the file, the key, and what is allowed there. Nothing is guessed and nothing is passed
-over: a misspelt limit that silently did not hold would be worse than a server that does not start.
+Every error names the file, the key, and what is allowed there. Nothing is guessed and nothing is ignored: a misspelt
+limit that silently has no effect is worse than a server that does not start.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ DEFAULT_LISTEN: Mapping[Service, tuple[str, ...]] = {
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; its text says where and why, for the person who wrote it."""
+    """The configuration cannot be used. The text says where and why, for the person who wrote it."""
 
 
 @contextmanager
 def blamed_on(file: Path | None) -> Iterator[None]:
-    """Has each ConfigError that is raised within name *file*; those of ``load`` do already."""
+    """Adds the name of *file* to each ConfigError raised inside; the errors of ``load`` have it already."""
     try:
         yield
     except ConfigError as error:
@@ -51,7 +51,7 @@ def blamed_on(file: Path | None) -> Iterator[None]:
 
 
 class _Listen(msgspec.Struct, forbid_unknown_fields=True):
-    """Where the table is there, only what it names is listened at."""
+    """If the table is present, the server listens only at the addresses in it."""
 
     imap: list[str] = []
     imaps: list[str] = []
@@ -91,21 +91,21 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What a server runs with; every path is absolute."""
+    """The settings of a server. Every path is absolute."""
 
     data: Path | None
     """The data directory; None keeps everything in memory."""
     workers: int = 1
-    """Processes that serve; 0: one for each core."""
+    """Worker processes; 0: one for each core."""
     hostname: str = "mektup"
     """For greetings, and in the self-signed certificate."""
     compression: int | None = None
-    """zstandard's level for messages at rest; None: they are kept as they came."""
+    """The zstandard level for stored messages; None: not compressed."""
     listen: Mapping[Service, tuple[Endpoint, ...]]
     cert: Path | None = None
-    """A PEM chain, the server's own certificate first; None: a self-signed one."""
+    """A PEM chain, the server's certificate first; None: a self-signed certificate."""
     key: Path | None = None
-    """None where *cert* holds the key, too."""
+    """None if *cert* holds the key, too."""
     plaintext: Plaintext = Plaintext.LOOPBACK
     delivery: DeliveryRules = DEFAULT_DELIVERY_RULES
     log_level: str = "info"
@@ -114,7 +114,7 @@ class Config:
     limits: Limits = dataclasses.field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for what no server can run with, wherever it comes from."""
+        """Raises ConfigError for values that no server can run with, from a file or from a program."""
         for name, kind in (("hostname", str), ("limits", Limits), ("delivery", DeliveryRules)):
             if not isinstance(value := getattr(self, name), kind):
                 raise ConfigError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
@@ -129,9 +129,9 @@ class Config:
 
 
 def load(file: Path) -> Config:
-    """The configuration in *file*; relative paths in it start at its own directory. Raises ConfigError."""
+    """The configuration in *file*; relative paths are relative to its directory. Raises ConfigError."""
     try:
-        # with or without a byte order mark, which some editors write
+        # some editors write a byte order mark
         table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(files.reason(error, file)) from error
@@ -143,7 +143,7 @@ def load(file: Path) -> Config:
 
 
 def default(data: Path) -> Config:
-    """What holds where there is no file: *data*, and the ports of DEFAULT_LISTEN on 127.0.0.1."""
+    """The configuration without a file: *data*, and the ports of DEFAULT_LISTEN on 127.0.0.1."""
     return _read({"data": str(data)}, "default configuration", Path.cwd())
 
 
@@ -216,7 +216,7 @@ def _suggestion(key: str, allowed: tuple[str, ...], prefix: str) -> str:
 
 
 def _in_words(message: str) -> str:
-    """Turns ``Expected `int`, got `str` - at `$.limits.line_bytes` `` around, with TOML's names for types."""
+    """Rewrites ``Expected `int`, got `str` - at `$.limits.line_bytes` ``: the key first, and TOML's names of types."""
     what, _, place = message.replace(" | null`", "`").partition(" - at ")
     key = place.strip("`").removeprefix("$.") or "the file"
     for name, word in (
@@ -249,16 +249,16 @@ def _allowed_values(key: str) -> list[str]:
 
 
 HIGHEST_COMPRESSION = 19
-"""Of zstandard's levels; those above need more memory to be read."""
+"""The highest zstandard level allowed. Higher levels need more memory to decompress."""
 
 MOST_WORKERS = 512
 
 MAY_BE_ZERO = frozenset({"password_remembered_seconds"})
-"""Limits that 0 turns off."""
+"""Limits that may be 0, which switches them off."""
 
 
 def _check_texts(table: Mapping[str, Any], prefix: str, source: str) -> None:
-    """A control character in a name or a path is a mistake, wherever it stands; so is a path of no characters."""
+    """Refuses an empty text, and a control character in any text: in a name or a path both are mistakes."""
     for key, value in table.items():
         if isinstance(value, dict):
             _check_texts(value, f"{prefix}{key}.", source)

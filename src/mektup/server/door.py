@@ -1,9 +1,9 @@
-"""Who may connect, and who gives way when all places are taken.
+"""Decides which connections may enter, and which one gives way when all places are taken.
 
-Everyone before login is a stranger, and strangers may not fill the house: they have a share of the places, each network
-(an IPv6 /64 is one) has a share of that, and when the share is used up the oldest connection of the network that holds
-most gives way to one of a network that holds fewer. Mail transfer agents keep some places of their own. All limits are
-those of one process: of each worker.
+A connection before login is called a stranger. Strangers have only a share of the places, and each network (an IPv4
+address or an IPv6 /64) has a share of that. When the strangers' share is full, the oldest connection of the network
+with the most strangers gives way to a network with fewer. Some places are reserved for mail transfer agents. All limits
+hold for one process, so for each worker.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from mektup.server.addresses import Service
 from mektup.terms.limits import Limits
 
 GRACE_SECONDS = 5.0
-"""How long a network's only connection may stay before login, though others wait for its place."""
+"""How long the only connection of a network may stay before login, even if others need its place."""
 
 LARGEST_RESERVE = 20
-"""What is kept for mail transfer agents is at most this part of all places: a twentieth."""
+"""At most one place in so many is reserved for mail transfer agents."""
 
 FULL = "Too many connections, try again later"
 FULL_FOR_NETWORK = "Too many connections from your address that did not log in"
@@ -29,35 +29,35 @@ G = TypeVar("G", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Verdict(Generic[G]):
-    """Whether one more may come in."""
+    """Whether one more connection may enter."""
 
     objection: str | None = None
-    """Why it may not; None where it may."""
+    """Why it may not; None if it may."""
     gives_way: G | None = None
-    """Who is to leave for it."""
+    """The guest that has to leave for it."""
 
 
 class Door(Generic[G]):
-    """The places of one process, taken by guests of any kind."""
+    """The places of one process. A guest is a connection, or any hashable object in a test."""
 
     def __init__(self) -> None:
         self.open = 0
-        """How many are in."""
+        """The number of guests inside."""
         self._transfer_agents = 0
         self._networks: dict[str, dict[G, float]] = {}
-        """Strangers of each network, with the time that they came; the oldest first."""
+        """The strangers of each network, with the time when they came; the oldest first."""
         self._by_count: dict[int, dict[str, None]] = {}
-        """Networks by how many strangers they have; who has been at that number for longest comes first."""
+        """Networks by their number of strangers; the network that has had this number for longest comes first."""
         self._most = 0
         self._network_of: dict[G, str] = {}
 
     @property
     def strangers(self) -> int:
-        """How many have not logged in."""
+        """The number of guests that have not logged in."""
         return len(self._network_of)
 
     def ask(self, network: str, service: Service, limits: Limits, now: float) -> Verdict[G]:
-        """Whether one more from *network* may come in at the time *now*."""
+        """Whether one more connection from *network* may enter at the time *now*."""
         if service is Service.LMTP:
             return Verdict(FULL if self.open >= limits.connections else None)
         if len(self._networks.get(network, ())) >= limits.connections_per_address_before_login:
@@ -70,7 +70,7 @@ class Door(Generic[G]):
         return self._make_room(network, now)
 
     def enter(self, guest: G, network: str, service: Service, now: float) -> None:
-        """*guest* is in; before login, but for LMTP."""
+        """*guest* enters. It is a stranger, except for LMTP."""
         self.open += 1
         if service is Service.LMTP:
             self._transfer_agents += 1
@@ -81,7 +81,7 @@ class Door(Generic[G]):
         self._recount(network, len(strangers) - 1, len(strangers))
 
     def logged_in(self, guest: G) -> None:
-        """*guest* is no stranger any more, or is gone; may be called twice."""
+        """*guest* is no stranger any more: it has logged in, or is gone. May be called twice."""
         network = self._network_of.pop(guest, None)
         if network is None:
             return
@@ -105,7 +105,7 @@ class Door(Generic[G]):
         busiest = next(iter(self._by_count[self._most]))
         guest, came = next(iter(self._networks[busiest].items()))
         if self._most == 1 and now - came < GRACE_SECONDS:
-            # all are alone: who has just come may be about to log in
+            # each network has one stranger: one that has just come may be about to log in
             return Verdict(FULL)
         return Verdict(gives_way=guest)
 
@@ -117,7 +117,7 @@ class Door(Generic[G]):
                 del self._by_count[before]
         if after:
             self._by_count.setdefault(after, {})[network] = None
-        # counts change by one, so the highest does, too
+        # each count changes by one, so the highest count does, too
         self._most = max(self._most, after)
         if self._most not in self._by_count:
             self._most -= 1

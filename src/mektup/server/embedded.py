@@ -1,4 +1,4 @@
-"""What a program may hand over: messages in the forms that Python programs have, flags, dates; checked, in words."""
+"""Arguments from an embedding program: messages in the usual Python types, flags, dates. They are checked here."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import each_once, objection_to_flag
 
 Message = str | bytes | bytearray | memoryview | EmailMessage | os.PathLike[str] | os.PathLike[bytes]
-"""A message: its text, which becomes UTF-8; its octets; an ``email.message.Message`` of any kind; or the path of a file
-that holds its octets. Every line ends in CRLF when it is stored, whatever it ended in.
+"""A message: its text, which is encoded in UTF-8; its octets; an ``email.message.Message`` of any kind; or the path of
+a file that holds its octets. When it is stored, every line ends in CRLF.
 """
 
 CRLF = "\r\n"
@@ -25,8 +25,8 @@ CRLF = "\r\n"
 def octets_of(message: Message) -> bytes:
     """The octets of *message*.
 
-    Raises OSError for a file that cannot be read, ValueError for what cannot be written down, TypeError for what is
-    no message.
+    Raises OSError for a file that cannot be read, ValueError for a message that cannot be written as octets, TypeError
+    for an object that is no message.
     """
     match message:
         case str():
@@ -38,7 +38,7 @@ def octets_of(message: Message) -> bytes:
         case os.PathLike():
             return Path(os.fsdecode(message)).read_bytes()
         case _:
-            # as the EmailMessage of Django, which makes one of the standard library
+            # Django's EmailMessage has message(), which returns a message of the standard library
             hint = ", but what its message() gives may be one" if hasattr(message, "message") else ""
             raise TypeError(
                 "a message is a str, bytes, an email.message.Message, or the pathlib.Path of a file, "
@@ -47,14 +47,14 @@ def octets_of(message: Message) -> bytes:
 
 
 def text_of(value: object, what: str) -> str:
-    """*value*, which is to be a str. Raises TypeError that says *what* it is."""
+    """Returns *value* if it is a str. Raises TypeError otherwise; *what* names the argument."""
     if not isinstance(value, str):
         raise TypeError(f"{what} is a str, not {type(value).__name__}")
     return value
 
 
 def flags_of(flags: Iterable[str], longest_keyword: int) -> frozenset[str]:
-    """The flags, each once. Raises TypeError for what is no list of them, Refused(CANNOT) that names a bad one."""
+    """The flags, each once. Raises TypeError if they are no list of str, Refused(CANNOT) that names a bad flag."""
     if isinstance(flags, str | bytes):
         raise TypeError(f"flags is a list: [{flags!r}], not {flags!r}")
     if not isinstance(flags, Iterable):
@@ -70,9 +70,9 @@ def flags_of(flags: Iterable[str], longest_keyword: int) -> frozenset[str]:
 
 
 def date_of(moment: datetime | None) -> tuple[int | None, int]:
-    """Seconds since 1970 UTC, and the zone in minutes east of it; of a date without a zone, local time.
+    """Seconds since 1970 UTC, and the zone in minutes east of UTC. A date without a zone is local time.
 
-    None stays None, for now. Raises TypeError, and ValueError for a date that has no place in a calendar of all zones.
+    For None, which means now, the seconds are None. Raises TypeError, and ValueError for a date that is out of range.
     """
     if moment is None:
         return None, 0
@@ -88,7 +88,7 @@ def date_of(moment: datetime | None) -> tuple[int | None, int]:
 
 
 def _encoded(text: str) -> bytes:
-    # surrogateescape: what Python read from octets that were no UTF-8 becomes these octets again
+    # surrogateescape: octets that were not UTF-8 when Python read them become the same octets again
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
@@ -96,13 +96,13 @@ def _encoded(text: str) -> bytes:
 
 
 def _flattened(message: EmailMessage) -> bytes:
-    """As the standard library writes it: no line for an mbox before it, no ">" before a "From"."""
+    """The octets that the standard library writes, without the From line of an mbox and without ">From"."""
     try:
         written = io.BytesIO()
         try:
             BytesGenerator(written, mangle_from_=False).flatten(message, linesep=CRLF)
         except UnicodeEncodeError:
-            # letters beyond ASCII in a body that has no charset
+            # the body has letters beyond ASCII but no charset
             text = io.StringIO(newline="")
             Generator(text, mangle_from_=False).flatten(message, linesep=CRLF)
             return _encoded(text.getvalue())

@@ -1,8 +1,8 @@
-"""Whose turn it is among sessions that keep the event loop busy.
+"""Turns among sessions that keep the event loop busy.
 
-A session that has had its turn waits here, and goes on when those that came before it have had theirs, one in each
-round of the loop. Between two of them the loop looks at all sockets, so however many sessions are busy, one that is
-not waits for a single turn. While others wait here, a turn is shorter: many sessions can become busy in one round.
+A session whose turn is over waits here in a queue. One session leaves the queue in each round of the loop. Between two
+rounds the loop looks at all sockets, so a session that is not busy waits for a single turn, however many others are
+busy. While sessions wait here, turns are shorter, because many sessions can become busy in one round.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import asyncio
 from collections import deque
 
 TURN_SECONDS = 0.005
-"""How long a session may keep the event loop to itself where nobody else wants to."""
+"""How long a session may keep the event loop when no other waits for its turn."""
 
 SHORT_TURN_SECONDS = 0.0005
-"""The same where others wait for their turn."""
+"""The same while others wait for their turn."""
 
 
 class FairTurns:
-    """Of one event loop."""
+    """The queue of one event loop."""
 
     __slots__ = ("_is_called", "_loop", "_waiting", "seconds")
 
@@ -43,7 +43,7 @@ class FairTurns:
         waiting = self._waiting
         while waiting:
             turn = waiting.popleft()
-            if not turn.done():  # who was cancelled has none
+            if not turn.done():  # a cancelled session gets no turn
                 turn.set_result(None)
                 break
         self._is_called = bool(waiting)

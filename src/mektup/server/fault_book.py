@@ -1,8 +1,8 @@
-"""The book of the machine's faults: each is logged, counted by kind, and makes ``/health`` say so while it lasts.
+"""Records faults of the machine: each is logged, counted by kind, and shown by ``/health`` while it lasts.
 
-A full disk is over when there is room again, which is tried when somebody asks. Damage stays until a restart: it is
-there until somebody mends it. Of the others the last one counts for some minutes, as a disk that failed once may fail
-again.
+A full disk is over when there is room again; ``trouble`` checks that each time it is called. Damage lasts until a
+restart, because somebody has to repair it. Any other fault lasts for LASTS_SECONDS after it last happened, as a disk
+that failed once may fail again.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from mektup.store.faults import Fault, Kind
 from mektup.store.sqlite.file.reserve import Reserve
 
 LOG_SECONDS = 60.0
-"""A fault of the same kind is logged once in so many, of what concerns one file alone for each file; the others are
-counted."""
+"""A fault of one kind is logged once in so many seconds; a kind that concerns one file, once for each file. The others
+are only counted."""
 
 LASTS_SECONDS = 300.0
-"""How long after the last one ``/health`` tells of it."""
+"""How long ``/health`` shows a fault after it last happened."""
 
 MOST_FILES = 5
-"""Named for a kind."""
+"""The most files that ``/health`` names for a kind."""
 
 MOST_LOGGED = 100
-"""Files that are told apart in the log."""
+"""The most pairs of kind and file that are remembered for the log."""
 
 _OF_ONE_FILE = frozenset({Kind.DAMAGED, Kind.CUT_OFF, Kind.DENIED, Kind.NEWER, Kind.FAILED, Kind.OTHER})
-"""The rest is the same for all files: of the disk, or of the process."""
+"""Kinds that concern one file. The others concern the whole disk or the process."""
 
 _UNTOLD = frozenset({Kind.OTHER})
-"""Logged and counted, but no matter of the server's health: a file that was removed, for example."""
+"""Kinds that are logged and counted but not shown by ``/health``, such as a file that was removed."""
 
 
 class FaultBook:
-    """An ``interface.Faults`` of one process. For the event loop's thread."""
+    """The ``interface.Faults`` of one process. Use it only in the event loop's thread."""
 
     def __init__(
         self, log: FilteringBoundLogger, reserve: Reserve, clock: Callable[[], float] = time.monotonic
@@ -49,7 +49,7 @@ class FaultBook:
         """By kind and file, the oldest first."""
         self._passed_over: dict[Kind, int] = {}
         self._lasting: dict[Kind, dict[str, tuple[float, Fault]]] = {}
-        """By kind and file: when it happened last, and what."""
+        """By kind and file: when the fault happened last, and the fault."""
 
     def happened(self, fault: Fault) -> None:
         """See ``interface.Faults``."""
@@ -79,11 +79,11 @@ class FaultBook:
         return True
 
     def counts(self) -> dict[str, int]:
-        """How often each kind happened so far, by its label."""
+        """The number of faults so far, by the label of the kind."""
         return {kind.label: count for kind, count in self._counts.items()}
 
     def trouble(self) -> str | None:
-        """What is wrong now, in words; None where nothing is."""
+        """What is wrong now, as text; None if nothing is."""
         self._forget_what_is_over()
         words = [self._words_of(kind) for kind in self._lasting]
         if Kind.FULL not in self._lasting and self._reserve.is_short and not self._reserve.has_room():

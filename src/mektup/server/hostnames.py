@@ -1,4 +1,4 @@
-"""The server's own name, which stands in greetings, in trace lines and in a self-signed certificate."""
+"""The server's name. Greetings, trace lines and the self-signed certificate contain it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import ipaddress
 import re
 
 MOST_OCTETS = 255
-"""Of a domain (RFC 5321 §4.5.3.1.2)."""
+"""The longest domain (RFC 5321 §4.5.3.1.2)."""
 
 MOST_LABEL_OCTETS = 63
-"""Of each part of it (RFC 1035 §2.3.4)."""
+"""The longest label of a domain (RFC 1035 §2.3.4)."""
 
 _LABEL = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?")
 """sub-domain = Let-dig [Ldh-str] (RFC 5321 §4.1.2)."""
@@ -18,9 +18,9 @@ EXPECTED = 'a host name such as "mail.example.org", or an address in brackets'
 
 
 def objection_to_hostname(text: str) -> str | None:
-    """Why *text* cannot be the server's name; None where it can.
+    """Why *text* cannot be the server's name; None if it can.
 
-    The protocols write it in ASCII, so a name in other letters is to be given as it stands in the DNS.
+    The protocols write the name in ASCII, so a name in other letters must be given in its ``xn--`` form.
     """
     if not text:
         return f"expected {EXPECTED}, got nothing"

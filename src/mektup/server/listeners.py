@@ -1,4 +1,4 @@
-"""Listening sockets, and the accepting of connections from them."""
+"""Opens listening sockets and accepts connections from them."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ from mektup.store import files, system
 BACKLOG = 4096
 ACCEPTS_PER_TURN = 16
 PAUSE_SECONDS = 0.5
-"""How long no connection is accepted after the system had no descriptor left for one."""
+"""The pause in accepting after the system had no free descriptor for a connection."""
 
 FIRST_FREE_PORT = 1024
-"""Ports below are for those who may have them."""
+"""Ports below need a privilege."""
 
 RUN = Path("/run")
-"""Where systemd makes the directories of services, before it takes their rights to make any there."""
+"""systemd makes the directories of services here; a service itself may not."""
 
 SHARES_PORTS = sys.platform == "linux" and hasattr(socket, "SO_REUSEPORT")
-"""Whether several sockets may listen at one port, and the system spreads connections over them."""
+"""Whether several sockets may listen at one port while the kernel spreads connections over them."""
 
 KEEPALIVE_SECONDS = 300
-"""After so long a silence the system asks whether a client is still there; those that moved away never say so."""
+"""After so long a silence the system probes whether the client still exists. A client that changes its network never
+closes the connection."""
 
 
 def open_sockets(endpoint: Endpoint, *, shared: bool, ours: frozenset[int] = frozenset()) -> list[socket.socket]:
-    """Sockets bound to *endpoint*, not listening yet: more than one where a name has several addresses.
+    """Sockets bound to *endpoint*, not listening yet: several if a name has several addresses.
 
-    With *shared*, TCP sockets may be bound to the same port again, by :func:`bind_again`, and to a port of *ours*, at
-    which this server listens already at another address or for another service. Raises ConfigError.
+    With *shared*, :func:`bind_again` can bind more TCP sockets to the same port. *ours* are the ports that this server
+    already listens at, for another address or service; they may be bound, too. Raises ConfigError.
     """
     try:
         if endpoint.path is not None:
@@ -51,7 +52,7 @@ def open_sockets(endpoint: Endpoint, *, shared: bool, ours: frozenset[int] = fro
 
 
 def _reason(endpoint: Endpoint, error: OSError) -> str:
-    """Of a Unix socket it may be a directory above it that is at fault, and then that one is named."""
+    """Names the directory above a Unix socket if that directory is the cause."""
     if endpoint.path is not None and (error.filename or error.errno in (errno.EACCES, errno.EPERM)):
         return files.reason(error, endpoint.path)
     return error.strerror or str(error)
@@ -69,12 +70,12 @@ def _advice(endpoint: Endpoint, error: OSError) -> str:
 
 
 def bind_again(bound: socket.socket) -> socket.socket:
-    """Another socket at the same address as *bound*, which was opened as shared; the kernel spreads what comes."""
+    """Another socket at the address of *bound*, which was opened as shared; the kernel spreads connections."""
     return _bound(bound.family, bound.getsockname()[:2], shared=True)
 
 
 def endpoint_of(bound: socket.socket) -> Endpoint:
-    """Where *bound* is bound, its port known."""
+    """The address of *bound*, with its actual port."""
     name = bound.getsockname()
     if bound.family == system.UNIX_SOCKETS:
         return Endpoint(path=Path(name))
@@ -89,7 +90,7 @@ def _bound_host(endpoint: Endpoint, *, shared: bool, ours: frozenset[int]) -> li
     for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
         try:
             if shared and port not in ours:
-                # a socket that shares its port would share it with another server, too, were there one already
+                # a shared port could be shared with another server, too; a test bind without sharing finds that server
                 _bound(family, (address[0], port), shared=False).close()
             sockets.append(_bound(family, (address[0], port), shared=shared))
         except OSError as error:
@@ -97,7 +98,7 @@ def _bound_host(endpoint: Endpoint, *, shared: bool, ours: frozenset[int]) -> li
             if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 break
         else:
-            # where any port would do, all addresses of the name get the same
+            # with port 0, all addresses of the name get the same port
             port = sockets[0].getsockname()[1]
             failure = None
     if failure is not None and (not sockets or failure.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)):
@@ -108,7 +109,7 @@ def _bound_host(endpoint: Endpoint, *, shared: bool, ours: frozenset[int]) -> li
 
 
 def _bound(family: int, address: tuple[object, ...], *, shared: bool) -> socket.socket:
-    # named TCP, for asyncio sets TCP_NODELAY only on what says so; without it an answer in two parts takes 40 ms
+    # IPPROTO_TCP is named because asyncio sets TCP_NODELAY only then; without it an answer in two parts takes 40 ms
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         made.setblocking(False)
@@ -133,7 +134,7 @@ def _bound_path(path: Path) -> socket.socket:
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         made.setblocking(False)
-        # who else may connect is a matter of the file's group: an MTA's, for LMTP
+        # the group of the file may connect, too: for LMTP, the group of the MTA
         mask = os.umask(0o117)
         try:
             made.bind(str(path))
@@ -146,7 +147,7 @@ def _bound_path(path: Path) -> socket.socket:
 
 
 def _clear_way(path: Path) -> bool:
-    """Removes a socket that nobody listens at any more; whether nothing else is there, which stays."""
+    """Removes a socket file that nobody listens at. False if the path is something else, which stays."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             return False
@@ -161,10 +162,10 @@ def _clear_way(path: Path) -> bool:
 
 
 class Listener:
-    """Accepts connections at one socket, and hands each on."""
+    """Accepts connections at one socket."""
 
     def __init__(self, bound: socket.socket, accepted: Callable[[socket.socket, object], None]) -> None:
-        """Listens at *bound* from now on; *accepted* takes each new socket, non-blocking, with its peer's name."""
+        """Listens at *bound* from now on; *accepted* gets each new socket, non-blocking, and the name of its peer."""
         self._socket = bound
         self._accepted = accepted
         self._loop = asyncio.get_running_loop()
@@ -178,15 +179,16 @@ class Listener:
         return endpoint_of(self._socket)
 
     def close(self) -> None:
-        """Listens no more; may be called twice. The file of a Unix socket is its maker's to remove.
+        """Stops listening; may be called twice. The file of a Unix socket stays; see ``remove_path``.
 
-        Who has connected by now is handed on: the system would reset them, and they would hear no farewell.
+        Clients that have connected by now are still accepted. Otherwise the system would reset their connections, and
+        they would get no farewell.
         """
         if self._socket.fileno() >= 0:
             if self._pause is not None:
                 self._pause.cancel()
             self._loop.remove_reader(self._socket.fileno())
-            with contextlib.suppress(OSError):  # no descriptors or no memory: nothing more can be said
+            with contextlib.suppress(OSError):  # no descriptors or no memory: they cannot be accepted
                 self._accept_waiting(BACKLOG)
             self._socket.close()
 
@@ -194,19 +196,19 @@ class Listener:
         try:
             self._accept_waiting(ACCEPTS_PER_TURN)
         except OSError:
-            # no descriptors or no memory: to ask again at once would only burn the processor
+            # no descriptors or no memory: trying again at once would only waste processor time
             self._loop.remove_reader(self._socket.fileno())
             self._pause = self._loop.call_later(PAUSE_SECONDS, self._resume)
 
     def _accept_waiting(self, most: int) -> None:
-        """Hands on those that wait, *most* of them. Raises OSError where the system can make no socket for one."""
+        """Accepts at most *most* waiting connections. Raises OSError if the system cannot make a socket for one."""
         for _ in range(most):
             try:
                 accepted, peer_name = self._socket.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionError:
-                continue  # gone before we came to it
+                continue  # the client has gone already
             accepted.setblocking(False)
             self._accepted(accepted, peer_name)
 
@@ -216,7 +218,7 @@ class Listener:
 
 
 def remove_path(endpoint: Endpoint) -> None:
-    """Removes the file of a Unix socket that is closed; for any other address, nothing."""
+    """Removes the file of a closed Unix socket; does nothing for any other address."""
     if endpoint.path is not None:
         with contextlib.suppress(OSError):
             endpoint.path.unlink()

@@ -1,10 +1,11 @@
-"""How much of the log one client may fill.
+"""Limits how much log one client may cause.
 
-Whoever can connect causes lines: refused logins, sessions that end, our own errors. Each user, and each network of
-those who did not log in, has an allowance of octets. All who did not log in share another one, because they may come
-from many networks. Lines beyond are left out and counted, and one line a second tells how many, by event.
+Any client that connects causes log lines: refused logins, ended sessions, our own errors. Each user, and each network
+of clients that did not log in, has an allowance of octets. All clients that did not log in share one more allowance,
+because they may come from many networks. Lines above an allowance are left out and counted, and once a second one line
+tells the numbers by event.
 
-Deliveries are not counted here: who speaks LMTP is let in by the operator, and writes a line a message in its own log.
+LMTP is not limited, because the operator decides which clients may deliver.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from mektup.terms.networks import network_of
 
 BYTES_PER_SECOND = 4 * 1024
 BURST_BYTES = 64 * 1024
-"""What each may write at once after a silence."""
+"""The most octets that each may cause at once after a silence."""
 
 STRANGERS_BYTES_PER_SECOND = 32 * 1024
 STRANGERS_BURST_BYTES = 1024 * 1024
-"""The same for all together who did not log in."""
+"""The same for all clients that did not log in together."""
 
 MOST_REMEMBERED = 10_000
-"""Users and networks; the one that wrote longest ago is forgotten."""
+"""The most users and networks remembered; the one whose last line is oldest is forgotten first."""
 
 TELL_SECONDS = 1.0
 
 NOT_PROVED = frozenset({"auth_failed", "login_refused"})
-"""Events whose ``user`` is a name that somebody gave, and not one who logged in."""
+"""Events whose ``user`` is only a name that a client sent, without a successful login."""
 
 
 @dataclass(slots=True)
@@ -45,14 +46,14 @@ class LogBudget:
 
     clock: Callable[[], float] = time.monotonic
     left_out: int = 0
-    """Lines that were left out, so far."""
+    """The number of lines left out so far."""
     _each: dict[str, _Allowance] = field(default_factory=dict)
     _strangers: _Allowance | None = None
     _untold: dict[str, int] = field(default_factory=dict)
     _told_at: float = 0.0
 
     def admits(self, event: Mapping[str, Any]) -> bool:
-        """Whether the line of *event* may be written; counts it where it may not."""
+        """Whether the line of *event* may be written; counts it if not."""
         who = _who(event)
         if who is None:
             return True
@@ -77,7 +78,7 @@ class LogBudget:
             self._strangers.octets -= octets
 
     def take_untold(self) -> dict[str, int]:
-        """How many lines of each event were left out since this was last told; empty where that was just now."""
+        """Lines left out since this last returned some, counted by event; empty within TELL_SECONDS of that."""
         if not self._untold or (now := self.clock()) - self._told_at < TELL_SECONDS:
             return {}
         untold, self._untold, self._told_at = self._untold, {}, now
@@ -90,7 +91,7 @@ class LogBudget:
         else:
             found.octets = min(BURST_BYTES, found.octets + (now - found.at) * BYTES_PER_SECOND)
             found.at = now
-        # a dict keeps its order: the first is the one longest ago
+        # a dict keeps its order, so the first entry is the oldest
         self._each[who] = found
         if len(self._each) > MOST_REMEMBERED:
             del self._each[next(iter(self._each))]
@@ -106,7 +107,7 @@ class LogBudget:
 
 
 def _who(event: Mapping[str, Any]) -> str | None:
-    """Whose allowance pays for *event*; None for what no client causes, and for LMTP."""
+    """The user or network whose allowance pays for *event*; None if no client caused it, and for LMTP."""
     address = event.get("address")
     if address is None or event.get("protocol") == "lmtp":
         return None

@@ -1,8 +1,8 @@
-"""Writes the log to a descriptor in a thread of its own, so that nobody waits for whoever reads the log.
+"""Writes the log to a descriptor in its own thread, so that no session waits for the reader of the log.
 
-A full disk, a pipe whose reader stopped or went, a terminal that is held: none of them may stop the mail. Lines wait in
-a bounded queue. What does not fit there, and what cannot be written, is dropped and counted; one line tells the number
-when writing works again.
+A full disk, a pipe whose reader has stopped or gone, or a paused terminal must not stop the mail. Lines wait in a
+bounded queue. Lines that do not fit, or cannot be written, are dropped and counted; when writing works again, one line
+tells the number.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Callable
 
 QUEUE_BYTES = 1024 * 1024
-"""Lines that wait for the reader of the log; beyond, they are dropped."""
+"""The most octets in the queue. More lines are dropped."""
 
 WRITE_BYTES = 4096
-"""Lines are joined up to this size: processes that share a pipe do not tear each other's lines (POSIX's PIPE_BUF)."""
+"""Lines are joined up to this size (PIPE_BUF), so that processes that share a pipe do not mix their lines."""
 
 GATHER_SECONDS = 0.05
-"""How long the first line waits for others, which are then written with it."""
+"""How long the first line waits for others, to be written together with them."""
 
 PAUSE_SECONDS = (0.05, 2.0)
 """The first pause after a failure, and the longest; it doubles each time."""
@@ -31,14 +31,14 @@ FLUSH_SECONDS = 1.0
 
 
 class LogWriter:
-    """The lines of one process on their way to one descriptor. All methods may be called from any thread."""
+    """Queues the lines of one process for one descriptor. All methods may be called from any thread."""
 
     def __init__(self, descriptor: int, *, terminal: bool = False) -> None:
-        """Writes to *descriptor*, which stays open; *terminal* says whether a person looks at it."""
+        """Writes to *descriptor*, which stays open; *terminal* says whether it is a terminal."""
         self.dropped = 0
-        """Lines that were never written, so far."""
+        """The number of lines dropped so far."""
         self.tell_dropped: Callable[[int], str] = lambda lines: f"log_lines_dropped lines={lines}\n"
-        """Makes the line that tells how many were dropped."""
+        """Makes the line that tells the number of dropped lines."""
         self._descriptor = descriptor
         self._terminal = terminal
         self._lines: deque[bytes] = deque()
@@ -50,7 +50,7 @@ class LogWriter:
         self._thread: threading.Thread | None = None
 
     def isatty(self) -> bool:
-        """Whether colours are welcome."""
+        """Whether colours may be used."""
         return self._terminal
 
     def write(self, line: str) -> None:
@@ -68,7 +68,7 @@ class LogWriter:
                 self._changed.notify_all()
 
     def close(self, seconds: float = FLUSH_SECONDS) -> None:
-        """Takes no more lines, and waits at most *seconds* until those that are queued are written."""
+        """Takes no more lines, and waits at most *seconds* until the queued lines are written."""
         with self._changed:
             self._ending = True
             self._changed.notify_all()
@@ -76,12 +76,12 @@ class LogWriter:
             self._thread.join(seconds)
 
     def _start(self) -> None:
-        # a daemon: a reader who stopped for ever does not hold up the end of the process
+        # a daemon: a reader that has stopped must not delay the end of the process
         thread = threading.Thread(target=self._run, name="mektup-log", daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            # the system has no thread to spare; the next line tries again
+            # the system cannot start a thread; the next line tries again
             self._drop_all()
         else:
             self._thread = thread
@@ -111,7 +111,7 @@ class LogWriter:
                 pause = PAUSE_SECONDS[0]
 
     def _wait_for_lines(self) -> bool:
-        """False when the writer ends and all is written."""
+        """Waits for lines; false if the writer ends and all lines are written."""
         with self._changed:
             if not self._lines:
                 self._changed.wait_for(lambda: self._lines or self._ending)
@@ -129,11 +129,11 @@ class LogWriter:
             return lines
 
     def _write(self, octets: bytes) -> None:
-        """Raises OSError where it cannot be written."""
+        """Raises OSError if *octets* cannot be written."""
         if self._torn:
             octets = b"\n" + octets
         if self.dropped > self._told:
-            # where this one can be written, so can the others
+            # if this line can be written, so can the others
             told = self.dropped
             self._write_whole(self.tell_dropped(told - self._told).encode())
             self._told = told
@@ -148,10 +148,10 @@ class LogWriter:
             except OSError as error:
                 if error.errno != errno.EAGAIN:
                     raise
-                # somebody who shares it made it non-blocking
+                # another process that shares the descriptor made it non-blocking
                 poll = select.poll()
                 poll.register(self._descriptor, select.POLLOUT)
                 poll.poll()
                 continue
-            # the next line begins after what is left of this one
+            # after a partial write, the next line must begin with a line end
             self._torn = bool(left)

@@ -1,10 +1,10 @@
-"""Logs: one line an event, each with its session's id where there is one.
+"""Logs: one line for each event, with the id of its session if there is one.
 
-What a client sent may stand in a value, so every value is escaped and bounded: no line can be forged, no terminal
-commanded, no log filled. Tracebacks show no values of variables, among which a password could be, and their lines are
-set off, because the message of an exception can hold what a client sent.
+A value may contain text from a client. So every value is escaped and cut to a bounded length: a client cannot forge a
+line, control a terminal, or fill the log. Tracebacks show no values of variables, because one could be a password. Each
+line of a traceback has a margin, because the message of an exception can contain text from a client.
 
-No call of the log raises or waits: what cannot be written is dropped (``log_writer``).
+No call of the log raises or waits: lines that cannot be written are dropped (``log_writer``).
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from mektup.server.log_writer import LogWriter
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 VALUE_CHARACTERS = 1024
-"""The most that is shown of one value."""
+"""The longest value that is shown whole."""
 
 TRACEBACK_CHARACTERS = 8 * 1024
-"""The most that is shown of a traceback: its end, which names the error."""
+"""The longest traceback. Of a longer one the end is shown, because it names the error."""
 
 MARGIN = "  | "
-"""Before each line of a traceback in the form for people."""
+"""The margin before each line of a traceback, in the text form."""
 
 EVENT_WIDTH = 24
 LEVEL_WIDTH = 9
-"""Columns of a line for people."""
+"""The widths of columns in the text form."""
 
 Event = MutableMapping[str, Any]
 
 
 class Out(Protocol):
-    """Where lines go: a LogWriter, or a stream."""
+    """The target of lines: a LogWriter, or a stream."""
 
     def write(self, line: str, /) -> object:
         """Takes *line*, its line end included."""
 
     def isatty(self) -> bool:
-        """Whether colours are welcome."""
+        """Whether colours may be used."""
 
 
 class Log:
-    """The log of a server's process: what its loggers share, and what the metrics ask."""
+    """The log of a server's process: the parts that its loggers share, and the counters for the metrics."""
 
     def __init__(self, level: str, form: str, out: Out | None = None) -> None:
         """*form* is ``text`` for people or ``json`` for programs; *out* is stderr for None."""
@@ -73,22 +73,22 @@ class Log:
 
     @property
     def dropped(self) -> int:
-        """Lines that could not be written, so far."""
+        """The number of lines that could not be written so far."""
         return self._writer.dropped if isinstance(self._writer, LogWriter) else 0
 
     @property
     def left_out(self) -> int:
-        """Lines that were left out because a client caused too many, so far."""
+        """The number of lines left out so far because a client caused too many."""
         return self._budget.left_out
 
     def take_over(self) -> None:
-        """Has what libraries say written here too: the standard stream is one that a reader can block."""
+        """Writes the log of libraries here too, because a reader can block the standard stream."""
         handler = _LibraryHandler(self.logger)
         logging.getLogger().handlers[:] = [handler]
         logging.captureWarnings(True)
 
     def close(self) -> None:
-        """Takes no more, and waits a bounded time until all is written."""
+        """Takes no more lines, and waits a bounded time until all are written."""
         if isinstance(self._writer, LogWriter):
             self._writer.close()
 
@@ -99,7 +99,7 @@ def logger(level: str, form: str, out: Out | None = None) -> FilteringBoundLogge
 
 
 def library_logger() -> FilteringBoundLogger:
-    """A log that speaks through the standard library's logger ``mektup``, for a server inside somebody's program."""
+    """A log on top of the standard library's logger ``mektup``, for a server inside a program."""
     made = structlog.wrap_logger(
         logging.getLogger("mektup"),
         processors=[
@@ -113,21 +113,21 @@ def library_logger() -> FilteringBoundLogger:
 
 
 def _stderr_writer() -> LogWriter:
-    # where a process begins without stderr, its number may belong to a file of ours by now
+    # if the process started without stderr, descriptor 2 may be a file of ours by now
     if sys.stderr is None:
         return LogWriter(-1)
     return LogWriter(sys.stderr.fileno(), terminal=sys.stderr.isatty())
 
 
 class _LineLogger:
-    """What structlog hands a finished line to."""
+    """The logger to which structlog passes each finished line."""
 
     def __init__(self, out: Out) -> None:
         self._out = out
 
     def msg(self, line: str) -> None:
-        """Writes *line*; one that cannot be written is dropped."""
-        # a LogWriter raises neither; another stream may be closed or full
+        """Writes *line*; a line that cannot be written is dropped."""
+        # a LogWriter raises nothing; another stream may be closed or full
         with contextlib.suppress(OSError, ValueError):
             self._out.write(line + "\n")
 
@@ -135,7 +135,7 @@ class _LineLogger:
 
 
 class _Lines:
-    """Makes an event one line, or several for a traceback; a processor of structlog, the last one."""
+    """Renders an event as one line, or several with a traceback. The last processor of structlog."""
 
     def __init__(self, form: str, *, colours: bool, budget: LogBudget) -> None:
         self._budget = budget
@@ -164,7 +164,7 @@ class _Lines:
         return told + line
 
     def of(self, level: str, event: str, **values: object) -> str:
-        """The line of an event of the log's own."""
+        """The line of an event of the log itself."""
         made: Event = {"event": event, "level": level, **values}
         return self._line(level, structlog.processors.TimeStamper(fmt="iso", utc=True)(None, level, made))
 
@@ -177,14 +177,14 @@ class _Lines:
             cut = str(traceback)[-TRACEBACK_CHARACTERS:]
             event["exception"] = cut if self._form == "json" else _set_off(cut)
         line = str(self._render(cast("Any", None), method, event))
-        # the one control that JSON does not escape
+        # DEL is the only control character that JSON does not escape
         return line.replace("\x7f", "\\u007f") if self._form == "json" else line
 
 
 def _plain(logger: object, method: str, event: Event) -> str:
-    """What structlog's ConsoleRenderer makes of *event* without colours, in a tenth of its time.
+    """Renders *event* as structlog's ConsoleRenderer does without colours, in a tenth of its time.
 
-    There is such a line for each delivery.
+    The speed matters because each delivery writes such a line.
     """
     named = f"{event.pop('timestamp')} [{event.pop('level'):{LEVEL_WIDTH}}] {event.pop('event'):{EVENT_WIDTH}}"
     traceback = event.pop("exception", None)
@@ -193,7 +193,7 @@ def _plain(logger: object, method: str, event: Event) -> str:
 
 
 def _bounded(logger: object, method: str, event: Event) -> Event:
-    """Cuts values that are long; what a client sent may be."""
+    """Cuts long values, which may come from a client."""
     for key, value in event.items():
         if isinstance(value, (str, bytes)) and len(value) > VALUE_CHARACTERS:
             event[key] = f"{_text(value[:VALUE_CHARACTERS])}... ({len(value)} in all)"
@@ -209,14 +209,14 @@ def _set_off(traceback: str) -> str:
 
 
 def _escaped(line: str) -> str:
-    """*line* with every control, format and separator character written out, those of bidirectional text among them."""
+    """*line* with every control, format and separator character escaped, also those of bidirectional text."""
     if line.isprintable():
         return line
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 class _LibraryHandler(logging.Handler):
-    """Passes on what libraries log: asyncio's complaints, warnings."""
+    """Passes on the log of libraries: messages of asyncio, and warnings."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         super().__init__(logging.WARNING)

@@ -1,7 +1,7 @@
 """The metrics: a server's state in the text format of Prometheus.
 
-Counting is done by plain numbers in each process (``auth.services.Tally``); here they are only put into
-words, one sample for each worker, so that a worker's restart is seen as the restart of its own counter.
+Each process counts in plain numbers (``auth.services.Tally``). Here they are only rendered, with one sample for each
+worker, so that a restart of a worker shows as a restart of its own counters.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _TALLIES: Mapping[str, tuple[str, str]] = {
 }
 
 _WITHOUT_LOGIN = frozenset({"lmtp"})
-"""Protocols that know no login."""
+"""Protocols without login."""
 
 _COUNTERS: Mapping[str, str] = {
     "log_lines_dropped": "Lines of the log that could not be written",
     "log_lines_left_out": "Lines of the log that were left out, because a client caused too many",
 }
-"""Of Report.counters."""
+"""Help texts of Report.counters."""
 
 _PROCESS: Mapping[str, str] = {
     "cpu_seconds_total": "Processor time used",
@@ -47,26 +47,26 @@ _PROCESS: Mapping[str, str] = {
     "max_fds": "Descriptors that may be open",
     "start_time_seconds": "When the process began, in seconds since 1970",
 }
-"""Of Report.process."""
+"""Help texts of Report.process."""
 
 _NOT_TIMED = frozenset({"IDLE"})
-"""Commands that last as long as the client likes."""
+"""Commands that last as long as the client wants."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A server's state when it was asked."""
+    """The state of a server at one moment."""
 
     reports: Mapping[str, Report]
-    """By worker; those that are up. A parent of workers is there too, as ``parent``."""
+    """By worker, for those that are up; a parent process is included as ``parent``."""
     workers: int
-    """How many there should be."""
+    """The number of workers that should be up."""
     up: int
-    """How many serve."""
+    """The number of workers that are up."""
     certificate_seconds: float
-    """Until it expires."""
+    """Seconds until the certificate expires."""
     troubles: tuple[str, ...] = ()
-    """What is wrong now, in words; with any, the server is not well."""
+    """What is wrong now, as text. The server is healthy if this is empty."""
 
 
 def exposition(status: Status) -> bytes:
