@@ -1,4 +1,4 @@
-"""``mektup backup``: a copy of the data directory, while the server runs."""
+"""``mektup backup``: copies the data directory while the server runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a command says what went wrong: one line to stderr, and exit status 1."""
+"""Errors of a command: one line to stderr, and exit status 1."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from mektup.terms.errors import Refused
 
 @contextmanager
 def complaints() -> Iterator[None]:
-    """Turns the errors that are the user's business into words, and leaves bugs their tracebacks."""
+    """Turns errors that the user can act on into one line. Bugs keep their tracebacks."""
     try:
         yield
     except (ConfigError, Refused) as error:
         raise complain(in_words(error) if isinstance(error, Refused) else str(error)) from error
     except BrokenPipeError:
-        # as of ``mektup user list | head``: typer ends in silence then
+        # such as ``mektup user list | head``: typer then ends without a message
         raise
     except OSError as error:
         raise complain(files.reason(error) if error.filename else error.strerror or str(error)) from error
 
 
 def complain(text: str) -> typer.Exit:
-    """Says *text*; to be raised."""
+    """Prints *text*; raise the result."""
     typer.echo(f"mektup: {text}", err=True)
     return typer.Exit(1)
 

@@ -1,6 +1,6 @@
-"""The command itself: its subcommands, and how its errors are told.
+"""The ``mektup`` command and its subcommands.
 
-Exit status: 0 for done, 1 for refused or not possible, 2 for a command line that cannot be.
+Exit status: 0 for success, 1 for an error, 2 for a wrong command line.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ COMMANDS = {
     "restore": "Make a data directory of the backup DIR, where there is none yet.",
     "user": "Accounts: add, list, passwd, remove, import, renew, compact.",
 }
-"""Each is a module here of that name, with ``register``, and what its own help begins with."""
+"""The subcommands. Each is a module of this name in this package, with ``register``; the text begins its help."""
 
 
 def main() -> None:
     """Runs ``mektup`` with the arguments of this process."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # a letter that the terminal does not have is no reason to fail
+            # a letter that the terminal cannot show must not be an error
             stream.reconfigure(errors="backslashreplace")
     app = typer.Typer(
         help="Mektup: an IMAP server, with LMTP and POP3 beside it.",
@@ -42,9 +42,9 @@ def main() -> None:
     app.callback()(_root)
     word = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     if word == "serve" and hasattr(signal, "SIGHUP"):
-        # it means to read the file anew, also before the file was read at all; by default it would end the process
+        # SIGHUP means to read the file again; before the handler is set, the default would end the process
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    # only the command that was called is loaded: nobody waits for what serves mail to be told what there is
+    # only the called command is imported, so that --help does not load the server
     for name, line in COMMANDS.items():
         if name == word:
             importlib.import_module(f"mektup.cli.{name}").register(app)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _listed() -> None:
-    """Stands for a command that was not called, in the list of all."""
+    """Stands in the list of commands for one that was not called."""
 
 
 def _show_version(wanted: bool) -> None:

@@ -17,7 +17,7 @@ DEFAULT_DATA = Path("mektup-data")
 
 DataDirectory = Annotated[
     Path | None,
-    # that it can be read is found out where it is opened, with better words
+    # not checked here: the code that opens it gives a better error
     typer.Option("--data", metavar="DIR", readable=False, help="The data directory; ./mektup-data if nothing is said."),
 ]
 ConfigFile = Annotated[
@@ -26,7 +26,7 @@ ConfigFile = Annotated[
 
 
 def data_directory(data: Path | None, config_file: Path | None) -> Path:
-    """The data directory that the options name. Raises BadParameter, ConfigError."""
+    """The data directory given by the options. Raises BadParameter, ConfigError."""
     refuse_both(data, config_file)
     directory = config.load(config_file).data if config_file is not None else data or DEFAULT_DATA
     assert directory is not None
@@ -35,9 +35,9 @@ def data_directory(data: Path | None, config_file: Path | None) -> Path:
 
 @contextmanager
 def said_whose(directory: Path) -> Iterator[None]:
-    """Tells root at the end that a *directory* which was not there before is root's.
+    """Warns at the end if the command ran as root and made *directory*, which then belongs to root.
 
-    A server that runs as another user could not use it, nor pass what was made above it.
+    A server that runs as another user could not use it, or could not pass a new directory above it.
     """
     new = [each for each in (directory, *directory.parents) if not each.exists()]
     yield
@@ -50,6 +50,6 @@ def said_whose(directory: Path) -> Iterator[None]:
 
 
 def refuse_both(data: Path | None, config_file: Path | None) -> None:
-    """Raises BadParameter where both options are given: the file names a directory, too."""
+    """Raises BadParameter if both options are given, because the file names a data directory, too."""
     if data is not None and config_file is not None:
         raise typer.BadParameter("give either --data or --config", param_hint="--data")

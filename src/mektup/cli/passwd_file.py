@@ -1,4 +1,4 @@
-"""Accounts from a file: ``name:{SCHEME}secret`` a line, as Dovecot's passwd-file has it."""
+"""Reads accounts from a file with a line ``name:{SCHEME}secret`` for each, like Dovecot's passwd-file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 FIELDS_BEHIND = re.compile(r":[^:]*:[^:]*:[^:]*:[^:]*:[^:]*(:.*)?$|:[0-9]+:[0-9]+(:[^:]*){0,3}$", re.DOTALL)
-"""uid, gid, gecos, home, shell and extra fields, as in /etc/passwd; a password with five colons is not expected."""
+"""uid, gid, gecos, home, shell and extra fields, as in /etc/passwd. A password with five colons is not supported."""
 
 IN_CLEAR = re.compile(r"\{(PLAIN|CLEAR|CLEARTEXT)\}", re.IGNORECASE | re.ASCII)
-"""Schemes of which a secret may have a colon, and blanks at its end."""
+"""Schemes whose secrets may contain a colon, and end in blanks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Line:
     number: int
     name: str
     secret: str
-    """``{SCHEME}`` and what follows it; or a hash of crypt(3) alone."""
+    """``{SCHEME}`` and the secret; or only a hash of crypt(3)."""
 
 
 class PasswdFileError(Exception):
@@ -29,9 +29,9 @@ class PasswdFileError(Exception):
 
 
 def numbered(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file that are to be accounts, counted from 1; empty lines and ``#`` comments are passed over.
+    """The lines that hold accounts, with their numbers from 1; without empty lines and ``#`` comments.
 
-    A line ends in LF or CRLF; a byte order mark before the first is none of its letters.
+    A line ends in LF or CRLF. A byte order mark at the beginning is ignored.
     """
     for number, line in enumerate(octets.removeprefix(codecs.BOM_UTF8).split(b"\n"), 1):
         without_end = line.removesuffix(b"\r")
@@ -40,7 +40,7 @@ def numbered(octets: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def account(number: int, octets: bytes) -> Line:
-    """The account in one line. Raises PasswdFileError."""
+    """Reads the account of one line. Raises PasswdFileError."""
     try:
         line = octets.decode()
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""``mektup restore``: a data directory, made of a backup."""
+"""``mektup restore``: makes a data directory from a backup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``mektup serve``: the server, until SIGTERM."""
+"""``mektup serve``: runs the server until SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``mektup user``: accounts are added, listed, changed and removed; a running server sees it at once."""
+"""``mektup user``: adds, lists, changes and removes accounts. A running server sees the change at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mektup.terms.numbers import AccountId
 
 
 def _text(name: str) -> str:
-    """*name* as the octets that were typed, in UTF-8, whatever the locale is."""
+    """Decodes the typed octets of *name* as UTF-8, independent of the locale."""
     try:
         return os.fsencode(name).decode()
     except UnicodeError:
@@ -72,7 +72,7 @@ def add(
     """Add an account, with INBOX, Drafts, Sent, Junk, Trash and Archive."""
 
     async def run(store: Store) -> None:
-        # first what may be wrong with the name, so that nobody types a password for nothing
+        # checks the name before it asks for a password
         if await store.directory.find(name) is not None:
             raise complain(f"there is an account {name} already; mektup user passwd changes its password")
         secrets = await asyncio.to_thread(passwords.secrets_for, _password(password_stdin))
@@ -167,7 +167,7 @@ def import_(
 
 
 async def _import_line(store: Store, line: Line, imported: dict[AccountId, int]) -> None:
-    """Adds the account of *line*, and remembers it in *imported*. Raises PasswdFileError for what is its fault."""
+    """Adds the account of *line*, and notes it in *imported*. Raises PasswdFileError if the line is wrong."""
     directory = store.directory
     entry = await directory.find(line.name)
     if entry is not None and entry.id in imported:
@@ -189,7 +189,7 @@ async def _import_line(store: Store, line: Line, imported: dict[AccountId, int])
 
 
 def _stdin() -> TextIO:
-    """Standard input, in UTF-8 whatever the locale is; an octet that is none of a letter is left for who reads it."""
+    """Standard input as UTF-8, independent of the locale; octets that are not UTF-8 are kept as surrogates."""
     if sys.stdin is None:
         raise complain("standard input is closed")
     return typer.get_text_stream("stdin", encoding="utf-8", errors="surrogateescape")
@@ -199,7 +199,7 @@ def _password(from_stdin: bool) -> str:
     if from_stdin:
         return _stdin().readline().rstrip("\r\n")
     with warnings.catch_warnings():
-        # where it cannot be hidden, for want of a terminal
+        # without a terminal the password cannot be hidden
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
@@ -235,7 +235,7 @@ def compact(
 
 
 async def renew_all(directory: Path) -> int:
-    """Does for all accounts of a data directory what ``renew`` does; how many these are."""
+    """Does what ``renew --all`` does for a data directory; returns the number of accounts."""
     async with _opened(directory) as store:
         return await _each(store, None, lambda mail: mail.renew())
 
@@ -290,7 +290,7 @@ def _with_store(
 
 
 def _require_accounts(directory: Path) -> None:
-    """So that who looks in the wrong place is told, and nothing is made there."""
+    """Complains if *directory* is not a data directory, so that a wrong path is noticed and nothing is made there."""
     where = "--data or --config says where the accounts are"
     if not directory.exists():
         raise complain(f"{directory} is not there: {where}")

@@ -1,7 +1,7 @@
-"""All that one process serves with: a store, the way in, certificates, the bus, sessions, listening sockets.
+"""All parts of one serving process: store, authenticator, certificates, bus, sessions, listening sockets.
 
-A node is given sockets that are bound already: by itself where there is one process (``single``), by the
-parent where there are several (``workers``).
+A node gets sockets that are bound already: from ``single`` if there is one process, from the parent (``workers``) if
+there are several.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ from mektup.terms.errors import Refused
 NOBODYS_KEY_BYTES = 32
 
 REVIEW_SECONDS = 1.0
-"""How long after a change of a password, by whatever process, sessions that logged in with the old one may go on."""
+"""How often a node looks for changed passwords; then sessions that logged in with an old password end."""
 
 EXPIRY_DAYS = 14
-"""How long before a certificate expires the log warns of it."""
+"""How many days before a certificate expires the log warns."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PreparedConfig:
-    """A configuration of which everything that can fail has been done."""
+    """A configuration whose steps that can fail are done."""
 
     config: Config
     certificates: Loaded
 
 
 class Node:
-    """One process's share of a server."""
+    """One process of a server."""
 
     def __init__(
         self,
@@ -66,15 +66,15 @@ class Node:
         log: FilteringBoundLogger,
         faults: FaultBook,
     ) -> None:
-        """Puts together what ``open_node`` opened."""
+        """Use ``open_node``."""
         self.config = config
         self.store = store
         self.certificates = certificates
         self.log = log
         self.counters: dict[str, Callable[[], float]] = {}
-        """What is counted for the whole process, for the metrics: names as in Report."""
+        """Counters of the whole process for the metrics; names as in Report."""
         self.troubles: list[Callable[[], str | None]] = []
-        """Each tells in words what is wrong now, for ``/health``; None where nothing is."""
+        """Each returns a text that says what is wrong now, for ``/health``; None if nothing is."""
         self._faults = faults
         self._bus = bus
         self._nobodys_key = _nobodys_key(config.data)
@@ -90,19 +90,19 @@ class Node:
     # Listening
 
     def listen(self, service: Service, configured: Endpoint, bound: list[socket.socket]) -> None:
-        """Accepts what comes at the sockets *bound*; they are the node's from now on."""
+        """Accepts connections at the sockets *bound*. The node owns them from now on."""
         accept = partial(_accept, self.sessions, service)
         self._listeners.setdefault((service, configured), []).extend(Listener(each, accept) for each in bound)
 
     def stop_listening(self, service: Service, configured: Endpoint) -> None:
-        """Accepts no more there; sessions that are there stay."""
+        """Stops accepting at this address; open sessions stay."""
         for listener in self._listeners.pop((service, configured), ()):
             listener.close()
 
-    # Being asked
+    # Reports
 
     def report(self) -> Report:
-        """What happened so far."""
+        """The counters so far."""
         return Report(
             protocols={protocol: _numbers(tally) for protocol, tally in self.sessions.tallies.items()},
             durations={protocol: tally.durations.counted() for protocol, tally in self.sessions.tallies.items()},
@@ -115,13 +115,13 @@ class Node:
     # Changing and ending
 
     def prepare(self, config: Config) -> PreparedConfig:
-        """Makes sure that *config* can be taken up; nothing changes yet. Raises ConfigError."""
+        """Checks that *config* can be applied; nothing changes yet. Raises ConfigError."""
         return PreparedConfig(config, self.certificates.prepare(config))
 
     def commit(self, prepared: PreparedConfig) -> None:
-        """Takes up what was prepared, but for its data directory, its workers and its listening.
+        """Applies a prepared configuration, except its data directory, workers and addresses.
 
-        Sessions keep what they have. Cannot fail: all that can was done by ``prepare``.
+        Open sessions keep their settings. Cannot fail, because ``prepare`` has done every step that can.
         """
         config = prepared.config
         self.certificates.commit(prepared.certificates)
@@ -132,7 +132,7 @@ class Node:
         self.config = dataclasses.replace(config, data=self.config.data)
 
     async def stop(self) -> None:
-        """Accepts no more, lets sessions finish within ``limits.stop_seconds``, and closes everything."""
+        """Stops accepting, lets sessions finish within ``limits.stop_seconds``, and closes everything."""
         for service, configured in tuple(self._listeners):
             self.stop_listening(service, configured)
         self._look.cancel()
@@ -175,7 +175,7 @@ class Node:
             self.sessions.note_attempt,
             plaintext=config.plaintext,
             nobodys_key=self._nobodys_key,
-            # in memory nothing is guarded by a hash
+            # in memory, passwords are not hashed
             hashes_anew=config.data is not None,
             log=self.log,
         )
@@ -208,7 +208,7 @@ class Node:
 
 
 async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None = None) -> Node:
-    """A node with everything open but its listening sockets; *own* is the process's log, if it has one to itself.
+    """A node with everything open except listening sockets; *own* is the log of the process, if it has its own.
 
     Raises ConfigError.
     """
@@ -256,14 +256,14 @@ def _numbers(tally: Tally) -> dict[str, int]:
 
 
 def warn_of_data(data: Path | None, log: FilteringBoundLogger) -> None:
-    """Notes what of the data directory other users may write to: they could put in mail, or a key of their own."""
+    """Logs which files of the data directory other users may write to: they could add mail, or their own key."""
     for path in () if data is None else files.open_to_others(data):
         mode = f"{path.stat().st_mode & 0o7777:04o}"
         log.warning("others_may_write", path=str(path), mode=mode, advice=f"chmod -R go-rwx {shlex.quote(str(data))}")
 
 
 async def tidy(store: Store, log: FilteringBoundLogger) -> None:
-    """Finishes what commands and servers that were killed had begun. Raises Refused."""
+    """Finishes what killed commands and servers began. Raises Refused."""
     found = await store.tidy()
     if found.removed:
         log.info("removals_finished", accounts=found.removed)
@@ -276,12 +276,12 @@ def _accept(sessions: Sessions, service: Service, accepted: socket.socket, peer_
 
 
 def _nobodys_key(data: Path | None) -> bytes | None:
-    """What the processes on one data directory share to answer alike for accounts that are not there."""
+    """A key shared by all processes on one data directory, so that they answer alike for an unknown account."""
     if data is None:
         return None
     path = data / "run" / "nobodys.key"
     with files.alone_in(path.parent):
-        # also where it is empty or cut short, as a loss of power leaves a file that nobody synced
+        # also if the file is empty or cut short, as a loss of power leaves it
         if not path.exists() or path.stat().st_size != NOBODYS_KEY_BYTES:
             files.write(path, secrets.token_bytes(NOBODYS_KEY_BYTES))
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""What a process says of itself, for the metrics."""
+"""The report of one process, for the metrics."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from mektup.terms.durations import Counted
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Plain numbers; they cross from a worker to its parent."""
+    """Plain numbers, which a worker sends to its parent."""
 
     protocols: Mapping[str, Mapping[str, int]]
     """By protocol, and by field of Tally."""
     durations: Mapping[str, Counted] = field(default_factory=dict)
     """By protocol."""
     counters: Mapping[str, float] = field(default_factory=dict)
-    """What is counted for the whole process, by the name of the metric without ``mektup_`` and ``_total``."""
+    """Counters of the whole process, by the name of the metric without ``mektup_`` and ``_total``."""
     faults: Mapping[str, int] = field(default_factory=dict)
-    """Of the machine under the store, by kind."""
+    """Faults of the machine, by kind."""
     process: Mapping[str, float] = field(default_factory=dict)
-    """What the system knows of the process, by the name of the metric without ``process_``."""
+    """Figures of the system about the process, by the name of the metric without ``process_``."""
     troubles: tuple[str, ...] = ()
-    """What is wrong now, in words, for ``/health``."""
+    """What is wrong now, as text, for ``/health``."""
 
 
 def process_figures() -> dict[str, float]:
-    """Of this process, as far as the system tells: processor time, memory, descriptors, its start."""
+    """Processor time, memory, descriptors and start time of this process, as far as the system tells them."""
     times = os.times()
     figures = {"cpu_seconds_total": times.user + times.system}
     try:
@@ -46,6 +46,6 @@ def process_figures() -> dict[str, float]:
         up = float(Path("/proc/uptime").read_text().split()[0])
         figures["start_time_seconds"] = round(time.time() - up + started / os.sysconf("SC_CLK_TCK"), 2)
     except (OSError, ValueError, AttributeError):
-        # not Linux: what is there is enough
+        # not Linux: report only the figures found so far
         return figures
     return figures

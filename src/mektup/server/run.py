@@ -1,4 +1,4 @@
-"""A server as a process of its own: signals, logs, and one process or several."""
+"""Runs a server as a program: signals, logs, and one process or several."""
 
 from __future__ import annotations
 
@@ -23,24 +23,23 @@ Endpoints = Mapping[Service, tuple[Endpoint, ...]]
 
 
 class Running(Protocol):
-    """A server that serves: in one process, or as the parent of several."""
+    """A running server: in one process, or as the parent of several."""
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where it listens, ports known."""
+        """The addresses that it listens at, with actual ports."""
 
     async def reload(self, config: Config) -> None:
-        """Takes up *config*; no session is dropped. Raises ConfigError."""
+        """Applies *config*; drops no session. Raises ConfigError."""
 
     async def stop(self) -> None:
-        """Finishes, and ends."""
+        """Lets sessions finish, and ends."""
 
 
 def serve(load: Callable[[], Config], announce: Callable[[Endpoints], None], file: Path | None = None) -> None:
-    """Serves until SIGTERM or SIGINT, then lets sessions finish; at SIGHUP, takes up what *load* yields then.
+    """Serves until SIGTERM or SIGINT, then lets sessions finish. At SIGHUP it applies what *load* returns then.
 
-    Calls *announce* when it listens. Raises ConfigError where it cannot start; what cannot be names *file*, from which
-    *load* reads.
+    Calls *announce* when it listens. Raises ConfigError if it cannot start; the error names *file*, which *load* reads.
     """
     with blamed_on(file):
         _serve_blamed(load, announce, file)
@@ -66,7 +65,7 @@ async def _serve(
     own: Log,
     file: Path | None,
 ) -> None:
-    # from the start: who is stopped while it starts still has things to put away
+    # before anything is opened: a server that is stopped while it starts must still close what it has opened
     requested = stop_requested()
     loop = asyncio.get_running_loop()
     started: asyncio.Future[Running] = loop.create_future()
@@ -121,7 +120,7 @@ async def _told(reloading: Coroutine[Any, Any, None], log: FilteringBoundLogger)
 
 
 def stop_requested() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set from now on. A second Ctrl-C ends the process whatever it is at."""
+    """An event that SIGTERM and SIGINT set from now on. A second Ctrl-C ends the process at once."""
     requested = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -136,17 +135,17 @@ def stop_requested() -> asyncio.Event:
 
 
 def raise_descriptor_limit() -> None:
-    """Lets this process have as many open files as the system allows: a connection is one, an account a few."""
+    """Allows this process as many open files as the system permits: a connection is one, an account a few."""
     system.raise_descriptor_limit()
 
 
 def occupy_standard_descriptors() -> None:
-    """Opens what a process was started without of stdin, stdout and stderr: no file of ours may get their numbers."""
+    """Opens stdin, stdout and stderr if they are closed, so that no file of ours gets one of their numbers."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # the system gives the lowest number that is free
+            # the system assigns the lowest free number
             os.open(os.devnull, os.O_RDWR)
 
 

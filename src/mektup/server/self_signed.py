@@ -1,7 +1,7 @@
-"""A certificate of the server's own making, so that TLS is there from the first start.
+"""A self-signed certificate, so that TLS works from the first start.
 
-Nobody but the server needs it. So a pair that cannot be used (a loss of power or a full disk left half of it) is made
-anew, where one that the configuration names would be complained of.
+A pair that cannot be used, such as half a pair after a loss of power or on a full disk, is made anew, because only the
+server needs it. (A pair named in the configuration is an error instead.)
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ VALID_DAYS = 3650
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Where a certificate and its key lie."""
+    """The paths of a certificate and its key."""
 
     cert: Path
     key: Path
 
 
 def pair_under(directory: Path, hostname: str, made_anew: Callable[[Path, str], None] = lambda path, why: None) -> Pair:
-    """The self-signed pair in *directory*, made now if it is not there; safe where several processes start at once.
+    """The self-signed pair in *directory*, made now if it is missing. Safe if several processes start at once.
 
-    Where it is there and cannot be used, it is made anew, and *made_anew* told which file was wrong, and why.
+    If the pair cannot be used, it is made anew, and *made_anew* is called with the wrong file and the reason.
     Raises OSError, Refused.
     """
     files.make_directory(directory)
@@ -64,7 +64,7 @@ NO_KEY = "holds no key"
 
 
 def what_is_wrong(pair: Pair) -> tuple[Path, str] | None:
-    """Which file of a pair, our own or not, cannot be used, and why; None where both can be. Raises OSError."""
+    """The file of a pair that cannot be used, and why; None if both can. For any pair. Raises OSError."""
     try:
         certificates = x509.load_pem_x509_certificates(pair.cert.read_bytes())
     except ValueError:
@@ -80,7 +80,7 @@ def what_is_wrong(pair: Pair) -> tuple[Path, str] | None:
 
 
 def make(hostname: str) -> tuple[bytes, bytes]:
-    """A new certificate and its key, both PEM, for *hostname* and for this machine's own names."""
+    """A new certificate and its key, both PEM, for *hostname*, localhost and the loopback addresses."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mektup self-signed")])
     now = datetime.now(UTC)
@@ -97,7 +97,7 @@ def make(hostname: str) -> tuple[bytes, bytes]:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(identifier, critical=False)
-        # verifiers that hold to RFC 5280 §4.2.1.1 by the letter ask for it, self-signed or not
+        # strict verifiers require it even in a self-signed certificate (RFC 5280 §4.2.1.1)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
         .sign(key, SHA256())
     )

@@ -1,7 +1,7 @@
-"""Each connection's way from the door to its last log line.
+"""The life of each connection, from accept to its last log line.
 
-Here is who may connect, counted; the session of the right protocol; what is logged of it; and how all
-of them end when the server stops.
+It asks the door whether the connection may enter, counts it, runs a session of the right protocol, logs it, and ends
+all sessions when the server stops.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from mektup.terms.limits import Limits
 from mektup.terms.networks import network_of
 
 FAREWELL_SECONDS = 0.5
-"""How long clients that said something meanwhile have to close after their farewell, when the server stops."""
+"""When the server stops: how long a client may take to close after its farewell, if it has sent octets meanwhile."""
 
 STANDSTILL_SECONDS = 2.0
-"""How long a client may neither send nor take an octet of what is half there when the server stops. A program that
-stops a server within itself often is the client, too, and cannot go on before the server has stopped."""
+"""When the server stops: how long a client in the middle of a command may neither send nor take an octet. A program
+that stops its embedded server is often the client, too, and cannot go on before the server has stopped."""
 
 CLOSING_SECONDS = 0.01
-"""How long those have that were silent. They need not close: nothing of theirs can meet a closed socket, and so the
-farewell is not destroyed by a reset."""
+"""When the server stops: how long a silent client may take to close. It need not close, because it has sent nothing
+that could meet a closed socket and cause a reset, which would destroy the farewell."""
 
 REFUSALS_TOLD_SECONDS = 1.0
-"""How often the log tells of connections that were refused: a line for each reason, with their number."""
+"""How often the log reports refused connections: one line for each reason, with their number."""
 
 REFUSALS_AT_ONCE = 200
-"""Connections over the limits that are being told so; beyond, they are closed without a word."""
+"""So many refused connections at a time get an answer. More are closed without one."""
 
 FAREWELLS_AT_ONCE = 200
-"""Connections that give way and are being told so; beyond, they are closed without a word."""
+"""So many connections that give way at a time get a farewell. More are closed without one."""
 
 
 class Session(Protocol):
-    """What speaks with one client."""
+    """A session of one protocol with one client."""
 
     async def run(self) -> None:
         """Serves the client until one of the two says goodbye."""
@@ -61,7 +61,7 @@ class Session(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """What a new session is made from."""
+    """The parts of a new session."""
 
     connection: Connection
     service: Service
@@ -78,7 +78,7 @@ _HTTP_ANSWER = (
 
 
 def _tls_expected(protocol: str, said: bytes) -> bytes:
-    """What tells a client that said so in the clear what is wrong."""
+    """The answer to a client that sent clear text where TLS is expected, in its own protocol."""
     if _HTTP.match(said):
         text = f"This is no web server, and {_TLS_EXPECTED}"
         return _HTTP_ANSWER.format(len(text) + 1, text).encode("ascii")
@@ -95,16 +95,16 @@ _FAREWELLS: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class Visit:
-    """What the server knows of one connection."""
+    """What the server knows about one connection."""
 
     tally: Tally
     log: FilteringBoundLogger
     user: str | None = None
-    """Who logged in."""
+    """The account that logged in."""
 
 
 class Refusals:
-    """Connections that were refused, counted for the log: a line for each would be the caller's to write."""
+    """Counts refused connections for the log. With a line for each, a client could fill the log."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
@@ -114,7 +114,7 @@ class Refusals:
         self._timer: asyncio.TimerHandle | None = None
 
     def note(self, protocol: str, reason: str, address: str) -> None:
-        """One more, from *address*."""
+        """Counts one more refusal, from *address*."""
         key = protocol, reason
         self._counts[key] = self._counts.get(key, 0) + 1
         self._addresses[key] = address
@@ -123,7 +123,7 @@ class Refusals:
             self._timer = self._loop.call_later(REFUSALS_TOLD_SECONDS, self._look)
 
     def tell(self) -> None:
-        """Writes what was counted since the last time."""
+        """Logs the refusals since the last call."""
         for (protocol, reason), count in self._counts.items():
             last = self._addresses[protocol, reason]
             self._log.info("connection_refused", protocol=protocol, reason=reason, connections=count, last_from=last)
@@ -131,7 +131,7 @@ class Refusals:
         self._addresses.clear()
 
     def close(self) -> None:
-        """Writes what was not written yet."""
+        """Logs the refusals that are not logged yet."""
         if self._timer is not None:
             self._timer.cancel()
         self.tell()
@@ -153,7 +153,7 @@ class Sessions:
         log: FilteringBoundLogger,
         tuning: Tuning = DEFAULT_TUNING,
     ) -> None:
-        """*begin* makes a session of its protocol; *certificate* yields what TLS uses at that time."""
+        """*begin* makes a session; *certificate* returns the TLS context of that time, None if there is none."""
         self._begin = begin
         self._certificate = certificate
         self._log = log
@@ -169,16 +169,16 @@ class Sessions:
         self._gone = asyncio.Event()
         self._stopping = False
         self.limits = limits
-        """May be replaced; sessions that are there keep theirs."""
+        """May be replaced; open sessions keep their limits."""
         self.tallies = {protocol: Tally() for protocol in _FAREWELLS}
 
     @property
     def count(self) -> int:
-        """How many connections are open."""
+        """The number of open connections."""
         return len(self._visits)
 
     def accept(self, accepted: socket.socket, peer_name: object, service: Service) -> None:
-        """Takes a connection that was accepted at a *service*'s address."""
+        """Starts a session for a connection accepted at an address of *service*, or refuses it."""
         connection = Connection(
             peer_name,
             busy_poll=self._busy_poll,
@@ -194,7 +194,7 @@ class Sessions:
         if verdict.gives_way is not None:
             self._give_way(verdict.gives_way)
         if verdict.objection is None:
-            # counted at once: many are accepted before any of their sessions begins
+            # counted now, because many connections are accepted before their sessions begin
             self._door.enter(connection, network, service, now)
             if service is Service.LMTP:
                 connection.trust()
@@ -212,7 +212,7 @@ class Sessions:
         task.add_done_callback(self._tasks.discard)
 
     def note_attempt(self, connection: Connection, entry: AccountEntry | None) -> None:
-        """Notes that *connection* proved to be *entry*, or failed to."""
+        """Notes that *connection* logged in as *entry*; None: that its login failed."""
         visit = self._visits.get(connection)
         if visit is None:
             return
@@ -225,7 +225,7 @@ class Sessions:
             self._door.logged_in(connection)
 
     def _give_way(self, connection: Connection) -> None:
-        """Ends a connection before login, for the sake of one that is coming."""
+        """Ends a connection before login to make room for a new one."""
         self._door.logged_in(connection)
         visit = self._visits.get(connection)
         if visit is not None:
@@ -238,7 +238,7 @@ class Sessions:
             connection.abort()
 
     async def stop(self) -> None:
-        """Tells every session to say goodbye, and ends those that have not within ``limits.stop_seconds``."""
+        """Tells every session to end, and cancels those that have not ended within ``limits.stop_seconds``."""
         self._stopping = True
         self._refusals.close()
         for connection in tuple(self._visits):
@@ -260,9 +260,9 @@ class Sessions:
         await self._until_gone(FAREWELL_SECONDS)
 
     async def _until_done_or_still(self, seconds: float) -> None:
-        """Waits for the sessions, but not for one whose client lets it wait and does nothing for a while."""
+        """Waits for the sessions, but not for one whose client does nothing for STANDSTILL_SECONDS."""
         ends = time.monotonic() + seconds
-        # all were woken a moment ago: those that have to wait for their clients do so again after this
+        # all sessions were woken just now; after this, those that wait for their clients wait again
         await self._until_done(min(seconds, CLOSING_SECONDS))
         passed: dict[Connection, tuple[int, ...] | None] = {}
         given_up: set[Connection] = set()
@@ -312,12 +312,12 @@ class Sessions:
         except MektupError as ending:
             log.debug("session_broke", reason=str(ending))
         except asyncio.CancelledError:
-            # the server stops, and this session's time is over
+            # the server stops, and the time of this session is over
             if not connection.in_response:
                 connection.write(_FAREWELLS[service.protocol].format(SHUTTING_DOWN).encode("ascii"))
             raise
         except Exception:
-            # the boundary of last resort: whatever happened, the other sessions go on
+            # the last boundary: the other sessions go on, whatever happened
             tally.bugs += 1
             log.exception("session_failed")
         finally:
@@ -345,11 +345,11 @@ class Sessions:
             connection.close()
 
     async def _connect(self, connection: Connection, visit: Visit, accepted: socket.socket, service: Service) -> bool:
-        """Ties *connection* to its socket, TLS included; false where nothing came of it."""
+        """Connects *connection* to its socket and completes the TLS handshake; false if that failed."""
         self._visits[connection] = visit
         self._gone.clear()
         if self._stopping:
-            # accepted just before, and not there yet when all were told
+            # accepted just before the stop, and not yet listed when stop() told all connections
             connection.stop()
         connected = False
         try:
@@ -360,13 +360,13 @@ class Sessions:
             if service.implicit_tls:
                 await connection.shake_hands()
         except NotTls as error:
-            # not what it said, in which a password may be
+            # the clear text is not logged, because it may hold a password
             visit.log.info("tls_expected", spoken="HTTP" if _HTTP.match(error.said) else service.protocol.upper())
             connection.write(_tls_expected(service.protocol, error.said))
             connection.close()
             return False
         except (OSError, MektupError) as error:
-            # a client that does not trust us, a port scanner, no TLS where it was expected
+            # a client that does not trust our certificate, or a port scanner
             visit.log.debug("handshake_failed", reason=str(error.__cause__ or error))
             return False
         finally:

@@ -1,4 +1,4 @@
-"""A server in one process: a node, with sockets that it opens itself."""
+"""A server in one process: a node, and the sockets that this module opens for it."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from mektup.terms.errors import Refused
 
 
 class Single:
-    """A node and where it listens."""
+    """A node and its addresses."""
 
     def __init__(self, node: Node) -> None:
-        """To be made by ``open_single``."""
+        """Use ``open_single``."""
         self.node = node
         self._open: dict[Key, tuple[Endpoint, ...]] = {}
         self._pages: dict[Key, StatusPage] = {}
 
     @property
     def endpoints(self) -> Mapping[Service, tuple[Endpoint, ...]]:
-        """Where it listens, ports known; services that are off are not there."""
+        """The addresses of each service, with actual ports; without services that are off."""
         found: dict[Service, tuple[Endpoint, ...]] = {}
         for (service, _), endpoints in self._open.items():
             found[service] = found.get(service, ()) + endpoints
         return found
 
     async def reload(self, config: Config) -> None:
-        """Takes up *config*; sessions that are there stay. Raises ConfigError, and then all stays as it was."""
+        """Applies *config*; open sessions stay. Raises ConfigError, and then nothing has changed."""
         change = prepare_addresses(config.listen, self._open)
         try:
             prepared = self.node.prepare(config)
@@ -48,11 +48,11 @@ class Single:
         await self._change(change)
 
     async def listen(self, listen: Mapping[Service, tuple[Endpoint, ...]]) -> None:
-        """Listens there, and nowhere else. Raises ConfigError for the first place where it cannot."""
+        """Listens at these addresses and no others. Raises ConfigError for the first that cannot be bound."""
         await self._change(prepare_addresses(listen, self._open))
 
     async def stop(self) -> None:
-        """Ends all; see Node.stop."""
+        """Stops everything; see Node.stop."""
         for key in [key for key in self._open if key[0] is Service.METRICS]:
             await self._close(key)
         await self.node.stop()
@@ -62,7 +62,7 @@ class Single:
         self._open.clear()
 
     async def status(self) -> Status:
-        """For the metrics."""
+        """The status for the metrics."""
         report = self.node.report()
         seconds = self.node.certificates.seconds_left
         return Status({"0": report}, workers=1, up=1, certificate_seconds=seconds, troubles=report.troubles)
@@ -92,7 +92,7 @@ class Single:
 
 
 async def open_single(config: Config, log: FilteringBoundLogger, own: Log | None = None) -> Single:
-    """A server that listens; *own* is the process's log, if it has one to itself.
+    """A server that listens; *own* is the log of the process, if it has its own.
 
     Raises ConfigError, and then nothing stays open.
     """

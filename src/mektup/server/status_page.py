@@ -1,6 +1,6 @@
-"""A small HTTP server with two pages: ``/metrics`` for Prometheus, ``/health`` for whoever asks if the server is well.
+"""A small HTTP server with two pages: ``/metrics`` for Prometheus, and ``/health`` for health checks.
 
-Whatever comes is bounded: the octets of a request, the seconds of a connection, and how many there are at a time.
+Everything is bounded: the octets of a request, the seconds of a connection, and the number of connections.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ REQUEST_SECONDS = 5.0
 """From the connection to the last octet of the answer."""
 
 CONNECTIONS_AT_ONCE = 100
-"""Beyond, a connection is closed without a word."""
+"""More connections are closed without an answer."""
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/1\.[01]")
 """RFC 9112 §3."""
 
 _AUTHORITY = re.compile(rb"^https?://[^/?]*", re.IGNORECASE)
-"""What stands before the path in the absolute form of a target, which a server must take (RFC 9112 §3.2.2)."""
+"""The part before the path in the absolute form of a target, which a server must accept (RFC 9112 §3.2.2)."""
 
 _PLAIN = "text/plain; charset=utf-8"
 
@@ -39,7 +39,7 @@ class StatusPage:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, bound: list[socket.socket]) -> None:
-        """Serves at the sockets *bound*, too."""
+        """Starts serving at the sockets *bound*."""
         for each in bound:
             if each.family == system.UNIX_SOCKETS:
                 server = await asyncio.start_unix_server(self._came, sock=each, limit=REQUEST_BYTES)
@@ -48,7 +48,7 @@ class StatusPage:
             self._servers.append(server)
 
     async def close(self) -> None:
-        """Serves no more; may be called twice."""
+        """Stops serving; may be called twice."""
         for server in self._servers:
             server.close()
         for task in tuple(self._tasks):
@@ -72,7 +72,7 @@ class StatusPage:
                 writer.close()
                 await writer.wait_closed()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            # whoever asks slowly, or goes, gets nothing
+            # a client that is too slow or gone gets no answer
             writer.transport.abort()
         finally:
             self._tasks.discard(task)

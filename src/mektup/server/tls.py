@@ -1,7 +1,7 @@
-"""What TLS uses now: a context that is replaced whole when the certificate changes, never altered.
+"""The TLS context in use. When the certificate changes, the whole context is replaced; it is never altered.
 
-A pair on disk may be half written when it is looked at. So a new context is made and checked first, and
-only then takes the old one's place; connections that are open keep what they began with.
+A pair on disk may be half written when it is read. So a new context is made and checked before it replaces the old one.
+Open connections keep the context that they began with.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from mektup.store import files
 from mektup.terms.errors import Refused
 
 LOOK_SECONDS = 30.0
-"""How often the files are looked at: who renews a certificate does not always tell its users."""
+"""How often the files are checked, because a program that renews a certificate may not send SIGHUP."""
 
 
 def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
-    """A context for that pair, TLS 1.2 or later (RFC 9051 §11.1).
+    """A context for this pair, TLS 1.2 or later (RFC 9051 §11.1).
 
-    Raises ConfigError where the two cannot be used together.
+    Raises ConfigError if the two cannot be used together.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # a second handshake would make a write wait for a read, and costs its asker next to nothing
+    # a renegotiation would make a write wait for a read, and costs a hostile client almost nothing
     context.options |= ssl.OP_NO_RENEGOTIATION
     try:
         _check_readable(cert, key)
@@ -48,7 +48,7 @@ def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
 
 
 def _why_refused(cert: Path, key: Path | None, error: ssl.SSLError) -> str:
-    """Which file the library refused, and why, in words: its own error seldom names one."""
+    """Says which file the library refused, and why; its own error seldom names a file."""
     if error.reason == "KEY_VALUES_MISMATCH":
         what = f"the key in {key or cert} is not the key of the certificate in {cert}"
         return f"{key or cert} cannot be used: key values mismatch, {what}"
@@ -70,7 +70,7 @@ def _advice(cert: Path, key: Path | None, why: str) -> str:
 
 
 def _check_readable(cert: Path, key: Path | None) -> None:
-    """Raises OSError with the name of the file that cannot be read: the library does not say which of the two."""
+    """Raises OSError that names the file that cannot be read; the error of the library does not."""
     for path in (cert, key):
         if path is not None:
             with path.open("rb"):
@@ -88,18 +88,18 @@ class Loaded:
     context: ssl.SSLContext
     pem: bytes
     cert: Path | None
-    """Where it was read; None for a pair that was made for this process alone."""
+    """The file it was read from; None for a pair made only for this process."""
     key: Path | None
     signature: tuple[object, ...]
 
 
 class Certificates:
-    """The server's certificate, as it is now."""
+    """The current certificate of the server."""
 
     def __init__(self, config: Config, log: FilteringBoundLogger | None = None) -> None:
-        """Reads what *config* names, or makes a self-signed pair. Raises ConfigError.
+        """Reads the pair that *config* names, or makes a self-signed pair. Raises ConfigError.
 
-        *log* is told of a pair of our own that had to be made anew.
+        A self-signed pair that had to be made anew is logged to *log*.
         """
         self._log = log
         self._hostname = config.hostname
@@ -107,45 +107,45 @@ class Certificates:
         self._loaded = self._load(config)
 
     def context(self) -> ssl.SSLContext:
-        """What a handshake that begins now uses."""
+        """The context for a handshake that begins now."""
         return self._loaded.context
 
     @property
     def pem(self) -> bytes:
-        """The chain, as PEM, without the key."""
+        """The certificate chain as PEM, without the key."""
         return self._loaded.pem
 
     def prepare(self, config: Config) -> Loaded:
-        """What *config* names, ready to be taken up; nothing changes yet. Raises ConfigError."""
+        """Loads the pair that *config* names; nothing changes yet. Raises ConfigError."""
         return self._load(config)
 
     def commit(self, loaded: Loaded) -> None:
-        """Uses *loaded* for the handshakes that begin from now on."""
+        """Uses *loaded* for handshakes that begin from now on."""
         self._loaded = loaded
 
     def reload(self, config: Config) -> None:
-        """Takes up what *config* names. Raises ConfigError, and then all stays as it was."""
+        """Loads and uses the pair that *config* names. Raises ConfigError, and then nothing has changed."""
         self.commit(self.prepare(config))
 
     def refresh(self) -> bool:
-        """Takes up the files where they changed, and says whether they had. Raises ConfigError; all stays as it was."""
+        """Loads the files again if they changed; returns whether they did. Raises ConfigError; the old pair stays."""
         cert, key = self._loaded.cert, self._loaded.key
         if cert is None or self._loaded.signature == (signature := _signature(cert, key)):
             return False
-        # a pair that cannot be used is complained of once, not at every look
+        # an unusable pair is logged once, not at every check
         self._loaded = dataclasses.replace(self._loaded, signature=signature)
         self._loaded = _load_pair(cert, key)
         return True
 
     @property
     def seconds_left(self) -> float:
-        """Until the certificate expires; negative when it has."""
+        """Seconds until the certificate expires; negative when it has."""
         certificate = x509.load_pem_x509_certificate(self.pem)
         return (certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds()
 
     @property
     def days_left(self) -> float:
-        """The same in days."""
+        """Days until the certificate expires; negative when it has."""
         return self.seconds_left / 86400
 
     def _load(self, config: Config) -> Loaded:
@@ -159,7 +159,7 @@ class Certificates:
             except Refused as error:
                 raise ConfigError(f"data: {error}") from error
             return _load_pair(pair.cert, pair.key)
-        # the library reads a pair from files only; these are gone before anyone connects
+        # the library reads a pair only from files; these are removed before anyone connects
         with tempfile.TemporaryDirectory(prefix="mektup-") as directory:
             pair = self_signed.pair_under(Path(directory), config.hostname)
             return dataclasses.replace(_load_pair(pair.cert, pair.key), cert=None, key=None)
@@ -177,7 +177,7 @@ def _load_pair(cert: Path, key: Path | None) -> Loaded:
 
 
 def _signature(cert: Path, key: Path | None) -> tuple[object, ...]:
-    """Changes when a file, or what a link to it points at, is replaced."""
+    """A value that changes when a file, or the target of a link, is replaced."""
     seen: list[object] = []
     for path in (cert, key):
         if path is None:

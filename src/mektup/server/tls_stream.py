@@ -1,8 +1,8 @@
-"""TLS of one connection, without its socket: octets of the wire in and out, the client's in clear out and in.
+"""TLS of one connection without its socket: turns encrypted octets into clear ones, and clear ones into encrypted ones.
 
-Event loops have TLS of their own, but keep a buffer of 256 KiB for each connection, of which some pages stay
-touched: half of what a connection that waits would cost. Here nothing stays but what the library needs, whose
-buffers grow to what they are given at once, and are never given back; so they are given no more than a record.
+The TLS of event loops keeps a buffer of 256 KiB for each connection. Its touched pages would be half the memory of an
+idle connection. Here only the buffers of the library remain. They grow to the size of the largest piece that they get,
+and never shrink; so they get at most one record at a time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ RECORD_BYTES = 16 * 1024
 
 
 class TlsStream:
-    """The server's end of it. What ``to_send`` yields is to be sent after each of the others."""
+    """The server's end. After each call of another method, send what ``to_send`` returns."""
 
     __slots__ = ("_from_wire", "_is_first", "_layer", "_to_wire", "ended", "established", "failure", "said_in_clear")
 
@@ -26,16 +26,16 @@ class TlsStream:
         self._layer = context.wrap_bio(self._from_wire, self._to_wire, server_side=True)
         self._is_first = True
         self.established = False
-        """Whether hands are shaken."""
+        """Whether the handshake is complete."""
         self.ended = False
-        """Whether nothing more will come: the client said so, or something failed."""
+        """Whether no more octets will come: the client has closed TLS, or TLS failed."""
         self.failure: ssl.SSLError | None = None
-        """Why nothing can be said or heard any more."""
+        """Why the stream can no longer be used."""
         self.said_in_clear: bytes | None = None
-        """What a client that does not speak TLS said first; None as long as it is not known to be one."""
+        """The first octets of a client that does not speak TLS; None for any other client."""
 
     def receive(self, octets: bytes) -> bytes:
-        """What the client says in *octets* of the wire, as they came; empty as long as hands are shaken."""
+        """The clear octets in *octets*, which came from the wire; empty during the handshake."""
         if self._is_first and _is_text(octets):
             self.said_in_clear, self.ended = octets, True
             self.failure = ssl.SSLError("no TLS, but words in the clear")
@@ -50,7 +50,7 @@ class TlsStream:
                 self._from_wire.write(whole[start : start + RECORD_BYTES])
                 self._read_to(said)
         except ssl.SSLError as error:
-            # where it was raised it would hold this very stream
+            # the traceback would keep this stream alive
             self.failure, self.ended = error.with_traceback(None), True
         return said[0] if len(said) == 1 else b"".join(said)
 
@@ -64,11 +64,11 @@ class TlsStream:
             self.ended = True
 
     def to_send(self) -> bytes:
-        """What the library itself has to say, often nothing: of the handshake, of new keys, of a failure."""
+        """Octets that the library itself sends, often none: for the handshake, new keys, or a failure."""
         return self._to_wire.read()
 
     def send(self, octets: bytes) -> list[bytes]:
-        """What carries *octets* to the client; nothing where it could not be understood any more."""
+        """The encrypted records for *octets*; empty after a failure."""
         records: list[bytes] = []
         if self.failure is not None:
             return records
@@ -79,14 +79,14 @@ class TlsStream:
         return records
 
     def close(self) -> bytes:
-        """What tells the client that nothing more will be said (RFC 8446 §6.1)."""
+        """The closure alert for the client (RFC 8446 §6.1)."""
         if self.established and self.failure is None:
-            # its own word of that is not waited for
+            # does not wait for the closure alert of the client
             with contextlib.suppress(ssl.SSLError):
                 self._layer.unwrap()
         return self._to_wire.read()
 
 
 def _is_text(octets: bytes) -> bool:
-    """Whether a stream that begins so is a person's or a program's words, and no record of TLS (RFC 8446 §5.1)."""
+    """Whether a stream that begins with *octets* is clear text, not a record of TLS (RFC 8446 §5.1)."""
     return bool(octets) and (octets[0] in b"\t\r\n" or 0x20 <= octets[0] < 0x7F)

@@ -1,4 +1,4 @@
-"""A worker process: a node that does what its parent says, until it is told to stop or the parent is gone."""
+"""A worker process: a node that obeys its parent, until it is told to stop or the parent is gone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from mektup.store import system
 
 
 class Worker:
-    """What one worker process runs."""
+    """The main object of a worker process."""
 
     def __init__(self, end: socket.socket) -> None:
         self._channel = Channel(end, self._received, self._stop)
@@ -43,7 +43,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._early: list[tuple[Message, list[socket.socket]]] = []
         self._offered: list[tuple[Service, Endpoint, list[socket.socket]]] = []
-        """Sockets that are accepted at when the change that they are for is committed."""
+        """Sockets at which the node will accept when their change is committed."""
         self._prepared: tuple[int, PreparedConfig] | None = None
         self._node: Node | None = None
 
@@ -51,7 +51,7 @@ class Worker:
         """Serves; returns the exit status."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop)
-        # of a terminal's Ctrl-C and hang-up the parent makes what is to be done
+        # the parent handles Ctrl-C and the hang-up of a terminal
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         stopping = loop.create_task(self._stopping.wait())
@@ -155,7 +155,7 @@ async def _run(end: socket.socket) -> int:
 
 
 def main() -> int:
-    """Serves as the worker at the other end of the channel whose descriptor is the first argument."""
+    """Runs a worker. The first argument is the descriptor of its end of the channel."""
     end = socket.socket(fileno=int(sys.argv[1]))
     with asyncio.Runner(loop_factory=system.new_event_loop) as runner:
         return runner.run(_run(end))

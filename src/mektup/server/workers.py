@@ -1,9 +1,8 @@
-"""The parent of several workers: opens the addresses, starts the workers, watches them, and restarts those that die.
+"""The parent of several workers: opens the addresses, starts and watches the workers, and restarts those that die.
 
-The parent serves no mail. For each TCP address it holds a socket that is bound but does not listen, which
-keeps the address; each worker gets one of its own there, which dies with it, so that no connection is ever
-queued for a process that is gone. A worker is a fresh process, not a fork: nothing of an event loop, a thread
-or a database can be inherited by accident.
+The parent serves no mail. For each TCP address it holds a socket that is bound but does not listen, to keep the
+address. Each worker gets its own socket there, which closes with the worker, so no connection is queued for a dead
+process. A worker is a new process, not a fork, so it inherits no event loop, thread or database by accident.
 """
 
 from __future__ import annotations
@@ -36,29 +35,29 @@ from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.errors import Refused
 
 KILL_SECONDS = 5.0
-"""How long after its own bound a worker that does not stop is killed."""
+"""A worker that has not ended so long after ``limits.stop_seconds`` is killed."""
 
 SILENT_SECONDS = 2.0
-"""How long a worker that left its last ping without an answer has for it, once the server stops."""
+"""When the server stops: how long a worker that missed its last ping may take to answer before it is killed."""
 
 RESTART_SECONDS = (0.1, 10.0)
 """The first pause before a worker is started again, and the longest; it doubles each time."""
 
 STEADY_SECONDS = 60.0
-"""A worker that ran so long is started again without a pause when it dies."""
+"""After a worker has run so long, the pause before its restart is the first one again."""
 
 STOP_COMES_SECONDS = 0.2
-"""Who stops a whole group of processes stops the workers and their parent, in any order, within this time."""
+"""When a whole process group is stopped, the workers and their parent get the signal in any order within this time."""
 
 PREPARE_SECONDS = 5.0
-"""How long a worker may take to say whether it can take up a new configuration."""
+"""How long a worker may take to prepare a new configuration."""
 
 ASKED_TO_END = frozenset({0, -signal.SIGTERM, -signal.SIGINT})
-"""How a worker ends that was told to."""
+"""The exit statuses of a worker that was told to end."""
 
 
 class Parent:
-    """Starts and keeps worker processes."""
+    """Starts worker processes and keeps them running."""
 
     def __init__(
         self,
@@ -68,7 +67,7 @@ class Parent:
         own: Log | None = None,
         stopping: asyncio.Event | None = None,
     ) -> None:
-        """To be made by ``open_parent``; from when *stopping* is set, no worker is started again."""
+        """Use ``open_parent``. Once *stopping* is set, no worker is started again."""
         self.config = config
         self._workers = workers
         self.log = log
@@ -81,13 +80,13 @@ class Parent:
         self._stopping = stopping or asyncio.Event()
         self._changes = 0
         self._failing: dict[int, str] = {}
-        """By worker, why it does not stay up."""
+        """By worker: why it does not stay up."""
         self._news = asyncio.Event()
-        """Set when a worker says that it serves, or that it cannot."""
+        """Set when a worker is ready, or has failed."""
 
     @property
     def endpoints(self) -> Mapping[Service, tuple[Endpoint, ...]]:
-        """Where it listens, ports known; services that are off are not there."""
+        """The addresses of each service, with actual ports; without services that are off."""
         found: dict[Service, tuple[Endpoint, ...]] = {}
         for (service, _), kept in self._kept.items():
             found[service] = found.get(service, ()) + tuple(endpoint_of(each) for each in kept)
@@ -95,11 +94,11 @@ class Parent:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Of the workers that are up."""
+        """The process ids of the workers that are up."""
         return tuple(child.process.pid for child in self._children.values() if child.is_ready)
 
     async def start(self) -> None:
-        """Opens the addresses and starts the workers; returns when all serve, or it is to stop. Raises ConfigError."""
+        """Opens the addresses and starts the workers; returns when all are up, or on a stop. Raises ConfigError."""
         await self._take_up(prepare_addresses(self.config.listen, {}))
         loop = asyncio.get_running_loop()
         self._keepers = [loop.create_task(self._keep(number)) for number in range(self._workers)]
@@ -119,7 +118,7 @@ class Parent:
             stopped.cancel()
 
     async def reload(self, config: Config) -> None:
-        """Has all workers take up *config*, or none; no session is dropped. Raises ConfigError; all is as it was."""
+        """Applies *config* in all workers or in none; drops no session. Raises ConfigError, and then none has it."""
         addresses = {key: [endpoint_of(each) for each in kept] for key, kept in self._kept.items()}
         change = prepare_addresses(config.listen, addresses)
         config = dataclasses.replace(config, data=self.config.data)
@@ -140,20 +139,20 @@ class Parent:
         await self._take_up(change, told=children)
         for child in self._children.values():
             if child not in children:
-                # it was started meanwhile, with what was before
+                # it was started meanwhile, with the old configuration
                 child.kill()
 
     async def stop(self) -> None:
-        """Has the workers finish within ``limits.stop_seconds``, and kills those that do not."""
+        """Lets the workers finish within ``limits.stop_seconds``, and kills those that do not."""
         self._stopping.set()
-        # first of all, so that nobody waits at a Unix socket, which all share, until the last worker has ended
+        # first, because all share a Unix socket, and a client must not wait there until the last worker has ended
         for key in tuple(self._kept):
             await self._close(key)
         for child in self._children.values():
             child.terminate()
         silent = [child for child in self._children.values() if child.is_silent]
         if silent and self._keepers:
-            # one that was only slow still answers its ping, and has clients to say goodbye to
+            # a worker that was only slow still answers its ping, and its clients must get their farewell
             await asyncio.wait(self._keepers, timeout=SILENT_SECONDS)
         for child in silent:
             if child.is_silent:
@@ -165,8 +164,8 @@ class Parent:
             await asyncio.gather(*late)
 
     async def status(self) -> Status:
-        """For the metrics."""
-        with contextlib.suppress(ConfigError):  # the workers complain of it
+        """The status for the metrics."""
+        with contextlib.suppress(ConfigError):  # the workers log it
             self._certificates.refresh()
         children = tuple(child for child in self._children.values() if child.is_ready)
         reports = await asyncio.gather(*(child.report() for child in children))
@@ -192,7 +191,7 @@ class Parent:
     # Addresses
 
     async def _prepare(self, config: Config, change: AddressChange, children: tuple[Child, ...]) -> None:
-        """Raises ConfigError where one of *children* cannot take up *config*, or has no socket for what is new."""
+        """Prepares *config* in all *children*. Raises ConfigError if one cannot, or gets no socket for a new address."""
         for child in children:
             for (service, configured), bound in change.added.items():
                 if service is not Service.METRICS:
@@ -204,7 +203,7 @@ class Parent:
                 raise outcome
 
     async def _take_up(self, change: AddressChange, told: tuple[Child, ...] = ()) -> None:
-        """Those *told* have what is new already."""
+        """Opens and closes addresses. The workers in *told* have the new sockets already."""
         for key in change.removed:
             await self._close(key)
         for key, bound in change.added.items():
@@ -215,7 +214,7 @@ class Parent:
                 continue
             for each in bound:
                 if each.family == system.UNIX_SOCKETS:
-                    # all workers accept from this one, so what comes before the first of them is there can wait
+                    # all workers accept from this socket, so clients may connect before the first worker is ready
                     each.listen(BACKLOG)
 
     async def _close(self, key: Key) -> None:
@@ -229,7 +228,7 @@ class Parent:
             remove_path(endpoint)
 
     def _hand_out(self, child: Child, message: Listen | Offer, bound: list[socket.socket]) -> None:
-        """Raises ConfigError where there is no descriptor left for it."""
+        """Sends *message* with a copy of each socket in *bound*. Raises ConfigError if there is no descriptor left."""
         handed: list[socket.socket] = []
         try:
             handed.extend(each.dup() if each.family == system.UNIX_SOCKETS else bind_again(each) for each in bound)
@@ -243,7 +242,7 @@ class Parent:
     # Workers
 
     async def _keep(self, number: int) -> None:
-        """Keeps worker *number* running until the server stops, whatever goes wrong."""
+        """Keeps worker *number* running until the server stops, after any error."""
         pause = RESTART_SECONDS[0]
         while not self._stopping.is_set():
             began = time.monotonic()
@@ -252,7 +251,7 @@ class Parent:
             try:
                 event, how = "worker_died", {"status": await self._run_worker(number)}
             except Exception as error:
-                # no process can be made, no descriptor is left: that passes, and nobody else would try again
+                # for example no process or descriptor is left: that passes, and only this loop tries again
                 unforeseen = None if isinstance(error, (OSError, ConfigError)) else error
                 event, how = "worker_not_started", {"reason": str(error), "exc_info": unforeseen}
             if how.get("status") in ASKED_TO_END and await self._stops_within(STOP_COMES_SECONDS):
@@ -307,9 +306,9 @@ async def open_parent(
     own: Log | None = None,
     stopping: asyncio.Event | None = None,
 ) -> Parent:
-    """A parent of so many workers, which serve. Raises ConfigError, and then nothing is left running."""
+    """A parent whose *workers* are up. Raises ConfigError, and then no process is left."""
     try:
-        # what is to be made or brought up to date there is done once, not by all of them at the same time
+        # creates or upgrades the store once, before all workers open it at the same time
         store = await open_store(config.data, limits=config.limits, reserve=Reserve(config.data))
         try:
             await tidy(store, log)
@@ -328,7 +327,7 @@ async def open_parent(
 
 
 def workers_wanted(config: Config) -> int:
-    """How many processes *config* asks for; one where the system cannot spread connections over several."""
+    """The number of workers in *config*; one if the system cannot spread connections over several processes."""
     if not system.CAN_HAVE_WORKERS or config.data is None:
         return 1
     return config.workers or system.processors()
