@@ -1,4 +1,4 @@
-"""Tagged and untagged status responses; here, and nowhere else, an error becomes its answer (RFC 9051 §7.1)."""
+"""Tagged and untagged status responses (RFC 9051 §7.1). Only this module turns an error into an answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mektup.terms.errors import ClientError, Code, Refused
 from mektup.wire import codes
 
 MAX_TEXT = 400
-"""Characters of human text; more of an echoed input helps nobody."""
+"""The longest human text of an answer, in characters. It may echo input, and more of that helps nobody."""
 
 
 def _text(text: str) -> bytes:
@@ -37,7 +37,7 @@ def bad(tag: bytes | None, mistake: ClientError) -> bytes:
 
 
 def server_bug(tag: bytes | None, session_id: str) -> bytes:
-    """The answer to a bug of ours, naming the session so that its log lines are found."""
+    """The answer to a bug of mektup. It names the session, so that an operator finds its log lines."""
     return no(tag, Refused(Code.SERVERBUG, f"Internal error; the server's log has it under session {session_id}"))
 
 

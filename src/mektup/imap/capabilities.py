@@ -1,4 +1,4 @@
-"""What mektup can do, in one table, which the greeting, CAPABILITY and a login's answer read (RFC 9051 §7.2.2)."""
+"""The table of capabilities. The greeting, CAPABILITY and the answer to a login list them (RFC 9051 §7.2.2)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _may_start_tls(session: ImapSession) -> bool:
 
 
 def _login_disabled(session: ImapSession) -> bool:
-    # RFC 9051 §6.2.3: LOGIN is off where it would show the password
+    # RFC 9051 §6.2.3: LOGIN is disabled where the connection would show the password
     return _before_login(session) and not session.services.authenticator.may_send_password(session.peer)
 
 
@@ -37,15 +37,15 @@ def _largest_message(session: ImapSession) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """One name of the list, and when it is on it."""
+    """One capability, and the condition under which it is listed."""
 
     name: str
     when: Callable[[ImapSession], bool] = _always
     values: Callable[[ImapSession], Iterable[str]] | None = None
-    """What follows its name and ``=``, each a capability of its own; None where it has no value."""
+    """The values after the name and ``=``; each makes a capability of its own. None for a capability without values."""
 
     def listed(self, session: ImapSession) -> Iterable[str]:
-        """What of it is on the list now."""
+        """The names to list for *session* now."""
         if not self.when(session):
             return ()
         if self.values is None:
@@ -88,10 +88,10 @@ CAPABILITIES: tuple[Capability, ...] = (
     # RFC 7889 §5: the largest message that APPEND takes, in octets
     Capability("APPENDLIMIT", values=_largest_message),
 )
-"""In the order of the wire, and nearly all before login too, as some clients, imaplib among them, ask only once.
-LITERAL+ stands for LITERAL- too: RFC 7888 §5 lets a server announce only one of them."""
+"""In the order of the answer. Nearly all are listed before login too, because some clients, such as imaplib, ask only
+once. LITERAL+ includes LITERAL-: RFC 7888 §5 lets a server announce only one of them."""
 
 
 def capabilities(session: ImapSession) -> list[str]:
-    """The list for *session* as it is now."""
+    """The capabilities of *session* in its present state."""
     return [name for row in CAPABILITIES for name in row.listed(session)]

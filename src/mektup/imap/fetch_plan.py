@@ -1,13 +1,13 @@
-"""From fetch items to lines of the wire: which columns to ask for, and how a slice of rows becomes bytes.
+"""Turns FETCH items into response lines: which columns to ask for, and how a slice of rows becomes bytes.
 
-A plan is made once for commands that ask the same. Each item is a Field: a piece of the line with a ``%b`` or ``%d``
-in it, the columns it needs, and how it fills the place for a whole slice at a time. So a slice is a few passes in C
-(a map per item, one zip, one format per message, one join) and no Python object is made per message.
+One plan serves all commands that ask for the same items. Each item is a Field: a format with ``%b`` or ``%d`` for the
+value, the columns it needs, and a function that gives its values for a whole slice. So a slice takes a few passes in C
+(one map per item, one zip, one format per message, one join), and no Python object is made per message.
 
-Some leave that road. Where all items are columns as they are stored, as in the lists that clients fetch, the store puts
-the lines of a run of messages together itself, and not even rows are made. Bodies are made a message at a time, and
-where a command asks for more than a few of each message, an item at a time; a body that is too large to hold is written
-piece by piece. So what is queued is bounded, whatever is asked.
+Some items take another path. Where every item is a column as it is stored, as in the lists that clients fetch, the
+store builds the lines of a run of messages, and no rows are made. Bodies are written one message at a time; if a
+command asks for more than a few bodies per message, one item at a time; a body that is too large to hold, in pieces. So
+queued output stays bounded, whatever a command asks for.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mektup.imap.view import View
 
 LINES_BYTES = 128 * 1024
-"""How long lines with bodies may be together to be written at once."""
+"""Lines with bodies are collected up to this many octets, then written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,17 @@ class Field:
     """One item of a FETCH line."""
 
     label: bytes
-    """What stands before the value, its space included."""
+    """The octets before the value, including the space."""
     place: bytes
-    """A format for the value."""
+    """The format of the value: ``%b`` or ``%d``."""
     columns: tuple[AnyColumn, ...]
     values: Callable[[Columns], Iterable[Any]]
-    """One value per row: what *place* takes, or a Later where *may_stream*."""
+    """Gives one value per row: an argument for *place*, or a Later if *may_stream*."""
     may_stream: bool = False
     end: bytes = b""
-    """What stands behind the value."""
+    """The octets after the value."""
     as_stored: AnyColumn | None = None
-    """The column that the value is, as a Form has it; None for others."""
+    """The stored column that is the value, for a Form; None if the value is not a stored column."""
 
 
 def _plain(label: bytes, place: bytes, column: AnyColumn, end: bytes = b"") -> Field:
@@ -84,20 +84,21 @@ IN_REV1 = {
     Item.BODY: _plain(b"BODY ", b"%b", Column.BODY_REV1),
     Item.BODYSTRUCTURE: _plain(b"BODYSTRUCTURE ", b"%b", Column.BODYSTRUCTURE_REV1),
 }
-"""What a client that knows only RFC 3501 gets instead."""
+"""Replaces entries of SIMPLE for a client that knows only RFC 3501."""
 
 FEW_BODIES = 3
-"""Sections of one message, all of which may be held at a time; with more of them, a line is written item by item."""
+"""The most bodies of one message that are held in memory together; with more, a line is written item by item."""
 
 SLICE_BYTES = 256 * 1024
-"""How long the lines of a slice may be together, as far as flags and words of ours go, to be made at once."""
+"""The lines of a slice are built together up to this many octets; counts their flags and fixed text, not other
+values."""
 
 FEW_LINES = 8
-"""Fewer than these are not worth putting together in the store."""
+"""For fewer messages than this, the store does not build the lines: that costs more than it saves."""
 
 
 class Plan:
-    """How FETCH commands for the same items are answered in one view."""
+    """Answers FETCH commands for the same items in one view."""
 
     __slots__ = (
         "_bodies",
@@ -119,7 +120,7 @@ class Plan:
         self._view = view
         self.items = items
         self.marks_seen = any(isinstance(item, BodySection | Binary) and not item.peek for item in items)
-        """Whether it reads a body without PEEK, which sets \\Seen (RFC 9051 §6.4.5)."""
+        """Whether an item reads a body without PEEK, which sets \\Seen (RFC 9051 §6.4.5)."""
         self._fields = [self._field(item) for item in items]
         self._to_decode = [item.part for item in items if isinstance(item, Binary | BinarySize)]
         self._bodies = sum(field.may_stream for field in self._fields)
@@ -127,7 +128,7 @@ class Plan:
         needed = dict.fromkeys(column for field in self._fields for column in field.columns)
         needed.pop(Column.UID, None)
         self.columns: tuple[AnyColumn, ...] = tuple(needed)
-        """To be asked of the store; the UID comes first of itself."""
+        """The columns to ask the store for. UID is not among them, because it always comes first."""
         self._flags_at = self.columns.index(Column.FLAGS) + 1 if Column.FLAGS in self.columns else 0
         line = b" ".join(field.label.replace(b"%", b"%%") + field.place + field.end for field in self._fields)
         self._template = b"* %d FETCH (" + line + b")\r\n"
@@ -156,7 +157,7 @@ class Plan:
 
         def spelled(columns: Columns) -> Iterable[bytes]:
             recent = view.recent
-            # at once, as a new word may write FLAGS, which no line may have begun before
+            # a list and not an iterator: a new word may write FLAGS, which must come before the line begins
             if not recent or session.rev2:
                 return list(map(words.__getitem__, columns[Column.FLAGS]))
             return [
@@ -167,7 +168,7 @@ class Plan:
         return Field(b"FLAGS (", b"%b", (Column.FLAGS,), spelled, end=b")", as_stored=Column.FLAGS)
 
     async def answer(self, uids: Uids) -> int:
-        """Writes the lines of *uids*, which are in the view; returns how many of them are still there."""
+        """Writes the lines of *uids*, which are in the view; returns how many of these messages still exist."""
         if self._pieces is None or len(uids) < FEW_LINES:
             return await self._answer_by_rows(uids)
         found = 0
@@ -181,11 +182,11 @@ class Plan:
         return found
 
     def slices(self, uids: Uids) -> Iterator[Uids]:
-        """*uids* in slices that ``text`` takes, each of which may be held."""
+        """*uids* in slices that ``text`` accepts, each small enough to hold its lines in memory."""
         return uids.slices(self._rows_at_once(SLICE_ROWS))
 
     async def text(self, uids: Uids) -> bytes | None:
-        """The lines of *uids*, SLICE_ROWS at most, put together by the store; None where it cannot."""
+        """The lines of *uids*, SLICE_ROWS at most, built by the store; None if the store cannot build them."""
         session, view = self._session, self._view
         if self._pieces is None or len(uids.runs) > 1:
             return None
@@ -217,22 +218,22 @@ class Plan:
         return found
 
     def _rows_at_once(self, most: int) -> int:
-        """How many lines are so short together that they may be made at once; at most *most*, at least 1."""
+        """How many lines may be built together within SLICE_BYTES: at most *most*, at least 1."""
         width = len(self._template)
         if self._flags_at:
             width += self._session.flag_words.widest
         return most if most * width <= SLICE_BYTES else max(1, SLICE_BYTES // width)
 
     async def say(self, octets: bytes) -> None:
-        """Writes *octets*, and waits for the client to take them where much is queued, by earlier commands too."""
+        """Writes *octets*. Waits for the client if much is queued, by this command or earlier ones."""
         self._session.write(octets)
         if self._session.peer.is_due:
             await self._session.peer.drain()
 
     async def lines_of(self, uids: Uids) -> dict[int, bytes]:
-        """The lines of those of *uids* that are there, by UID, as far as one slice goes.
+        """The lines of those *uids* that still exist, by UID; of the first slice only.
 
-        A line that has to be streamed is not among them, and none is where lines are long.
+        Leaves out lines that must be streamed. Empty if the lines are long.
         """
         if self._bodies > FEW_BODIES or self._rows_at_once(SLICE_ROWS) < SLICE_ROWS:
             return {}
@@ -265,13 +266,13 @@ class Plan:
                 await self._write_each(filled)
                 continue
             text = b"".join(map(self._template.__mod__, filled))
-            # the client may take its time for the text; nothing else is held for it meanwhile
+            # the client may read slowly: hold only the text meanwhile, not the rows
             del filled
             some.clear()
             await self.say(text)
 
     async def _write_each(self, filled: Iterable[tuple[Any, ...]]) -> None:
-        """Writes lines some of which are too large to hold."""
+        """Writes lines, and streams those that are too large to hold."""
         lines: list[bytes] = []
         octets = 0
         for seq, *row in filled:
@@ -281,7 +282,7 @@ class Plan:
                 lines.append(line)
                 octets += len(line)
             else:
-                # as long as the line has not begun, it can be refused
+                # the command can be refused only until the line begins
                 await later.check(self._session.mail)
             if later is not None or octets > LINES_BYTES:
                 await self.say(b"".join(lines))
@@ -292,7 +293,7 @@ class Plan:
         await self.say(b"".join(lines))
 
     def lines(self, rows: list[Row]) -> Iterator[bytes]:
-        """The lines of a slice, for items of which none is a body; some at a time where they are long."""
+        """The lines of a slice, for items without bodies; in several parts if they are long."""
         self._spell(rows)
         for some in self._some_at_once(rows):
             seqs, values = self._values(some)
@@ -311,12 +312,12 @@ class Plan:
             self._session.flag_words.spell({row[self._flags_at] for row in rows})
 
     def _filled(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-        """What the template takes, for each row: the sequence number, and the value of each field."""
+        """The arguments of the template for each row: the sequence number and the value of each field."""
         seqs, values = self._values(rows)
         return list(zip(seqs, *values, strict=True))
 
     def _values(self, rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[Iterable[Any]]]:
-        """The sequence numbers of a slice, and what each field has for it."""
+        """The sequence numbers of a slice, and the values of each field."""
         columns = self._columns(rows)
         return self._view.number(rows), [field.values(columns) for field in self._fields]
 
@@ -340,7 +341,7 @@ class Plan:
             await self._write_line(seq, zip(self._fields, map(_only, values), strict=True))
 
     async def _write_line(self, seq: int, items: Iterable[tuple[Field, Any]]) -> None:
-        """Writes a line item by item; a large value piece by piece. No item can be refused any more."""
+        """Writes a line item by item, and a large value in pieces. After its start, no item can be refused."""
         account, peer, say = self._session.mail, self._session.peer, self.say
         peer.in_response = True
         before = b"* %d FETCH (" % seq
@@ -364,7 +365,7 @@ def _only(values: Iterable[Any]) -> Any:
 
 
 def _pieces(fields: Sequence[Field]) -> tuple[bytes | AnyColumn | None, ...] | None:
-    """The line of *fields* as a Form has it; None where one of them is not as stored."""
+    """The line of *fields* as the pieces of a Form; None if a field is not a stored column."""
     pieces: list[bytes | AnyColumn | None] = [b"* ", None]
     before = b" FETCH ("
     for field in fields:
@@ -376,7 +377,7 @@ def _pieces(fields: Sequence[Field]) -> tuple[bytes | AnyColumn | None, ...] | N
 
 
 def plan_for(session: ImapSession, view: View, items: tuple[FetchItem, ...]) -> Plan:
-    """The plan for *items*: that of the command before where it asked the same, as clients do by the thousand."""
+    """The plan for *items*. The last plan is used again for the same items: clients send thousands of such commands."""
     plan = view.plan
     if plan is None or plan.items != items:
         plan = view.plan = Plan(session, view, items)

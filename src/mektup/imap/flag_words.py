@@ -1,9 +1,9 @@
-"""Flag words as the wire shows them: a cache, since a mailbox has few different ones.
+"""A cache of flag words in their wire form. A mailbox has few different ones.
 
-What a flag word of an account stands for never changes, so what one session has spelled, others know. But a client
-must hear of a keyword by FLAGS before a FETCH shows it (RFC 9051 §7.3.5), and what is read of the store may be newer
-than all that the client was told. So words belong to one selected mailbox, and one that has a keyword which is new to
-the client is spelled only after FLAGS was said.
+The meaning of a flag word never changes within an account, so sessions share rendered words. But a client must hear of
+a keyword in FLAGS before a FETCH line shows it (RFC 9051 §7.3.5), and rows of the store may be newer than anything the
+client was told. So each selected mailbox has its own cache, and a word with a keyword that is new to the client is
+rendered only after FLAGS is written.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from mektup.terms.flags import without_what_is_no_flag
 from mektup.terms.limits import MIB
 
 MOST_SHARED = 64
-"""How many words of an account sessions share: where there are more, most are rare."""
+"""The most words of an account that sessions share. In an account with more words, most are rare."""
 
 MOST_SHARED_OCTETS = MIB // 4
-"""How many octets these may have."""
+"""The most octets of the shared words of an account."""
 
 MOST_OCTETS = 4 * MIB
-"""How much a session remembers; when there is more, it begins anew."""
+"""The most octets in the cache of a session; a larger cache is cleared."""
 
 
 class FlagWords(dict[int, bytes]):
-    """From a flag word to its flags, joined by spaces, without parentheses; of one view.
+    """Maps a flag word to its flags, separated by spaces, without parentheses; for one view.
 
-    To spell a word may write FLAGS, so it has to be done before the line begins that shows it.
+    Looking a word up may write FLAGS, so do it before the line that shows the word begins.
     """
 
     __slots__ = ("_account", "_announce", "_octets", "_view", "shared", "widest")
 
     def __init__(self, account: Account, view: View, announce: Callable[[tuple[str, ...]], None]) -> None:
-        """*announce* takes keywords that are new to the client, and tells them."""
+        """*announce* tells the client keywords that are new to it."""
         super().__init__()
         self._account = account
         self._view = view
         self._announce = announce
         self._octets = 0
         self.widest = 0
-        """Octets of the longest that was spelled."""
+        """Octets of the longest flags that were looked up."""
         self.shared = _SHARED.setdefault(account, {})
-        """Words that were seen in this account, by this session or another; where there are many, not all."""
+        """Words of this account that any session has looked up; not all of them if there are many."""
 
     @property
     def shared_are_all(self) -> bool:
-        """Whether every word that was spelled is among the shared ones."""
+        """Whether *shared* has every word that was looked up."""
         return len(self.shared) < MOST_SHARED and sum(map(len, self.shared.values())) <= MOST_SHARED_OCTETS
 
     def spell(self, words: Iterable[int]) -> None:
-        """Has *words* taken into account in ``widest``."""
+        """Looks *words* up, so that ``widest`` includes them."""
         for word in words:
             self[word]
 
@@ -74,7 +74,7 @@ class FlagWords(dict[int, bytes]):
         return flags
 
     def told(self) -> list[tuple[int, bytes]]:
-        """Those of the shared words that can be shown now, as the client has heard of each of their keywords."""
+        """The shared words that may be shown now, because the client knows each of their keywords."""
         told: list[tuple[int, bytes]] = []
         for word, flags in self.shared.items():
             if word not in self:

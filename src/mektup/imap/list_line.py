@@ -24,13 +24,13 @@ def list_line(
 
 
 def normal_name(name: str, given: str | None, attributes: Sequence[str] = ()) -> bytes:
-    """The response that tells who named a mailbox *given* that it is called *name*; empty for None (RFC 9051 §6.3.9.7).
+    """The response that tells a client which *name* a mailbox has that it called *given* (RFC 9051 §6.3.9.7).
 
-    Only of clients that speak UTF-8 it is known how they wrote a name.
+    Empty for None. *given* is known only of clients that use UTF-8, so *name* is written in UTF-8.
     """
     return b"" if given is None else list_line(name, attributes, utf8=True, extended=old_name(given))
 
 
 def old_name(name: str | None) -> bytes:
-    """The extended data that tells a client which name it gave to the mailbox (RFC 9051 §6.3.9.7); empty for None."""
+    """The OLDNAME data: the name that the client used for the mailbox (RFC 9051 §6.3.9.7); empty for None."""
     return b"" if name is None else b'("OLDNAME" (%b))' % quoted(name.encode())

@@ -1,4 +1,4 @@
-"""An account's mailboxes and subscriptions as one list of names, as LIST and LSUB look at it."""
+"""An account's mailboxes and subscriptions as one list of names, for LIST and LSUB."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from mektup.terms.names import DELIMITER, INBOX
 
 
 class Entry(NamedTuple):
-    """A name, and what is known of it."""
+    """A name, with its mailbox, subscription and children."""
 
     name: str
     mailbox: Mailbox | None
-    """None for a name that is only subscribed, or only above others."""
+    """None for a name that is only subscribed, or only a parent of other names."""
     subscribed: bool
     has_children: bool
 
     @property
     def special_use(self) -> str | None:
-        """Of the mailbox, where there is one."""
+        """The special use of the mailbox, if there is a mailbox."""
         return None if self.mailbox is None else self.mailbox.special_use
 
 
 class MailboxTree:
-    """Names by their letters, INBOX first, so that a level comes before what is below it."""
+    """Sorted names, so that a parent comes before its children."""
 
     __slots__ = ("_entries",)
 
     def __init__(self, mailboxes: Sequence[Mailbox], subscribed: frozenset[str], above: Collection[str] = ()) -> None:
-        """*above*: names to be among the entries even where nothing is known of them."""
+        """*above*: names that get an entry even without a mailbox or subscription."""
         by_name: dict[str, Mailbox | None] = dict.fromkeys(chain(subscribed, above))
         by_name.update({mailbox.name: mailbox for mailbox in mailboxes})
         parents = {mailbox.name.rpartition(DELIMITER)[0] for mailbox in mailboxes}
@@ -40,11 +40,11 @@ class MailboxTree:
         }
 
     def find(self, name: str) -> Entry | None:
-        """The entry of that name."""
+        """The entry of *name*, if there is one."""
         return self._entries.get(name)
 
     def entries(self, *, with_unknown: bool) -> Iterator[Entry]:
-        """All mailboxes, INBOX first; *with_unknown*, also names that only subscriptions know."""
+        """All mailboxes, INBOX first; *with_unknown* adds the names without a mailbox."""
         inbox = self._entries.get(INBOX)
         if inbox is not None and (with_unknown or inbox.mailbox is not None):
             yield inbox
@@ -54,6 +54,6 @@ class MailboxTree:
 
 
 def levels_above(name: str) -> Iterator[str]:
-    """The names above *name*, the nearest first."""
+    """The parents of *name*, the nearest first."""
     while name := name.rpartition(DELIMITER)[0]:
         yield name

@@ -1,10 +1,11 @@
-"""HIGHESTMODSEQ: up to where a client that knows modseqs is told everything (RFC 7162 §3.1, §3.2, §6).
+"""HIGHESTMODSEQ: the modseq up to which a client was told everything (RFC 7162 §3.1, §3.2, §6).
 
-A client keeps one modseq for its mailbox, to come back with after its connection was lost. It reckons it itself: the
-highest MODSEQ that it was shown, or what HIGHESTMODSEQ says, which wins. But it may be shown a message's modseq while
-it is still owed an expunge, or a change elsewhere, that is older; came it back with that, it would never hear of
-these. So the View reckons along (*client_modseq*), and where the client would be ahead of what it was told, or with
-QRESYNC behind, the tagged answer says what is right.
+A client keeps one modseq for its mailbox, and resynchronises from it after its connection was lost. The client computes
+it: the highest MODSEQ that it was shown, or the last HIGHESTMODSEQ, which takes precedence. But a client may be shown
+the modseq of a message while an older expunge, or an older change of another message, is not told yet. If it
+resynchronised from that modseq, it would never hear of the older change. So the View computes the same modseq as the
+client (*client_modseq*). If that is ahead of what the client was told, or behind it with QRESYNC, the tagged answer
+carries the right HIGHESTMODSEQ.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def use(session: ImapSession) -> None:
-    """The client knows modseqs from now on, and hears which is its mailbox's where one is open (RFC 7162 §3.1)."""
+    """Records that the client knows modseqs, and tells it that of the open mailbox (RFC 7162 §3.1)."""
     if session.condstore:
         return
     session.condstore = True
@@ -38,9 +39,9 @@ def tell_due(session: ImapSession) -> None:
 
 
 def in_answer(session: ImapSession, answer: bytes | None, name: str) -> bytes | None:
-    """The OK *answer* of the command *name*, None for the usual text, with HIGHESTMODSEQ in it where one is due."""
+    """The OK *answer* of the command *name*, with HIGHESTMODSEQ if one is due. None stands for the usual text."""
     if answer is not None and answer.startswith(b"["):
-        # an answer has one code only
+        # an answer can have one response code only
         tell_due(session)
         return answer
     modseq = _take_due(session)

@@ -1,8 +1,9 @@
 """The patterns of LIST and LSUB: ``*`` and ``%`` (RFC 9051 §6.3.9).
 
-A pattern with many wildcards makes a backtracking matcher try without end, and a client may send any. So a
-name is matched in one pass over its letters, against all patterns at once: they stand one after the other, bit *n* of
-a number says that a pattern has been met up to place *n*, and a wildcard is a bit that stays set.
+A backtracking matcher needs exponential time for a pattern with many wildcards, and a client may send any pattern. So a
+name is matched in one pass over its letters, against all patterns at once. The patterns are laid out one after the
+other. Bit *n* of an integer says that the name matches a pattern up to position *n*; a wildcard is a bit that stays
+set.
 """
 
 from __future__ import annotations
@@ -31,29 +32,30 @@ class Pattern:
             else:
                 others.append(pattern)
         self._begins = tuple(begins)
-        """Of the commonest patterns, all but the star that ends them."""
+        """The commonest patterns, whose only wildcard is a ``*`` at the end; stored without it."""
         self._places = _Places(others) if others else None
 
     def matches(self, name: str) -> bool:
-        """Whether *name* as a whole is meant."""
+        """Whether a pattern matches the whole *name*."""
         if name in self._names or name.startswith(self._begins):
             return True
         return self._places is not None and self._places.matches(name)
 
 
 def _from_root(reference: str, pattern: str) -> str:
-    # RFC 9051 §6.3.9: how the two combine is the server's; a pattern from the root stands alone
+    # RFC 9051 §6.3.9: the server decides how reference and pattern combine. Here, a pattern that starts with the
+    # delimiter ignores the reference.
     return fold_inbox(pattern[1:] if pattern.startswith(DELIMITER) else reference + pattern)
 
 
 class _Places:
-    """Patterns with wildcards, compiled: a bit for each place in each of them, in one number."""
+    """Patterns with wildcards, compiled: one integer with a bit for each position in each of them."""
 
     __slots__ = ("_at_letter", "_ends", "_starts", "_stay", "_stay_in_level")
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._at_letter: dict[str, int] = {}
-        """The places that the letter leads on from."""
+        """The positions that a letter advances from."""
         self._starts = self._ends = self._stay = self._stay_in_level = 0
         place = 1
         for pattern in patterns:
@@ -66,7 +68,7 @@ class _Places:
                 else:
                     self._at_letter[letter] = self._at_letter.get(letter, 0) | place
                     place <<= 1
-            # no letter leads on from the end of a pattern, so none into the next one
+            # no letter advances from the end of a pattern, so none advances into the next pattern
             self._ends |= place
             place <<= 1
 

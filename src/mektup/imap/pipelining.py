@@ -1,4 +1,5 @@
-"""What a client sent behind the command under way without waiting, for commands that are done several at a time."""
+"""Pipelined commands: those that the client sent before the current command was answered. For commands done in
+batches."""
 
 from __future__ import annotations
 
@@ -17,10 +18,10 @@ R = TypeVar("R", Fetch, Store)
 
 
 def pipelined(session: ImapSession, kind: type[R], most: int) -> Iterator[tuple[R, Uids]]:
-    """The next requests, *most* of them at most, with the messages that each names; up to one of another *kind*.
+    """The next *most* requests, as long as they are of *kind*, each with the messages that it names.
 
-    Also up to one that names a message which is not there, as that is to fail by itself. They are still to come, until
-    the session takes them.
+    Stops also at a request for a message that does not exist, because it must fail by itself. The requests stay queued
+    until the session takes them.
     """
     for coming in islice(session.ahead(), most):
         if not isinstance(coming, kind):

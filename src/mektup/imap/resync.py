@@ -1,4 +1,4 @@
-"""What a client that comes back to a mailbox missed: the answer to SELECT's QRESYNC parameter (RFC 7162 §3.2.5)."""
+"""The answer to SELECT's QRESYNC parameter: what a returning client missed (RFC 7162 §3.2.5)."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 ITEMS = (Item.UID, Item.FLAGS, Item.MODSEQ)
 
 ANSWERS = 8
-"""How many a process keeps, for clients on a bad line that ask the same until an answer comes through, and for the
-devices that were last there together; that which was not used for longest goes."""
+"""How many answers a process keeps; the least recently used goes first. Clients on a bad connection repeat a request
+until its answer comes through, and devices that disconnected together send the same request."""
 
 ANSWER_BYTES = 8 * MIB
-"""The longest that is kept: of a mailbox of some 150,000 messages that were all changed."""
+"""The longest answer that is kept: for some 150,000 changed messages."""
 
 ANSWERS_BYTES = 16 * MIB
-"""All that are kept, together."""
+"""The most octets of all kept answers together."""
 
 _ANSWERS: OrderedDict[tuple[AccountId, MailboxId, ModSeq, KnownState], bytes] = OrderedDict()
-"""What was answered, by what was asked and the mailbox's HIGHESTMODSEQ then: while that stands, so does the answer."""
+"""Answers by request and HIGHESTMODSEQ: an answer is valid while the mailbox has that HIGHESTMODSEQ."""
 
 
 async def resync(session: ImapSession, mailbox: Mailbox, known: KnownState) -> None:
-    """Tells what went and what changed since the state that the client has, VANISHED (EARLIER) before FETCH lines.
+    """Tells what was expunged and changed since *known*: VANISHED (EARLIER), then FETCH lines.
 
-    Nothing where UIDVALIDITY is another, for then that state says nothing. *mailbox* is as the view shows it.
+    Tells nothing if UIDVALIDITY differs, because *known* is then void. *mailbox* is as the view shows it.
     """
     if known.uidvalidity != mailbox.uidvalidity or known.modseq == mailbox.highestmodseq:
         return
     account, peer = session.mail, session.peer
     key = (account.id, mailbox.id, mailbox.highestmodseq, known)
-    # \Recent is for one session
+    # \Recent differs between sessions, so such an answer is not shared
     is_for_all = session.rev2 or not session.selected.recent
     if is_for_all and (answer := _ANSWERS.pop(key, None)) is not None:
         _ANSWERS[key] = answer
@@ -61,7 +61,7 @@ async def resync(session: ImapSession, mailbox: Mailbox, known: KnownState) -> N
         if octets <= ANSWER_BYTES:
             kept.append(lines)
         await peer.drain()
-    # what changed meanwhile may be in the answer
+    # an answer that took in a change made meanwhile must not be kept
     if is_for_all and octets <= ANSWER_BYTES and await account.modseq(mailbox.id) == mailbox.highestmodseq:
         _ANSWERS[key] = b"".join(kept)
         while len(_ANSWERS) > ANSWERS or sum(map(len, _ANSWERS.values())) > ANSWERS_BYTES:
@@ -70,11 +70,11 @@ async def resync(session: ImapSession, mailbox: Mailbox, known: KnownState) -> N
 
 async def _missed(session: ImapSession, mailbox: Mailbox, known: KnownState) -> AsyncIterator[bytes]:
     view = session.selected
-    # a modseq from the future: the account was brought back from a backup, and nothing the client has is certain
+    # a modseq from the future: the account was restored from a backup, so nothing that the client knows is certain
     since = ModSeq(known.modseq if known.modseq < mailbox.highestmodseq else 0)
     touched = await session.mail.touched(view.mailbox, since)
     uids: Uids = NumberSet.span(1, mailbox.uidnext - 1) if known.uids is None else known.uids
-    # what went after the mailbox was opened is no EARLIER: it is in the view, and told later (RFC 7162 §3.2.10)
+    # expunges after the mailbox was opened are not EARLIER: they are in the view, and told later (RFC 7162 §3.2.10)
     gone = (touched.expunged & uids) - view.uids
     if gone and known.sample is not None:
         gone = gone - NumberSet.span(1, _agreed(view, *known.sample))
@@ -97,10 +97,10 @@ async def _missed(session: ImapSession, mailbox: Mailbox, known: KnownState) -> 
 
 
 def _agreed(view: View, seqs: Seqs, uids: Uids) -> int:
-    """The highest of *uids* that still has its number, the same place in *seqs*; 0 where none has.
+    """The highest of *uids* that still has the sequence number at the same position of *seqs*; 0 if none has.
 
-    RFC 7162 §3.2.5.2: of what is at or below it the client knows each expunge. Up to the first expunge that it does not
-    know of every UID has its number, and none behind it has, so halving finds the place.
+    The client knows every expunge at or below this UID (RFC 7162 §3.2.5.2). UIDs before the first expunge that it does
+    not know have kept their numbers, and UIDs behind it have not. So a binary search finds the position.
     """
 
     def moved(place: int) -> bool:

@@ -1,4 +1,4 @@
-"""A search program as the store understands it: what only a session knows is replaced by UIDs."""
+"""Prepares a search program for the store: replaces keys that only a session understands by UIDs."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from mektup.terms.search import And, InSeqs, InUids, InUidSet, Not, Or, Recent, 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A search program in which InSeqs, InUidSet and Recent stand no more."""
+    """A search program without InSeqs, InUidSet and Recent."""
 
     key: SearchKey
     kinds: frozenset[type]
-    """The kinds of keys in it."""
+    """The types of the keys in the program, before keys were replaced."""
 
     def mentions(self, kind: type) -> bool:
-        """Whether a key of that kind stands anywhere in it."""
+        """Whether the program had a key of type *kind*, at any depth."""
         return kind in self.kinds
 
 
 def scoped(key: SearchKey, view: View) -> Scope:
     """*key* with every sequence number, ``$`` and RECENT resolved in *view*.
 
-    Iterative, so that no depth of NOT and OR exhausts the stack: a key is rebuilt once those below it are.
+    Iterative, so that deeply nested NOT and OR cannot exhaust the stack. A key is rebuilt after its children.
     """
     kinds: set[type] = set()
     todo: list[tuple[SearchKey, bool]] = [(key, False)]

@@ -1,4 +1,4 @@
-"""The STATUS response (RFC 9051 §7.3.4), which STATUS and LIST RETURN (STATUS ...) give."""
+"""The STATUS response (RFC 9051 §7.3.4), for STATUS and LIST RETURN (STATUS ...)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mektup.imap.session import ImapSession
 
 COUNTERS = frozenset(("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "RECENT", "HIGHESTMODSEQ"))
-"""Items that are fields of a Mailbox, of the same name and numbers."""
+"""Items that are numeric fields of a Mailbox with the same name."""
 
 
 def status_line(session: ImapSession, mailbox: Mailbox, items: tuple[str, ...]) -> bytes:
@@ -29,7 +29,7 @@ def status_line(session: ImapSession, mailbox: Mailbox, items: tuple[str, ...]) 
 
 @lru_cache(maxsize=64)
 def _form(items: tuple[str, ...], append_limit: int) -> tuple[bytes, Callable[[Mailbox], Iterable[object]]]:
-    """The line with places for the name and for the items' values, and what takes these from a mailbox."""
+    """The format of the line, and a function that takes the items' values from a mailbox."""
     forms: list[str] = []
     fields: list[str] = []
     for item in items:

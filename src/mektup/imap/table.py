@@ -48,7 +48,7 @@ from mektup.wire import requests
 
 
 class SessionState(Enum):
-    """Where a session is (RFC 9051 §3); the fourth, logout, is the end of ``ImapSession.run``."""
+    """The state of a session (RFC 9051 §3). The fourth state, logout, is the end of ``ImapSession.run``."""
 
     NOT_AUTHENTICATED = auto()
     AUTHENTICATED = auto()
@@ -59,24 +59,25 @@ class Tells(Enum):
     """What the client may be told of its selected mailbox before the tagged answer."""
 
     NOTHING = auto()
-    """The command ends the mailbox, or the session."""
+    """Nothing: no mailbox is open, or the command closes it or ends the session."""
     UID_EXPUNGES = auto()
-    """All but EXPUNGE, and that too after the UID form (RFC 9051 §7.5.1: FETCH, STORE, SEARCH; RFC 5256 §3)."""
+    """Everything but EXPUNGE; EXPUNGE only after the UID form (RFC 9051 §7.5.1: FETCH, STORE, SEARCH; RFC 5256 §3)."""
     OWN_EXPUNGES = auto()
-    """All; the command removes messages, and to say so is its answer."""
+    """Everything: the command removes messages, and the EXPUNGE lines are its answer."""
     ALL = auto()
-    """Whatever was heard of."""
+    """Everything, if the watch fired."""
     LOOKS = auto()
-    """All, and the store is asked even when nothing was heard: the command is there to learn of changes."""
+    """Everything; the store is asked even if the watch did not fire, because the command is there to learn of
+    changes."""
 
 
 Run = Callable[[Any, Any], Awaitable[bytes | None]]
 """Takes the ImapSession and its Request; returns ``[CODE] text`` of the OK answer, None for the usual text.
 
-Empty where the command has said OK itself: STARTTLS, whose answer is the last that is not encrypted.
+Empty if the command wrote its OK itself, as STARTTLS does: its answer is the last one that is not encrypted.
 """
 
-# Tuples, in which a member is found by identity: a set would ask Python code for its hash, at each command.
+# Tuples find a member by identity. Sets would call Python code for its hash, at each command.
 ANY = tuple(SessionState)
 OUT = (SessionState.NOT_AUTHENTICATED,)
 IN = (SessionState.AUTHENTICATED, SessionState.SELECTED)
@@ -85,20 +86,20 @@ SELECTED = (SessionState.SELECTED,)
 
 @dataclass(frozen=True, slots=True)
 class CommandRow:
-    """A command."""
+    """One command of the table."""
 
     name: str
     states: tuple[SessionState, ...]
     tells: Tells
     run: Run
     done: bytes = field(init=False)
-    """The usual OK answer, with a place for the tag."""
+    """The usual OK answer, with ``%b`` for the tag."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "done", b"%%b OK %b completed\r\n" % self.name.encode("ascii"))
 
     def check(self, state: SessionState) -> None:
-        """Raises ClientError where the command is not allowed in *state*, saying what to do first."""
+        """Raises ClientError, which says what to do first, if the command is not allowed in *state*."""
         if state in self.states:
             return
         if state is SessionState.NOT_AUTHENTICATED:

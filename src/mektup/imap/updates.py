@@ -1,11 +1,11 @@
-"""The one place that tells a client what changed, and decides which of it may be said now.
+"""The one place that tells a client what changed, and decides which changes may be told now.
 
-Every command ends here before its tagged answer (RFC 9051 §5.2). If nothing was heard (the watch is down) nothing is
-asked. Else one query brings what differs from what the client knows, and it is told in the one order that keeps
-both sides agreed: first EXPUNGE, where it may be said, then EXISTS (and RECENT), then the flags.
+Every command ends here before its tagged answer (RFC 9051 §5.2). If the watch did not fire, nothing is asked. Else one
+query returns the difference from what the client knows. It is told in the only order that keeps both sides in
+agreement: first EXPUNGE, if it is allowed now, then EXISTS (and RECENT), then flags.
 
-Where EXPUNGE may not be said (RFC 9051 §7.5.1) the messages stay in the view, so the numbers stay as they
-are, and the debt is remembered until a command that may pay it.
+Where EXPUNGE is not allowed (RFC 9051 §7.5.1), the messages stay in the view, so the numbers do not change, and a later
+command tells the expunges.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from mektup.imap.view import View
 
 RANGES_OF_LINE = 1000
-"""Of UIDs, in a VANISHED response at most."""
+"""The most ranges of UIDs in one VANISHED response."""
 
 LINES_BYTES = 64 * 1024
-"""How long lines may be together to be written at once."""
+"""Lines are collected up to this many octets, then written."""
 
 SYSTEM_FLAGS = " ".join(SYSTEM_FLAG_NAMES.values())
 
@@ -42,7 +42,7 @@ def flags_line(keywords: tuple[str, ...]) -> bytes:
 
 
 def permanent_flags_line(keywords: tuple[str, ...], *, read_only: bool) -> bytes:
-    """``* OK [PERMANENTFLAGS ...]``: all that can be changed for good (RFC 9051 §7.1)."""
+    """``* OK [PERMANENTFLAGS ...]``: the flags that can be changed permanently (RFC 9051 §7.1)."""
     flags = () if read_only else (SYSTEM_FLAGS, *keywords)
     text = b"No flag may be changed" if read_only else b"Flags may be kept"
     return untagged_ok(codes.permanent_flags(flags, new_keywords=not read_only), text)
@@ -51,20 +51,21 @@ def permanent_flags_line(keywords: tuple[str, ...], *, read_only: bool) -> bytes
 async def tell_vanished(session: ImapSession, uids: Uids, *, earlier: bool = False) -> None:
     """Writes ``* VANISHED`` with *uids*, nothing for no UIDs (RFC 7162 §3.2.10).
 
-    *earlier*: gone before this session looked.
+    *earlier*: the messages were expunged before they could be in the view.
     """
     await say(session, vanished_lines(uids, earlier=earlier))
 
 
 def vanished_lines(uids: Uids, *, earlier: bool = False) -> Iterator[bytes]:
-    """What ``tell_vanished`` writes: several lines where there are many, as some clients have a buffer for one."""
+    """The lines that ``tell_vanished`` writes: several for many UIDs, because some clients have a buffer for one
+    line."""
     word = b"* VANISHED (EARLIER) %b\r\n" if earlier else b"* VANISHED %b\r\n"
     for start in range(0, len(uids.runs), RANGES_OF_LINE):
         yield word % bytes(NumberSet[Uid](uids.runs[start : start + RANGES_OF_LINE]))
 
 
 async def say(session: ImapSession, lines: Iterable[bytes]) -> None:
-    """Writes *lines*, of which there may be many, or long ones: some of them at a time."""
+    """Writes *lines*, some at a time, because there may be many or long ones."""
     some: list[bytes] = []
     octets = 0
     for line in lines:
@@ -81,7 +82,7 @@ async def say(session: ImapSession, lines: Iterable[bytes]) -> None:
 
 
 async def look(session: ImapSession) -> None:
-    """Asks the store whether something changed, as another process's notice may still be on its way; raises the watch.
+    """Fires the watch if the store has changes: a notice from another process may still be on its way.
 
     Raises Refused(NONEXISTENT) when the mailbox was deleted.
     """
@@ -99,12 +100,12 @@ async def tell(
     with_uid: bool = False,
     show: Uids | None = None,
 ) -> None:
-    """Writes what the client does not know yet of its selected mailbox, where anything was heard.
+    """Tells the client what changed in its selected mailbox, if the watch fired.
 
-    *expunges*: whether EXPUNGE may be said. *with_uid*: FETCH lines carry the UID (RFC 9051 §6.4.9). *show*: tell the
-    flags of these too, changed or not.
+    *expunges*: whether EXPUNGE is allowed. *with_uid*: FETCH lines carry the UID (RFC 9051 §6.4.9). *show*: tell the
+    flags of these messages too, changed or not.
 
-    Raises Refused(NONEXISTENT) when the mailbox was deleted; where the store cannot answer, all stays to be told.
+    Raises Refused(NONEXISTENT) when the mailbox was deleted. If the store cannot answer, everything is told later.
     """
     view, account = session.view, session.account
     if view is None or account is None:
@@ -145,7 +146,7 @@ async def _tell(
 
 
 def tell_keywords(session: ImapSession, view: View, keywords: Iterable[str]) -> None:
-    """Writes which flags this mailbox knows where one of *keywords*, as the store spells them, is new to the client."""
+    """Writes FLAGS and PERMANENTFLAGS if one of *keywords*, as the store spells them, is new to the client."""
     if keywords != view.keywords and (new := view.new_keywords(keywords)):
         view.learn(new)
         session.write(flags_line(view.keywords))
@@ -160,7 +161,7 @@ async def _tell_expunges(session: ImapSession, view: View, changes: Changes, *, 
     view.expunged_modseq = changes.modseq
     if gone:
         seqs = view.expunge(gone)
-        # RFC 7162 §3.2.10: VANISHED replaces EXPUNGE for good, and names only what the client was told of
+        # RFC 7162 §3.2.10: VANISHED replaces EXPUNGE from now on, and names only messages that the client knows
         if session.qresync:
             await tell_vanished(session, gone)
         else:
@@ -170,9 +171,9 @@ async def _tell_expunges(session: ImapSession, view: View, changes: Changes, *, 
 async def _tell_flags(
     session: ImapSession, view: View, account: Account, changes: Changes, asked: Uids, *, with_uid: bool
 ) -> Uids:
-    """Writes the FETCH lines of changed flags; returns the UIDs that they were about.
+    """Writes the FETCH lines of changed flags; returns their UIDs.
 
-    RFC 9051 §7.5.2: in rev2, those that the client has not *asked* for carry the UID.
+    RFC 9051 §7.5.2: in rev2, lines that the client has not *asked* for carry the UID.
     """
     told = changes.changed & view.uids
     if changes.flags is None:
@@ -200,9 +201,9 @@ async def show_flags(session: ImapSession, view: View, uids: Uids, *, with_uid: 
 
 
 async def tell_flags(session: ImapSession, view: View, rows: Sequence[Row], *, with_uid: bool) -> None:
-    """Writes a FETCH line with the flags of each of *rows*: UID, in the view, flag word, and modseq."""
+    """Writes a FETCH line with the flags of each of *rows*: a UID of the view, flag word, and modseq."""
     if len(rows) == 1:
-        # a STORE of one message, which clients send by the thousand
+        # a STORE of one message: clients send thousands of them
         uid, word, modseq = rows[0]
         session.write(_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid))
         view.show_modseq(modseq)
@@ -222,7 +223,7 @@ async def tell_modseqs(session: ImapSession, view: View, rows: Sequence[Row]) ->
 
 
 async def tell_modseq(session: ImapSession, view: View, uids: Uids, modseq: ModSeq) -> None:
-    """Writes a FETCH line for each of *uids*, which are in the view and have all the same modseq."""
+    """Writes a FETCH line with *modseq* for each of *uids*, which are in the view."""
     line = b"* %%d FETCH (UID %%d MODSEQ (%d))\r\n" % modseq
     numbers = chain.from_iterable(zip(view.seqs(uids), uids, strict=True))
     while some := tuple(islice(numbers, 2 * SLICE_ROWS)):

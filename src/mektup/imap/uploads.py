@@ -1,4 +1,4 @@
-"""Messages on their way in by APPEND: each is admitted before it comes, and spooled while it does."""
+"""Messages that APPEND uploads: each is admitted before the client sends it, and spooled as it arrives."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 HELD_BYTES = 4 * MIB
-"""What the messages of one APPEND may hold in memory; where it is more, only small ones still do."""
+"""How many octets of one APPEND are held in memory; beyond that, only small messages are."""
 
 SMALL_BYTES = 16 * KIB
-"""What is not worth a file, even then; ``Limits.literals`` bounds how many these can be."""
+"""Messages up to this size are held in memory in any case; ``Limits.literals`` bounds how many there can be."""
 
 
 class Uploads:
-    """The spools of the command under way, which have one file together."""
+    """The spools of the current command, which share one file."""
 
     __slots__ = ("_file", "_spools", "_start")
 
@@ -30,13 +30,13 @@ class Uploads:
         self._spools: list[Spool] = []
         self._file: SpoolFile | None = None
         self._start: AppendStart | None = None
-        """What the command said before the message that was admitted last."""
+        """The part of the command before the message that was admitted last."""
 
     def __bool__(self) -> bool:
         return bool(self._spools)
 
     async def admit(self, session: ImapSession, start: AppendStart, offer: LiteralOffered) -> Spool:
-        """A place for the offered message, before the client sends it.
+        """Makes a spool for the offered message, before the client sends it.
 
         Raises ClientError in the wrong state, Refused(TRYCREATE) without the mailbox, Refused(TOOBIG) beyond
         APPENDLIMIT (RFC 9051 §6.3.12, RFC 7889 §4).
@@ -44,7 +44,7 @@ class Uploads:
         if session.account is None:
             raise ClientError("APPEND is not possible now: log in first")
         if offer.size == 0:
-            # RFC 3502 §6.3.11: an error, by which a client may take its message back
+            # RFC 3502 §6.3.11: an empty message is an error; a client sends one to cancel its APPEND
             raise Refused(None, "A message has at least one octet")
         limit = session.services.limits.message_bytes
         size = held = 0
@@ -72,7 +72,8 @@ class Uploads:
         return spool
 
     def request(self, command: RawCommand) -> Append | None:
-        """What *command* asks, where that was understood when its one message was admitted, and nothing follows it."""
+        """The request of *command* if it was parsed when its only message was admitted and nothing follows; else
+        None."""
         start = self._start
         if start is None or len(command.literals) != 1 or command.fragments[-1]:
             return None
@@ -80,7 +81,7 @@ class Uploads:
         return Append(start.tag, start.mailbox, (message,), start.old_name)
 
     def close(self) -> None:
-        """Gives back what the spools hold; may be called at any time."""
+        """Frees what the spools hold; may be called at any time."""
         for spool in self._spools:
             spool.close()
         self._spools.clear()

@@ -1,14 +1,13 @@
 """The selected mailbox as this client knows it.
 
-A client and its server must at every moment agree which message a sequence number means. The client learns
-of changes only by what it is told, and it must not be told of expunges while it may still be using old
-numbers (RFC 9051 §7.5.1). So each session keeps its own View: the UIDs that the client knows of, in order;
-position *n* is sequence number *n*. The store moves on meanwhile; ``updates.tell`` alone brings the View
-after it, and tells the client in the same breath.
+A client and its server must at every moment agree which message a sequence number means. The client learns of changes
+only from what it is told, and it must not be told of expunges while it may still use old numbers (RFC 9051 §7.5.1). So
+each session keeps its own View: the UIDs that the client knows, in order; position *n* is sequence number *n*. The
+store moves on meanwhile. Only ``updates.tell`` brings the View up to date, and it tells the client at the same time.
 
-Invariants: *uids* changes only together with an EXISTS or EXPUNGE written to the client; *modseq* says up to
-where arrivals and flags were told, *expunged_modseq* up to where expunges were; the second is never ahead.
-UIDs are kept as runs, so a mailbox of a million messages with few holes costs next to nothing.
+Invariants: *uids* changes only together with an EXISTS or EXPUNGE that is written to the client. Arrivals and flags are
+told up to *modseq*, expunges up to *expunged_modseq*; the second is never ahead of the first. UIDs are kept as runs, so
+a mailbox of a million messages with few holes costs next to nothing.
 """
 
 from __future__ import annotations
@@ -28,15 +27,16 @@ if TYPE_CHECKING:
     from mektup.imap.fetch_plan import Plan
 
 FEW = 16
-"""For one UID in so many, each is looked up; for more, the numbers of all are written down first."""
+"""If fewer than one message in FEW is asked for, each number is looked up; else a table of all numbers is made
+first."""
 
 
 NONE: Uids = NumberSet()
-"""No messages; sets do not change, so all views share it."""
+"""The empty set. Sets are immutable, so all views share it."""
 
 
 class View:
-    """Sequence numbers and UIDs of one session's selected mailbox, and what it was told so far."""
+    """Sequence numbers and UIDs of one session's selected mailbox, and what the client was told so far."""
 
     __slots__ = (
         "client_modseq",
@@ -65,20 +65,20 @@ class View:
         self.modseq: ModSeq = selection.mailbox.highestmodseq
         self.expunged_modseq: ModSeq = selection.mailbox.highestmodseq
         self.client_modseq: ModSeq = selection.mailbox.highestmodseq
-        """The HIGHESTMODSEQ that the client has, as it reckons it from what it is told (RFC 7162 §6)."""
+        """The HIGHESTMODSEQ that the client has, computed from what it was told (RFC 7162 §6)."""
         self.uidnext: Uid = selection.mailbox.uidnext
         self.keywords = without_what_is_no_flag(selection.keywords)
-        """Every keyword that the client was told of, by FLAGS."""
+        """Every keyword that FLAGS told the client."""
         self.known_keywords = set(map(str.lower, self.keywords))
         self.recent: Uids = selection.recent
         self.saved: Uids = NONE
         """The search result variable ``$`` (RFC 9051 §6.4.4.1)."""
         self.owes_expunges = False
-        """Whether messages are gone of which the client could not be told yet."""
+        """Whether there are expunges that the client could not be told yet."""
         self.untold: Uids = NONE
-        """Messages whose flags the client must be told, as they could not be when they changed."""
+        """Messages whose flags must still be told, because they could not be told when they changed."""
         self.plan: Plan | None = None
-        """How the last FETCH was answered."""
+        """The plan of the last FETCH."""
         self.uids = selection.uids
         """Every message that the client knows of, ascending."""
 
@@ -86,10 +86,10 @@ class View:
         return len(self.uids)
 
     def made(self, stored: FlagsStored) -> bool:
-        """Takes in a change of flags that this session made itself; its client is told, or asked not to be.
+        """Records a change of flags that this session made, whose client is told, or asked not to be told.
 
-        False, and nothing is taken in, where somebody else changed something just before: then the client must see what
-        came of both.
+        Returns False and records nothing if another session made a change just before: the client must then see the
+        result of both.
         """
         if stored.previous != self.modseq:
             return False
@@ -100,17 +100,18 @@ class View:
         return True
 
     def owe(self, uids: Uids) -> None:
-        """The flags of *uids*, and all else that changed, could not be told; the next command that may tell it does."""
+        """Records that the flags of *uids* and other changes could not be told; the next command that may tell them
+        does."""
         self.untold = self.untold | uids
         self.watch.fire()
 
     def new_keywords(self, flags: Iterable[str]) -> tuple[str, ...]:
-        """The keywords among *flags*, as the store spells them, that the client was not told of."""
+        """The keywords among *flags*, as the store spells them, that are new to the client."""
         known = self.known_keywords
         return tuple([flag for flag in flags if flag.lower() not in known and KEYWORD.fullmatch(flag)])
 
     def learn(self, keywords: tuple[str, ...]) -> None:
-        """Takes in new *keywords*, of which the client is told now."""
+        """Records new *keywords*, which the client is told now."""
         self.keywords += keywords
         self.known_keywords.update(keyword.lower() for keyword in keywords)
 
@@ -124,11 +125,11 @@ class View:
         return Seq(self.uids.rank(uid))
 
     def seqs(self, uids: Uids) -> Seqs:
-        """The sequence numbers of *uids*, those not in the view left out."""
+        """The sequence numbers of those *uids* that are in the view."""
         return self.uids.positions(uids)
 
     def seqs_in_order(self, uids: Sequence[int]) -> list[int]:
-        """The sequence numbers of *uids*, which are in the view, in their order; 0 for 0."""
+        """The sequence numbers of *uids*, which are in the view, in the same order; 0 stays 0."""
         if len(uids) * FEW < len(self):
             return [uid and self.uids.rank(uid) for uid in uids]
         numbers: dict[int, int] = dict(zip(self.uids, count(1), strict=False))
@@ -136,10 +137,10 @@ class View:
         return list(map(numbers.__getitem__, uids))
 
     def resolve(self, numbers: SequenceSet | SavedResult, *, by_uid: bool) -> Uids:
-        """The messages of the view that *numbers* names, in a command that does something to them.
+        """The messages of the view that *numbers* names, for a command that acts on them.
 
-        UIDs that are not there are passed over (RFC 9051 §6.4.9). Raises ClientError for a sequence number beyond the
-        last message, ``*`` in an empty mailbox included (RFC 9051 §9 seq-number).
+        UIDs that do not exist are ignored (RFC 9051 §6.4.9). Raises ClientError for a sequence number beyond the last
+        message, including ``*`` in an empty mailbox (RFC 9051 §9 seq-number).
         """
         if by_uid or isinstance(numbers, SavedResult):
             return self.among(numbers, by_uid=by_uid)
@@ -150,9 +151,9 @@ class View:
         return self.uids.at(numbers.resolve(messages))
 
     def among(self, numbers: SequenceSet | SavedResult, *, by_uid: bool) -> Uids:
-        """The messages of the view that *numbers* names, as a search asks for them: what is not there is none.
+        """The messages of the view that *numbers* names, for a search.
 
-        So a sequence number beyond the last message matches nothing, as a UID that is not there does (docs/decisions,
+        A sequence number beyond the last message matches nothing, like a UID that does not exist (docs/decisions,
         0007).
         """
         if isinstance(numbers, SavedResult):
@@ -165,23 +166,24 @@ class View:
         return self.uids.at(numbers.resolve(messages) & NumberSet.span(1, messages))
 
     def number(self, rows: Sequence[Row]) -> Sequence[int] | list[int]:
-        """The sequence numbers of fetched *rows*, which ascend by UID, the first column, and are in the view."""
+        """The sequence numbers of fetched *rows*, which are in the view and ascend by UID, their first column."""
         first, last = self.uids.rank(rows[0][0]), self.uids.rank(rows[-1][0])
         if last - first + 1 == len(rows):
             return range(first, last + 1)
         offset = rows[0][0] - first
         if rows[-1][0] - last == offset:
-            # no hole between them
+            # no gap between the first and the last
             return [row[0] - offset for row in rows]
         rank = self.uids.rank
         return [rank(row[0]) for row in rows]
 
     def show_modseq(self, modseq: ModSeq) -> None:
-        """The client was told *modseq* as a message's, and takes it for its HIGHESTMODSEQ if it is higher."""
+        """Records that the client was shown the *modseq* of a message: if it is higher, it is the client's
+        HIGHESTMODSEQ now."""
         self.client_modseq = max(self.client_modseq, modseq)
 
     def arrive(self, changes: Changes) -> bool:
-        """Takes in new messages; returns whether there were any, and an EXISTS is due."""
+        """Adds new messages; returns whether there were any, so that EXISTS is due."""
         self.uidnext = changes.uidnext
         if not changes.arrived:
             return False
@@ -190,15 +192,15 @@ class View:
         return True
 
     def expunge(self, gone: Uids) -> Iterator[int]:
-        """Takes out messages; yields the number for each EXPUNGE line, lowest message first.
+        """Removes messages; yields the number for each EXPUNGE line, lowest message first.
 
-        Each is valid at its moment: those taken out before it no longer count (RFC 9051 §7.5.1).
+        Each number takes into account the messages removed before it (RFC 9051 §7.5.1).
         """
         seqs = self.seqs(gone)
         self.uids = self.uids - gone
         self.recent = self.recent & self.uids
         self.saved = self.saved & self.uids
-        # within a run of numbers every message moves into the place of the one before it
+        # in a run, each message moves to the number of the one removed before it, so the number repeats
         told = 0
         places: list[Iterator[int]] = []
         for first, last in seqs.runs:
