@@ -39,10 +39,10 @@ class View:
     """Sequence numbers and UIDs of one session's selected mailbox, and what the client was told so far."""
 
     __slots__ = (
+        "_known_keywords",
         "client_modseq",
         "expunged_modseq",
         "keywords",
-        "known_keywords",
         "mailbox",
         "modseq",
         "name",
@@ -69,7 +69,8 @@ class View:
         self.uidnext: Uid = selection.mailbox.uidnext
         self.keywords = without_what_is_no_flag(selection.keywords)
         """Every keyword that FLAGS told the client."""
-        self.known_keywords = set(map(str.lower, self.keywords))
+        self._known_keywords: set[str] | None = None
+        """The same in lower case, once it is asked for."""
         self.recent: Uids = selection.recent
         self.saved: Uids = NONE
         """The search result variable ``$`` (RFC 9051 §6.4.4.1)."""
@@ -107,13 +108,18 @@ class View:
 
     def new_keywords(self, flags: Iterable[str]) -> tuple[str, ...]:
         """The keywords among *flags*, as the store spells them, that are new to the client."""
-        known = self.known_keywords
+        known = self._known()
         return tuple([flag for flag in flags if flag.lower() not in known and KEYWORD.fullmatch(flag)])
 
     def learn(self, keywords: tuple[str, ...]) -> None:
         """Records new *keywords*, which the client is told now."""
         self.keywords += keywords
-        self.known_keywords.update(keyword.lower() for keyword in keywords)
+        self._known().update(map(str.lower, keywords))
+
+    def _known(self) -> set[str]:
+        if self._known_keywords is None:
+            self._known_keywords = set(map(str.lower, self.keywords))
+        return self._known_keywords
 
     def check_writable(self) -> None:
         """Raises Refused where the mailbox was opened read-only (RFC 9051 §6.3.3)."""

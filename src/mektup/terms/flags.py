@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum, IntFlag
+from functools import lru_cache
 
 from mektup.terms.names import INBOX
 
@@ -67,13 +68,14 @@ def each_once(flags: Sequence[str]) -> tuple[str, ...]:
     return tuple(first.values())
 
 
+@lru_cache(256)
 def without_what_is_no_flag(flags: tuple[str, ...]) -> tuple[str, ...]:
     """*flags* without those that must not be sent to a client: invented system flags, and texts that are no atom.
 
     RFC 9051 §9 flag-extension: a server must not generate them. No client can set one, but old mail may have some,
     because ``deliver`` of an embedded server once took any text.
     """
-    return flags and tuple([flag for flag in flags if not objection_to_flag(flag, len(flag))])
+    return tuple([flag for flag in flags if not objection_to_flag(flag, len(flag))])
 
 
 class FlagChange(Enum):
