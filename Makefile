@@ -68,7 +68,7 @@ hostile-short: $(STAMP)
 	$(BIN)/python -m bench.hostile --short $(OPTIONS) $(ATTACKS)
 
 $(STAMP): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,clients]'
 	@touch $(STAMP)
 
