@@ -234,17 +234,21 @@ def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...],
         return HEADER, lambda columns: map(choice, *(columns[column] for column in HEADER))
 
     inside = section.text not in (SectionText.ALL, SectionText.MIME)
+    is_content = section.text is SectionText.ALL
 
     def value(layout: Layout, raw: bytes | None, content: ContentId) -> bytes | Later:
+        if is_content and raw is not None:
+            # the content of a part, which clients ask for most
+            part = layout.part(section.part)
+            if part is not None and part.around is None:
+                start, stop = _cut((part.content_start, part.stop), partial)
+                return literal(raw[start:stop])
         span = _span(layout, section)
         if span is None:
             return NIL
         around = layout.encoded_around(section.part, inside=inside)
         if choose is not None:
             span = span[0], min(span[1], span[0] + most)
-        elif raw is not None and not around:
-            start, stop = _cut(span, partial)
-            return literal(raw[start:stop])
         place = _Place.of(around, span)
         if raw is None:
             return place.later(content, None if choose is None else choose.in_pieces, partial)
