@@ -20,6 +20,7 @@ from mektup.store.interface import Incoming, Store
 from mektup.store.sqlite import open_store
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import Limits
+from tests.support import naive
 from tests.support.memory import MemoryPeer, MemoryWorld, RunsASession
 from tests.support.runner import PASSWORD, USER
 from tests.support.transcript import MalformedTranscript, Transcript
@@ -129,8 +130,18 @@ class MektupInMemory:
 
 async def open_world(transcript: Transcript, folder: Path | None, *, by_octet: bool) -> MemoryWorld:
     """A world in memory for *transcript*; *folder* is where its store is, None for memory too."""
+    store = await open_store(folder, limits=settings_of(transcript).limits)
+    return await _world_of(transcript, store, folder, by_octet=by_octet)
+
+
+async def open_naive_world(transcript: Transcript) -> MemoryWorld:
+    """The same with the naive engine, which forgets all when it is closed."""
+    store = await naive.open_store(limits=settings_of(transcript).limits)
+    return await _world_of(transcript, store, None, by_octet=False)
+
+
+async def _world_of(transcript: Transcript, store: Store, folder: Path | None, *, by_octet: bool) -> MemoryWorld:
     settings = settings_of(transcript)
-    store = await open_store(folder, limits=settings.limits)
     for name, password in accounts_of(transcript).items():
         await store.directory.add(name, {"password": "{PLAIN}" + password})
     backend = MektupInMemory(store, folder, settings)

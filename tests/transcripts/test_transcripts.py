@@ -1,4 +1,4 @@
-"""Every transcript, played: in memory as a whole, octet by octet, and over sockets."""
+"""Every transcript, played: in memory as a whole, octet by octet, on the naive engine, and over sockets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.backend import open_world
+from tests.support.backend import open_naive_world, open_world
 from tests.support.sockets import Servers, SocketWorld
 from tests.support.stage import perform
 from tests.support.transcript import Transcript, read
@@ -29,6 +29,13 @@ def folder(transcript: Transcript, tmp_path_factory: pytest.TempPathFactory) -> 
 async def test_in_memory(transcript: Transcript, by_octet: bool, folder: Path | None) -> None:
     world = await open_world(transcript, folder, by_octet=by_octet)
     await perform(transcript, world, MAIL)
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS.values(), ids=TRANSCRIPTS.keys())
+async def test_on_the_naive_engine(transcript: Transcript) -> None:
+    if "restart" in transcript.acts:
+        pytest.skip("the naive engine has no file that could be opened again")
+    await perform(transcript, await open_naive_world(transcript), MAIL)
 
 
 OVER_SOCKETS = {name: each for name, each in TRANSCRIPTS.items() if "clock" not in each.acts}
