@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def use(session: ImapSession) -> None:
-    """Records that the client knows modseqs, and tells it that of the open mailbox (RFC 7162 §3.1)."""
+    """Records that the client knows modseqs; tells it HIGHESTMODSEQ if a mailbox is open (RFC 7162 §3.1)."""
     if session.condstore:
         return
     session.condstore = True

@@ -1,8 +1,8 @@
 """The bytes that BODY[...], BINARY[...] and BINARY.SIZE[...] name (RFC 9051 §6.4.5, §6.4.5.1).
 
-A reader takes a slice of rows, column by column, and gives for each row, when its turn comes, the value as it stands
-on the wire: NIL, or a literal. Where the store did not hand the message (or its header) out whole, as it is large, the
-value is a Later, which reads just the octets that are needed, a piece at a time.
+A reader takes a slice of rows, column by column, and gives the wire value of each row, one at a time: NIL, or a
+literal. If the store did not return a large message (or its header) whole, the value is a Later, which reads only the
+octets that are needed, in pieces.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mektup.wire.fetch_items import Binary, BinarySize, BodySection, Partial, Se
 from mektup.wire.strings import literal, literal8, without_nul
 
 Columns = dict[AnyColumn, Sequence[Any]]
-"""A slice of rows, column by column; of LAYOUT what it unpacks to."""
+"""A slice of rows, column by column; LAYOUT is unpacked."""
 
 Reader = Callable[[Columns], Iterable[Any]]
 MESSAGE = (Column.RAW, Column.CONTENT, Column.SIZE)
@@ -35,40 +35,41 @@ NIL = b"NIL"
 
 
 class Shape(Enum):
-    """How a value stands on the wire."""
+    """The form of a value on the wire."""
 
     LITERAL = auto()
     BINARY = auto()
-    """A literal, or a literal8 where there is a NUL."""
+    """A literal, or a literal8 if there is a NUL."""
     SIZE = auto()
-    """A number: how many octets it has."""
+    """A number: the octets of the value."""
 
 
 class Filter(Protocol):
-    """Takes a span's octets in any pieces; gives what is to be told of them."""
+    """Takes the octets of a span in pieces of any size; returns the octets to send."""
 
     def take(self, octets: bytes) -> bytes:
-        """What is certain by now."""
+        """The output that is certain so far."""
 
     def finish(self) -> bytes:
-        """The rest."""
+        """The rest of the output."""
 
 
 HELD_BYTES = 64 * 1024
-"""A value up to this size is held, where its size is not known before it is read; a larger one is read twice."""
+"""If the size of a value is not known before it is read, a value up to this size is held; a larger one is read
+twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A value that is read when its turn comes, a piece at a time."""
+    """A value that is read only when it is sent, in pieces."""
 
     content: ContentId
     start: int
     stop: int
     filter: Callable[[], Filter] | None = None
-    """What the octets pass through; None: they go out as they come."""
+    """Makes the filter of the octets; None sends them unfiltered."""
     partial: Partial | None = None
-    """What of its outcome is told; None where that is all."""
+    """The part of the filter's output that is sent; None for all of it."""
     shape: Shape = Shape.LITERAL
 
     async def check(self, account: Account) -> None:
@@ -78,10 +79,10 @@ class Later:
                 pass
 
     async def pieces(self, account: Account) -> AsyncGenerator[bytes, None]:
-        """The value on the wire, in pieces of bounded size; empty ones while it is being measured.
+        """The wire form of the value, in pieces of bounded size; the pieces are empty while its size is measured.
 
-        Raises Disconnected when the message goes while it is being sent: the line has begun, and only the end of the
-        connection can say that the rest will not come.
+        Raises Disconnected when the message is removed while it is sent: the line has begun, and only the end of the
+        connection can tell the client that the rest is missing.
         """
         try:
             if self.filter is None:
@@ -113,7 +114,7 @@ class Later:
         return octets if self.shape is Shape.BINARY else without_nul(octets)
 
     async def _filtered(self, account: Account) -> AsyncIterator[bytes]:
-        """What is told of the value, as it comes out of the filter."""
+        """The filter's output, cut to *partial*."""
         assert self.filter is not None
         through = self.filter()
         cut = _Window(0, None) if self.partial is None else _Window(self.partial.start, self.partial.count)
@@ -126,7 +127,7 @@ class Later:
 
 
 class _Window:
-    """A filter that lets through *count* octets from *start* on; all of them for None."""
+    """A filter that passes *count* octets from *start* on; None passes all of them."""
 
     __slots__ = ("_left", "_to_skip")
 
@@ -136,7 +137,7 @@ class _Window:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more can come of it."""
+        """Whether it has passed its last octet."""
         return self._left == 0
 
     def take(self, octets: bytes) -> bytes:
@@ -153,7 +154,7 @@ class _Window:
 
 
 class _Chain:
-    """Filters, one behind the other."""
+    """A chain of filters."""
 
     __slots__ = ("_filters",)
 
@@ -178,11 +179,11 @@ class _Place:
 
     span: Span
     steps: tuple[tuple[str, Span], ...]
-    """The encoding of each of these messages, outermost first, and what of its decoded octets is meant."""
+    """For each of these messages, outermost first: its encoding, and the wanted span of its decoded octets."""
 
     @classmethod
     def of(cls, around: Sequence[PartPlace], span: Span) -> _Place:
-        """*span* counts in the innermost of the encoded messages *around* it."""
+        """The place of *span*, which counts in the innermost of the encoded messages *around* it."""
         spans = [*((place.content_start, place.stop) for place in around), span]
         return cls(spans[0], tuple(zip((place.encoding for place in around), spans[1:], strict=True)))
 
@@ -200,7 +201,7 @@ class _Place:
         partial: Partial | None,
         shape: Shape = Shape.LITERAL,
     ) -> Later:
-        """The same, of a message that is not at hand, through *last*."""
+        """The same for a message that is not in memory; the octets pass through *last* at the end."""
         filters: list[Callable[[], Filter]] = []
         for encoding, (start, stop) in self.steps:
             filters += (partial_of(MessageDecoder, encoding), partial_of(_Window, start, stop - start))
@@ -212,7 +213,7 @@ class _Place:
 
 
 def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...], Reader]:
-    """The columns that BODY[...] needs, and its reader. Of a header's fields *most* octets are chosen from."""
+    """The columns that BODY[...] needs, and its reader. Fields are chosen from the first *most* octets of a header."""
     section, partial = item.section, item.partial
     if not section.part and section.text is SectionText.ALL:
         return MESSAGE, lambda columns: [
@@ -259,7 +260,7 @@ def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...],
 
 
 class _Chooser:
-    """Chooses fields of headers, small ones at once."""
+    """Chooses fields of headers: ``select`` of a whole header, ``in_pieces`` of one in pieces."""
 
     __slots__ = ("in_pieces", "select")
 
@@ -275,7 +276,7 @@ def _chooser(section: Section) -> _Chooser | None:
 
 
 def _octets(row: tuple[bytes | None, ContentId, int], partial: Partial | None) -> bytes | Later:
-    """What *partial* asks for of octets at the start of a message, which are at hand, or so many of that content."""
+    """The *partial* of *row*: its octets if they are in memory, else a span from the start of its content."""
     octets, content, size = row
     if octets is not None:
         return literal(_partial(octets, partial))
@@ -284,11 +285,12 @@ def _octets(row: tuple[bytes | None, ContentId, int], partial: Partial | None) -
 
 
 MOST_NAME_BYTES = 1000
-"""Of names of header fields, all together, that may make a column of the store's."""
+"""The most octets of the names of header fields, together, that may make a column of the store."""
 
 
 def chosen_fields(item: BodySection) -> HeaderFields | None:
-    """The column that *item* asks for; None where it is not some fields of the message's own header, whole."""
+    """The column of the store for *item*; None unless it asks for named fields of the message's own header, without
+    partial."""
     section = item.section
     if section.part or section.text is not SectionText.HEADER_FIELDS or item.partial is not None:
         return None
@@ -310,7 +312,7 @@ def _span(layout: Layout, section: Section) -> Span | None:
 
 
 def _cut(span: Span, partial: Partial | None) -> Span:
-    """Only what ``<start.count>`` asks for; empty where it starts behind the end (RFC 9051 §6.4.5.1)."""
+    """The part that ``<start.count>`` asks for; empty if it starts after the end (RFC 9051 §6.4.5.1)."""
     if partial is None:
         return span
     start, stop = span
@@ -349,14 +351,14 @@ def _decoding_reader(path: tuple[int, ...], partial: Partial | None, shape: Shap
 
 
 def require_known_encoding(layout: Layout, path: tuple[int, ...]) -> None:
-    """Raises Refused(UNKNOWN_CTE) where what BINARY[...] or BINARY.SIZE[...] asks for cannot be decoded."""
+    """Raises Refused(UNKNOWN_CTE) if the part that BINARY[...] or BINARY.SIZE[...] names cannot be decoded."""
     if layout.whole(path) is not None:
         decoder(_encoding(layout.part(path)))
 
 
 def _encoding(place: PartPlace | None) -> str:
     if place is None or place.is_multipart or (place.body_start is not None and place.decoded_stop is None):
-        # RFC 3516 §4.3: what holds other parts has no encoding of its own to take off, but a message that is encoded
+        # RFC 3516 §4.3: a part that holds other parts has no encoding to remove, except a message that is encoded
         return "binary"
     return place.encoding
 

@@ -2,11 +2,11 @@
 
 Five rules that must never be broken:
 
-1. One command at a time, in the order received; its tagged answer is the last that is said of it.
-2. What changed in the selected mailbox is told by ``updates.tell`` and nowhere else, before the tagged answer.
-3. An error becomes an answer in ``_fail`` and nowhere else; whatever happens inside a command, the session goes on.
-4. A wait is always on the peer, bounded in time; a session holds no lock of the store while it waits.
-5. Nothing that a client sends is held that no limit covers.
+1. One command at a time, in the order received; its tagged answer is its last output.
+2. Only ``updates.tell`` tells what changed in the selected mailbox, before the tagged answer.
+3. Only ``_fail`` turns an error into an answer; whatever happens inside a command, the session goes on.
+4. A session waits only for its peer, for a bounded time; it holds no lock of the store while it waits.
+5. Everything that the server holds for a client has a limit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class Ending(Enum):
-    """How a session came to its end, for the log."""
+    """How a session ended, for the log."""
 
     LOGOUT = auto()
     GONE = auto()
@@ -45,7 +45,7 @@ class Ending(Enum):
 
 
 class ImapSession:
-    """One client, from connection to farewell."""
+    """One client, from greeting to BYE."""
 
     __slots__ = (
         "_bad_commands",
@@ -80,30 +80,31 @@ class ImapSession:
         self.user: str | None = None
         self.view: View | None = None
         self.rev2 = False
-        """Whether ENABLE IMAP4rev2 came: names are UTF-8, ESEARCH replaces SEARCH, \\Recent is no more."""
+        """Whether the client enabled IMAP4rev2: names are UTF-8, ESEARCH replaces SEARCH, there is no \\Recent."""
         self.condstore = False
-        """Whether the client knows modseqs (RFC 7162 §3.1): FETCH lines then carry them."""
+        """Whether the client knows modseqs: FETCH lines then carry them (RFC 7162 §3.1)."""
         self.qresync = False
-        """Whether ENABLE QRESYNC came: VANISHED replaces EXPUNGE (RFC 7162 §3.2.3)."""
+        """Whether the client enabled QRESYNC: VANISHED replaces EXPUNGE (RFC 7162 §3.2.3)."""
         self.uploads = Uploads()
         self.tag: bytes | None = None
-        """Of the command under way, once it is understood; one that answers others too moves it on to theirs."""
+        """The tag of the current command, once parsed. A command that also answers pipelined ones sets it to each of
+        their tags."""
         self.ending: Ending | None = None
         self.has_identified = False
-        """Whether the client has said who it is, by ID."""
+        """Whether the client has sent ID."""
         self._flag_words: FlagWords | None = None
         self._place: AccountConnection | None = None
         self._login_failures = 0
         self._bad_commands = 0
         self._tally = services.tally
         self._clock = time.monotonic()
-        """When the command under way began: read once a command, as it ends, and when octets came."""
+        """When the current command began. Set as octets arrive and as a command ends."""
         self._deadline = self._clock + services.limits.login_seconds
 
-    # The life
+    # The life of the session
 
     async def run(self) -> None:
-        """Serves the peer until it, or the server, says goodbye; never raises but at a bug outside of any command."""
+        """Serves the peer until either side ends the session; raises only at a bug outside of any command."""
         self.write(answers.untagged_ok(codes.capability(capabilities(self)), self._greeting()))
         receiver, peer = self.receiver, self.peer
         try:
@@ -116,7 +117,7 @@ class ImapSession:
                     raise TimedOut(peer.dismissal)
                 elif isinstance(event, RawCommand):
                     await self._obey(event)
-                    # what the client sent ahead may be much, and it may read none of the answers
+                    # the client may pipeline many commands, and read no answers
                     if peer.is_due_at(self._clock):
                         await peer.drain()
                         self._clock = time.monotonic()
@@ -172,7 +173,7 @@ class ImapSession:
         except (Disconnected, TimedOut):
             raise
         except Exception as failure:
-            # the boundary: nothing that goes wrong in a command is the end of the session
+            # the boundary: a failure in a command does not end the session
             self._fail(command, failure)
         finally:
             self.tag = None
@@ -180,7 +181,7 @@ class ImapSession:
                 self.uploads.close()
 
     def _fail(self, command: RawCommand, failure: Exception) -> None:
-        """An error becomes the answer of *command*."""
+        """Answers *command* with the error."""
         tag = self.tag or commands.tag_of(command)
         match failure:
             case ClientError():
@@ -221,7 +222,7 @@ class ImapSession:
             self.write(answers.ok(self.tag, answer))
 
     async def _tell(self, tells: Tells, request: Request) -> None:
-        """Tells what changed; never fails, as the command is done by now: what cannot be told now is told later."""
+        """Tells what changed. Never fails, as the command is done already; what cannot be told now is told later."""
         view = self.view
         if view is None or tells is Tells.NOTHING:
             return
@@ -235,12 +236,12 @@ class ImapSession:
             raise
         except Refused as refusal:
             if refusal.code is Code.NONEXISTENT:
-                # nothing in IMAP can tell a client that its mailbox is no more, but to let it go
+                # IMAP cannot tell a client that its mailbox is gone, so the session ends
                 self.throw_out("The selected mailbox was deleted")
             else:
                 view.watch.fire()
         except Exception as failure:
-            # a boundary, too: a bug of the telling is none of the command's
+            # a boundary, too: the command itself succeeded
             view.watch.fire()
             self._note_bug(failure, request.tag)
 
@@ -249,7 +250,7 @@ class ImapSession:
             return True
         if tells is Tells.UID_EXPUNGES and names_seqs(request):
             return False
-        # RFC 9051 §5.5: a client should wait before it uses numbers, but one that has sent ahead means the old ones
+        # RFC 9051 §5.5: a client should not pipeline commands with sequence numbers; if it does, it means the old ones
         coming = self.receiver.upcoming()
         return coming is None or not commands.uses_sequence_numbers(coming)
 
@@ -259,7 +260,7 @@ class ImapSession:
             self.view.saved = self.view.saved - self.view.saved
 
     async def _consider(self, offer: LiteralOffered) -> None:
-        """Answers a literal's question: may it come?"""
+        """Decides whether the client may send a literal, and answers it."""
         try:
             start = commands.parse_append_start(offer.command, utf8=self.rev2, limits=self.services.limits)
             if start is None:
@@ -272,7 +273,7 @@ class ImapSession:
         except (Disconnected, TimedOut):
             raise
         except Exception as failure:
-            # the boundary once more: a literal's question is asked before there is a command
+            # a boundary, too: a literal is offered before the command is complete
             self.receiver.refuse()
             self.peer.uploading = False
             self.uploads.close()
@@ -291,14 +292,14 @@ class ImapSession:
             self.count_bad_command()
 
     def count_bad_command(self) -> None:
-        """One more mistake; too many end the session."""
+        """Counts a mistake; too many end the session."""
         self._bad_commands += 1
         limits = self.services.limits
         if self._bad_commands >= (limits.login_bad_commands if self.account is None else limits.bad_commands):
             self.throw_out("Too many commands that are no IMAP")
 
     def throw_out(self, text: str) -> None:
-        """Says BYE and ends the session after the command under way."""
+        """Says BYE and ends the session after the current command."""
         if self.ending is None:
             self.write(answers.bye(text))
             self.ending = Ending.THROWN_OUT
@@ -314,15 +315,15 @@ class ImapSession:
         self.peer.write(octets)
 
     async def give_way(self) -> None:
-        """Sends what was queued where it is much, and lets others go on where it is their turn.
+        """Drains if much is queued, or if other sessions are due to run.
 
-        To be called inside what takes long or says much. Raises Disconnected.
+        To be called in long loops. Raises Disconnected.
         """
         if self.peer.is_due:
             await self.peer.drain()
 
     async def seek(self, answer: Awaitable[T]) -> T:
-        """*answer*, which changes nothing, and which nobody needs once the client is gone: then this is cancelled."""
+        """Awaits *answer*, which changes nothing, and cancels it when the client disconnects."""
         self.peer.seeking = True
         try:
             return await answer
@@ -330,9 +331,9 @@ class ImapSession:
             self.peer.seeking = False
 
     def ahead(self) -> Iterator[Request]:
-        """The requests that the client sent behind this one without waiting, up to one that is wrong or has a literal.
+        """The requests that the client pipelined after the current one, up to one that is wrong or has a literal.
 
-        They are still to come, until they are taken.
+        They stay queued until ``take`` removes them.
         """
         for line in self.receiver.ahead():
             if line.endswith(b"}"):
@@ -343,7 +344,7 @@ class ImapSession:
                 return
 
     def take(self) -> None:
-        """Takes the first request that is ``ahead``: it is answered together with the one under way."""
+        """Takes the first request of ``ahead``: the current command answers it, too."""
         self.receiver.next_event()
         self._tally.commands += 1
 
@@ -355,13 +356,13 @@ class ImapSession:
 
     @property
     def mail(self) -> Account:
-        """The account, in a state where there is one."""
+        """The account; only after login."""
         assert self.account is not None
         return self.account
 
     @property
     def selected(self) -> View:
-        """The view, in the selected state."""
+        """The view; only in the selected state."""
         assert self.view is not None
         return self.view
 
@@ -374,9 +375,10 @@ class ImapSession:
         return self._flag_words
 
     async def enter(self, entry: AccountEntry) -> None:
-        """The client is who it says: from here on it is in the authenticated state.
+        """Moves to the authenticated state with the account of *entry*.
 
-        Raises Refused(LIMIT) where the account has too many connections, (UNAVAILABLE) where its mail cannot be opened.
+        Raises Refused(LIMIT) if the account has too many connections, Refused(UNAVAILABLE) if its mail cannot be
+        opened.
         """
         account = await self.services.store.account(entry.id)
         self._place = self.services.authenticator.connections.open(entry.id)
@@ -388,7 +390,7 @@ class ImapSession:
         self.services.log.info("login", user=entry.name)
 
     def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
-        """One more refused login; too many failures end the session."""
+        """Counts a failed login; too many end the session."""
         if refusal.code not in FAILED_LOGINS:
             return
         self.services.log_failed_login(refusal, mechanism, name, self.peer.address)
@@ -397,23 +399,23 @@ class ImapSession:
             self.throw_out("Too many failed logins")
 
     def look_at(self, view: View) -> None:
-        """*view* is the selected mailbox from now on."""
+        """Makes *view* the selected mailbox."""
         self.leave_mailbox()
         self.view = view
         self.state = SessionState.SELECTED
 
     def leave_mailbox(self) -> None:
-        """No mailbox is selected any more."""
+        """Closes the selected mailbox, if there is one."""
         if self.view is not None:
             self.view.watch.close()
-            self.view.plan = None  # it knows this session and the view, and would keep both
-            self._flag_words = None  # so does this
+            self.view.plan = None  # it refers to the session and the view, and would keep both in memory
+            self._flag_words = None  # so do the flag words
             self.view = None
             self.state = SessionState.AUTHENTICATED
 
 
 def _begins(event: RawCommand | LiteralOffered | CommandFault) -> bool:
-    """Whether *event* is a command of which nothing is done yet, so that a server that shuts down need not begin."""
+    """Whether *event* begins a command; a server that shuts down does not begin any."""
     if isinstance(event, LiteralOffered):
         return len(event.command.fragments) == 1
     return isinstance(event, RawCommand) and not event.literals

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Append) -> bytes | None:
-    """Adds messages that came into spools; they are on disk before the OK. Raises Refused(TRYCREATE, OVERQUOTA)."""
+    """Adds the spooled messages; they are on disk before the OK. Raises Refused(TRYCREATE, OVERQUOTA)."""
     account = session.mail
     try:
         mailbox = await account.mailbox(request.mailbox)
@@ -35,7 +35,7 @@ async def run(session: ImapSession, request: Append) -> bytes | None:
 
 
 async def _prepared(session: ImapSession, request: Append) -> list[Incoming]:
-    """All messages, of which the account's file takes all or none. Raises Refused(LIMIT)."""
+    """Prepares the messages; the account takes all or none. Raises Refused(LIMIT)."""
     if len(request.messages) == 1:
         return [await _incoming(session, request.messages[0])]
     prepared: list[Incoming] = []
@@ -53,7 +53,7 @@ async def _incoming(session: ImapSession, message: AppendMessage) -> Incoming:
     assert isinstance(message.message, Spool)
     arrival = await prepare_in_turn(message.message.octets(), session.services.limits)
     if not isinstance(arrival.raw, bytes):
-        # hundreds of messages must not be hundreds of maps, each of which holds an open file
+        # an APPEND may have hundreds of messages, and each memory map holds an open file
         arrival = replace(arrival, raw=message.message.unmapped())
     seconds, zone = message.internaldate or (None, 0)
     return Incoming(arrival, frozenset(message.flags), seconds, zone)

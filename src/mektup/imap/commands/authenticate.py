@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Authenticate) -> bytes | None:
-    """Lets in who proves who it is.
+    """Logs the client in by a SASL exchange.
 
     Raises Refused(AUTHENTICATIONFAILED, ...), ClientError for a cancelled exchange or a line that is not base64.
     """

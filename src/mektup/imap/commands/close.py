@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Close) -> bytes | None:
-    """Removes what has \\Deleted, without a word of it, and leaves the mailbox."""
+    """Removes messages with \\Deleted, without EXPUNGE responses, and closes the mailbox."""
     view = session.selected
     if not view.read_only:
         await session.mail.expunge(view.mailbox, None)

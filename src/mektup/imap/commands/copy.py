@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Copy) -> bytes | None:
-    """Copies messages, all or none. Messages that are gone are passed over. Raises Refused(TRYCREATE)."""
+    """Copies messages, all or none. Ignores messages that are gone. Raises Refused(TRYCREATE)."""
     view = session.selected
     uids = view.resolve(request.numbers, by_uid=request.by_uid)
     copied = await session.mail.copy(view.mailbox, uids, request.mailbox)
     if not copied.sources:
-        # clients repeat a COPY that is refused for ever, so nothing to copy is a success
+        # clients repeat a refused COPY forever, so a COPY of nothing succeeds
         return b"Nothing to copy"
     return b"%b Copied" % codes.copy_uid(copied.uidvalidity, copied.sources, copied.targets)

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from mektup.imap.session import ImapSession
 
 USES_OF_MAILBOXES = {use.lower(): use for use in SPECIAL_USES if use not in ("\\All", "\\Flagged")}
-"""\\All and \\Flagged are views of all mail, which no mailbox of ours is."""
+"""All but \\All and \\Flagged: these are views of all mail, and mektup has no such mailboxes."""
 
 
 async def run(session: ImapSession, request: Create) -> bytes | None:
-    """Makes a mailbox. Raises Refused(ALREADYEXISTS, CANNOT, USEATTR, LIMIT)."""
+    """Creates a mailbox. Raises Refused(ALREADYEXISTS, CANNOT, USEATTR, LIMIT)."""
     use = None
     if request.use:
         use = USES_OF_MAILBOXES.get(request.use[0].lower())

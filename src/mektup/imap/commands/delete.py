@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Delete) -> bytes | None:
-    """Removes a mailbox; the one selected here is closed first. Raises Refused(NONEXISTENT, CANNOT, HASCHILDREN)."""
+    """Deletes a mailbox, and closes it if it is selected here. Raises Refused(NONEXISTENT, CANNOT, HASCHILDREN)."""
     account, view = session.mail, session.view
     closes = view is not None and (await account.mailbox(request.mailbox)).id == view.mailbox
     await account.delete(request.mailbox)

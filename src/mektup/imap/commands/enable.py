@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Enable) -> bytes | None:
-    """Turns on what the client says it understands; names that cannot be enabled are passed over."""
+    """Enables the extensions that the client names; ignores names that cannot be enabled."""
     enabled = []
     if "IMAP4REV2" in request.capabilities and not session.rev2:
         session.rev2 = True
         if session.view is not None:
             session.view.plan = None  # it was made for the other revision
         enabled.append(b"IMAP4rev2")
-    # RFC 7162 §3.2.3: QRESYNC enables both, whether CONDSTORE stands beside it or not
+    # RFC 7162 §3.2.3: QRESYNC enables CONDSTORE too, whether or not the client names it
     resyncs = "QRESYNC" in request.capabilities and not session.qresync
     if resyncs or "CONDSTORE" in request.capabilities:
         modseqs.use(session)

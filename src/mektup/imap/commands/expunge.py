@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Expunge) -> bytes | None:
-    """Removes what has \\Deleted; the EXPUNGE lines come with all else that changed. Raises Refused when read-only."""
+    """Removes messages with \\Deleted; ``updates.tell`` writes the EXPUNGE lines. Raises Refused when read-only."""
     view = session.selected
     view.check_writable()
     if request.uids is None:

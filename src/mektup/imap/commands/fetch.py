@@ -1,10 +1,10 @@
 """FETCH and UID FETCH (RFC 9051 §6.4.5).
 
-What is asked is planned first (``fetch_plan``): which columns, and how a row becomes a line. Then one query
-brings the rows in slices, and each slice is one join of bytes.
+A plan comes first (``fetch_plan``): which columns are needed, and how a row becomes a line. Then one query returns the
+rows in slices, and each slice is one join of bytes.
 
-Many clients read one message a command, and send the next ones without waiting. Those that ask the same of another
-message are answered by one query, each with its own line and tagged answer.
+Many clients fetch one message per command, and pipeline these commands. One query answers those that ask for the same
+items; each gets its own line and tagged answer.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 SEEN = frozenset({"\\Seen"})
 
 TOGETHER = 64
-"""How many FETCHes that a client sent ahead are answered by one query."""
+"""The most pipelined FETCHes that one query answers."""
 
 
 async def run(session: ImapSession, request: Fetch) -> bytes | None:
-    """Tells what was asked of each message. Raises ClientError for sequence numbers beyond the mailbox."""
+    """Writes the items of each message. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     if request.vanished and not session.qresync:
         raise ClientError("VANISHED needs ENABLE QRESYNC first")
@@ -50,7 +50,7 @@ async def run(session: ImapSession, request: Fetch) -> bytes | None:
             return await _answer(plan, uids)
         except Refused:
             if marked:
-                view.owe(marked)  # they have \Seen now, and nothing may have been said of it
+                view.owe(marked)  # they have \Seen now, and the client may not have been told
             raise
     elif _is_simple(request, uids) and (ahead := _pipelined(session, request)):
         return await _answer_together(session, plan, request.tag, uids.first, ahead)
@@ -59,13 +59,13 @@ async def run(session: ImapSession, request: Fetch) -> bytes | None:
 
 async def _answer(plan: Plan, uids: Uids) -> bytes | None:
     if await plan.answer(uids) < len(uids):
-        # RFC 5530 §3: the client asked for what somebody else removed, and will hear of it
+        # RFC 5530 §3: another session removed messages, and the client is told of that later
         return b"[EXPUNGEISSUED] Some messages are gone"
     return None
 
 
 def _complete(session: ImapSession, request: Fetch) -> tuple[FetchItem, ...]:
-    """The items asked for, and those that come with them."""
+    """The requested items, and those that they imply."""
     items = request.items
     if request.by_uid and Item.UID not in items:
         # RFC 9051 §6.4.9: UID FETCH always tells the UID
@@ -79,12 +79,12 @@ def _complete(session: ImapSession, request: Fetch) -> tuple[FetchItem, ...]:
 
 
 def _is_simple(request: Fetch, uids: Uids) -> bool:
-    # each answer of those with MODSEQ may have to tell HIGHESTMODSEQ
+    # not with MODSEQ: each tagged answer may have to tell HIGHESTMODSEQ
     return len(uids) == 1 and request.changed_since is None and Item.MODSEQ not in request.items
 
 
 def _pipelined(session: ImapSession, request: Fetch) -> list[tuple[bytes, Uid]]:
-    """The FETCHes that the client sent behind *request* as far as they ask the same of one message: tag and UID."""
+    """The pipelined FETCHes that ask for the same items of one message, up to one that does not: tag and UID."""
 
     def asks_the_same(coming: Fetch, uids: Uids) -> bool:
         return coming.items == request.items and coming.by_uid == request.by_uid and _is_simple(coming, uids)
@@ -98,7 +98,7 @@ def _pipelined(session: ImapSession, request: Fetch) -> list[tuple[bytes, Uid]]:
 async def _answer_together(
     session: ImapSession, plan: Plan, tag: bytes, uid: Uid, ahead: list[tuple[bytes, Uid]]
 ) -> bytes | None:
-    """Answers the command under way, of *tag* about *uid*, and those *ahead* of which the lines could be held."""
+    """Answers the current command, *tag* for *uid*, and those of *ahead* whose lines could be held."""
     lines = await plan.lines_of(NumberSet.of([uid, *(other for _, other in ahead)]))
     if uid not in lines:
         return await _answer(plan, NumberSet.span(uid, uid))
@@ -115,29 +115,29 @@ async def _answer_together(
 
 
 async def _changed(session: ImapSession, request: Fetch, since: ModSeq, uids: Uids) -> Uids:
-    """Those of *uids* that changed after *since*; tells, where VANISHED asks for it, which others are gone."""
+    """Those of *uids* that changed after *since*. With VANISHED, tells which messages are gone."""
     view = session.selected
     touched = await session.mail.touched(view.mailbox, since)
     if request.vanished and isinstance(request.numbers, SequenceSet):
-        # the largest UID there was, for a client may ask for 1:* when the last message is what is gone
+        # ``*`` is the largest UID there ever was: a client may ask for 1:* when the last message is gone
         asked: Uids = NumberSet(request.numbers.resolve(view.uidnext - 1).runs)
-        # what is gone but not told yet is no EARLIER (RFC 7162 §3.2.10)
+        # expunges that are not told yet are not EARLIER (RFC 7162 §3.2.10)
         await updates.tell_vanished(session, (touched.expunged & asked) - view.uids, earlier=True)
     return uids & touched.changed
 
 
 async def _mark_seen(session: ImapSession, view: View, uids: Uids, plan: Plan) -> tuple[Plan, Uids]:
-    """Sets \\Seen; the plan that has the answer tell it where it was not set before (RFC 9051 §6.4.5)."""
+    """Sets \\Seen. Returns a plan that tells the flags if any changed (RFC 9051 §6.4.5), and the UIDs that changed."""
     try:
         stored = await session.mail.store_flags(view.mailbox, uids, FlagChange.ADD, SEEN)
     except Refused as refusal:
         if refusal.code is Code.NONEXISTENT:
             raise
-        return plan, NumberSet()  # the disk is full, or another process writes for long: mail is read all the same
+        return plan, NumberSet()  # the disk is full, or another process writes for long: mail can be read nevertheless
     if not stored.changed:
         return plan, NumberSet()
     view.made(stored)
-    # RFC 7162 §3.2.4: to a client that knows modseqs, a flag that FETCH sets is told as any change is
+    # RFC 7162 §3.2.4: a client that knows modseqs is told of a flag that FETCH sets as of any other change
     due = (Item.UID, Item.FLAGS, Item.MODSEQ) if session.condstore else (Item.FLAGS,)
     plan = Plan(session, view, (*plan.items, *(item for item in due if item not in plan.items)))
     return plan, stored.changed

@@ -1,7 +1,7 @@
-"""ID (RFC 2971): who is on each side. For logs and statistics only: nothing here depends on it (RFC 2971 §3).
+"""ID (RFC 2971): client and server identify themselves.
 
-The first one of a session is logged. It is allowed before the login, so who says it again and again must not be able to
-fill the log.
+For logs and statistics only: nothing depends on it (RFC 2971 §3). Only the first ID of a session is logged: ID is
+allowed before login, and repeated IDs must not fill the log.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ANSWER = b'* ID ("name" "mektup" "version" "%b" "support-url" NIL)\r\n' % versio
 
 
 async def run(session: ImapSession, request: Id) -> bytes | None:
-    """Logs the client's identity and tells ours, to every ID (RFC 2971 §3.2)."""
+    """Logs the client's identity, and answers every ID with the server's (RFC 2971 §3.2)."""
     if request.fields and not session.has_identified:
         session.has_identified = True
         told = b" ".join(b"%b=%b" % (name, value or b"NIL") for name, value in request.fields)

@@ -1,8 +1,7 @@
 """IDLE (RFC 9051 §6.3.13, RFC 2177 §3): changes are told as they come, until DONE.
 
-First the watch is there (since SELECT), then one look, then sleep: a change is seen by the look or fires the
-watch, so none is missed; and the watch is a flag, so changes that come while others are being told do not
-pile up.
+The watch exists since SELECT. IDLE looks once, then sleeps. A change is seen by the look or fires the watch, so none is
+missed. The watch is a flag, so changes that come while others are told do not pile up.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 
 AGAIN_SECONDS = 5.0
-"""After which what could not be told is tried again."""
+"""How long to wait before changes that could not be told are tried again."""
 
 
 async def run(session: ImapSession, request: Idle) -> bytes | None:
@@ -32,12 +31,12 @@ async def run(session: ImapSession, request: Idle) -> bytes | None:
         line = session.receiver.next_line()
         if line is not None:
             if not line:
-                # Liberty: emailjs-imap-client sends an empty line behind IDLE; they mean nothing elsewhere either
+                # Liberty: emailjs-imap-client sends an empty line after IDLE; empty lines are ignored elsewhere, too
                 continue
             if line.strip().upper() != b"DONE":
                 raise ClientError("Only DONE can end IDLE")
             break
-        # what the store could not answer is asked again after a while: its watch stays raised
+        # if the store could not answer, the watch stays fired: wait for a time, not for the watch
         watch = session.view.watch if session.view is not None and not is_behind else None
         patience = min(AGAIN_SECONDS, limits.still_here_seconds) if is_behind else limits.still_here_seconds
         if await session.peer.wait(watch, patience):
@@ -49,13 +48,13 @@ async def run(session: ImapSession, request: Idle) -> bytes | None:
         elif session.peer.stopping or time.monotonic() >= ends:
             raise TimedOut
         else:
-            # keeps the connection alive in routers on the way that forget silent ones
+            # routers on the way forget silent connections
             session.write(b"* OK Still here\r\n")
     return b"IDLE completed"
 
 
 async def _tell(session: ImapSession, *, look: bool) -> bool:
-    """Whether all could be told."""
+    """Tells what changed; returns False if the store could not answer."""
     try:
         if look:
             await updates.look(session)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def run(session: ImapSession, request: List) -> bytes | None:
     """Lists mailboxes by name."""
     if not request.extended and request.patterns == ("",):
-        # RFC 9051 §6.3.9.2: the empty name asks for the delimiter and the root of the reference
+        # RFC 9051 §6.3.9.2: an empty pattern asks for the delimiter and the root of the reference
         session.write(b'* LIST (\\Noselect) "/" ""\r\n')
         return None
     mailboxes, subscribed = await session.mail.mailboxes(), await session.mail.subscriptions()
@@ -40,14 +40,14 @@ def _tell(session: ImapSession, request: List, entry: Entry, *, above_hidden: bo
         return
     extended = b'("CHILDINFO" ("SUBSCRIBED"))' if above_hidden else b""
     session.write(list_line(entry.name, _attributes(request, entry), utf8=session.rev2, extended=extended))
-    # RFC 5819 §2: the STATUS follows its LIST; what is told for its children alone has none
+    # RFC 5819 §2: STATUS follows its LIST; a name that is listed only for its children has none
     mailbox = entry.mailbox if selected else None
     if request.return_status is not None and mailbox is not None and mailbox.selectable:
         session.write(status_line(session, mailbox, request.return_status))
 
 
 async def _above_hidden(session: ImapSession, request: List, tree: MailboxTree, pattern: Pattern) -> set[str]:
-    """RFC 5258 §3.5: the names that match, and have below them what is selected and does not match."""
+    """RFC 5258 §3.5: the names that match, and have selected names below them that do not match."""
     found: set[str] = set()
     for entry in tree.entries(with_unknown=True):
         await session.give_way()
@@ -74,9 +74,9 @@ def _attributes(request: List, entry: Entry) -> list[str]:
         attributes.append("\\Noselect")
     if entry.subscribed and (request.select_subscribed or request.return_subscribed):
         attributes.append("\\Subscribed")
-    # RFC 9051 §6.3.9.5, RFC 5258 §4: with every name, asked for or not
+    # RFC 9051 §6.3.9.5, RFC 5258 §4: listed with every name, requested or not
     attributes.append("\\HasChildren" if entry.has_children else "\\HasNoChildren")
     if entry.special_use is not None:
-        # without being asked too: macOS Mail and Outlook look for it in plain LIST
+        # listed even if not requested: macOS Mail and Outlook look for it in plain LIST
         attributes.append(entry.special_use)
     return attributes

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Login) -> bytes | None:
-    """Lets in who has the right password. Raises Refused(AUTHENTICATIONFAILED, PRIVACYREQUIRED, ...)."""
+    """Logs the client in by name and password. Raises Refused(AUTHENTICATIONFAILED, PRIVACYREQUIRED, ...)."""
     try:
         entry = await session.services.authenticator.login(request.user, request.password, session.peer)
     except Refused as refusal:

@@ -30,7 +30,8 @@ async def run(session: ImapSession, request: Lsub) -> bytes | None:
 async def _names(session: ImapSession, tree: MailboxTree, pattern: Pattern) -> dict[str, bool]:
     """Matching names in order, and whether each is subscribed itself.
 
-    A name that is not, but has subscribed ones below it that % does not reach, is told as \\Noselect.
+    A name that is not subscribed, but has subscribed names below it that ``%`` does not reach, is listed with
+    \\Noselect.
     """
     names: dict[str, bool] = {}
     for entry in tree.entries(with_unknown=True):

@@ -1,4 +1,4 @@
-"""NOOP (RFC 9051 §6.1.2): nothing but a chance to be told what changed, which its row in the table gives."""
+"""NOOP (RFC 9051 §6.1.2): does nothing; because of its row in the table, the session tells what changed."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Rename) -> bytes | None:
-    """Renames a mailbox and all below it. Raises Refused(NONEXISTENT, ALREADYEXISTS, CANNOT)."""
+    """Renames a mailbox and all mailboxes below it. Raises Refused(NONEXISTENT, ALREADYEXISTS, CANNOT)."""
     await session.mail.rename(request.old, request.new)
     session.write(normal_name(request.new, request.old_name))
     return None

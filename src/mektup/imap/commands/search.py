@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 FEW_NUMBERS = 50_000
-"""How many are spelled out at once, and remembered for whoever asks the same."""
+"""Up to so many numbers are spelled out at once, and remembered for the next equal answer."""
 
 SLICE_NUMBERS = 5000
-"""How many of more than that are written before others get their turn."""
+"""Longer answers are written in slices of so many numbers, so that other sessions can run in between."""
 
 
 async def run(session: ImapSession, request: Search) -> bytes | None:
@@ -31,7 +31,7 @@ async def run(session: ImapSession, request: Search) -> bytes | None:
     found = await session.seek(session.mail.search(view.mailbox, scope.key, view.uids))
     by_modseq = scope.mentions(ChangedSince)
     if by_modseq:
-        # RFC 7162 §3.1.5, §3.1.6: who searches by modseq knows them, and the answer names the highest
+        # RFC 7162 §3.1.5, §3.1.6: a client that searches by modseq knows modseqs, and its answer has the highest one
         modseqs.use(session)
     options = request.return_options
     if options is None and session.rev2:
@@ -39,7 +39,7 @@ async def run(session: ImapSession, request: Search) -> bytes | None:
         options = frozenset({"ALL"})
     modseq = None
     if by_modseq and found:
-        # RFC 4731 §3.2: with MIN or MAX alone, of the messages that these name
+        # RFC 4731 §3.2: with MIN or MAX alone, the highest one of just these messages
         returned = found if options is None else _to_save(found, options)
         modseq = await session.mail.search_highest_modseq(view.mailbox, returned)
     if options is None:
@@ -70,7 +70,7 @@ async def _tell(session: ImapSession, numbers: NumberSet[Any], modseq: int | Non
 
 def _esearch_line(request: Search, view: View, found: Uids, options: frozenset[str], modseq: int | None) -> bytes:
     numbers: NumberSet[int] = NumberSet((found if request.by_uid else view.seqs(found)).runs)
-    # RFC 9051 §7.3.4: the tag is a string; some clients take nothing else
+    # RFC 9051 §7.3.4: the tag is a string; some clients accept it only in quotes
     words = [b'* ESEARCH (TAG "%b")' % request.tag]
     if request.by_uid:
         words.append(b"UID")
@@ -89,7 +89,7 @@ def _esearch_line(request: Search, view: View, found: Uids, options: frozenset[s
 
 
 def _to_save(found: Uids, options: frozenset[str]) -> Uids:
-    """RFC 9051 §6.4.4.1, table 4: with MIN or MAX alone, only those are kept."""
+    """RFC 9051 §6.4.4.1, table 4: with MIN or MAX alone, only these messages are saved."""
     if not found or options & {"ALL", "COUNT"} or not options & {"MIN", "MAX"}:
         return found
     kept: list[Uid] = []

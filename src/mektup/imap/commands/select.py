@@ -1,4 +1,4 @@
-"""SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; RFC 3501 §6.3.1 for what rev1 wants beside)."""
+"""SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; RFC 3501 §6.3.1 for the additions of rev1)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ CLOSED = untagged_ok(codes.CLOSED, b"The mailbox before is closed")
 
 
 async def run(session: ImapSession, request: Select) -> bytes | None:
-    """Opens a mailbox. When it fails, none is selected. HIGHESTMODSEQ is always told (RFC 7162 §3.1.2).
+    """Opens a mailbox. If that fails, no mailbox is selected. HIGHESTMODSEQ is always told (RFC 7162 §3.1.2).
 
-    Raises Refused(NONEXISTENT), and ClientError for QRESYNC where it was not enabled.
+    Raises Refused(NONEXISTENT), and ClientError for QRESYNC if it was not enabled.
     """
     if request.qresync is not None and not session.qresync:
         raise ClientError("QRESYNC needs ENABLE QRESYNC first")
@@ -38,11 +38,11 @@ async def run(session: ImapSession, request: Select) -> bytes | None:
     account = session.mail
     selection = await account.select(request.mailbox, claim_recent=not request.read_only and not session.rev2)
     watch = account.watch(selection.mailbox.id)
-    # a change between the two calls would go unheard, so the first look is due
+    # a change between the two calls would be missed, so the first command asks the store
     watch.fire()
     view = View(selection, watch, read_only=request.read_only)
     if request.read_only:
-        # RFC 3501 §6.3.2: EXAMINE takes \\Recent from nobody, but shows it: the last messages, which none has claimed
+        # RFC 3501 §6.3.2: EXAMINE claims no \\Recent, but shows it: on the last messages, which no session has claimed
         view.recent = view.uids.at(NumberSet.span(len(view) - selection.mailbox.recent + 1, len(view)))
     session.look_at(view)
     session.write(_summary(session, request, view, selection))
@@ -77,13 +77,13 @@ def _lines(
     recent: int | None = None,
     unseen: Seq | None = None,
 ) -> bytes:
-    """What every session is told that opens a mailbox in this state; those of rev1 its *recent* and *unseen*, too."""
+    """The answer to every session that opens a mailbox in this state; *recent* and *unseen* for rev1 only."""
     lines = [
         updates.flags_line(keywords),
         updates.permanent_flags_line(keywords, read_only=read_only),
         b"* %d EXISTS\r\n" % exists,
     ]
-    # RFC 9051 §A: RECENT and UNSEEN are no more in rev2
+    # RFC 9051 §A: rev2 has no RECENT and UNSEEN
     if recent is not None:
         lines.append(b"* %d RECENT\r\n" % recent)
     if unseen is not None:

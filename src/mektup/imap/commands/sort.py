@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mektup.imap.session import ImapSession
 
 SLICE_NUMBERS = 5000
-"""How many numbers are written before others get their turn."""
+"""Answers are written in slices of so many numbers, so that other sessions can run in between."""
 
 
 async def run(session: ImapSession, request: Sort) -> bytes | None:
@@ -27,10 +27,10 @@ async def run(session: ImapSession, request: Sort) -> bytes | None:
     found = await session.seek(session.mail.sort(view.mailbox, scope.key, view.uids, request.criteria))
     modseq = None
     if scope.mentions(ChangedSince):
-        # RFC 7162 §3.1.5: a search by modseq says that the client knows them, and its answer names the highest
+        # RFC 7162 §3.1.5: a client that searches by modseq knows modseqs, and its answer has the highest one
         modseqs.use(session)
         if found:
-            # RFC 4731 §3.2: with MIN or MAX alone, of the messages that these name
+            # RFC 4731 §3.2: with MIN or MAX alone, the highest one of just these messages
             returned = _kept(found, request.return_options or frozenset())
             modseq = await session.mail.search_highest_modseq(view.mailbox, returned)
     numbers: Sequence[int] = found if request.by_uid else view.seqs_in_order(found)
@@ -40,7 +40,7 @@ async def run(session: ImapSession, request: Sort) -> bytes | None:
         if request.return_options != {"SAVE"}:
             await _write_esearch(session, request, numbers, modseq)
         if "SAVE" in request.return_options:
-            # RFC 9051 §6.4.4.1 lets any command do that is based on SEARCH
+            # RFC 9051 §6.4.4.1 allows SAVE in any command that is based on SEARCH
             view.saved = _kept(found, request.return_options)
     return None
 
@@ -61,7 +61,7 @@ async def _write_esearch(session: ImapSession, request: Sort, numbers: Sequence[
     session.peer.in_response = True
     session.write(b'* ESEARCH (TAG "%b")%b' % (request.tag, b" UID" if request.by_uid else b""))
     if numbers:
-        # RFC 5267 §3.1: lowest and highest are the first and the last in the order asked for
+        # RFC 5267 §3.1: MIN and MAX are the first and the last message in the requested order
         if "MIN" in options:
             session.write(b" MIN %d" % numbers[0])
         if "MAX" in options:
@@ -81,7 +81,7 @@ async def _write_esearch(session: ImapSession, request: Sort, numbers: Sequence[
 def _ranges(numbers: Sequence[int]) -> Iterator[bytes]:
     """*numbers*, not empty, as the ranges of a sequence set, in their order.
 
-    RFC 5267 §3.2: a range is read in ascending order, so only numbers that follow one another upwards make one.
+    RFC 5267 §3.2: a range is read in ascending order, so only consecutive ascending numbers make one.
     """
     first = last = numbers[0]
     for number in islice(numbers, 1, None):
@@ -93,7 +93,7 @@ def _ranges(numbers: Sequence[int]) -> Iterator[bytes]:
 
 
 def _kept(found: Sequence[Uid], options: frozenset[str]) -> Uids:
-    """RFC 9051 §6.4.4.1, table 4: with MIN or MAX alone, only those are kept."""
+    """RFC 9051 §6.4.4.1, table 4: with MIN or MAX alone, only these messages are saved."""
     if found and options & {"MIN", "MAX"} and not options & {"ALL", "COUNT"}:
         found = [*found[: "MIN" in options], *(found[-1:] if "MAX" in options else ())]
     return NumberSet.of(found)

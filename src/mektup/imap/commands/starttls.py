@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: StartTls) -> bytes | None:
-    """Turns the connection to TLS; the OK goes out before the handshake.
+    """Starts TLS; the OK is sent before the handshake.
 
-    Raises ClientError where it is encrypted already.
+    Raises ClientError if the connection is encrypted already.
     """
     if session.peer.secure:
         raise ClientError("The connection is encrypted already")
     if not session.services.can_start_tls:
         raise Refused(None, "This server has no certificate")
     if session.receiver.has_buffered or session.peer.has_unread:
-        # somebody in between may have slipped it in, to be obeyed as if it had come encrypted
+        # an attacker may have injected the commands, to have them obeyed as if they came encrypted
         session.throw_out("Nothing may follow STARTTLS before the TLS handshake")
         raise ClientError("Commands came after STARTTLS in the clear")
     session.write(b"%b OK Begin TLS now\r\n" % request.tag)

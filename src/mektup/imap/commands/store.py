@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 IN_TURN = 64
-"""How many STOREs that a client sent ahead are done in one transaction, and how many messages each may name."""
+"""The most pipelined STOREs that are done in one transaction, and the most messages that each may name."""
 
 
 async def run(session: ImapSession, request: Store) -> bytes | None:
-    """Changes flags and, unless it was to be silent, tells them. Raises Refused when read-only, or (LIMIT)."""
+    """Changes flags and, unless .SILENT is given, tells them. Raises Refused when read-only, or Refused(LIMIT)."""
     view = session.selected
     view.check_writable()
     uids = view.resolve(request.numbers, by_uid=request.by_uid)
@@ -54,7 +54,7 @@ def _is_small(request: Store, uids: Uids) -> bool:
 
 
 def _take_pipelined(session: ImapSession) -> list[tuple[Store, Uids]]:
-    """The STOREs that the client sent after this one without waiting, up to one that is not as simple."""
+    """Takes the pipelined STOREs after this one, up to one that is not small."""
     found = list(takewhile(lambda each: _is_small(*each), pipelined(session, Store, IN_TURN - 1)))
     for _ in found:
         session.take()
@@ -62,13 +62,13 @@ def _take_pipelined(session: ImapSession) -> list[tuple[Store, Uids]]:
 
 
 async def _run_in_turn(session: ImapSession, batch: list[tuple[Store, Uids]]) -> bytes | None:
-    """Several STOREs in one transaction, each with its own answer; the last one's is the caller's to give."""
+    """Does several STOREs in one transaction, and answers all but the last, which the caller answers."""
     account, view = session.mail, session.selected
     orders = [FlagOrder(uids, request.change, frozenset(request.flags)) for request, uids in batch]
     try:
         stored = await account.store_flags_in_turn(view.mailbox, orders)
     except Refused:
-        # none was done, so that each can still fail by itself alone
+        # the transaction changed nothing; done one by one, only those fail that must
         return await _run_one_by_one(session, batch)
     last = len(batch) - 1
     for at, ((request, uids), done) in enumerate(zip(batch, stored, strict=True)):
@@ -99,7 +99,7 @@ async def _run_one_by_one(session: ImapSession, batch: list[tuple[Store, Uids]])
 
 
 async def _tell(session: ImapSession, request: Store, uids: Uids, stored: FlagsStored) -> None:
-    """Never refuses: the flags are changed, and what cannot be told of it now is told later."""
+    """Tells the outcome. Never raises Refused: the flags are changed, and what cannot be told now is told later."""
     try:
         view = session.selected
         conditional = request.unchanged_since is not None
@@ -115,8 +115,8 @@ async def _tell(session: ImapSession, request: Store, uids: Uids, stored: FlagsS
             else:
                 await updates.show_flags(session, view, uids - stored.failed, with_uid=request.by_uid)
         elif session.condstore:
-            # RFC 7162 §3.1.3: a client that knows modseqs is told the new ones. With UNCHANGEDSINCE it is told them
-            # of every message that passed the test, changed or not.
+            # RFC 7162 §3.1.3: a client that knows modseqs is told the new ones. With UNCHANGEDSINCE, it is told the
+            # modseq of every message that passed the test, changed or not.
             passed = uids - stored.failed if conditional else stored.changed
             if stored.flags is not None:
                 await updates.tell_modseqs(session, view, [row for row in stored.flags if row[0] in passed])
@@ -125,7 +125,7 @@ async def _tell(session: ImapSession, request: Store, uids: Uids, stored: FlagsS
             else:
                 await updates.tell_modseq(session, view, passed, stored.modseq)
         if stored.failed:
-            # RFC 7162 §3.1.3: it is RECOMMENDED to spare the client the question what they are now
+            # RFC 7162 §3.1.3: it is RECOMMENDED to tell the present flags, so that the client need not ask
             await updates.show_flags(session, view, stored.failed, with_uid=True)
     except Refused:
         session.selected.owe(uids if not request.silent or session.condstore else stored.failed)

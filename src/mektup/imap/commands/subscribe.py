@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Subscribe | Unsubscribe) -> bytes | None:
-    """Remembers or forgets a name, whether or not there is such a mailbox."""
+    """Subscribes to a name or removes the subscription, whether or not there is such a mailbox."""
     if isinstance(request, Subscribe):
         await session.mail.subscribe(request.mailbox)
     else:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mektup.imap.session import ImapSession
 
 SLICE_MESSAGES = 2000
-"""How many messages are written before others get their turn."""
+"""Answers are written in slices of so many messages, so that other sessions can run in between."""
 
 
 async def run(session: ImapSession, request: Thread) -> bytes | None:
@@ -24,7 +24,7 @@ async def run(session: ImapSession, request: Thread) -> bytes | None:
     scope = scoped(request.key, view)
     threads = await session.seek(session.mail.thread(view.mailbox, scope.key, view.uids, request.algorithm))
     if scope.mentions(ChangedSince):
-        # RFC 7162 §3.1.9: the response is as ever, but the client knows modseqs now
+        # RFC 7162 §3.1.9: the response has no modseq, but the client knows modseqs now
         modseqs.use(session)
     numbers: Sequence[int] = threads.uids if request.by_uid else view.seqs_in_order(threads.uids)
     session.peer.in_response = True
@@ -39,10 +39,10 @@ async def run(session: ImapSession, request: Thread) -> bytes | None:
 
 
 def thread_lists(numbers: Sequence[int], replies: Sequence[int]) -> Iterator[bytes]:
-    """The thread-lists of RFC 5256 §5, a message at a time; 0 stands for a message that is not there.
+    """The thread-lists of RFC 5256 §5, one message at a time; 0 stands for a message that is missing.
 
-    Parentheses begin where messages stand side by side: at each thread, and at each of several replies. What is left
-    to come of each such group is on a stack, so no depth of threads is too deep.
+    A parenthesis opens before each thread, and before each of several replies to one message. A stack counts the
+    members that each such group still has, so threads can have any depth.
     """
     branches: list[int] = []
     begins = True
@@ -64,7 +64,7 @@ def thread_lists(numbers: Sequence[int], replies: Sequence[int]) -> Iterator[byt
 
 
 def _closings(branches: list[int]) -> bytes:
-    """The parentheses that close above a message without replies, which takes one off *branches*."""
+    """The parentheses that close after a message without replies. Counts the message off *branches*."""
     closed = 0
     while branches:
         branches[-1] -= 1

@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 async def run(session: ImapSession, request: Unselect) -> bytes | None:
-    """Leaves the mailbox and removes nothing."""
+    """Closes the mailbox and removes nothing."""
     session.leave_mailbox()
     return None
