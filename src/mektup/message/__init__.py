@@ -1,1 +1,1 @@
-"""Reads mail: RFC 5322 and MIME in one pass over the bytes. No I/O, no IMAP."""
+"""Parses mail: RFC 5322 and MIME, in one pass over the bytes. No I/O, no IMAP."""

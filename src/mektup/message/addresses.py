@@ -1,14 +1,13 @@
-"""Address lists: From, To and their like, as RFC 5322 §3.4 writes them and as people do.
+"""Address lists: From, To and similar fields, valid by RFC 5322 §3.4 or not.
 
-What is broken still yields addresses, by three rules that mail programs share: what stands in ``<...>`` is the address,
-and what is before it the name; behind what cannot be read, the list goes on at the next "," or ";" outside of quotes,
-comments and ``<...>``; and ";" outside of a group parts addresses as "," does. What an address lacks is filled in with
-Dovecot's words, which clients know: an address without a host has ``MISSING_DOMAIN``, one without a mailbox
-``MISSING_MAILBOX``, one whose ``<...>`` cannot be read ``SYNTAX_ERROR``. None of these may be NIL, which would mark a
-group (RFC 9051 §7.5.2).
+Broken lists still give addresses, by three rules that mail programs share. Text in ``<...>`` is the address, and text
+before it is the name. After unreadable text, the list goes on at the next "," or ";" outside of quotes, comments and
+``<...>``. Outside of a group, ";" separates addresses like ",". Missing parts get Dovecot's words, which clients know:
+``MISSING_DOMAIN`` for the host, ``MISSING_MAILBOX`` for the mailbox, ``SYNTAX_ERROR`` for the host of an unreadable
+``<...>``. They cannot be NIL, which would mark a group (RFC 9051 §7.5.2).
 
-Nearly every address is of one plain form, which one pattern takes whole; the others go through a small parser that
-looks at each octet a bounded number of times.
+Nearly every address has one plain form, which a single pattern matches. A small parser reads the others; it looks at
+each octet a bounded number of times.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from mektup.message.headers import even
 
 
 class Address(NamedTuple):
-    """One address, or a mark of a group; octets, unquoted, encoded words as they are, white space in names even."""
+    """One address, or a group's start or end. Octets without quotes; encoded words stay; names have single spaces."""
 
     name: bytes | None
     route: bytes | None
     mailbox: bytes | None
     host: bytes | None
-    """None for the start of a group, whose name then is *mailbox*, and for its end, where all four are None."""
+    """None for the start of a group, whose name is in *mailbox*, and for its end, where all four are None."""
 
 
 GROUP_END = Address(None, None, None, None)
@@ -51,7 +50,7 @@ _SEPARATORS = re.compile(rb"[ \t\r\n,;]*")
 _CLOSING = re.compile(rb">")
 _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
-# Neither of these goes beyond where the next of its kind opens: so they are linear where many open and none closes.
+# Neither matches beyond the next opening of its kind. So they are linear even if many open and none closes.
 _DOMAIN_LITERAL = re.compile(rb"\[(?:[^\[\]\\]|\\.)*\]", re.DOTALL)
 _ANGLE = re.compile(rb'<(?![ \t\r\n]*>)(?:[^<>"]|"(?:[^"\\<]|\\.)*")*>', re.DOTALL)
 _NO_MARK = re.compile(rb'(?:[^"(<:,;\[\\]+|\\.?)+', re.DOTALL)
@@ -59,7 +58,7 @@ _NO_MARK_BUT_COLON = re.compile(rb'(?:[^"(<,;\[\\]+|\\.?)+', re.DOTALL)
 
 
 def parse_addresses(value: bytes, most: int) -> list[Address]:
-    """The addresses and groups of an unfolded field value, at most about *most* of them."""
+    """The addresses and groups of an unfolded field value; about *most* at most."""
     addresses: list[Address] = []
     position = 0
     while len(addresses) < most:
@@ -79,13 +78,14 @@ def parse_addresses(value: bytes, most: int) -> list[Address]:
 
 
 class _Broken(Exception):
-    """What is here cannot be what was looked for."""
+    """The text at the position does not have the expected form."""
 
 
 class _Parser:
-    """Reads what the plain form is not: groups, routes, comments, quoted mailboxes, obsolete and broken syntax.
+    """Reads all but the plain form: groups, routes, comments, quoted mailboxes, obsolete and broken syntax.
 
-    Methods move on past what they read and the space and comments behind it; ``_Broken`` says that it is not there.
+    A method moves past what it reads, and past the space and comments after it. It raises ``_Broken`` if the text has
+    another form.
     """
 
     def __init__(self, value: bytes, position: int, most: int) -> None:
@@ -96,7 +96,7 @@ class _Parser:
         self._comment: bytes | None = None
         self._comments = 0
         self._quotes_end = self._comments_end = True
-        """Not after one that does not: from there on, ``"`` and ``(`` are characters as any other."""
+        """False after a quote or comment without an end. From there on, ``"`` and ``(`` are ordinary characters."""
 
     def address_list(self) -> list[Address]:
         """address-list = (address *("," address)) / obs-addr-list."""
@@ -104,14 +104,14 @@ class _Parser:
         return self._addresses
 
     def _list(self, item: Callable[[], bool], *, is_group: bool) -> None:
-        """Items with separators between; RFC 5322 §4.4: there may be none between two. Ends before a group's ";"."""
+        """Items and the separators between them, which may be missing (RFC 5322 §4.4). Ends before a group's ";"."""
         separators, ends = (_COMMAS, b";") if is_group else (_SEPARATORS, b"")
         while len(self._addresses) < self._most:
             self._take(separators)
             self._skip()
             if self._next() in (b"", ends):
                 return
-            if self._next() in b",;":  # behind a comment
+            if self._next() in b",;":  # after a comment
                 continue
             start, known = self._position, len(self._addresses)
             try:
@@ -122,7 +122,7 @@ class _Parser:
                 self._recover(start, known, is_group=is_group)
 
     def _recover(self, start: int, known: int, *, is_group: bool) -> None:
-        """Reads what begins at *start* by the rules for what is broken; *known* addresses were there before."""
+        """Reads broken text from *start* by the rules above; *known* addresses were read before it."""
         self._position = start
         mark, text = self._to_mark(_NO_MARK_BUT_COLON if is_group else _NO_MARK)
         if mark == b":":
@@ -132,17 +132,17 @@ class _Parser:
             return
         del self._addresses[known:]
         angle = _ANGLE.match(self._value, self._position)
-        assert angle is not None  # or it would be no mark
+        assert angle is not None  # otherwise "<" is no mark
         self._angle_addr(_name(text) or None)
         self._position = angle.end()
         mark, _ = self._to_mark(_NO_MARK_BUT_COLON)
-        if mark == b"<":  # a comma was forgotten
+        if mark == b"<":  # a comma is missing
             self._position = angle.end()
 
     def _to_mark(self, no_mark: re.Pattern[bytes]) -> tuple[bytes, bytes]:
-        """Moves on to the next mark or whole ``<...>`` outside of quotes and comments, or to the end.
+        """Moves to the next mark or complete ``<...>`` outside of quotes and comments, or to the end.
 
-        Yields what is there, and the text before it, unquoted and without comments. *no_mark*: what is no mark.
+        Returns the mark, and the text before it, unquoted and without comments. *no_mark* matches all but marks.
         """
         pieces: list[bytes] = []
         while mark := self._next():
@@ -156,7 +156,7 @@ class _Parser:
         return b"", b"".join(pieces)
 
     def _one_piece(self, mark: bytes) -> bytes:
-        """Over a quoted string, a comment or a domain literal; where none is there, over the one octet *mark*."""
+        """Moves past a quoted string, comment or domain literal; if there is none, past the one octet *mark*."""
         if mark == b'"' and (quoted := self._match_quoted()):
             self._position = quoted.end()
             return _unquoted(quoted[1])
@@ -168,19 +168,19 @@ class _Parser:
         return literal[0] if literal else mark
 
     def _next(self) -> bytes:
-        """The octet to come; empty at the end."""
+        """The next octet; empty at the end."""
         return self._value[self._position : self._position + 1]
 
     def _pass(self) -> None:
-        """Over that octet, and the space behind it."""
+        """Moves past the next octet, and the space after it."""
         self._position += 1
         self._skip()
 
     def _skip(self) -> None:
-        """CFWS. Remembers the last comment, which obsolete mail uses for a name: ``a@b (Ann)``."""
+        """Skips CFWS. Remembers the last comment, which obsolete mail uses as the name: ``a@b (Ann)``."""
         while True:
             space = _SPACE.match(self._value, self._position)
-            assert space is not None  # it matches nothing at all, too
+            assert space is not None  # it also matches the empty text
             self._position = space.end()
             if self._next() != b"(":
                 return
@@ -191,7 +191,7 @@ class _Parser:
             self._position = end
 
     def _comment_end(self) -> int | None:
-        """Where the comment that opens here has ended; None where it does not. After too many, nothing is read."""
+        """The position after the comment that opens here; None if it has no end. After too many, skips all the rest."""
         if not self._comments_end:
             return None
         self._comments += 1
@@ -222,7 +222,7 @@ class _Parser:
         return _unquoted(match[1])
 
     def _phrase(self) -> bytes:
-        """phrase = 1*word / obs-phrase, which has dots too; a space between words."""
+        """phrase = 1*word / obs-phrase, which may contain dots. Joins the words with a space."""
         words: list[bytes] = []
         while True:
             words.append(self._quoted_string() if self._next() == b'"' else self._take(_DOT_ATOM))
@@ -240,7 +240,7 @@ class _Parser:
         return b"".join(atoms)
 
     def _local_part(self) -> bytes:
-        """word *("." word), each of them quoted or not (RFC 5322 §4.4, obs-local-part); without the quotes."""
+        """word *("." word), each word quoted or not (RFC 5322 §4.4, obs-local-part). Returns it without quotes."""
         quoted = self._next() == b'"'
         words = [self._quoted_string() if quoted else self._take(_DOT_ATOM)]
         self._skip()
@@ -256,7 +256,7 @@ class _Parser:
         return _DOT_ATOM.match(self._next()) is not None
 
     def _domain(self) -> bytes:
-        """Behind an ``@``."""
+        """The domain after an ``@``."""
         self._pass()
         if self._next() != b"[":
             return self._dotted()
@@ -265,7 +265,7 @@ class _Parser:
         return literal
 
     def _opening(self) -> bytes | None:
-        """The phrase that a name-addr or a group begins with; empty before a ``<``, None for what is no phrase."""
+        """The phrase at the start of a name-addr or a group; empty before ``<``; None if there is no phrase."""
         if self._next() == b"<":
             return b""
         if self._next() == b".":
@@ -276,7 +276,7 @@ class _Parser:
             return None
 
     def _address(self) -> bool:
-        """address = mailbox / group. Yields whether it is a group, behind which no separator is needed."""
+        """address = mailbox / group. Returns whether it is a group, which needs no separator after it."""
         start = self._position
         phrase = self._opening()
         if phrase is not None and self._next() == b":":
@@ -291,7 +291,7 @@ class _Parser:
         return False
 
     def _group(self, name: bytes) -> None:
-        """group = display-name ":" [mailbox-list / CFWS] ";", from its colon."""
+        """group = display-name ":" [mailbox-list / CFWS] ";". Reads it from the colon on."""
         self._addresses.append(Address(None, None, even(name), None))
         self._pass()
         self._list(self._member, is_group=True)
@@ -300,7 +300,7 @@ class _Parser:
         self._addresses.append(GROUP_END)
 
     def _mailbox(self, start: int, phrase: bytes | None) -> None:
-        """mailbox = name-addr / addr-spec, which begins at *start* and has been read up to behind its *phrase*."""
+        """mailbox = name-addr / addr-spec. It begins at *start*; its *phrase* has been read already."""
         if phrase is not None and self._next() == b"<":
             self._angle_addr(phrase or None)
             return
@@ -314,7 +314,7 @@ class _Parser:
             if self._next() == b"@":
                 host = self._domain()
         finally:
-            if phrase and host is None and (is_quoted or phrase != mailbox):  # words, but no address
+            if phrase and host is None and (is_quoted or phrase != mailbox):  # words without an address
                 self._position = after_phrase
                 self._add(phrase, None, None, None)
             else:
@@ -354,7 +354,7 @@ class _Parser:
 
 
 def _name(text: bytes) -> bytes:
-    """A name that is no phrase, with the quotes that do not pair off it."""
+    """A name that is no valid phrase, without unpaired quotes at its ends."""
     return text.strip(b' \t\r\n"')
 
 

@@ -1,8 +1,7 @@
-"""Octets to text, whatever charset a message claims; never raises.
+"""Decodes octets to text, whatever charset a message claims; never raises.
 
-Python's own lookup imports modules by name and remembers every name that it did not find, so a stranger could fill it
-up; and some of its codecs (``idna``, ``unicode_escape``) are not charsets at all. So names are looked up in a table
-of our own.
+Python's own lookup imports modules by name and remembers every name that it did not find, so mail could fill its
+memory. Some of its codecs (``idna``, ``unicode_escape``) are no charsets. So names are looked up in our own table.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from functools import lru_cache
 _NAME_BYTES = 40
 _DECODED_AT_ONCE = 256 * 1024
 _DECODED_WHOLE = ("iso2022", "utf_16", "utf_32")
-"""Python's incremental decoders of these raise an error where the others replace what is not valid."""
+"""Python's incremental decoders of these raise an error for invalid input that the others replace."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_CHARSETS = frozenset(
     {
@@ -37,7 +36,7 @@ _NOT_CHARSETS = frozenset(
 )
 
 _SUPERSETS = {
-    # What is labelled with the left one is written with the right one, by the clients of that country.
+    # Clients of that country label text with the left one, but write it in the right one.
     "gb2312": "gb18030",
     "gbk": "gb18030",
     "shift_jis": "cp932",
@@ -65,7 +64,7 @@ _MAIL_NAMES = {
 
 
 def _table() -> dict[str, str]:
-    """Normalised name to Python's name of the codec."""
+    """Maps normalised names to Python's names of codecs."""
     table = {name: codec for name, codec in encodings.aliases.aliases.items() if codec not in _NOT_CHARSETS}
     table |= {codec: codec for codec in table.values()}
     table |= {codec: codec for codec in ("cp874", "cp1006", "cp720", "koi8_t", "koi8_u", "mac_arabic", "mac_farsi")}
@@ -78,7 +77,7 @@ _CODECS = _table()
 
 
 def codec_of(charset: bytes) -> str | None:
-    """Python's name of the codec for a charset as a message names it, None where there is none."""
+    """Python's codec name for a charset as a message names it; None if there is none."""
     return _codec_of(charset) if len(charset) <= _NAME_BYTES else None
 
 
@@ -88,31 +87,31 @@ def _codec_of(charset: bytes) -> str | None:
 
 
 def decode(octets: bytes, charset: bytes, *, is_cut: bool = False) -> str:
-    """The text of *octets*; what is not valid in *charset* becomes U+FFFD, and all else is text.
+    """The text of *octets*; octets that are invalid in *charset* become U+FFFD.
 
-    UTF-8, US-ASCII and a charset that is not known are read as ``guess`` does it, and *is_cut* is what it is there.
+    UTF-8, US-ASCII and unknown charsets are decoded by ``guess``, with *is_cut*.
     """
     codec = codec_of(charset)
     if codec is None or codec == "utf_8":
         return guess(octets, is_cut=is_cut)
     is_whole = len(octets) <= _DECODED_AT_ONCE or codec.startswith(_DECODED_WHOLE)
     text = octets.decode(codec, "replace") if is_whole else _decode_in_pieces(octets, codec)
-    # RFC 2152 has no lone surrogates, but Python's decoder lets them pass, and nothing else in Python does.
+    # RFC 2152 has no lone surrogates. Python's decoder lets them pass, but no other part of Python accepts them.
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) if codec == "utf_7" else text
 
 
 def _decode_in_pieces(octets: bytes, codec: str) -> str:
-    """The same text; to decode lets no other thread run meanwhile, and each octet that is not valid takes 0.1 µs."""
+    """The same text, decoded in pieces: a decoder holds Python's lock, and each invalid octet takes 0.1 µs."""
     decoder = codecs.getincrementaldecoder(codec)("replace")
     pieces = [decoder.decode(octets[at : at + _DECODED_AT_ONCE]) for at in range(0, len(octets), _DECODED_AT_ONCE)]
     return "".join([*pieces, decoder.decode(b"", final=True)])
 
 
 def guess(octets: bytes, *, is_cut: bool = False) -> str:
-    """The text of octets of which nothing is known: UTF-8, and what is not UTF-8 in it, ISO 8859-1.
+    """The text of octets in an unknown charset: UTF-8, and ISO 8859-1 where it is not valid UTF-8.
 
-    So text in ISO 8859-1 is read, and one bad octet spoils no more than itself. *is_cut*: the octets end where a limit
-    cut them, so half a character at their end is no text.
+    So text in ISO 8859-1 is readable, and one bad octet affects only itself. *is_cut*: a limit has cut the octets, so
+    half a character at their end is dropped.
     """
     try:
         return octets.decode()
@@ -122,24 +121,24 @@ def guess(octets: bytes, *, is_cut: bool = False) -> str:
 
 
 _LOOKED_AT = 64 * 1024
-"""Octets that are no UTF-8, which are looked at at once."""
+"""The most invalid octets that are decoded in one step."""
 
 _ELSE_LATIN_1 = "mektup.else-latin-1"
 _HALF_A_CHARACTER = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z")
 _BAD_RUN = re.compile(rb"(?:[\x80-\xc1\xf5-\xff]|[\xc2-\xf4](?![\x80-\xbf]))+")
-"""Octets with which no character of UTF-8 begins, or with which one begins that does not go on; read at once."""
+"""A run of octets that begin no UTF-8 character, or begin one that is incomplete; decoded in one step."""
 
 
 def _else_latin_1(error: UnicodeError) -> tuple[str, int]:
-    """An error handler of Python's codecs: the octets that are not UTF-8 as ISO 8859-1."""
+    """An error handler for Python's codecs: decodes octets that are not UTF-8 as ISO 8859-1."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    # a run is searched for in one step, which lets no other thread run meanwhile
+    # One step holds Python's lock, so it is bounded.
     stop = error.start + _LOOKED_AT
     run = _BAD_RUN.match(error.object, error.start, stop)
     end = run.end() if run else error.end
     if end == stop > error.start + 1:
-        end -= 1  # with what follows, the last one may begin a character
+        end -= 1  # together with the next octets, the last one may begin a character
     return error.object[error.start : end].decode("latin-1"), end
 
 

@@ -1,6 +1,6 @@
-"""The order of text in SORT and THREAD: i;unicode-casemap (RFC 5051), over text that is folded already.
+"""The order of text in SORT and THREAD: i;unicode-casemap (RFC 5051), applied to folded text.
 
-It is the collation that RFC 5256 §1 asks for (I18NLEVEL=1 of RFC 5255), for display names as well (RFC 5957 §7).
+RFC 5256 §1 requires this collation (I18NLEVEL=1 of RFC 5255), and RFC 5957 §7 requires it for display names.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from typing import Final
 from unicodedata import normalize
 
 KEY_CHARACTERS: Final = 1000
-"""Of a text, what is looked at; a line of a header field has less (RFC 5322 §2.1.1)."""
+"""How many characters of a text are compared; a line of a header field has fewer (RFC 5322 §2.1.1)."""
 
 
 def collation_key(folded: str) -> str:
-    """What to compare in the place of *folded*, which ``text.fold`` made, by code points; the same for equal texts.
+    """The key that orders *folded*, a result of ``text.fold``, by code points. Equal texts have equal keys.
 
-    RFC 5051 §2: capitals, which sort before ``_`` and its like, and letters apart from their accents, so that "ü"
-    comes after "u" and before "v". Holds no NUL.
+    RFC 5051 §2: letters become capitals, which sort before ``_`` and similar characters. Accents are separated from
+    their letters, so that "ü" sorts after "u" and before "v". The key contains no NUL.
     """
     if folded.isascii():
         key = folded[:KEY_CHARACTERS].upper()

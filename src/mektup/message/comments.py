@@ -1,4 +1,4 @@
-"""Comments of RFC 5322 §3.2.2: text in parentheses, which nest."""
+"""Comments of RFC 5322 §3.2.2: text in parentheses, which can be nested."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _OUTSIDE = re.compile(rb'(?:[^"(]+|"(?:[^"\\]|\\.)*"?)*', re.DOTALL)
 
 
 def skip_comment(value: bytes, position: int) -> int | None:
-    """Where the comment that opens at *position* has ended; None where it does not end."""
+    """The position after the comment that opens at *position*; None if it has no end."""
     depth = 0
     for token in _INSIDE.finditer(value, position):
         character = token[0]
@@ -23,15 +23,15 @@ def skip_comment(value: bytes, position: int) -> int | None:
 
 
 def without_comments(value: bytes, instead: bytes = b"") -> bytes:
-    """*value* with *instead* for each comment; parentheses in a quoted string are none.
+    """*value* with *instead* in place of each comment. Parentheses in a quoted string are no comment.
 
-    What an unclosed one hides is gone too.
+    An unclosed comment hides the rest of *value*.
     """
     kept: list[bytes] = []
     position: int | None = 0
     while position is not None and position < len(value):
         outside = _OUTSIDE.match(value, position)
-        assert outside is not None  # it matches nothing at all, too
+        assert outside is not None  # it also matches the empty text
         kept.append(outside[0])
         position = outside.end()
         if position < len(value):

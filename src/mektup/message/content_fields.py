@@ -1,7 +1,7 @@
-"""The values of Content-ID, Content-Location and Content-MD5: each by its grammar, without comments and folds.
+"""The values of Content-ID, Content-Location and Content-MD5, by their grammars, without comments and folds.
 
-They are one word each, so what white space a fold leaves in them is none of theirs. Content-Description is text
-(RFC 2045 §8), in which parentheses are no comments: it needs no reader of its own.
+Each value is one word, so white space left by a fold is removed. Content-Description is text (RFC 2045 §8), in which
+parentheses are no comments, so it needs no function here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _OUTSIDE_QUOTES = re.compile(rb'("(?:[^"\\]|\\.)*"?)|[ \t]+', re.DOTALL)
 
 
 def content_id(value: bytes) -> bytes:
-    """RFC 2045 §7: a msg-id, so comments and white space stand around it and, in the obsolete form, within."""
+    """RFC 2045 §7: a msg-id. Comments and white space may be around it and, in the obsolete form, within it."""
     value = unfold(value)
     if b"(" in value:
         value = without_comments(value).strip(b" \t")
@@ -35,9 +35,9 @@ def content_md5(value: bytes) -> bytes:
 
 
 def content_location(value: bytes) -> bytes:
-    """RFC 2557 §4.1: ``[CFWS] URI [CFWS]``, and §4.4.3: a URI that was folded is put together without white space.
+    """RFC 2557 §4.1: ``[CFWS] URI [CFWS]``; §4.4.3: the pieces of a folded URI are joined without white space.
 
-    A URI may hold parentheses itself, so a comment is one only before it, or behind it after white space.
+    A URI may contain parentheses, so a comment counts only before the URI, or after it and white space.
     """
     value = value.strip(b" \t\r\n")
     if value.startswith(b"("):
@@ -60,12 +60,12 @@ def _without_last_comments(value: bytes) -> bytes:
 
 
 def _behind_comments(value: bytes, position: int) -> int | None:
-    """Behind the comments that begin at *position*, and the white space around them; None where one does not end."""
+    """The position after the comments at *position* and the white space around them; None if one has no end."""
     while value[position : position + 1] == b"(":
         end = skip_comment(value, position)
         if end is None:
             return None
         space = _ANY_SPACE.match(value, end)
-        assert space is not None  # it matches nothing at all, too
+        assert space is not None  # it also matches the empty text
         position = space.end()
     return position

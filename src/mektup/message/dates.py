@@ -1,4 +1,4 @@
-"""The Date field: RFC 5322 §3.3, its obsolete forms (RFC 5322 §4, §4.3), and what else software has made of it."""
+"""The Date field: RFC 5322 §3.3, its obsolete forms (RFC 5322 §4, §4.3), and the forms that other software writes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _USUAL = re.compile(
     rb"(?:[A-Za-z]{3}, )?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d):(\d\d) ([+-])(\d{4})(?: \([A-Za-z]*\))?"
 )
 
-# The others are matched to text in which a run of white space is one space, and none stands at a colon.
+# The other patterns match text in which each run of white space is one space, and no space is beside a colon.
 _TIME = r"([0-9]{1,2})[:.]([0-9]{1,2})(?:[:.]([0-9]{1,2})(?:[.,][0-9]+)?)?(?: ?([AaPp])\.?[Mm]\b\.?)?"
 _ZONE = r" ?((?:[A-Za-z]+ ?)?[+-][0-9]{1,2}:?[0-9]{2}|(?:[A-Za-z]+ ?)?[+-][0-9]{1,2}\b|[A-Za-z]+)?"
 _WORD = r"([^\W\d_]{3,12})"
 _BEFORE = r"(?:[^0-9]{0,40}[^0-9\w-])?"
-"""The day of the week, in any language, or what else stands before a date."""
+"""The day of the week, in any language, or other text before a date."""
 
 _DAY_FIRST = re.compile(
     rf"{_BEFORE}([0-9]{{1,2}})(?:\.|st|nd|rd|th|er)?[ -]+(?:de )?{_WORD}\.?,?[ -]+(?:de )?([0-9]{{2,4}})\b"
@@ -44,7 +44,7 @@ _ZONES = {
     "MDT": -6 * 60,
     "PST": -8 * 60,
     "PDT": -7 * 60,
-    # Not of the RFC, but of European mail, and not ambiguous there.
+    # Not in the RFC, but used in European mail, and not ambiguous there.
     "CET": 60,
     "CEST": 2 * 60,
     "EET": 2 * 60,
@@ -53,24 +53,24 @@ _ZONES = {
     "WEST": 60,
     "JST": 9 * 60,
 }
-"""Minutes east. Any other name, the letters of the military among them, is taken for UTC (RFC 5322 §4.3)."""
+"""Minutes east. Any other name, including the military letters, means UTC (RFC 5322 §4.3)."""
 _EPOCH = date(1970, 1, 1).toordinal()
 _DATE_BYTES = 200
-"""Of a date without its comments, what is looked at."""
+"""How many octets of a date are read, without comments."""
 _COMMENTED_BYTES = 2000
-"""The same with them."""
+"""How many octets of a date are read, with comments."""
 _AROUND_COLON = re.compile(r" ?: ?")
 _NUMERIC_ZONE = re.compile(r"([+-])([0-9]{1,2}?):?([0-9]{2})?\Z")
 
 
 def parse_date(value: bytes) -> tuple[int, int] | None:
-    """Seconds since 1970 UTC, and the zone in minutes east, of an unfolded Date; None where it holds no date.
+    """Seconds since 1970 UTC, and the zone in minutes east, of an unfolded Date; None if it contains no date.
 
-    A time that is missing or cannot be is midnight, a zone that cannot be is UTC (RFC 5256 §2.2). Months are read in
-    other languages, too, where the word means one month alone.
+    A missing or impossible time is midnight; an impossible zone is UTC (RFC 5256 §2.2). Names of months may be in
+    other languages, if the name means only one month.
     """
     if usual := _USUAL.fullmatch(value):
-        # Most mail says it like this, and each delivery asks.
+        # Most mail uses this form, and each delivery parses a date.
         return _usual(*usual.groups())
     text = _plain(value)
     half = None
@@ -88,7 +88,7 @@ def parse_date(value: bytes) -> tuple[int, int] | None:
     hour, minute, second = (int(digits or 0) for digits in clock)
     if half and 1 <= hour <= 12:
         hour = hour % 12 + (12 if half in "Pp" else 0)
-    # not isdigit(), to which a superscript two is a digit, but to int() it is not
+    # not isdigit(): it accepts a superscript two, which int() refuses
     number = int(month) if month.isdecimal() else month_number(month)
     return _moment(int(day), number, _year(year), _seconds(hour, minute, second), _zone(zone) if zone else 0)
 
@@ -102,7 +102,7 @@ def _usual(
 
 
 def _plain(value: bytes) -> str:
-    """Without comments (RFC 5322 §4.3 has them anywhere), white space one space, none around a colon."""
+    """The date without comments (RFC 5322 §4.3 allows them anywhere), runs of white space, and spaces at colons."""
     value = value[:_COMMENTED_BYTES]
     if b"(" in value:
         value = without_comments(value, b" ")
@@ -119,7 +119,7 @@ def _moment(day: int, month: int | None, year: int, seconds: int, east: int) -> 
 
 
 def _year(digits: str) -> int:
-    """RFC 5322 §4.3: two digits are of 1950 to 2049, three count from 1900."""
+    """RFC 5322 §4.3: two digits mean 1950 to 2049; three digits are added to 1900."""
     year = int(digits)
     if len(digits) == 2:
         return year + (2000 if year < 50 else 1900)
@@ -127,7 +127,7 @@ def _year(digits: str) -> int:
 
 
 def _seconds(hour: int, minute: int, second: int) -> int:
-    """Since midnight; a leap second is of the day that it ends, as SENTON looks for it (RFC 9051 §6.4.4)."""
+    """Seconds since midnight. A leap second belongs to the day that it ends, for SENTON (RFC 9051 §6.4.4)."""
     return hour * 3600 + minute * 60 + min(second, 59) if hour < 24 and minute < 60 and second <= 60 else 0
 
 
@@ -141,7 +141,7 @@ def _zone(zone: str) -> int:
 
 
 def _east(is_west: bool, hours: int, minutes: int) -> int:
-    """UTC for a zone that cannot be."""
+    """Minutes east; 0 for an impossible zone."""
     if hours > 23 or minutes > 59:
         return 0
     return -(hours * 60 + minutes) if is_west else hours * 60 + minutes

@@ -1,4 +1,4 @@
-"""What ENVELOPE tells of a message: ten fields of its header, read but not decoded (RFC 9051 §7.5.2)."""
+"""The values of ENVELOPE: ten fields of a message's header, parsed but not decoded (RFC 9051 §7.5.2)."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from mektup.message.headers import Fields, unfold, words
 Addresses = tuple[Address, ...]
 
 REMEMBERED_BYTES: Final = 200
-"""The longest value of an address field that is remembered: mail comes from the same few, and goes to the same."""
+"""The longest value of an address field that is cached: most mail has the same few senders and recipients."""
 
 REMEMBERED: Final = 1024
-"""How many are."""
+"""How many values are cached."""
 
 
 class Envelope(NamedTuple):
-    """The fields; octets, unfolded, white space in the subject even. None, or no addresses, where a field is not there.
+    """The fields as unfolded octets, white space in the subject even. None, or no addresses, for a missing field.
 
-    A message ought to have each once. Where it has one twice, the last text counts and all addresses do, as Dovecot
-    has it.
+    A message should have each field once. If it has one twice, the last text and all addresses count, as in Dovecot.
     """
 
     date: bytes | None
     subject: bytes | None
     from_: Addresses
     sender: Addresses
-    """As *from_* where there are none, and so is *reply_to* (RFC 9051 §7.5.2)."""
+    """*from_* if the field is missing; *reply_to* too (RFC 9051 §7.5.2)."""
     reply_to: Addresses
     to: Addresses
     cc: Addresses
@@ -39,7 +38,7 @@ class Envelope(NamedTuple):
 
 
 def read_envelope(fields: Fields, most_addresses: int) -> Envelope:
-    """The envelope of a message whose header has *fields*; of each address field at most so many addresses."""
+    """The envelope of a message with the header *fields*; at most *most_addresses* addresses of each field."""
 
     def text(name: bytes) -> bytes | None:
         values = fields.get(name)
@@ -69,7 +68,7 @@ def read_envelope(fields: Fields, most_addresses: int) -> Envelope:
 
 
 def read_addresses(value: bytes, most: int) -> Addresses:
-    """The addresses of a field's value, folded or not; at most about *most* of them."""
+    """The addresses of a field's value, folded or not; about *most* at most."""
     return (_known if len(value) <= REMEMBERED_BYTES else _read)(value, most)
 
 

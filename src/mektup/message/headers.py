@@ -1,7 +1,7 @@
-"""The header of a message or of a part: its fields, unfolded and decoded, or a choice of them as they stand.
+"""The header of a message or of a part: its fields, unfolded and decoded, or a selection of them unchanged.
 
-Knows RFC 5322 §2.2 (fields and folding) and RFC 2047 (encoded words), and nothing of what the fields mean. Every
-pattern here is linear: none can begin again inside what it has passed over.
+Knows RFC 5322 §2.2 (fields and folding) and RFC 2047 (encoded words), but not the meaning of a field. Every pattern
+here is linear: no match can begin inside text that it has already passed.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from mektup.message.transfer import decode_base64
 from mektup.terms.limits import DEFAULT_LIMITS
 
 Fields = dict[bytes, list[bytes]]
-"""Names in lower case; values as they stand behind the colon, still folded, in the order of the header."""
+"""Lower-case names, and values as they are after the colon, still folded, in the order of the header."""
 
-# Begins with a newline, for which a search is a memchr; so a newline is put before a header.
-# RFC 5322 §2.1.1: no line has more than 998 octets, so no name has
+# Begins with a newline, because a search for a first octet is a memchr. So a newline is put before a header.
+# RFC 5322 §2.1.1: a line, and so a name, has at most 998 octets.
 _FIELD = re.compile(rb"\n([^:\s]{1,998})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
 _NAME = re.compile(rb"\n([^:\s]{1,998})[ \t]*:")
 _NEXT_LINE = re.compile(rb"\n(?![ \t])")
 _FOLD = re.compile(rb"\n[ \t]+")
-# A "?" and a "=" may stand in the text, where RFC 2047 §4.2 has them encoded; but not "?=", which ends it, and "=?",
-# with which the next word begins.
+# The text may contain "?" and "=", though RFC 2047 §4.2 requires them encoded; but not "?=", which ends the word, nor
+# "=?", which begins the next one.
 _ENCODED_WORD = re.compile(rb"=\?([^?\s]+)\?([bBqQ])\?([^?=]*(?:(?:=(?!\?(?!=))|\?(?!=))[^?=]*)*)\?=")
 _GOES_ON_BELOW = rb"[^\n]*(?:\n[ \t][^\n]*)*"
-# How a line begins that belongs to no field above it: not as the empty line does. What goes on and has nothing above
-# it, at the beginning of a header, is one, too: so a choice and its opposite are all of a header.
+# The start of a line that continues no field and is not the empty line. A continuation line at the start of a header
+# counts as such a line, so that a selection and its opposite together are the whole header.
 _OWN_LINE = rb"(?:[^\r\n \t]|\r(?!\n)|(?<=\A\n)[ \t])"
 _LINE = re.compile(rb"\n(%b%b)" % (_OWN_LINE, _GOES_ON_BELOW))
-# Patterns of names that clients choose are kept only while they are small.
+# Patterns of names that clients choose are cached only if they are small.
 _CACHED_NAME_BYTES = 100
 _PATTERN_BYTES = 1000
 _FOUND_AT_ONCE = 64 * 1024
-"""Of a longer header the fields are found one by one: what finds them all lets no other thread run meanwhile."""
+"""Fields of a longer header are found one by one, because finding all at once holds Python's lock."""
 _NUL = b"\0"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
@@ -47,10 +47,10 @@ def index_fields(
     most: int = DEFAULT_LIMITS.header_field_bytes,
     most_fields: int = DEFAULT_LIMITS.header_fields,
 ) -> Fields:
-    """The fields of *header* by name, of each value at most *most* octets; the first *most_fields* of them.
+    """The first *most_fields* fields of *header* by name; at most *most* octets of each value.
 
-    Lines that are no field (no colon, a space in the name) are passed over.
-    A NUL, which no IMAP string can hold, becomes U+FFFD (RFC 9051 §9, CHAR8).
+    Lines that are no field (no colon, a space in the name) are skipped.
+    A NUL, which no IMAP string can contain, becomes U+FFFD (RFC 9051 §9, CHAR8).
     """
     fields: Fields = {}
     for name, value in all_fields(header, most_fields):
@@ -65,9 +65,9 @@ def index_fields(
 
 
 def all_fields(header: bytes, most: int = DEFAULT_LIMITS.header_fields) -> list[tuple[bytes, bytes]]:
-    """Name and value of every field, as they stand, in the order of the header; of lines that are no field, nothing.
+    """Name and value of every field, unchanged, in the order of the header; lines that are no field are skipped.
 
-    *most*: how many fields are looked at.
+    *most*: how many fields are returned at most.
     """
     octets = b"\n" + _without_nul(header)
     if len(octets) <= _FOUND_AT_ONCE:
@@ -77,7 +77,7 @@ def all_fields(header: bytes, most: int = DEFAULT_LIMITS.header_fields) -> list[
 
 
 def _in_pieces(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """All fields, found in pieces; a very long one is not looked through, but cut out."""
+    """All fields, found in pieces; a very long one is cut out without a search in it."""
     start, size = 0, len(octets)
     while start < size:
         stop = _next_line(octets, start + _FOUND_AT_ONCE)
@@ -93,14 +93,14 @@ def _in_pieces(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _next_line(octets: bytes, start: int) -> int:
-    """Where the first line at or behind *start* begins that is not the rest of a field; its LF is meant."""
+    """The position of the LF before the first line at or after *start* that continues no field."""
     size = len(octets)
     while start < size:
         found = _NEXT_LINE.search(octets, start, start + _FOUND_AT_ONCE)
         if found is None:
             start += _FOUND_AT_ONCE
         elif octets[found.end() : found.end() + 1] in (b" ", b"\t"):
-            start = found.end()  # the end of what was searched, and not of a field
+            start = found.end()  # only the end of the search, not of a field
         else:
             return found.start()
     return size
@@ -111,31 +111,31 @@ def _without_nul(header: bytes) -> bytes:
 
 
 def unfold(value: bytes) -> bytes:
-    """*value* on one line, without the white space around it (RFC 5322 §2.2.3); within it, white space as it stands.
+    """*value* on one line, without white space at its ends (RFC 5322 §2.2.3); white space within it stays.
 
-    For values with a grammar; what people read goes through ``words``.
+    For values with a grammar; ``words`` is for text that people read.
     """
     return value.translate(None, b"\r\n").strip(b" \t")
 
 
 def even(value: bytes) -> bytes:
-    """An unfolded *value* as people read it: each run of white space in it, such as a fold leaves, is one space."""
+    """An unfolded *value* for people to read: each run of white space, such as a fold leaves, is one space."""
     value = value.replace(b"\t", b" ")
-    while b"  " in value:  # each time a run is half as long; a pattern would look at each octet
+    while b"  " in value:  # halves each run; a pattern would look at each octet
         value = value.replace(b"  ", b" ")
     return value
 
 
 def words(value: bytes) -> bytes:
-    """The unstructured text of a field, folded or not, as people read it."""
+    """The unstructured text of a field, folded or not, for people to read."""
     return even(unfold(value))
 
 
 def decode_words(octets: bytes) -> str:
-    """The text of an unfolded value: encoded words decoded, B and Q (RFC 2047 §4), and 8-bit octets too.
+    """The text of an unfolded value: decodes encoded words, B and Q (RFC 2047 §4), and 8-bit octets.
 
-    Tolerates what mail has in practice, as RFC 2047 §6.3 asks: encoded words inside of other words and of quotes,
-    spaces in them, characters cut in two between them, charsets unknown.
+    Accepts forms that real mail has, as RFC 2047 §6.3 asks: encoded words inside of other words and of quotes, spaces
+    in them, characters split between two of them, unknown charsets.
     """
     if b"=?" not in octets:
         return octets.decode("ascii") if octets.isascii() else guess(octets)
@@ -171,16 +171,16 @@ def field_text(value: bytes) -> str:
 
 
 def _on_one_line(text: str) -> str:
-    """A line break that was encoded (``=0A``) is white space."""
+    """An encoded line break (``=0A``) becomes a space."""
     return text.replace("\r", " ").replace("\n", " ")
 
 
 def header_text(header: bytes) -> str:
-    """All of a header as text, a field a line; each value as ``field_text`` has it, but for runs of white space."""
+    """A whole header as text, one field a line; values as in ``field_text``, except that runs of white space stay."""
     header = _without_folds(_without_nul(header).replace(b"\r", b""))
     if b"=?" not in header and header.isascii():
         return header.decode("ascii")
-    # Each line may be in a charset of its own; most are in none.
+    # Each line may have its own charset; most are ASCII.
     return "\n".join(
         [
             line.decode("ascii") if line.isascii() and b"=?" not in line else field_text(line)
@@ -190,7 +190,7 @@ def header_text(header: bytes) -> str:
 
 
 def _without_folds(header: bytes) -> bytes:
-    """*header* with a space for each fold; a long one in pieces, each of which begins with a line."""
+    """*header* with a space for each fold. A long header is handled in pieces that each begin with a line."""
     if len(header) <= _FOUND_AT_ONCE:
         return _FOLD.sub(b" ", header)
     pieces: list[bytes] = []
@@ -208,7 +208,7 @@ def _one_field(name: bytes) -> re.Pattern[bytes]:
 
 
 def field_values(header: bytes, name: bytes) -> list[bytes]:
-    """The values of every field of that name, in any case of letters, folded as they stand."""
+    """The values of all fields of that name, in any case of letters; still folded."""
     if len(name) > _CACHED_NAME_BYTES:
         return index_fields(header).get(name.lower(), [])
     return _one_field(name.lower()).findall(b"\n" + _without_nul(header))
@@ -216,14 +216,14 @@ def field_values(header: bytes, name: bytes) -> list[bytes]:
 
 @lru_cache(maxsize=64)
 def _selection(names: frozenset[bytes], exclude: bool) -> re.Pattern[bytes]:
-    """Whole lines, continuations included, of the fields named, or all others; what is before them is a newline."""
+    """Matches a newline, then the lines of a named field, continuations included; or those of any other field."""
     named = rb"(?:%b)[ \t]*:" % b"|".join(re.escape(name) for name in sorted(names)) if names else rb"(?!)"
     start = rb"(?!%b)%b" % (named, _OWN_LINE) if exclude else named
     return re.compile(rb"\n(%b%b)" % (start, _GOES_ON_BELOW), re.IGNORECASE)
 
 
 def _find_lines(names: frozenset[bytes], exclude: bool, header: bytes) -> list[bytes]:
-    """As ``_selection`` finds them, for so many names that a pattern of them is not worth making, let alone keeping."""
+    """The lines that ``_selection`` finds, for so many names that a pattern of them is not worth compiling."""
     lowered = {name.lower() for name in names}
 
     def is_named(line: bytes) -> bool:
@@ -239,7 +239,7 @@ def _finder(names: frozenset[bytes], exclude: bool) -> Callable[[bytes], list[by
 
 
 def selector(names: frozenset[bytes], exclude: bool) -> Callable[[bytes], bytes]:
-    """What ``select_fields`` does with these arguments, for many headers: from a header to the fields chosen of it."""
+    """``select_fields`` with these arguments, as a function of the header; for many headers."""
     find = _finder(names, exclude)
 
     def select(header: bytes) -> bytes:
@@ -247,7 +247,7 @@ def selector(names: frozenset[bytes], exclude: bool) -> Callable[[bytes], bytes]
         empty_line = b"\r\n" if header.endswith(b"\r\n\r\n") or header == b"\r\n" else b""
         if not lines:
             return empty_line
-        # Only the last line of a header that has no empty line may lack its line break.
+        # Only the last line of a header without an empty line may lack its line break.
         is_cut = not header.endswith(b"\n") and (b"\n" + header).endswith(b"\n" + lines[-1])
         return b"\n".join(lines) + (b"" if is_cut else b"\n" + empty_line)
 
@@ -257,8 +257,8 @@ def selector(names: frozenset[bytes], exclude: bool) -> Callable[[bytes], bytes]
 def select_fields(header: bytes, names: frozenset[bytes], exclude: bool) -> bytes:
     """``HEADER.FIELDS`` of *header*, or with *exclude* ``HEADER.FIELDS.NOT`` (RFC 9051 §6.4.5.1).
 
-    The fields' own octets in their own order, and the empty line that ends *header*, "except in the case of a message
-    that has no body and no blank line". Names in any case of letters.
+    The fields' octets unchanged, in their order, then the empty line that ends *header*, "except in the case of a
+    message that has no body and no blank line". *names* in any case of letters.
     """
     return selector(names, exclude)(header)
 
@@ -268,21 +268,21 @@ _TO_LAST_FIELD = re.compile(rb"(?s:.*)\n(?=[^ \t])")
 
 
 class FieldChooser:
-    """What ``select_fields`` does, for a header that comes in pieces and is too large to be looked at in one go."""
+    """Does the same as ``select_fields``, for a header that is read in pieces because it is large."""
 
     __slots__ = ("_find", "_held", "_is_chosen", "_tail")
 
     def __init__(self, names: frozenset[bytes], exclude: bool) -> None:
         self._find = _finder(names, exclude)
         self._held = b""
-        """The beginning of a line."""
+        """The beginning of an incomplete line."""
         self._is_chosen = exclude
-        """Whether the field is that the next line may go on with."""
+        """Whether the field is chosen that the next line may continue."""
         self._tail = b"\r\n"
-        """The last octets that came, of a header that begins at the beginning of a line."""
+        """The last octets so far; at first a line break, because a header begins a line."""
 
     def take(self, octets: bytes) -> bytes:
-        """What was chosen of the lines that are whole by now."""
+        """Takes the next octets; returns the chosen ones of the lines that are complete now."""
         self._tail = (self._tail + octets)[-4:]
         held = self._held + octets
         stop = held.rfind(b"\n") + 1
@@ -290,7 +290,7 @@ class FieldChooser:
         return self._chosen(held[:stop])
 
     def finish(self) -> bytes:
-        """The rest, and the empty line where there is one."""
+        """The rest, and the empty line if there is one."""
         chosen = self._chosen(self._held).removesuffix(b"\n") if self._held else b""
         return chosen + (b"\r\n" if self._tail == b"\r\n\r\n" else b"")
 

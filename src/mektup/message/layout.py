@@ -1,4 +1,4 @@
-"""Where the parts of a message are, packed small: computed at delivery, read by FETCH."""
+"""The positions of a message's parts, in a compact form. Computed at delivery, read by FETCH."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from mektup.message.scan import Part
 from mektup.message.scan import Path as Path
 
 Span = tuple[int, int]
-"""Octets of the message from start to stop, stop excluded."""
+"""A range of the message's octets: start, and stop, which is excluded."""
 
 
 class PartPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One part: its MIME header, its content, and for an embedded message where that one's body starts."""
+    """One part: the positions of its MIME header, its content and, for an embedded message, of that message's body."""
 
     path: Path
     header_start: int
     content_start: int
     stop: int
     encoding: str
-    """Content-Transfer-Encoding in lower case; ``7bit`` where there is none."""
+    """Content-Transfer-Encoding in lower case; ``7bit`` if there is none."""
     is_multipart: bool
     body_start: int | None
-    """For message/rfc822 (and global): where the body of the embedded message starts; its header is before it."""
+    """For message/rfc822 (and global): the start of the embedded message's body; its header is before it."""
     decoded_stop: int | None = None
-    """Of an embedded message that lies there encoded: how long it is when it is decoded. *body_start* counts there."""
+    """For an encoded embedded message: its length after decoding. *body_start* is then a position in that, too."""
     around: Path | None = None
-    """The encoded message in whose decoded octets this part lies, and its offsets count; None for most."""
+    """If this part is within an encoded message: that message. All offsets are then positions in its decoded octets."""
 
 
 class _Packed(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -38,7 +38,7 @@ class _Packed(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 FEW_PARTS = 16
-"""Fewer than these are looked through sooner than a dictionary of them is made."""
+"""A search through up to this many parts is faster than making a dictionary."""
 
 
 class Layout:
@@ -53,12 +53,12 @@ class Layout:
         self.size = size
         """Octets of the message."""
         self.body_start = body_start
-        """Where the message's own header has ended, its empty line included."""
+        """The position after the message's own header, its empty line included."""
         self.parts = parts
         self._by_path: dict[Path, PartPlace] | None = None
 
     def part(self, path: Path) -> PartPlace | None:
-        """The part at *path*, None where there is none (or for the empty path)."""
+        """The part at *path*; None if there is none, or *path* is empty."""
         if len(self.parts) > FEW_PARTS:
             if self._by_path is None:
                 self._by_path = {place.path: place for place in reversed(self.parts)}
@@ -76,7 +76,7 @@ class Layout:
         return (place.content_start, place.stop) if place is not None else None
 
     def header(self, path: Path) -> Span | None:
-        """``BODY[path.HEADER]``: of the message, or of the message embedded at *path*; empty line included."""
+        """``BODY[path.HEADER]``: the header of the message, or of the one embedded at *path*; with its empty line."""
         if not path:
             return 0, self.body_start
         place = self.part(path)
@@ -85,7 +85,7 @@ class Layout:
         return place.content_start if place.decoded_stop is None else 0, place.body_start
 
     def text(self, path: Path) -> Span | None:
-        """``BODY[path.TEXT]``: what follows that header."""
+        """``BODY[path.TEXT]``: the text after that header."""
         if not path:
             return self.body_start, self.size
         place = self.part(path)
@@ -94,9 +94,9 @@ class Layout:
         return place.body_start, place.stop if place.decoded_stop is None else place.decoded_stop
 
     def encoded_around(self, path: Path, *, inside: bool) -> tuple[PartPlace, ...]:
-        """The encoded messages, outermost first, to be decoded for the part at *path*; for most parts none.
+        """The encoded messages that must be decoded to read the part at *path*, outermost first; usually none.
 
-        *inside*: for the header or text of the message that is that part.
+        *inside*: whether the header or text of the message in that part is read.
         """
         place = self.part(path) if path else None
         is_one = inside and place is not None and place.decoded_stop is not None
@@ -110,14 +110,14 @@ class Layout:
         return tuple(reversed(found))
 
     def mime(self, path: Path) -> Span | None:
-        """``BODY[path.MIME]``: the part's own header, empty line included. For part 1 of a message that is not
+        """``BODY[path.MIME]``: the part's own header, with its empty line. For part 1 of a message that is not
         multipart, the message's header."""
         place = self.part(path)
         return (place.header_start, place.content_start) if place is not None else None
 
 
 def pack(parts: Sequence[Part]) -> bytes:
-    """The layout of a message of these parts, as ``scan`` yields them."""
+    """The packed layout of a message with these parts, as ``scan`` returns them."""
     message = parts[0]
     places = tuple(_place(part) for part in parts if part.is_numbered)
     return _encode(_Packed(message.stop, message.content_start, places))
@@ -139,7 +139,7 @@ def _place(part: Part) -> PartPlace:
 
 
 def unpack(packed: bytes) -> Layout:
-    """The layout that ``pack`` made *packed* of."""
+    """The layout from which ``pack`` made *packed*."""
     found = _decode(packed)
     return Layout(found.size, found.body_start, found.parts)
 

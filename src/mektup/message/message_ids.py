@@ -1,4 +1,4 @@
-"""Message IDs in one spelling: "MUST normalize any msg-id ... due to differences in quoting" (RFC 5256 §3)."""
+"""Message IDs in a normal form: "MUST normalize any msg-id ... due to differences in quoting" (RFC 5256 §3)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ _RIGHT_ATOM = re.compile(rb"[^<>\s(]+")
 
 
 def message_ids(value: bytes, most: int) -> list[str]:
-    """The msg-ids of a Message-ID, References or In-Reply-To, bare and unquoted; the last *most* of them.
+    """The last *most* msg-ids of a Message-ID, References or In-Reply-To, unquoted and without brackets.
 
-    Reads the obsolete forms, too (RFC 5322 §4.5.4): words of the left side may be quoted, one by one, and white space,
-    folds and comments stand anywhere between words. An ID holds no space, by which they are parted where they are
-    kept: one that was quoted becomes ``%20``.
+    Also reads the obsolete forms (RFC 5322 §4.5.4): each word of the left side may be quoted, and white space, folds
+    and comments may be between words. IDs are stored with spaces between them, so a quoted space becomes ``%20``.
     """
     return [identifier.decode("utf-8", "replace") for identifier in list(_found(value))[-most:]]
 
 
 def first_message_id(value: bytes) -> str:
-    """The first of those, which is what a field that should have one alone means; empty where there is none."""
+    """The first msg-id, for fields that should have only one; empty if there is none."""
     return next(_found(value), b"").decode("utf-8", "replace")
 
 
@@ -46,15 +45,15 @@ def _found(value: bytes) -> Iterator[bytes]:
 
 
 class _Reader:
-    """Reads what the plain form is not. Looks at no octet more than a bounded number of times."""
+    """Reads all but the plain form. Looks at each octet a bounded number of times."""
 
     def __init__(self, value: bytes) -> None:
         self._value = value
         self._closes = {b'"', b"("}
-        """What opens a quoted string or a comment that may end; one that does not end stands for itself ever after."""
+        """The openings that may have an end. An opening without an end is removed; from then on it is ordinary text."""
 
     def read(self, position: int) -> tuple[bytes, int]:
-        """The ID behind a ``<``, and where it has ended; nothing, and where it breaks off, for what is none."""
+        """The ID after a ``<``, and the position after it. If there is no ID: empty, and the position of the error."""
         left, position = self._side(position, _LEFT_ATOM)
         if not left or self._value[position : position + 1] != b"@":
             return b"", position
@@ -64,7 +63,7 @@ class _Reader:
         return b"%b@%b" % (left, right), position + 1
 
     def _side(self, position: int, atom: re.Pattern[bytes]) -> tuple[bytes, int]:
-        """The words on one side of the ``@``, unquoted, without what stands between them; and where they end."""
+        """The words on one side of the ``@``, unquoted and joined; and the position after them."""
         words: list[bytes] = []
         while position < len(self._value):
             if match := atom.match(self._value, position):

@@ -1,4 +1,4 @@
-"""The names of months, in English and in what else mail programs write them, where a name means one month alone."""
+"""The names of months in English and the other languages of mail programs, if a name means only one month."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OTHERS = (
     "januari februari maart april mei juni juli augustus september oktober november december",
     "januari februari mars april maj juni juli augusti september oktober november december",
     "januar februar marts april maj juni juli august september oktober november december",
-    # Polish, without what is another month to Croats
+    # Polish, without the names that mean another month in Croatian
     "sty lut mar kwi maj cze - sie wrz paź - gru",
     # Russian
     "янв фев мар апр май июн июл авг сен окт ноя дек",
@@ -41,7 +41,7 @@ def _table() -> dict[str, int]:
     for names in (_ENGLISH, *_OTHERS):
         for number, name in enumerate(names.split(), 1):
             found.setdefault(name, set()).add(number)
-            # Octets of ISO 8859-9 that came as they are are read as ISO 8859-1.
+            # Unlabelled octets of ISO 8859-9 are read as ISO 8859-1.
             turkish = name.encode("iso8859-9", "ignore").decode("latin-1")
             if len(turkish) == len(name) > 1:
                 found.setdefault(turkish, set()).add(number)
@@ -53,7 +53,7 @@ _SHORT = {name: number for number, name in enumerate(_ENGLISH.split(), 1)}
 
 
 def month_number(word: str) -> int | None:
-    """The month that *word* names, 1 to 12; an English one is known by its first three letters."""
+    """The number of the month that *word* names, 1 to 12; three letters are enough for an English name."""
     if number := _SHORT.get(word.lower()):
         return number
     name = word.casefold().replace("i\N{COMBINING DOT ABOVE}", "i")

@@ -1,4 +1,4 @@
-"""Content-Type, Content-Disposition and their like: a value, then parameters (RFC 2045 §5.1, RFC 2183, RFC 2231)."""
+"""Content-Type, Content-Disposition and similar: a value, then parameters (RFC 2045 §5.1, RFC 2183, RFC 2231)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mektup.message.rfc2231 import FILE_NAMES, Params, joined, param_texts
 
 @dataclass(frozen=True, slots=True)
 class ContentType:
-    """A media type, in the case of letters that it came in."""
+    """A media type, in its original case of letters."""
 
     type: bytes
     subtype: bytes
@@ -25,7 +25,7 @@ class ContentType:
         return b"%b/%b" % (self.type.lower(), self.subtype.lower())
 
     def param(self, name: bytes) -> bytes | None:
-        """The value of the parameter *name* (lower case), None where there is none."""
+        """The value of the parameter *name* (lower case); None if there is none."""
         for param, value in self.params:
             if param.lower() == name:
                 return value
@@ -43,13 +43,13 @@ class Disposition:
 TEXT_PLAIN = ContentType(b"text", b"plain")
 MESSAGE_RFC822 = ContentType(b"message", b"rfc822")
 OPAQUE = ContentType(b"application", b"octet-stream")
-"""What is not looked into."""
+"""The type of a part that is not parsed further."""
 
-# token of RFC 2045 §5.1: any character but space, controls and tspecials; 8-bit ones come in practice.
+# token of RFC 2045 §5.1: any character except space, controls and tspecials. Real mail also has 8-bit characters.
 _TOKEN = rb"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]+"
 _TYPE = re.compile(rb"[ \t]*(%b)[ \t]*/[ \t]*(%b)" % (_TOKEN, _TOKEN))
 _VALUE = re.compile(rb"[ \t]*(%b)" % _TOKEN)
-# Clients leave out quotes that RFC 2045 asks for (``boundary=a=b``, ``name=my file.txt``), so more than that is read.
+# Liberty: clients omit quotes that RFC 2045 requires (``boundary=a=b``, ``name=my file.txt``).
 _PARAM = re.compile(rb';[ \t]*(%b)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))' % _TOKEN, re.DOTALL)
 _FIRST_PARAM = re.compile(rb"[ \t;]*%b[ \t]*=" % _TOKEN)
 _QUOTED_VALUE = re.compile(rb'[ \t]*"[ \t]*(%b)[ \t]*"' % _TOKEN)
@@ -61,9 +61,9 @@ _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 def parse_content_type(value: bytes) -> ContentType:
     """The media type of a Content-Type *value*, folded or not.
 
-    Where it is none that RFC 2045 §5.1 would know, that is text/plain (§5.2), with what parameters there are.
+    If *value* is not valid by RFC 2045 §5.1, the type is text/plain (§5.2), with the parameters that can be read.
     """
-    # Most mail says one of a few things; what is long, such as a boundary, is said once.
+    # Most mail has one of a few short values. Long ones, such as those with a boundary, are rarely repeated.
     return _cached_content_type(value) if len(value) <= _CACHED_BYTES else _read_content_type(value)
 
 
@@ -74,7 +74,7 @@ def _read_content_type(value: bytes) -> ContentType:
         content_type = ContentType(match[1], match[2], _params(value[match.end() :]))
         if content_type.type.lower() != b"multipart" or content_type.param(b"boundary"):
             return content_type
-        # RFC 2046 §5.1.1: a multipart must name its boundary
+        # RFC 2046 §5.1.1: a multipart must have a boundary parameter
         return ContentType(TEXT_PLAIN.type, TEXT_PLAIN.subtype, content_type.params)
     return ContentType(TEXT_PLAIN.type, TEXT_PLAIN.subtype, _params(_from_parameter(value)))
 
@@ -83,9 +83,9 @@ _cached_content_type = lru_cache(maxsize=512)(_read_content_type)
 
 
 def parse_disposition(value: bytes) -> Disposition | None:
-    """The disposition of a Content-Disposition *value*; None where there is none in it.
+    """The disposition of a Content-Disposition *value*; None if it contains none.
 
-    Where there are parameters alone, it is an attachment, as one that is not known is (RFC 2183 §2.8).
+    With parameters only, it is an attachment, like an unknown disposition (RFC 2183 §2.8).
     """
     value = _plain(value)
     match = _VALUE.match(value) or _QUOTED_VALUE.match(value)
@@ -96,7 +96,7 @@ def parse_disposition(value: bytes) -> Disposition | None:
 
 
 def _from_parameter(value: bytes) -> bytes:
-    """A *value* from where its parameters begin, though what should come first is missing, or is none."""
+    """The parameters of a *value* whose first word is missing or invalid."""
     if _FIRST_PARAM.match(value):
         return value
     _, semicolon, rest = value.partition(b";")
@@ -104,14 +104,14 @@ def _from_parameter(value: bytes) -> bytes:
 
 
 def texts_in_pieces(value: bytes) -> list[str]:
-    """What the parameters of a Content-Type or Content-Disposition stand for, where some have the form of RFC 2231."""
+    """The decoded parameters of a Content-Type or Content-Disposition; empty if none has the form of RFC 2231."""
     if b"*" not in value:
         return []
     return param_texts(_params(_from_parameter(_plain(value))))
 
 
 def parse_token(value: bytes) -> bytes | None:
-    """The one token that is all of *value*, comments apart; None where it is something else."""
+    """The token in *value*, without comments; None if *value* is anything but one token."""
     value = _plain(value)
     match = _VALUE.fullmatch(value.rstrip(b" \t"))
     return match[1] if match else None
@@ -124,7 +124,7 @@ def parse_languages(value: bytes) -> tuple[bytes, ...]:
 
 
 def _plain(value: bytes) -> bytes:
-    """Unfolded, without comments."""
+    """*value* unfolded, without comments."""
     value = unfold(value)
     return without_comments(value) if b"(" in value else value
 
@@ -132,7 +132,7 @@ def _plain(value: bytes) -> bytes:
 def _params(rest: bytes) -> Params:
     if not rest:
         return ()
-    # Some software forgets the first semicolon.
+    # Some software omits the first semicolon.
     params = [
         (name, _QUOTED_PAIR.sub(rb"\1", quoted) if b"\\" in quoted else quoted or _bare(name, bare))
         for name, quoted, bare in _PARAM.findall(b";" + rest)
@@ -143,7 +143,7 @@ def _params(rest: bytes) -> Params:
 
 
 def _each_once(params: list[tuple[bytes, bytes]]) -> Params:
-    """Of those by one name, the first: it is the one that counts."""
+    """The first parameter of each name, which is the one that counts."""
     first: dict[bytes, tuple[bytes, bytes]] = {}
     for name, value in params:
         first.setdefault(name.lower(), (name, value))
@@ -151,7 +151,7 @@ def _each_once(params: list[tuple[bytes, bytes]]) -> Params:
 
 
 def _bare(name: bytes, value: bytes) -> bytes:
-    """A value without quotes: it ends at white space, but for a file's name, which may hold some."""
+    """A value without quotes: it ends at white space, except that a file name may contain white space."""
     value = value.strip(b" \t")
     if b" " not in value and b"\t" not in value:
         return value

@@ -1,4 +1,4 @@
-"""Content-Transfer-Encoding undone piece by piece, for parts that are too large to be held (see ``transfer``)."""
+"""Decodes Content-Transfer-Encoding piece by piece, for parts that are too large for memory (see ``transfer``)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _NOT_BASE64 = bytes(set(range(256)) - set(f"{ascii_letters}{digits}+/=".encode()
 DECODED_AT_ONCE = 256 * 1024
 
 LONG_LINE = 64 * 1024
-"""Octets of a line of quoted-printable at which it is cut, which no honest line has."""
+"""A longer line of quoted-printable is cut; real mail has none."""
 
 
 class Decoder(Protocol):
-    """Takes a part's octets in any pieces; gives what they stand for."""
+    """Takes a part's octets in any pieces; returns the decoded octets."""
 
     def take(self, octets: bytes) -> bytes:
-        """What is certain by now."""
+        """Takes the next octets; returns all that can be decoded now."""
 
     def finish(self) -> bytes:
-        """The rest."""
+        """The decoded rest."""
 
 
 def decoder(encoding: str) -> Decoder:
-    """For *encoding* as ``decode_part`` takes it. Raises Refused(UNKNOWN_CTE)."""
+    """A decoder for *encoding*, in the form of ``decode_part``. Raises Refused(UNKNOWN_CTE)."""
     if encoding in IDENTITIES:
         return _AsItIs()
     if encoding == "base64":
@@ -36,7 +36,7 @@ def decoder(encoding: str) -> Decoder:
 
 
 class MessageDecoder:
-    """Does what ``decode_message`` does."""
+    """Does the same as ``decode_message``, piece by piece."""
 
     __slots__ = ("_after_cr", "_decoder")
 
@@ -62,7 +62,7 @@ class MessageDecoder:
 
 
 def decoded_message(raw: Octets, start: int, stop: int, encoding: str) -> bytes:
-    """``decode_message`` of *raw* from *start* to *stop*, in pieces: to decode lets no other thread run meanwhile."""
+    """``decode_message`` of *raw* from *start* to *stop*, in pieces, because decoding holds Python's lock."""
     through = MessageDecoder(encoding)
     decoded = bytearray()
     for at in range(start, stop, DECODED_AT_ONCE):
@@ -82,7 +82,7 @@ class _AsItIs:
 
 
 class _Base64:
-    """Cuts between two groups of four letters; padding, and the end of a piece that was encoded by itself, is one."""
+    """Cuts after each group of four characters, and after padding, which ends a separately encoded piece."""
 
     __slots__ = ("_held",)
 
@@ -101,7 +101,7 @@ class _Base64:
 
 
 class _Lines:
-    """For what is decoded line by line: cuts behind a line."""
+    """For encodings that are decoded line by line: cuts after a line."""
 
     __slots__ = ("_encoding", "_held")
 
@@ -122,7 +122,7 @@ class _Lines:
 
 
 def _cut(line: bytes) -> int:
-    """A place near the end of *line* where neither an escape nor white space is cut."""
+    """A position near the end of *line* that splits neither an escape nor white space."""
     stop = len(line)
     for at in range(stop - 1, max(stop - LONG_LINE // 2, 3), -1):
         if line[at : at + 1] not in b"= \t\r" and b"=" not in line[at - 2 : at]:

@@ -1,9 +1,9 @@
-"""Parameters that come in pieces, or in a charset of their own: RFC 2231 §3 and §4.
+"""Parameters that are split into pieces, or have their own charset: RFC 2231 §3 and §4.
 
-Any parameter may be so. What a reader of MIME needs to know (boundary, charset, format ...) is ASCII, and so it is
-shown as what it stands for, by its plain name: "boundary*0*=us-ascii''%3D_; boundary*1*=b1" is a boundary "=_b1". What
-people read, a file's name or other text, is put together and keeps its charset beside it ("filename*"), for the clients
-that decode it.
+Any parameter may have these forms. Parameters for MIME readers (boundary, charset, format ...) are ASCII, so they are
+returned decoded, by their plain names: "boundary*0*=us-ascii''%3D_; boundary*1*=b1" gives the boundary "=_b1".
+Parameters for people, such as a file name, are joined and keep their charset ("filename*"), for the clients that
+decode them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Params = tuple[tuple[bytes, bytes], ...]
 """Names and values, unquoted."""
 
 FILE_NAMES = frozenset({b"name", b"filename"})
-"""The parameters, in lower case, that are the name of a file."""
+"""The parameters that contain a file name, in lower case."""
 
 _PIECE = re.compile(rb"([^*]+)\*(?:([0-9]{1,4})(\*?))?")
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -28,7 +28,7 @@ _PRINTABLE = re.compile(rb"[\x20-\x7e]+")
 
 
 _WHOLE = -1
-"""The number of a piece that is all of the value: it has none."""
+"""The number of a piece without a number, which is the whole value."""
 
 
 class _Piece(NamedTuple):
@@ -36,15 +36,15 @@ class _Piece(NamedTuple):
     is_extended: bool
     """Whether it is percent-encoded."""
     name: bytes
-    """As it is written."""
+    """The name as written, with its asterisks."""
     value: bytes
 
 
 def joined(params: Sequence[tuple[bytes, bytes]]) -> Params:
-    """*params* with pieces put together, behind those that came whole.
+    """*params* with their pieces joined, after the parameters in plain form.
 
-    A parameter that comes whole and in this form, too, is there once, in this form: the other is for old readers. So
-    are the pieces of one that is there in one piece ("filename*=").
+    If a parameter has both forms, only the joined one is returned; the plain form is for old readers. In the same way,
+    a value in one piece ("filename*=") replaces numbered pieces.
     """
     whole: list[tuple[bytes, bytes]] = []
     pieces: dict[bytes, list[_Piece]] = {}
@@ -64,7 +64,7 @@ def joined(params: Sequence[tuple[bytes, bytes]]) -> Params:
             put_together.append(_one(key, parts[:1]))
         elif first <= 1 and [part.number for part in parts] == list(range(first, first + len(parts))):
             put_together.append(_one(key, parts))
-        else:  # some piece is missing, or there twice
+        else:  # a piece is missing, or occurs twice
             put_together.extend((part.name, part.value) for part in parts)
     plain = {name.lower() for name, _ in put_together}
     return (*((name, value) for name, value in whole if name.lower() not in plain), *put_together)
@@ -74,11 +74,11 @@ _number = attrgetter("number")
 
 
 def _one(key: bytes, parts: Sequence[_Piece]) -> tuple[bytes, bytes]:
-    """The parameter of these pieces; *key* is its name in lower case."""
+    """The parameter that consists of these pieces; *key* is its name in lower case."""
     name = parts[0].name.partition(b"*")[0]
     if not any(part.is_extended for part in parts):
         return name, b"".join(part.value for part in parts)
-    # RFC 2231 §4.1: pieces with and without percent encoding may be mixed; the whole then has it.
+    # RFC 2231 §4.1: pieces with and without percent encoding may be mixed; the joined value is then encoded.
     value = b"".join(part.value if part.is_extended else part.value.replace(b"%", b"%25") for part in parts)
     if not parts[0].is_extended:
         value = b"''" + value
@@ -90,14 +90,14 @@ def _one(key: bytes, parts: Sequence[_Piece]) -> tuple[bytes, bytes]:
 
 
 def _decoded(value: bytes) -> str:
-    """What *value*, ``charset'language'text``, stands for."""
+    """The text of *value*, which has the form ``charset'language'text``."""
     charset, _, text = value.partition(b"'")
     _, quote, text = text.partition(b"'")
-    if not quote:  # neither charset nor language is there
+    if not quote:  # there is neither charset nor language
         charset, text = b"", value
     return decode(_PERCENT.sub(lambda match: bytes.fromhex(match[1].decode()), text), charset)
 
 
 def param_texts(params: Params) -> list[str]:
-    """What *params* stand for: the values, decoded where they have a charset of their own."""
+    """The values of *params* as text, decoded if they have their own charset."""
     return [_decoded(value) if name.endswith(b"*") else decode_words(value) for name, value in params]

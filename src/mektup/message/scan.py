@@ -1,24 +1,23 @@
 """The MIME structure of a message, in one pass from its first octet to its last.
 
-The idea: between two lines that are open boundaries nothing can change, so only those lines are looked at. A stack
-holds the parts that are open, another the boundaries that may end them. Each boundary is searched for by itself, and
-no stretch twice, so the lines in between, of which there may be millions that begin with ``--``, cost no step each.
-Nothing recurses, and ``Limits`` bounds how deep and how many the parts can be: what lies beyond is one opaque part, so
-every message has an answer.
+The idea: nothing changes between two lines that are open boundaries, so only these lines are examined. One stack holds
+the open parts, another the boundaries that may end them. Each boundary is searched for separately, and no stretch
+twice. So the other lines cost no step each, even if millions of them begin with ``--``. There is no recursion, and
+``Limits`` bounds the depth and the number of parts: all beyond is one opaque part, so every message has a structure.
 
-The rules where mail is broken are Dovecot's, as clients are used to them:
+The rules for broken mail are Dovecot's, which clients know:
 
-* A line ends a part when it *begins* with ``--`` and an open boundary; the longest such boundary counts, then the
-  innermost. So an inner boundary may extend an outer one, and an outer one that appears closes all that is inside.
-* A boundary line ends a header, too, that has no empty line.
-* A multipart in which no part begins has one that is empty, for BODYSTRUCTURE must show one.
-* A multipart that names no boundary is text/plain, and so is what has no valid type (RFC 2045 §5.2).
-* Content fields count in a message only when it says that it is MIME: by MIME-Version or by Content-Type itself.
-* message/rfc822 is looked into even where it claims to be encoded, which RFC 2046 §5.2.1 forbids. What claims so and
-  is not is read as it stands. What is encoded, as message/global may be (RFC 6532 §3.5), is decoded, and the parts of
-  the message inside lie in octets of their own (``Part.source``).
+* A line ends a part if it *begins* with ``--`` and an open boundary; the longest such boundary counts, then the
+  innermost. So an inner boundary may extend an outer one, and an outer boundary closes all parts inside it.
+* A boundary line also ends a header that has no empty line.
+* A multipart in which no part begins has one empty part, because BODYSTRUCTURE must show one.
+* A multipart without a boundary parameter is text/plain, and so is a part without a valid type (RFC 2045 §5.2).
+* Content fields of a message count only if it is MIME: it has MIME-Version or Content-Type.
+* message/rfc822 is parsed even if it claims to be encoded, which RFC 2046 §5.2.1 forbids. If the claim is false, it is
+  read as it is. If it is encoded, as message/global may be (RFC 6532 §3.5), it is decoded, and its parts have
+  positions in the decoded octets (``Part.source``).
 
-Lines end in CRLF (see ``store.spool``); a message with other line ends is answered too, only less well.
+Lines end in CRLF (see ``store.spool``). A message with other line ends also gets a structure, but a less exact one.
 """
 
 from __future__ import annotations
@@ -45,12 +44,12 @@ Path = tuple[int, ...]
 """Part numbers, outermost first; empty for the message itself."""
 
 _BOUNDARY_BYTES = 80
-"""Of a boundary, so many octets are compared: the 70 of RFC 2046 §5.1.1, and some for those who make longer ones."""
+"""How many octets of a boundary are compared: the 70 of RFC 2046 §5.1.1, and some more for longer ones in real mail."""
 
 _TIMES_ENCODED = 3
-"""How many encoded messages in each other are looked into: each is decoded whole."""
+"""How many levels of nested encoded messages are parsed; each is decoded as a whole."""
 _MOST_ENCODED = 16 * 1024 * 1024
-"""Octets of an encoded message that is looked into: it is held in memory, decoded."""
+"""The most octets of an encoded message that is parsed, because it is decoded in memory."""
 
 _SOUGHT_AT_ONCE = 256 * 1024
 _COUNTED_AT_ONCE = 1024 * 1024
@@ -63,34 +62,34 @@ class Part:
 
     header_start: int
     fields: Fields
-    """Of its header, those about content only where it is MIME."""
+    """The fields of its header; those about content only if it is MIME."""
     content_type: ContentType
     encoding: bytes | None
-    """Content-Transfer-Encoding as it is written; None where there is none, or none that is a token."""
+    """Content-Transfer-Encoding as written; None if it is missing or no token."""
     content_start: int
-    """Where its header has ended, empty line included."""
+    """The position after its header, empty line included."""
     stop: int
     is_text: bool
     is_multipart: bool
     is_message: bool
-    """message/rfc822 or message/global: then its one child is the message inside."""
+    """message/rfc822 or message/global: its one child is the message inside."""
     path: Path = ()
-    """RFC 9051 §6.4.5.1. A multipart that is all of a message has no number of its own: its path is the message's."""
+    """RFC 9051 §6.4.5.1. A multipart that is a whole message has no number of its own; its path is the message's."""
     is_numbered: bool = True
     """Whether its path is its own."""
     lines: int = 0
-    """Of its content; for text and messages only."""
+    """Lines of its content; only for text and messages."""
     children: list[Part] = field(default_factory=list)
     source: bytes | None = None
-    """Where its offsets count: in the decoded octets of an encoded message around it; None: in the message's own."""
+    """If the part is within an encoded message: that message's decoded octets, to which all offsets refer."""
     is_encoded: bool = False
-    """Whether it is a message that lies there encoded, and its child has a *source* of its own."""
+    """Whether it is an encoded message, whose child has its own *source*."""
     around: Part | None = None
-    """The encoded message whose decoded octets *source* is."""
+    """The encoded message whose decoded octets are in *source*."""
 
     @property
     def octets(self) -> int:
-        """Of its content, as it is encoded."""
+        """Octets of its content, still encoded."""
         return self.stop - self.content_start
 
 
@@ -114,9 +113,9 @@ def _scan(raw: Octets, limits: Limits, times_encoded: int) -> list[Part]:
 
 
 def _decoded_parts(raw: Octets, part: Part, limits: Limits, known: int, times_encoded: int) -> list[Part]:
-    """The parts of the message that lies encoded in *part*, which becomes their parent.
+    """The parts of the encoded message in *part*, which becomes their parent.
 
-    *known*: how many parts there are already.
+    *known*: the number of parts so far.
     """
     encoding = (part.encoding or b"").decode("latin-1").lower()
     source = decoded_message(raw, part.content_start, part.stop, encoding)
@@ -131,23 +130,23 @@ def _decoded_parts(raw: Octets, part: Part, limits: Limits, known: int, times_en
 
 
 class _Boundary:
-    """A boundary that is open."""
+    """An open boundary."""
 
     __slots__ = ("line", "multipart", "name", "sought", "sought_to")
 
     def __init__(self, name: bytes, multipart: Part) -> None:
         self.name = name
         self.multipart = multipart
-        """What it divides."""
+        """The multipart that it divides."""
         self.sought = b"\n--" + name
         self.line = -1
-        """The next that begins with it, at or behind where it was last looked for; where none was found, -1."""
+        """The next line that begins with it, at or after the start of the last search; -1 if none was found."""
         self.sought_to = 0
-        """Where *line* is -1: no line up to here begins with it."""
+        """If *line* is -1: no line up to here begins with it."""
 
 
 class _Scanner:
-    """The pass: where it is, what is open, what may come."""
+    """The pass over a message: its open parts and boundaries, and the limits that are left."""
 
     def __init__(self, raw: Octets, limits: Limits) -> None:
         self._raw = raw
@@ -159,12 +158,12 @@ class _Scanner:
         self._header_bytes_left = limits.header_bytes
         self._parts: list[Part] = []
         self.encoded_messages: list[Part] = []
-        """The parts that are a message, encoded: to the pass they are like any other that is not looked into."""
+        """The parts that are encoded messages. The pass does not look into them."""
         self._open: list[Part] = []
-        """From the message to the part that is being read."""
+        """The open parts, from the message to the part that is being read."""
         self._boundaries: list[_Boundary] = []
-        """The open ones, outermost first."""
-        # The next at or behind where it was last looked for: no stretch is searched twice.
+        """The open boundaries, outermost first."""
+        # The next ones at or after the start of the last search, so that no stretch is searched twice.
         self._empty_line = -1
         self._boundary_line = -1
 
@@ -182,7 +181,7 @@ class _Scanner:
         return self._parts
 
     def _begin(self, parent: Part | None, position: int) -> int:
-        """A part begins, and where it is a message, the message inside it as well. Yields where the search goes on."""
+        """Begins a part and, if it is a message, the message inside. Returns the position from which to search on."""
         while True:
             header_stop, is_cut = self._header_stop(position)
             part = self._add(parent, position, header_stop)
@@ -192,7 +191,7 @@ class _Scanner:
             elif part.is_multipart and not is_cut:
                 self._expect(part)
             if self._boundaries and not is_cut and self._is_empty(part):
-                # RFC 2046 §5.1.1: the line break before a boundary belongs to it, even that of an empty line.
+                # RFC 2046 §5.1.1: the line break before a boundary belongs to the boundary, even that of an empty line.
                 header_stop = part.content_start = part.stop = max(position, header_stop - 2)
                 is_cut = True
             if is_cut and part.is_message:
@@ -202,14 +201,14 @@ class _Scanner:
             parent, position = part, header_stop
 
     def _is_empty(self, part: Part) -> bool:
-        """Whether the part, whose header has just ended with an empty line, ends at once by a boundary around it."""
+        """Whether an outer boundary ends the part directly after its header's empty line."""
         line = self._boundary_from(part.content_start)
         if line != part.content_start or line == self._size:
             return False
         return self._boundaries[self._which_at(line)].multipart is not part
 
     def _add(self, parent: Part | None, header_start: int, content_start: int) -> Part:
-        """A part with this header, of the type that the header says; its content is still to come."""
+        """Adds a part with this header and the type that the header names; its content is not read yet."""
         header_stop = min(content_start, header_start + self._header_bytes_left)
         self._header_bytes_left -= header_stop - header_start
         fields = index_fields(
@@ -240,27 +239,30 @@ class _Scanner:
         return part
 
     def _add_empty(self, parent: Part, position: int) -> None:
-        """The part that *parent* must have, and lacks."""
+        """Adds the part that *parent* must have, but does not."""
         part = Part(position, {}, TEXT_PLAIN, None, position, position, True, False, False)
         self._parts.append(part)
         parent.children.append(part)
 
     def _expect(self, part: Part) -> None:
-        """From now on, the boundary of the multipart *part* counts."""
+        """Opens the boundary of the multipart *part*."""
         boundary = part.content_type.param(b"boundary")
         assert boundary, "or it would be no multipart"
         self._boundaries.append(_Boundary(boundary[:_BOUNDARY_BYTES], part))
         self._boundary_line = -1
 
     def _close_the_search(self, part: Part) -> None:
-        """There are as many parts as may be: *part* is the last, and holds all the rest."""
+        """The limit of parts is reached: *part* is the last one, and contains all the rest."""
         part.content_type, part.is_text, part.is_multipart, part.is_message = OPAQUE, False, False, False
         self._boundaries.clear()
 
     def _cross(self, line: int, index: int) -> int:
-        """The line at *line* is that boundary: what is open inside its multipart ends. Yields where to search on."""
+        """The line at *line* is boundary *index*: ends all open parts inside its multipart.
+
+        Returns the position from which to search on.
+        """
         crossed = self._boundaries[index]
-        # RFC 2046 §5.1.1: the line break before a boundary belongs to it.
+        # RFC 2046 §5.1.1: the line break before a boundary belongs to the boundary.
         stop = line - 2 if self._raw[line - 2 : line] == b"\r\n" else line - 1
         while self._open[-1] is not crossed.multipart:
             part = self._open.pop()
@@ -275,7 +277,7 @@ class _Scanner:
         return line_end + 1 if is_last else self._begin(crossed.multipart, line_end + 1)
 
     def _header_stop(self, position: int) -> tuple[int, bool]:
-        """Where the header at *position* has ended, and whether a boundary has ended it."""
+        """The position after the header at *position*, and whether a boundary ends it."""
         if self._raw[position : position + 2] == b"\r\n":
             end = position + 2
         else:
@@ -288,7 +290,7 @@ class _Scanner:
         return end, False
 
     def _boundary_from(self, position: int) -> int:
-        """The first line at or behind *position* that is an open boundary; the size where there is none."""
+        """The first line at or after *position* that is an open boundary; the message's size if there is none."""
         if self._boundary_line < position:
             nearest = self._size
             for boundary in self._boundaries:
@@ -300,9 +302,9 @@ class _Scanner:
         return self._boundary_line
 
     def _seek(self, boundary: _Boundary, position: int, last: int) -> None:
-        """Finds the next line with *boundary*, from *position* to *last*: behind that, another one is nearer.
+        """Finds the next line with *boundary* from *position* to *last*, where another boundary was found already.
 
-        So of those that are closed by another one, each is sought in its own multipart alone.
+        So a boundary that an outer one closes is searched for only within its own multipart.
         """
         start = max(position - 1, boundary.sought_to, 0)
         stop = min(last + 2 + len(boundary.name), self._size)
@@ -314,7 +316,7 @@ class _Scanner:
             boundary.sought_to = last
 
     def _which_at(self, line: int) -> int:
-        """Which of the open boundaries the line at *line* is: the longest, and of those the innermost."""
+        """The index of the open boundary at *line*: the longest one, and of equally long ones the innermost."""
         if len(self._boundaries) == 1:
             return 0
         lengths = [len(boundary.name) if boundary.line == line else 0 for boundary in self._boundaries]
@@ -323,11 +325,11 @@ class _Scanner:
 
 
 def _find(raw: Octets, sought: bytes, start: int, stop: int) -> int:
-    """``raw.find(sought, start, stop)``, in pieces where it is far: a search lets no other thread run meanwhile."""
+    """``raw.find(sought, start, stop)``, in pieces if it is far, because a search holds Python's lock."""
     if stop - start <= _SOUGHT_AT_ONCE:
         return raw.find(sought, start, stop)
     for at in range(start, stop, _SOUGHT_AT_ONCE):
-        # of octets in memory, for which the search is many times faster than that of a mapped file
+        # A search in a copy in memory is many times faster than in a mapped file.
         found = raw[at : min(at + _SOUGHT_AT_ONCE + len(sought) - 1, stop)].find(sought)
         if found >= 0:
             return at + found
@@ -358,13 +360,13 @@ def _number(message: Part) -> None:
 
 
 def _number_whole(part: Part, enclosing: Path) -> None:
-    """*part* is all of a message, which has the path *enclosing*."""
+    """Sets the path of *part*, which is the whole message at the path *enclosing*."""
     part.is_numbered = not part.is_multipart
     part.path = (*enclosing, 1) if part.is_numbered else enclosing
 
 
 def _count_lines(raw: Octets, parts: list[Part]) -> None:
-    """Fills in ``lines``. Messages lie in messages, so each stretch between two ends is counted once, for all."""
+    """Fills in ``lines``. Messages contain messages, so each stretch between two ends is counted once for all parts."""
     counted = [part for part in parts if part.is_message or part.is_text]
     if len(counted) == 1:
         counted[0].lines = _newlines(raw, counted[0].content_start, counted[0].stop)

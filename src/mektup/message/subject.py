@@ -1,4 +1,4 @@
-"""The base subject of RFC 5256 §2.1, which sorts and threads messages."""
+"""The base subject of RFC 5256 §2.1, by which messages are sorted and threaded."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _REFWD = r"(?:re|fwd?)[ ]*(?:\[[^\[\]]*\][ ]*)?:"
 _LEADER = re.compile(rf"[ ]+|(?:\[[^\[\]]*\][ ]*)*{_REFWD}", re.ASCII | re.IGNORECASE)
 """subj-leader = (*subj-blob subj-refwd) / WSP."""
 _BLOBS = re.compile(r"(?:\[[^\[\]]*\][ ]*)+(?=[^ ])")
-"""All subj-blobs but one that would leave nothing behind it."""
+"""All subj-blobs that have text after them."""
 _FORWARDED = re.compile(r"\[fwd:", re.ASCII | re.IGNORECASE)
 _TRAILER = "(fwd)"
 
 
 def base_subject(subject: str) -> tuple[str, bool]:
-    """The base subject of a decoded subject, and whether what came off it marks a reply or a forward.
+    """The base subject of a decoded subject, and whether it was a reply or a forward.
 
-    RFC 5256 §2.1; the mark: a subj-refwd, a "(fwd)", or "[fwd: ]" (§3, REFERENCES).
+    RFC 5256 §2.1. A removed subj-refwd, "(fwd)" or "[fwd: ]" marks a reply or a forward (§3, REFERENCES).
     """
     text = _WSP.sub(" ", subject)
     start, stop = 0, len(text)
@@ -32,7 +32,7 @@ def base_subject(subject: str) -> tuple[str, bool]:
             is_reply |= match[0][-1] == ":"
             start = match.end()
         if blobs := _BLOBS.match(text, start, stop):
-            start = blobs.end()  # none of them has a leader behind it, or it would be gone
+            start = blobs.end()  # no leader follows them, because leaders were removed already
         # (6): [fwd: ... ]
         forwarded = _FORWARDED.match(text, start, stop)
         if forwarded is None or text[stop - 1] != "]":

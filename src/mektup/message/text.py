@@ -1,4 +1,4 @@
-"""The text of a message, decoded and folded: what SEARCH looks into, and what a preview shows."""
+"""The text of a message, decoded and folded, for SEARCH and for previews."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ from mektup.terms.errors import Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 
 PREVIEW_CHARACTERS = 200
-"""RFC 8970 §3.1: a preview is at most 256 characters; 200 is what is asked for."""
+"""RFC 8970 §3.1: a preview has at most 256 characters, and should have 200."""
 
 _PREVIEW_BYTES = 1024
 """Enough of a plain text for a preview."""
 _PREVIEW_HTML_BYTES = 64 * 1024
-"""HTML says much before it says something."""
+"""HTML has much markup before its first text."""
 
-# To normalize takes time quadratic in the length of a run of combining marks, so long text is cut, and that before an
-# ASCII character, which composes with nothing before it.
+# Normalizing takes time quadratic in the length of a run of combining marks. So long text is cut, before an ASCII
+# character, which never composes with the character before it.
 _PIECE_CHARACTERS = 512
 _PIECES = re.compile(rf".{{1,{_PIECE_CHARACTERS}}}[^\x00-\x7f]{{0,{_PIECE_CHARACTERS}}}", re.DOTALL)
 
 
 def fold(text: str) -> str:
-    """*text* as it is compared in SEARCH and SORT: without regard to case, width and ways to compose a letter.
+    """The form of *text* that SEARCH and SORT compare: case, width and composition of letters do not matter.
 
-    As i;unicode-casemap (RFC 5051) does it, but composed (NFKC) instead of decomposed: so "u" is not found in "ü",
-    which to a German or a Turk is another letter; and full case folding, so "STRASSE" is found in "Straße". The four
-    letters i of Turkish (i, ı, I, İ) are one, as RFC 5051 has it for three of them: what was written "İstanbul" is
-    found by any spelling.
+    Like i;unicode-casemap (RFC 5051), with two differences. It is composed (NFKC), so that "u" does not match "ü",
+    which is another letter in German and Turkish. It uses full case folding, so that "STRASSE" matches "Straße". The
+    four Turkish letters i (i, ı, I, İ) are equal, as three of them are in RFC 5051; so any spelling finds "İstanbul".
     """
     if text.isascii():
         return text.lower()
@@ -53,9 +52,9 @@ def _fold_piece(text: str) -> str:
 
 
 def fold_header(text: str) -> str:
-    """*text* of a header as it is compared in SEARCH: as ``fold`` has it, and each run of white space one space.
+    """The form of a header's *text* that SEARCH compares: ``fold``, and each run of white space is one space.
 
-    So what was folded, by whatever white space, is found as ENVELOPE shows it (RFC 9051 §6.4.4).
+    So a folded value is found in the form that ENVELOPE shows (RFC 9051 §6.4.4).
     """
     text = fold(text).replace("\t", " ")
     while "  " in text:
@@ -64,14 +63,14 @@ def fold_header(text: str) -> str:
 
 
 ADDRESS_FIELDS = frozenset({b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"})
-"""The fields of which ENVELOPE shows addresses."""
+"""The fields whose addresses ENVELOPE shows."""
 
 
 def value_text(name: bytes, value: bytes, most_addresses: int) -> str:
-    """What SEARCH looks into of the field *name* (lower case): its value decoded and folded, by ``fold_header``.
+    """The text of the field *name* (lower case) that SEARCH searches: its value, decoded and folded by ``fold_header``.
 
-    Of an address field also the names and addresses that ENVELOPE shows, where the value has them in another form
-    (``<a (x)@ (y) b.example>``): RFC 9051 §6.4.4 has FROM, TO, CC and BCC look into the envelope structure.
+    An address field also has the names and addresses that ENVELOPE shows, if the value has them in another form
+    (``<a (x)@ (y) b.example>``), because FROM, TO, CC and BCC search the envelope structure (RFC 9051 §6.4.4).
     """
     text = field_text(value)
     if name in ADDRESS_FIELDS and (others := _other_forms(value, text, most_addresses)):
@@ -80,9 +79,9 @@ def value_text(name: bytes, value: bytes, most_addresses: int) -> str:
 
 
 def _other_forms(value: bytes, text: str, most: int) -> tuple[str, ...]:
-    """What ENVELOPE shows of an address field that is not in its decoded text as it stands.
+    """The names and addresses that ENVELOPE shows of an address field, and its decoded text does not contain.
 
-    *text* has that text in it; of what is short it is decoded here, and remembered.
+    *text* contains that decoded text. A short value is decoded here instead, and the result is cached.
     """
     return _known_forms(value, most) if len(value) <= REMEMBERED_BYTES else _read_forms(value, text, most)
 
@@ -101,12 +100,12 @@ def _known_forms(value: bytes, most: int) -> tuple[str, ...]:
 
 
 _WHOLE_WORD = re.compile(rb"=\?[^? \t\r<>,;:@]+\?[BbQq]\?[^? \t\r<>,;:@]*\?=")
-"""An encoded word in which no address begins or ends. Others are decoded whole, and read as addresses in pieces."""
+"""An encoded word in which no address begins or ends. The address parser splits other words before they are decoded."""
 
 
 def _is_as_shown(value: bytes) -> bool:
-    """Whether an address field surely holds its addresses as they are shown: no comments, no quotes, no stray space."""
-    # Asked of each delivery. A pattern would take four times as long.
+    """Whether an address field certainly has its addresses in the shown form: no comments, quotes or extra spaces."""
+    # Called for each delivery. A pattern would take four times as long.
     value = value.replace(b"\t", b" ")
     return not (
         b"(" in value
@@ -142,18 +141,18 @@ def header_values(header: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> 
 
 
 def field_texts(header: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[str, str]]:
-    """Each field's name in lower case, and its value as ``header_values`` yields it for that name."""
+    """Each field's name in lower case, and its value as in ``header_values``."""
     for name, value in all_fields(header):
         value = value[: limits.header_field_bytes]
         yield name.decode("latin-1").lower(), value_text(name.lower(), value, limits.addresses)
 
 
 def search_text(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> tuple[str, str]:
-    """What SEARCH TEXT and BODY look into: the text of all headers, and that of the body; decoded and case-folded.
+    """The texts for SEARCH TEXT and BODY: that of all headers, and that of the body; decoded and case-folded.
 
-    RFC 9051 §6.4.4: TEXT includes MIME header fields, those of the parts; BODY matches no header field at all, so the
-    header of a message inside the message is with the headers. The body is the text parts, and what other parts of
-    type message there are (delivery reports), up to ``limits.text_bytes``.
+    RFC 9051 §6.4.4: TEXT includes the MIME header fields of the parts. BODY matches no header field, so the header of
+    an embedded message is with the headers. The body consists of the text parts and of the parts of other message
+    types (delivery reports), up to ``limits.text_bytes``.
     """
     parts = scan(raw, limits)
     headers = "\n".join(_headers(raw, parts, limits))
@@ -192,9 +191,9 @@ def _texts(raw: Octets, parts: Sequence[Part], most: int) -> Iterator[str]:
 
 
 def part_text(raw: Octets, part: Part, most: int, of_html: Callable[[str], str]) -> str:
-    """The decoded text of one part, of HTML what *of_html* makes of it; of it about *most* octets."""
-    # Base64 is a third longer than what it encodes; quoted-printable three times at worst, which nobody needs to the
-    # end.
+    """The decoded text of about the first *most* octets of one part; *of_html* converts HTML."""
+    # Base64 is a third longer than the octets that it encodes. Quoted-printable is three times longer at worst; then
+    # less text is decoded.
     stop = min(part.stop, part.content_start + most + most // 2)
     octets = _undone((raw if part.source is None else part.source)[part.content_start : stop], part)
     is_cut = stop < part.stop or len(octets) > most
@@ -213,7 +212,7 @@ def _undone(octets: bytes, part: Part) -> bytes:
 
 
 def preview(raw: Octets, parts: Sequence[Part]) -> str:
-    """The beginning of the message's text, white space made one space (RFC 8970 §3.3); empty where it has no text."""
+    """The beginning of the message's text, each run of white space as one space (RFC 8970 §3.3); empty without text."""
     texts = [part for part in parts if part.is_text and part.octets]
     if not texts:
         return ""

@@ -1,4 +1,4 @@
-"""Content-Transfer-Encoding undone (RFC 2045 §6), as far as what came can be understood."""
+"""Decodes Content-Transfer-Encoding (RFC 2045 §6), as far as the octets are valid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmap import mmap
 from mektup.terms.errors import Code, Refused
 
 Octets = bytes | mmap
-"""A message's bytes: in memory, or mapped from a temporary file where it is large."""
+"""A message's bytes: in memory, or mapped from a temporary file if it is large."""
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
@@ -21,16 +21,16 @@ IDENTITIES = frozenset({"7bit", "8bit", "binary"})
 _BASE64_LINE = re.compile(rb"[ \t\r\n]*[A-Za-z0-9+/]{4,}={0,2}[ \t]*(?:\r?\n|\Z)")
 _NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*\r\n)")
 _CLAIM = re.compile(rb"\ncontent-transfer-encoding[ \t]*:[ \t\r\n]*(?:base64|quoted-printable)", re.IGNORECASE)
-# Begins with what is looked for: so the search is a memchr.
+# Begins with a fixed octet, so that the search is a memchr.
 _BARE_LF = re.compile(rb"\n(?<!\r\n)")
 _LOOKED_AT = 16 * 1024
 
 
 def is_encoded(raw: Octets, start: int, encoding: bytes) -> bool:
-    """Whether the message that begins at *start* lies there in that *encoding*, or only claims to.
+    """Whether the message at *start* is really in *encoding*, or only claims to be.
 
-    The header of a message says: in base64 no line has a colon, and in quoted-printable no "=" stands for itself. Where
-    it has none at all, the claim may be meant for the text of that message, and then it says so itself.
+    The message's header shows it: in base64 no line has a colon; in quoted-printable every "=" begins an escape. If a
+    header without "=" names the encoding itself, the claim is meant for that message's text.
     """
     encoding = encoding.lower()
     if encoding == b"base64":
@@ -45,10 +45,10 @@ def is_encoded(raw: Octets, start: int, encoding: bytes) -> bool:
 
 
 def decode_part(octets: bytes, encoding: str) -> bytes:
-    """The content that *octets* stand for; *encoding* in lower case, as ``PartPlace.encoding`` has it.
+    """The decoded *octets*; *encoding* in lower case, as in ``PartPlace.encoding``.
 
-    Broken base64 and quoted-printable yield what can be read of them. Raises Refused(UNKNOWN_CTE) for an encoding
-    that is not one of RFC 2045's (RFC 9051 §6.4.5).
+    Broken base64 and quoted-printable are decoded as far as possible. Raises Refused(UNKNOWN_CTE) for an encoding
+    that RFC 2045 does not define (RFC 9051 §6.4.5).
     """
     if encoding in IDENTITIES:
         return octets
@@ -60,23 +60,23 @@ def decode_part(octets: bytes, encoding: str) -> bytes:
 
 
 def decode_message(octets: bytes, encoding: str) -> bytes:
-    """The message that *octets* stand for, as ``decode_part`` has it; its lines end in CRLF, whatever was encoded."""
+    """The message that *octets* encode, as in ``decode_part``; bare LFs in it become CRLF."""
     return with_crlf(decode_part(octets, encoding))
 
 
 def with_crlf(octets: bytes) -> bytes:
-    """*octets*, each bare LF of which became CRLF."""
+    """*octets* with CRLF for each bare LF."""
     if _BARE_LF.search(octets) is None:
         return octets
-    # where there are many, several times faster than to substitute each
+    # If there are many, this is several times faster than replacing each one.
     return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def decode_quoted_printable(octets: bytes) -> bytes:
-    """Quoted-printable decoded; what is no escape stands for itself.
+    """Decodes quoted-printable; an invalid escape stays as it is.
 
-    RFC 2045 §6.7, rule 3: white space at the end of a line was added on the way and is deleted, also that behind the
-    "=" of a soft line break.
+    RFC 2045 §6.7, rule 3: white space at the end of a line was added in transport and is deleted, also after the "="
+    of a soft line break.
     """
     if b" \r\n" in octets or b"\t\r\n" in octets or octets.endswith((b" ", b"\t")):
         octets = b"\r\n".join([line.rstrip(b" \t") for line in octets.split(b"\r\n")])
@@ -84,11 +84,11 @@ def decode_quoted_printable(octets: bytes) -> bytes:
 
 
 def decode_base64(octets: bytes) -> bytes:
-    """Base64 decoded; characters that do not belong are passed over (RFC 2045 §6.8), and so is an incomplete end."""
+    """Decodes base64; skips characters outside of its alphabet (RFC 2045 §6.8), and an incomplete end."""
     octets = octets.translate(None, _NOT_BASE64)
     if b"=" not in octets.rstrip(b"="):
         return _decode_run(octets.rstrip(b"="))
-    # Several encoded pieces in a row, as some list software makes them: padding ends one, not all.
+    # Some list software joins several encoded pieces: padding ends one piece, not the whole.
     return b"".join(_decode_run(run) for run in _PADDING.split(octets))
 
 
