@@ -35,9 +35,10 @@ class Dialogue:
         *,
         secure: bool = False,
         by_octet: bool = False,
+        peer: type[ObservedPeer] = ObservedPeer,
     ) -> None:
         self.clock = Clock()
-        self.peer = ObservedPeer(self.clock, secure=secure, by_octet=by_octet)
+        self.peer = peer(self.clock, secure=secure, by_octet=by_octet)
         self._session = begin(self.peer, services)
         self._buffer = b""
 

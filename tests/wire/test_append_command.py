@@ -47,3 +47,17 @@ def test_complaints_about_later_messages() -> None:
     with pytest.raises(ClientError) as error:
         parse_append_start(command("a1 APPEND x {}(\\Seen) ", Message(3)), utf8=False, limits=DEFAULT_LIMITS)
     assert str(error.value) == f"Expected a space and {MESSAGE} at column 13"
+
+
+def test_what_stands_between_earlier_messages_is_not_read_again() -> None:
+    # a thousand messages that are announced would be half a million that are read
+    line = "a1 APPEND x {}no space, and no flags{} (\\Seen) "
+    start = parse_append_start(command(line, Message(3), Message(3)), utf8=False, limits=DEFAULT_LIMITS)
+    assert start is not None
+    assert (start.mailbox, start.flags) == ("x", ("\\Seen",))
+
+
+def test_columns_count_what_stands_between_earlier_messages() -> None:
+    with pytest.raises(ClientError) as error:
+        parse_append_start(command("a1 APPEND x {} {} x ", *map(Message, (3, 3))), utf8=False, limits=DEFAULT_LIMITS)
+    assert str(error.value) == f"Expected {MESSAGE} at column 15"

@@ -11,7 +11,18 @@ done within some two seconds, its *prepare* included.
 from __future__ import annotations
 
 from bench.hostile.attack import Attack
-from bench.hostile.attacks import delivering, fetching, flags, listing, logged, mails, searching, strangers, unread
+from bench.hostile.attacks import (
+    appending,
+    delivering,
+    fetching,
+    flags,
+    listing,
+    logged,
+    mails,
+    searching,
+    strangers,
+    unread,
+)
 
 ATTACKS: tuple[Attack, ...] = (
     *fetching.ROWS,
@@ -20,6 +31,7 @@ ATTACKS: tuple[Attack, ...] = (
     *searching.ROWS,
     *flags.ROWS,
     *mails.ROWS,
+    *appending.ROWS,
     *delivering.ROWS,
     *strangers.ROWS,
     *logged.ROWS,

@@ -123,6 +123,9 @@ class ImapSession:
                         self._clock = time.monotonic()
                 elif isinstance(event, LiteralOffered):
                     await self._consider(event)
+                    # a client that does not wait can have sent a thousand of them
+                    if len(event.command.fragments) > 1:
+                        await self.give_way()
                 else:
                     self._complain(event)
             await self.peer.drain()

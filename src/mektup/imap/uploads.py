@@ -24,11 +24,13 @@ SMALL_BYTES = 16 * KIB
 class Uploads:
     """The spools of the current command, which share one file."""
 
-    __slots__ = ("_file", "_spools", "_start")
+    __slots__ = ("_file", "_held", "_size", "_spools", "_start")
 
     def __init__(self) -> None:
         self._spools: list[Spool] = []
         self._file: SpoolFile | None = None
+        self._size = self._held = 0
+        """Octets of all spools but the last, and how many of them are in memory."""
         self._start: AppendStart | None = None
         """The part of the command before the message that was admitted last."""
 
@@ -47,10 +49,10 @@ class Uploads:
             # RFC 3502 §6.3.11: an empty message is an error; a client sends one to cancel its APPEND
             raise Refused(None, "A message has at least one octet")
         limit = session.services.limits.message_bytes
-        size = held = 0
-        for spool in self._spools:
-            size += spool.size
-            held += spool.in_memory
+        size, held = self._size, self._held
+        if self._spools:  # each is complete when the next is admitted
+            size += self._spools[-1].size
+            held += self._spools[-1].in_memory
         if offer.size + size > limit:
             raise Refused(Code.TOOBIG, f"A message may have at most {limit} octets, and so may all of an APPEND")
         try:
@@ -68,6 +70,7 @@ class Uploads:
             self._file = SpoolFile(directory)
         spool = Spool(directory=directory, faults=services.faults, memory=memory, shared=self._file)
         self._spools.append(spool)
+        self._size, self._held = size, held
         self._start = start
         return spool
 
@@ -85,6 +88,7 @@ class Uploads:
         for spool in self._spools:
             spool.close()
         self._spools.clear()
+        self._size = self._held = 0
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -24,15 +24,19 @@ def append(cursor: CommandCursor, tag: bytes) -> Append:
 
 
 def append_start(cursor: CommandCursor, tag: bytes) -> AppendStart | None:
-    """The same, up to the literal that is announced where the text ends; None where that is the mailbox's name."""
+    """The same, up to the literal that is announced where the text ends; None where that is the mailbox's name.
+
+    What stands between the messages before it is not read again, as it was when each of them was announced.
+    """
     cursor.expect_space("a mailbox name")
     if len(cursor.fragments) == 1 and cursor.at == len(cursor.text):
         return None
     name, old_name = mailbox_and_old_name(cursor)
     cursor.expect_space(_MESSAGE)
     flags, internaldate = _arguments(cursor)
-    while cursor.at_literal:
+    if cursor.at_literal:
         cursor.stored_literal(_MESSAGE)
+        cursor.skip_to_last_fragment()
         cursor.expect_space(_MESSAGE)
         flags, internaldate = _arguments(cursor)
     if cursor.at != len(cursor.text):

@@ -187,6 +187,13 @@ class CommandCursor:
         self.text = self.fragments[self._index]
         self.at = 0
 
+    def skip_to_last_fragment(self) -> None:
+        """Moves to the start of the last fragment; columns then count stored literals alone as those that are passed."""
+        passed = self.fragments[self._index : -1]
+        self._before += sum(map(len, passed))
+        self._index = len(self.fragments) - 1
+        self.text, self.at = self.fragments[-1], 0
+
     def _wrong_quoted(self) -> ClientError:
         start = QUOTED_START.match(self.text, self.at)
         self.at = len(self.text) if start is None else start.end()
