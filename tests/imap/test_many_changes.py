@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from mektup.imap import updates
 from mektup.imap.commands import search
 from mektup.imap.session import ImapSession
 from mektup.store.sqlite import account as engine
 from mektup.terms.flags import FlagChange
+from mektup.terms.numbers import Uid
 from mektup.terms.sets import NumberSet
-from tests.support.dialogue import Dialogue
+from tests.support.dialogue import BusyPeer, Dialogue
 from tests.support.services import Given, append, given_services
 
 MESSAGES = 20
@@ -102,3 +104,32 @@ async def test_a_search_that_finds_many_names_each(given: Given, monkeypatch: py
     monkeypatch.setattr(search, "SLICE_NUMBERS", 2)
     assert await answer_to(given, b"SEARCH SUBJECT 1") == few
     assert await answer_to(given, b"SEARCH MODSEQ 1") == every
+
+
+@pytest.mark.parametrize("enabled", [b"", b"QRESYNC"])
+async def test_a_client_hears_of_many_expunges_some_at_a_time(
+    given: Given, monkeypatch: pytest.MonkeyPatch, enabled: bytes
+) -> None:
+    """Thirty sessions may hear of tens of thousands at once, and others have their turns in between."""
+    monkeypatch.setattr(updates, "RANGES_OF_LINE", 2)
+    account = await given.account()
+    inbox = await account.mailbox("INBOX")
+    gone = NumberSet.of([Uid(uid) for uid in range(1, MESSAGES, 2)])
+    async with Dialogue(ImapSession, given.services, peer=BusyPeer) as dialogue:
+        peer = dialogue.peer
+        assert isinstance(peer, BusyPeer)
+        dialogue.send(b"a LOGIN linda Pa$$123\r\nb ENABLE %b\r\nc SELECT INBOX\r\n" % (enabled or b"CONDSTORE"))
+        await dialogue.until(b"c OK ")
+        await dialogue.line()
+        await account.remove(inbox.id, gone)
+        turns = peer.turns
+        dialogue.send(b"d NOOP\r\n")
+        told = [line.split(b" ", 1)[1] for line in await untagged(dialogue)]
+        assert peer.turns - turns >= MESSAGES / 2 / 2
+        if enabled:
+            assert told == [b"VANISHED 1,3", b"VANISHED 5,7", b"VANISHED 9,11", b"VANISHED 13,15", b"VANISHED 17,19"]
+        else:
+            assert told == [b"%d EXPUNGE" % number for number in range(1, MESSAGES // 2 + 1)]
+        dialogue.send(b"d UID SEARCH ALL\r\n")
+        left = [b"%d" % uid for uid in range(2, MESSAGES + 1, 2)]
+        assert await untagged(dialogue) == [b"* SEARCH %b" % b" ".join(left)]

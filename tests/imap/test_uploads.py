@@ -14,7 +14,7 @@ from mektup.store.spool import MEMORY_BYTES, Spool
 from mektup.terms.peer import Peer
 from mektup.wire.receiver import LiteralOffered, RawCommand
 from mektup.wire.requests import AppendStart
-from tests.support.dialogue import Dialogue, ObservedPeer
+from tests.support.dialogue import BusyPeer, Dialogue
 from tests.support.services import Given, given_services, messages
 
 PARTS = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"\r\n--b\r\n\r\n" * 200
@@ -57,19 +57,8 @@ async def test_what_an_append_holds_is_bounded(given: Given) -> None:
         assert open_files() == files
 
 
-class BusyPeer(ObservedPeer):
-    """Others wait for their turn all the time; counts how often it is given."""
-
-    turns = 0
-    is_due = True  # type: ignore[assignment]  # a property without a setter
-
-    async def drain(self) -> None:
-        self.turns += 1
-        await super().drain()
-
-
 async def test_a_client_that_sends_many_messages_ahead_gives_way_between_them(given: Given) -> None:
-    async with Dialogue(Session, given.services, peer=BusyPeer) as dialogue:
+    async with Dialogue(ImapSession, given.services, peer=BusyPeer) as dialogue:
         await dialogue.line()
         await dialogue.ask(b"a LOGIN linda Pa$$123")
         peer = dialogue.peer
@@ -82,7 +71,7 @@ async def test_a_client_that_sends_many_messages_ahead_gives_way_between_them(gi
 
 
 async def test_all_messages_of_an_append_together_have_a_bound(given: Given) -> None:
-    async with Dialogue(Session, given.limited(message_bytes=25)) as dialogue:
+    async with Dialogue(ImapSession, given.limited(message_bytes=25)) as dialogue:
         await dialogue.line()
         await dialogue.ask(b"a LOGIN linda Pa$$123")
         dialogue.send(b"b APPEND INBOX" + b" {10+}\r\n12345678\r\n" * 3 + b"\r\n")

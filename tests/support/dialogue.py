@@ -25,6 +25,20 @@ class ObservedPeer(MemoryPeer):
         self.waits = False
 
 
+class BusyPeer(ObservedPeer):
+    """Others wait for their turn all the time; counts how often it is given."""
+
+    turns = 0
+
+    @property
+    def is_due(self) -> bool:
+        return True
+
+    async def drain(self) -> None:
+        self.turns += 1
+        await super().drain()
+
+
 class Dialogue:
     """The client's end of a session of any protocol; to be used as ``async with``."""
 

@@ -79,6 +79,15 @@ def test_positions(numbers: Numbers) -> None:
             made.nth(position)
 
 
+@given(NUMBERS, st.integers(1, 5))
+def test_pieces(numbers: Numbers, runs: int) -> None:
+    whole = of(numbers)
+    pieces = list(whole.pieces(runs))
+    assert tuple(run for piece in pieces for run in piece.runs) == whole.runs
+    assert all(len(piece.runs) == runs for piece in pieces[:-1])
+    assert not pieces or 0 < len(pieces[-1].runs) <= runs
+
+
 @given(NUMBERS.filter(bool))
 def test_ends(numbers: Numbers) -> None:
     assert (of(numbers).first, of(numbers).last) == (min(numbers), max(numbers))

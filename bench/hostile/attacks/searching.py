@@ -124,6 +124,10 @@ def _mixed_sort(stage: Stage) -> str:
     return got[0]
 
 
+COPIES, COPIES_IN_SHORT = 51_200, 6_400
+"""How many messages ``put_copies`` puts there."""
+
+
 def put_copies(stage: Stage) -> None:
     """Many messages, of a few octets each."""
     stage.append(b"Subject: %d\r\n\r\nx\r\n" % number for number in range(100))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from bench.hostile.attack import ATTACKER, PASSWORD, Attack, Stage, Who
-from bench.hostile.client import HostileClient
+from bench.hostile.attacks.searching import COPIES, COPIES_IN_SHORT, put_copies
+from bench.hostile.client import HostileClient, shown
 
 SMALL = 65536
+
+RANGES = 20_000
+"""Numbers from which every other one is named in one command."""
 
 
 def _put_bodies(stage: Stage) -> None:
@@ -58,6 +62,27 @@ def _idle(stage: Stage) -> str:
     return "not read"
 
 
+def _put_scattered(stage: Stage) -> None:
+    """Every other message of a large mailbox is marked as \\Deleted."""
+    put_copies(stage)
+    client = stage.imap(mailbox="INBOX")
+    count = COPIES_IN_SHORT if stage.is_short else COPIES
+    for start in range(1, count, RANGES):
+        some = b",".join(b"%d" % number for number in range(start, min(start + RANGES, count), 2))
+        client.ask(b"STORE %b +FLAGS.SILENT (\\Deleted)" % some)
+
+
+def _scattered(stage: Stage) -> str:
+    """Sessions that hear of many messages which went, none beside another, and do not read it."""
+    clients = [stage.imap(mailbox="INBOX", receive_buffer=SMALL) for _ in range(30)]
+    for client in clients:
+        client.send(b"a IDLE\r\n")
+        client.until(rb"\+")
+    got = shown(stage.imap(mailbox="INBOX").ask(b"EXPUNGE"))
+    stage.rest(1 if stage.is_short else 4)
+    return got
+
+
 ROWS = (
     Attack(
         key="bodies",
@@ -94,5 +119,15 @@ ROWS = (
         before="",
         prepare=_put_bodies,
         run=_idle,
+    ),
+    Attack(
+        key="expunge-30",
+        who=Who.USER,
+        what="EXPUNGE of every other of 51,200 messages, heard by 30 sessions in IDLE that do not read",
+        before="",
+        prepare=_put_scattered,
+        run=_scattered,
+        # what the bound of one session allows to so many
+        growth_mb=30 * 12.0,
     ),
 )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mektup.imap.view import View
 
 RANGES_OF_LINE = 1000
-"""The most ranges of UIDs in one VANISHED response."""
+"""The most ranges of UIDs in one VANISHED response, and the most that are taken out of a view in one turn."""
 
 LINES_BYTES = 64 * 1024
 """Lines are collected up to this many octets, then written."""
@@ -60,8 +60,8 @@ def vanished_lines(uids: Uids, *, earlier: bool = False) -> Iterator[bytes]:
     """The lines that ``tell_vanished`` writes: several for many UIDs, because some clients have a buffer for one
     line."""
     word = b"* VANISHED (EARLIER) %b\r\n" if earlier else b"* VANISHED %b\r\n"
-    for start in range(0, len(uids.runs), RANGES_OF_LINE):
-        yield word % bytes(NumberSet[Uid](uids.runs[start : start + RANGES_OF_LINE]))
+    for some in uids.pieces(RANGES_OF_LINE):
+        yield word % bytes(some)
 
 
 async def say(session: ImapSession, lines: Iterable[bytes]) -> None:
@@ -133,6 +133,8 @@ async def _tell(
         uidnext=view.uidnext,
         claim_recent=not view.read_only and not session.rev2,
     )
+    # many sessions may have waited for the same change
+    await session.give_way()
     tell_keywords(session, view, changes.keywords)
     await _tell_expunges(session, view, changes, expunges=expunges)
     if view.arrive(changes):
@@ -158,14 +160,14 @@ async def _tell_expunges(session: ImapSession, view: View, changes: Changes, *, 
     view.owes_expunges = bool(gone) and not expunges
     if view.owes_expunges:
         return
-    view.expunged_modseq = changes.modseq
-    if gone:
-        seqs = view.expunge(gone)
-        # RFC 7162 §3.2.10: VANISHED replaces EXPUNGE from now on, and names only messages that the client knows
+    for some in gone.pieces(RANGES_OF_LINE):
+        seqs = view.expunge(some)
+        # RFC 7162 §3.2.10: VANISHED replaces EXPUNGE for good, and names only what the client was told of
         if session.qresync:
-            await tell_vanished(session, gone)
+            await tell_vanished(session, some)
         else:
             await say(session, (b"* %d EXPUNGE\r\n" % seq for seq in seqs))
+    view.expunged_modseq = changes.modseq
 
 
 async def _tell_flags(
@@ -176,6 +178,7 @@ async def _tell_flags(
     RFC 9051 §7.5.2: in rev2, lines that the client has not *asked* for carry the UID.
     """
     told = changes.changed & view.uids
+    await session.give_way()
     if changes.flags is None:
         await show_flags(session, view, told & asked, with_uid=with_uid)
         await show_flags(session, view, told - asked, with_uid=with_uid or session.rev2)

@@ -204,8 +204,8 @@ class View:
         """
         seqs = self.seqs(gone)
         self.uids = self.uids - gone
-        self.recent = self.recent & self.uids
-        self.saved = self.saved & self.uids
+        self.recent = self.recent - gone
+        self.saved = self.saved - gone
         # in a run, each message moves to the number of the one removed before it, so the number repeats
         told = 0
         places: list[Iterator[int]] = []

@@ -296,7 +296,9 @@ class Connection(asyncio.Protocol):
         """The next bytes, at least one and at most READ_BYTES. Raises TimedOut, Disconnected."""
         self._send()
         now = time.monotonic()
-        if self._writing_paused or self._lost or now - self._turn_began > self._turns.seconds:
+        # with nothing to read there is nobody to give way to, and the next command would wait for all who are busy
+        is_over = bool(self._incoming) and now - self._turn_began > self._turns.seconds
+        if self._writing_paused or self._lost or is_over:
             await self.drain()
             now = time.monotonic()
         if self._hurried:

@@ -80,7 +80,7 @@ class NumberSet(Generic[N]):
 
     def _cumulated(self) -> list[int]:
         if self._ends is None:
-            self._ends = list(accumulate(last - first + 1 for first, last in self.runs))
+            self._ends = list(accumulate([last - first + 1 for first, last in self.runs]))
         return self._ends
 
     def __len__(self) -> int:
@@ -162,7 +162,10 @@ class NumberSet(Generic[N]):
 
     def positions(self, members: NumberSet[N]) -> NumberSet[Any]:
         """The positions, counted from 1, of the *members* that are in the set; works run by run."""
-        return NumberSet((self.rank(first), self.rank(last)) for first, last in (self & members).runs)
+        # what is in both lies in one run of this set, so its positions are one run, too
+        common = (self & members).runs
+        starts = [self.rank(first) for first, _ in common]
+        return NumberSet([(start, start + last - first) for start, (first, last) in zip(starts, common, strict=True)])
 
     def _touching(self, first: int, last: int) -> tuple[int, int]:
         """The runs that overlap *first* to *last*: index of the first one, and index after the last one."""
@@ -224,6 +227,11 @@ class NumberSet(Generic[N]):
                     piece, room = [], count
         if piece:
             yield NumberSet._ready(piece)
+
+    def pieces(self, runs: int) -> Iterator[NumberSet[N]]:
+        """The same in pieces of at most so many *runs*: what most operations on a set take time for."""
+        for start in range(0, len(self.runs), runs):
+            yield NumberSet._ready(self.runs[start : start + runs])
 
 
 def _runs_of_sorted(numbers: Iterable[int]) -> list[Run]:

@@ -188,7 +188,7 @@ class CommandCursor:
         self.at = 0
 
     def skip_to_last_fragment(self) -> None:
-        """Moves to the start of the last fragment; columns then count stored literals alone as those that are passed."""
+        """Moves to the start of the last fragment; all literals that are passed must be stored ones."""
         passed = self.fragments[self._index : -1]
         self._before += sum(map(len, passed))
         self._index = len(self.fragments) - 1

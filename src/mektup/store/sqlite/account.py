@@ -36,6 +36,7 @@ from mektup.store.rules.changes import Known, Since, with_recent, with_recent_ar
 from mektup.store.sqlite.fetching import Fetching
 from mektup.store.sqlite.file import room
 from mektup.store.sqlite.file.reserve import Room
+from mektup.store.sqlite.file.shared_reads import SharedReads
 from mektup.store.sqlite.indexer import Indexer
 from mektup.store.sqlite.loop_limits import (
     FEW_BYTES,
@@ -101,6 +102,7 @@ class SqliteAccount:
         self._fetching = Fetching(database, self._audit)
         self._searching = Searching(account, database, self.indexer, searching, limits, self._keyword_sets, sort_keys)
         self._recall = Recall(self.database)
+        self._shared = SharedReads(self.database)
         self._circle = circle
         self._limits = limits
         self._packing = packing
@@ -210,9 +212,11 @@ class SqliteAccount:
         self, mailbox: MailboxId, *, since: ModSeq, expunged_since: ModSeq, uidnext: Uid, claim_recent: bool
     ) -> Changes:
         state = Since(since, expunged_since, uidnext)
-        found = await self.database.read(changes.changes, mailbox, state, FEW_CHANGED)
+        found: Changes | None = None
+        if not self._shared.is_asked(changes.changes, mailbox, state, told=FEW_CHANGED):
+            found = await self.database.read(changes.changes, mailbox, state, FEW_CHANGED)
         if found is None:
-            found = await self.database.read_long(changes.changes, mailbox, state, told=FEW_CHANGED)
+            found = await self._shared.read_long(changes.changes, mailbox, state, told=FEW_CHANGED)
         assert found is not None
         if claim_recent and found.arrived:
             claim = partial(self._claim_arrived, mailbox, state)

@@ -1,0 +1,83 @@
+"""A long question that many ask at the same time is asked once, and no answer is older than its question."""
+
+from __future__ import annotations
+
+import asyncio
+from threading import Event
+
+import pytest
+
+from mektup.store.sqlite.account import SqliteAccount
+from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.file.shared_reads import SharedReads
+from mektup.store.sqlite.store import SqliteStore
+from mektup.store.sqlite.tables import mailboxes
+from mektup.terms.errors import Refused
+from tests.contract.mail import fill
+
+
+class Question:
+    """How many messages INBOX has; counts how often it is asked, and can be held up behind its moment."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.go_on = Event()
+        self.go_on.set()
+
+    def __call__(self, cursor: Cursor) -> int:
+        found = mailboxes.mailbox(cursor, "INBOX").messages
+        self.asked += 1
+        self.go_on.wait()
+        return found
+
+
+@pytest.fixture
+async def account(store: SqliteStore) -> SqliteAccount:
+    account = await store.account((await store.directory.add("linda", {})).id)
+    await fill(account, 1)
+    return account
+
+
+async def test_who_asks_the_same_at_the_same_time_has_the_same_answer(account: SqliteAccount) -> None:
+    reads, question = SharedReads(account.database), Question()
+    assert await asyncio.gather(*(reads.read_long(question) for _ in range(30))) == [1] * 30
+    assert question.asked == 1
+    assert not reads.is_asked(question)
+    assert await reads.read_long(question) == 1
+    assert question.asked == 2
+
+
+async def test_what_was_asked_before_a_commit_is_no_answer_behind_it(account: SqliteAccount) -> None:
+    reads, question = SharedReads(account.database), Question()
+    question.go_on.clear()
+    first = asyncio.create_task(reads.read_long(question))
+    while not question.asked:
+        await asyncio.sleep(0)
+    assert reads.is_asked(question)
+    await fill(account, 1)
+    assert not reads.is_asked(question)
+    second = asyncio.create_task(reads.read_long(question))
+    while question.asked < 2:
+        await asyncio.sleep(0)
+    question.go_on.set()
+    assert await asyncio.gather(first, second) == [1, 2]
+
+
+async def test_who_is_cancelled_takes_nothing_from_the_others(account: SqliteAccount) -> None:
+    reads, question = SharedReads(account.database), Question()
+    question.go_on.clear()
+    first, second = (asyncio.create_task(reads.read_long(question)) for _ in range(2))
+    while not question.asked:
+        await asyncio.sleep(0)
+    first.cancel()
+    question.go_on.set()
+    assert await second == 1
+    assert question.asked == 1
+
+
+async def test_all_hear_why_there_is_no_answer(account: SqliteAccount) -> None:
+    reads = SharedReads(account.database)
+    found = await asyncio.gather(
+        *(reads.read_long(mailboxes.mailbox, "nowhere") for _ in range(3)), return_exceptions=True
+    )
+    assert all(isinstance(each, Refused) for each in found)
