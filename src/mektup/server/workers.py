@@ -191,7 +191,7 @@ class Parent:
     # Addresses
 
     async def _prepare(self, config: Config, change: AddressChange, children: tuple[Child, ...]) -> None:
-        """Prepares *config* in all *children*. Raises ConfigError if one cannot, or gets no socket for a new address."""
+        """Prepares *config* in all *children*. Raises ConfigError if one cannot, or has no socket for an address."""
         for child in children:
             for (service, configured), bound in change.added.items():
                 if service is not Service.METRICS:
