@@ -7,9 +7,9 @@ from threading import Event
 
 import pytest
 
+from mektup.store.shared_reads import SharedReads
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.file.shared_reads import SharedReads
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import mailboxes
 from mektup.terms.errors import Refused

@@ -33,10 +33,10 @@ from mektup.store.interface import (
 )
 from mektup.store.memo import Recall
 from mektup.store.rules.changes import Known, Since, with_recent, with_recent_arrived, with_recent_unclaimed
+from mektup.store.shared_reads import SharedReads
 from mektup.store.sqlite.fetching import Fetching
 from mektup.store.sqlite.file import room
 from mektup.store.sqlite.file.reserve import Room
-from mektup.store.sqlite.file.shared_reads import SharedReads
 from mektup.store.sqlite.indexer import Indexer
 from mektup.store.sqlite.loop_limits import (
     FEW_BYTES,

@@ -8,33 +8,43 @@ same answer once more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
-
-if TYPE_CHECKING:
-    from mektup.store.sqlite.file.cursor import Cursor
-    from mektup.store.sqlite.file.database import Database
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 T = TypeVar("T")
 P = ParamSpec("P")
+C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
 
 
-class SharedReads:
+class LongReadable(Protocol[C_co]):
+    """A database as an engine asks it long questions; C is what a question is asked of."""
+
+    def state(self) -> bytes | None:
+        """Octets that are others after every commit, of this process or another; None where they are not known."""
+
+    def read_long(
+        self, ask: Callable[Concatenate[C_co, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, T]:
+        """What *ask* finds."""
+
+
+class SharedReads(Generic[C]):
     """The long questions to a database that are under way."""
 
     __slots__ = ("_database", "_under_way")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: LongReadable[C]) -> None:
         self._database = database
         self._under_way: dict[Hashable, tuple[bytes, asyncio.Task[Any]]] = {}
 
-    def is_asked(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> bool:
+    def is_asked(self, ask: Callable[Concatenate[C, P], T], *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether ``read_long`` would join another's question."""
         asked, _ = self._under_way.get((ask, args, tuple(kwargs.items())), (None, None))
         return asked is not None and asked == self._database.state()
 
-    async def read_long(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What *ask* finds, see ``Database.read_long``, where it depends on its arguments alone, which are hashable.
+    async def read_long(self, ask: Callable[Concatenate[C, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What *ask* finds, see ``LongReadable``, where it depends on its arguments alone, which are hashable.
 
         It may be shared with others who ask, and must not be changed. It is never older than the question: another's is
         joined only where nobody has committed since that was asked.
