@@ -1,1 +1,1 @@
-"""An LMTP session: how mail gets in."""
+"""An LMTP session, which takes in mail."""

@@ -1,4 +1,4 @@
-"""One line to one frozen command: the grammar of LMTP (RFC 2033), which is SMTP's (RFC 5321 §4.1)."""
+"""The grammar of LMTP (RFC 2033), which is SMTP's (RFC 5321 §4.1): one line becomes one frozen command."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ BAD_ADDRESS = "501 5.1.3"
 
 @dataclass(eq=False)
 class CommandError(ClientError):
-    """A mistake that has a reply of its own; any other ClientError is ``500 5.5.2``."""
+    """A mistake with its own status; any other ClientError is answered with ``500 5.5.2``."""
 
     status: str = BAD_ARGUMENTS
-    """Status and enhanced status."""
+    """Reply code and enhanced status code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a message goes, or comes from, as its envelope says."""
+    """The address of a sender or a recipient, from the envelope."""
 
     local: str
     """Unquoted."""
@@ -34,13 +34,13 @@ class Address:
     """Empty where there is none, as for ``<postmaster>``."""
 
     def __str__(self) -> str:
-        """As RFC 5321 §4.1.2 writes it, without angle brackets: in quotes where the local part needs them."""
+        """As in RFC 5321 §4.1.2, without angle brackets; the local part in quotes if it needs them."""
         return _written(self.local, self.domain)
 
 
 @lru_cache(256)
 def _written(local: str, domain: str) -> str:
-    # each recipient is written several times, and is soon written again
+    # cached, because each recipient is written several times
     if not _DOT_STRING.fullmatch(local):
         local = '"' + _QUOTED_SPECIALS.sub(r"\\\g<0>", local) + '"'
     return f"{local}@{domain}" if domain else local
@@ -60,9 +60,9 @@ class Mail:
     sender: Address | None
     """None for ``<>``."""
     size: int | None = None
-    """Octets, as the client expects them."""
+    """The size in octets that the client announced."""
     utf8: bool = False
-    """Whether SMTPUTF8 was asked for (RFC 6531 §3.4)."""
+    """Whether the client asked for SMTPUTF8 (RFC 6531 §3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +104,8 @@ class Quit:
 
 Command = Lhlo | Mail | Rcpt | Data | Rset | Vrfy | Help | Noop | Quit
 
-# RFC 5321 §4.1.2, read generously: a source route is passed over (RFC 5321 §3.3, §C, §F.2); a local part may be any
-# atom-like text, with dots wherever people have them; and UTF-8 is taken with and without SMTPUTF8, since nothing is
-# passed on.
+# RFC 5321 §4.1.2, with liberties: a source route is ignored (RFC 5321 §3.3, §C, §F.2); a local part may be any
+# atom-like text with dots anywhere; and UTF-8 is accepted with and without SMTPUTF8, because no message is relayed.
 _PATH = re.compile(
     r"<(?:@(?:\[[^\[\]<>]*\]|[^:<>\[])*:)?"
     r'(?:"(?P<quoted>(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*)"|(?P<plain>[^\x00-\x20"<>@\x7f]+))'
@@ -121,14 +120,14 @@ _SIZE = re.compile(r"[0-9]{1,20}")
 
 
 def parse(line: bytes) -> Command:
-    """The command that *line*, without its end, makes. Raises ClientError; a CommandError where it is not 500."""
+    """Parses *line*, which comes without CRLF. Raises ClientError; a CommandError if the reply is not 500."""
     verb, _, argument = line.partition(b" ")
     word = verb.upper()
     rule = _RULES.get(word)
     if rule is not None:
         return rule(argument.strip(b" "))
     if word in (b"HELO", b"EHLO"):
-        # RFC 2033 §4.1: LHLO takes their place, and they must be refused with 500.
+        # RFC 2033 §4.1: LHLO replaces these, and they must be refused with 500.
         raise ClientError("This is LMTP: say LHLO in place of HELO or EHLO")
     if word in _KNOWN_ELSEWHERE:
         raise CommandError(f"{word.decode()} is not offered here", status=NOT_IMPLEMENTED)

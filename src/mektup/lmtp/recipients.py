@@ -1,4 +1,4 @@
-"""Whose mailbox an address means."""
+"""Finds the account and the mailbox of an address."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mektup.terms.errors import Code, Refused
 from mektup.terms.names import DELIMITER, INBOX
 
 ASCII_FORM = "xn--"
-"""How a label begins that stands for one with letters beyond ASCII (RFC 5890 §2.3.2.1)."""
+"""The beginning of a label that encodes letters beyond ASCII (RFC 5890 §2.3.2.1)."""
 LONGEST_LABEL = 63
 """RFC 1035 §2.3.4."""
 
 CLOSED_USES = frozenset({"\\Sent", "\\Drafts", "\\Trash"})
-"""Special uses of folders that hold the user's own mail: no stranger puts mail there."""
+"""Special uses of folders for the user's own mail; nobody can deliver to them."""
 
 CLOSED_NAMES = frozenset(
     {
@@ -35,24 +35,24 @@ CLOSED_NAMES = frozenset(
         "deleted messages",
     }
 )
-"""The same where no special use is set: the names that clients give to such folders, folded."""
+"""The folded names that clients give to such folders, for folders without a special use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An address that was accepted."""
+    """An accepted address and its account."""
 
     address: Address
     entry: AccountEntry
     detail: str
-    """What followed the ``+`` of the local part; empty where it belongs to the account's name, or there is none."""
+    """The text after the ``+`` of the local part; empty if there is none, or if it belongs to the account's name."""
 
 
 async def resolve(address: Address, directory: Directory) -> Recipient:
     """The account of *address*: that of the whole address, else of its local part, else of both without ``+detail``.
 
-    A local part is interpreted by its own host alone (RFC 5321 §2.3.11), so by the accounts that there are. Where it
-    has several ``+``, the longest name that is an account's wins. Raises Refused(NONEXISTENT).
+    Only its own host interprets a local part (RFC 5321 §2.3.11), so the accounts on this server decide. If it has
+    several ``+``, the longest name of an account wins. Raises Refused(NONEXISTENT).
     """
     for user, detail in _readings(address.local):
         for name in _names(user, address.domain):
@@ -63,9 +63,10 @@ async def resolve(address: Address, directory: Directory) -> Recipient:
 
 
 def _readings(local: str) -> Iterator[tuple[str, str]]:
-    """User and detail, as *local* may mean them: all of it a name, then cut at each ``+``, the last one first."""
+    """The pairs of user and detail that *local* may mean: all of it as the user, then cut at each ``+``, the last one
+    first."""
     yield local, ""
-    # No account has a longer name, so the directory is asked a bounded number of times.
+    # No account has a longer name, so the number of lookups is bounded.
     plus = local.rfind("+", 0, LONGEST_ACCOUNT_NAME_OCTETS + 1)
     while plus > 0:
         yield local[:plus], local[plus + 1 :]
@@ -75,14 +76,14 @@ def _readings(local: str) -> Iterator[tuple[str, str]]:
 def _names(user: str, domain: str) -> Iterator[str]:
     for spelling in _spellings(domain):
         yield f"{user}@{spelling}"
-    # A quoted local part may have an "@", and must not pass for an address of another domain.
+    # A quoted local part may have an "@", and must not match an account of another domain.
     if "@" not in user:
         yield user
 
 
 def _spellings(domain: str) -> list[str]:
-    """*domain* as it stands, and with its internationalised labels in either form (RFC 5890 §2.3.2.1)."""
-    # The root's dot (RFC 1035 §3.1) does not belong to an address, but says the same.
+    """*domain* as given, and with its internationalised labels in both forms (RFC 5890 §2.3.2.1)."""
+    # A dot at the end, for the root (RFC 1035 §3.1), is not valid in an address, but means the same domain.
     domain = unicodedata.normalize("NFC", domain).removesuffix(".")
     if not domain:
         return []
@@ -112,9 +113,8 @@ def _ascii_label(label: str) -> str:
 async def mailbox_for(recipient: Recipient, account: Account) -> Mailbox:
     """The mailbox that the detail names, if there is one, else INBOX.
 
-    Letters of another case will do where only one mailbox is meant: nobody bounces mail over a capital, and many
-    agents fold addresses. Sent, Drafts and Trash, and what is below them, are never meant: what lies there passes for
-    the user's own.
+    Case is ignored if only one mailbox matches: many agents change the case of addresses, and mail must not bounce for
+    that. Sent, Drafts and Trash, and mailboxes below them, never match: mail in them would pass for the user's own.
     """
     wanted = unicodedata.normalize("NFC", recipient.detail)
     if wanted:

@@ -1,9 +1,9 @@
-"""An LMTP session: mail comes in, and each recipient gets an answer of its own.
+"""An LMTP session: takes in messages, with a reply for each recipient.
 
-RFC 2033 is SMTP for the last hop, without a queue here: after the data there is one reply for each recipient, and
-a 250 says that for this one the message is on disk. Replies leave in the order of the commands (RFC 2920 §3.2), so a
-client may pipeline. A message begins with Return-Path and Received, written from its envelope (RFC 5321 §4.4), unless
-the operator does not want them; else it is given back as it came.
+LMTP (RFC 2033) is SMTP for the last hop; mektup has no queue. After the data there is one reply for each recipient, and
+a 250 says that the message is on disk for this one. Replies leave in the order of the commands (RFC 2920 §3.2), so a
+client may pipeline. Return-Path and Received, made from the envelope, begin each message (RFC 5321 §4.4), unless the
+operator turned them off. The rest of a message stays as it came.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ from mektup.terms.numbers import AccountId, MailboxId
 from mektup.terms.peer import Peer
 
 NO_CODE = "550 5.0.0"
-"""Of a refusal that has no code."""
+"""The reply code of a refusal without a code."""
 
 
 @dataclass(slots=True)
 class Transaction:
-    """From MAIL to the end of the data."""
+    """A mail transaction: from MAIL to the end of the data."""
 
     sender: Address | None
     utf8: bool
@@ -57,7 +57,7 @@ class Transaction:
 
 
 class LmtpSession:
-    """One client, from greeting to farewell."""
+    """One client, from greeting to QUIT."""
 
     def __init__(self, peer: Peer, services: Services) -> None:
         self._peer = peer
@@ -67,13 +67,13 @@ class LmtpSession:
         """What the client called itself in LHLO; empty before."""
         self._transaction: Transaction | None = None
         self._owed = 0
-        """Replies that the command under way still has to give: one (RFC 5321 §4.2), but after the data one for each
+        """The replies that the current command still owes: one (RFC 5321 §4.2), but after the data one for each
         recipient."""
         self._bad_commands = 0
         self._ending = False
 
     async def run(self) -> None:
-        """Serves the peer until it, or the server, says goodbye; never raises but at a bug outside of any command."""
+        """Serves the peer until either side ends the session; raises only at a bug outside of any command."""
         self._write(f"220 {self._services.hostname} LMTP mektup ready, session {self._services.session_id}")
         try:
             while not self._ending:
@@ -95,7 +95,7 @@ class LmtpSession:
             raise TimedOut("Shutting down")
         if line is not None:
             await self._obey(line)
-            # what the client sent ahead may be much, and it may read none of the answers
+            # the client may pipeline many commands, and read no answers
             if self._peer.is_due:
                 await self._peer.drain()
         elif await self._peer.wait(None, self._services.limits.idle_seconds):
@@ -131,7 +131,7 @@ class LmtpSession:
         except (Disconnected, TimedOut):
             raise
         except Exception:
-            # the boundary: a bug of ours is answered, logged with its traceback, and the session lives on
+            # the boundary: a bug is answered, logged with its traceback, and the session goes on
             self._services.tally.bugs += 1
             self._services.log.exception("command_failed", verb=line[:4])
             self._answer_rest(f"{Code.SERVERBUG.lmtp} Internal error, session {self._services.session_id}")
@@ -157,7 +157,7 @@ class LmtpSession:
                 self._transaction = None
                 self._answer("250 2.0.0 Forgotten")
             case Vrfy():
-                # RFC 5321 §7.3, §3.5.3: does not tell who has an account, and claims no look at it by a 250
+                # RFC 5321 §7.3, §3.5.3: does not reveal who has an account, and does not claim by a 250 that it looked
                 self._answer("252 2.1.5 Send some mail, and it will be seen")
             case Help():
                 self._answer("214 2.0.0 LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT: see RFC 2033")
@@ -171,7 +171,7 @@ class LmtpSession:
         # RFC 5321 §4.1.4: a greeting in the middle of a transaction ends it, as RSET does
         self._client = command.domain
         self._transaction = None
-        # RFC 5321 §2.2.2, §4.2.1: registered extensions alone, and the same code on each line
+        # RFC 5321 §2.2.2, §4.2.1: only registered extensions, and the same code on each line
         extensions = ("PIPELINING", "8BITMIME", "SMTPUTF8", f"SIZE {self._services.limits.message_bytes}")
         for extension in (self._services.hostname, *extensions):
             self._write(f"250-{extension}")
@@ -191,7 +191,7 @@ class LmtpSession:
             raise CommandError("MAIL comes before RCPT", status=BAD_SEQUENCE)
         recipients = self._transaction.recipients
         if len(recipients) >= self._services.limits.lmtp_recipients:
-            # RFC 5321 §4.5.3.1.10: the client sends to these, and starts anew for the others
+            # RFC 5321 §4.5.3.1.10: the client sends to these recipients, and to the others in a new transaction
             self._answer("452 4.5.3 Too many recipients for one message")
             return
         recipients.append(await resolve(command.recipient, self._services.store.directory))
@@ -207,7 +207,7 @@ class LmtpSession:
         self._transaction = None
         trace = self._trace(transaction) if self._services.delivery.trace else b""
         limit = self._services.limits.message_bytes
-        # The limit is for what the client sends, which has been told of it.
+        # The limit is for what the client sends: the reply to LHLO announced it.
         with Spool(
             limit=limit + len(trace), directory=self._services.spool_directory, faults=self._services.faults
         ) as spool:
@@ -221,7 +221,7 @@ class LmtpSession:
             await self._deliver(await prepare_in_turn(spool.octets(), self._services.limits), transaction.recipients)
 
     def _trace(self, transaction: Transaction) -> bytes:
-        # One text for all recipients, so that their accounts' copies of the message are the same.
+        # One text for all recipients, so that all accounts get the same message.
         return Trace(
             sender=transaction.sender,
             client=self._client,
@@ -248,9 +248,9 @@ class LmtpSession:
         self._lines.feed(after)
 
     async def _deliver(self, arrival: Arrival, recipients: list[Recipient]) -> None:
-        """One reply for each recipient, in their order (RFC 2033 §4.2); a line of the log for each copy kept.
+        """Delivers to each recipient, in order, with one reply each (RFC 2033 §4.2). Logs one line for each copy.
 
-        A copy is on disk before its 250 (RFC 5321 §2.1, §6.1); what is refused is not tried again (RFC 5321 §4.2.5).
+        A copy is on disk before its 250 (RFC 5321 §2.1, §6.1); a refused one is not tried again (RFC 5321 §4.2.5).
         """
         copies: dict[tuple[AccountId, MailboxId], list[Recipient]] = {}
         try:
@@ -268,7 +268,7 @@ class LmtpSession:
                     self._answer(_refusal(refusal))
                 await self._peer.drain()
         finally:
-            # behind the answers: the client need not wait until it is written
+            # after the replies: the client need not wait for the log
             for ones in copies.values():
                 addresses = " ".join([str(each.address) for each in ones])
                 self._services.log.info("delivered", user=ones[0].entry.name, octets=arrival.size, recipients=addresses)
@@ -279,7 +279,7 @@ class LmtpSession:
         return account.mailbox(INBOX)
 
     def _require_size(self, octets: int) -> None:
-        # RFC 1870 §6.1: refused before it is sent
+        # RFC 1870 §6.1: refused before the client sends the message
         if octets > self._services.limits.message_bytes:
             raise _too_big(self._services.limits.message_bytes)
 
@@ -299,7 +299,7 @@ async def _append(account: Account, mailbox: Mailbox, arrival: Arrival) -> Mailb
     try:
         await account.append(mailbox.id, [Incoming(arrival)])
     except Refused as refusal:
-        # It was deleted just now, and mail must not bounce for that.
+        # The mailbox was deleted just now, and mail must not bounce for that.
         if refusal.code is not Code.NONEXISTENT or mailbox.name == INBOX:
             raise
         mailbox = await account.mailbox(INBOX)

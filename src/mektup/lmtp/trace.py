@@ -1,4 +1,4 @@
-"""Return-Path and Received: what final delivery writes at the beginning of a message (RFC 5321 §4.4)."""
+"""Return-Path and Received, which final delivery puts at the beginning of a message (RFC 5321 §4.4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_FOR_OCTETS = 900
 """A longer recipient is left out of Received: a line of a message has at most 998 octets (RFC 5322 §2.1.1)."""
 
 LONGEST_HEADER_OCTETS = 256 * 1024
-"""A Return-Path of the sender's own is looked for in so much of a message, which is held back until then."""
+"""The sender's own Return-Path fields are removed from so many octets at most, which are held back until then."""
 
 NOWHERE = "localhost"
 
@@ -28,14 +28,14 @@ _RETURN_PATH = re.compile(rb"\n[Rr][Ee][Tt][Uu][Rr][Nn]-[Pp][Aa][Tt][Hh][ \t]*:[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """What is known of a message by its envelope and its connection."""
+    """What the envelope and the connection tell of a message."""
 
     sender: Address | None
     """None for a bounce."""
     client: bytes
-    """What the client called itself in LHLO."""
+    """The client's name from LHLO."""
     address: str
-    """Where it connected from: an IP address, or anything else where it has none."""
+    """The client's IP address; any other text if it has none."""
     hostname: str
     session_id: str
     utf8: bool
@@ -58,7 +58,7 @@ class Trace:
         return "\r\n".join(lines).encode()
 
     def _recipient(self) -> str:
-        # RFC 5321 §4.4: exactly one path. §7.2: of several recipients, none must hear of the others.
+        # RFC 5321 §4.4: exactly one path. §7.2: recipients must not learn of each other.
         return _for(self.recipients[0]) if len(self.recipients) == 1 else ""
 
 
@@ -77,17 +77,18 @@ def _by(hostname: str) -> str:
 
 @lru_cache(4)
 def _date_time(seconds: int) -> str:
-    """RFC 5321 §4.4, §F.5: local time, its offset, four digits of year. Messages of one second share it."""
+    """Local time, its offset, and a year of four digits (RFC 5321 §4.4, §F.5). Cached for messages of the same
+    second."""
     return format_datetime(datetime.fromtimestamp(seconds).astimezone())
 
 
 @lru_cache(64)
 def _source(client: bytes, address: str) -> str:
-    """Extended-Domain: the name that the client gave, and the address that it has. Few clients deliver mail."""
+    """Extended-Domain: the client's name and address. Cached, because few clients deliver mail."""
     literal = _literal(address)
     name = client.partition(b" ")[0].decode("latin-1")
     if not _is_host(name):
-        # The name is the client's own text, and only a domain or an address may stand here.
+        # The client chooses its name freely, and only a domain or an address may stand here.
         name = literal or NOWHERE
     return f"{name} ({literal})" if literal else name
 
@@ -107,21 +108,21 @@ def _literal(address: str) -> str:
 
 
 class ReturnPathRemover:
-    """Takes a message in pieces and gives it without Return-Path fields in its header.
+    """Takes a message in pieces; returns it without Return-Path fields in its header.
 
-    RFC 5321 §4.4: exactly one should be there, and it is the envelope's; one that came along says what its author
-    liked. Nothing else is changed.
+    RFC 5321 §4.4: there should be exactly one, from the envelope; a sender can write anything into its own. Changes
+    nothing else.
     """
 
     __slots__ = ("_header_is_over", "_held")
 
     def __init__(self) -> None:
-        # The LF of a line before the first, so that the first line is like any other.
+        # Begins with an LF, so that the first line is like any other.
         self._held = bytearray(b"\n")
         self._header_is_over = False
 
     def take(self, octets: bytes) -> bytes:
-        """The octets that are certain by now."""
+        """The octets that are certain so far."""
         if self._header_is_over:
             return octets
         if len(self._held) == 1 and (end := _header_end(octets)) >= 0:
@@ -135,7 +136,7 @@ class ReturnPathRemover:
         return self.rest()
 
     def rest(self) -> bytes:
-        """What is held back; the message, or its header, is over."""
+        """The octets that were held back; the message, or its header, is over."""
         if self._header_is_over:
             return b""
         self._header_is_over = True
@@ -147,14 +148,14 @@ class ReturnPathRemover:
         return header[1:] + held[end:] if header else held[end + 1 :]
 
     def _end(self, begin: int) -> int:
-        """Where the line end before the empty line is, at *begin* or behind it; -1 where there is none."""
+        """The offset of the line end before the empty line, searched from *begin*; -1 if there is none."""
         end = self._held.find(b"\n\r\n", begin)
         bare = self._held.find(b"\n\n", begin, end if end >= 0 else len(self._held))
         return bare if bare >= 0 else end
 
 
 def _header_end(octets: bytes) -> int:
-    """As ``_end`` for the beginning of a message that has its whole header, as most have; -1 for any other."""
+    """As ``_end``, for the first piece of a message if it has the whole header, as most do; -1 for any other."""
     end = octets.find(b"\r\n\r\n", 1, LONGEST_HEADER_OCTETS) + 1
     return end if end > 0 and octets.find(b"\n\n", 0, end) < 0 and not octets.startswith((b"\n", b"\r\n")) else -1
 

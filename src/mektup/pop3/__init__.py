@@ -1,1 +1,1 @@
-"""A POP3 session over the same INBOX."""
+"""A POP3 session, which reads INBOX."""

@@ -1,4 +1,4 @@
-"""One line to one command: the grammar of POP3 (RFC 1939 §9, RFC 2449 §3), and where each is allowed."""
+"""The grammar of POP3 (RFC 1939 §9, RFC 2449 §3): one line becomes one command, if the state allows it."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ class Pop3State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that its state allows, with as many arguments as it takes."""
+    """A valid command with its arguments, allowed in the state of the session."""
 
     verb: str
     """Upper case."""
     text: bytes = field(default=b"", repr=False)
-    """USER, PASS: all that follows the verb; AUTH: likewise. Octets as sent."""
+    """USER and PASS: everything after the verb, in octets as sent. AUTH: the same without spaces at the ends."""
     numbers: tuple[int, ...] = ()
-    """Of the others: a message-number, TOP's lines."""
+    """Other commands: a message number; for TOP, also a number of lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What may stand in a line, and when."""
+    """The states that a command is allowed in, and its arguments."""
 
     states: frozenset[Pop3State]
     usage: str
-    """Shown to who gets it wrong."""
+    """The syntax, shown to a client that makes a mistake."""
     arguments: Callable[[Rule, str, bytes], Command]
 
 
@@ -44,7 +44,7 @@ _VERB = re.compile(rb"[A-Za-z0-9]{3,4}")
 
 
 def parse(line: bytes, state: Pop3State) -> Command:
-    """The command that *line*, without its end, makes. Raises ClientError that says what was expected."""
+    """Parses *line*, which comes without CRLF. Raises ClientError, which says what was expected."""
     verb, _, text = line.partition(b" ")
     name = verb.upper().decode("ascii") if _VERB.fullmatch(verb) else ""
     rule = RULES.get(name)
@@ -111,4 +111,4 @@ RULES: dict[str, Rule] = {
     "NOOP": Rule(_AFTER, "NOOP", _nothing),
     "QUIT": Rule(_BOTH, "QUIT", _nothing),
 }
-"""Every command there is, in the order in which a newcomer meets them."""
+"""Every command, in the order in which a client meets them."""

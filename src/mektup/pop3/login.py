@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 async def user(session: Pop3Session, command: Command) -> None:
-    """USER: remembers the name, whether or not anybody has it."""
+    """USER: remembers the name, whether or not there is such an account."""
     session.user = None
     if not session.services.authenticator.may_send_password(session.peer):
         raise Refused(Code.PRIVACYREQUIRED, "Encrypt the connection first: STLS")
@@ -25,7 +25,7 @@ async def user(session: Pop3Session, command: Command) -> None:
 
 
 async def password(session: Pop3Session, command: Command) -> None:
-    """PASS: the login. USER must be said again after a failure."""
+    """PASS: logs in. After a failure, the client must send USER again."""
     name, session.user = session.user, None
     if name is None:
         raise ClientError("USER comes before PASS")
@@ -38,7 +38,7 @@ async def password(session: Pop3Session, command: Command) -> None:
 
 
 async def auth(session: Pop3Session, command: Command) -> None:
-    """AUTH: a SASL exchange; alone, a list of the mechanisms, which is how Outlook asks for them."""
+    """AUTH: a SASL exchange. Without an argument, lists the mechanisms: Outlook asks for them this way."""
     session.user = None
     mechanism, _, initial = command.text.decode("ascii", "replace").partition(" ")
     if not mechanism:
@@ -75,7 +75,7 @@ async def _asked(session: Pop3Session, challenge: bytes) -> bytes:
 
 
 def _decoded(line: bytes) -> bytes:
-    # RFC 5034 §4: what is not base64 to the letter is refused, not passed over
+    # RFC 5034 §4: characters that are not base64 are refused, not ignored
     try:
         return b64decode(line, validate=True)
     except Base64Error:

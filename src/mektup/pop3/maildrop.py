@@ -1,8 +1,8 @@
 """INBOX as one POP3 session sees it: a snapshot, taken at login.
 
-RFC 1939 §5 asks for a lock, so that numbers and sizes stay while a session lasts. Here they stay because they are
-UIDs underneath, which mean one message for good: others may go on using the mailbox (docs/decisions/0002). A message
-that they remove meanwhile keeps its number, and is refused when asked for.
+RFC 1939 §5 asks for a lock, so that numbers and sizes do not change during a session. Here they do not change because
+each number stands for a UID, which always means the same message. So other sessions may use the mailbox meanwhile
+(docs/decisions/0002). A message that they remove keeps its number, and requests for it are refused.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from mektup.terms.numbers import ContentId, Uid
 from mektup.terms.sets import Uids
 
 WINDOW_BYTES = 1024 * 1024
-"""Of a large message, what is asked of the store at a time."""
+"""How many octets of a large message are asked of the store at a time."""
 
 
 class Maildrop:
-    """Messages numbered from 1, and which of them were retrieved or marked as deleted in this session."""
+    """Messages numbered from 1, with marks for those retrieved or deleted in this session."""
 
     def __init__(self, account: Account, mailbox: Mailbox, uids: array[int], sizes: array[int]) -> None:
         """Use ``open_maildrop``."""
@@ -35,12 +35,12 @@ class Maildrop:
         self._deleted: set[int] = set()
 
     def stat(self) -> tuple[int, int]:
-        """How many messages there are, and their octets, without those marked as deleted."""
+        """The number of messages and their octets, without those marked as deleted."""
         octets = sum(self._sizes) - sum(self._sizes[number - 1] for number in self._deleted)
         return len(self._uids) - len(self._deleted), octets
 
     def numbers(self) -> Iterator[int]:
-        """Of the messages that are not marked as deleted."""
+        """The numbers of the messages that are not marked as deleted."""
         return (number for number in range(1, len(self._uids) + 1) if number not in self._deleted)
 
     def require(self, number: int) -> None:
@@ -51,21 +51,21 @@ class Maildrop:
             raise ClientError(f"Message {number} is marked as deleted")
 
     def size(self, number: int) -> int:
-        """Octets, exactly as RETR sends them, but for the dots that are stuffed."""
+        """The octets of the message, exactly as RETR sends it, without the stuffed dots."""
         return self._sizes[number - 1]
 
     def unique_id(self, number: int) -> str:
-        """The same for good: UID and UIDVALIDITY, eight hexadecimal digits of each.
+        """The permanent unique-id: UID and UIDVALIDITY, eight hexadecimal digits of each.
 
-        That is how Dovecot makes them unless told otherwise, so a mailbox that moves here with its UIDs keeps its
-        unique-ids, and nobody has to fetch everything again.
+        This is the default form of Dovecot. So a mailbox that is migrated from there with its UIDs keeps its
+        unique-ids, and clients need not fetch everything again.
         """
         return f"{self._uids[number - 1]:08x}{self._mailbox.uidvalidity:08x}"
 
     async def content(self, number: int, enough: Callable[[], bool] = lambda: False) -> AsyncIterator[bytes]:
-        """The octets of a message, in pieces of bounded size; no more of a large one once *enough* says so.
+        """The octets of a message, in pieces of bounded size; a large one is read only until *enough* is true.
 
-        Raises Refused when it was removed since the session began.
+        Raises Refused if the message was removed since login.
         """
         raw, content = await self._find(number)
         if raw is not None:
@@ -89,28 +89,29 @@ class Maildrop:
         return found
 
     def retrieved(self, number: int) -> None:
-        """It was given out whole."""
+        """Marks the message as retrieved: it was sent as a whole."""
         self._retrieved.add(number)
 
     def delete(self, number: int) -> None:
-        """Marks it."""
+        """Marks the message as deleted."""
         self._deleted.add(number)
 
     def undelete_all(self) -> None:
-        """Takes off the marks."""
+        """Removes the marks of deleted messages."""
         self._deleted.clear()
 
     async def update(self) -> None:
-        """The UPDATE state: removes what is marked, in one transaction (RFC 1939 §6).
+        """The UPDATE state: removes the marked messages, in one transaction (RFC 1939 §6).
 
-        And sets \\Seen on what was retrieved and stays, as Dovecot does: who has fetched a message to one device
-        does not want it shown as new on another. Only here, not at each RETR: a session that broke off may not have
-        kept what it was sent, and one write for a whole session is what makes fetching thousands cheap.
+        Also sets \\Seen on the retrieved messages that stay, as Dovecot does: a message that was fetched to one device
+        should not be new on another. This is done here and not at each RETR, for two reasons. A client whose session
+        broke off may not have kept the message. And one write for a whole session makes it cheap to fetch thousands of
+        messages.
         """
         if self._deleted:
             await self._account.remove(self._mailbox.id, self._uids_of(self._deleted))
         if seen := self._retrieved - self._deleted:
-            # not worth an error, which would say that nothing was removed
+            # no error for the client: it would say that nothing was removed
             with suppress(Refused):
                 await self._account.store_flags(
                     self._mailbox.id, self._uids_of(seen), FlagChange.ADD, frozenset({"\\Seen"})
@@ -121,8 +122,8 @@ class Maildrop:
 
 
 async def open_maildrop(account: Account) -> Maildrop:
-    """The snapshot of *account*'s INBOX as it is now. Raises Refused."""
-    # \\Recent is left to IMAP's sessions: a login by POP3 writes nothing.
+    """Takes a snapshot of *account*'s INBOX. Raises Refused."""
+    # Only IMAP sessions claim \\Recent, so that a login by POP3 writes nothing.
     selection = await account.select(INBOX, claim_recent=False)
     uids, sizes = array("I"), array("Q")
     async for rows in account.fetch(selection.mailbox.id, selection.uids, (Column.SIZE,)):

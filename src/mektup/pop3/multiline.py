@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class Stuffer:
-    """Takes a message's octets in any pieces; gives what goes on the wire.
+    """Takes a message in pieces of any size; returns its octets on the wire.
 
-    Holds the last piece back until it is known to be the last, so that the end leaves together with the last line:
-    Thunderbird has taken a lone ``.`` in a packet of its own for a part of the message.
+    Holds each piece back until the next one, so that the final dot is sent together with the last line: Thunderbird has
+    taken a ``.`` that came alone in a packet for a part of the message.
     """
 
     __slots__ = ("_held", "_tail")
@@ -18,7 +18,7 @@ class Stuffer:
         """The last two octets so far; a message starts at the beginning of a line."""
 
     def take(self, octets: bytes) -> bytes:
-        """The piece before *octets*, ready to be sent; empty at first."""
+        """Returns the piece before *octets*, ready to send; empty at first."""
         if not octets:
             return b""
         given, seen = self._held, self._tail + octets
@@ -27,27 +27,27 @@ class Stuffer:
         return given
 
     def finish(self) -> bytes:
-        """The last piece, and the end."""
-        # RFC 1939 §3: the end is CRLF "." CRLF, so a last line without CRLF is given one.
+        """The last piece and the final dot."""
+        # RFC 1939 §3: the end is CRLF "." CRLF, so CRLF is added to a last line without it.
         return self._held + (b".\r\n" if self._tail == b"\r\n" else b"\r\n.\r\n")
 
 
 class TopCutter:
-    """Takes a message's octets in any pieces; gives its header, the empty line, and some lines of its body."""
+    """Takes a message in pieces of any size; returns its header, the empty line, and some lines of its body."""
 
     __slots__ = ("_in_body", "_lines", "_tail", "is_done")
 
     def __init__(self, lines: int) -> None:
-        """*lines* of the body."""
+        """*lines*: how many lines of the body to return."""
         self._lines = lines
         self._in_body = False
         self._tail = b"\r\n"
-        """The last octets so far, as many as an end of the header could begin with."""
+        """The last octets so far, which may begin the end of the header."""
         self.is_done = False
-        """Whether there is nothing more to be given, however much comes."""
+        """Whether all that was asked for has been returned."""
 
     def take(self, octets: bytes) -> bytes:
-        """What of *octets* belongs to the answer."""
+        """The part of *octets* that belongs to the answer."""
         if self.is_done:
             return b""
         if self._in_body:

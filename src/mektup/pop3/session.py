@@ -1,7 +1,7 @@
 """A POP3 session: the life of one connection, from greeting to QUIT.
 
-Commands are obeyed one at a time, in the order received, so a client may pipeline (RFC 2449 §6.6). Nothing is removed
-but by QUIT (RFC 1939 §6): a session that breaks off, times out or is shut down leaves the mailbox as it was.
+Commands are obeyed one at a time, in the order received, so a client may pipeline (RFC 2449 §6.6). Only QUIT removes
+messages (RFC 1939 §6): a session that breaks off, times out or is shut down changes nothing.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ LISTED_AT_ONCE = 1000
 
 
 class Pop3Session:
-    """One client, from connection to farewell."""
+    """One client, from greeting to QUIT."""
 
     def __init__(self, peer: Peer, services: Services) -> None:
         self.peer = peer
         self.services = services
         self.user: bytes | None = None
-        """What USER said, for the PASS that follows."""
+        """The name from USER, for the next PASS."""
         self._lines = LineBuffer(services.limits.login_line_bytes)
         self._state = Pop3State.AUTHORIZATION
         self._maildrop: Maildrop | None = None
         self._place: AccountConnection | None = None
         self._midway = False
-        """Whether a multi-line response has begun and not ended, so that no error can be told."""
+        """Whether a multi-line response has begun and not ended, so that no error can be sent."""
         self._login_failures = 0
         self._bad_commands = 0
         self._ending = False
         self._deadline = time.monotonic() + services.limits.login_seconds
 
     async def run(self) -> None:
-        """Serves the peer until it, or the server, says goodbye; never raises but at a bug outside of any command."""
+        """Serves the peer until either side ends the session; raises only at a bug outside of any command."""
         self.say(f"+OK mektup POP3 ready, session {self.services.session_id}")
         try:
             while not self._ending:
@@ -53,7 +53,7 @@ class Pop3Session:
         except Disconnected:
             pass
         except TimedOut:
-            # RFC 1939 §3: who was silent for too long is sent nothing, and nothing is removed
+            # RFC 1939 §3: after an idle timeout, the server sends nothing and removes nothing
             if self.peer.dismissal is not None:
                 self.end(f"-ERR [SYS/TEMP] {self.peer.dismissal}; nothing was removed")
         finally:
@@ -70,7 +70,7 @@ class Pop3Session:
             return
         if line is not None:
             await self._obey(line)
-            # what the client sent ahead may be much, and it may read none of the answers
+            # the client may pipeline many commands, and read no answers
             if self.peer.is_due:
                 await self.peer.drain()
         elif await self.peer.wait(None, self._patience()):
@@ -102,7 +102,7 @@ class Pop3Session:
         except (Disconnected, TimedOut):
             raise
         except Exception:
-            # the boundary: a bug of ours is answered, logged with its traceback, and the session lives on
+            # the boundary: a bug is answered, logged with its traceback, and the session goes on
             self.services.tally.bugs += 1
             self.services.log.exception("command_failed", verb=verb)
             self._tell(f"-ERR [{Code.SERVERBUG.pop3}] Internal error, session {self.services.session_id}")
@@ -116,7 +116,8 @@ class Pop3Session:
 
     def _tell(self, line: str) -> None:
         if self._midway:
-            # In the middle of a message it would be taken for a part of that. An end without the end says it.
+            # In the middle of a message, the client would take the error for a part of it. A connection that ends
+            # without the final dot shows that the message is incomplete.
             self._ending = True
         else:
             self.say(line)
@@ -139,7 +140,7 @@ class Pop3Session:
         self.peer.write(line.encode("ascii", "replace") + b"\r\n")
 
     def end(self, line: str) -> None:
-        """Queues one line, the last of the session."""
+        """Queues the last line of the session."""
         self.say(line)
         self._ending = True
 
@@ -150,7 +151,7 @@ class Pop3Session:
         return line
 
     async def enter(self, entry: AccountEntry) -> None:
-        """The client is who it says: opens its maildrop. Raises Refused."""
+        """Logs the client in to the account of *entry*, and opens its maildrop. Raises Refused."""
         place = self.services.authenticator.connections.open(entry.id)
         try:
             self._maildrop = await open_maildrop(await self.services.store.account(entry.id))
@@ -166,7 +167,7 @@ class Pop3Session:
         self.say(f"+OK Welcome, there are {messages} messages ({octets} octets)")
 
     def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
-        """One more refused login; too many failures end the session."""
+        """Counts a failed login; too many end the session."""
         if refusal.code not in FAILED_LOGINS:
             return
         self.services.log_failed_login(refusal, mechanism, name, self.peer.address)
@@ -176,7 +177,7 @@ class Pop3Session:
 
     @property
     def drop(self) -> Maildrop:
-        """The maildrop, in the state where there is one."""
+        """The maildrop; only after login."""
         assert self._maildrop is not None
         return self._maildrop
 
@@ -197,7 +198,7 @@ class Pop3Session:
         if authenticator.may_send_password(self.peer):
             yield "USER"
         yield "SASL " + " ".join(authenticator.mechanisms(self.peer))
-        # RFC 2595 §4: announced before the login alone, and not once the connection is encrypted
+        # RFC 2595 §4: announced only before login, and only while the connection is not encrypted
         if self._may_start_tls():
             yield "STLS"
         yield "IMPLEMENTATION mektup"
@@ -224,16 +225,16 @@ class Pop3Session:
                 None, "The connection is encrypted already" if self.peer.secure else "There is no certificate"
             )
         if self._lines.has_buffered or self.peer.has_unread:
-            # Who put it there may not be the client, and after TLS it would look like the client's.
+            # An attacker may have injected it; after TLS it would pass for the client's.
             self.end("-ERR Nothing may follow STLS before the connection is encrypted")
             return
         self.say("+OK Go ahead with TLS")
         await self.peer.start_tls()
-        # RFC 2595 §4: what was said before TLS is forgotten
+        # RFC 2595 §4: the server forgets what the client sent before TLS
         self.user = None
 
     async def utf8(self, command: Command) -> None:
-        """RFC 6856 §2.1. Messages are given out as they came in either mode: there is nothing to convert."""
+        """RFC 6856 §2.1. Messages are sent unchanged in both modes: there is nothing to convert."""
         self.say("+OK UTF-8 it is")
 
     # Commands after the login
@@ -288,7 +289,7 @@ class Pop3Session:
         enough = (lambda: False) if cutter is None else (lambda: cutter.is_done)
         async for piece in self.drop.content(number, enough):
             if not self._midway:
-                # not before there is a piece: a message that is gone can still be refused
+                # only once there is a piece: before that, a message that is gone can be refused
                 self.say(first)
                 self._set_midway(True)
             if ready := stuffer.take(piece if cutter is None else cutter.take(piece)):
