@@ -1,4 +1,4 @@
-"""Failed logins are logged with the name that was given, and never with a password, whatever goes wrong."""
+"""Failed logins are logged with the given name, and never with a password."""
 
 from __future__ import annotations
 

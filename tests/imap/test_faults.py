@@ -1,4 +1,4 @@
-"""A disk that fails under a session: what was answered is what was done, and reading goes on."""
+"""A disk that fails during a session: OK means done, NO means unchanged, and mail can still be read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def given(disk: FaultyDisk, tmp_path: Path) -> AsyncIterator[Given]:
 
 
 async def state(account: Account) -> dict[str, list[tuple[int, frozenset[str]]]]:
-    """Names of mailboxes, and in each the UIDs and flags."""
+    """The UIDs and flags of each mailbox, by name; and the subscriptions."""
     found: dict[str, list[tuple[int, frozenset[str]]]] = {}
     for mailbox in await account.mailboxes():
         rows: list[tuple[int, frozenset[str]]] = []
@@ -48,7 +48,7 @@ async def state(account: Account) -> dict[str, list[tuple[int, frozenset[str]]]]
 
 
 async def lines_until(client: Dialogue, tag: bytes) -> list[bytes]:
-    """The lines up to the tagged answer, and that."""
+    """The lines up to the tagged answer, including it."""
     lines = [await client.line()]
     while not lines[-1].startswith(tag):
         lines.append(await client.line())
@@ -76,7 +76,7 @@ COMMANDS = (
 @pytest.mark.parametrize("error", [full, failed])
 @pytest.mark.parametrize("command", COMMANDS)
 async def test_an_answer_says_what_was_done(given: Given, disk: FaultyDisk, command: bytes, error: object) -> None:
-    # The session looks at INBOX, and mail comes there: to claim it as \Recent is a second change behind the command's.
+    # New mail is in the selected mailbox: claiming its \Recent is a second change after that of the command.
     account = await given.account()
     for _ in range(3):
         await append(account, RAW)

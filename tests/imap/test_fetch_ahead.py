@@ -1,4 +1,4 @@
-"""FETCHes that a client sent ahead are answered as if each had come alone."""
+"""Pipelined FETCHes are answered as if each had been sent alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ async def given() -> AsyncIterator[Given]:
 
 
 async def said(given: Given, commands: list[bytes], *, by_octet: bool = False) -> bytes:
-    """All that a session says to *commands*, each of which gets a tag; *by_octet*: none is there before its turn."""
+    """The answers of a session to *commands*, which get tags. *by_octet*: octets arrive one by one, so nothing is
+    pipelined."""
     tagged = [b"c%d %b\r\n" % (number, command) for number, command in enumerate(commands)]
     async with Dialogue(ImapSession, given.services, by_octet=by_octet) as dialogue:
         dialogue.send(LOGIN)

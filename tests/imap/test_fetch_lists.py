@@ -1,4 +1,4 @@
-"""A list of many messages has the lines that each of them has alone."""
+"""A FETCH of many messages has the same lines as a FETCH of each."""
 
 from __future__ import annotations
 

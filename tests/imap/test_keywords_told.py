@@ -1,4 +1,4 @@
-"""A client hears of a keyword by FLAGS before a FETCH shows it, whatever the road; and of no flag-extension at all."""
+"""FLAGS names a keyword before any command shows it; flag-extensions are never shown."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_flags_names_a_keyword_before_it_is_shown(given: Given, command: b
         dialogue.send(b"b SELECT INBOX\r\n")
         said = await dialogue.until(b"] Opened\r\n")
         for turn, uids in enumerate(([1], range(1, 31), [31], range(5, 32))):
-            # what another device stores is on disk, and this session was not told of it
+            # a change by another device: it is on disk, and this session was not told
             flags = frozenset({"$New", f"$N{turn}"})
             await account.store_flags(mailbox, NumberSet.of([Uid(uid) for uid in uids]), FlagChange.ADD, flags)
             for _ in range(2):
@@ -136,7 +136,7 @@ async def test_a_flag_extension_of_old_mail_is_never_shown(given: Given) -> None
 )
 @pytest.mark.parametrize("name", ["\u011f", "a)b", "x\r\n* BYE", "\\Foo", "", "a\0b"])
 async def test_what_is_no_flag_makes_no_mailbox_unreadable(name: str, command: bytes) -> None:
-    """As ``Server.deliver`` of an older mektup stored it."""
+    """An older mektup stored such flags by ``Server.deliver``."""
     async with given_services() as given:
         account = await given.account()
         inbox = await account.mailbox("INBOX")

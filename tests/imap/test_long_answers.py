@@ -1,4 +1,4 @@
-"""However much a command asks for, and however little the client reads, little is queued at a time."""
+"""Whatever a command asks for, and however slowly the client reads, little output is queued at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.services import Given, append, given_services
 
 DUE = 64 * 1024
 MOST = 1024 * 1024
-"""What may be queued: what makes it due, and one more piece, such as three sections of a small message."""
+"""The most octets that may be queued: the amount that makes a drain due, and one more piece."""
 
 LARGE = b"Subject: x\r\n\r\n" + (b"y" * 98 + b"\r\n") * 2500
 CONTENT = bytes(range(256)) * 4000
@@ -35,7 +35,7 @@ KEYWORDS = tuple(f"a-keyword-that-is-rather-long-as-keywords-go-{number:03}" for
 
 
 class CountingPeer(ObservedPeer):
-    """Knows how much was queued at most."""
+    """Records the largest amount that was queued."""
 
     most = 0
 

@@ -1,4 +1,4 @@
-"""An answer about many messages says the same as one about few, though it takes another way."""
+"""An answer about many messages, which takes another path, says the same as one about few."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def given() -> AsyncIterator[Given]:
 
 
 async def answer_to(given: Given, command: bytes) -> list[bytes]:
-    """The untagged lines, without their ends."""
+    """The untagged lines of the answer, without CRLF."""
     async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(b"a LOGIN linda Pa$$123\r\nb ENABLE QRESYNC\r\n")
         await dialogue.until(b"b OK ")
@@ -40,7 +40,7 @@ async def answer_to(given: Given, command: bytes) -> list[bytes]:
 
 
 async def untagged(dialogue: Dialogue) -> list[bytes]:
-    """The lines of the answer to command d."""
+    """The untagged lines of the answer to command d."""
     lines: list[bytes] = []
     while not (line := await dialogue.line()).startswith(b"d OK "):
         lines.append(line)
@@ -65,7 +65,7 @@ async def test_a_client_that_missed_many_changes_hears_of_each_and_of_what_went(
     assert few[0] == b"* VANISHED (EARLIER) 20"
     assert [line.split()[1] for line in few[1:]] == [b"%d" % number for number in range(1, MESSAGES)]
     monkeypatch.setattr(engine, "FEW_CHANGED", 1)
-    # another change, as what was answered may be remembered
+    # another change, because the answer may be cached
     await account.store_flags(before.id, NumberSet.span(1, 1), FlagChange.ADD, frozenset({"\\Answered"}))
     many = without_modseqs(await answer_to(given, back))
     assert many[0] == few[0]
@@ -88,7 +88,7 @@ async def test_flags_that_changed_elsewhere_are_told_however_many(
             monkeypatch.setattr(engine, "FEW_CHANGED", most)
             for change in (FlagChange.REMOVE, FlagChange.ADD):
                 await account.store_flags(inbox.id, NumberSet.span(3, 17), change, frozenset({"\\Seen"}))
-            # to fetch these is to tell them, in rev2 without their UIDs
+            # this STORE tells its own flags, in rev2 without UIDs
             dialogue.send(b"d STORE 5:6 -FLAGS (\\Answered)\r\n")
             told.append(without_modseqs(await untagged(dialogue)))
     few, many = told

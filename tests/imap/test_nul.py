@@ -1,4 +1,4 @@
-"""No string of a FETCH holds NUL (RFC 9051 §4.3.1), on any of its roads; the sizes are those of the message."""
+"""No string in a FETCH contains NUL (RFC 9051 §4.3.1), on any path; the sizes are those of the message."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def given() -> AsyncIterator[Given]:
 
 
 async def answers(given: Given, items: bytes, numbers: bytes) -> list[bytes]:
-    """What two FETCHes of the same say, the second of which may find what the first had kept."""
+    """The answers to two equal FETCHes; the second may use data that the first has kept."""
     said: list[bytes] = []
     async with Dialogue(ImapSession, given.services) as dialogue:
         dialogue.send(b"a LOGIN linda Pa$$123\r\nb EXAMINE INBOX\r\n")

@@ -1,4 +1,5 @@
-"""SCRAM-SHA-256 over IMAP, as in the sample connection of RFC 9051 §8; its nonces are why no transcript can play it."""
+"""SCRAM-SHA-256 over IMAP, as in the sample connection of RFC 9051 §8. Its nonces change, so no transcript can show
+it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only a session knows of a search is resolved before the store sees it."""
+"""Keys that only a session understands are resolved before the store sees a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a transcript cannot show of a session: commands that were sent ahead, and bugs that it lives through."""
+"""Properties of a session that a transcript cannot show: pipelined commands, and bugs that do not end it."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ STORES = (
 
 @pytest.mark.parametrize("enabled", [b"NOTHING", b"CONDSTORE", b"QRESYNC"])
 async def test_stores_sent_ahead_are_answered_as_if_one_by_one(given: Given, enabled: bytes) -> None:
-    # done in one transaction where they came together: nobody but the clock may see a difference
+    # pipelined STOREs share a transaction, and the answers must not show it
     answers = []
     for ahead in (True, False):
         account = await given.add(f"ahead{ahead}")

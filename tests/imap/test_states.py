@@ -57,7 +57,7 @@ LEADS_TO: dict[type[requests.Request], SessionState] = {
     requests.Close: SessionState.AUTHENTICATED,
     requests.Unselect: SessionState.AUTHENTICATED,
 }
-"""The commands that change the state when they succeed; all others leave it."""
+"""The commands that change the state when they succeed; all others keep it."""
 
 WAYS_IN: dict[SessionState, tuple[bytes, ...]] = {
     SessionState.NOT_AUTHENTICATED: (),

@@ -1,4 +1,4 @@
-"""A silent STORE of many messages tells a client that knows modseqs each of them (RFC 7162 §3.1.3)."""
+"""A silent STORE of many messages tells the modseq of each to a client that knows modseqs (RFC 7162 §3.1.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sequence numbers and UIDs: which message a number means, for this client, now."""
+"""Sequence numbers and UIDs of a view: which message a number means for this client."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_star_in_an_empty_mailbox_is_a_mistake_by_number_and_nothing_by_uid() ->
 
 
 def test_expunge_numbers_hold_at_their_moment() -> None:
-    # RFC 9051 §6.4.3: 3, 4, 7 and 11 of eleven go: told as 3, 3, 5, 8
+    # RFC 9051 §6.4.3: of eleven messages, 3, 4, 7 and 11 are expunged: told as 3, 3, 5, 8
     view = view_of(*range(1, 12))
     assert list(view.expunge(NumberSet(((3, 4), (7, 7), (11, 11))))) == [3, 3, 5, 8]
     assert bytes(view.uids) == b"1:2,5:6,8:10"

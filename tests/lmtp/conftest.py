@@ -9,6 +9,6 @@ from tests.support.services import Given, given_services
 
 @pytest.fixture
 async def given() -> AsyncIterator[Given]:
-    """A store in memory with the account linda, and all that a session needs."""
+    """A store in memory with the account linda, and the services that a session needs."""
     async with given_services() as given:
         yield given

@@ -1,4 +1,4 @@
-"""DATA ends at CRLF.CRLF and nowhere else, in whatever pieces it comes."""
+"""DATA ends only at CRLF.CRLF, whatever pieces it comes in."""
 
 import re
 from itertools import pairwise
@@ -11,7 +11,7 @@ from mektup.lmtp.data import Unstuffer
 
 
 def _take(octets: bytes, sizes: list[int]) -> tuple[bytes, bytes | None]:
-    """What *octets* give when they come cut at *sizes*."""
+    """The message and the rest, from *octets* cut at *sizes*."""
     unstuffer = Unstuffer()
     message = b""
     cuts = sorted({0, *(size for size in sizes if size < len(octets)), len(octets)})
@@ -38,7 +38,7 @@ CASES = [
     (b"\n..\r\n.\r\n", b"\n.\r\n", b""),
 ]
 
-# What a generous server would take for the end, and a body could smuggle a command after.
+# A liberal server would take this for the end, and a body could smuggle in a command after it.
 NO_ENDS = [
     b"\n.\r\n",
     b"\r.\r\n",
@@ -72,7 +72,7 @@ LINES = st.lists(st.text(alphabet=".\r\na", max_size=5).filter(lambda line: "\r\
 @given(LINES, st.lists(st.integers(1, 60)), st.binary(max_size=10))
 def test_what_was_stuffed_comes_back(lines: list[str], sizes: list[int], after: bytes) -> None:
     raw = b"".join(line.encode() + b"\r\n" for line in lines)
-    # as Python's smtplib does it: a line is what comes after an LF
+    # as Python's smtplib does: a line begins after an LF
     stuffed = re.sub(rb"(?m)^\.", b"..", raw)
     assert _take(stuffed + b".\r\n" + after, sizes) == (raw, after)
 

@@ -1,4 +1,4 @@
-"""A disk that fails under a delivery: the sender is told whose fault it is, and is told right."""
+"""A disk that fails during a delivery: the reply tells the sender that the fault is the server's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def given(disk: FaultyDisk, tmp_path: Path) -> AsyncIterator[Given]:
 
 
 async def deliver(given: Given, raw: bytes = RAW) -> bytes:
-    """The answer."""
+    """The reply to a delivery of *raw*."""
     async with Dialogue(LmtpSession, given.services) as client:
         client.send(b"LHLO there\r\nMAIL FROM:<ada@example.org>\r\nRCPT TO:<linda>\r\nDATA\r\n")
         await client.until(b"354 Go ahead, CRLF.CRLF ends it\r\n")

@@ -1,4 +1,4 @@
-"""LMTP end to end in memory: what the transcripts cannot show, or not at their size."""
+"""LMTP end to end in memory: tests that transcripts cannot show, or not at this size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def messages(account: Account, mailbox: str = "INBOX") -> list[bytes]:
 
 
 async def _begin(client: Dialogue, *recipients: bytes) -> None:
-    """As far as DATA's 354."""
+    """Sends the commands up to DATA, and waits for its 354."""
     await client.line()
     client.send(b"LHLO there\r\nMAIL FROM:<ada@example.org>\r\n")
     await client.until(b"250 ENHANCEDSTATUSCODES\r\n")

@@ -1,4 +1,4 @@
-"""Return-Path and Received (RFC 5321 §4.4), whatever the envelope and the message are."""
+"""Return-Path and Received (RFC 5321 §4.4), for any envelope and any message."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_hostname_that_is_none_is_not_written() -> None:
 
 @given(st.binary(max_size=40), st.text(max_size=20), st.text(max_size=20))
 def test_nothing_that_a_client_says_makes_another_field(client: bytes, local: str, hostname: str) -> None:
-    # as the grammar of a path leaves it: no control characters
+    # the grammar of a path allows no control characters
     local = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "", local)
     fields = replace(TRACE, client=client, hostname=hostname, sender=Address(local, "x"), address="unix").fields()
     lines = fields.split(b"\r\n")

@@ -1,4 +1,4 @@
-"""A disk that fails under a POP3 session: mail is read, and QUIT says whether it was removed."""
+"""A disk that fails during a POP3 session: mail can be read, and QUIT says whether messages were removed."""
 
 from __future__ import annotations
 

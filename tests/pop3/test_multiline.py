@@ -1,4 +1,4 @@
-"""Messages as multi-line responses, in whatever pieces the store gives them."""
+"""Messages as multi-line responses, whatever pieces the store returns."""
 
 from itertools import pairwise
 

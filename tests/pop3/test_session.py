@@ -1,4 +1,4 @@
-"""POP3 end to end in memory: what the transcripts cannot show, or not at their size."""
+"""POP3 end to end in memory: tests that transcripts cannot show, or not at this size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def _login(client: Dialogue) -> bytes:
 
 
 async def _multi(client: Dialogue, command: bytes) -> bytes:
-    """What a multi-line response has between its first line and its end."""
+    """The part of a multi-line response between its first line and its end."""
     assert (await client.ask(command)).startswith(b"+OK")
     return (b"\r\n" + await client.until(b"\r\n.\r\n")).removesuffix(b".\r\n").removeprefix(b"\r\n")
 
@@ -130,7 +130,7 @@ async def test_a_session_that_ends_in_another_way_removes_nothing(given: Given, 
             case _:
                 client.send(b"what\r\n")
         rest = await client.rest()
-    # RFC 1939 §3: who was silent for too long is sent nothing
+    # RFC 1939 §3: after an idle timeout, the server sends nothing
     told = {"gone": b"", "idle": b"", "stopped": b"-ERR [SYS/TEMP] The server", "thrown out": b"-ERR Unknown"}[ending]
     assert rest.startswith(told)
     assert bool(rest) is bool(told)

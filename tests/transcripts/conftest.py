@@ -1,4 +1,4 @@
-"""What the transcripts over sockets share."""
+"""The servers that transcripts over sockets share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
-    """Those that run already are taken again, and none makes a certificate, which takes longer than most tests."""
+    """Running servers are used again. None makes a certificate, which takes longer than most tests."""
     folder = tmp_path_factory.mktemp("certificate")
     made = Certificate(folder / "cert.pem", folder / "key.pem")
     cert, key = self_signed.make("127.0.0.1")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture
 def folder(transcript: Transcript, tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """Where the mail is, for a transcript whose server is to find it again; None for memory."""
+    """The data directory, for a transcript that restarts its server; None for a store in memory."""
     return tmp_path_factory.mktemp("restarted") / "data" if "restart" in transcript.acts else None
 
 
@@ -39,7 +39,7 @@ async def test_on_the_naive_engine(transcript: Transcript) -> None:
 
 
 OVER_SOCKETS = {name: each for name, each in TRANSCRIPTS.items() if "clock" not in each.acts}
-"""Time cannot be moved for a server on sockets."""
+"""A transcript cannot move the clock of a server on sockets."""
 
 
 @pytest.mark.parametrize("transcript", OVER_SOCKETS.values(), ids=OVER_SOCKETS.keys())

@@ -32,7 +32,7 @@ def use(session: ImapSession) -> None:
 
 
 def tell_due(session: ImapSession) -> None:
-    """Writes an untagged HIGHESTMODSEQ where one is due."""
+    """Writes an untagged HIGHESTMODSEQ if one is due."""
     modseq = _take_due(session)
     if modseq is not None:
         session.write(untagged_ok(codes.highest_modseq(modseq), b"The latest change"))

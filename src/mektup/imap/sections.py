@@ -100,7 +100,7 @@ class Later:
             if self.shape is Shape.SIZE:
                 yield b"%d" % size
                 return
-            # RFC 9051 §7.5.2: a literal8 only where there is a NUL, so that the client need not look for one
+            # RFC 9051 §7.5.2: a literal8 only if there is a NUL, so that a client need not search a literal for one
             yield (b"~{%d}\r\n" if has_nul and self.shape is Shape.BINARY else b"{%d}\r\n") % size
             if size <= HELD_BYTES:
                 yield self._shown(b"".join(held))

@@ -311,7 +311,7 @@ class ImapSession:
         """Ends the session after the tagged answer; the client asked for it."""
         self.ending = Ending.LOGOUT
 
-    # What commands use
+    # For commands
 
     def write(self, octets: bytes) -> None:
         """Queues *octets* for the client."""

@@ -162,7 +162,7 @@ async def _tell_expunges(session: ImapSession, view: View, changes: Changes, *, 
         return
     for some in gone.pieces(RANGES_OF_LINE):
         seqs = view.expunge(some)
-        # RFC 7162 §3.2.10: VANISHED replaces EXPUNGE for good, and names only what the client was told of
+        # RFC 7162 §3.2.10: VANISHED replaces EXPUNGE from now on, and names only messages that the client knows
         if session.qresync:
             await tell_vanished(session, some)
         else:

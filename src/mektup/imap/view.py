@@ -87,7 +87,7 @@ class View:
         return len(self.uids)
 
     def made(self, stored: FlagsStored) -> bool:
-        """Records a change of flags that this session made, whose client is told, or asked not to be told.
+        """Records a change of flags that this session made. The caller tells its client, unless it asked for silence.
 
         Returns False and records nothing if another session made a change just before: the client must then see the
         result of both.

@@ -64,7 +64,7 @@ class LmtpSession:
         self._services = services
         self._lines = LineBuffer(services.limits.login_line_bytes)
         self._client = b""
-        """What the client called itself in LHLO; empty before."""
+        """The client's name from LHLO; empty before."""
         self._transaction: Transaction | None = None
         self._owed = 0
         """The replies that the current command still owes: one (RFC 5321 §4.2), but after the data one for each

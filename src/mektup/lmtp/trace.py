@@ -28,7 +28,7 @@ _RETURN_PATH = re.compile(rb"\n[Rr][Ee][Tt][Uu][Rr][Nn]-[Pp][Aa][Tt][Hh][ \t]*:[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """What the envelope and the connection tell of a message."""
+    """Facts about a message from its envelope and its connection."""
 
     sender: Address | None
     """None for a bounce."""
@@ -99,7 +99,7 @@ def _is_host(name: str) -> bool:
 
 
 def _literal(address: str) -> str:
-    """An address literal (RFC 5321 §4.1.3); empty for what is no IP address."""
+    """An address literal (RFC 5321 §4.1.3); empty if *address* is not an IP address."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:

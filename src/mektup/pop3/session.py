@@ -133,7 +133,7 @@ class Pop3Session:
         if self._bad_commands >= most:
             self.end("-ERR Too many commands that are no POP3")
 
-    # What commands use
+    # For commands
 
     def say(self, line: str) -> None:
         """Queues one line."""

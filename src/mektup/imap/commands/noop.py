@@ -1,4 +1,4 @@
-"""NOOP (RFC 9051 §6.1.2): does nothing; because of its row in the table, the session tells what changed."""
+"""NOOP (RFC 9051 §6.1.2): does nothing itself. Its row in the table makes the session tell all changes."""
 
 from __future__ import annotations
 
