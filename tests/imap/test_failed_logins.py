@@ -75,7 +75,7 @@ async def test_the_name_is_logged(given: Given, lines: list[bytes], user: str, m
     assert entry["ip"] == "127.0.0.1"
 
 
-async def test_who_is_too_quick_to_be_judged_does_not_go_on_for_ever(given: Given) -> None:
+async def test_unavailable_logins_end_the_session(given: Given) -> None:
     async def busy(name: bytes, password: bytes, peer: Peer) -> None:
         raise Refused(Code.UNAVAILABLE, "Too many wait")
 

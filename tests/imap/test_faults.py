@@ -75,7 +75,9 @@ COMMANDS = (
 
 @pytest.mark.parametrize("error", [full, failed])
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_an_answer_says_what_was_done(given: Given, disk: FaultyDisk, command: bytes, error: object) -> None:
+async def test_ok_means_done_and_no_means_unchanged(
+    given: Given, disk: FaultyDisk, command: bytes, error: object
+) -> None:
     # New mail is in the selected mailbox: claiming its \Recent is a second change after that of the command.
     account = await given.account()
     for _ in range(3):
@@ -129,7 +131,7 @@ async def test_mail_is_read_on_a_full_disk(given: Given, disk: FaultyDisk) -> No
         assert b"\\Seen" in b"".join(await lines_until(client, b"g "))
 
 
-async def test_what_comes_on_a_full_disk_is_told(given: Given, disk: FaultyDisk) -> None:
+async def test_new_mail_is_told_on_a_full_disk(given: Given, disk: FaultyDisk) -> None:
     account = await given.account()
     async with Dialogue(ImapSession, given.services) as client:
         await client.line()
@@ -149,7 +151,7 @@ async def test_what_comes_on_a_full_disk_is_told(given: Given, disk: FaultyDisk)
         disk.works()
 
 
-async def test_what_cannot_be_read_now_is_told_later(given: Given, disk: FaultyDisk) -> None:
+async def test_changes_that_cannot_be_read_are_told_later(given: Given, disk: FaultyDisk) -> None:
     account = await given.account()
     await append(account, RAW)
     async with Dialogue(ImapSession, given.services) as client:
@@ -172,7 +174,7 @@ async def test_what_cannot_be_read_now_is_told_later(given: Given, disk: FaultyD
 
 
 @pytest.mark.parametrize("command", COMMANDS[:3])
-async def test_mail_that_the_disk_may_not_keep_is_not_there(
+async def test_mail_is_not_stored_if_its_sync_failed(
     given: Given, monkeypatch: pytest.MonkeyPatch, command: bytes
 ) -> None:
     account = await given.account()

@@ -67,7 +67,7 @@ POOL = [
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_together_or_alone_the_answers_are_the_same(given: Given, seed: int) -> None:
+async def test_pipelined_fetches_are_answered_as_if_sent_alone(given: Given, seed: int) -> None:
     account = await given.account()
     mailbox = (await account.mailbox("INBOX")).id
     chance = random.Random(seed)
@@ -79,7 +79,7 @@ async def test_together_or_alone_the_answers_are_the_same(given: Given, seed: in
     assert await said(given, commands) == await said(given, commands, by_octet=True)
 
 
-async def test_each_has_its_lines_before_its_own_answer(given: Given) -> None:
+async def test_each_fetch_has_its_lines_before_its_tagged_answer(given: Given) -> None:
     told = await said(given, [PARTIAL % uid for uid in (4, 1, 4, 99, 3)])
     assert told.splitlines()[:-2] == [
         line
@@ -91,7 +91,7 @@ async def test_each_has_its_lines_before_its_own_answer(given: Given) -> None:
     ]
 
 
-async def test_one_of_them_that_is_gone_is_missed_by_it_alone(given: Given) -> None:
+async def test_only_the_fetch_of_an_expunged_message_says_expungeissued(given: Given) -> None:
     account = await given.account()
     mailbox = (await account.mailbox("INBOX")).id
     async with Dialogue(ImapSession, given.services) as dialogue:
@@ -109,13 +109,13 @@ async def test_one_of_them_that_is_gone_is_missed_by_it_alone(given: Given) -> N
     ]
 
 
-async def test_flags_set_in_between_are_seen_behind_and_not_before(given: Given) -> None:
+async def test_a_store_in_between_shows_only_in_later_fetches(given: Given) -> None:
     ask, change = b"UID FETCH 1 (FLAGS)", b"UID STORE 1 +FLAGS.SILENT (\\Flagged)"
     told = await said(given, [ask, ask, change, ask, ask])
     assert [b"\\Flagged" in line for line in told.splitlines() if line.startswith(b"* 1")] == [False, False, True, True]
 
 
-async def test_more_than_are_answered_at_a_time(given: Given) -> None:
+async def test_more_fetches_than_one_query_answers(given: Given) -> None:
     told = await said(given, [b"UID FETCH 1 (UID)"] * 200)
     assert told.splitlines()[:-2] == [
         line for number in range(200) for line in (b"* 1 FETCH (UID 1)", b"c%d OK FETCH completed" % number)

@@ -42,7 +42,7 @@ LISTS = [
 
 @pytest.mark.parametrize("opened", ["SELECT", "EXAMINE", "SELECT again", "SELECT with some recent"])
 @pytest.mark.parametrize("gone", [(), (17,), (1, 3, 9, 10, 40)])
-async def test_lines_of_many_are_those_of_each(given: Given, gone: tuple[int, ...], opened: str) -> None:
+async def test_a_fetch_of_many_equals_fetches_of_each(given: Given, gone: tuple[int, ...], opened: str) -> None:
     account = await given.account()
     mailbox = (await account.mailbox("INBOX")).id
     if opened == "SELECT again":
@@ -66,7 +66,7 @@ async def test_lines_of_many_are_those_of_each(given: Given, gone: tuple[int, ..
             assert await dialogue.until(b"e OK FETCH completed\r\n") == each + b"e OK FETCH completed\r\n"
 
 
-async def test_a_message_that_another_took_away_is_missed_and_the_rest_told(given: Given) -> None:
+async def test_a_fetch_of_an_expunged_message_tells_the_rest(given: Given) -> None:
     account = await given.account()
     mailbox = (await account.mailbox("INBOX")).id
     async with Dialogue(ImapSession, given.services) as dialogue:

@@ -135,7 +135,7 @@ async def test_a_flag_extension_of_old_mail_is_never_shown(given: Given) -> None
     ],
 )
 @pytest.mark.parametrize("name", ["\u011f", "a)b", "x\r\n* BYE", "\\Foo", "", "a\0b"])
-async def test_what_is_no_flag_makes_no_mailbox_unreadable(name: str, command: bytes) -> None:
+async def test_invalid_stored_flags_leave_the_mailbox_readable(name: str, command: bytes) -> None:
     """An older mektup stored such flags by ``Server.deliver``."""
     async with given_services() as given:
         account = await given.account()

@@ -113,7 +113,7 @@ async def test_what_is_queued_is_bounded(given: Given, mailbox: bytes, command: 
 @pytest.mark.parametrize(
     ("command", "times"), [(b"SEARCH ALL", 2000), (b'LIST "" *', 20), (b"NOOP", 60_000), (b"FETCH 1:* UID", 300)]
 )
-async def test_commands_that_were_sent_ahead_are_drained_in_between(given: Given, command: bytes, times: int) -> None:
+async def test_answers_to_pipelined_commands_are_drained_in_between(given: Given, command: bytes, times: int) -> None:
     async with dialogue_of(given) as dialogue:
         peer = await begun(dialogue, b"many")
         dialogue.send(b"c %b\r\n" % command * times + b"d NOOP\r\n")
@@ -122,7 +122,7 @@ async def test_commands_that_were_sent_ahead_are_drained_in_between(given: Given
         assert peer.most < MOST
 
 
-async def test_what_another_session_changed_is_told_piece_by_piece(given: Given) -> None:
+async def test_changes_by_another_session_are_told_in_pieces(given: Given) -> None:
     async with dialogue_of(given) as dialogue:
         peer = await begun(dialogue, b"many")
         account = await given.account()
@@ -164,7 +164,7 @@ async def test_a_large_header_is_read_piece_by_piece(given: Given, section: byte
         assert b" {%d}\r\n%b)\r\n" % (len(expected), expected) in answer
 
 
-async def test_what_cannot_be_decoded_is_refused_before_the_line_begins(given: Given) -> None:
+async def test_an_unknown_encoding_is_refused_before_the_line_begins(given: Given) -> None:
     await append(await given.account(), ENCODED.replace(b"base64", b"x-new"))
     async with dialogue_of(given) as dialogue:
         await begun(dialogue, b"INBOX")

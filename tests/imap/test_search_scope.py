@@ -25,7 +25,7 @@ def test_sequence_numbers_uids_and_recent_become_uids() -> None:
     )
 
 
-def test_the_saved_result_is_what_is_left_of_it() -> None:
+def test_the_saved_result_leaves_out_missing_messages() -> None:
     view = view_of(3, 4)
     view.saved = NumberSet(((2, 3),))
     assert scoped(InSeqs(SavedResult()), view).key == InUids(NumberSet(((3, 3),)))
@@ -37,7 +37,7 @@ def test_kinds_are_known_at_any_depth() -> None:
     assert not scoped(All(), view_of(1)).mentions(ChangedSince)
 
 
-def test_depth_is_no_matter() -> None:
+def test_any_depth_is_resolved() -> None:
     key: SearchKey = InSeqs(SequenceSet(((1, 1),)))
     for _ in range(50_000):
         key = Not(key)
@@ -57,6 +57,6 @@ def test_a_number_beyond_the_mailbox_matches_nothing(numbers: tuple[int, int]) -
     assert scoped(asked, view_of()).key == InUids(NumberSet())
 
 
-def test_what_lies_within_the_mailbox_of_a_range_is_meant() -> None:
+def test_a_range_matches_only_existing_messages() -> None:
     asked = InSeqs(SequenceSet(((9, 2), (7, 7))))
     assert scoped(asked, view_of(5, 6, 8)).key == InUids(NumberSet.of([Uid(6), Uid(8)]))

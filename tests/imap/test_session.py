@@ -34,7 +34,7 @@ async def expunge_first(given: Given) -> None:
     await account.remove(selection.mailbox.id, selection.uids - (selection.uids - type(selection.uids).span(1, 1)))
 
 
-async def test_expunge_waits_for_numbers_that_were_sent_ahead(given: Given) -> None:
+async def test_expunge_waits_for_pipelined_sequence_numbers(given: Given) -> None:
     # RFC 9051 §5.5: the client wrote FETCH 2 when two messages were there, so 2 must still mean the second
     account = await given.account()
     for _ in range(2):
@@ -53,7 +53,7 @@ async def test_expunge_waits_for_numbers_that_were_sent_ahead(given: Given) -> N
     ]
 
 
-async def test_expunge_does_not_wait_for_what_uses_no_numbers(given: Given) -> None:
+async def test_expunge_does_not_wait_for_commands_without_sequence_numbers(given: Given) -> None:
     account = await given.account()
     for _ in range(2):
         await append(account, MESSAGE)
@@ -97,7 +97,7 @@ async def test_a_bug_in_admitting_a_literal_is_answered_too(given: Given, monkey
         await dialogue.until(b"d OK NOOP completed\r\n")
 
 
-async def test_an_account_has_so_many_connections_and_no_more(given: Given) -> None:
+async def test_connections_of_an_account_are_limited(given: Given) -> None:
     open_ones = [given.services.authenticator.connections.open((await given.account()).id) for _ in range(100)]
     async with Dialogue(ImapSession, given.services) as dialogue:
         await dialogue.line()
@@ -132,7 +132,7 @@ STORES = (
 
 
 @pytest.mark.parametrize("enabled", [b"NOTHING", b"CONDSTORE", b"QRESYNC"])
-async def test_stores_sent_ahead_are_answered_as_if_one_by_one(given: Given, enabled: bytes) -> None:
+async def test_pipelined_stores_are_answered_as_if_sent_alone(given: Given, enabled: bytes) -> None:
     # pipelined STOREs share a transaction, and the answers must not show it
     answers = []
     for ahead in (True, False):
@@ -162,7 +162,7 @@ async def test_stores_sent_ahead_are_answered_as_if_one_by_one(given: Given, ena
     assert len(set(modseqs)) == len(modseqs) == (0 if enabled == b"NOTHING" else 2)
 
 
-async def test_what_cannot_be_stored_fails_none_of_its_neighbours(given: Given) -> None:
+async def test_a_store_that_fails_does_not_fail_its_neighbours(given: Given) -> None:
     account = await given.account()
     await append(account, MESSAGE)
     selection = await account.select("INBOX", claim_recent=False)

@@ -34,7 +34,7 @@ def offer(size: int) -> LiteralOffered:
     return LiteralOffered(RawCommand((b"b APPEND INBOX",)), size, synchronizing=False, binary=False)
 
 
-async def test_what_an_append_holds_is_bounded(given: Given) -> None:
+async def test_memory_of_an_append_is_bounded(given: Given) -> None:
     sessions: list[ImapSession] = []
 
     def begin(peer: Peer, services: Services) -> ImapSession:
@@ -90,7 +90,7 @@ async def test_many_large_messages_of_an_append_are_stored_as_they_came(given: G
     assert await messages(await given.account()) == mails
 
 
-async def test_what_is_rendered_of_the_messages_of_an_append_is_bounded(given: Given) -> None:
+async def test_rendered_octets_of_an_append_are_bounded(given: Given) -> None:
     async with Dialogue(ImapSession, given.limited(append_rendered_bytes=30_000)) as dialogue:
         await dialogue.line()
         await dialogue.ask(b"a LOGIN linda Pa$$123")

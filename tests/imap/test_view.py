@@ -46,7 +46,7 @@ def test_sequence_numbers_are_positions() -> None:
     assert bytes(view.seqs(NumberSet(((4, 9),)))) == b"2:3"
 
 
-def test_uids_that_are_not_there_are_passed_over() -> None:
+def test_uids_that_do_not_exist_are_ignored() -> None:
     view = view_of(3, 4, 9)
     assert bytes(view.resolve(SequenceSet(((4, 8), (700, 701))), by_uid=True)) == b"4"
 
@@ -68,7 +68,7 @@ def test_star_in_an_empty_mailbox_is_a_mistake_by_number_and_nothing_by_uid() ->
     assert not view_of().resolve(SequenceSet(((1, 0),)), by_uid=True)
 
 
-def test_expunge_numbers_hold_at_their_moment() -> None:
+def test_expunge_numbers_count_without_earlier_expunges() -> None:
     # RFC 9051 §6.4.3: of eleven messages, 3, 4, 7 and 11 are expunged: told as 3, 3, 5, 8
     view = view_of(*range(1, 12))
     assert list(view.expunge(NumberSet(((3, 4), (7, 7), (11, 11))))) == [3, 3, 5, 8]
@@ -104,7 +104,7 @@ def test_read_only_refuses() -> None:
 
 
 @given(st.sets(st.integers(1, 300)), st.sets(st.integers(1, 300)))
-def test_expunging_one_by_one_as_told_gives_what_is_left(known: set[int], gone: set[int]) -> None:
+def test_applying_each_expunge_gives_the_remaining_uids(known: set[int], gone: set[int]) -> None:
     view = view_of(*known)
     client = sorted(known)
     for seq in view.expunge(NumberSet((uid, uid) for uid in gone)):

@@ -59,7 +59,7 @@ def test_ends(octets: bytes, message: bytes, after: bytes) -> None:
 
 
 @pytest.mark.parametrize("middle", NO_ENDS)
-def test_what_is_no_end(middle: bytes) -> None:
+def test_what_does_not_end_a_message(middle: bytes) -> None:
     octets = b"a" + middle + b"MAIL FROM:<>\r\n.\r\n"
     unstuffed = (b"a" + middle).replace(b"\r\n.", b"\r\n") + b"MAIL FROM:<>\r\n"
     assert _take(octets, []) == (unstuffed, b"")
@@ -70,7 +70,7 @@ LINES = st.lists(st.text(alphabet=".\r\na", max_size=5).filter(lambda line: "\r\
 
 
 @given(LINES, st.lists(st.integers(1, 60)), st.binary(max_size=10))
-def test_what_was_stuffed_comes_back(lines: list[str], sizes: list[int], after: bytes) -> None:
+def test_stuffed_dots_are_removed(lines: list[str], sizes: list[int], after: bytes) -> None:
     raw = b"".join(line.encode() + b"\r\n" for line in lines)
     # as Python's smtplib does: a line begins after an LF
     stuffed = re.sub(rb"(?m)^\.", b"..", raw)

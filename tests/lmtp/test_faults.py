@@ -57,9 +57,7 @@ async def test_the_sender_is_told_whose_fault_it_is(
     assert (await deliver(given)).startswith(b"250 ")
 
 
-async def test_a_large_message_for_which_there_is_no_room_meanwhile(
-    given: Given, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_no_room_for_the_spool_of_a_large_message(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_room(dir: Path | None) -> object:
         raise OSError(28, os.strerror(28))
 
@@ -68,9 +66,7 @@ async def test_a_large_message_for_which_there_is_no_room_meanwhile(
     assert (await deliver(given)).startswith(b"250 ")
 
 
-async def test_a_message_that_the_disk_may_not_keep_is_not_there_twice(
-    given: Given, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_message_whose_sync_failed_is_not_stored_twice(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(file: int) -> None:
         raise OSError(5, os.strerror(5))
 

@@ -171,7 +171,7 @@ async def test_a_detail_names_a_folder(given: Given, local: bytes, mailbox: str)
     assert await messages(account, mailbox) == [RAW]
 
 
-async def test_a_folder_that_is_only_a_level_takes_no_mail(given: Given) -> None:
+async def test_a_name_that_cannot_be_selected_takes_no_mail(given: Given) -> None:
     account = await given.account()
     await account.create("Level/Below")
     await account.delete("Level")
@@ -225,7 +225,7 @@ async def test_too_many_recipients(given: Given) -> None:
     assert await messages(await given.account()) == [RAW]
 
 
-async def test_a_client_that_goes_in_the_middle_delivers_nothing(given: Given) -> None:
+async def test_a_client_that_disconnects_in_the_middle_delivers_nothing(given: Given) -> None:
     async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda")
         client.send(RAW)
@@ -330,7 +330,7 @@ async def test_a_bug_is_answered_for_each_recipient_and_the_session_goes_on(
         (b"ada@[IPv6:2001:db8::1]", "ada"),
     ],
 )
-async def test_whose_an_address_is(given: Given, address: bytes, name: str) -> None:
+async def test_addresses_of_accounts(given: Given, address: bytes, name: str) -> None:
     names = ("ada", "ada@example.org", "ada+work@example.org", "plus+only", "+", "ada@bücher.example")
     for other in (*names, "eve@xn--bcher-kva.example"):
         await given.add(other)
@@ -357,7 +357,7 @@ async def test_whose_an_address_is(given: Given, address: bytes, name: str) -> N
         b"@",
     ],
 )
-async def test_whose_no_address_is(given: Given, address: bytes) -> None:
+async def test_addresses_of_no_account(given: Given, address: bytes) -> None:
     for other in ("plus+only", "eve@example.org"):
         await given.add(other)
     async with Dialogue(LmtpSession, given.services) as client:
@@ -368,7 +368,7 @@ async def test_whose_no_address_is(given: Given, address: bytes) -> None:
     assert given.events == []
 
 
-async def test_a_detail_names_no_folder_where_the_operator_does_not_want_it(given: Given) -> None:
+async def test_a_detail_names_no_folder_if_detail_folders_is_off(given: Given) -> None:
     services = replace(given.services, delivery=DeliveryRules(detail_folders=False))
     account = await given.account()
     async with Dialogue(LmtpSession, services) as client:
@@ -379,7 +379,7 @@ async def test_a_detail_names_no_folder_where_the_operator_does_not_want_it(give
     assert await messages(account, "Archive") == []
 
 
-async def test_recipients_of_one_message_share_what_is_kept(given: Given) -> None:
+async def test_recipients_of_one_message_get_the_same_octets(given: Given) -> None:
     accounts = [await given.account(), await given.add("ada")]
     async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda", b"ada")
@@ -390,7 +390,7 @@ async def test_recipients_of_one_message_share_what_is_kept(given: Given) -> Non
     assert untraced(linda) == RAW
 
 
-async def test_each_copy_that_is_kept_is_logged_once_with_its_recipients(given: Given) -> None:
+async def test_each_stored_copy_is_logged_once_with_its_recipients(given: Given) -> None:
     await given.add("deniz")
     async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda", b"deniz@example.org", b"linda@example.org", b"deniz")

@@ -77,12 +77,12 @@ def test_the_return_path_is_the_senders_as_the_grammar_writes_it(sender: Address
         (b"[]", "unix", b"localhost"),
     ],
 )
-def test_what_the_client_calls_itself_stands_there_only_as_a_domain(client: bytes, address: str, source: bytes) -> None:
+def test_the_clients_name_is_written_only_if_it_is_a_domain(client: bytes, address: str, source: bytes) -> None:
     fields = replace(TRACE, client=client, address=address).fields()
     assert b"\r\nReceived: from " + source + b"\r\n\tby " in fields
 
 
-def test_of_several_recipients_none_hears_of_another() -> None:
+def test_several_recipients_are_not_written() -> None:
     fields = replace(TRACE, recipients=(LINDA, ADA)).fields()
     assert b"linda" not in fields
     assert fields.endswith(b" id 4f28801c;\r\n\t" + DATE + b"\r\n")
@@ -97,12 +97,12 @@ def test_smtputf8_has_a_protocol_name_of_its_own() -> None:
     assert b" with UTF8LMTP id " in replace(TRACE, utf8=True).fields()
 
 
-def test_a_hostname_that_is_none_is_not_written() -> None:
+def test_an_invalid_hostname_is_not_written() -> None:
     assert b"\tby localhost with " in replace(TRACE, hostname="a b\r\nX: y").fields()
 
 
 @given(st.binary(max_size=40), st.text(max_size=20), st.text(max_size=20))
-def test_nothing_that_a_client_says_makes_another_field(client: bytes, local: str, hostname: str) -> None:
+def test_a_client_cannot_add_a_field(client: bytes, local: str, hostname: str) -> None:
     # the grammar of a path allows no control characters
     local = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "", local)
     fields = replace(TRACE, client=client, hostname=hostname, sender=Address(local, "x"), address="unix").fields()
@@ -135,7 +135,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("raw", "kept"), CASES)
-def test_the_senders_return_path_goes(raw: bytes, kept: bytes) -> None:
+def test_the_senders_return_path_is_removed(raw: bytes, kept: bytes) -> None:
     assert _without_return_path(raw, []) == kept
     assert _without_return_path(raw, list(range(len(raw)))) == kept
 
@@ -153,7 +153,7 @@ def test_the_pieces_that_a_message_comes_in_make_no_difference(pieces: list[byte
 
 
 @given(st.binary(max_size=100))
-def test_what_has_no_return_path_is_kept_octet_for_octet(raw: bytes) -> None:
+def test_a_message_without_return_path_is_kept_octet_for_octet(raw: bytes) -> None:
     assert _without_return_path(raw, []) == raw
 
 

@@ -26,7 +26,7 @@ EXAMPLES = {
 }
 
 
-def test_there_is_an_example_of_each() -> None:
+def test_every_command_has_an_example() -> None:
     assert set(EXAMPLES) == set(RULES)
 
 

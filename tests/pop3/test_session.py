@@ -62,7 +62,7 @@ async def test_large_messages_stream(given: Given, extra: int) -> None:
         assert await client.ask(b"NOOP") == b"+OK"
 
 
-async def test_a_message_without_a_last_line_end_is_given_one(given: Given) -> None:
+async def test_a_message_without_a_last_line_end_gets_one(given: Given) -> None:
     await append(await given.account(), b"Subject: x\r\n\r\nno end")
     async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
@@ -77,7 +77,7 @@ async def test_the_end_comes_in_one_piece_with_the_last_line(given: Given) -> No
         assert await client.peer.receive() == b"+OK %d octets\r\n" % len(RAW) + RAW + b".\r\n"
 
 
-async def test_unique_ids_last(given: Given) -> None:
+async def test_unique_ids_are_permanent(given: Given) -> None:
     account = await given.account()
     await _fill(account, 3)
     async with Dialogue(Pop3Session, given.services) as client:
@@ -231,7 +231,7 @@ async def test_two_sessions_at_once(given: Given) -> None:
 # Logging in
 
 
-async def test_failures_are_logged_and_few(given: Given) -> None:
+async def test_failed_logins_are_logged_and_limited(given: Given) -> None:
     async with Dialogue(Pop3Session, given.limited(login_failures=2)) as client:
         await client.line()
         for _ in range(2):
@@ -273,7 +273,7 @@ async def test_one_connection_too_many_is_told_why(given: Given) -> None:
         assert (await client.ask(b"PASS Pa$$123")).startswith(b"+OK")
 
 
-async def test_a_far_client_must_encrypt_first(given: Given) -> None:
+async def test_a_remote_client_must_encrypt_first(given: Given) -> None:
     dialogue = Dialogue(Pop3Session, given.services)
     dialogue.peer.local = False
     async with dialogue as client:
@@ -291,7 +291,7 @@ async def test_a_far_client_must_encrypt_first(given: Given) -> None:
 
 
 @pytest.mark.parametrize("piece", [b"STLS\r\nUSER linda\r\n", b"STLS\r\nU"])
-async def test_plaintext_behind_stls_ends_the_session(given: Given, piece: bytes) -> None:
+async def test_plaintext_after_stls_ends_the_session(given: Given, piece: bytes) -> None:
     async with Dialogue(Pop3Session, given.services) as client:
         await client.line()
         client.send(piece)
@@ -299,7 +299,7 @@ async def test_plaintext_behind_stls_ends_the_session(given: Given, piece: bytes
         assert not client.peer.secure
 
 
-async def test_what_was_said_before_tls_is_forgotten(given: Given) -> None:
+async def test_a_user_name_from_before_tls_is_forgotten(given: Given) -> None:
     async with Dialogue(Pop3Session, given.services) as client:
         await client.line()
         await client.ask(b"USER linda")
@@ -332,7 +332,7 @@ async def test_a_bug_is_answered_and_the_session_goes_on(given: Given, monkeypat
     assert given.services.tally.bugs == 1
 
 
-async def test_a_message_that_breaks_off_is_no_message(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_message_that_breaks_off_has_no_final_dot(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     await append(await given.account(), RAW)
     async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)
@@ -341,7 +341,7 @@ async def test_a_message_that_breaks_off_is_no_message(given: Given, monkeypatch
         assert b"\r\n.\r\n" not in await client.rest()
 
 
-async def test_removing_nothing_that_is_there(given: Given) -> None:
+async def test_quit_when_the_marked_messages_are_gone(given: Given) -> None:
     account = await given.account()
     await _fill(account, 1)
     async with Dialogue(Pop3Session, given.services) as client:
