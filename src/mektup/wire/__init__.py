@@ -1,1 +1,1 @@
-"""Reads and writes IMAP: bytes to frozen commands, values to bytes. No I/O, no state of a session."""
+"""Reads and writes IMAP: bytes to frozen commands, values to bytes. No I/O, no session state."""

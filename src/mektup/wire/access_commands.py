@@ -1,4 +1,4 @@
-"""The grammar of the commands about who a client is and what it can: ID, AUTHENTICATE, LOGIN, ENABLE."""
+"""The grammar of the commands for identity and capabilities: ID, AUTHENTICATE, LOGIN, ENABLE."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INITIAL: Final = "an initial response in base64, or = for an empty one"
 def id_(cursor: CommandCursor, tag: bytes) -> Id:
     """id = "ID" SP id-params-list; id-params-list = "(" *(string SP nstring) ")" / nil (RFC 2971 §4).
 
-    RFC 2971 §3.3 bounds the fields, their names and their values.
+    RFC 2971 §3.3 limits the number of fields, and the length of names and values.
     """
     cursor.expect_space('NIL or fields such as ("name" "mutt")')
     fields: list[tuple[bytes, bytes | None]] = []
@@ -34,7 +34,7 @@ def id_(cursor: CommandCursor, tag: bytes) -> Id:
 
 def _id_field(cursor: CommandCursor) -> tuple[bytes, bytes | None]:
     limits, column = cursor.limits, cursor.column
-    # Liberty: a field's name without quotes, as it is typed by hand.
+    # Liberty: a field's name without quotes, as people type it.
     name = cursor.astring("the name of a field")
     if len(name) > limits.id_name_bytes:
         raise ClientError(f"Expected a field's name of at most {limits.id_name_bytes} octets", column)
@@ -69,7 +69,8 @@ def _initial_response(cursor: CommandCursor) -> bytes:
 def login(cursor: CommandCursor, tag: bytes) -> Login:
     """login = "LOGIN" SP userid SP password; both are astrings (RFC 9051 §9).
 
-    Liberty: "%" and "*" without quotes, as imaplib sends names like linda%example.org and people type passwords.
+    Liberty: "%" and "*" without quotes, because imaplib sends names like linda%example.org so, and people type
+    passwords so.
     """
     cursor.expect_space("a user name and a password")
     user = cursor.list_mailbox("a user name")

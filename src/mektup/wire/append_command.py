@@ -1,4 +1,4 @@
-"""The grammar of APPEND, whole and up to the point where a message is offered (RFC 9051 §6.3.12, RFC 3502)."""
+"""The grammar of APPEND: the whole command, or its start up to an offered message (RFC 9051 §6.3.12, RFC 3502)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def append(cursor: CommandCursor, tag: bytes) -> Append:
 
 
 def append_start(cursor: CommandCursor, tag: bytes) -> AppendStart | None:
-    """The same, up to the literal that is announced where the text ends; None where that is the mailbox's name.
+    """The same, up to the literal announced at the end of the text; None if that literal is the mailbox's name.
 
-    What stands between the messages before it is not read again, as it was when each of them was announced.
+    Text between earlier messages was checked when each message was announced, so it is not parsed again.
     """
     cursor.expect_space("a mailbox name")
     if len(cursor.fragments) == 1 and cursor.at == len(cursor.text):
@@ -56,7 +56,7 @@ def _arguments_and_message(cursor: CommandCursor) -> AppendMessage:
 
 
 def _arguments(cursor: CommandCursor) -> tuple[tuple[str, ...], tuple[int, int] | None]:
-    """[flag-list SP] [date-time SP], as the space before each was read already."""
+    """[flag-list SP] [date-time SP]; the space before them has been read already."""
     flags: tuple[str, ...] = ()
     internaldate: tuple[int, int] | None = None
     if cursor.comes(b"("):

@@ -35,9 +35,9 @@ def mailbox(cursor: CommandCursor, what: str = "a mailbox name") -> str:
 
 
 def mailbox_and_old_name(cursor: CommandCursor, what: str = "a mailbox name") -> tuple[str, str | None]:
-    """A mailbox, decoded, and the name as the client wrote it where that is another in UTF-8: not in NFC, or ``inbox``.
+    """A decoded mailbox name, and the name as the client wrote it if that differs: not in NFC, or ``inbox``.
 
-    RFC 9051 §6.3.9.7 has it told so; a client that speaks modified UTF-7 would not understand. Raises ClientError.
+    For OLDNAME of RFC 9051 §6.3.9.7. None for clients that use modified UTF-7. Raises ClientError.
     """
     column = cursor.column
     octets = cursor.astring(what)
@@ -46,9 +46,9 @@ def mailbox_and_old_name(cursor: CommandCursor, what: str = "a mailbox name") ->
 
 
 def end_after_mailbox(cursor: CommandCursor) -> None:
-    """The command ends here; else a name with spaces stands there without its quotes, as imaplib lets it.
+    """Expects the end of the command. Raises ClientError; it hints at missing quotes around a name with spaces.
 
-    Raises ClientError.
+    imaplib does not add such quotes.
     """
     if cursor.take_space():
         raise cursor.wrong("the end of the command (put a mailbox name with spaces in quotes)")
@@ -56,7 +56,7 @@ def end_after_mailbox(cursor: CommandCursor) -> None:
 
 
 def mailbox_pattern(cursor: CommandCursor) -> str:
-    """list-mailbox = 1*list-char / string (RFC 9051 §9), decoded; wildcards stand as they are. Raises ClientError."""
+    """list-mailbox = 1*list-char / string (RFC 9051 §9), decoded; wildcards are not changed. Raises ClientError."""
     column = cursor.column
     return _decoded(cursor, cursor.list_mailbox('a pattern such as "*" or INBOX/%'), column)
 
@@ -73,7 +73,7 @@ def _decoded(cursor: CommandCursor, octets: bytes, column: int) -> str:
 
 
 def numbers(cursor: CommandCursor) -> NumbersAsked:
-    """sequence-set (RFC 9051 §9), ``$`` included. Raises ClientError."""
+    """sequence-set (RFC 9051 §9), or ``$``. Raises ClientError."""
     found = ONE_RANGE.match(cursor.text, cursor.at)
     if found is not None:
         cursor.at = found.end()
@@ -95,7 +95,7 @@ def sequence_set(cursor: CommandCursor) -> SequenceSet:
         raise cursor.wrong(_A_SET)
     text = found[0]
     ranges = tuple([_range(part) for part in text.replace(b"*", b"0").split(b",")])
-    # Ten digits can say more than 32 bits; fewer cannot.
+    # Numbers of ten digits can exceed 32 bits; shorter ones cannot.
     if len(text) > 9 and max(map(max, ranges)) > MAX_UINT32:
         raise cursor.wrong(f"numbers from 1 to {MAX_UINT32}")
     cursor.at = found.end()
@@ -118,7 +118,7 @@ assert STAR == 0, "sequence_set() reads * as 0"
 def flag(cursor: CommandCursor) -> str:
     """flag, as the client spelled it (RFC 9051 §9).
 
-    Raises ClientError, for \\Recent too, which nobody can set, and for other system flags than IMAP's five.
+    Raises ClientError, also for \\Recent, which no client can set, and for system flags other than IMAP's five.
     """
     found = FLAG.match(cursor.text, cursor.at)
     if found is None:
@@ -130,7 +130,7 @@ def flag(cursor: CommandCursor) -> str:
         # RFC 3501 §2.3.2: \Recent can not be altered by the client.
         if name.lower() == "\\recent":
             raise ClientError("\\Recent cannot be changed", cursor.column)
-        # RFC 9051 §9 flag-extension: a server must not generate others, so none is kept.
+        # RFC 9051 §9 flag-extension: a server must not generate other ones, so they are not stored.
         raise cursor.wrong(_A_SYSTEM_FLAG)
     cursor.at = found.end()
     return name
@@ -138,7 +138,7 @@ def flag(cursor: CommandCursor) -> str:
 
 def flag_list(cursor: CommandCursor) -> tuple[str, ...]:
     """flag-list = "(" [flag *(SP flag)] ")" (RFC 9051 §9), each flag once. Raises ClientError."""
-    # A list in which every flag is certainly short enough needs no look at each.
+    # If the whole list is short enough for one keyword, every flag is.
     found = FLAG_LIST.match(cursor.text, cursor.at)
     if found is None or len(found[1]) > cursor.limits.keyword_bytes:
         return each_once(cursor.parenthesized(flag, "flags"))
@@ -147,7 +147,7 @@ def flag_list(cursor: CommandCursor) -> tuple[str, ...]:
 
 
 def keyword(cursor: CommandCursor) -> str:
-    """flag-keyword = atom (RFC 9051 §9), as SEARCH KEYWORD names it; system flags have keys of their own.
+    """flag-keyword = atom (RFC 9051 §9), the argument of SEARCH KEYWORD; system flags have their own search keys.
 
     Raises ClientError.
     """
@@ -158,7 +158,7 @@ def keyword(cursor: CommandCursor) -> str:
 
 
 def day(cursor: CommandCursor) -> date:
-    """date, with its quotes or without (RFC 9051 §9). Raises ClientError."""
+    """date, with or without quotes (RFC 9051 §9). Raises ClientError."""
     start = cursor.at
     found = cursor.expect(DATE, _A_DATE)
     made = _day(found[2], found[3], found[4])
@@ -169,12 +169,12 @@ def day(cursor: CommandCursor) -> date:
 
 
 def date_time(cursor: CommandCursor) -> tuple[int, int]:
-    """date-time (RFC 9051 §9): seconds since 1970 UTC, and its zone in minutes east. Raises ClientError."""
+    """date-time (RFC 9051 §9): seconds since 1970 UTC, and the zone in minutes east. Raises ClientError."""
     start = cursor.at
     found = cursor.expect(DATE_TIME, _A_DATE_TIME)
     made = _day(found[1], found[2], found[3])
     hour, minute, second, zone_hours, zone_minutes = map(int, found.group(4, 5, 6, 8, 9))
-    # A second of 60 is a leap second, and becomes the one after it.
+    # Second 60 is a leap second; it becomes the next second.
     if made is None or hour > 23 or minute > 59 or second > 60 or zone_hours > 23 or zone_minutes > 59:
         cursor.at = start
         raise cursor.wrong(_A_DATE_TIME)

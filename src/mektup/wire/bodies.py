@@ -1,7 +1,7 @@
-"""ENVELOPE, BODY and BODYSTRUCTURE of a message as wire bytes (RFC 9051 §7.5.2). The one user of message in wire.
+"""ENVELOPE, BODY and BODYSTRUCTURE of a message as wire bytes (RFC 9051 §7.5.2). Only this module of wire uses message.
 
-Strings are the header's own octets, unfolded: quoted where that is allowed, else a literal, and so is what has 8-bit
-octets (``docs/decisions/0001-raw-8-bit-headers.md``).
+Strings are the header's octets, unfolded. They are quoted where that is allowed, else literals; 8-bit octets always
+make a literal (``docs/decisions/0001-raw-8-bit-headers.md``).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from mektup.message.scan import Part
 from mektup.wire.strings import nstring, string
 
 _US_ASCII = (b"charset", b"us-ascii")
-"""RFC 9051 §7.5.2 wants parameters; RFC 2045 §5.2 says what text is when it does not say."""
+"""RFC 9051 §7.5.2 requires parameters for text; RFC 2045 §5.2 gives this default."""
 
 
 def envelope(values: Envelope) -> bytes:
-    """ENVELOPE, parentheses included."""
+    """ENVELOPE, with its parentheses."""
     from_ = _addresses(values.from_)
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
         nstring(values.date),
@@ -39,18 +39,18 @@ def envelope(values: Envelope) -> bytes:
 
 
 def differ_in_rev1(parts: Sequence[Part]) -> bool:
-    """Whether ``bodies`` yields something else of *parts* for IMAP4rev1."""
+    """Whether ``bodies`` of *parts* differs for IMAP4rev1."""
     return any(part.is_message and _is_global(part) for part in parts)
 
 
 def bodies(parts: Sequence[Part], most_addresses: int, *, rev1: bool = False) -> tuple[bytes, bytes]:
-    """BODY and BODYSTRUCTURE of a message of these parts, as ``scan`` yields them.
+    """BODY and BODYSTRUCTURE of a message with these parts, as ``scan`` returns them.
 
-    *most_addresses*: as many are shown of each address field of an embedded message. *rev1*: message/global is not what
-    RFC 9051 §9 calls media-message, but a basic body, as RFC 3501 knows message/rfc822 alone.
+    *most_addresses*: how many addresses of each field of an embedded message are shown. *rev1*: message/global is a
+    basic body and no media-message of RFC 9051 §9, because RFC 3501 knows only message/rfc822.
     """
     rendered: dict[Part, tuple[bytes, bytes]] = {}
-    for part in reversed(parts):  # children stand behind their parents, so here they come first
+    for part in reversed(parts):  # parents are before their children, so in reverse the children are first
         inner = [rendered.pop(child) for child in part.children]
         if part.is_multipart:
             rendered[part] = _multipart(part, inner)
@@ -78,7 +78,7 @@ def _multipart(part: Part, inner: list[tuple[bytes, bytes]]) -> tuple[bytes, byt
 
 
 def _single(part: Part, inner: list[tuple[bytes, bytes]], most_addresses: int) -> tuple[bytes, bytes]:
-    """body-type-1part, without and with body-ext-1part. *inner*: of the message that it is, if it is one."""
+    """body-type-1part, without and with body-ext-1part. *inner*: the same of the embedded message, if there is one."""
     content_type = part.content_type
     params = content_type.params
     if part.is_text and content_type.param(b"charset") is None:
@@ -119,7 +119,7 @@ def _extension(part: Part) -> bytes:
 
 
 def _read(part: Part, name: bytes, read: Callable[[bytes], bytes]) -> bytes:
-    """What *read* makes of the first field of that name, as an nstring."""
+    """The first field *name*, parsed by *read*, as an nstring."""
     values = part.fields.get(name)
     return nstring(read(values[0])) if values else b"NIL"
 
@@ -132,7 +132,7 @@ def _params(params: Params) -> bytes:
 
 
 def _addresses(addresses: tuple[Address, ...]) -> bytes:
-    """env-from and its like."""
+    """env-from and the other address lists."""
     if not addresses:
         return b"NIL"
     return b"(%b)" % b"".join(

@@ -1,4 +1,4 @@
-"""Response codes with their arguments, brackets included (RFC 9051 §7.1), ready to stand after OK, NO, BAD or BYE."""
+"""Response codes with their arguments and brackets (RFC 9051 §7.1), to be put after OK, NO, BAD or BYE."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ CLOSED = b"[CLOSED]"
 
 
 def of(refused: Refused) -> bytes:
-    """The code of a refusal; empty where it has none."""
+    """The code of a refusal; empty if it has none."""
     return b"" if refused.code is None else word(refused.code)
 
 
 def word(code: Code) -> bytes:
-    """A code that stands alone, ``[TRYCREATE]`` (RFC 5530 §3)."""
+    """A code without arguments, ``[TRYCREATE]`` (RFC 5530 §3)."""
     return b"[%b]" % code.imap.encode("ascii")
 
 
 def capability(names: Iterable[str]) -> bytes:
-    """RFC 9051 §7.1: the capabilities as they are at this moment, as CAPABILITY would tell them."""
+    """RFC 9051 §7.1: the present capabilities, as in an answer to CAPABILITY."""
     return b"[CAPABILITY %b]" % " ".join(names).encode("ascii")
 
 
 def append_uid(uidvalidity: UidValidity, uids: Uids) -> bytes:
-    """RFC 9051 §7.1 APPENDUID: where messages went; *uids* in the order of the messages, which is ascending.
+    """RFC 9051 §7.1 APPENDUID: the UIDs of the appended messages, in the messages' order, which is ascending.
 
-    A single UID is no set and no range (RFC 4315 §3).
+    A single UID is written as a number, not as a range (RFC 4315 §3).
     """
     return b"[APPENDUID %d %b]" % (uidvalidity, bytes(uids))
 
@@ -43,7 +43,7 @@ def copy_uid(uidvalidity: UidValidity, sources: Uids, targets: Uids) -> bytes:
 
 
 def permanent_flags(flags: Iterable[str], *, new_keywords: bool) -> bytes:
-    """RFC 9051 §7.1 PERMANENTFLAGS: what can be changed for good; *new_keywords* adds ``\\*``."""
+    """RFC 9051 §7.1 PERMANENTFLAGS: the flags that can be changed permanently; *new_keywords* adds ``\\*``."""
     names = [*flags, "\\*"] if new_keywords else flags
     return b"[PERMANENTFLAGS (%b)]" % " ".join(names).encode("ascii")
 
@@ -69,10 +69,10 @@ def highest_modseq(modseq: ModSeq) -> bytes:
 
 
 def modified(numbers: NumberSet[Uid] | NumberSet[Seq]) -> bytes:
-    """RFC 7162 §3.1.3 MODIFIED: those that STORE left alone; UIDs for UID STORE, else sequence numbers. Not empty."""
+    """RFC 7162 §3.1.3 MODIFIED: messages that STORE did not change; UIDs for UID STORE, else numbers. Not empty."""
     return b"[MODIFIED %b]" % bytes(numbers)
 
 
 def bad_charset(charsets: Iterable[str] = ("UTF-8", "US-ASCII")) -> bytes:
-    """RFC 9051 §7.1 BADCHARSET, with charsets that would do."""
+    """RFC 9051 §7.1 BADCHARSET, with charsets that are supported."""
     return b"[BADCHARSET (%b)]" % " ".join(charsets).encode("ascii")

@@ -1,7 +1,7 @@
-"""RawCommand to one frozen request: the command grammar of RFC 9051 and RFC 3501.
+"""Parses a RawCommand to one frozen request: the command grammar of RFC 9051 and RFC 3501.
 
-Here a command's tag and word are read; what follows the word is read by the function that stands beside it in the
-table. The commands about messages, about mailboxes and about who one is have modules of their own.
+This module reads a command's tag and word. The table names the function that reads the arguments of each command.
+Commands about messages, mailboxes and identity have their own modules.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from mektup.wire.requests import (
 from mektup.wire.sort_commands import sort, thread
 
 Parser = Callable[[CommandCursor, bytes], Request]
-"""Reads a command's arguments, from behind its word to its end; the octets are its tag."""
+"""Reads a command's arguments, from after its word to its end; the octets are its tag."""
 
 
 def bare(make: Callable[[bytes], Request]) -> Parser:
@@ -100,17 +100,17 @@ COMMANDS: Final[dict[bytes, Parser]] = {
     b"UID STORE": partial(store, by_uid=True),
     b"UID THREAD": partial(thread, by_uid=True),
 }
-"""Every command, by its word in upper case, or its two words with a space between them."""
+"""Every command, by its word in upper case; or by its two words with one space between them."""
 
 
 _REPEATED: Final = Repeated()
 
 
 def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
-    """The request that *command* makes.
+    """The request of *command*.
 
-    *utf8*: names of mailboxes are UTF-8 (after ENABLE IMAP4rev2 or UTF8=ACCEPT), else modified UTF-7 (where plain
-    UTF-8 is let pass too). Raises ClientError with the column, and Refused(BADCHARSET) for a SEARCH charset unknown.
+    *utf8*: mailbox names are UTF-8 (after ENABLE IMAP4rev2 or UTF8=ACCEPT); otherwise modified UTF-7, and plain UTF-8
+    is accepted too. Raises ClientError with the column, and Refused(BADCHARSET) for an unknown SEARCH charset.
     """
     line = command.fragments[0]
     request = None if command.literals else _REPEATED.find(line, utf8=utf8, limits=limits)
@@ -124,10 +124,10 @@ def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
 
 
 def parse_append_start(command: RawCommand, *, utf8: bool, limits: Limits) -> AppendStart | None:
-    """The beginning of an APPEND at the point where its message is offered; None when it is another command.
+    """The beginning of an APPEND, up to an offered message; None for another command.
 
-    Also None where the offered literal is the mailbox's name. Raises ClientError, for what is no command at all too:
-    its literal need not come (RFC 9051 §7.6).
+    Also None if the offered literal is the mailbox's name. Raises ClientError, also for an unknown command, whose
+    literal is then refused (RFC 9051 §7.6).
     """
     cursor = CommandCursor(command.fragments, command.literals, utf8=utf8, limits=limits)
     tag, read = _begin(cursor)
@@ -135,7 +135,7 @@ def parse_append_start(command: RawCommand, *, utf8: bool, limits: Limits) -> Ap
 
 
 def _begin(cursor: CommandCursor) -> tuple[bytes, Parser]:
-    """Takes a command's tag and word; returns the tag, and what reads the arguments. Raises ClientError."""
+    """Reads a command's tag and word; returns the tag, and the parser of the arguments. Raises ClientError."""
     found = COMMAND.match(cursor.text)
     if found is None:
         raise _wrong_start(cursor)
@@ -148,12 +148,12 @@ def _begin(cursor: CommandCursor) -> tuple[bytes, Parser]:
 
 
 def tag_of(command: RawCommand) -> bytes | None:
-    """The tag, also of a command that can't be parsed; None where there is none."""
+    """The tag, also of a command that cannot be parsed; None if there is none."""
     return tag_in(command.fragments[0])
 
 
 def uses_sequence_numbers(line: bytes) -> bool:
-    """Whether *line* begins a command that names messages, or is answered, by sequence number (RFC 9051 §5.5)."""
+    """Whether *line* begins a command with sequence numbers in it or in its answer (RFC 9051 §5.5)."""
     return WITH_SEQUENCE_NUMBERS.match(line) is not None
 
 
@@ -161,7 +161,7 @@ _EXAMPLE: Final = "such as: a1 NOOP"
 
 
 def _wrong_start(cursor: CommandCursor) -> ClientError:
-    """The complaint about what does not even begin as ``tag SP word``."""
+    """The error for a line that does not begin with ``tag SP word``."""
     tag = tag_in(cursor.text)
     if tag is None:
         return cursor.wrong(f"a tag of your choice and a command, {_EXAMPLE}")
@@ -173,7 +173,7 @@ def _wrong_start(cursor: CommandCursor) -> ClientError:
 
 
 def _unknown(tag: bytes, word: bytes, column: int) -> ClientError:
-    """The complaint about a word that is no command, with the one that may be meant."""
+    """The error for a word that is no command; names the command that may be meant."""
     if tag.upper() in COMMANDS:
         return ClientError(f"Expected a tag of your choice before the command, {_EXAMPLE}", 1)
     if word[:4].upper() in (b"UID", b"UID "):

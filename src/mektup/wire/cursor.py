@@ -1,7 +1,7 @@
-"""A place in a command, from which its grammar is read: ``take`` what may be there, ``expect`` what must.
+"""A position in a command, with methods to parse it: ``take`` reads optional elements, ``expect`` required ones.
 
-A rule of the grammar then reads like its ABNF, and every complaint has its column for free. Columns count octets
-from 1, over the fragments and literals of a command as they were sent; the ``{n}`` between them do not count.
+So a parsing function reads like its ABNF, and every error has a column. Columns count octets from 1, through the
+fragments and literals of a command in the order sent; the ``{n}`` between them do not count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class CommandCursor:
-    """Reads one command from left to right; never back."""
+    """Reads one command from left to right, never backwards."""
 
     __slots__ = ("_before", "_index", "at", "fragments", "limits", "literals", "text", "utf8")
 
@@ -31,20 +31,20 @@ class CommandCursor:
         self.fragments = fragments
         self.literals = literals
         self.utf8 = utf8
-        """Whether names of mailboxes are UTF-8."""
+        """Whether mailbox names are UTF-8."""
         self.limits = limits
         self.text = fragments[0]
-        """The fragment being read; no pattern ever sees past its end."""
+        """The present fragment; no pattern reads past its end."""
         self.at = 0
-        """Where in *text*."""
+        """Position in *text*."""
         self._index = 0
         self._before = 0
 
-    # Where it is, and what to say about it
+    # Position and errors
 
     @property
     def column(self) -> int:
-        """Of the next octet."""
+        """The column of the next octet."""
         return self._before + self.at + 1
 
     @property
@@ -54,24 +54,24 @@ class CommandCursor:
 
     @property
     def at_end(self) -> bool:
-        """Whether nothing comes any more."""
+        """Whether the command ends here."""
         return self.at == len(self.text) and self._index >= len(self.literals)
 
     def wrong(self, expected: str) -> ClientError:
-        """The complaint that *expected* is not what comes here."""
+        """The error that *expected* was expected here."""
         return ClientError(f"Expected {expected}", self.column)
 
     # Terminals
 
     def take(self, pattern: re.Pattern[bytes]) -> re.Match[bytes] | None:
-        """What *pattern* matches here, and moves past it; None where it does not."""
+        """The match of *pattern* here, and moves past it; None if it does not match."""
         found = pattern.match(self.text, self.at)
         if found is not None:
             self.at = found.end()
         return found
 
     def expect(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
-        """As :meth:`take`. Raises ClientError, which names *what* was expected, where it does not match."""
+        """Like :meth:`take`, but raises ClientError, which names *what* was expected, if it does not match."""
         found = pattern.match(self.text, self.at)
         if found is None:
             raise self.wrong(what)
@@ -79,18 +79,18 @@ class CommandCursor:
         return found
 
     def comes(self, octet: bytes) -> bool:
-        """Whether *octet* comes here; stays where it is."""
+        """Whether *octet* comes next; does not move."""
         return self.text[self.at : self.at + 1] == octet
 
     def take_octet(self, octet: bytes) -> bool:
-        """Whether *octet* comes here; moves past it."""
+        """Whether *octet* comes next; if so, moves past it."""
         if self.text[self.at : self.at + 1] != octet:
             return False
         self.at += 1
         return True
 
     def expect_octet(self, octet: bytes, what: str) -> None:
-        """Moves past *octet*. Raises ClientError where it does not come."""
+        """Moves past *octet*. Raises ClientError if it does not come next."""
         if not self.take_octet(octet):
             raise self.wrong(what)
 
@@ -100,23 +100,23 @@ class CommandCursor:
             self.take(SPACE)
 
     def expect_space(self, what: str) -> None:
-        """Moves past the space before *what*. Raises ClientError where there is none."""
+        """Moves past the space before *what*. Raises ClientError if there is none."""
         if self.text[self.at : self.at + 1] != b" ":
             raise self.wrong(f"a space and {what}")
         self.at += 1
         self.skip_spaces()
 
     def take_space(self) -> bool:
-        """Whether something more comes after a space; moves past the space. A space that ends the command is none."""
+        """Whether a space and more text come next; moves past the space. False for a space at the command's end."""
         if self.text[self.at : self.at + 1] != b" ":
             return False
         self.skip_spaces()
         return not self.at_end
 
     def expect_end(self) -> None:
-        """Raises ClientError where something is left.
+        """Raises ClientError if anything is left.
 
-        Liberty: spaces may be, as people leave them when they type and clients when they drop an argument.
+        Liberty: trailing spaces are accepted. People type them, and clients leave them when they omit an argument.
         """
         if self.at == len(self.text) and self._index == len(self.literals):
             return
@@ -125,12 +125,12 @@ class CommandCursor:
             raise self.wrong("the end of the command")
 
     def take_atom(self) -> bytes | None:
-        """An atom in upper case, for words that the grammar knows; None where there is none."""
+        """An atom in upper case, for the grammar's own words; None if there is none."""
         found = self.take(ATOM)
         return None if found is None else found[0].upper()
 
     def expect_atom(self, what: str) -> bytes:
-        """As :meth:`take_atom`. Raises ClientError."""
+        """Like :meth:`take_atom`, but raises ClientError if there is none."""
         return self.expect(ATOM, what)[0].upper()
 
     # Strings
@@ -141,7 +141,7 @@ class CommandCursor:
         return self.string(what) if found is None else found[0]
 
     def list_mailbox(self, what: str) -> bytes:
-        """A list-mailbox's octets: as an astring, in which ``%`` and ``*`` may stand bare. Raises ClientError."""
+        """A list-mailbox's octets: an astring in which ``%`` and ``*`` need no quotes. Raises ClientError."""
         found = self.take(LIST_ATOM)
         return self.string(what) if found is None else found[0]
 
@@ -163,7 +163,7 @@ class CommandCursor:
         raise self.wrong(what)
 
     def stored_literal(self, what: str) -> StoredLiteral:
-        """A literal that went into a sink of the session's. Raises ClientError."""
+        """A literal that went into one of the session's sinks. Raises ClientError."""
         if self.at_literal:
             literal = self.literals[self._index]
             if not isinstance(literal, bytes):
@@ -175,7 +175,7 @@ class CommandCursor:
         literal = self.literals[self._index]
         if not isinstance(literal, bytes):
             raise self.wrong("a string, and not a message")
-        # RFC 9051 §9 rule 3: a literal holds no NUL; what may hold it is a message.
+        # RFC 9051 §9 rule 3: a literal contains no NUL, unless it is a message.
         if 0 in literal:
             raise ClientError("A string must not contain NUL", self.column + literal.index(0))
         self._pass_literal(len(literal))
@@ -221,9 +221,9 @@ class CommandCursor:
     # Lists
 
     def parenthesized(self, item: Callable[[CommandCursor], T], what: str, most: int | None = None) -> list[T]:
-        """``(`` items, a space between any two ``)``; may be empty. Raises ClientError, also for more than *most*.
+        """Items in parentheses with a space between two items; may be empty. Raises ClientError, also above *most*.
 
-        Liberty: spaces within the parentheses' edges, as people type them and some clients leave one at the end.
+        Liberty: spaces after "(" and before ")". People type them, and some clients leave one at the end.
         """
         self.expect_octet(b"(", f"( and {what}")
         self.skip_spaces()

@@ -1,6 +1,6 @@
-"""The grammar of fetch-att (RFC 9051 §9): what FETCH asks for, from words to the values of ``fetch_items``.
+"""The grammar of fetch-att (RFC 9051 §9): parses the items of a FETCH to the values of ``fetch_items``.
 
-Apart from them because requests are built of those values, and the grammar of the cursor that reads requests.
+A module of its own, because ``requests`` uses those values, and this grammar needs the cursor, which uses ``requests``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _PARTIAL: Final = re.compile(rb"<([0-9]{1,18})\.(0*[1-9][0-9]{0,17})>")
 _WHOLE: Final = Section()
 _WORDS: Final[dict[bytes, FetchItem]] = {
     **{item.value.encode("ascii"): item for item in Item},
-    # RFC 3501 §6.4.5: equivalent to BODY[], BODY.PEEK[HEADER] and BODY[TEXT], but answered by their own names.
+    # RFC 3501 §6.4.5: equivalent to BODY[], BODY.PEEK[HEADER] and BODY[TEXT], but the answer has their own names.
     b"RFC822": BodySection(_WHOLE, peek=False, label=b"RFC822"),
     b"RFC822.HEADER": BodySection(Section(text=SectionText.HEADER), peek=True, label=b"RFC822.HEADER"),
     b"RFC822.TEXT": BodySection(Section(text=SectionText.TEXT), peek=False, label=b"RFC822.TEXT"),
@@ -55,14 +55,14 @@ _MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {b"ALL": ALL, b"FAST": FAST
 _MEMO_OCTETS: Final = 300
 _MEMO_ENTRIES: Final = 500
 _asked_lately: Final[dict[bytes, tuple[Limits, tuple[FetchItem, ...]]]] = {}
-"""Items by the words that ask for them: a client asks with the same words all day, and values can be shared.
+"""A cache of items by their text: a client sends the same text all day, and frozen values can be shared.
 
-With the limits under which they were read, as under others the same words may be too many.
+An entry includes the limits under which it was parsed, because other limits may refuse the same text.
 """
 
 
 def fetch_items(cursor: CommandCursor) -> tuple[FetchItem, ...]:
-    """What stands after the sequence set, macros spelled out; each item once, never empty. Raises ClientError.
+    """The items after the sequence set, with macros expanded; each item once, never empty. Raises ClientError.
 
     fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
     """
@@ -122,7 +122,7 @@ def _body_section(cursor: CommandCursor, *, peek: bool) -> BodySection:
         found = cursor.take(_SECTION_TEXT)
         if found is not None:
             text = _TEXTS[found[0].upper()]
-            # section-spec = section-msgtext / (section-part ["." section-text]): MIME is of a part.
+            # section-spec = section-msgtext / (section-part ["." section-text]): MIME needs a part.
             if text is SectionText.MIME and not part:
                 raise cursor.wrong("a part before MIME, such as BODY[1.MIME]")
             name += (b"." if part else b"") + text.value.encode("ascii")
@@ -142,7 +142,7 @@ def _binary(cursor: CommandCursor, *, peek: bool) -> Binary:
 
 
 def _binary_part(cursor: CommandCursor) -> tuple[tuple[int, ...], bytes]:
-    """section-binary = "[" [section-part] "]"; and as it was written."""
+    """section-binary = "[" [section-part] "]": the part numbers, and the text as written."""
     cursor.at += 1
     part, name = _part(cursor)
     cursor.expect_octet(b"]", "a part and ], such as BINARY[1.2]")

@@ -1,4 +1,4 @@
-"""What FETCH can ask of a message: fetch-att of RFC 9051 §9, as values. Their grammar is in ``fetch_grammar``."""
+"""The items of FETCH, fetch-att of RFC 9051 §9, as values. Their grammar is in ``fetch_grammar``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Item(Enum):
-    """The items without arguments; the value is the word of the wire."""
+    """The items without arguments; the value is the word on the wire."""
 
     UID = "UID"
     FLAGS = "FLAGS"
@@ -21,10 +21,10 @@ class Item(Enum):
 
 
 class SectionText(Enum):
-    """section-text: which part of a part."""
+    """section-text: what is fetched of a message or a part."""
 
     ALL = ""
-    """No section-text: for a message its bytes, for a part its content."""
+    """No section-text: the bytes of a message, or the content of a part."""
     HEADER = "HEADER"
     HEADER_FIELDS = "HEADER.FIELDS"
     HEADER_FIELDS_NOT = "HEADER.FIELDS.NOT"
@@ -42,7 +42,7 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """``BODY[...]`` with its part numbers and section-text (RFC 9051 §6.4.5.1)."""
+    """The part numbers and section-text in ``BODY[...]`` (RFC 9051 §6.4.5.1)."""
 
     part: tuple[int, ...] = ()
     """Part numbers, outermost first; empty for the message itself."""
@@ -59,9 +59,9 @@ class BodySection:
     peek: bool
     partial: Partial | None = None
     label: bytes = b""
-    """How the answer names it, without ``<origin>``: ``BODY[1.MIME]``, ``RFC822.TEXT``.
+    """The item's name in the answer, without ``<origin>``: ``BODY[1.MIME]``, ``RFC822.TEXT``.
 
-    Field names stand as the client wrote them, as astrings.
+    Field names are astrings, spelled as the client wrote them.
     """
 
 

@@ -1,10 +1,9 @@
 """The terminals of the grammar as compiled patterns, each under its rule of RFC 9051 §9.
 
-Patterns match at a position, never search, and none can backtrack into more than linear work: what may follow a
-repetition never begins as another round of it does. They use no possessive quantifiers and no atomic groups, which
-the ``re`` of Python 3.11.2 (Debian 12) gets wrong. Where one takes more than its rule allows, the liberty is named
-with the client that needs it. What stands here is all that wire knows about single characters; how terminals make a
-command is told in the modules of the commands.
+Patterns match at a position and never search. Backtracking stays linear, because the text after a repetition never
+begins like another round of it. Possessive quantifiers and atomic groups are not used, because the ``re`` of Python
+3.11.2 (Debian 12) has bugs in them. If a pattern accepts more than its rule, a comment names the liberty and the client
+that needs it. All rules about single characters are here; the rules of commands are in the modules of the commands.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ _ATOM: Final = rb'[^\x00-\x20\x7f-\xff(){%*"\\\]]+'
 _TAG: Final = rb'[^\x00-\x20\x7f-\xff(){%*"\\+]+'
 
 # SP = %x20, exactly one.
-# Liberty: several, as people who type by hand send them and are left puzzled by a BAD.
+# Liberty: several, because people type them and would not understand a BAD.
 SPACE: Final = re.compile(rb" +")
 
 # tag = 1*<any ASTRING-CHAR except "+">
 TAG: Final = re.compile(_TAG)
 
-# command = tag SP (command-any / command-auth / ...) CRLF; every command's word is an atom, or UID and an atom.
+# command = tag SP (command-any / command-auth / ...) CRLF; a command's word is an atom, or UID and an atom.
 COMMAND: Final = re.compile(rb"(" + _TAG + rb") +((?:(?i:UID) +)?" + _ATOM + rb")")
 
 # atom = 1*ATOM-CHAR
@@ -32,7 +31,7 @@ ATOM: Final = re.compile(_ATOM)
 
 # astring = 1*ASTRING-CHAR / string
 # ASTRING-CHAR = ATOM-CHAR / resp-specials
-# Liberty: octets of 128 and more, as K-9 Mail sends search text in UTF-8 without quotes.
+# Liberty: octets of 128 and more, because K-9 Mail sends search text in UTF-8 without quotes.
 ASTRING_ATOM: Final = re.compile(rb'[^\x00-\x20\x7f(){%*"\\]+')
 
 # list-mailbox = 1*list-char / string
@@ -41,7 +40,7 @@ LIST_ATOM: Final = re.compile(rb'[^\x00-\x20\x7f(){"\\]+')
 
 # quoted = DQUOTE *QUOTED-CHAR DQUOTE
 # QUOTED-CHAR = <any TEXT-CHAR except quoted-specials> / "\" quoted-specials / UTF8-2 / UTF8-3 / UTF8-4
-# Group 1 is what stands between the quotes, escapes included. Whether it is UTF-8 is for whoever decodes it.
+# Group 1 is the text between the quotes, with escapes. Whoever decodes it checks that it is UTF-8.
 QUOTED: Final = re.compile(rb'"([^"\\\r\n\x00]*(?:\\["\\][^"\\\r\n\x00]*)*)"')
 QUOTED_START: Final = re.compile(rb'"[^"\\\r\n\x00]*(?:\\["\\][^"\\\r\n\x00]*)*')
 ESCAPED: Final = re.compile(rb'\\(["\\])')
@@ -49,34 +48,34 @@ ESCAPED: Final = re.compile(rb'\\(["\\])')
 # nil = "NIL"
 NIL: Final = re.compile(rb"NIL(?![^\x00-\x20\x7f(){%*\"\\])", re.IGNORECASE)
 
-# number = 1*DIGIT, unsigned 32 bits; number64 = 1*DIGIT, unsigned 63 bits. The bound is checked on the value.
+# number = 1*DIGIT, unsigned 32 bits; number64 = 1*DIGIT, unsigned 63 bits. CommandCursor checks the limit.
 NUMBER: Final = re.compile(rb"[0-9]{1,20}")
 
 # sequence-set = (seq-number / seq-range) ["," sequence-set] / seq-last-command
 # seq-range = seq-number ":" seq-number; seq-number = nz-number / "*"
-# A comma that is left behind the match belongs to a set that is not whole; arguments.sequence_set() looks for it.
+# A comma after the match means that the set is malformed; arguments.sequence_set() looks for it.
 _RANGE: Final = rb"(?:[1-9][0-9]{0,9}|\*)(?::(?:[1-9][0-9]{0,9}|\*))?"
 SEQUENCE_SET: Final = re.compile(_RANGE + rb"(?:," + _RANGE + rb")*")
 SET_OCTETS: Final = re.compile(rb"[0-9:*,]*")
-"""How far a sequence set can reach. Its ranges are counted before it is matched, as ``re`` keeps some 300 octets for
-each round of a repetition."""
+"""The octets of a sequence set. Ranges are counted before SEQUENCE_SET is matched, because ``re`` needs some 300 octets
+of memory for each round of a repetition."""
 ONE_RANGE: Final = re.compile(rb"([1-9][0-9]{0,8})(?::([1-9][0-9]{0,8}|\*))?(?= )")
-"""The commonest sequence sets: one number or range, too short to be out of bounds, and something after it."""
+"""The most common sequence sets: one number or range, too short to exceed 32 bits, with a space after it."""
 
 OF_ONE_MESSAGE: Final = re.compile(rb"((?:UID )?[A-Z]{4,5} )([1-9][0-9]{0,8})( .+)", re.IGNORECASE | re.DOTALL)
-"""A command without its tag, whose sequence set is one number: what is before that, the number, what is behind it."""
+"""A command without its tag, whose sequence set is one number: the text before it, the number, the text after it."""
 
 # flag = "\Answered" / ... / flag-keyword / flag-extension
 # flag-keyword = "$MDNSent" / ... / atom; flag-extension = "\" atom
 FLAG: Final = re.compile(rb"\\?" + _ATOM)
 
 # flag-list = "(" [flag *(SP flag)] ")"
-# As the rule has it, without liberties and without system flags that are none of IMAP's five; group 1 is what stands
-# between the parentheses. Of up to 50 flags, as a list with more is read flag by flag.
+# This is the rule without liberties, and only with IMAP's five system flags; group 1 is the text between the
+# parentheses. It matches up to 50 flags; a longer list is read flag by flag.
 _SETTABLE: Final = rb"(?:\\(?i:answered|flagged|deleted|seen|draft)|" + _ATOM + rb")"
 FLAG_LIST: Final = re.compile(rb"\(((?:" + _SETTABLE + rb"(?: " + _SETTABLE + rb"){0,49})?)\)")
 
-# status-att-list and its like: "(" atom *(SP atom) ")"; group 1 as above.
+# status-att-list and similar lists: "(" atom *(SP atom) ")"; group 1 as above.
 ATOM_LIST: Final = re.compile(rb"\((" + _ATOM + rb"(?: " + _ATOM + rb")*)\)")
 
 # capability = ("AUTH=" auth-type) / atom; flag-keyword, option names and return options are atoms as well.
@@ -90,7 +89,7 @@ DATE: Final = re.compile(rb'(")?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})(?(1)")')
 
 # date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
 # date-day-fixed = (SP DIGIT) / 2DIGIT
-# Liberty: a day of one digit without its space, which scripts with imaplib send.
+# Liberty: a day of one digit without its space, because scripts with imaplib send it.
 DATE_TIME: Final = re.compile(
     rb'"( ?[0-9]{1,2})-([A-Za-z]{3})-([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})"'
 )
@@ -105,25 +104,25 @@ MONTHS: Final = {
 
 # literal = "{" number64 ["+"] "}" CRLF *CHAR8
 # literal8 = "~{" number64 "}" CRLF *OCTET, with "+" by RFC 7888 §6
-# At the end of a line, from its last "{" on; the "~" before it is looked at apart.
+# Matched at the end of a line, from its last "{" on. The "~" before it is checked separately.
 ANNOUNCEMENT: Final = re.compile(rb"\{([0-9]+)(\+?)\}")
 
 # append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal
-# Whether the literal that ends such a line may be a message: in the first pattern the mailbox stands in the line,
-# in the second it was a literal itself.
+# Whether the literal at the end of such a line may be a message. In the first pattern the mailbox is in the line; in
+# the second the mailbox was a literal itself.
 APPEND_WITH_MAILBOX: Final = re.compile(rb"[^ ]+ +APPEND +[^ ]", re.IGNORECASE)
 APPEND: Final = re.compile(rb"[^ ]+ +APPEND +$", re.IGNORECASE)
 
-# id = "ID" SP id-params-list; a line that begins so may be longer than others before the login.
+# id = "ID" SP id-params-list. Before login, such a line may be longer than other lines.
 ID: Final = re.compile(rb"[^ ]+ +ID +", re.IGNORECASE)
 
-# The commands for which RFC 9051 §5.5 and §7.5.1 hold back EXPUNGE: their numbers, or those of their answers, are
-# sequence numbers.
+# The commands during which RFC 9051 §5.5 and §7.5.1 forbid EXPUNGE, because they or their answers contain sequence
+# numbers.
 WITH_SEQUENCE_NUMBERS: Final = re.compile(rb"[^ ]+ +(?:FETCH|STORE|SEARCH|COPY|MOVE|SORT|THREAD)\b", re.IGNORECASE)
 
 
 def tag_in(line: bytes | bytearray) -> bytes | None:
-    """The tag at the start of *line*, whatever follows it; None where there is none to repeat."""
+    """The tag at the start of *line*, whatever follows it; None if there is no valid one."""
     found = TAG.match(line)
     if found is None or (found.end() < len(line) and line[found.end()] != 0x20):
         return None

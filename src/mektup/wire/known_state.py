@@ -1,4 +1,4 @@
-"""The grammar of SELECT's QRESYNC parameter: what a client that comes back knows (RFC 7162 §3.2.5, §7)."""
+"""The grammar of SELECT's QRESYNC parameter: the state that a returning client knows (RFC 7162 §3.2.5, §7)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAMPLE: Final = "sequence numbers and their UIDs, such as (1:3,7 4:6,12)"
 def known_state(cursor: CommandCursor) -> KnownState:
     """SP "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")". Raises ClientError.
 
-    Liberty: 0 for either number, from clients that have none yet.
+    Liberty: either number may be 0, from clients that have none yet.
     """
     cursor.expect_space(f"( and {_WHAT}")
     cursor.expect_octet(b"(", f"( and {_WHAT}")
@@ -54,7 +54,7 @@ def _sample(cursor: CommandCursor) -> tuple[NumberSet[Any], NumberSet[Any]]:
 
 
 def _without_star(cursor: CommandCursor) -> NumberSet[Any]:
-    """sequence-set, in which * is not allowed."""
+    """sequence-set without *."""
     start = cursor.at
     found = sequence_set(cursor)
     if found.names_star:

@@ -1,4 +1,4 @@
-"""The grammar of the commands about mailboxes: SELECT, CREATE, RENAME, LIST, STATUS and their like."""
+"""The grammar of the commands about mailboxes: SELECT, CREATE, DELETE, RENAME, LIST, STATUS and others."""
 
 from __future__ import annotations
 
@@ -27,14 +27,13 @@ STATUS_ITEMS: Final = frozenset(
         "APPENDLIMIT",
     }
 )
-"""What STATUS can be asked: RFC 9051 §6.3.11, RFC 3501 §6.3.10 (RECENT), RFC 7162 §3.1.7, RFC 8474 §4.3,
-RFC 7889 §3."""
+"""The items of STATUS: RFC 9051 §6.3.11, RFC 3501 §6.3.10 (RECENT), RFC 7162 §3.1.7, RFC 8474 §4.3, RFC 7889 §3."""
 
 _STATUS_ITEM: Final = "a STATUS item such as MESSAGES or UIDNEXT"
 
 
 def named(cursor: CommandCursor, tag: bytes, *, make: Callable[[bytes, str], Request]) -> Request:
-    """A command whose one argument is a mailbox: SUBSCRIBE, UNSUBSCRIBE."""
+    """A command whose only argument is a mailbox: SUBSCRIBE, UNSUBSCRIBE."""
     cursor.expect_space("a mailbox name")
     name = mailbox(cursor)
     end_after_mailbox(cursor)
@@ -63,7 +62,7 @@ def _select_parameter(cursor: CommandCursor) -> tuple[bytes, KnownState | None]:
 def create(cursor: CommandCursor, tag: bytes) -> Create:
     """create = "CREATE" SP mailbox [SP "(" create-param ")"] (RFC 9051 §9; RFC 6154 §6)."""
     cursor.expect_space("a mailbox name")
-    # RFC 9051 §6.3.4: a trailing delimiter declares that names will be made below; it is no part of the name.
+    # RFC 9051 §6.3.4: a trailing delimiter announces that names will be created below; it is no part of the name.
     name, old_name = mailbox_and_old_name(cursor)
     uses: list[str] = []
     if cursor.take_space():
@@ -105,7 +104,7 @@ def rename(cursor: CommandCursor, tag: bytes) -> Rename:
     new, new_as_given = mailbox_and_old_name(cursor, "the mailbox's new name")
     end_after_mailbox(cursor)
     if old_name is None and new_as_given is not None:
-        # RFC 9051 §6.3.6: where either name is another in its normal form, OLDNAME is the first as it was given
+        # RFC 9051 §6.3.6: if normalization changes either name, OLDNAME is the first name as given
         old_name = old
     # As for CREATE: a trailing delimiter is no part of the name.
     return Rename(tag, old, new.removesuffix(DELIMITER), old_name)
@@ -136,7 +135,7 @@ def list_(cursor: CommandCursor, tag: bytes) -> List:
     if has_selection:
         column = cursor.column
         selected.update(cursor.parenthesized(_select_option, "selection options"))
-        # RFC 9051 §6.3.9.1: RECURSIVEMATCH only together with an option that selects by itself.
+        # RFC 9051 §6.3.9.1: RECURSIVEMATCH needs another option that can select by itself.
         if b"RECURSIVEMATCH" in selected and b"SUBSCRIBED" not in selected:
             raise ClientError("RECURSIVEMATCH needs SUBSCRIBED beside it", column)
         cursor.expect_space('a reference such as ""')
@@ -184,7 +183,7 @@ def _return_options(cursor: CommandCursor) -> dict[bytes, tuple[str, ...]]:
 
 
 def _return_option(cursor: CommandCursor) -> tuple[bytes, tuple[str, ...]]:
-    """return-option = "SUBSCRIBED" / "CHILDREN" / status-option / "SPECIAL-USE", with what STATUS asks."""
+    """return-option = "SUBSCRIBED" / "CHILDREN" / status-option / "SPECIAL-USE"; with the items of STATUS."""
     word = _one_of(cursor, _RETURN_OPTIONS, "SUBSCRIBED, CHILDREN, SPECIAL-USE or STATUS")
     if word != b"STATUS":
         return word, ()

@@ -1,9 +1,9 @@
 """Names of mailboxes on the wire: modified UTF-7 (RFC 3501 §5.1.3, RFC 9051 §A.1), or UTF-8.
 
-A name is decoded text in NFC, its levels parted by ``/``. Until a client says that it speaks UTF-8, names travel
-in modified UTF-7: printing ASCII stands for itself, ``&`` is written ``&-``, and everything else is UTF-16 in a
-base64 of its own between ``&`` and ``-``. Three kinds of client get it wrong, and all of them are understood:
-those that know nothing of it and send ``R&D`` or raw UTF-8, and those that encode character by character.
+A name is decoded text in NFC, with ``/`` between its levels. Names are sent in modified UTF-7 until a client enables
+UTF-8: printable ASCII stands for itself, ``&`` is written ``&-``, and all else is UTF-16 in a variant of base64,
+between ``&`` and ``-``. Clients make three errors, and all are accepted: some send ``R&D``, some send raw UTF-8, and
+some encode each character separately.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mektup.wire import strings
 
 _SHIFTED: Final = re.compile(rb"&([A-Za-z0-9+,]*)(-?)")
 _NOT_ITSELF: Final = re.compile("&|[^\x20-\x7e]+")
-"""In a decoded name: what modified UTF-7 cannot write as it is."""
+"""The parts of a decoded name that modified UTF-7 must encode."""
 _PRINTING_ASCII: Final = re.compile("[\x20-\x7e]")
 
 # RFC 9051 §5.1 (by RFC 5198 §2): no control characters of C0 and C1, no DEL, no line and paragraph separator.
@@ -28,13 +28,13 @@ _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class _NotModifiedUtf7(Exception):
-    """The octets are something else, by intention or by mistake."""
+    """The octets are no valid modified UTF-7."""
 
 
 def decode(octets: bytes, *, utf8: bool) -> str:
-    """The name, in NFC; INBOX in any case of letters becomes ``INBOX``, also as first level.
+    """The name in NFC; INBOX in any case of letters becomes ``INBOX``, also as the first level.
 
-    Without *utf8*, modified UTF-7; what is not valid in it, but is UTF-8, is taken as it stands (old clients).
+    Without *utf8*, the octets are modified UTF-7. If they are not valid in it, they are read as UTF-8 (old clients).
     Raises ClientError.
     """
     if (utf8 or b"&" not in octets) and octets.isascii():
@@ -48,9 +48,9 @@ def decode(octets: bytes, *, utf8: bool) -> str:
 
 @lru_cache(maxsize=2048)
 def encode(name: str, *, utf8: bool) -> bytes:
-    """As an astring of the wire: atom, quoted, or literal; modified UTF-7 without *utf8*.
+    """*name* as an astring on the wire: atom, quoted, or literal; in modified UTF-7 without *utf8*.
 
-    With *utf8* a name that is not ASCII is quoted: whoever asked for UTF-8 can read it there (RFC 9051 §4.3).
+    With *utf8*, a name that is not ASCII is quoted: a client that enabled UTF-8 accepts it in quotes (RFC 9051 §4.3).
     """
     if not utf8:
         return strings.astring(to_modified_utf7(name))
@@ -59,14 +59,14 @@ def encode(name: str, *, utf8: bool) -> bytes:
 
 
 def to_modified_utf7(name: str) -> bytes:
-    """*name* in modified UTF-7, in its one canonical form."""
+    """*name* in the canonical form of modified UTF-7."""
     if name.isascii() and name.isprintable() and "&" not in name:
         return name.encode("ascii")
     return _NOT_ITSELF.sub(lambda found: f"&{_shift(found[0])}-", name).encode("ascii")
 
 
 def _shift(text: str) -> str:
-    """What stands between ``&`` and ``-`` for *text*: nothing for ``&`` itself, else UTF-16 in base64."""
+    """The octets between ``&`` and ``-`` for *text*: none for ``&`` itself, else UTF-16 in base64."""
     if text == "&":
         return ""
     encoded = binascii.b2a_base64(text.encode("utf-16-be"), newline=False)
@@ -94,7 +94,7 @@ def _decode_modified_utf7(octets: bytes) -> str:
 
 
 def _unshift(encoded: bytes, end: bytes) -> str:
-    # RFC 3501 §5.1.3: there is no implicit shift back, names end in ASCII.
+    # RFC 3501 §5.1.3: there is no implicit shift back; names end in ASCII.
     if not end:
         raise _NotModifiedUtf7
     if not encoded:
@@ -104,8 +104,9 @@ def _unshift(encoded: bytes, end: bytes) -> str:
         text = binascii.a2b_base64(padded).decode("utf-16-be")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise _NotModifiedUtf7 from error
-    # RFC 3501 §5.1.3: what can represent itself must. Comparing with the canonical form also finds bits and letters
-    # to spare. Liberty: a shift right after another, which encoders make that go character by character.
+    # RFC 3501 §5.1.3: characters that can represent themselves must do so. The comparison with the canonical form also
+    # finds superfluous bits and characters. Liberty: a shift directly after another one, which encoders make that
+    # encode each character separately.
     if _PRINTING_ASCII.search(text) or _shift(text) != encoded.decode("ascii"):
         raise _NotModifiedUtf7
     return text

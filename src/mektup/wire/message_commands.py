@@ -1,4 +1,4 @@
-"""The grammar of the commands about messages of the selected mailbox, by sequence number or by UID."""
+"""The grammar of the commands about messages in the selected mailbox, by sequence number or by UID."""
 
 from __future__ import annotations
 
@@ -56,12 +56,13 @@ def fetch(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Fetch:
 
 
 def _fetch_modifiers(cursor: CommandCursor, *, by_uid: bool) -> tuple[int | None, bool]:
-    """fetch-modifier =/ "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" (RFC 7162 §7): the first, whether the second.
+    """fetch-modifier =/ "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" (RFC 7162 §7).
 
-    Liberty: CHANGEDSINCE 0 too, which the mail client of iOS sends for a mailbox it has not seen yet.
+    Returns the modseq of CHANGEDSINCE, and whether VANISHED was given. Liberty: CHANGEDSINCE 0 too, which the mail
+    client of iOS sends for a new mailbox.
     """
     column = cursor.column
-    # RFC 7162 §3.2.6: VANISHED stands with UID FETCH only, and only beside CHANGEDSINCE.
+    # RFC 7162 §3.2.6: VANISHED is allowed only with UID FETCH, and only together with CHANGEDSINCE.
     given = _modifiers(cursor, {b"CHANGEDSINCE": True, b"VANISHED": False} if by_uid else {b"CHANGEDSINCE": True})
     if b"VANISHED" in given and b"CHANGEDSINCE" not in given:
         raise ClientError("VANISHED needs CHANGEDSINCE and a modseq beside it", column)
@@ -71,7 +72,7 @@ def _fetch_modifiers(cursor: CommandCursor, *, by_uid: bool) -> tuple[int | None
 def _modifiers(cursor: CommandCursor, known: Mapping[bytes, bool]) -> dict[bytes, int]:
     """ "(" [modifier *(SP modifier)] ")" (RFC 4466 §2.4, §2.5), each at most once.
 
-    *known* says which there are, and whether a modseq follows; where none does, the value is 0.
+    *known*: the allowed modifiers, and whether a modseq follows each one. Without a modseq, the value is 0.
     """
     what = " or ".join(name.decode("ascii") + " and a modseq" * has_modseq for name, has_modseq in known.items())
     given: dict[bytes, int] = {}
@@ -117,7 +118,7 @@ def _bare_flags(cursor: CommandCursor) -> tuple[str, ...]:
 
 
 def copy(cursor: CommandCursor, tag: bytes, *, make: type[Copy] | type[Move], by_uid: bool) -> Copy | Move:
-    """copy = "COPY" SP sequence-set SP mailbox, and move, which is the same (RFC 9051 §9)."""
+    """copy = "COPY" SP sequence-set SP mailbox; move has the same arguments (RFC 9051 §9)."""
     cursor.expect_space(_NUMBERS)
     asked = numbers(cursor)
     cursor.expect_space("a mailbox name")
@@ -141,14 +142,14 @@ def search(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Search:
 def return_options(cursor: CommandCursor, following: str) -> frozenset[str] | None:
     """search-return-opts = "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")" (RFC 9051 §9).
 
-    Moves past the space before what is *following*, too. None where there is no RETURN. Raises ClientError.
+    Also moves past the space before *following*, the next element. None if there is no RETURN. Raises ClientError.
     """
     if not cursor.take(_RETURN):
         return None
     cursor.skip_spaces()
     options = frozenset(cursor.parenthesized(_return_option, "MIN, MAX, ALL, COUNT or SAVE"))
     cursor.expect_space(following)
-    # RFC 9051 §6.4.4: an empty list of options is ALL.
+    # RFC 9051 §6.4.4: an empty list of options means ALL.
     return options or frozenset({"ALL"})
 
 

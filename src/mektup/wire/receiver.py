@@ -1,39 +1,41 @@
-"""Bytes in, commands out: splits what a client sends into lines and literals, before anything is parsed.
+"""Splits the bytes from a client into commands, that is into lines and literals, before they are parsed.
 
-A command of IMAP is a line, but for its literals: a line that ends in ``{n}`` is followed by n octets of anything
-and then by the rest of the command, which is a line again, and may end in ``{n}`` again. So where a command ends
-can be known without understanding it, and that is all this module does. Parsing comes after, on whole commands, and
-garbage can always be skipped up to where the next command starts.
+An IMAP command is one line, except for its literals: after a line that ends in ``{n}`` come n octets of any kind,
+then the rest of the command, which is again a line and may again end in ``{n}``. So the end of a command can be found
+without understanding the command, and this module does only that. Whole commands are parsed later, and invalid input
+can always be skipped up to the start of the next command.
 
-*A literal is a question.* ``{n}`` means that the client waits for ``+`` before it sends a single octet; ``{n+}``
-that it sends at once. Either way the receiver stops, hands out a :class:`LiteralOffered` and does nothing until it
-is told ``accept`` (hold it in memory), ``accept_into`` (a message: pass it on as it arrives) or ``refuse``.
+*A literal needs an answer.* With ``{n}`` the client waits for ``+`` before it sends any octet; with ``{n+}`` it sends
+at once. In both cases the receiver stops, returns a :class:`LiteralOffered` and waits for a call of ``accept`` (keep it
+in memory), ``accept_into`` (a message: pass it on as it arrives) or ``refuse``.
 
-*Three outcomes.* ``next_event`` gives a thing (a command, an offer), a fault, or None for "more bytes". After a
-fault the rest of that command is skipped by itself: a client that pipelines has sent it already, and to read it as
-commands would let anyone who can put octets into a literal give orders in the victim's name.
+*Three outcomes.* ``next_event`` returns a command or an offer, a fault, or None if it needs more bytes. After a fault,
+the receiver skips the rest of that command, which a pipelining client has sent already. Reading the rest as commands
+would be dangerous: anyone who can put octets into a literal could then send commands as the victim.
 
-*The states*, each with the one step that is taken in it::
+*The states*, each with one step::
 
-    FIRST        nothing came yet               -> LINE, or CLOSED where it is no IMAP at all
-    LINE         a line is being read           -> LINE, OFFERED, SKIP_LITERAL, SKIP_LINE, CLOSED
-    OFFERED      the session is asked           -> LITERAL, SINK (accepted); LINE, SKIP_LITERAL (refused)
+    FIRST        nothing was received yet       -> LINE; CLOSED if it is not IMAP
+    LINE         a line is read                 -> LINE, OFFERED, SKIP_LITERAL, SKIP_LINE, CLOSED
+    OFFERED      the session must answer        -> LITERAL, SINK (accepted); LINE, SKIP_LITERAL (refused)
     LITERAL      octets go to memory            -> LINE
     SINK         octets go to a sink            -> LINE
-    SKIP_LITERAL octets go nowhere              -> SKIP_LINE
-    SKIP_LINE    the rest of a command, unread  -> LINE, SKIP_LITERAL, CLOSED
+    SKIP_LITERAL octets are dropped             -> SKIP_LINE
+    SKIP_LINE    the rest of a command, dropped -> LINE, SKIP_LITERAL, CLOSED
     SKIP_BARE    the rest of a bare line        -> LINE
-    CLOSED       after a fatal fault            -> nothing leads out
+    CLOSED       after a fatal fault            -> final
 
-A step returns an event; or None with another state, and goes on; or None in the same state, for "more bytes".
+A step returns an event. If it returns None and changed the state, the next step follows; if it returns None in the
+same state, more bytes are needed.
 
-*Every size is bounded here*: of a line, of a literal, of all literals and lines of a command together, and their
-number; more tightly before login. Only a message may be larger than ``literal_bytes``, it goes to a sink and never
-into memory, and only an APPEND after login can have one. Nothing is allocated because a client announced it.
+*Every size is limited here*: of a line, of a literal, of all lines and literals of a command together, and the number
+of literals; the limits are lower before login. Only a message may be larger than ``literal_bytes``. It goes to a sink,
+never into memory, and only an APPEND after login can have one. The receiver never allocates memory for an announced
+size.
 
-The traps: a literal may hold CRLF, and anything else, so no octet of it may ever be looked at; ``{n+}`` must be
-found at the end of each line, of one that is too long too, and of one that is skipped (RFC 7888 §3); the session
-may log in between two commands that came in one packet, so bounds are looked up and never kept.
+The traps: a literal may contain CRLF and any other octets, so its octets must never be examined. ``{n+}`` must be found
+at the end of each line, even of one that is too long or skipped (RFC 7888 §3). A session may log in between two
+commands of one packet, so limits are looked up for each command.
 """
 
 from __future__ import annotations
@@ -54,17 +56,17 @@ from mektup.wire.requests import StoredLiteral
 
 
 class LiteralSink(StoredLiteral, Protocol):
-    """Takes the octets of a message literal as they arrive, so that none need be held in memory."""
+    """Takes the octets of a message literal as they arrive, so that they need no memory here."""
 
     def write(self, octets: bytes | memoryview) -> None:
-        """Takes the next octets; they are valid until it returns."""
+        """Takes the next octets; they are valid only until this method returns."""
 
 
 class RawCommand(Struct, frozen=True):
-    """One command, complete: its text with a hole at each literal.
+    """One complete command: its text, split at each literal.
 
-    *fragments* are the pieces of its lines, without CRLF and without the ``{n}`` announcements; the literal
-    ``literals[i]`` stands between ``fragments[i]`` and ``fragments[i+1]``.
+    *fragments* are its lines, without CRLF and without the ``{n}`` announcements. The literal ``literals[i]`` is
+    between ``fragments[i]`` and ``fragments[i+1]``.
     """
 
     fragments: tuple[bytes, ...]
@@ -73,22 +75,22 @@ class RawCommand(Struct, frozen=True):
     def __repr__(self) -> str:
         words = self.fragments[0].split(b" ", 2)
         if len(words) > 1 and words[1].upper() in (b"LOGIN", b"AUTHENTICATE"):
-            # what follows is a secret, which no log may show
+            # the rest is a secret, which no log may show
             return f"RawCommand({words[:2]} ...)"
         return f"RawCommand({self.fragments}, {self.literals})"
 
 
 @dataclass(frozen=True, slots=True)
 class LiteralOffered:
-    """A literal was announced, and the client may be waiting for leave to send it.
+    """A client announced a literal, and may wait for permission to send it.
 
-    Answer with one of ``accept``, ``accept_into`` or ``refuse`` of the receiver before asking for the next event.
-    A literal larger than ``limits.literal_bytes`` is offered only where a message may stand, at any size where the
-    client waits: refusing it costs nothing then, and can be explained.
+    Call ``accept``, ``accept_into`` or ``refuse`` of the receiver before asking for the next event. A literal larger
+    than ``limits.literal_bytes`` is offered only where a message is allowed. If the client waits, it is offered at any
+    size, because refusing it then is cheap and can have an explanation.
     """
 
     command: RawCommand
-    """What of the command was read so far; has one fragment more than literals, the last ends at the announcement."""
+    """The command so far. It has one fragment more than literals; the last fragment ends at the announcement."""
     size: int
     synchronizing: bool
     """Whether the client waits for ``+`` (RFC 9051 §4.3); false for ``{n+}``."""
@@ -98,14 +100,14 @@ class LiteralOffered:
 
 @dataclass(frozen=True, slots=True)
 class CommandFault:
-    """What came is no command, or is too large; it has been, or will be, skipped up to its end."""
+    """The input is no command, or is too large. The receiver skips it up to its end."""
 
     tag: bytes | None
-    """The tag, where one could be read."""
+    """The tag, if one could be read."""
     text: str
     column: int | None = None
     fatal: bool = False
-    """Nothing after it can be trusted, or it is not worth skipping: BYE and close."""
+    """Whether to send BYE and close: the rest cannot be trusted, or is too large to skip."""
     code: Code | None = None
     """TOOBIG for a message (RFC 7888 §5)."""
 
@@ -114,7 +116,7 @@ Event = RawCommand | LiteralOffered | CommandFault
 
 
 class ReceiverState(IntEnum):
-    """What is being read; the essay above tells what leads where."""
+    """What the receiver reads; the module's docstring describes the transitions."""
 
     FIRST = 0
     LINE = 1
@@ -129,16 +131,16 @@ class ReceiverState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """The sizes that hold at the moment."""
+    """The limits that apply now."""
 
     line: int
     literals: int
     literal: int
     command: int
     skipped: int
-    """The largest literal that is worth reading only to throw it away."""
+    """The largest literal that is read only to be dropped."""
     messages: bool
-    """Whether there can be a message at all."""
+    """Whether a message is allowed."""
 
     @classmethod
     def before_login(cls, limits: Limits) -> _Bounds:
@@ -149,7 +151,7 @@ class _Bounds:
 
     @classmethod
     def of_id(cls, limits: Limits) -> _Bounds:
-        """Of an ID before login."""
+        """The limits for ID before login."""
         octets = limits.login_id_bytes
         literals, literal = 2 * limits.id_fields, limits.login_literal_bytes
         return cls(octets, literals, literal, octets, skipped=limits.literal_bytes, messages=False)
@@ -165,16 +167,16 @@ class _Announced:
     """``{n}``, ``{n+}`` or ``~{n}`` at the end of a line."""
 
     start: int
-    """Where in the line it starts."""
+    """Its position in the line."""
     size: int
     synchronizing: bool
     binary: bool
 
 
 _MAX_SIZE_DIGITS: Final = 19
-"""number64 has no more."""
+"""The most digits of a number64."""
 _ANNOUNCEMENT_BYTES: Final = 32
-"""Longer than any announcement with its line end."""
+"""More than any announcement with its line end."""
 
 
 def _announced(line: bytes) -> _Announced | None:
@@ -184,13 +186,13 @@ def _announced(line: bytes) -> _Announced | None:
     if found is None:
         return None
     digits = found[1]
-    # A number that cannot be a number64 is still an announcement; nothing of such a size is ever read.
+    # A number too large for a number64 is still an announcement; a literal of such a size is never read.
     size = int(digits) if len(digits) <= _MAX_SIZE_DIGITS else 10**_MAX_SIZE_DIGITS
     binary = line.endswith(b"~", 0, start)
     return _Announced(start - 1 if binary else start, size, synchronizing=not found[2], binary=binary)
 
 
-# What others say first, so that whoever pointed the wrong program here learns it from the answer.
+# The first lines of other protocols, so that the answer can say that the wrong program is connected.
 _STRANGERS: Final = (
     (re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH|PRI) \S+ HTTP/"), "an HTTP client"),
     (re.compile(rb"(?:EHLO|HELO|LHLO) [^ ]+$", re.IGNORECASE), "a mail sender (SMTP or LMTP)"),
@@ -201,7 +203,7 @@ _TLS_TEXT: Final = "This port speaks plain IMAP and STARTTLS; connect to the IMA
 
 
 class Receiver:
-    """The machine. ``feed`` it bytes, ask for the ``next_event``; None means that more bytes are needed."""
+    """The state machine. Call ``feed`` with bytes, then ``next_event`` until it returns None: it needs more bytes."""
 
     __slots__ = (
         "_announcement",
@@ -220,46 +222,46 @@ class Receiver:
     )
 
     def __init__(self, limits: Limits) -> None:
-        """Bounds are those for before login, until :meth:`logged_in`."""
+        """Uses the limits for before login until :meth:`logged_in`."""
         self._limits = limits
         self._bounds = _Bounds.before_login(limits)
         self._state = ReceiverState.FIRST
         self._octets = b""
-        """What was fed last; read up to _at."""
+        """The bytes that are not consumed yet, and before _at those that are."""
         self._at = 0
         self._partial = bytearray()
-        """The start of a line whose end has not come."""
+        """The start of an incomplete line."""
         self._fragments: list[bytes] = []
         self._literals: list[bytes | StoredLiteral] = []
         self._size = 0
-        """Octets of the command's lines and literals, messages apart."""
+        """Octets of the command's lines and literals, without messages."""
         self._announcement: _Announced | None = None
         self._left = 0
-        """Octets of the literal that are still to come."""
+        """Octets of the literal that were not received yet."""
         self._held = bytearray()
         self._sink: LiteralSink | None = None
 
     def logged_in(self) -> None:
-        """From now on the limits for after login hold."""
+        """Changes to the limits for after login."""
         self._bounds = _Bounds.after_login(self._limits)
 
     def feed(self, octets: bytes) -> None:
-        """Takes bytes as they came."""
+        """Adds bytes as they were received."""
         if self._at < len(self._octets):
             octets = self._octets[self._at :] + octets
         self._octets, self._at = octets, 0
 
     @property
     def has_buffered(self) -> bool:
-        """Whether bytes are held that no event has covered yet."""
+        """Whether there are bytes that are in no event yet."""
         return self._at < len(self._octets) or bool(self._partial)
 
     def upcoming(self) -> bytes | None:
-        """The next line without its end, where all of it is there, and a command begins with it; it stays the next."""
+        """The next line without its end, if it is complete and begins a command. The line is not consumed."""
         return next(self.ahead(), None)
 
     def ahead(self) -> Iterator[bytes]:
-        """That line, and those behind it that are there; what comes after a literal's announcement is none of them."""
+        """That line and the complete lines after it, up to the first one that announces a literal."""
         if self._state is not ReceiverState.LINE or self._partial or self._fragments:
             return
         octets, start, longest = self._octets, self._at, self._bounds.line
@@ -273,7 +275,7 @@ class Receiver:
     # Events
 
     def next_event(self) -> Event | None:
-        """The next thing in the bytes fed so far. What a sink's ``write`` raises comes out of here."""
+        """The next event in the bytes fed so far; None if more are needed. Passes on what a sink's ``write`` raises."""
         while True:
             state = self._state
             event = _STEPS[state](self)
@@ -296,11 +298,11 @@ class Receiver:
         return self._end_line(line) if line else None
 
     def _read_line(self) -> Event | None:
-        """The road of nearly every command: a line with nothing to look at but its end."""
+        """Reads a line. Nearly every command is one line in which only the end must be checked."""
         if self._at == len(self._octets):
             return None
         line = self._next_line()
-        # Empty lines between commands mean nothing: some clients send one after a literal that ends the command.
+        # Empty lines between commands are ignored: some clients send one after a literal at the end of a command.
         while not line and not self._fragments:
             if line is None:
                 return self._check_partial()
@@ -312,7 +314,7 @@ class Receiver:
         return RawCommand((line,))
 
     def _next_line(self) -> bytes | None:
-        """The next whole line without its end; None puts what there is aside."""
+        """The next complete line without its end. Without one, keeps the bytes as a partial line and returns None."""
         start = self._at
         end = self._octets.find(b"\n", start)
         if end < 0:
@@ -327,7 +329,7 @@ class Receiver:
         return without_end(line)
 
     def _check_partial(self) -> CommandFault | None:
-        # One octet more than the bound may be the CR of the line's end.
+        # One octet above the limit may be the CR of the line's end.
         if len(self._partial) <= self._bounds.line + 1 or len(self._partial) <= self._bounds_of(self._partial).line + 1:
             return None
         fault = self._too_long(self._partial)
@@ -336,14 +338,14 @@ class Receiver:
         return fault
 
     def _too_long(self, line: bytes | bytearray) -> CommandFault:
-        # A tag that may go on behind what was read so far is none to repeat.
+        # A tag that may be incomplete must not be repeated.
         longest = self._bounds_of(line).line
         start = line[:longest]
         tag = self._tag(start) if self._fragments or b" " in start else None
         return CommandFault(tag, f"A line may have {longest} octets", column=longest + 1)
 
     def _bounds_of(self, line: bytes | bytearray) -> _Bounds:
-        """The sizes that hold for the command under way, of which *line* is the first if none was kept so far."""
+        """The limits for the present command; *line* is its first line, unless fragments are kept already."""
         if not self._bounds.messages and ID.match(self._fragments[0] if self._fragments else line):
             return _Bounds.of_id(self._limits)
         return self._bounds
@@ -352,7 +354,7 @@ class Receiver:
         return tag_in(self._fragments[0] if self._fragments else line)
 
     def _end_line(self, line: bytes) -> Event | None:
-        """A line that needs a closer look: it ends in a literal, or it follows one, or something is wrong with it."""
+        """Handles a line that ends in a literal's announcement, follows a literal, or is faulty."""
         announced = _announced(line) if line.endswith(b"}") else None
         fault = self._fault_of_line(line)
         if fault is not None:
@@ -372,7 +374,7 @@ class Receiver:
             return CommandFault(self._tag(line), f"A command may have {bounds.command} octets")
         nul = line.find(b"\0")
         if nul >= 0:
-            # RFC 9051 §9 rule 3: NUL must not be used anywhere but in a literal8.
+            # RFC 9051 §9 rule 3: NUL is allowed only in a literal8.
             return CommandFault(self._tag(line), "NUL may stand only in a literal", column=self._size + nul + 1)
         return None
 
@@ -394,7 +396,7 @@ class Receiver:
         if len(self._literals) >= bounds.literals:
             return CommandFault(tag, f"A command may have {bounds.literals} literals")
         if self._may_be_message():
-            # RFC 7888 §4: the client does not wait, so there is no cheap way to say no.
+            # RFC 7888 §4: the client does not wait, so refusing is not cheap.
             if not announced.synchronizing and announced.size > self._limits.message_bytes:
                 text = f"A message may have {self._limits.message_bytes} octets"
                 return CommandFault(tag, text, fatal=True, code=Code.TOOBIG)
@@ -412,9 +414,9 @@ class Receiver:
         return bool(APPEND_WITH_MAILBOX.match(first) or (self._literals and APPEND.match(first)))
 
     def accept(self) -> None:
-        """The offered literal may come, to be held in memory.
+        """Accepts the offered literal into memory.
 
-        Raises ValueError for one larger than ``limits.literal_bytes``, which only ``accept_into`` can take.
+        Raises ValueError if it is larger than ``limits.literal_bytes``; only ``accept_into`` can take such a literal.
         """
         announced = self._answered()
         if announced.size > self._bounds.literal:
@@ -424,13 +426,13 @@ class Receiver:
         self._state = ReceiverState.LITERAL
 
     def accept_into(self, sink: LiteralSink) -> None:
-        """The offered literal may come, into *sink*, which then stands in ``RawCommand.literals``."""
+        """Accepts the offered literal into *sink*, which then is its entry in ``RawCommand.literals``."""
         self._left = self._answered().size
         self._sink = sink
         self._state = ReceiverState.SINK
 
     def refuse(self) -> None:
-        """The command is over: skips what the client sends of it without leave, the literal and all that follows."""
+        """Ends the command: skips the rest that the client sends without waiting, the literal included."""
         self._skip(self._answered())
 
     def _answered(self) -> _Announced:
@@ -464,7 +466,7 @@ class Receiver:
         return None
 
     def _take(self) -> memoryview:
-        """What is there of the literal."""
+        """Consumes the octets of the literal that were received."""
         octets = memoryview(self._octets)[self._at : self._at + self._left]
         self._left -= len(octets)
         self._at += len(octets)
@@ -475,15 +477,15 @@ class Receiver:
     # Skipping
 
     def _abandon(self, fault: CommandFault, announced: _Announced | None) -> CommandFault:
-        """Gives the command up for *fault*."""
+        """Ends the command because of *fault*."""
         if fault.fatal or not self._skip(announced):
             return self._close(fault)
         return fault
 
     def _skip(self, announced: _Announced | None) -> bool:
-        """Sees to it that what comes of the command anyway is not read; false where that is too much."""
+        """Skips the rest of the command that is sent anyway; false if that is too large to skip."""
         self._forget()
-        # A client that waits for "+" gets a tagged answer instead, and that ends the command (RFC 9051 §2.2.1).
+        # A client that waits for "+" gets a tagged answer instead, which ends the command (RFC 9051 §2.2.1).
         if announced is None or announced.synchronizing:
             self._state = ReceiverState.LINE
             return True
@@ -525,7 +527,7 @@ class Receiver:
         return None
 
     def _forget(self) -> None:
-        """The command is over, one way or another."""
+        """Drops the parts of the command, which has ended."""
         self._fragments.clear()
         self._literals.clear()
         self._size = 0
@@ -533,9 +535,9 @@ class Receiver:
     # Bare lines
 
     def next_line(self) -> bytes | None:
-        """The next bare line, without CRLF, where a command is not expected: DONE, or a SASL response.
+        """The next bare line without CRLF, where no command is expected: DONE, or a SASL response.
 
-        Raises ClientError for one that is too long, which is skipped.
+        Raises ClientError if the line is too long; the line is skipped.
         """
         if self._state is ReceiverState.SKIP_BARE:
             self._skip_bare()
@@ -561,4 +563,4 @@ _STEPS: Final[tuple[Callable[[Receiver], Event | None], ...]] = (
     Receiver._skip_bare,
     Receiver._stay_closed,
 )
-"""The one step of each state, by its number."""
+"""The step of each state, by the state's number."""

@@ -1,9 +1,9 @@
-"""Commands that were understood before: a client says the same few again and again, with another tag.
+"""A cache of parsed commands, because clients repeat the same few commands with another tag.
 
-So it does with those about one message, by its number or UID: the next asks the same of another one.
+Commands about one message are repeated too, with another number or UID.
 
-What a line means depends on its octets, on whether names are UTF-8 and on the limits, and on nothing else. Only
-commands that carry no secret and are often repeated are kept, and only short ones.
+The meaning of a line depends only on its octets, on whether names are UTF-8, and on the limits. The cache keeps only
+short commands of kinds that contain no secret and are often repeated.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from mektup.wire.grammar import OF_ONE_MESSAGE, TAG
 from mektup.wire.requests import Check, Copy, Fetch, Idle, List, Move, Noop, Request, Select, Status, Store
 
 OF_MESSAGES: Final = (Fetch, Store, Copy, Move)
-"""Kept where they name one message, and then for any one."""
+"""Kept if they name one message; the entry is then used for any message."""
 
 KEPT: Final[dict[type[Request], tuple[str, ...]]] = {
     kind: kind.__struct_fields__[1:] for kind in (Check, Idle, List, Noop, Select, Status, *OF_MESSAGES)
 }
-"""With what they hold beside their tag."""
+"""The kinds of commands that are kept, with their fields except the tag."""
 
 MOST: Final = 512
-"""How many are kept; with one more, all are forgotten, as nothing could be cheaper."""
+"""How many commands are kept. When it is full, the cache is cleared, which is the cheapest way."""
 
 LINE_BYTES: Final = 256
-"""The longest that is kept, its tag apart."""
+"""The longest line that is kept, without its tag."""
 
 
 class Repeated:
-    """What lines stand for, of one process."""
+    """The parsed commands of one process, by their lines."""
 
     __slots__ = ("_known", "_limits", "_of_one")
 
     def __init__(self) -> None:
         self._known: dict[tuple[bytes, bool], Callable[[bytes], Request]] = {}
         self._of_one: dict[tuple[bytes, bytes, bool], Callable[[bytes, int], Request]] = {}
-        """By what stands before the number of a message, and behind it."""
+        """By the text before and after the number of a message."""
         self._limits: Limits | None = None
 
     def find(self, line: bytes, *, utf8: bool, limits: Limits) -> Request | None:
-        """The request of *line*, a whole command, if one was kept that differs in tag and number of message at most."""
+        """The request of the whole command *line*, if a command is kept that differs only in tag and message number."""
         tag, _, rest = line.partition(b" ")
         if limits is not self._limits or not TAG.fullmatch(tag):
             return None
@@ -58,7 +58,7 @@ class Repeated:
         return None if make_of_one is None else make_of_one(tag, int(number))
 
     def keep(self, line: bytes, request: Request, *, utf8: bool, limits: Limits) -> None:
-        """Notes that *line* is *request*."""
+        """Keeps *request* as the meaning of *line*."""
         kind: Callable[..., Request] = type(request)
         names = KEPT.get(type(request))
         rest = line.partition(b" ")[2]

@@ -1,7 +1,7 @@
-"""What a client asked for: one frozen value per command, built by ``wire.commands`` and obeyed by ``imap.commands``.
+"""A client's requests: one frozen value per command, built by ``wire.commands`` and carried out by ``imap.commands``.
 
-Names of mailboxes are decoded text (from modified UTF-7, or UTF-8). Flags are str with their backslash.
-Everything is checked as far as grammar goes; whether it makes sense now is for the session.
+Mailbox names are decoded text (from modified UTF-7, or UTF-8). Flags are str with their backslash. The grammar is
+checked already; the session checks whether the request is possible now.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ NumbersAsked = SequenceSet | SavedResult
 
 
 class StoredLiteral(Protocol):
-    """A message literal that went past the parser, into a sink of the session's (see ``wire.receiver``)."""
+    """A message literal that went into one of the session's sinks, not through the parser (see ``wire.receiver``)."""
 
     @property
     def size(self) -> int:
-        """Octets as announced."""
+        """The announced number of octets."""
 
 
 class Request(Struct, frozen=True):
-    """Any command: its tag, as it will be repeated."""
+    """Any command, with its tag, which the answer repeats."""
 
     tag: bytes
 
@@ -69,15 +69,15 @@ class Authenticate(Request, frozen=True):
     mechanism: str
     """Upper case."""
     initial: bytes | None
-    """Initial response, base64 decoded; None where there is none, empty for ``=`` (RFC 4959)."""
+    """Initial response, base64 decoded; None if there is none, empty for ``=`` (RFC 4959)."""
 
     def __repr__(self) -> str:
-        # PLAIN has the password in it
+        # The response of PLAIN contains the password.
         return f"Authenticate(mechanism={self.mechanism!r})"
 
 
 class Login(Request, frozen=True):
-    """RFC 9051 §6.2.3: octets as sent, UTF-8 by intention."""
+    """RFC 9051 §6.2.3: octets as sent, expected to be UTF-8."""
 
     user: bytes
     password: bytes
@@ -97,14 +97,14 @@ class Enable(Request, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class KnownState:
-    """``(QRESYNC (...))``: what a client that comes back has of a mailbox (RFC 7162 §3.2.5)."""
+    """``(QRESYNC (...))``: the state of a mailbox that a returning client knows (RFC 7162 §3.2.5)."""
 
     uidvalidity: int
     modseq: int
     uids: Uids | None = None
-    """The messages it wants to hear about; None for all."""
+    """The messages that the client asks about; None for all."""
     sample: tuple[Seqs, Uids] | None = None
-    """Some sequence numbers as it last knew them, and as many UIDs: the nth number was that of the nth UID."""
+    """Some sequence numbers that the client knew, and as many UIDs: the nth number belongs to the nth UID."""
 
 
 class Select(Request, frozen=True):
@@ -115,12 +115,12 @@ class Select(Request, frozen=True):
     condstore: bool = False
     """``(CONDSTORE)``, RFC 7162 §3.1.8."""
     old_name: str | None = None
-    """The name as the client wrote it, where a client that speaks UTF-8 wrote it otherwise (RFC 9051 §6.3.9.7)."""
+    """The name as the client wrote it, if the client uses UTF-8 and the name differs (RFC 9051 §6.3.9.7)."""
     qresync: KnownState | None = None
 
 
 class Create(Request, frozen=True):
-    """RFC 9051 §6.3.4; a trailing delimiter is taken off. *use* of ``(USE (...))``, RFC 6154 §3."""
+    """RFC 9051 §6.3.4; without a trailing delimiter. *use* is from ``(USE (...))``, RFC 6154 §3."""
 
     mailbox: str
     use: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ class Rename(Request, frozen=True):
     old: str
     new: str
     old_name: str | None = None
-    """*old* as the client wrote it, where it wrote *old* or *new* otherwise; else as in Select."""
+    """*old* as the client wrote it, if *old* or *new* differs from what it wrote; else as in Select."""
 
 
 class Subscribe(Request, frozen=True):
@@ -162,9 +162,9 @@ class List(Request, frozen=True):
 
     reference: str
     patterns: tuple[str, ...]
-    """``*`` any text, ``%`` any but the delimiter."""
+    """``*`` matches any text, ``%`` any text without the delimiter."""
     extended: bool
-    """Whether it has selection options, several patterns or RETURN: then it is not the special ``LIST "" ""`` query."""
+    """Whether it has selection options, a list of patterns or RETURN. If so, ``LIST "" ""`` is no special query."""
     select_subscribed: bool = False
     select_remote: bool = False
     select_special_use: bool = False
@@ -188,7 +188,7 @@ class Namespace(Request, frozen=True):
 
 
 class Status(Request, frozen=True):
-    """RFC 9051 §6.3.11: items in upper case, in the order asked for, each known to the grammar."""
+    """RFC 9051 §6.3.11: items in upper case, in the client's order; all are known items."""
 
     mailbox: str
     items: tuple[str, ...]
@@ -206,9 +206,9 @@ class AppendMessage:
 
 @dataclass(frozen=True, slots=True)
 class AppendStart:
-    """The part of an APPEND before its message: enough to decide whether the message may come.
+    """The part of an APPEND before its message, which decides whether the message is accepted.
 
-    *tag* and what of the command was read so far. RFC 9051 §6.3.12.
+    RFC 9051 §6.3.12.
     """
 
     tag: bytes
@@ -248,7 +248,7 @@ class Unselect(Request, frozen=True):
 
 
 class Expunge(Request, frozen=True):
-    """RFC 9051 §6.4.3, and UID EXPUNGE §6.4.9 where *uids* is given."""
+    """RFC 9051 §6.4.3; UID EXPUNGE §6.4.9 if *uids* is given."""
 
     uids: NumbersAsked | None
 
@@ -259,9 +259,9 @@ class Search(Request, frozen=True):
     by_uid: bool
     key: SearchKey
     return_options: frozenset[str] | None
-    """MIN, MAX, ALL, COUNT, SAVE; None where there was no RETURN; ``RETURN ()`` is ALL."""
+    """MIN, MAX, ALL, COUNT, SAVE; None without RETURN; ``RETURN ()`` is ALL."""
     charset: str | None = None
-    """As named, upper case; the text in *key* is decoded already."""
+    """The name in upper case; the text in *key* is decoded already."""
 
 
 class Sort(Request, frozen=True):
@@ -286,7 +286,7 @@ class Thread(Request, frozen=True):
 
 
 class Fetch(Request, frozen=True):
-    """RFC 9051 §6.4.5; macros are spelled out."""
+    """RFC 9051 §6.4.5; macros are expanded."""
 
     by_uid: bool
     numbers: NumbersAsked
@@ -326,7 +326,7 @@ class Move(Request, frozen=True):
 
 
 def names_seqs(request: Request) -> bool:
-    """Whether a command about messages names any by sequence number, in its search keys too (RFC 7162 §3.2.10.2)."""
+    """Whether a command about messages contains sequence numbers, also in its search keys (RFC 7162 §3.2.10.2)."""
     if not getattr(request, "by_uid", False):
         return True
     return isinstance(request, Search | Sort | Thread) and search.names_seqs(request.key)

@@ -1,8 +1,8 @@
-"""The grammar of SEARCH's program (RFC 9051 §9 search-program), from words to the tree of ``terms.search``.
+"""The grammar of SEARCH's program (RFC 9051 §9 search-program): parses it to the tree of ``terms.search``.
 
-Keys nest, by NOT, OR and parentheses, and what nests in the input is a stack here and never a call, so that no
-client decides how deep Python recurses. The tree it makes is at most ``limits.nesting`` deep, and whoever walks it
-may recurse. Text is decoded here, as its charset is known nowhere else.
+NOT, OR and parentheses nest. The parser uses a stack and no recursion, so that no client controls the depth of
+Python's recursion. The tree is at most ``limits.nesting`` deep, so code that walks the tree may recurse. Text is
+decoded here, because only this module knows the charset.
 """
 
 from __future__ import annotations
@@ -56,23 +56,23 @@ _NO_CHARSETS: Final = frozenset(
     {"aliases", "idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "mbcs", "oem", "charmap"}
     | {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
 )
-"""What Python keeps among its codecs, but is not how text is written down in octets."""
+"""Python's codecs that are no charsets."""
 _CHARSETS: Final = (frozenset(module.name for module in pkgutil.iter_modules(encodings.__path__))) - _NO_CHARSETS
-"""Python's codecs that are charsets. Looked up here first: Python remembers each name that it was ever asked for."""
+"""Python's codecs that are charsets. Names are checked here first, because Python remembers every name looked up."""
 
-# A word that starts a key; a sequence set and a list start otherwise.
+# A word that starts a key. Sequence sets and lists have other starts.
 _WORD: Final = re.compile(rb"[A-Za-z]+(?=[ )]|\Z)")
 _SET_START: Final = re.compile(rb"(?=[0-9*$])")
-# Liberty: a space before ")", as programs leave it that put a list together key by key.
+# Liberty: a space before ")", left by programs that build a list key by key.
 _CLOSE: Final = re.compile(rb" *\)")
 # search-modseq-ext = SP entry-name SP entry-type-req, after MODSEQ (RFC 7162 §7)
 _ENTRY_TYPE: Final = re.compile(rb"(?:priv|shared|all)(?= )", re.IGNORECASE)
 
 
 def search_key(cursor: CommandCursor, charset: str | None) -> SearchKey:
-    """The keys from here to the end of the command, as one; all of them must hold.
+    """The keys from here to the end of the command, as one key; all of them must match.
 
-    *charset* as named, None where none was. Raises ClientError, and Refused(BADCHARSET) for a charset unknown.
+    *charset*: its name, or None. Raises ClientError, and Refused(BADCHARSET) for an unknown charset.
     """
     return _Program(cursor, _codec(charset)).read()
 
@@ -83,9 +83,9 @@ def charset_name(cursor: CommandCursor) -> str:
 
 
 def _codec(charset: str | None) -> str:
-    """Python's name of *charset*.
+    """Python's codec name for *charset*.
 
-    Liberty: UTF-8 where none is named, of which ASCII is a part; K-9 Mail and others search so for words like "käse".
+    Liberty: UTF-8, a superset of ASCII, if no charset is named. K-9 Mail and others search so for words like "käse".
     """
     if charset is None:
         return "utf_8"
@@ -124,7 +124,7 @@ _OF_SECONDS: Final[dict[bytes, Callable[[int], SearchKey]]] = {b"OLDER": Older, 
 
 
 class _Kind(Enum):
-    """What waits for keys."""
+    """The kinds of constructs that contain keys."""
 
     ALL_OF = auto()
     """The program itself, or a list in parentheses."""
@@ -134,14 +134,14 @@ class _Kind(Enum):
 
 @dataclass(slots=True)
 class _Open:
-    """A construct some of whose keys are still to come."""
+    """A construct whose keys are not all read yet."""
 
     kind: _Kind
     keys: list[SearchKey]
 
 
 class _Program:
-    """One search program being read. Between two steps, a key is due or a key was just completed."""
+    """Reads one search program. Between two steps, either a key must follow, or a key is just complete."""
 
     __slots__ = ("_codec", "_count", "_cursor", "_open")
 
@@ -167,7 +167,7 @@ class _Program:
         return _all_of(self._open[0].keys)
 
     def _read_key(self) -> None:
-        """Reads what a key starts with, over any NOT, OR and ``(``, until one is complete."""
+        """Reads any NOT, OR and ``(``, then one key without keys in it."""
         cursor = self._cursor
         while True:
             self._bound()
@@ -197,7 +197,7 @@ class _Program:
             raise self._cursor.wrong(f"search keys nested at most {limits.nesting} deep")
 
     def _give(self, key: SearchKey) -> None:
-        """Hands a complete key to the construct that waits for it, which it may complete in turn."""
+        """Adds a complete key to the innermost open construct, which may then be complete too."""
         while True:
             waiting = self._open[-1]
             waiting.keys.append(key)
@@ -215,7 +215,7 @@ class _Program:
         self._give(_all_of(self._open.pop().keys))
 
     def _key(self, word: bytes) -> SearchKey | None:
-        """The key that *word* and its arguments make; None for a word that is none."""
+        """The key of *word* and its arguments; None for an unknown word."""
         key = _WITHOUT_ARGUMENT.get(word)
         if key is not None:
             return key
@@ -271,7 +271,7 @@ class _Program:
         cursor = self._cursor
         cursor.expect_space("a modseq")
         if cursor.comes(b'"'):
-            # RFC 7162 §3.1.5: a server with one modseq for all of a message ignores the entry's name and type.
+            # RFC 7162 §3.1.5: a server with one modseq per message ignores the entry's name and type.
             cursor.string("the name of an entry")
             cursor.expect_space("priv, shared or all")
             cursor.expect(_ENTRY_TYPE, "priv, shared or all")

@@ -29,7 +29,7 @@ def sort(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Sort:
     if not criteria:
         raise cursor.wrong(f"{_A_CRITERION} in the parentheses")
     key, charset = _search_criteria(cursor)
-    # What is named again is decided already: messages that differ in it have their order from the first time.
+    # A repeated criterion has no effect: the first one has ordered all messages that differ in it.
     firsts: dict[SortKey, SortCriterion] = {}
     for criterion in criteria:
         firsts.setdefault(criterion.key, criterion)

@@ -1,4 +1,4 @@
-"""Values to bytes: the string forms of RFC 9051 §4.3 and what is built of them."""
+"""Values to bytes: the string forms of RFC 9051 §4.3, date-time, and lists of numbers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mektup.terms.sets import NumberSet
 from mektup.wire.grammar import ATOM
 
 _PLAIN: Final = re.compile(rb'[^"\\\r\n\x00\x80-\xff]*')
-"""What stands between quotes as it is."""
+"""Octets that can be quoted unchanged."""
 _QUOTABLE: Final = re.compile(rb"[^\r\n\x00\x80-\xff]*")
-"""What can stand between quotes, once its quoted-specials are escaped."""
+"""Octets that can be quoted after their quoted-specials are escaped."""
 _QUOTED_SPECIAL: Final = re.compile(rb'["\\]')
 
 _EPOCH: Final = datetime(1970, 1, 1)
@@ -23,26 +23,26 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 
 
 def without_nul(octets: bytes) -> bytes:
-    """*octets* as a literal may hold them: 0x80 in the place of each NUL, so that the size stays.
+    """*octets* in a form that a literal may contain: 0x80 in place of each NUL, so that the size is the same.
 
-    RFC 9051 §4.3.1: a string with NUL is binary, and only BINARY may return one; §9 CHAR8 is %x01-FF. Where there is
-    no NUL, as nearly always, nothing is copied.
+    RFC 9051 §4.3.1: a string with NUL is binary, and only BINARY may return one; §9 CHAR8 is %x01-FF. Without a NUL,
+    which is usual, nothing is copied.
     """
     return octets.replace(b"\0", b"\x80")
 
 
 def literal(octets: bytes) -> bytes:
-    """``{n}`` CRLF and the octets, those of them that are NUL as :func:`without_nul` has it."""
+    """``{n}`` CRLF and the octets, with each NUL replaced by :func:`without_nul`."""
     return b"{%d}\r\n%b" % (len(octets), without_nul(octets))
 
 
 def literal8(octets: bytes) -> bytes:
-    """``~{n}`` CRLF and the octets, whatever they are (RFC 9051 §9 literal8)."""
+    """``~{n}`` CRLF and the octets unchanged (RFC 9051 §9 literal8)."""
     return b"~{%d}\r\n%b" % (len(octets), octets)
 
 
 def quoted(octets: bytes) -> bytes:
-    """Between quotes, with its quoted-specials escaped; *octets* must hold no CR, LF or NUL."""
+    """*octets* in quotes, with quoted-specials escaped; they must contain no CR, LF or NUL."""
     return b'"%b"' % _QUOTED_SPECIAL.sub(rb"\\\g<0>", octets)
 
 
@@ -61,10 +61,10 @@ def nstring(octets: bytes | None) -> bytes:
 
 
 def is_atom(octets: bytes) -> bool:
-    """Whether *octets* can stand bare where an astring is due.
+    """Whether *octets* can be written without quotes as an astring.
 
-    Not NIL, which some clients would read as no string at all, and nothing with "]", which an astring may hold
-    but which ends a response code.
+    False for NIL, which some clients would read as no string, and for octets with "]": an astring may contain it, but
+    it ends a response code.
     """
     return ATOM.fullmatch(octets) is not None and octets.upper() != b"NIL"
 
@@ -75,11 +75,11 @@ def astring(octets: bytes) -> bytes:
 
 
 def date_time(seconds: int, zone: int) -> bytes:
-    """``"17-Jul-1996 02:44:25 -0700"``, quotes included, of seconds since 1970 UTC and minutes east (RFC 9051 §9).
+    """``"17-Jul-1996 02:44:25 -0700"`` with quotes, from seconds since 1970 UTC and minutes east (RFC 9051 §9).
 
     A day of one digit has a space before it (date-day-fixed).
 
-    Moments outside of the years 1 to 9999, which the grammar cannot write, become the nearest that it can.
+    The grammar has only the years 1 to 9999; times outside become the nearest possible time.
     """
     moment = _EPOCH + timedelta(seconds=min(max(seconds, _FIRST_SECOND), _LAST_SECOND), minutes=zone)
     hours, minutes = divmod(abs(zone), 60)
@@ -102,15 +102,15 @@ _MANY_RUNS: Final = 64
 
 @lru_cache(256)
 def _block(number: int) -> bytes:
-    """A block of consecutive numbers spelled out; answers to SEARCH are full of the same ones."""
+    """A block of consecutive numbers as text; answers to SEARCH contain the same blocks often."""
     return b" ".join(map(b"%d".__mod__, range(number * _BLOCK, (number + 1) * _BLOCK)))
 
 
 @lru_cache(16)
 def spelled_out(numbers: NumberSet[Any]) -> bytes:
-    """Every number by itself with a space between, as SEARCH tells them (RFC 3501 §7.2.5).
+    """All numbers with a space between them, as in an answer to SEARCH (RFC 3501 §7.2.5).
 
-    Clients ask the same search again and again, so the last few answers are remembered.
+    Clients repeat the same search, so the last few answers are cached.
     """
     if len(numbers.runs) > _MANY_RUNS:
         return b" ".join(map(b"%d".__mod__, numbers))
