@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mektup.store.arrival import prepare
 from mektup.store.interface import Account, Incoming
+from mektup.store.sorting.sort_keys import KEY_LETTERS
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
@@ -160,6 +161,12 @@ async def test_threads(account: Account) -> None:
     assert await threads(account, mailbox, ORDEREDSUBJECT) == [(1, 2), (3, 0), (2, 0), (4, 1), (6, 0), (5, 0)]
     # who is not found does not count
     assert await threads(account, mailbox, within=uids(2, 3, 4, 6)) == [(4, 1), (6, 0), (3, 1), (2, 0)]
+
+
+async def test_of_a_long_subject_only_the_start_counts(account: Account) -> None:
+    start = "s" * (KEY_LETTERS - 1)
+    mailbox = await fill(account, *(message(start + rest) for rest in ("b" * 100_000, "az", "ay", "a" * 200_000)))
+    assert await ordered(account, mailbox, SUBJECT) == [2, 3, 4, 1]
 
 
 async def test_an_empty_mailbox(account: Account) -> None:

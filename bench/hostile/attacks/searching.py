@@ -124,6 +124,30 @@ def _mixed_sort(stage: Stage) -> str:
     return got[0]
 
 
+def _put_long_subjects(stage: Stage) -> None:
+    """Subjects and Message-IDs that are as long as they may be."""
+    count = 100 if stage.is_short else 500
+    stage.append(
+        b"Subject: %d%b\r\nMessage-ID: <%d%b@x.example>\r\n\r\nx\r\n"
+        % (number, b"s" * (100_000 + 300 * number), number, b"i" * (100_000 + 300 * number))
+        for number in range(count)
+    )
+
+
+def _long_subjects(stage: Stage) -> str:
+    client = stage.imap(mailbox="INBOX")
+    questions = (
+        b"SORT (SUBJECT) UTF-8 ALL",
+        b"THREAD REFERENCES UTF-8 ALL",
+        b"THREAD ORDEREDSUBJECT UTF-8 ALL",
+        b"SEARCH SUBJECT zzz",
+        b"SEARCH HEADER Message-ID zzz",
+        b"FETCH 1:* (ENVELOPE)",
+        b"FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT MESSAGE-ID)])",
+    )
+    return [shown(client.ask(question)) for question in questions][-1]
+
+
 COPIES, COPIES_IN_SHORT = 51_200, 6_400
 """How many messages ``put_copies`` puts there."""
 
@@ -188,6 +212,14 @@ ROWS = (
         before="",
         prepare=put_copies,
         run=_uid_lists,
+    ),
+    Attack(
+        key="long-subjects",
+        who=Who.MAIL,
+        what="SORT, THREAD, SEARCH and FETCH of 500 mails with Subjects and Message-IDs of 100 to 250 KB",
+        before="",
+        prepare=_put_long_subjects,
+        run=_long_subjects,
     ),
     Attack(
         key="sort",

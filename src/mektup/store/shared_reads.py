@@ -39,11 +39,15 @@ class SharedReads(Generic[C]):
         self._under_way: dict[Hashable, tuple[bytes, asyncio.Task[Any]]] = {}
 
     def is_asked(self, ask: Callable[Concatenate[C, P], T], *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Whether ``read_long`` would join another's question."""
+        """Whether ``read`` would join another's question."""
         asked, _ = self._under_way.get((ask, args, tuple(kwargs.items())), (None, None))
         return asked is not None and asked == self._database.state()
 
-    async def read_long(self, ask: Callable[Concatenate[C, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def state(self) -> bytes | None:
+        """See ``LongReadable``."""
+        return self._database.state()
+
+    async def read(self, ask: Callable[Concatenate[C, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What *ask* finds, see ``LongReadable``, where it depends on its arguments alone, which are hashable.
 
         It may be shared with others who ask, and must not be changed. It is never older than the question: another's is

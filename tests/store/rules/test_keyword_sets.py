@@ -79,6 +79,16 @@ def test_what_another_process_added_is_learnt() -> None:
     assert other.flags(word) == ("$A",)
 
 
+def test_one_set_is_learnt_without_those_before_it() -> None:
+    one, other, rows = DictionarySets(), DictionarySets(), Rows()
+    words = [one.word(rows, flags(f"$A{number}")) for number in range(3)]
+    other.learn_some([(words[2] >> KEYWORD_SHIFT, "$A2")])
+    assert [other.known(word) for word in words] == [False, False, True]
+    # what lies before it is still learnt when it is needed
+    assert other.word(rows, flags("$a0")) == words[0]
+    assert [other.known(word) for word in words] == [True, True, True]
+
+
 def test_a_set_that_was_not_committed_is_forgotten_with_its_spelling() -> None:
     sets, rows = DictionarySets(), Rows()
     word = sets.word(rows, flags("$LOUD"))

@@ -129,7 +129,7 @@ async def test_keywords_are_found_whatever_their_case_and_after_a_new_start(
     account: SqliteAccount, store: SqliteStore, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await put_sets(account)
-    monkeypatch.setattr(module, "FEW_SETS", 2)  # they are learnt when the account is opened
+    monkeypatch.setattr(searching, "FEW_SETS", 2)  # they are learnt when the account is opened
     await store.close()
     again = await open_store(data)
     try:

@@ -8,6 +8,7 @@ from threading import Event
 import pytest
 
 from mektup.store.shared_reads import SharedReads
+from mektup.store.sqlite import account as engine
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.store import SqliteStore
@@ -40,23 +41,23 @@ async def account(store: SqliteStore) -> SqliteAccount:
 
 async def test_who_asks_the_same_at_the_same_time_has_the_same_answer(account: SqliteAccount) -> None:
     reads, question = SharedReads(account.database), Question()
-    assert await asyncio.gather(*(reads.read_long(question) for _ in range(30))) == [1] * 30
+    assert await asyncio.gather(*(reads.read(question) for _ in range(30))) == [1] * 30
     assert question.asked == 1
     assert not reads.is_asked(question)
-    assert await reads.read_long(question) == 1
+    assert await reads.read(question) == 1
     assert question.asked == 2
 
 
 async def test_what_was_asked_before_a_commit_is_no_answer_behind_it(account: SqliteAccount) -> None:
     reads, question = SharedReads(account.database), Question()
     question.go_on.clear()
-    first = asyncio.create_task(reads.read_long(question))
+    first = asyncio.create_task(reads.read(question))
     while not question.asked:
         await asyncio.sleep(0)
     assert reads.is_asked(question)
     await fill(account, 1)
     assert not reads.is_asked(question)
-    second = asyncio.create_task(reads.read_long(question))
+    second = asyncio.create_task(reads.read(question))
     while question.asked < 2:
         await asyncio.sleep(0)
     question.go_on.set()
@@ -66,7 +67,7 @@ async def test_what_was_asked_before_a_commit_is_no_answer_behind_it(account: Sq
 async def test_who_is_cancelled_takes_nothing_from_the_others(account: SqliteAccount) -> None:
     reads, question = SharedReads(account.database), Question()
     question.go_on.clear()
-    first, second = (asyncio.create_task(reads.read_long(question)) for _ in range(2))
+    first, second = (asyncio.create_task(reads.read(question)) for _ in range(2))
     while not question.asked:
         await asyncio.sleep(0)
     first.cancel()
@@ -77,7 +78,13 @@ async def test_who_is_cancelled_takes_nothing_from_the_others(account: SqliteAcc
 
 async def test_all_hear_why_there_is_no_answer(account: SqliteAccount) -> None:
     reads = SharedReads(account.database)
-    found = await asyncio.gather(
-        *(reads.read_long(mailboxes.mailbox, "nowhere") for _ in range(3)), return_exceptions=True
-    )
+    found = await asyncio.gather(*(reads.read(mailboxes.mailbox, "nowhere") for _ in range(3)), return_exceptions=True)
     assert all(isinstance(each, Refused) for each in found)
+
+
+async def test_many_mailboxes_are_listed_as_few_are(account: SqliteAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = await account.mailboxes()
+    monkeypatch.setattr(engine, "FEW_LISTED", 0)
+    assert await asyncio.gather(*(account.mailboxes() for _ in range(3))) == [few] * 3
+    await account.create("another")
+    assert len(await account.mailboxes()) == len(few) + 1

@@ -15,7 +15,7 @@ from mektup.store.rules.keyword_sets import AnyKeywordSets
 from mektup.store.rules.search_cost import DAY_SECONDS, first_second
 from mektup.store.sorting.columns import Column as SortColumn
 from mektup.store.sorting.columns import MessageIds
-from mektup.store.sorting.sort_keys import Key, ThreadKey, require_few
+from mektup.store.sorting.sort_keys import KEY_LETTERS, Key, ThreadKey, require_few
 from mektup.terms import search as terms
 from mektup.terms.search import AddressField, SearchKey, When
 from mektup.terms.search_walk import Algebra, walk
@@ -116,15 +116,15 @@ def _is_on(seconds: int, when: When, start: int) -> bool:
 
 _SORT_KEYS: Mapping[Key, Callable[[Message, Arrival], int | str]] = {
     SortKey.ARRIVAL: lambda message, arrival: message.arrived,
-    SortKey.CC: lambda message, arrival: arrival.cc_key,
+    SortKey.CC: lambda message, arrival: arrival.cc_key[:KEY_LETTERS],
     # RFC 5256 §2.2: where the sent date cannot be determined, the internal date is used
     SortKey.DATE: lambda message, arrival: message.arrived if arrival.sent is None else arrival.sent,
-    SortKey.DISPLAYFROM: lambda message, arrival: arrival.display_from,
-    SortKey.DISPLAYTO: lambda message, arrival: arrival.display_to,
-    SortKey.FROM: lambda message, arrival: arrival.from_key,
+    SortKey.DISPLAYFROM: lambda message, arrival: arrival.display_from[:KEY_LETTERS],
+    SortKey.DISPLAYTO: lambda message, arrival: arrival.display_to[:KEY_LETTERS],
+    SortKey.FROM: lambda message, arrival: arrival.from_key[:KEY_LETTERS],
     SortKey.SIZE: lambda message, arrival: message.size,
-    SortKey.SUBJECT: lambda message, arrival: arrival.base_subject,
-    SortKey.TO: lambda message, arrival: arrival.to_key,
+    SortKey.SUBJECT: lambda message, arrival: arrival.base_subject[:KEY_LETTERS],
+    SortKey.TO: lambda message, arrival: arrival.to_key[:KEY_LETTERS],
     ThreadKey.IS_REPLY: lambda message, arrival: arrival.is_reply,
     ThreadKey.MESSAGE_IDS: lambda message, arrival: " ".join((arrival.message_id, *(arrival.references or ("",)))),
 }

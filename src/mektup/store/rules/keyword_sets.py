@@ -133,6 +133,12 @@ class KeywordSets(ABC, Generic[C]):
         there = self._kept(change)
         return [number for number in self._names.copy() if number and number not in there]
 
+    def learn_some(self, kept: Iterable[tuple[int, str]]) -> None:
+        """As ``learn``, of sets between which there may be others that are not known."""
+        highest = self._highest
+        self.learn(kept)
+        self._highest = highest
+
     def learn(self, kept: Iterable[tuple[int, str]]) -> None:
         """Remembers sets that are *kept*: numbers, ascending, and names parted by spaces."""
         for number, names in kept:

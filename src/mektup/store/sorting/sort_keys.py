@@ -21,6 +21,13 @@ from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, SortKey, ThreadAlgorithm
 
+KEY_LETTERS: Final = 256
+"""Of a text: what messages are sorted and threaded by. Texts that differ only behind it count as the same.
+
+A Subject may have 256 KiB, and each different one of a mailbox is held while that is sorted. Message-IDs need no such
+bound, as a hash of each is held.
+"""
+
 SMALL_PART: Final = 8
 """Of a mailbox of which nothing is remembered, at most one message in so many is read without remembering it."""
 

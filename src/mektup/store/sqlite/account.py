@@ -42,15 +42,15 @@ from mektup.store.sqlite.loop_limits import (
     FEW_BYTES,
     FEW_CHANGED,
     FEW_EXPUNGED,
+    FEW_LISTED,
     FEW_ON_A_FULL_DISK,
     FEW_RENAMED,
     FEW_ROWS,
     FEW_SCANNED,
-    FEW_SETS,
     KNOWN_MAILBOXES,
     ROW_BYTES,
 )
-from mektup.store.sqlite.searching import Searching
+from mektup.store.sqlite.searching import Searching, learn_keywords
 from mektup.store.sqlite.tables import changes, mailboxes, recovery, text_index
 from mektup.store.sqlite.tables import messages as writing
 from mektup.store.sqlite.tables.audit import Audit
@@ -103,6 +103,7 @@ class SqliteAccount:
         self._searching = Searching(account, database, self.indexer, searching, limits, self._keyword_sets, sort_keys)
         self._recall = Recall(self.database)
         self._shared = SharedReads(self.database)
+        self._recall_long = Recall(self._shared)
         self._circle = circle
         self._limits = limits
         self._packing = packing
@@ -121,9 +122,8 @@ class SqliteAccount:
             await asyncio.wait((self._mending,))
 
     async def learn_keywords(self) -> None:
-        """To be called once: learns the sets of keywords where they are many. Few are learnt where they are met."""
-        if await self.database.read(self._keyword_sets.highest) > FEW_SETS:
-            await self.database.read_long(self._keyword_sets.load)
+        """To be called where many sets of keywords may have been added since."""
+        await learn_keywords(self.database, self._keyword_sets)
 
     # The file
 
@@ -138,7 +138,8 @@ class SqliteAccount:
     # Mailboxes
 
     async def mailboxes(self) -> Sequence[Mailbox]:
-        return await self._recall.read(mailboxes.mailboxes)
+        few = await self._recall.read(mailboxes.highest) <= FEW_LISTED
+        return await (self._recall if few else self._recall_long).read(mailboxes.mailboxes)
 
     async def subscriptions(self) -> frozenset[str]:
         return await self._recall.read(mailboxes.subscriptions)
@@ -216,7 +217,7 @@ class SqliteAccount:
         if not self._shared.is_asked(changes.changes, mailbox, state, told=FEW_CHANGED):
             found = await self.database.read(changes.changes, mailbox, state, FEW_CHANGED)
         if found is None:
-            found = await self._shared.read_long(changes.changes, mailbox, state, told=FEW_CHANGED)
+            found = await self._shared.read(changes.changes, mailbox, state, told=FEW_CHANGED)
         assert found is not None
         if claim_recent and found.arrived:
             claim = partial(self._claim_arrived, mailbox, state)
@@ -276,7 +277,7 @@ class SqliteAccount:
     def flag_names(self, word: int) -> tuple[str, ...]:
         # in memory there is no other process that could have added one, and a thread may be at it
         if not self._keyword_sets.known(word) and not self.database.in_memory:
-            self.database.read_now(self._keyword_sets.load)
+            self.database.read_now(partial(self._keyword_sets.load_of, word=word))
         return self._keyword_sets.flags(word)
 
     def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Coroutine[Any, Any, Uids]:
@@ -337,7 +338,7 @@ class SqliteAccount:
             limits=self._limits,
         )
         room = _room_for(change, flags)
-        self._expect_sets(flags)
+        await self._expect_sets(flags)
         return await self.database.write(make, durable=self._limits.sync_flags, long=len(uids) > FEW_ROWS, room=room)
 
     async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
@@ -349,15 +350,16 @@ class SqliteAccount:
             limits=self._limits,
         )
         long = sum(len(order.uids) for order in orders) > FEW_ROWS
-        self._expect_sets(chain.from_iterable(order.flags for order in orders))
+        await self._expect_sets(chain.from_iterable(order.flags for order in orders))
         rooms = {_room_for(order.change, order.flags) for order in orders}
         room = Room.FREES if rooms == {Room.FREES} else Room.USUAL
         return await self.database.write(make, durable=self._limits.sync_flags, long=long, room=room)
 
-    def _expect_sets(self, flags: Iterable[str]) -> None:
+    async def _expect_sets(self, flags: Iterable[str]) -> None:
         # a change of keywords may leave a set that no message has any more
         if any(not flag.startswith("\\") for flag in flags):
             self.indexer.wake()
+            await self.learn_keywords()
 
     async def copy(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
         def undo(change: Change, copied: Copied) -> None:

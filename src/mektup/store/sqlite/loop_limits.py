@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mektup.terms.limits import MIB
+
 FEW_ROWS = 250
 """Of messages: what a change in the loop may touch at most."""
 
@@ -26,8 +28,14 @@ FEW_TESTED = 100_000
 FEW_SORTED = 500
 """Of messages: what may be sorted or threaded in the loop at most."""
 
+FEW_SORTED_BYTES = 32 * MIB
+"""The same of a mailbox, as headers may be all that its messages are made of."""
+
+FEW_LISTED = 1000
+"""Of mailboxes: how many may be read in the loop at most."""
+
 FEW_SETS = 16
-"""Of keywords: what is learnt in the loop at most when an account is opened."""
+"""Of keywords: what is learnt in the loop at most."""
 
 FEW_BYTES = 128 * 1024
 """Of messages: what an append in the loop may write at most."""

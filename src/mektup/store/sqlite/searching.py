@@ -15,8 +15,16 @@ from mektup.store.sorting.sort_keys import Remembered
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.indexer import Indexer
-from mektup.store.sqlite.loop_limits import FEW_CHANGED, FEW_SCANNED, FEW_SORTED, FEW_TESTED, KNOWN_MAILBOXES
-from mektup.store.sqlite.tables import changes, search, sort
+from mektup.store.sqlite.loop_limits import (
+    FEW_CHANGED,
+    FEW_SCANNED,
+    FEW_SETS,
+    FEW_SORTED,
+    FEW_SORTED_BYTES,
+    FEW_TESTED,
+    KNOWN_MAILBOXES,
+)
+from mektup.store.sqlite.tables import changes, mailboxes, search, sort
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.sort import Question
 from mektup.terms.limits import Limits
@@ -28,6 +36,12 @@ from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 
 T = TypeVar("T")
 H = TypeVar("H")
+
+
+async def learn_keywords(database: Database, keyword_sets: SqliteKeywordSets) -> None:
+    """Learns the sets of keywords that are not known where they are many. Few are learnt where they are met."""
+    if await database.read(keyword_sets.unknown) > FEW_SETS:
+        await database.read_long(keyword_sets.load)
 
 
 class Searching:
@@ -54,6 +68,7 @@ class Searching:
         """What was searched last stands last; None for a mailbox whose flags are too mixed."""
 
     async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
+        await learn_keywords(self._database, self._keyword_sets)
         if flag_index.answers(key):
             index = await self._flag_index(mailbox)
             if index is not None:
@@ -95,12 +110,14 @@ class Searching:
     async def _ask_sorted(
         self, ask: Callable[[Cursor, Question, H], T], mailbox: MailboxId, key: SearchKey, within: Uids, how: H
     ) -> T:
+        await learn_keywords(self._database, self._keyword_sets)
         if not isinstance(key, All | InUids) and flag_index.answers(key):
             key = InUids(await self.search(mailbox, key, within))
         takes_long = is_long(key)
         if takes_long:
             self._indexer.wake()
         question = Question((self._account, mailbox), key, within, self._keyword_sets, self._sort_keys)
-        if takes_long or len(within) > FEW_SORTED or self._tests(key, within) > FEW_TESTED:
+        takes_long |= len(within) > FEW_SORTED or self._tests(key, within) > FEW_TESTED
+        if takes_long or await self._database.read(mailboxes.size, mailbox) > FEW_SORTED_BYTES:
             return await self._searches.find(lambda cursor: ask(cursor, question, how))
         return await self._database.read(ask, question, how)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mektup.store.rules.keyword_sets import KeywordSets
+from mektup.store.rules.keyword_sets import KEYWORD_SHIFT, KeywordSets
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 
@@ -14,15 +14,20 @@ class SqliteKeywordSets(KeywordSets[Change]):
 
     __slots__ = ()
 
-    def highest(self, cursor: Cursor) -> int:
-        """The number of the newest set; 0 for none."""
-        return int(cursor.execute("SELECT ifnull(max(id), 0) FROM keyword_sets").get)
+    def unknown(self, cursor: Cursor) -> int:
+        """How many sets were added since, at most."""
+        return int(cursor.execute("SELECT ifnull(max(id), 0) FROM keyword_sets").get) - self._highest
 
     def load(self, cursor: Cursor) -> None:
         """Learns the sets that were added since."""
         self.learn(
             cursor.execute("SELECT id, names FROM keyword_sets WHERE id > ? ORDER BY id", (self._highest,)).fetchall()
         )
+
+    def load_of(self, cursor: Cursor, word: int) -> None:
+        """Learns the set of *word* alone, however many others were added since."""
+        number = word >> KEYWORD_SHIFT
+        self.learn_some(cursor.execute("SELECT id, names FROM keyword_sets WHERE id = ?", (number,)).fetchall())
 
     def _load(self, change: Change) -> None:
         self.load(change.cursor)

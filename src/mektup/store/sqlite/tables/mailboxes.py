@@ -70,6 +70,16 @@ def selectable(cursor: Cursor, name: str) -> tuple[Mailbox, tuple[str, ...]]:
     return _mailbox(row[:-1]), tuple(row[-1].split())
 
 
+def size(cursor: Cursor, mailbox: MailboxId) -> int:
+    """The octets of all its messages; 0 where it is gone."""
+    return int(cursor.execute("SELECT ifnull(max(size), 0) FROM mailboxes WHERE id = ?", (mailbox,)).get)
+
+
+def highest(cursor: Cursor) -> int:
+    """No account has more mailboxes than this."""
+    return int(cursor.execute("SELECT ifnull(max(id), 0) FROM mailboxes").get)
+
+
 def count_below(cursor: Cursor, name: str) -> int:
     """How many there are below *name*, at any depth."""
     asked = "SELECT count(*) FROM mailboxes WHERE name >= ? AND name < ?"

@@ -384,8 +384,9 @@ def rename_inbox(change: Change, new: str, keyword_sets: SqliteKeywordSets, limi
 
 def _add_copies(change: Change, to: _Box, rows: list[Row], keyword_sets: SqliteKeywordSets, limits: Limits) -> None:
     words = {row[1] for row in rows}
-    if not all(map(keyword_sets.known, words)):
-        keyword_sets.load(change.cursor)
+    for word in words:
+        if not keyword_sets.known(word):
+            keyword_sets.load_of(change.cursor, word)
     to.use_keywords(_keywords_of(words, keyword_sets), limits)
     now = int(time.time())
     copies = []

@@ -11,7 +11,16 @@ from mektup.store.rules.mailbox_names import no_such_mailbox
 from mektup.store.sorting import answers
 from mektup.store.sorting.answers import of_candidates
 from mektup.store.sorting.columns import Column, MessageIds
-from mektup.store.sorting.sort_keys import Key, Place, Remembered, SortKeys, ThreadKey, keys_of, require_few
+from mektup.store.sorting.sort_keys import (
+    KEY_LETTERS,
+    Key,
+    Place,
+    Remembered,
+    SortKeys,
+    ThreadKey,
+    keys_of,
+    require_few,
+)
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables.changes import moment
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
@@ -65,17 +74,22 @@ def _found(cursor: Cursor, question: Question, needed: Collection[Key]) -> SortK
 SLICE_ROWS: Final = 2000
 """How many messages are read at a time."""
 
+
+def _text(column: str) -> str:
+    return f"substr(t.{column}, 1, {KEY_LETTERS})"
+
+
 _COLUMNS: Final[Mapping[Key, str]] = {
     SortKey.ARRIVAL: "m.arrived",
-    SortKey.CC: "t.cc_key",
+    SortKey.CC: _text("cc_key"),
     # RFC 5256 §2.2: where the sent date cannot be determined, the internal date is used
     SortKey.DATE: "ifnull(t.sent, m.arrived)",
-    SortKey.DISPLAYFROM: "t.display_from",
-    SortKey.DISPLAYTO: "t.display_to",
-    SortKey.FROM: "t.from_key",
+    SortKey.DISPLAYFROM: _text("display_from"),
+    SortKey.DISPLAYTO: _text("display_to"),
+    SortKey.FROM: _text("from_key"),
     SortKey.SIZE: "m.size",
-    SortKey.SUBJECT: "t.base_subject",
-    SortKey.TO: "t.to_key",
+    SortKey.SUBJECT: _text("base_subject"),
+    SortKey.TO: _text("to_key"),
     ThreadKey.IS_REPLY: "t.is_reply",
     # what several messages share is read once
     ThreadKey.MESSAGE_IDS: (
