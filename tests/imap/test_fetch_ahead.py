@@ -34,8 +34,7 @@ async def given() -> AsyncIterator[Given]:
 
 
 async def said(given: Given, commands: list[bytes], *, by_octet: bool = False) -> bytes:
-    """The answers of a session to *commands*, which get tags. *by_octet*: octets arrive one by one, so nothing is
-    pipelined."""
+    """The answers to *commands*, each of which gets a tag. *by_octet* sends octet by octet, so nothing is pipelined."""
     tagged = [b"c%d %b\r\n" % (number, command) for number, command in enumerate(commands)]
     async with Dialogue(ImapSession, given.services, by_octet=by_octet) as dialogue:
         dialogue.send(LOGIN)

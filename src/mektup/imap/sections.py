@@ -289,8 +289,7 @@ MOST_NAME_BYTES = 1000
 
 
 def chosen_fields(item: BodySection) -> HeaderFields | None:
-    """The column of the store for *item*; None unless it asks for named fields of the message's own header, without
-    partial."""
+    """The store's column for *item*; None unless it asks for named fields of the message's own header, as a whole."""
     section = item.section
     if section.part or section.text is not SectionText.HEADER_FIELDS or item.partial is not None:
         return None

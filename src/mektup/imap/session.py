@@ -87,8 +87,7 @@ class ImapSession:
         """Whether the client enabled QRESYNC: VANISHED replaces EXPUNGE (RFC 7162 §3.2.3)."""
         self.uploads = Uploads()
         self.tag: bytes | None = None
-        """The tag of the current command, once parsed. A command that also answers pipelined ones sets it to each of
-        their tags."""
+        """The current command's tag, once parsed; moves to the tag of a pipelined command that is answered with it."""
         self.ending: Ending | None = None
         self.has_identified = False
         """Whether the client has sent ID."""

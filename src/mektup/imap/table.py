@@ -67,8 +67,7 @@ class Tells(Enum):
     ALL = auto()
     """Everything, if the watch fired."""
     LOOKS = auto()
-    """Everything; the store is asked even if the watch did not fire, because the command is there to learn of
-    changes."""
+    """Everything; the store is asked even if the watch did not fire, as the client asks for changes."""
 
 
 Run = Callable[[Any, Any], Awaitable[bytes | None]]

@@ -57,8 +57,7 @@ async def tell_vanished(session: ImapSession, uids: Uids, *, earlier: bool = Fal
 
 
 def vanished_lines(uids: Uids, *, earlier: bool = False) -> Iterator[bytes]:
-    """The lines that ``tell_vanished`` writes: several for many UIDs, because some clients have a buffer for one
-    line."""
+    """The lines of ``tell_vanished``: several for many UIDs, because some clients have a buffer for one line."""
     word = b"* VANISHED (EARLIER) %b\r\n" if earlier else b"* VANISHED %b\r\n"
     for some in uids.pieces(RANGES_OF_LINE):
         yield word % bytes(some)

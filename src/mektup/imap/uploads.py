@@ -75,8 +75,7 @@ class Uploads:
         return spool
 
     def request(self, command: RawCommand) -> Append | None:
-        """The request of *command* if it was parsed when its only message was admitted and nothing follows; else
-        None."""
+        """The request of *command* if it was parsed as its only message was admitted and nothing follows, or None."""
         start = self._start
         if start is None or len(command.literals) != 1 or command.fragments[-1]:
             return None

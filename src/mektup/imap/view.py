@@ -101,8 +101,7 @@ class View:
         return True
 
     def owe(self, uids: Uids) -> None:
-        """Records that the flags of *uids* and other changes could not be told; the next command that may tell them
-        does."""
+        """Records that the flags of *uids* and other changes could not be told; a later command tells them."""
         self.untold = self.untold | uids
         self.watch.fire()
 
@@ -184,8 +183,7 @@ class View:
         return [rank(row[0]) for row in rows]
 
     def show_modseq(self, modseq: ModSeq) -> None:
-        """Records that the client was shown the *modseq* of a message: if it is higher, it is the client's
-        HIGHESTMODSEQ now."""
+        """Records that the client was shown the *modseq* of a message: its new HIGHESTMODSEQ if it is higher."""
         self.client_modseq = max(self.client_modseq, modseq)
 
     def arrive(self, changes: Changes) -> bool:

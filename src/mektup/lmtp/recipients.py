@@ -63,8 +63,7 @@ async def resolve(address: Address, directory: Directory) -> Recipient:
 
 
 def _readings(local: str) -> Iterator[tuple[str, str]]:
-    """The pairs of user and detail that *local* may mean: all of it as the user, then cut at each ``+``, the last one
-    first."""
+    """The user and detail that *local* may mean: first all of it as the user, then cut at each ``+`` from the end."""
     yield local, ""
     # No account has a longer name, so the number of lookups is bounded.
     plus = local.rfind("+", 0, LONGEST_ACCOUNT_NAME_OCTETS + 1)

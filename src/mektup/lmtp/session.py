@@ -67,8 +67,7 @@ class LmtpSession:
         """The client's name from LHLO; empty before."""
         self._transaction: Transaction | None = None
         self._owed = 0
-        """The replies that the current command still owes: one (RFC 5321 §4.2), but after the data one for each
-        recipient."""
+        """Replies that the current command still owes: one (RFC 5321 §4.2), or after the data one per recipient."""
         self._bad_commands = 0
         self._ending = False
 

@@ -77,8 +77,7 @@ def _by(hostname: str) -> str:
 
 @lru_cache(4)
 def _date_time(seconds: int) -> str:
-    """Local time, its offset, and a year of four digits (RFC 5321 §4.4, §F.5). Cached for messages of the same
-    second."""
+    """Local time with its offset and a year of four digits (RFC 5321 §4.4, §F.5). Cached for one second."""
     return format_datetime(datetime.fromtimestamp(seconds).astimezone())
 
 
