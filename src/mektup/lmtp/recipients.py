@@ -35,7 +35,7 @@ CLOSED_NAMES = frozenset(
         "deleted messages",
     }
 )
-"""The folded names that clients give to such folders, for folders without a special use."""
+"""The names that clients give to such folders, folded; a folder may have such a name and no special use."""
 
 
 @dataclass(frozen=True, slots=True)
