@@ -1,6 +1,6 @@
-"""Raw bytes to all that never changes about a message, rendered once.
+"""Computes, once, everything about a message that never changes: digests, search keys, texts for the wire.
 
-The only user of wire in the store: its string and body renderers.
+The only module of the store that uses wire: its string and body renderers.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from mektup.wire import bodies
 from mektup.wire.strings import date_time, literal
 
 TWO_FORMS_BYTES: Final = 4097
-"""The least length of what ``two_forms`` yields."""
+"""The shortest result of ``two_forms``, in octets."""
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message ready to be stored, for any number of mailboxes and accounts."""
 
     raw: Octets | Stretch
-    """Every line ends in CRLF; else as received."""
+    """As received, but every line ends in CRLF."""
     size: int
     """Octets: RFC822.SIZE."""
     header_size: int
@@ -46,16 +46,16 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     envelope: bytes
     """Wire form, RFC 9051 §7.5.2."""
     body: bytes
-    """Wire form of BODY; two where the revisions of IMAP differ, see ``two_forms``."""
+    """Wire form of BODY; where the revisions of IMAP differ, both forms (see ``two_forms``)."""
     bodystructure: bytes
-    """The same of BODYSTRUCTURE."""
+    """Wire form of BODYSTRUCTURE, or both forms."""
     layout: bytes
     """Packed part offsets, see ``message.layout``."""
 
     sent: int | None
-    """The Date header in seconds since 1970 UTC; None where there is none that can be read."""
+    """The Date header in seconds since 1970 UTC; None where it is missing or cannot be parsed."""
     sent_zone: int
-    """Its zone, minutes east of UTC."""
+    """The zone of the Date header, minutes east of UTC."""
 
     subject: str
     """Decoded and case-folded, for SEARCH."""
@@ -68,33 +68,33 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     base_subject: str
     """RFC 5256 §2.1, for SORT and THREAD; case-folded."""
     is_reply: bool
-    """Whether base subject extraction took something off that marks a reply or forward."""
+    """Whether base subject extraction removed a mark of a reply or forward."""
     from_key: str
     to_key: str
     cc_key: str
-    """The first address's mailbox, case-folded, for SORT."""
+    """The mailbox of the first address, case-folded, for SORT."""
     display_from: str
     display_to: str
     """RFC 5957, case-folded."""
     message_id: str
     """Normalised msg-id without angle brackets, or empty."""
     references: tuple[str, ...]
-    """msg-ids of References, else the first of In-Reply-To."""
+    """The msg-ids of References, else the first of In-Reply-To."""
 
     preview: str
-    """RFC 8970: up to 200 characters of its text, white space folded."""
+    """RFC 8970: up to 200 characters of the message's text, white space folded."""
 
     @property
     def rendered_bytes(self) -> int:
-        """What was rendered of it, beside the message itself: octets, about."""
+        """The approximate size of the rendered values, without the message itself, in octets."""
         rendered = (self.envelope, self.body, self.bodystructure, self.layout)
         return sum(map(len, rendered)) + 2 * sum(map(len, (self.from_, self.to, self.cc, self.bcc, self.subject)))
 
 
 def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
-    """All that never changes about the message *raw*, whose lines end in CRLF already (see ``spool``).
+    """The Arrival of the message *raw*, whose lines already end in CRLF (see ``spool``).
 
-    Whatever the octets are, there is an answer; nothing is raised.
+    Accepts any octets and raises nothing.
     """
     parts = scan(raw, limits)
     message = parts[0]
@@ -135,7 +135,7 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
 
 @lru_cache(1024)
 def internaldate(seconds: int, zone: int) -> bytes:
-    """INTERNALDATE as FETCH shows it: *seconds* since 1970 UTC, shown *zone* minutes east of it."""
+    """INTERNALDATE as FETCH shows it, of *seconds* since 1970 UTC, in the zone *zone* minutes east of UTC."""
     return date_time(seconds, zone)
 
 
@@ -148,16 +148,16 @@ def _bodies(parts: Sequence[Part], most_addresses: int) -> tuple[bytes, bytes]:
 
 
 def two_forms(rev1: bytes, rev2: bytes) -> bytes:
-    """Two renderings in one value, which no rendering equals, as it does not begin with "(".
+    """Packs two renderings into one value. A rendering begins with "(", so it is never mistaken for such a value.
 
-    In octets: 1, the lengths of both in eight digits each, *rev1*, *rev2*, and NULs up to TWO_FORMS_BYTES: so long a
-    value is never written in a Form, which then need not look for such values.
+    Layout: octet 1, both lengths as eight digits each, *rev1*, *rev2*, and NULs up to TWO_FORMS_BYTES. A value of this
+    length is too long for a Form, so a Form never has to check for such values.
     """
     return (b"\x01%08d%08d%b%b" % (len(rev1), len(rev2), rev1, rev2)).ljust(TWO_FORMS_BYTES, b"\0")
 
 
 def one_form(value: bytes, *, rev1: bool) -> bytes:
-    """The form in *value* that is for this revision of IMAP, where ``two_forms`` made it, else *value*."""
+    """The form for this revision of IMAP where ``two_forms`` made *value*, else *value* itself."""
     if not value.startswith(b"\x01"):
         return value
     start, sizes = 1 + 2 * 8, (int(value[1:9]), int(value[9:17]))
@@ -165,21 +165,21 @@ def one_form(value: bytes, *, rev1: bool) -> bytes:
 
 
 def field_chooser(names: frozenset[bytes]) -> Callable[[bytes], bytes]:
-    """From a message's header to the fields of these *names*, in any case of letters, as a literal of the wire.
+    """A function that selects the fields *names* of a header, in any letter case, and returns them as a literal.
 
-    ``BODY[HEADER.FIELDS (...)]``, RFC 9051 §6.4.5.1.
+    For ``BODY[HEADER.FIELDS (...)]``, RFC 9051 §6.4.5.1.
     """
     select = selector(names, exclude=False)
     return lambda header: literal(select(header))
 
 
 def chosen_literal(pieces: Sequence[bytes]) -> bytes:
-    """The same of fields that were chosen in *pieces*."""
+    """The same literal from already selected fields, given in *pieces*."""
     return literal(b"".join(pieces))
 
 
 def _searchable(fields: Fields, name: bytes, most_addresses: int) -> str:
-    """The text of every field of that name."""
+    """The text of all fields with that name."""
     values = fields.get(name)
     if values is None:
         return ""

@@ -1,7 +1,7 @@
-"""Faults of the machine under the store: a full disk, a failed one, damage. Not a client's mistakes.
+"""Faults of the machine under the store: a full disk, a failed disk, damage. Not a client's mistakes.
 
-The engine says each one once, to whoever keeps the book for the operator (``interface.Faults``). The kind decides
-what a client is told.
+The engine reports each fault once, to ``interface.Faults``, for the operator. The kind of the fault decides the
+answer to the client.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mektup.terms.errors import Code, Refused
 
 
 class Kind(Enum):
-    """A kind of fault: its name in metrics and log, the code and the text of the refusal that it becomes."""
+    """A kind of fault: its name in metrics and log, and the code and text of its refusal."""
 
     FULL = ("full", Code.DISKFULL, "No room is left on the server's disk")
     FAILED = ("failed", Code.UNAVAILABLE, "The server's disk failed")
@@ -55,49 +55,49 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One that happened."""
+    """A fault that happened."""
 
     kind: Kind
     file: str
-    """Its path."""
+    """The path of the file."""
     reason: str
-    """What the system said, for a person."""
+    """The system's error, for a person."""
     account: str = ""
-    """Its name; empty for a file that is no account's."""
+    """The account's name; empty where the file belongs to no account."""
     lasts: bool = True
-    """Whether it is still there when this is said."""
+    """Whether the fault still exists when it is reported."""
 
     def __str__(self) -> str:
         return f"{self.file}: {self.reason}"
 
     def refusal(self) -> FaultRefused:
-        """What a client is told."""
+        """The refusal for the client."""
         return FaultRefused(self.kind.code, self.kind.text, self)
 
 
 @dataclass(eq=False)
 class FaultRefused(Refused):
-    """A refusal for which the machine is to blame."""
+    """A refusal that a fault of the machine caused."""
 
     fault: Fault
 
 
 def kind_of_errno(number: int) -> Kind | None:
-    """The kind that an errno stands for; None where it says nothing."""
+    """The kind of fault of an errno; None where the errno is not known here."""
     return _KINDS.get(number)
 
 
 def fault_of_os_error(error: OSError, file: Path | str) -> Fault:
-    """The fault that the system's *error* about *file* is."""
+    """The fault for the system's *error* about *file*."""
     number = error.errno or 0
     return Fault(kind_of_errno(number) or Kind.OTHER, str(error.filename or file), words_of_errno(number))
 
 
 def words_of_errno(number: int) -> str:
-    """``ENOSPC, No space left on device``; for 0 nothing is known."""
+    """For example ``ENOSPC, No space left on device``; 0 means that no reason is known."""
     return f"{errno.errorcode.get(number, number)}, {os.strerror(number)}" if number else "no reason given"
 
 
 def in_words(refusal: Refused) -> str:
-    """What went wrong and where, for an operator who starts something."""
+    """The refusal and, for a fault, its file and reason: for an operator who runs a command."""
     return f"{refusal}: {refusal.fault}" if isinstance(refusal, FaultRefused) else str(refusal)

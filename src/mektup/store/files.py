@@ -1,12 +1,12 @@
-"""Files and directories under a data directory: private, its owner's, and on disk when their maker says so.
+"""Creates files and directories under a data directory: durable, private, and with the right owner.
 
-Everything that is made there is made here, so three rules have one home:
+All of them are created here, so three rules have one home:
 
-* **Durable.** A file that was synced can still go with the directory entry that names it. Whoever makes a directory or
-  a name syncs the directory above it, before anyone is told (POSIX fsync; SQLite does so for its own files).
-* **Private.** 0700 and 0600, whatever the umask.
-* **The owner's.** What root makes belongs to the owner of the directory that it is in: a service that runs as a user
-  of its own must be able to use the account that an administrator added. (SQLite does the same for a WAL.)
+* **Durable.** A synced file is lost if its directory entry is lost. So whoever creates a directory or a name syncs the
+  parent directory before reporting success (POSIX fsync; SQLite does so for its own files).
+* **Private.** Modes are 0700 and 0600, whatever the umask.
+* **The right owner.** A file that root creates gets the owner of its directory: a service that runs as its own user
+  must be able to use an account that an administrator added. (SQLite does the same for a WAL.)
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ OTHERS_PASS = stat.S_IXGRP | stat.S_IXOTH
 
 
 def make_directory(path: Path) -> None:
-    """Makes *path* and what is missing above it; the names are on disk when this returns.
+    """Creates *path* and missing directories above it; their names are on disk when this returns.
 
-    Also where another process made it: that process may not have synced it yet. Raises OSError, Refused.
+    Also syncs a directory that another process created, as that process may not have synced it yet. Raises OSError,
+    Refused.
     """
     missing = [path]
     while not missing[-1].parent.is_dir():
@@ -48,13 +49,13 @@ def make_directory(path: Path) -> None:
         try:
             sync(each.parent)
         except PermissionError:
-            pass  # a directory above the data that others keep, and that may not be read
+            pass  # a directory above the data directory that belongs to others and is not readable
 
 
 def make_empty(path: Path, mode: int = FILE_MODE) -> int:
-    """Makes the file *path*, which must not be there; a descriptor to write to it. Its name is not yet on disk.
+    """Creates the file *path*, which must not exist, and returns a descriptor for writing.
 
-    Raises OSError, Refused.
+    The name is not yet on disk. Raises OSError, Refused.
     """
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.CLOSE_ON_EXEC, mode)
     try:
@@ -68,7 +69,7 @@ def make_empty(path: Path, mode: int = FILE_MODE) -> int:
 
 
 def write(path: Path, octets: bytes, mode: int = FILE_MODE) -> None:
-    """Writes a file that is whole or not there; on disk when this returns. What was there is replaced.
+    """Writes or replaces a file, completely or not at all; it is on disk when this returns.
 
     Raises OSError, Refused.
     """
@@ -84,7 +85,7 @@ def write(path: Path, octets: bytes, mode: int = FILE_MODE) -> None:
 
 
 def rename(old: Path, new: Path) -> None:
-    """Gives a file that is on disk its name, in the same directory; on disk when this returns."""
+    """Renames a synced file within its directory; the new name is on disk when this returns."""
     os.replace(old, new)
     sync(new.parent)
 
@@ -97,7 +98,7 @@ def sync(path: Path) -> None:
     try:
         os.fsync(file)
     except OSError as error:
-        # some file systems cannot sync a directory, and need not: SQLite passes over it as well
+        # some file systems cannot sync a directory and need not; SQLite ignores this error, too
         if error.errno != errno.EINVAL or not stat.S_ISDIR(os.fstat(file).st_mode):
             raise
     finally:
@@ -105,9 +106,10 @@ def sync(path: Path) -> None:
 
 
 def lock(directory: Path, *, alone: bool) -> int | None:
-    """A lock that processes share in *directory*, to be given to ``unlock``; ends with the process.
+    """Locks *directory* and returns the lock, for ``unlock``. The lock ends with the process.
 
-    *alone*: nobody shares it, and where somebody has it, None. Else waits for who is alone.
+    With *alone* the lock is exclusive; returns None where another process has a lock. Else the lock is shared; waits
+    for the end of an exclusive one.
     """
     if not system.CAN_OPEN_DIRECTORIES:
         return os.open(os.devnull, os.O_RDONLY)
@@ -121,13 +123,13 @@ def lock(directory: Path, *, alone: bool) -> int | None:
 
 
 def unlock(file: int) -> None:
-    """Ends what ``lock`` began."""
+    """Releases a lock of ``lock``."""
     os.close(file)
 
 
 @contextlib.contextmanager
 def alone_in(directory: Path) -> Iterator[None]:
-    """One process at a time is within, for each *directory*; the others wait. Ends with the process."""
+    """A block that one process at a time enters, for each *directory*; others wait. Ends with the process."""
     if not system.CAN_OPEN_DIRECTORIES:
         yield
         return
@@ -140,12 +142,12 @@ def alone_in(directory: Path) -> Iterator[None]:
 
 
 def hand_over(path: Path) -> None:
-    """Gives *path*, which root made, to the owner of the directory that it is in. Raises OSError, Refused."""
+    """Gives *path*, which root created, to the owner of its directory. Raises OSError, Refused."""
     _give_to_owner(path, path)
 
 
 def why_not(path: Path) -> str | None:
-    """Why this process cannot use *path*, in words for an operator; None where it can, as far as one can see."""
+    """Why this process cannot use *path*, in words for an operator; None where no reason is visible."""
     if denied := why_denied(path):
         return denied
     for each in (*reversed(path.parents), path):
@@ -157,12 +159,12 @@ def why_not(path: Path) -> str | None:
 
 
 def why_denied(path: Path) -> str | None:
-    """Whose the file is that this process may not use on its way to *path*; None where none is in the way."""
+    """The file or directory on the way to *path* that denies access, with its owner; None where there is none."""
     for each in (*reversed(path.parents), path):
         try:
             status = os.stat(each)
         except FileNotFoundError:
-            # what is missing is to be made, and it is the directory above it that refuses
+            # a missing entry would be created, so the directory above it may deny access
             denied = _denied(each.parent, os.stat(each.parent), os.W_OK)
             return f"{each} cannot be made: {denied}" if denied else None
         except OSError:
@@ -182,14 +184,14 @@ def _denied(path: Path, status: os.stat_result, needed: int) -> str | None:
 
 
 def reason(error: OSError, path: Path = Path()) -> str:
-    """Where and why the system refused, in words for an operator; *path* where the error names no file."""
+    """Where and why the system refused, in words for an operator; uses *path* where the error names no file."""
     place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
     denied = why_not(place) if error.errno in (errno.EACCES, errno.EPERM) else None
     return denied or f"{place}: {error.strerror or error}"
 
 
 def open_to_others(data: Path) -> list[Path]:
-    """What of the data directory other users may write to."""
+    """The entries of the data directory that other users may write to."""
     status = os.stat(data)
     found = [data] if status.st_mode & OTHERS_WRITE else []
     if status.st_mode & OTHERS_PASS:
@@ -198,7 +200,7 @@ def open_to_others(data: Path) -> list[Path]:
 
 
 def user_name(uid: int) -> str:
-    """For a person to read."""
+    """The name of a user, for a person to read."""
     return system.user_name(uid)
 
 
@@ -207,12 +209,12 @@ def _is_open(status: os.stat_result) -> bool:
 
 
 def _settle_directory(path: Path) -> None:
-    """What was just made gets its mode, of which the umask may have taken some, and its owner."""
+    """Sets mode and owner of a new directory, because the umask may have removed mode bits."""
     try:
         if system.effective_user() != 0:
             os.chmod(path, DIRECTORY_MODE)
             return
-        # by a descriptor: whoever owns the directory above must not have root change something else
+        # by a descriptor, so that the parent's owner cannot make root change another file instead
         file = os.open(path, os.O_RDONLY | system.DIRECTORY | system.NO_FOLLOW | system.CLOSE_ON_EXEC)
         try:
             system.set_mode(file, DIRECTORY_MODE)

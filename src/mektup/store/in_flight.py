@@ -1,4 +1,4 @@
-"""What is under way, counted, so that an end can wait for it."""
+"""Counts work that is in progress, so that ``close`` can wait for its end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import TracebackType
 
 
 class InFlight:
-    """To be entered by each piece of work, from the event loop's thread."""
+    """A counter that each piece of work enters, from the event loop's thread."""
 
     __slots__ = ("_count", "_over")
 
@@ -29,7 +29,7 @@ class InFlight:
         return self._count > 0
 
     async def over(self) -> None:
-        """Returns when nothing is under way."""
+        """Returns when no work is in progress."""
         while self._count:
             self._over = asyncio.Event()
             await self._over.wait()

@@ -1,19 +1,19 @@
-"""The store as its users see it: the verbs of mail, as Protocols that every engine fulfils.
+"""The store's interface: Protocols that every engine implements.
 
 Rules that hold for every method here:
 
 * It is asynchronous, and one IMAP command needs at most one read and one write.
-* A write is one transaction with one new modseq, the same for all that it touched (``store_flags_in_turn`` has
-  one for each order). When it returns, the change is on disk (flags alone: as ``limits.sync_flags`` says),
-  counters included, and every Watch on that mailbox has been fired, here and, through the bus, in other
-  processes. The store does that itself, inside its commit, so no caller can forget it.
+* A write is one transaction with one new modseq, shared by all messages that it changed (``store_flags_in_turn``
+  uses one modseq for each order). When it returns, the change and the counters are on disk (for flags alone, see
+  ``limits.sync_flags``), and every Watch on that mailbox has fired, in this process and, through the bus, in the
+  others. The store fires watches itself, inside its commit, so no caller can forget to.
 * UIDs ascend and are never used twice; modseqs never go back; 1 is the smallest of each.
-* Names of mailboxes are decoded text in NFC, levels parted by "/"; INBOX in any case of letters is INBOX.
-* Messages are named by UID, never by sequence number: those belong to a session's view.
-* A UID that is not there (any more) is passed over in silence, not an error.
-* A mailbox that is gone raises Refused(NONEXISTENT, NO_SUCH_MAILBOX); a fault of the machine, as a full disk, a
-  FaultRefused, and whoever keeps the book of them has heard of it. Errors of an engine's library never come out.
-* On a full disk all that only reads goes on, and so does what makes room: \\Deleted, expunge, remove, move, delete.
+* Mailbox names are decoded text in NFC, with "/" between levels; INBOX in any letter case is INBOX.
+* Messages are named by UID, never by sequence number: sequence numbers belong to a session's view.
+* A UID that does not exist (any more) is ignored; it is not an error.
+* A mailbox that is gone raises Refused(NONEXISTENT, NO_SUCH_MAILBOX). A fault of the machine, such as a full disk,
+  raises FaultRefused after it was reported to ``Faults``. Errors of an engine's library are never raised.
+* On a full disk, reads still work, and so do writes that free space: \\Deleted, expunge, remove, move, delete.
 """
 
 from __future__ import annotations
@@ -50,68 +50,68 @@ class Mailbox:
     recent: int
     """Messages that no session has claimed as \\Recent yet (RFC 3501 §2.3.2)."""
     mailboxid: str
-    """RFC 8474; ASCII, kept through renames."""
+    """RFC 8474; ASCII; a rename keeps it."""
     special_use: str | None
     """One of SPECIAL_USES."""
     selectable: bool
-    """False for a name that is there only for what lies below it."""
+    """False for a name that exists only because it has children."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a session learns on opening a mailbox: one consistent moment."""
+    """The state of a mailbox when a session opens it, read at one consistent moment."""
 
     mailbox: Mailbox
     uids: Uids
-    """Of every message there is."""
+    """The UIDs of all messages."""
     first_unseen: Uid | None
     """The lowest UID without \\Seen (for RFC 3501's UNSEEN)."""
     keywords: tuple[str, ...]
     """Every keyword ever set in this mailbox, in the order of first use."""
     recent: Uids
-    """Those this session has claimed as \\Recent; empty where it did not ask to."""
+    """The messages that this session claimed as \\Recent; empty where it did not ask for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What differs from a state that two modseqs name; a message that came and went in between is not mentioned."""
+    """The differences from a state given by two modseqs, without messages that came and went in between."""
 
     modseq: ModSeq
-    """The state that these changes lead to; ask from here the next time."""
+    """The state after these changes; the next call's *since*."""
     uidnext: Uid
     arrived: Uids
-    """New since, still there."""
+    """Messages that arrived since then and still exist."""
     recent: Uids
-    """Of *arrived*, those claimed as \\Recent by this call."""
+    """The part of *arrived* that this call claimed as \\Recent."""
     changed: Uids
-    """There, with flags that changed since, and did not arrive since."""
+    """Messages that existed then and whose flags changed since."""
     flags: Sequence[tuple[Uid, int, ModSeq]] | None
-    """UID, flag word and modseq of each that *changed*, by UID; None where these are many."""
+    """UID, flag word and modseq of each message of *changed*, by UID; None where there are many."""
     expunged: Uids
-    """Gone since *expunged_since*. May name UIDs that the asker never saw, and UIDs that it was told of already."""
+    """UIDs expunged since *expunged_since*. May include UIDs that the caller never saw or already knows as gone."""
     keywords: tuple[str, ...]
-    """As in Selection, complete."""
+    """All of them, as in Selection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """Which messages of a mailbox a modseq is no longer the last word on."""
+    """The messages of a mailbox that changed or were expunged after a modseq."""
 
     changed: Uids
-    """There, with a higher modseq; those that arrived since included."""
+    """Messages with a higher modseq, new ones included."""
     expunged: Uids
-    """Gone since. May name UIDs that were gone before, and UIDs that came and went since."""
+    """UIDs expunged since then. May include UIDs expunged before, and UIDs that came and went since."""
     flags: Sequence[tuple[Uid, int, ModSeq]] | None
-    """UID, flag word and modseq of each that *changed*, by UID; None where these are many."""
+    """UID, flag word and modseq of each message of *changed*, by UID; None where there are many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One message on its way into a mailbox."""
+    """One message to append to a mailbox."""
 
     arrival: Arrival
     flags: frozenset[str] = frozenset()
-    """System flags and keywords; \\Recent is not among them."""
+    """System flags and keywords, without \\Recent."""
     internaldate: int | None = None
     """Seconds since 1970 UTC; None: now."""
     zone: int = 0
@@ -120,7 +120,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """Where messages went, in the order in which they were given (RFC 4315 APPENDUID)."""
+    """The UIDs of appended messages, in the order in which the messages were given (RFC 4315 APPENDUID)."""
 
     uidvalidity: UidValidity
     uids: Uids
@@ -129,7 +129,7 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class FlagOrder:
-    """A change of flags that is asked for."""
+    """One requested change of flags."""
 
     uids: Uids
     change: FlagChange
@@ -138,28 +138,28 @@ class FlagOrder:
 
 @dataclass(frozen=True, slots=True)
 class FlagsStored:
-    """What a STORE did."""
+    """The result of a STORE."""
 
     modseq: ModSeq
-    """Of this change; when nothing changed, the mailbox's highest."""
+    """The modseq of this change; when nothing changed, the mailbox's highest."""
     changed: Uids
-    """Those whose flags differ now from before."""
+    """Messages whose flags are different now."""
     previous: ModSeq
-    """The mailbox's highest just before this change: tells whether somebody else changed something in between."""
+    """The mailbox's highest modseq just before this change; shows whether another session changed something."""
     failed: Uids
-    """Those changed after *unchanged_since* and left alone (RFC 7162 §3.1.3 MODIFIED)."""
+    """Messages that changed after *unchanged_since* and were left as they are (RFC 7162 §3.1.3 MODIFIED)."""
     flags: Sequence[tuple[Uid, int, ModSeq]] | None
-    """UID, flag word and modseq of each that did not fail, as they are now; None where these are many."""
+    """The current UID, flag word and modseq of each message that did not fail; None where there are many."""
     keywords: tuple[str, ...]
-    """Those of this change that the mailbox has, in the spelling that FETCH shows; empty where it changed nothing."""
+    """Keywords of this change that the mailbox has, spelled as FETCH shows them; empty where nothing changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a COPY or MOVE did (RFC 4315 COPYUID): the nth source became the nth target, both ascending."""
+    """The result of a COPY or MOVE (RFC 4315 COPYUID): the nth source became the nth target, both ascending."""
 
     uidvalidity: UidValidity
-    """Of the target mailbox."""
+    """UIDVALIDITY of the target mailbox."""
     sources: Uids
     targets: Uids
     modseq: ModSeq
@@ -167,38 +167,38 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class SearchStatus:
-    """How far an account's index of texts has come, and what it costs. Copies of a message count as one."""
+    """The state and the size of an account's text index. Copies of a message count once."""
 
     messages: int
     indexed: int
-    """Of them, how many a search of BODY or TEXT looks up; the others it reads."""
+    """Messages that a search of BODY or TEXT finds by the index; it reads all others."""
     text_bytes: int
-    """Of those that are indexed: decoded, case-folded, in UTF-8."""
+    """Octets of the indexed texts: decoded, case-folded, in UTF-8."""
     packed_bytes: int
-    """What is kept of these texts, to look into where the index has proposed them."""
+    """Octets of the compressed texts that are kept to check what the index proposes."""
     index_bytes: int
-    """What the index itself takes."""
+    """Octets of the index itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expunged:
-    """What an EXPUNGE removed."""
+    """The result of an EXPUNGE."""
 
     uids: Uids
     modseq: ModSeq
 
 
 class Column(IntEnum):
-    """What a fetch can ask of each message; every one is ready as stored, nothing is parsed or rendered."""
+    """Data of a message that a fetch can return; all are stored ready to send, without parsing or rendering."""
 
     UID = auto()
     """int."""
     FLAGS = auto()
-    """int: the flag word, which ``Account.flag_names`` spells out. Equal words are equal flags."""
+    """int: the flag word; ``Account.flag_names`` gives its flags. Equal words mean equal flags."""
     MODSEQ = auto()
     """int."""
     INTERNALDATE = auto()
-    """bytes: a date-time of RFC 9051 §9 with its quotes, in the zone that it came with."""
+    """bytes: a date-time of RFC 9051 §9 with its quotes, in its original zone."""
     SIZE = auto()
     """int: RFC822.SIZE, octets."""
     ENVELOPE = auto()
@@ -208,25 +208,25 @@ class Column(IntEnum):
     BODYSTRUCTURE = auto()
     """bytes: wire form, for IMAP4rev2."""
     BODY_REV1 = auto()
-    """The same for IMAP4rev1, where message/global is a basic body."""
+    """BODY for IMAP4rev1, where message/global is a basic body."""
     BODYSTRUCTURE_REV1 = auto()
     CONTENT = auto()
     """int: the ContentId, for ``Account.content``."""
     LAYOUT = auto()
     """bytes: the packed part offsets, which ``message.layout.unpack`` reads."""
     HEADER = auto()
-    """bytes: the message's header, the empty line that ends it included."""
+    """bytes: the message's header, with the empty line that ends it."""
     RAW = auto()
     """bytes, or None where the message is larger than RAW_BYTES and ``Account.content`` must stream it."""
     PREVIEW = auto()
     """str: the first characters of its text (RFC 8970)."""
     EMAILID = auto()
-    """str: names the content (RFC 8474)."""
+    """str: the identifier of the content (RFC 8474)."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderFields:
-    """A column that is not stored, but may be kept once it was asked for: some fields of the message's header.
+    """A column of some header fields: not stored on arrival, but the engine may keep it after the first fetch.
 
     bytes: a literal, as ``BODY[HEADER.FIELDS (...)]`` has it (RFC 9051 §6.4.5.1).
     """
@@ -236,18 +236,18 @@ class HeaderFields:
 
 
 class HeaderColumn(Enum):
-    """A message's header, where it is not to be read whole if it is large."""
+    """A message's header, for a fetch that must not load a large one."""
 
     SMALL = auto()
     """bytes, as Column.HEADER; None where it is larger than RAW_BYTES and ``Account.content`` must stream it."""
     SIZE = auto()
-    """int: its octets."""
+    """int: the header's size in octets."""
 
 
 AnyColumn = Column | HeaderColumn | HeaderFields
 
 RAW_BYTES = 256 * 1024
-"""The largest message, in octets, that a fetch hands out whole."""
+"""The largest message, in octets, that a fetch returns whole."""
 
 SLICE_ROWS = 500
 """How many messages a fetch reads at a time."""
@@ -255,19 +255,19 @@ SLICE_ROWS = 500
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What is to be written of each message: octets as they are, and the value of each column in its place."""
+    """A template for the text of one message: fixed octets and columns, in order."""
 
     pieces: tuple[bytes | AnyColumn | None, ...]
-    """None stands for the message's number, as the caller counts them."""
+    """None stands for the message's number, which the caller counts."""
     words: tuple[tuple[int, bytes], ...] = ()
-    """Flag words, and what to write for them."""
+    """Flag words, and the octets to write for each."""
 
 
 FORM_BYTES = 4096
-"""What a column may have of a message that is written in a Form."""
+"""The most octets that a column's value may have in a Form."""
 
 Row = tuple[Any, ...]
-"""One message: its UID, then the columns in the order asked for. Typed by Column, not by mypy: it is the hot path."""
+"""One message: its UID, then the requested columns in order. See Column for the types; mypy does not check them."""
 
 
 class Account(Protocol):
@@ -278,138 +278,137 @@ class Account(Protocol):
 
     @property
     def name(self) -> str:
-        """As it was added."""
+        """The account's name, spelled as it was added."""
 
     # The file
 
     async def renew(self) -> None:
-        """Gives every mailbox a new UIDVALIDITY, as an older copy was put back (RFC 9051 §2.3.1.1).
+        """Gives every mailbox a new UIDVALIDITY, after an older copy was restored (RFC 9051 §2.3.1.1).
 
-        Clients forget what they held, and whoever has a mailbox open loses it. Raises Refused(LIMIT).
+        Clients drop their caches, and sessions lose their open mailboxes. Raises Refused(LIMIT).
         """
 
     async def compact(self) -> None:
-        """Writes the account's file anew, without what was removed; others read meanwhile, and wait to write."""
+        """Rewrites the account's file without free space. Meanwhile others can read; their writes wait."""
 
     # Mailboxes
 
     async def mailboxes(self) -> Sequence[Mailbox]:
-        """All of them, one consistent moment: INBOX first, then by name, parents before children."""
+        """All mailboxes at one consistent moment: INBOX first, then by name, parents before children."""
 
     async def subscriptions(self) -> frozenset[str]:
-        """The subscribed names, of which some may not exist (RFC 9051 §6.3.7)."""
+        """The subscribed names; some may not exist (RFC 9051 §6.3.7)."""
 
     async def mailbox(self, name: str) -> Mailbox:
-        """One of them, as it is now. Raises Refused(NONEXISTENT)."""
+        """The current state of one mailbox. Raises Refused(NONEXISTENT)."""
 
     async def create(self, name: str, *, special_use: str | None = None) -> Mailbox:
-        """Makes *name*, and any level above it that is missing (RFC 9051 §6.3.4).
+        """Creates *name* and any missing level above it (RFC 9051 §6.3.4).
 
-        A name that exists but is not selectable becomes so. Raises Refused(ALREADYEXISTS, for INBOX too; CANNOT for a
-        name that cannot be: empty level, too long, control characters; USEATTR for a special use that is taken; LIMIT).
+        A name that exists but is not selectable becomes selectable. Raises Refused(ALREADYEXISTS, for INBOX too;
+        CANNOT for an invalid name: empty level, too long, control characters; USEATTR for a special use that another
+        mailbox has; LIMIT).
         """
 
     async def delete(self, name: str) -> None:
-        """Removes a mailbox and its messages; with children it stays as a name that is not selectable.
+        """Removes a mailbox and its messages (RFC 9051 §6.3.5); with children, its name stays but is not selectable.
 
-        Raises Refused(NONEXISTENT; CANNOT for INBOX; HASCHILDREN for a name that was not selectable already).
-        RFC 9051 §6.3.5.
+        Raises Refused(NONEXISTENT; CANNOT for INBOX; HASCHILDREN for a name that is already not selectable).
         """
 
     async def rename(self, old: str, new: str) -> None:
         """Renames a mailbox and all below it; for INBOX, moves its messages to *new* and leaves it empty.
 
-        MAILBOXID and UIDVALIDITY go along. Missing levels above *new* are made. Subscriptions stay as they are
-        (RFC 9051 §6.3.6). Raises Refused(NONEXISTENT, ALREADYEXISTS, CANNOT).
+        The mailbox keeps its MAILBOXID and UIDVALIDITY. Missing levels above *new* are created. Subscriptions do not
+        change (RFC 9051 §6.3.6). Raises Refused(NONEXISTENT, ALREADYEXISTS, CANNOT).
         """
 
     async def subscribe(self, name: str) -> None:
-        """Remembers *name* as subscribed, whether or not it exists."""
+        """Subscribes *name*, whether or not it exists."""
 
     async def unsubscribe(self, name: str) -> None:
-        """Forgets it; not an error where it was not subscribed."""
+        """Ends the subscription of *name*; does nothing where there is none."""
 
     # One mailbox, read
 
     async def select(self, name: str, *, claim_recent: bool) -> Selection:
         """Opens *name*. With *claim_recent*, no other session will see these messages as \\Recent.
 
-        Raises Refused(NONEXISTENT) also where the name is not selectable.
+        Raises Refused(NONEXISTENT), also where the name is not selectable.
         """
 
     async def modseq(self, mailbox: MailboxId) -> ModSeq:
-        """The mailbox's highest, at this moment, other processes' commits included. The cheapest question there is."""
+        """The mailbox's highest modseq now, with other processes' commits. The cheapest call of all."""
 
     async def changes(
         self, mailbox: MailboxId, *, since: ModSeq, expunged_since: ModSeq, uidnext: Uid, claim_recent: bool
     ) -> Changes:
-        """What differs from the state that the asker knows.
+        """The differences from the state that the caller knows (RFC 7162 §3.2.6).
 
-        *since* is the modseq up to which arrivals and flags are known, *uidnext* the first UID that is not,
-        *expunged_since* the modseq up to which expunges are known (which may be older, as they cannot always be told).
-        RFC 7162 §3.2.6; the caller decides what may be told (RFC 9051 §7.5.1).
+        The caller knows arrivals and flags up to the modseq *since*, messages with UIDs below *uidnext*, and expunges
+        up to the modseq *expunged_since*, which may be older because a session may not report expunges at any time.
+        The caller decides which changes it may send (RFC 9051 §7.5.1).
         """
 
     async def touched(self, mailbox: MailboxId, since: ModSeq) -> Touched:
-        """What changed and what went after *since*, for a client that comes back with what it had then.
+        """The messages that changed or were expunged after *since*, for a client that resynchronises.
 
-        Costs what it finds, not what the mailbox holds or ever held. RFC 7162 §3.1.4.1, §3.2.6.
+        The cost depends on the size of the answer, not of the mailbox or its history. RFC 7162 §3.1.4.1, §3.2.6.
         """
 
     def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]) -> AsyncGenerator[list[Row], None]:
-        """The messages of *uids* that are there, ascending, in slices of SLICE_ROWS and of bounded octets.
+        """The existing messages of *uids*, ascending, in slices of at most SLICE_ROWS rows and of bounded octets.
 
-        Each row starts with the UID, then the *columns* asked for. Slices that take long are read in a thread. A list
-        is the caller's: who empties it has given back what it held, however long the next slice is waited for.
+        Each row is the UID and then the *columns*. Slices that take long are read in a thread. The caller owns each
+        list: emptying the list frees its memory, even before the next slice is asked for.
         """
 
     async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
-        """The *form* of each message of *uids*, filled in, one behind the other in ascending order; and their highest
-        modseq.
+        """The text of *form* for all messages of *uids*, joined in ascending order; and their highest modseq.
 
-        *uids* is one run of at most SLICE_ROWS; *number* is that of its first, and the others count on from there.
-        None, so that ``fetch`` has to be asked, where one of them is gone, has a flag word that *form* does not spell,
-        has more than FORM_BYTES in a column, or header fields that are not kept.
+        *uids* is one run of at most SLICE_ROWS messages; *number* is the number of the first one, and the others
+        follow. Returns None where the caller has to use ``fetch``: a message is gone, its flag word is not in *form*,
+        a column has more than FORM_BYTES, or header fields are not kept.
         """
 
     def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """Octets *start* to *stop* of a message, *stop* excluded, in pieces of bounded size.
+        """Octets *start* to *stop* (excluded) of a message, in pieces of bounded size.
 
-        Readable as long as some message of the account refers to it. Raises Refused(EXPUNGEISSUED) when it is gone.
+        Works as long as a message of the account has this content. Raises Refused(EXPUNGEISSUED) after that.
         """
 
     def flag_names(self, word: int) -> tuple[str, ...]:
-        """The flags that a flag word of this account stands for: system flags in their usual order, then keywords."""
+        """The flags of a flag word of this account: system flags in their usual order, then keywords."""
 
     async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
-        """Those of *within* that match *key*, in which InSeqs, InUidSet and Recent stand no more.
+        """The messages of *within* that match *key*; the caller has already replaced InSeqs, InUidSet and Recent.
 
-        Text is compared as substring without regard to case. Exact and current.
+        Text matches as a case-insensitive substring. The answer is exact and current.
         """
 
     async def sort(
         self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]
     ) -> Sequence[Uid]:
-        """As search; in the order of *criteria*, the first of which counts most, then of UIDs (RFC 5256 §3).
+        """The result of ``search``, ordered by *criteria*, the most important one first, then by UID (RFC 5256 §3).
 
-        Text is ordered without regard to case (RFC 5256 §7); *criteria* holds no key twice.
+        Text is ordered without regard to case (RFC 5256 §7); *criteria* has no key twice.
         """
 
     async def thread(
         self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
     ) -> MessageThreads:
-        """As search; gathered to threads (RFC 5256 §3). Messages that are not found do not count."""
+        """The result of ``search``, grouped into threads (RFC 5256 §3). Other messages have no influence."""
 
     async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
-        """The highest modseq of *uids* (RFC 7162 §3.1.5); 0 when there is none."""
+        """The highest modseq of *uids* (RFC 7162 §3.1.5); 0 where no message exists."""
 
     async def search_status(self) -> SearchStatus:
-        """How much of the account's mail can be looked up. Reads all of the index: for operators, not for sessions."""
+        """The state of the text index. Reads the whole index, so it is for operators, not for sessions."""
 
     # One mailbox, written
 
     async def append(self, mailbox: MailboxId, messages: Sequence[Incoming]) -> Appended:
-        """Adds messages, all or none, durably.
+        """Adds all messages or none, durably.
 
         Raises Refused(NONEXISTENT where the mailbox is gone; TOOBIG; LIMIT for too many keywords).
         """
@@ -423,30 +422,30 @@ class Account(Protocol):
         *,
         unchanged_since: ModSeq | None = None,
     ) -> FlagsStored:
-        """Changes flags; messages whose flags would be the same keep their modseq. Raises Refused(LIMIT)."""
+        """Changes flags; messages whose flags stay the same keep their modseq. Raises Refused(LIMIT)."""
 
     async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
-        """What *orders*, of few messages, do one after the other, each with a modseq of its own.
+        """Carries out *orders*, of few messages, one after the other, each with its own modseq.
 
-        In one transaction: all or none. Raises Refused(LIMIT).
+        Does all or none, in one transaction. Raises Refused(LIMIT).
         """
 
     async def copy(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
-        """Copies messages with flags and internal date, all or none, durably.
+        """Copies all messages or none, with flags and internal date, durably.
 
-        Raises Refused(TRYCREATE) where *target* is not there or not selectable.
+        Raises Refused(TRYCREATE) where *target* does not exist or is not selectable.
         """
 
     async def move(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
         """Copies and expunges in one transaction (RFC 6851 §3.3)."""
 
     async def expunge(self, mailbox: MailboxId, uids: Uids | None) -> Expunged:
-        """Removes the messages that have \\Deleted, of *uids* or of all, durably (RFC 9051 §6.4.3)."""
+        """Removes the messages with \\Deleted, among *uids* or among all, durably (RFC 9051 §6.4.3)."""
 
     async def remove(self, mailbox: MailboxId, uids: Uids) -> Expunged:
-        """Removes *uids* whatever their flags, durably; for POP3 (RFC 1939 §6)."""
+        """Removes *uids*, whatever their flags, durably; for POP3 (RFC 1939 §6)."""
 
-    # Being told
+    # Notification
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
         """A Watch that fires at each change of *mailbox*, or of any mailbox of the account for None."""
@@ -458,34 +457,34 @@ class AccountEntry:
 
     id: AccountId
     name: str
-    """As given, NFC."""
+    """The name as it was given, in NFC."""
     secrets: Mapping[str, str] = field(repr=False)
-    """What auth keeps of the password: ``password`` -> ``{SCHEME}hash``; ``SCRAM-SHA-256`` -> its keys. Opaque here."""
+    """Made by auth, opaque to the store: ``password`` -> ``{SCHEME}hash``; ``SCRAM-SHA-256`` -> its keys."""
 
 
 class Directory(Protocol):
-    """The accounts there are. Other processes' changes are seen at once.
+    """All accounts. Changes of other processes are visible at once.
 
-    Names are compared in NFC and case-folded. Names are not empty, hold no control character and no "/".
+    Names are compared in NFC and case-folded. A name is not empty and has no control character and no "/".
     """
 
     async def find(self, name: str) -> AccountEntry | None:
-        """The account of that name."""
+        """The account with that name; None where there is none."""
 
     async def add(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
         """Adds an account, with the mailboxes of NEW_ACCOUNT_MAILBOXES. Raises Refused(ALREADYEXISTS, CANNOT)."""
 
     async def set_secrets(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
-        """Replaces them. Raises Refused(NONEXISTENT)."""
+        """Replaces an account's secrets. Raises Refused(NONEXISTENT)."""
 
     async def renew_secrets(self, account: AccountId, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
-        """Replaces *old* by *new*, of the same password. False, and nothing done, where what is kept is not *old*."""
+        """Replaces *old* by *new*, for the same password. Does nothing and returns False where *old* is not stored."""
 
     async def secrets_of(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Mapping[str, str]]:
-        """What is kept of these accounts now; those that are gone are left out."""
+        """The current secrets of these accounts, without accounts that are gone."""
 
     def state(self) -> bytes | None:
-        """Octets that are others after every change, of this process or another; None where that is not known now.
+        """Octets that differ after every change by any process; None where they are not known now.
 
         Costs microseconds.
         """
@@ -498,43 +497,43 @@ class Directory(Protocol):
 
 
 class Bus(Protocol):
-    """How one process tells the others that a mailbox changed. Losing a notice delays, never corrupts."""
+    """Tells other processes that a mailbox changed. A lost notice delays an update, but corrupts nothing."""
 
     def publish(self, account: AccountId, mailbox: MailboxId) -> None:
-        """Tells the other processes; after the commit, from any thread, never blocks, never raises."""
+        """Tells the other processes, after the commit, from any thread. Never blocks, never raises."""
 
 
 class Faults(Protocol):
-    """Who keeps the book of the machine's faults, for the operator."""
+    """Records faults of the machine for the operator."""
 
     def happened(self, fault: Fault) -> None:
-        """A command was refused for it, or would have been; in the event loop's thread, never raises."""
+        """Records *fault*, for which a command was or would be refused. In the event loop's thread; never raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """What a look over a data directory found."""
+    """The result of ``Store.tidy``."""
 
     removed: int
-    """Accounts whose files were removed, as a process that added or removed them had been killed at it."""
+    """Accounts whose files were removed, because a process was killed while it added or removed them."""
     strangers: Sequence[str]
-    """Files of accounts that nobody knows; they stay."""
+    """Account files that the directory does not know; they stay."""
 
 
 class Store(Protocol):
-    """A data directory, or memory, opened."""
+    """An open data directory, or an open store in memory."""
 
     @property
     def directory(self) -> Directory: ...
 
     async def account(self, account: AccountId) -> Account:
-        """Opens an account, the same object for all who ask. Raises Refused(UNAVAILABLE) when it is gone or broken."""
+        """Opens an account; all callers get the same object. Raises Refused(UNAVAILABLE) when it is gone or broken."""
 
     def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
-        """Another process committed a change: fires the watches. Called by the bus, in the event loop's thread."""
+        """Fires the watches, because another process committed a change. For the bus, in the event loop's thread."""
 
     async def tidy(self) -> Tidied:
-        """Finishes what a process that was killed had begun."""
+        """Finishes the work that a killed process left undone."""
 
     async def close(self) -> None:
-        """Ends what is under way and closes every file; may be called twice."""
+        """Ends all work and closes every file; may be called twice."""

@@ -1,8 +1,7 @@
-"""Answers found lately in a database, which hold for as long as nobody commits to it.
+"""Remembers recent answers of a database, which stay valid until somebody commits.
 
-Clients ask the same small questions again and again, of mail that does not change: a NOOP each minute, a round of
-STATUS, a SELECT of what was selected before. An engine knows for next to nothing that nothing was committed; then the
-answer that was found before is the answer.
+Clients repeat the same small queries while their mail does not change: a NOOP each minute, a round of STATUS, a SELECT
+of the same mailbox. An engine can check cheaply that nothing was committed; then the remembered answer is still right.
 """
 
 from __future__ import annotations
@@ -16,21 +15,21 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 MOST = 64
-"""How many answers are kept of a database."""
+"""How many answers are remembered for each database."""
 
 
 class Readable(Protocol[C_co]):
-    """A database as an engine reads it; C is what a question is asked of."""
+    """A database that can be read; C is the argument of a query, such as a connection."""
 
     def state(self) -> bytes | None:
-        """Octets that are others after every commit, of this process or another; None where they are not known."""
+        """Octets that differ after every commit by any process; None where they are not known."""
 
     def read(self, ask: Callable[Concatenate[C_co, P], T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        """What *ask* finds."""
+        """The result of the query *ask*."""
 
 
 class Recall(Generic[C]):
-    """The answers found at the latest state of a database."""
+    """The remembered answers at the latest state of a database."""
 
     __slots__ = ("_database", "_found", "_state")
 
@@ -40,9 +39,9 @@ class Recall(Generic[C]):
         self._found: dict[Hashable, Any] = {}
 
     async def read(self, ask: Callable[Concatenate[C, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What *ask* finds, see ``Readable.read``, where it depends on *args* alone, which are hashable.
+        """The result of the query *ask*, which must depend only on *args*; these are hashable.
 
-        It is shared with others who ask, and must not be changed.
+        Callers share the result, so they must not change it.
         """
         key = ask, args
         state = self._database.state()
@@ -51,7 +50,7 @@ class Recall(Generic[C]):
             if found is not None:
                 return found
         found = await self._database.read(ask, *args, **kwargs)
-        # asked again, as somebody may have committed before it was read
+        # compared again, because somebody may have committed before the read
         if state is not None and found is not None and self._database.state() == state:
             self._keep(state, key, found)
         return found

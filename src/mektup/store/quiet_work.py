@@ -1,4 +1,4 @@
-"""Work behind the answers: it waits until nothing has happened for a moment, and tries again what was refused."""
+"""Background work: starts when nothing has happened for a moment, and retries where it was refused."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from typing import Final
 from mektup.terms.errors import Refused
 
 QUIET_SECONDS: Final = 1.0
-"""How long nothing must have happened."""
+"""How long nothing must happen before the work begins."""
 
 PATIENCE_SECONDS: Final = 30.0
-"""After which it begins all the same."""
+"""The longest wait; after it, the work begins in any case."""
 
 AGAIN_SECONDS: Final = 15.0
-"""After which it looks again, where another process was at it, or the disk was full."""
+"""The wait before a retry, where another process did the work or the disk was full."""
 
 
 class QuietWork(ABC):
-    """To be used from the event loop's thread."""
+    """Background work of one owner. Use it only from the event loop's thread."""
 
     def __init__(self, owner: Callable[[], object], *, is_off: bool) -> None:
-        """*owner* is kept alive while something waits; with *is_off* nothing is ever done."""
+        """*owner()* is kept alive while work waits; with *is_off*, no work is ever done."""
         self._owner = owner
         self._timer: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
         self._first = self._last = 0.0
-        """When it was woken, by the loop's clock."""
+        """The first and last call of ``wake``, by the loop's clock."""
         self._is_off = is_off
 
     @abstractmethod
     async def _do(self) -> bool:
-        """Does what there is to do; whether that was all. May raise Refused: then it was not."""
+        """Does the work; returns whether all is done. May raise Refused: then the work is retried."""
 
     def wake(self) -> None:
-        """There is something to do, or there may be. Costs next to nothing."""
+        """Says that there may be work to do. Costs very little."""
         if self._is_off:
             return
         loop = asyncio.get_running_loop()
         self._last = loop.time()
         if self._timer is None and self._work is None:
             self._first = self._last
-            # the owner is held by what waits, and goes with the last that holds it
+            # the timer holds the owner, so the owner lives until the work is done
             self._timer = loop.call_at(self._due(), self._begin, self._owner())
 
     def _begin(self, owner: object) -> None:
@@ -72,7 +72,7 @@ class QuietWork(ABC):
             self.wake()
 
     async def close(self) -> None:
-        """Ends, in the middle of the work if need be."""
+        """Ends the work, even in the middle."""
         self._is_off = True
         if self._timer is not None:
             self._timer.cancel()

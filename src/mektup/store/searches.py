@@ -1,7 +1,7 @@
-"""What may take very long to find: who may look for it at a time, and for how long.
+"""Limits how many searches run at a time, and for how long, because a search may take very long.
 
-All searches of a process together leave some of its reading threads to other reads, and those of one account leave
-some to other accounts. Whoever asks for more waits for its own searches to end.
+The limit of a process leaves some reading threads to other reads. The limit of an account leaves some to other
+accounts; further searches of an account wait for its own searches to end.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ C = TypeVar("C")
 T = TypeVar("T")
 
 SEARCHES = max(2, min(8, os.cpu_count() or 2))
-"""How many searches, which may take a minute each, are under way at a time."""
+"""How many searches run at a time; each may take a minute."""
 
 SHARE_OF_SEARCHES = SEARCHES // 2
-"""How many of these are one account's."""
+"""How many of these one account may have."""
 
 
 class LongReads(Protocol[C_co]):
-    """A database as an engine reads it; C is what a question is asked of."""
+    """A database that runs long queries; C is the argument of a query, such as a connection."""
 
     def read_long(self, ask: Callable[[C_co], T]) -> Awaitable[T]:
-        """What *ask* finds, asked in a thread. Ends early when cancelled."""
+        """The result of the query *ask*, which runs in a thread. Ends early when cancelled."""
 
 
 class Searches(Generic[C]):
-    """Of one account."""
+    """The searches of one account."""
 
     def __init__(self, database: LongReads[C], of_all: asyncio.Semaphore, seconds: float) -> None:
-        """*of_all* is shared by all accounts, see ``searches_of_all``; *seconds* is how long one may take."""
+        """*of_all* limits all accounts together (see ``searches_of_all``); *seconds* is the time limit of a search."""
         self._database = database
         self._of_all = of_all
         self._share = asyncio.Semaphore(SHARE_OF_SEARCHES)
         self._seconds = seconds
 
     async def find(self, ask: Callable[[C], T]) -> T:
-        """What *ask* finds, asked in a thread. Ends early when cancelled. Raises Refused(LIMIT) when it is too late."""
+        """The result of *ask*, which runs in a thread. Ends early when cancelled. Raises Refused(LIMIT) on timeout."""
         async with self._share, self._of_all:
             try:
                 async with asyncio.timeout(self._seconds):
@@ -53,5 +53,5 @@ class Searches(Generic[C]):
 
 
 def searches_of_all() -> asyncio.Semaphore:
-    """For one process."""
+    """The limit for all searches of a process."""
     return asyncio.Semaphore(SEARCHES)

@@ -1,8 +1,8 @@
-"""Long questions that several ask at the same time are asked once.
+"""Runs a long query once for all sessions that ask it at the same time.
 
-A hundred sessions may hear of the same change, which may be of tens of thousands of messages. Were each to ask a thread
-of its own what it was, the threads would take turns with the event loop's for a second, and each session would hold the
-same answer once more.
+A hundred sessions may learn of the same change of tens of thousands of messages. If each session queried it in its own
+thread, these threads would compete with the event loop for a second, and each session would hold its own copy of the
+answer.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ C_co = TypeVar("C_co", covariant=True)
 
 
 class LongReadable(Protocol[C_co]):
-    """A database as an engine asks it long questions; C is what a question is asked of."""
+    """A database that runs long queries; C is the argument of a query, such as a connection."""
 
     def state(self) -> bytes | None:
-        """Octets that are others after every commit, of this process or another; None where they are not known."""
+        """Octets that differ after every commit by any process; None where they are not known."""
 
     def read_long(
         self, ask: Callable[Concatenate[C_co, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Coroutine[Any, Any, T]:
-        """What *ask* finds."""
+        """The result of the query *ask*."""
 
 
 class SharedReads(Generic[C]):
-    """The long questions to a database that are under way."""
+    """The long queries of a database that are running."""
 
     __slots__ = ("_database", "_under_way")
 
@@ -39,7 +39,7 @@ class SharedReads(Generic[C]):
         self._under_way: dict[Hashable, tuple[bytes, asyncio.Task[Any]]] = {}
 
     def is_asked(self, ask: Callable[Concatenate[C, P], T], *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Whether ``read`` would join another's question."""
+        """Whether ``read`` would join a query that is already running."""
         asked, _ = self._under_way.get((ask, args, tuple(kwargs.items())), (None, None))
         return asked is not None and asked == self._database.state()
 
@@ -48,10 +48,10 @@ class SharedReads(Generic[C]):
         return self._database.state()
 
     async def read(self, ask: Callable[Concatenate[C, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What *ask* finds, see ``LongReadable``, where it depends on its arguments alone, which are hashable.
+        """The result of the query *ask*, which must depend only on its arguments; these are hashable.
 
-        It may be shared with others who ask, and must not be changed. It is never older than the question: another's is
-        joined only where nobody has committed since that was asked.
+        Callers may share the result, so they must not change it. It is never older than the call: the call joins a
+        running query only where nobody has committed since that query began.
         """
         state = self._database.state()
         if state is None:
@@ -62,7 +62,7 @@ class SharedReads(Generic[C]):
             task = asyncio.create_task(self._database.read_long(ask, *args, **kwargs))
             self._under_way[key] = state, task
             task.add_done_callback(lambda done: self._forget(key, done))
-        # whoever is cancelled leaves it to the others
+        # a cancelled caller leaves the query running for the others
         answer: T = await asyncio.shield(task)
         return answer
 
@@ -70,4 +70,4 @@ class SharedReads(Generic[C]):
         if self._under_way.get(key, (None, None))[1] is done:
             del self._under_way[key]
         if not done.cancelled():
-            done.exception()  # where nobody waits for it any more, it is of no interest
+            done.exception()  # marks the error as retrieved, as perhaps nobody waits for it

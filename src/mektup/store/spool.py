@@ -1,7 +1,7 @@
-"""A message on its way in: kept in memory while small, in a temporary file when large.
+"""Receives a message: keeps it in memory while it is small, in a temporary file when it is large.
 
-Turns a bare LF into CRLF as the bytes pass, and changes nothing else (IMAP's lines end in CRLF). The file has no
-name, so nothing is left of it whatever happens. The messages of one APPEND share a file.
+Turns a bare LF into CRLF, because IMAP's lines end in CRLF, and changes nothing else. The file has no name, so it
+disappears whatever happens. The messages of one APPEND share a file.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from mektup.store.interface import Faults
 
 MEMORY_BYTES = 1 * MIB
-"""What is larger goes to a file."""
+"""A larger message goes to a file."""
 
 
 class SpoolFile:
-    """A file without a name that several spools use, one after the other; made when it is needed."""
+    """A file without a name, created when needed, that several spools use one after the other."""
 
     __slots__ = ("_directory", "_file")
 
@@ -38,22 +38,22 @@ class SpoolFile:
         self._file: BinaryIO | None = None
 
     def at_end(self) -> tuple[BinaryIO, int]:
-        """The file, and where the next spool begins: there a part of it can be mapped. Raises OSError."""
+        """The file, and the offset of the next spool, from which the file can be mapped. Raises OSError."""
         if self._file is None:
             self._file = cast(BinaryIO, TemporaryFile(dir=self._directory))
         end = self._file.seek(0, os.SEEK_END)
         return self._file, self._file.seek(-(-end // ALLOCATIONGRANULARITY) * ALLOCATIONGRANULARITY)
 
     def close(self) -> None:
-        """Gives back the file; may be called twice."""
+        """Closes the file; may be called twice."""
         if self._file is not None:
-            with suppress(OSError):  # a full disk may be heard of only here
+            with suppress(OSError):  # a full disk may be reported only here
                 self._file.close()
             self._file = None
 
 
 class Stretch:
-    """Octets that lie in a file: read anew, slice by slice, whenever they are asked for."""
+    """Octets in a file. Each slice is read from the file when it is asked for."""
 
     __slots__ = ("_file", "_size", "_start")
 
@@ -73,12 +73,11 @@ class Stretch:
 
 
 class Spool:
-    """Takes a message in pieces, by ``write``; gives it whole, by ``octets``; a context manager that closes itself.
+    """Takes a message in pieces with ``write``, and returns it whole with ``octets``. A context manager.
 
-    *limit*: octets that the message may have as it is stored; None for any. *directory*: where a large one is kept;
-    None for the system's place for temporary files. *faults* hears where that fails. *memory*:
-    octets up to which it is kept in memory. *shared*: the file where a large one is kept with others; whoever made it
-    closes it, after the spools.
+    *limit*: the most octets of the stored message; None for no limit. *directory*: for the file of a large message;
+    None for the system's temporary directory. *faults*: receives faults of that file. *memory*: a message up to this
+    many octets stays in memory. *shared*: a file that large messages share; its owner closes it after the spools.
     """
 
     __slots__ = (
@@ -121,7 +120,7 @@ class Spool:
         self._faults = faults
         self._error: OSError | None = None
         self.too_big = False
-        """Whether more came than the limit; then what came is forgotten, and what comes is passed over."""
+        """Whether the message is over the limit. Then the spool has dropped its octets, and ignores more."""
 
     def __enter__(self) -> Self:
         return self
@@ -133,16 +132,16 @@ class Spool:
 
     @property
     def in_memory(self) -> int:
-        """Octets that it holds in memory."""
+        """How many octets the spool holds in memory."""
         return len(self._memory)
 
     @property
     def size(self) -> int:
-        """Octets as they were received, before a bare LF became CRLF."""
+        """The size in octets as received, before a bare LF became CRLF."""
         return self._size
 
     def write(self, octets: bytes | memoryview) -> None:
-        """Takes the next octets. Never raises: what goes wrong is told by ``too_big`` and by ``octets``."""
+        """Takes the next octets. Never raises: ``too_big`` and ``octets`` report what went wrong."""
         self._size += len(octets)
         if self.too_big or self._error is not None or not octets:
             return
@@ -161,7 +160,7 @@ class Spool:
     def _with_crlf(self, octets: bytes) -> bytes:
         after_cr, self._after_cr = self._after_cr, octets.endswith(b"\r")
         first = b""
-        if after_cr and octets.startswith(b"\n"):  # a CRLF that came in two pieces
+        if after_cr and octets.startswith(b"\n"):  # a CRLF was split between two pieces
             first, octets = b"\n", octets[1:]
         return first + with_crlf(octets)
 
@@ -179,9 +178,9 @@ class Spool:
         self._file.write(piece)
 
     def octets(self) -> Octets:
-        """The message, every line ended by CRLF; readable until ``close``.
+        """The message, with CRLF at the end of every line; valid until ``close``.
 
-        Raises a FaultRefused where the disk had no room for it, or failed.
+        Raises FaultRefused where the disk was full or failed.
         """
         if self._file is not None and self._map is None:
             try:
@@ -189,7 +188,7 @@ class Spool:
                 self._map = mmap(self._file.fileno(), self._stored, access=ACCESS_READ, offset=self._start)
             except OSError as error:
                 self._error = error
-            except ValueError as error:  # not all of it is there
+            except ValueError as error:  # the file is shorter than the message
                 self._error = OSError(errno.EIO, str(error))
         if self._error is not None:
             fault = fault_of_os_error(self._error, self._directory or gettempdir())
@@ -199,21 +198,21 @@ class Spool:
         return self._map if self._map is not None else bytes(self._memory)
 
     def unmapped(self) -> bytes | Stretch:
-        """What ``octets`` gave, for who only stores it: nothing is held for it but its place in the file."""
+        """The message as ``octets`` gave it, for a caller that only stores it: needs no mapping of the file."""
         self._unmap()
         return bytes(self._memory) if self._file is None else Stretch(self._file, self._start, self._stored)
 
     def _unmap(self) -> None:
         if self._map is not None:
-            with suppress(BufferError):  # someone still looks at it: it goes when they are done
+            with suppress(BufferError):  # something still uses the mapping, which ends when that is done
                 self._map.close()
             self._map = None
 
     def close(self) -> None:
-        """Gives back memory and file; may be called twice."""
+        """Frees memory and file; may be called twice."""
         self._memory = bytearray()
         self._unmap()
         if self._file is not None and self._shared is None:
-            with suppress(OSError):  # a full disk may be heard of only here
+            with suppress(OSError):  # a full disk may be reported only here
                 self._file.close()
             self._file = None

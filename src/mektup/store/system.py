@@ -1,6 +1,6 @@
-"""What systems do not have in common, in one place: Linux has all of it, macOS most, Windows little.
+"""System calls that not every system has: Linux has all of them, macOS most, Windows few.
 
-Whoever needs one of these calls asks here, so that a server in memory, or of one process, runs where they are missing.
+Other modules call them only through this one, so that a server in memory, or with one process, runs without them.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _uvloop = _module("uvloop")
 DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
-"""For ``os.open``; 0 where the system has no such thing."""
+"""Flags for ``os.open``; 0 where the system does not have the flag."""
 
 UNIX_SOCKETS: int | None = getattr(socket, "AF_UNIX", None)
-"""Their family, or None."""
+"""The address family of Unix sockets, or None."""
 
 CAN_OPEN_DIRECTORIES = os.name == "posix"
 
 CAN_HAVE_WORKERS = sys.platform == "linux" and hasattr(socket, "SO_REUSEPORT") and hasattr(socket, "SOCK_SEQPACKET")
-"""Whether several processes can listen at one port, and hear from their parent."""
+"""Whether several processes can listen on one port and receive messages from their parent."""
 
 _ACKNOWLEDGE: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -56,13 +56,13 @@ _HAS_DATA_SYNC = hasattr(os, "fdatasync")
 
 
 def set_mode(file: int, mode: int) -> None:
-    """Gives an open file its rights; nothing where there are none (Windows before CPython 3.13). Raises OSError."""
+    """Sets the mode of an open file; does nothing without modes (Windows before CPython 3.13). Raises OSError."""
     if _HAS_MODES:
         os.fchmod(file, mode)
 
 
 def read_at(file: int, size: int, start: int) -> bytes:
-    """At most *size* octets of an open file, from *start*; where it stands in the file stays. Raises OSError."""
+    """At most *size* octets of an open file, from *start*; the file position does not change. Raises OSError."""
     if _HAS_POSITIONED_READ:
         return os.pread(file, size, start)
     position = os.lseek(file, 0, os.SEEK_CUR)
@@ -74,9 +74,9 @@ def read_at(file: int, size: int, start: int) -> bytes:
 
 
 def sync_data(file: int) -> None:
-    """Returns when what was written to the descriptor *file* is on disk. Raises OSError."""
+    """Returns when all data written to the descriptor *file* is on disk. Raises OSError."""
     if _fcntl is not None and _FULL_SYNC is not None:
-        # macOS: there fsync reaches the drive, but not its platter
+        # on macOS, fsync writes to the drive, but the data may still be in the drive's cache
         _fcntl.fcntl(file, _FULL_SYNC)
     elif _HAS_DATA_SYNC:
         os.fdatasync(file)
@@ -85,19 +85,19 @@ def sync_data(file: int) -> None:
 
 
 def lock(file: int) -> None:
-    """Waits until no other process holds *file*, and holds it until it is closed."""
+    """Takes an exclusive lock on *file*, held until it is closed; waits until no other process has a lock."""
     if _fcntl is not None:
         _fcntl.flock(file, _fcntl.LOCK_EX)
 
 
 def lock_shared(file: int) -> None:
-    """Waits until no other process holds *file* alone, and holds it with others until it is closed."""
+    """Takes a shared lock on *file*, held until it is closed; waits until no process has an exclusive one."""
     if _fcntl is not None:
         _fcntl.flock(file, _fcntl.LOCK_SH)
 
 
 def try_lock(file: int) -> bool:
-    """Holds *file* alone until it is closed; False where another process holds it."""
+    """Takes an exclusive lock on *file*, held until it is closed; False where another process has a lock."""
     if _fcntl is not None:
         try:
             _fcntl.flock(file, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
@@ -107,7 +107,7 @@ def try_lock(file: int) -> bool:
 
 
 def is_locked(file: int, octet: int) -> bool:
-    """Whether another process has a record lock on that *octet* of *file*; False where that cannot be asked."""
+    """Whether another process has a record lock on *octet* of *file*; False where the system cannot tell."""
     if _fcntl is None or sys.platform != "linux":
         return False
     form = "hhqqi4x"  # struct flock: type, whence, start, length, process
@@ -116,7 +116,7 @@ def is_locked(file: int, octet: int) -> bool:
 
 
 def allocate(file: int, octets: int) -> None:
-    """Gives *file* blocks of its own for so many octets. Raises OSError."""
+    """Allocates disk blocks for the first *octets* octets of *file*. Raises OSError."""
     allocator = getattr(os, "posix_fallocate", None)
     if allocator is not None:
         allocator(file, 0, octets)
@@ -128,19 +128,19 @@ def allocate(file: int, octets: int) -> None:
 
 
 def why_no_file(directory: Path) -> int:
-    """The errno for which no file can be made in *directory*; 0 where one can, or where the system does not say."""
+    """The errno of creating a file in *directory*; 0 where that works, or where the system cannot tell."""
     if _NAMELESS is None:
         return 0
     try:
         os.close(os.open(directory, os.O_WRONLY | _NAMELESS | CLOSE_ON_EXEC, 0o600))
     except OSError as error:
-        # the last two are how a system, or a file system, says that it has no files without a name
+        # these two errors mean that the system or the file system has no files without a name
         return 0 if error.errno in (errno.EISDIR, errno.EOPNOTSUPP) else error.errno or 0
     return 0
 
 
 def has_file_numbers(directory: Path) -> bool:
-    """Whether the file system can hold one more file, however small; true where it does not say."""
+    """Whether the file system has a free inode for one more file; true where the system cannot tell."""
     if not hasattr(os, "statvfs"):
         return True
     try:
@@ -151,7 +151,7 @@ def has_file_numbers(directory: Path) -> bool:
 
 
 def user_name(uid: int) -> str:
-    """For a person to read."""
+    """The name of a user, for a person to read."""
     if _pwd is not None:
         with contextlib.suppress(KeyError):
             return str(_pwd.getpwuid(uid).pw_name)
@@ -159,7 +159,7 @@ def user_name(uid: int) -> str:
 
 
 def effective_user() -> int:
-    """Who this process acts for; -1 where users have no numbers."""
+    """The effective user ID of this process; -1 where users have no numbers."""
     return int(getattr(os, "geteuid", lambda: -1)())
 
 
@@ -167,28 +167,28 @@ def effective_user() -> int:
 
 
 def processors() -> int:
-    """How many this process may use."""
+    """How many processors this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def raise_descriptor_limit() -> None:
-    """Lets this process have as many open files as the system allows: a connection is one, an account a few."""
+    """Raises the limit of open files as far as the system allows: a connection needs one, an account a few."""
     if _resource is None:
         return
     _, most = _resource.getrlimit(_resource.RLIMIT_NOFILE)
-    # where the highest is no number, macOS refuses it
+    # macOS refuses the highest limit where it is "unlimited"
     with contextlib.suppress(ValueError, OSError):
         _resource.setrlimit(_resource.RLIMIT_NOFILE, (most, most))
 
 
 def most_descriptors() -> int | None:
-    """How many files this process may have open; None where the system does not say."""
+    """How many files this process may have open; None where the system cannot tell."""
     return None if _resource is None else int(_resource.getrlimit(_resource.RLIMIT_NOFILE)[0])
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """The quickest there is that can watch sockets: uvloop's, or asyncio's own."""
+    """The fastest event loop that can watch sockets: uvloop's, or asyncio's own."""
     if _uvloop is not None:
         loop = _uvloop.new_event_loop()
         assert isinstance(loop, asyncio.AbstractEventLoop)
@@ -197,19 +197,19 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def trim_memory() -> None:
-    """Gives back to the system what is free, where the C library can do that."""
+    """Returns free memory to the system, where the C library can do that."""
     if _malloc_trim is not None:
         _malloc_trim(0)
 
 
 def acknowledge(client: socket.socket) -> None:
-    """Acknowledges at once what came by TCP, where the system can be told to. Raises OSError."""
+    """Acknowledges received TCP data at once, where the system supports that. Raises OSError."""
     if _ACKNOWLEDGE is not None and client.family != UNIX_SOCKETS:
         client.setsockopt(socket.IPPROTO_TCP, _ACKNOWLEDGE, 1)
 
 
 def keep_alive(listening: socket.socket, seconds: int) -> None:
-    """Has the system ask, after so many *seconds* of silence, whether who connects at *listening* is still there."""
+    """Turns on TCP keep-alive for connections to *listening*: the system probes them after *seconds* of silence."""
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (("TCP_KEEPIDLE", seconds), ("TCP_KEEPINTVL", seconds // 10)):
         if hasattr(socket, name):
@@ -217,4 +217,4 @@ def keep_alive(listening: socket.socket, seconds: int) -> None:
 
 
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-"""glibc has it; others do without, or have no need of it."""
+"""glibc has it; other C libraries do not have it or do not need it."""

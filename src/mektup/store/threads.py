@@ -1,8 +1,8 @@
-"""Where the store's slow work is done: threads for what waits for the disk, and others for what reads long.
+"""Threads for the store's slow work: some wait for the disk, others do long reads.
 
-They are apart so that searches, however many and long, never keep a delivery from being acknowledged. Every delivery
-goes to a thread and back where the disk is slow, so those that wait for the disk have a queue of their own: a
-``concurrent.futures`` executor costs four times as much as the rest of the way.
+They are separate, so that many long searches never delay the acknowledgement of a delivery. Where the disk is slow,
+every delivery goes through a thread. The threads that wait for the disk use their own queue, because a
+``concurrent.futures`` executor costs four times as much as the rest of the path.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from mektup.store.searches import SEARCHES
 T = TypeVar("T")
 
 SYNCING_THREADS = 8
-"""Each waits for the disk most of the time."""
+"""Each of these threads waits for the disk most of the time."""
 
 INTERRUPT_SECONDS = 0.02
 
 READING_THREADS = 2 * SEARCHES
-"""So others than searches always find one."""
+"""Twice the number of searches, so that other reads always find a thread."""
 
 Over = Callable[[Any, BaseException | None], None]
-"""Hears in the event loop what a piece of work came to: its result, or what it raised."""
+"""Called in the event loop with the result of a piece of work, or with the exception that it raised."""
 
 
 class Caught:
-    """Holds what is raised within, for those who wait for the outcome elsewhere: they raise it."""
+    """Catches any exception in its block and keeps it, for the code that waits for the outcome and raises it."""
 
     __slots__ = ("error",)
 
@@ -53,7 +53,7 @@ class Caught:
 
 
 class Threads:
-    """The threads of one store. Work in a thread cannot be stopped: whoever is cancelled still waits for its end."""
+    """The threads of one store. Work in a thread cannot be stopped, so a cancelled caller still waits for its end."""
 
     def __init__(self) -> None:
         self._syncing = _Crew(SYNCING_THREADS, "mektup-sync")
@@ -66,15 +66,15 @@ class Threads:
         return await piece.outcome()
 
     def begin_sync(self, work: Callable[[], object], over: Over) -> None:
-        """As ``sync``, for who does not wait: *over* is called in the loop in any case."""
+        """Starts *work* as ``sync`` does, but does not wait. Always calls *over* in the loop at the end."""
         self._syncing.begin(work, over)
 
     async def read(self, work: Callable[[], T], interrupt: Callable[[], None]) -> T:
-        """Does *work*, which may take long; *interrupt* makes it end early when nobody waits for it any more."""
+        """Does *work*, which may take long. Calls *interrupt* to end it early when the caller is cancelled."""
         return await _outcome(self._reading.submit(work), interrupt)
 
     async def close(self) -> None:
-        """Waits for all that is under way."""
+        """Waits until all work has ended."""
         await self._syncing.close()
         await asyncio.to_thread(partial(self._reading.shutdown, wait=True))
 
@@ -83,9 +83,9 @@ Work = tuple[Callable[[], object], Over]
 
 
 class _Crew:
-    """Threads, of which the one that was at work last is the next to be asked: what it needs is at hand.
+    """A pool of threads. The thread that worked last gets the next work, because its caches are warm.
 
-    To be used from the event loop's thread.
+    Use it only from the event loop's thread.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -98,7 +98,7 @@ class _Crew:
         self._all_idle = asyncio.Event()
 
     def begin(self, work: Callable[[], object], over: Over) -> None:
-        """Raises RuntimeError once it is closed, and where the system has no thread."""
+        """Starts *work*. Raises RuntimeError after ``close``, and where the system cannot start any thread."""
         if self._is_closed:
             raise RuntimeError("The threads have ended")
         if self._idle:
@@ -127,7 +127,7 @@ class _Crew:
             self._all_idle.set()
 
     async def close(self) -> None:
-        """Takes no more, and returns when all that has begun is done. May be called twice."""
+        """Accepts no more work, and returns when all started work is done. May be called twice."""
         self._is_closed = True
         if len(self._idle) < len(self._members):
             await self._all_idle.wait()
@@ -137,16 +137,16 @@ class _Crew:
 
 
 class _Member:
-    """A thread, and its queue, which holds one piece of work at most."""
+    """A thread and its queue, which holds at most one piece of work."""
 
     __slots__ = ("_loop", "_rest", "queue", "thread")
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop, rest: Callable[[_Member], None]) -> None:
-        """*rest* is called in the *loop* when it has nothing to do."""
+        """The member calls *rest* in *loop* when it has nothing to do."""
         self._loop = loop
         self._rest = rest
         self.queue: SimpleQueue[Work | None] = SimpleQueue()
-        # a daemon: who forgets to close a store can end all the same
+        # a daemon, so that a process can end even where it did not close its store
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def _run(self) -> None:
@@ -155,9 +155,9 @@ class _Member:
             result = None
             with Caught() as caught:
                 result = work()
-            with suppress(RuntimeError):  # where the loop has ended, nobody waits
+            with suppress(RuntimeError):  # the loop has ended, so nobody waits
                 self._loop.call_soon_threadsafe(self._note_over, over, result, caught.error)
-            del piece, work, over, result, caught  # nothing is kept alive until the next comes
+            del piece, work, over, result, caught  # keeps nothing alive while the thread waits for the next work
 
     def _note_over(self, over: Over, result: object, raised: BaseException | None) -> None:
         self._rest(self)
@@ -178,25 +178,25 @@ class _Piece(Generic[T]):
         self._waiter = asyncio.get_running_loop().create_future()
 
     def do(self) -> T | None:
-        """In the thread."""
+        """Does the work; runs in the thread."""
         return self._work() if self._is_wanted else None
 
     def over(self, result: T | None, raised: BaseException | None) -> None:
-        """In the loop."""
+        """Takes the outcome; runs in the loop."""
         self._is_over = True
         self._result, self._raised = result, raised
         if not self._waiter.done():
             self._waiter.set_result(None)
 
     async def outcome(self) -> T:
-        """Returns or raises what the work did; when cancelled, not before the work has ended or will not begin."""
+        """Returns the work's result or raises its error. When cancelled, first waits until the work has ended."""
         try:
             await self._waiter
         except asyncio.CancelledError:
             self._is_wanted = False
             while not self._is_over:
                 self._waiter = asyncio.get_running_loop().create_future()
-                with suppress(asyncio.CancelledError):  # what it uses is in use until it ends
+                with suppress(asyncio.CancelledError):  # the work uses its resources until it ends
                     await self._waiter
             raise
         if self._raised is not None:
@@ -209,13 +209,13 @@ async def _outcome(work: Future[T], interrupt: Callable[[], None]) -> T:
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        work.cancel()  # where it has not begun
+        work.cancel()  # prevents the work where it has not begun
         while not future.done():
-            interrupt()  # again and again: one that comes between two statements is lost
+            interrupt()  # repeatedly, because an interrupt between two statements has no effect
             try:
                 await asyncio.wait((future,), timeout=INTERRUPT_SECONDS)
             except asyncio.CancelledError:
-                continue  # its connection is in use until it ends, however often one is told to stop
+                continue  # the work uses its connection until it ends, so wait even when cancelled again
         if not future.cancelled():
-            future.exception()  # seen, and of no interest now
+            future.exception()  # marks the error as retrieved; nobody waits for it
         raise

@@ -1,8 +1,7 @@
-"""Who wants to know of changes: wake-ups as flags, so that none is lost and none piles up.
+"""Notification of changes by flags, so that no wake-up is lost and no queue grows.
 
-A waiter subscribes first, then looks, then sleeps. A notice sets a flag, and calls the waiter once;
-more notices before it looks again change nothing, so there is no queue that could overflow and no
-message that travels.
+A waiter creates its watch first, then reads the state, then sleeps. A change sets the flag and calls the waiter once.
+Further changes before the waiter reads again have no effect, so no queue can overflow.
 """
 
 from __future__ import annotations
@@ -25,37 +24,37 @@ class MailboxWatch:
         self._hub = hub
         self._key = key
         self._heard = 0
-        """The highest modseq of what changed since the flag was lowered; 0: the flag is down."""
+        """The highest modseq of the changes since the flag was cleared; 0 while the flag is clear."""
         self.on_fire: Callable[[], None] | None = None
 
     @property
     def fired(self) -> bool:
-        """Whether something changed since ``rearm``."""
+        """Whether something has changed since ``rearm``."""
         return self._heard > 0
 
     def rearm(self) -> None:
-        """Lowers the flag. To be called before one looks at what changed, never after."""
+        """Clears the flag. Call it before reading the changes, never after."""
         self._heard = 0
 
     def made(self, modseq: ModSeq) -> None:
-        """Lowers the flag where all that was heard is change *modseq*, or older: the waiter made that itself."""
+        """Clears the flag if the newest change is *modseq* or older: the waiter made that change itself."""
         if self._heard <= modseq:
             self._heard = 0
 
     def fire(self, modseq: int = MAX_MODSEQ) -> None:
-        """Raises the flag for change *modseq*, or one whose modseq is not known; wakes who waits if it was down."""
+        """Sets the flag for change *modseq*, or for one with an unknown modseq; wakes the waiter if it was clear."""
         was_down = not self._heard
         self._heard = max(self._heard, modseq)
         if was_down and self.on_fire is not None:
             self.on_fire()
 
     def close(self) -> None:
-        """Nobody waits for this any more; may be called twice."""
+        """Ends the watch; may be called twice."""
         self._hub.forget(self._key, self)
 
 
 class WatchHub:
-    """All watches of a process. To be used from the event loop's thread only."""
+    """All watches of a process. Use it only from the event loop's thread."""
 
     __slots__ = ("_watches",)
 
@@ -78,14 +77,14 @@ class WatchHub:
                 del self._watches[key]
 
     def changed(self, account: AccountId, mailbox: MailboxId, modseq: int = MAX_MODSEQ) -> None:
-        """Fires every watch on *mailbox* and on its account, for change *modseq* where that is known."""
+        """Fires every watch on *mailbox* and on its account, for change *modseq* where it is known."""
         for key in ((account, mailbox), (account, None)):
             for watch in tuple(self._watches.get(key, ())):
                 watch.fire(modseq)
 
 
 class ChangeNotifier:
-    """Everyone who hears of a change: the watches of this process and, through the bus, the others."""
+    """Notifies the watches of this process and, through the bus, other processes."""
 
     __slots__ = ("_bus", "_hub")
 
@@ -98,11 +97,11 @@ class ChangeNotifier:
         return self._hub.watch(account, mailbox)
 
     def changed(self, account: AccountId, mailbox: MailboxId, modseq: int) -> None:
-        """This process committed change *modseq* of *mailbox*."""
+        """Notifies all, because this process committed change *modseq* of *mailbox*."""
         self._hub.changed(account, mailbox, modseq)
         if self._bus is not None:
             self._bus.publish(account, mailbox)
 
     def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
-        """Another process did, as the bus says."""
+        """Notifies this process's watches, because another process committed a change."""
         self._hub.changed(account, mailbox)
