@@ -1,1 +1,1 @@
-"""What is true of mail in any engine: pure functions and values, which an engine calls inside its transactions."""
+"""The rules of mail for every engine: pure functions and values, which an engine calls inside its transactions."""

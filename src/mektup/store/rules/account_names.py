@@ -11,12 +11,12 @@ from mektup.terms.numbers import AccountId
 
 
 def new_account_id() -> AccountId:
-    """An id that no account has had; a name that a user chose never becomes a path."""
+    """A new, unique account ID. Paths use it, so that a user's name never becomes a path."""
     return AccountId(secrets.token_hex(16))
 
 
 def canonical(name: str) -> str:
-    """The *name* of an account that is to be added, in NFC. Raises Refused(CANNOT) for one that cannot be."""
+    """The *name* of a new account in NFC. Raises Refused(CANNOT) for an invalid name."""
     name = unicodedata.normalize("NFC", name)
     if not name or "/" in name or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise Refused(Code.CANNOT, 'The name of an account is not empty and holds no control character and no "/"')
@@ -24,17 +24,17 @@ def canonical(name: str) -> str:
 
 
 def require_there(entry: AccountEntry | None) -> AccountEntry:
-    """*entry*. Raises Refused(NONEXISTENT) where there is none."""
+    """Returns *entry*. Raises Refused(NONEXISTENT) for None."""
     if entry is None:
         raise Refused(Code.NONEXISTENT, "There is no account of that name")
     return entry
 
 
 def name_is_taken() -> Refused:
-    """The refusal to add an account whose name another has."""
+    """The refusal to add an account with the name of another account."""
     return Refused(Code.ALREADYEXISTS, "There is an account of that name")
 
 
 def account_is_gone() -> Refused:
-    """What whoever has an account open that was removed is told from then on."""
+    """The refusal for sessions of an account that was removed."""
     return Refused(Code.UNAVAILABLE, "The account is gone")

@@ -1,4 +1,4 @@
-"""A mailbox under change: the UIDs and the UIDVALIDITY that come next, its counters, and the keywords it has used."""
+"""A mailbox during a change: the next UIDs and UIDVALIDITY, the counters, and the keywords that it has used."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ DELETED: Final = int(SystemFlag.DELETED)
 
 
 def next_uidvalidity(highest: int, now: int) -> UidValidity:
-    """The UIDVALIDITY of a mailbox that is made; *highest* is the highest that the account has given, *now* in seconds.
+    """The UIDVALIDITY of a new mailbox; *highest* is the highest one used in the account, *now* is in seconds.
 
-    RFC 9051 §2.3.1.1: a name that is deleted and made again must not have its old one, whatever the time.
-    Raises Refused(LIMIT).
+    A name that is deleted and created again must not get its old UIDVALIDITY, whatever the clock says (RFC 9051
+    §2.3.1.1). Raises Refused(LIMIT).
     """
     following = max(highest + 1, now)
     if following > MAX_UINT32:
@@ -29,7 +29,7 @@ def next_uidvalidity(highest: int, now: int) -> UidValidity:
 
 @dataclass(slots=True)
 class Box:
-    """A mailbox under change: what it was, and what its counters gain."""
+    """A mailbox during a change: its state before, and the differences of its counters."""
 
     id: MailboxId
     uidvalidity: UidValidity
@@ -38,7 +38,7 @@ class Box:
     recent_from: int
     """The first UID that no session has claimed as \\Recent."""
     keywords: str
-    """By first use, parted by spaces."""
+    """The keywords in the order of first use, separated by spaces."""
     messages: int = field(default=0, kw_only=True)
     unseen: int = field(default=0, kw_only=True)
     deleted: int = field(default=0, kw_only=True)
@@ -46,7 +46,7 @@ class Box:
     recent: int = field(default=0, kw_only=True)
 
     def count(self, flags: int, size: int, uid: int, by: int) -> None:
-        """A message came, for *by* 1, or went, for -1."""
+        """Counts a message that came (*by* is 1) or went (*by* is -1)."""
         self.messages += by
         self.size += by * size
         if not flags & SEEN:
@@ -57,12 +57,12 @@ class Box:
             self.recent += by
 
     def recount(self, old: int, new: int) -> None:
-        """A message has the flag word *new* in place of *old*."""
+        """Counts a change of a message's flag word from *old* to *new*."""
         self.unseen += (old & SEEN) - (new & SEEN)
         self.deleted += (new & DELETED) // DELETED - (old & DELETED) // DELETED
 
     def name_uids(self, count: int) -> range:
-        """The UIDs of *count* messages to come. Raises Refused(LIMIT) where there are no more."""
+        """Takes the UIDs of *count* new messages. Raises Refused(LIMIT) where not enough are left."""
         first = self.uidnext
         self.uidnext += count
         if self.uidnext > MAX_UINT32:
@@ -70,7 +70,7 @@ class Box:
         return range(first, self.uidnext)
 
     def use_keywords(self, names: Iterable[str], limits: Limits) -> None:
-        """Adds those that were not used here before. Raises Refused(LIMIT)."""
+        """Adds the keywords that the mailbox has not used before. Raises Refused(LIMIT)."""
         used = self.keywords.split()
         there = {name.lower() for name in used}
         new = [name for name in dict.fromkeys(names) if name.lower() not in there]

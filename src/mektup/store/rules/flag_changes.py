@@ -1,7 +1,7 @@
-"""STORE: what becomes of flags, which messages change, and what is told of it (RFC 9051 §6.4.6, RFC 7162 §3.1.3).
+"""STORE: the new flags, the messages that change, and the answer (RFC 9051 §6.4.6, RFC 7162 §3.1.3).
 
-Few messages stand in memory, and each order is worked out upon what the one before it left. Of many, an engine changes
-sets, and asks here what a set gains.
+For few messages, their flag words are in memory, and each order starts from the result of the one before. For many, an
+engine changes whole sets of messages, and asks here how many messages gain a flag.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from mektup.terms.sets import NumberSet, Uids
 C = TypeVar("C")
 
 FEW_SHOWN: Final = 64
-"""How many messages' flags a STORE tells of itself."""
+"""The most messages for which the result of a STORE includes their flags."""
 
 # Not by way of Uids, an alias that costs a microsecond each time it is called.
 NONE: Final[Uids] = NumberSet()
 
 
 def uids_of(ascending: Sequence[int]) -> Uids:
-    """The set of these."""
+    """The set of these UIDs."""
     return NumberSet.of_sorted(ascending) if ascending else NONE
 
 
 def changed_since(rows: Iterable[tuple[Uid, int, ModSeq]], unchanged_since: ModSeq) -> Uids:
-    """Of *rows* of UID, flag word and modseq, those that UNCHANGEDSINCE leaves alone: they go into MODIFIED."""
+    """The messages of *rows* (UID, flag word, modseq) that UNCHANGEDSINCE excludes; they go into MODIFIED."""
     return uids_of([uid for uid, _, modseq in rows if modseq > unchanged_since])
 
 
@@ -46,11 +46,11 @@ def store_in_turn(
     limits: Limits,
     take: Callable[[int], range],
 ) -> tuple[list[FlagsStored], set[Uid]]:
-    """What *orders* do one after the other, and which messages have another flag word or modseq now.
+    """Carries out *orders* one after the other; returns their results and the messages that changed.
 
-    *words* and *modseqs*, of the messages that are there, become what they are afterwards. *take* yields so many new
-    modseqs, ascending: one for each order that changes something, so that who hears of some of these changes, and is
-    then cut off, can ask for the others. Raises Refused(LIMIT).
+    Updates *words* and *modseqs* of the existing messages. *take(n)* returns *n* new modseqs, ascending. Each order
+    that changes something gets its own modseq, so that a client that receives only some of the answers before it is
+    disconnected can ask for the rest. Raises Refused(LIMIT).
     """
     turns: list[tuple[list[tuple[Uid, int]], list[Uid], Names]] = []
     for order in orders:
@@ -83,7 +83,7 @@ def _change_words(
     keyword_sets: KeywordSets[C],
     limits: Limits,
 ) -> tuple[list[Uid], Names]:
-    """Gives *uids* their new *words*; returns those whose word is another now, and the keywords that were given."""
+    """Gives *uids* their new *words*; returns the UIDs whose word changed, and the keywords of the order."""
     operand = Flags.of(order.flags)
     changed: list[Uid] = []
     for uid in uids:
@@ -96,7 +96,7 @@ def _change_words(
 
 
 def keywords_given(box: Box, order: FlagOrder, operand: Flags, keyword_sets: AnyKeywordSets, limits: Limits) -> Names:
-    """The keywords that messages of *box* have by *order*, as they are spelled. Raises Refused(LIMIT)."""
+    """The keywords that *order* gives to messages of *box*, in their stored spelling. Raises Refused(LIMIT)."""
     if not operand.keywords or order.change is FlagChange.REMOVE:
         return ()
     names = keyword_sets.spelled(operand.keywords)
@@ -110,8 +110,8 @@ def changes_flag(flag: int, how: FlagChange, operand: Flags) -> bool:
 
 
 def gained(flag: int, how: FlagChange, operand: Flags, having: int, there: int) -> int:
-    """How many more messages will have the system *flag*, of *there* messages of which *having* have it.
+    """How many more of *there* messages will have the system *flag*; *having* of them have it now.
 
-    To be asked where ``changes_flag``.
+    Call it only where ``changes_flag`` is true.
     """
     return (there if operand.system & flag and how is not FlagChange.REMOVE else 0) - having

@@ -1,8 +1,8 @@
-"""The flags of a mailbox's messages, remembered in the process: a search for flags alone asks no table.
+"""The flags of a mailbox's messages, kept in memory, so that a search for flags alone reads no table.
 
-An octet for each message says which of the mailbox's different flag words it has. A search is decided once for each
-word, and then a translation of these octets marks the messages that match; neither makes an object per message. It
-is brought up to date from its modseq on.
+One octet per message says which of the mailbox's different flag words it has. A search evaluates its key once per
+word; then a translation of the octets marks the matching messages. Neither step makes an object per message. The index
+is updated with the changes since its modseq.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from mektup.terms.search_walk import Algebra, flags_in, narrowed, walk
 from mektup.terms.sets import NumberSet, Uids
 
 KINDS = 256
-"""How many different flag words a mailbox may have to be remembered: an octet tells so many apart."""
+"""The most different flag words of an indexed mailbox: as many as an octet has values."""
 
 ANSWERS = 16
-"""How many are remembered of a mailbox."""
+"""How many answers are remembered for a mailbox."""
 
 SMALL = 32
-"""How many keys a search may have for its answer to be remembered; none that is asked often has more."""
+"""The most keys of a search whose answer is remembered; no frequent search has more."""
 
 EVERY = Uid(MAX_UINT32 + 1)
-"""Above every UID, so that new messages are told with their flags."""
+"""Above every UID, so that changes include the flags of new messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class FlagIndex:
     words: tuple[int, ...]
     """The different flag words."""
     kinds: bytes
-    """Of each message, in the order of the UIDs, the place of its word in *words*."""
+    """For each message, in the order of the UIDs, the index of its word in *words*."""
     answered: dict[SearchKey, Uids] = field(default_factory=dict)
-    """What was found for the last few keys, without regard to where: clients ask the same ones again and again."""
+    """The matches in the whole mailbox for the last few keys, because clients repeat the same searches."""
 
     def search(self, key: SearchKey, within: Uids, keyword_sets: AnyKeywordSets) -> Uids:
-        """Those of *within* that match *key*, of which ``answers`` is true."""
+        """The messages of *within* that match *key*, for which ``answers`` must be true."""
         key, within = narrowed(key, within)
         if _size(key) > SMALL:
             return self._matching(key, keyword_sets) & within
@@ -66,7 +66,7 @@ class FlagIndex:
         def leaf(part: SearchKey) -> int:
             return words[part.flag.lower()] if isinstance(part, terms.HasFlag) else every
 
-        # a set of words is an integer with a bit for each
+        # a set of words is an integer with a bit for each word
         matching = walk(
             key,
             Algebra(
@@ -81,26 +81,26 @@ class FlagIndex:
 
 
 def _size(key: SearchKey) -> int:
-    """How many keys stand in *key*, which is never less than how deep it is."""
+    """The number of keys in *key*, which is at least its depth."""
     return walk(
         key, Algebra(lambda leaf: 1, lambda part: part + 1, lambda parts: sum(parts) + 1, lambda parts: sum(parts) + 1)
     )
 
 
 def answers(key: SearchKey) -> bool:
-    """Whether *key* asks for flags alone, but for UIDs to search among."""
+    """Whether *key* depends only on flags, apart from UIDs that limit it."""
     flags = terms.All | terms.HasFlag
     return walk(narrowed(key, NumberSet())[0], Algebra(lambda leaf: isinstance(leaf, flags), bool, all, all))
 
 
 NOT_ASKED = FlagIndex(ModSeq(0), NumberSet(), (), b"")
-"""Of a mailbox about which nothing is known."""
+"""The index of a mailbox before its first search."""
 
 
 def followed(known: FlagIndex, found: Changes) -> FlagIndex:
-    """*known*, brought up to date by what was *found* to have changed since, arrivals told with their flags.
+    """*known*, updated with the changes *found* since, which include the flags of arrivals.
 
-    With more than KINDS words nothing is known again.
+    Returns NOT_ASKED where there are more than KINDS words.
     """
     gone = known.uids & found.expunged
     kept = known.uids - gone
@@ -118,7 +118,7 @@ def followed(known: FlagIndex, found: Changes) -> FlagIndex:
 
 
 def _changed(uids: Uids, kinds: bytearray, words: list[int], flags: Sequence[tuple[Uid, int]]) -> Uids:
-    """Writes *flags*, ascending by UID, into *kinds* and *words*; returns the UIDs that there are then."""
+    """Writes *flags*, ascending by UID, into *kinds* and *words*; returns the UIDs with new ones added."""
     numbers = {word: at for at, word in enumerate(words)}
     known_upto = uids.last if uids else 0
     arrived: list[int] = []

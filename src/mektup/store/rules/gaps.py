@@ -1,16 +1,16 @@
-"""UIDs and modseqs that somebody may have seen are not given a second time, whatever happened to the file.
+"""Ensures that no UID or modseq that a client may have seen is used again, whatever happened to the file.
 
-Three things can bring a file back to what it was before a client was told more:
+Three events can set a file back to an older state than a client has seen:
 
-* **A loss of power.** A change of flags alone does not wait for the disk. So the first to open a file after the
-  machine started, where the last to use it did not close it well, leaves a gap in both, and every message counts as
-  changed: a client that comes back with a modseq (RFC 7162) hears which flags were kept.
-* **A copy that was moved here**, perhaps from an older backup: the file is not the one that it says it is (``place``).
-  Most often nothing is lost, as when the data moved to another disk; so the gap is left, wide enough for a backup of
-  any age. It costs a client nothing but a look at the flags.
-* **An older copy, for certain**: the file has not come as far as it is known to have come (``seen``), or an operator
-  says so. What clients hold is then worth nothing, and what was deleted since is there again. So every mailbox
-  gets a new UIDVALIDITY (RFC 9051 §2.3.1.1).
+* **A power loss.** A change of flags alone does not wait for the disk. If the last process did not close the file
+  properly, the first one to open it after a restart of the machine leaves a gap in UIDs and modseqs, and marks every
+  message as changed: a client that resynchronises with a modseq (RFC 7162) learns which flags were kept.
+* **A copy**, perhaps of an older backup: the file is at another place than it records (``place``). Mostly nothing is
+  lost, for example when the data moved to another disk. So the gap is left, wide enough for a backup of any age. A
+  client only has to read the flags again.
+* **Certainly an older copy**: the highest modseq is lower than the one known (``seen``), or the operator says so. Then
+  clients' caches are wrong, and messages deleted since are back. So every mailbox gets a new UIDVALIDITY (RFC 9051
+  §2.3.1.1).
 """
 
 from __future__ import annotations
@@ -21,60 +21,60 @@ from enum import Enum, auto
 from mektup.terms.numbers import MAX_UINT32
 
 MODSEQ_GAP = 1_000_000
-"""More changes than one file sees in the seconds until the system writes its page cache."""
+"""More changes than a file gets in the seconds until the system writes its page cache."""
 
 UID_GAP = 1000
 """More messages than can arrive during one sync."""
 
 OLD_MODSEQ_GAP = 1_000_000_000_000
-"""More changes than an account sees in the life of a backup."""
+"""More changes than an account gets in the life of a backup."""
 
 OLD_UID_GAP = 1_000_000
-"""More messages than a mailbox gets in the life of a backup; UIDs are enough for 4,000 of these."""
+"""More messages than a mailbox gets in the life of a backup; there are enough UIDs for 4,000 such gaps."""
 
 OLD_CONTENT_GAP = 1_000_000_000
 OLD_MAILBOX_GAP = 1_000_000
 
 
 class Loss(Enum):
-    """What may be lost of a file."""
+    """How much of a file's last changes may be lost."""
 
     NOTHING = auto()
     LAST_MOMENT = auto()
-    """Power was lost while it was in use."""
+    """Power was lost while the file was in use."""
     PERHAPS_MUCH = auto()
-    """It is a copy."""
+    """The file is a copy."""
     MUCH = auto()
-    """It is older than what was there."""
+    """The file is older than the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What is true of a file when it is opened."""
+    """What the process knows about a file when it opens it."""
 
     life: str
-    """Of the machine, see ``boot``."""
+    """The current boot of the machine, see ``boot``."""
     place: str
     """See ``place.place_of``."""
     seen: int
-    """The highest modseq that the file is known to have given, see ``seen``."""
+    """The highest modseq that the file is known to have used, see ``seen``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What an account says of itself."""
+    """What an account's file records about itself."""
 
     modseq: int
     closed: int
-    """The modseq at which it was closed well."""
+    """The modseq when the file was last closed properly."""
     life: str
-    """Of the machine, in which it was opened last."""
+    """The boot of the machine when the file was last opened."""
     place: str
-    """Where it lay then; empty where that is not known."""
+    """The place of the file then; empty where it is not known."""
 
 
 def loss_of(kept: Kept, now: Now) -> Loss:
-    """What may be lost of an account."""
+    """How much of an account may be lost."""
     if kept.modseq < now.seen:
         return Loss.MUCH
     if kept.place not in ("", now.place):
@@ -83,5 +83,5 @@ def loss_of(kept: Kept, now: Now) -> Loss:
 
 
 def has_room_for_gap(uidnext: int) -> bool:
-    """Whether a mailbox may leave a gap as for a backup of any age, and have UIDs left; else it needs a UIDVALIDITY."""
+    """Whether a mailbox has enough UIDs for a gap of OLD_UID_GAP; else it needs a new UIDVALIDITY."""
     return uidnext < MAX_UINT32 - 2 * OLD_UID_GAP

@@ -1,11 +1,11 @@
-"""Header fields that clients ask for of whole mailboxes, chosen once and kept as they stand on the wire.
+"""Blocks of header fields: the fields that a client fetches for whole mailboxes, selected once and kept in wire form.
 
-Every mail client has its own set of fields, and asks them of all messages when it opens a folder. So those of
-neighbouring messages are kept together, compressed: a block holds one set's fields of the messages whose UIDs differ in
-their last bits alone. Neither UIDs nor headers ever change, so a block is right for as long as it is there. It is made
-when many of its messages are asked for and no more can arrive in it, and it goes when one of its messages does.
+Every mail client has its own set of fields, and fetches it for all messages when it opens a folder. So the fields of
+neighbouring messages are kept together, compressed: a block has one set of fields, for the messages whose UIDs differ
+only in their last bits. UIDs and headers never change, so a block stays right. A block is made when many of its
+messages are fetched and no more can arrive in it. It is removed when one of its messages is removed.
 
-Nothing depends on blocks but speed: what is in none is chosen from the message's header.
+Blocks only save time: fields that are in no block are selected from the message's header.
 """
 
 from __future__ import annotations
@@ -22,46 +22,46 @@ from mektup.store.rules import packs
 from mektup.terms.sets import NumberSet, Uids
 
 BLOCK_BITS: Final = 7
-"""The bits in which the UIDs of a block differ."""
+"""The number of low bits in which the UIDs of a block differ."""
 
 MANY: Final = 32
-"""Messages of a block that have to be asked for at once to make it worth looking into; fewer are chosen sooner."""
+"""From so many messages per block on, blocks are used; for fewer, it is faster to select from headers."""
 
 MOST_KEPT: Final = 4096
-"""Octets of a message's fields; more are chosen anew each time."""
+"""The most octets of a message's fields in a block; longer ones are selected each time."""
 
 MOST_CHOICES: Final = 4
-"""How many sets of fields are kept of a message; with one more it starts anew."""
+"""How many sets of fields are kept for a message; one more replaces all of them."""
 
 FORM: Final = b"no NUL"
-"""How fields are rendered; with another word here, what was kept before is not looked at any more."""
+"""The version of the wire form; changing it makes all older blocks unused."""
 
 LEVEL: Final = 3
-"""Of zstandard."""
+"""The level of zstandard."""
 
 Fields = packs.Octets
-"""By UID, each a literal."""
+"""A literal for each UID."""
 
 
 def names_of(choice: HeaderFields) -> bytes:
-    """The names, as ``choose_fields`` takes them."""
+    """The field names as ``choose_fields`` takes them."""
     return b"\0".join(sorted(choice.names))
 
 
 @lru_cache(64)
 def number_of(choice: HeaderFields) -> int:
-    """Stands for the *choice* where blocks of many are kept."""
+    """The number that identifies *choice* among the kept blocks."""
     return int.from_bytes(blake2b(names_of(choice), digest_size=8, person=FORM).digest(), signed=True)
 
 
 @lru_cache(64)
 def chooser(names: bytes) -> Callable[[bytes], bytes]:
-    """Chooses from a message's header; *names* as of ``names_of``."""
+    """A function that selects fields from a message's header; *names* come from ``names_of``."""
     return field_chooser(frozenset(names.split(b"\0")))
 
 
 def are_many(uids: Uids) -> bool:
-    """Whether it pays to look into blocks for *uids*."""
+    """Whether blocks are faster for *uids*."""
     return len(uids) >= MANY * len(blocks_of(uids))
 
 
@@ -77,17 +77,17 @@ def uids_of(block: int) -> Uids:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What is to be kept."""
+    """A block to keep."""
 
     number: int
     messages: int
-    """How many there were."""
+    """How many of the block's messages existed when it was made."""
     fields: Fields
     packed: bytes
 
 
 def made(block: int, slices: Iterable[Sequence[Row]]) -> Block:
-    """The *block* of what is chosen of its messages: *slices* of rows, each a UID and what was chosen."""
+    """Makes *block* from *slices* of rows, each with a UID and the selected fields."""
     messages = 0
     fields: Fields = {}
     for rows in slices:

@@ -1,10 +1,10 @@
 """Flag words: the flags of a message as one integer.
 
-The low bits are the SystemFlags; the rest is the number of a set of keywords, which every message of
-the account with just these keywords shares. So equal words are equal flags, an engine changes flags word by word
-and not message by message, and what a word spells is looked up once. Sets are added and never changed, and no
-number is given twice, which is why a process may remember them. An engine may remove sets that no message has any
-more; whoever gives a message a set looks first whether it is still there.
+The low bits are the SystemFlags; the other bits are the number of a set of keywords. All messages of the account with
+exactly these keywords share the set. So equal words mean equal flags, an engine changes flags per word and not per
+message, and the names of a word are looked up once. A set never changes and no number is used twice, so a process may
+remember sets. An engine may remove a set that no message uses; so before a message gets a set, check that it still
+exists.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from mektup.terms.limits import DEFAULT_LIMITS
 C = TypeVar("C")
 
 KEYWORD_SHIFT: Final = 5
-"""Of a flag word, the bits below are the SystemFlags; those above are the number of a set, 0 for none."""
+"""The lowest bit of the set's number in a flag word (0 for no set); the bits below are the SystemFlags."""
 
 SYSTEM_MASK = (1 << KEYWORD_SHIFT) - 1
 
-# As plain integers, which are several times faster than IntFlag.
+# Plain integers, because they are several times faster than IntFlag.
 _BITS = {name: int(flag) for name, flag in SYSTEM_FLAGS_BY_NAME.items()}
 _NAMES = tuple((int(flag), name) for flag, name in SYSTEM_FLAG_NAMES.items())
 
 Names = tuple[str, ...]
 
 SET_OCTETS = 100
-"""What a set takes beside its names."""
+"""The octets that a set counts in addition to its names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """Flags by name, read once: the system flags as bits, the keywords by their lower case."""
+    """Parsed flags: the system flags as bits, the keywords by their lower case."""
 
     system: int
     keywords: Mapping[str, str]
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Flags:
-        """The flags of these *names*; \\Recent is none of them."""
+        """The flags of *names*, without \\Recent."""
         system = 0
         keywords: dict[str, str] = {}
-        # sorted, so that of two spellings it is not chance which one counts
+        # sorted, so that the choice between two spellings is deterministic
         for name in sorted(names):
             folded = name.lower()
             if folded in _BITS:
@@ -59,9 +59,9 @@ class Flags:
 
 
 class KeywordSets(ABC, Generic[C]):
-    """The sets of one account, as far as this process has seen them.
+    """The sets of one account that this process has seen.
 
-    An engine adds how they are kept. C is its transaction, in which a set may be added.
+    An engine adds the storage. C is its transaction, in which a set may be added.
     """
 
     __slots__ = (
@@ -79,9 +79,9 @@ class KeywordSets(ABC, Generic[C]):
     )
 
     def __init__(self, lost: Callable[[], None] = lambda: None, most: int = DEFAULT_LIMITS.keyword_sets_bytes) -> None:
-        """*lost* is called, from any thread, where a flag word names a set that is not there.
+        """Calls *lost*, from any thread, where a flag word names a set that does not exist.
 
-        *most*: octets that all sets of the account may have together.
+        *most*: the most octets of all sets of the account together.
         """
         self._lost = lost
         self._most = most
@@ -94,11 +94,11 @@ class KeywordSets(ABC, Generic[C]):
         self._spelling: dict[str, str] = {}
         self._folds: dict[str, str] = {}
         self._is_above = False
-        """Whether the highest set is above all that messages name."""
+        """Whether the highest set's number is above all numbers that messages use."""
 
     def _remember(self, number: int, names: Names) -> list[str]:
         """Returns the keywords that were not known before, folded."""
-        # the sets of an account are made of few keywords, each of which is kept once
+        # an account has few different keywords, so keep each string once
         names = tuple(self._folds.setdefault(name, name) for name in names)
         self._names[number] = names
         folded = self._folded_names[number] = self._folded(names)
@@ -110,7 +110,7 @@ class KeywordSets(ABC, Generic[C]):
         return new
 
     def _forget(self, number: int, new: Iterable[str]) -> None:
-        """The set *number* is not there, nor are the spellings that came with it: nothing of it was committed."""
+        """Forgets the set *number* and its new spellings, because its transaction was not committed."""
         self._is_above = False
         self._highest = 0
         self.forget((number,))
@@ -118,7 +118,7 @@ class KeywordSets(ABC, Generic[C]):
             self._spelling.pop(folded, None)
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """These sets are not there any more. To be called when that is committed."""
+        """Forgets sets that were removed. Call it after the commit."""
         gone = set(numbers)
         for number in gone:
             names = self._names.pop(number, ())
@@ -129,7 +129,7 @@ class KeywordSets(ABC, Generic[C]):
             self._words.pop(word, None)
 
     def gone(self, change: C) -> list[int]:
-        """The known sets that are not kept any more, as *change* sees it, which sees all."""
+        """The known sets that are no longer stored, as the transaction *change* sees it."""
         there = self._kept(change)
         return [number for number in self._names.copy() if number and number not in there]
 
@@ -140,50 +140,50 @@ class KeywordSets(ABC, Generic[C]):
         self._highest = highest
 
     def learn(self, kept: Iterable[tuple[int, str]]) -> None:
-        """Remembers sets that are *kept*: numbers, ascending, and names parted by spaces."""
+        """Remembers *kept* sets, given as ascending numbers and names separated by spaces."""
         for number, names in kept:
             self._highest = max(self._highest, number)
             if number in self._names:
                 continue
             if names:
                 self._remember(number, tuple(names.split(" ")))
-            else:  # stands where sets were lost, so that their numbers are not given again
+            else:  # a placeholder for lost sets, so that their numbers are not used again
                 self._names[number] = ()
 
-    # What an engine adds
+    # Implemented by an engine
 
     @abstractmethod
     def _load(self, change: C) -> None:
-        """Learns the sets that were added since."""
+        """Learns the sets that were added since the last load."""
 
     @abstractmethod
     def _kept(self, change: C) -> frozenset[int]:
-        """The numbers of all sets that are kept."""
+        """The numbers of all stored sets."""
 
     @abstractmethod
     def _is_kept(self, change: C, number: int) -> bool:
-        """Whether the set is kept still."""
+        """Whether the set is still stored."""
 
     @abstractmethod
     def _highest_kept(self, change: C) -> int:
-        """The highest number of a set that is kept; 0 for none."""
+        """The highest number of a stored set; 0 for none."""
 
     @abstractmethod
     def _highest_word(self, change: C) -> int:
-        """The highest flag word that a message has; 0 for none. May take a walk through all messages."""
+        """The highest flag word of a message; 0 for none. May have to read all messages."""
 
     @abstractmethod
     def _keep(self, change: C, number: int, names: str, undo: Callable[[], None]) -> None:
-        """Adds a set; *undo* is to be called where the transaction ends without a commit."""
+        """Stores a set; calls *undo* where the transaction ends without a commit."""
 
-    # Asking
+    # Queries
 
     def known(self, word: int) -> bool:
-        """Whether what *word* spells is known without a load."""
+        """Whether the flags of *word* are known without a load."""
         return word >> KEYWORD_SHIFT in self._names
 
     def keywords(self, word: int) -> Names:
-        """The keywords of *word*, which must be known, or its set is lost: then it has none."""
+        """The keywords of *word*, which must be known. Where its set is lost, there are none."""
         names = self._names.get(word >> KEYWORD_SHIFT)
         if names is None:
             self._lost()
@@ -191,7 +191,7 @@ class KeywordSets(ABC, Generic[C]):
         return names
 
     def flags(self, word: int) -> Names:
-        """All flags of *word*, as ``keywords``: system flags in their usual order, then keywords."""
+        """All flags of *word*: system flags in their usual order, then those of ``keywords``."""
         names = self._words.get(word)
         if names is None:
             names = tuple(name for bit, name in _NAMES if word & bit) + self.keywords(word)
@@ -204,13 +204,13 @@ class KeywordSets(ABC, Generic[C]):
         return len(self._ids)
 
     def has(self, word: int, flag: str) -> bool:
-        """Whether *flag*, in any case of letters, is in *word*, which must be known."""
+        """Whether *flag*, in any letter case, is in *word*, which must be known."""
         return bool(self.words_with((flag.lower(),), (word,))[flag.lower()])
 
     def words_with(self, flags: Iterable[str], words: Sequence[int]) -> dict[str, int]:
-        """For each of *flags*, in lower case, which of *words* have it: an integer with a bit for each word.
+        """For each of *flags*, in lower case, the *words* that have it, as an integer with a bit for each word.
 
-        All words must be known. Each is looked at once, however many flags are asked for.
+        All words must be known. Reads each word once, however many flags there are.
         """
         found = dict.fromkeys(flags, 0)
         systems = [(flag, _BITS[flag]) for flag in found if flag in _BITS]
@@ -225,7 +225,7 @@ class KeywordSets(ABC, Generic[C]):
         return found
 
     def numbers_with(self, keywords: Iterable[str]) -> dict[str, list[int]]:
-        """For each of *keywords*, in lower case, the known sets that it is in. Each set is looked at once."""
+        """For each of *keywords*, in lower case, the known sets that have it. Reads each set once."""
         found: dict[str, list[int]] = {keyword: [] for keyword in keywords}
         for names, number in self._ids.copy().items():  # others may add meanwhile
             for keyword in found.keys() & names:
@@ -236,12 +236,12 @@ class KeywordSets(ABC, Generic[C]):
         return tuple(self._folds.setdefault(folded, folded) for folded in map(str.lower, names))
 
     def spelled(self, keywords: Mapping[str, str]) -> Names:
-        """*keywords*, by their lower case, in the spelling in which they came first."""
+        """*keywords*, given by their lower case, in the spelling of their first use."""
         # RFC 9051 §2.3.2 compares without regard to case
         return tuple(self._spelling.get(folded, keywords[folded]) for folded in sorted(keywords))
 
     def word(self, change: C, flags: Flags) -> int:
-        """The flag word of *flags*, of which unknown keywords and sets are added."""
+        """The flag word of *flags*; adds unknown keywords and sets."""
         return flags.system | self._number(change, flags.keywords) << KEYWORD_SHIFT if flags.keywords else flags.system
 
     def _number(self, change: C, keywords: Mapping[str, str]) -> int:
@@ -250,7 +250,7 @@ class KeywordSets(ABC, Generic[C]):
             self._load(change)
         known = self._ids.get(key)
         if known is not None and not self._is_kept(change, known):
-            self.forget((known,))  # another process found that no message had it
+            self.forget((known,))  # another process removed it, because no message used it
         if key not in self._ids:
             names = self.spelled(keywords)
             self._require_room(change, names)
@@ -259,17 +259,17 @@ class KeywordSets(ABC, Generic[C]):
         return self._ids[key]
 
     def _require_room(self, change: C, names: Names) -> None:
-        """Raises Refused(LIMIT) where the sets of the account would be too many. Those that nobody needs go soon."""
+        """Raises Refused(LIMIT) where the account would have too many sets. Unused sets are removed soon."""
         if self._octets + _octets(names) > self._most:
             self.forget(self.gone(change))
         if self._octets + _octets(names) > self._most:
             raise Refused(Code.LIMIT, "The messages of this account have too many different sets of keywords")
 
     def _new_number(self, change: C) -> int:
-        """One that no message has: a set that was lost must not become another."""
+        """A number that no message uses, because the number of a lost set must not get other keywords."""
         number = self._highest_kept(change) + 1
         if not self._is_above:
-            number = max(number, (self._highest_word(change) >> KEYWORD_SHIFT) + 1)  # once
+            number = max(number, (self._highest_word(change) >> KEYWORD_SHIFT) + 1)  # checked once
             self._is_above = True
         return number
 
@@ -290,9 +290,9 @@ class KeywordSets(ABC, Generic[C]):
 
 
 AnyKeywordSets = KeywordSets[Any]
-"""For whoever only reads what words spell."""
+"""For callers that only read the flags of words."""
 
 
 def _octets(names: Names) -> int:
-    """What the set *names* counts."""
+    """The octets that the set *names* counts."""
     return SET_OCTETS + sum(map(len, names)) + len(names)

@@ -1,7 +1,7 @@
-"""Names of mailboxes: what they may be, how they lie below each other, and what CREATE, DELETE and RENAME do to them.
+"""Mailbox names: which are valid, their hierarchy, and the rules of CREATE, DELETE and RENAME.
 
-An engine looks up what these rules ask about, and does what they say. A mailbox name here is canonical, see
-``terms.names.mailbox_key``. RFC 9051 §5.1, §6.3.4 to §6.3.6.
+An engine looks up the arguments of these rules and carries out their results. All mailbox names here are canonical
+(``terms.names.mailbox_key``). RFC 9051 §5.1, §6.3.4 to §6.3.6.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from mektup.terms.names import DELIMITER, INBOX
 
 
 def no_such_mailbox() -> Refused:
-    """The refusal for a mailbox that is not there."""
+    """The refusal for a mailbox that does not exist."""
     return Refused(Code.NONEXISTENT, NO_SUCH_MAILBOX)
 
 
 def no_such_target() -> Refused:
-    """The refusal of a COPY or MOVE to a mailbox that is not there (RFC 9051 §6.4.7: with TRYCREATE)."""
+    """The refusal of a COPY or MOVE to a mailbox that does not exist (RFC 9051 §6.4.7: with TRYCREATE)."""
     return Refused(Code.TRYCREATE, "There is no such mailbox to copy to; it could be created")
 
 
@@ -32,7 +32,7 @@ def new_mailboxid() -> str:
 
 
 def check_name(name: str, limits: Limits) -> None:
-    """Raises Refused(CANNOT) for a *name* that no mailbox can have."""
+    """Raises Refused(CANNOT) for an invalid *name*."""
     levels = name.split(DELIMITER)
     try:
         octets = len(name.encode())
@@ -48,28 +48,28 @@ def check_name(name: str, limits: Limits) -> None:
 
 
 def inferiors(name: str) -> tuple[str, str]:
-    """Bounds, the upper excluded, between which the names of all inferiors of *name* sort."""
+    """The bounds, upper one excluded, of the sorted names of all inferiors of *name*."""
     return name + DELIMITER, name + chr(ord(DELIMITER) + 1)
 
 
 def superiors(name: str) -> list[str]:
     """The levels above *name*, the topmost first.
 
-    RFC 9051 §6.3.4: a server SHOULD make the superior names that CREATE needs; §6.3.6 says the same of RENAME.
+    RFC 9051 §6.3.4: a server SHOULD create the superior names that CREATE needs; §6.3.6 says the same for RENAME.
     """
     levels = name.split(DELIMITER)
     return [DELIMITER.join(levels[:depth]) for depth in range(1, len(levels))]
 
 
 def listed_order(name: str) -> tuple[bool, str]:
-    """A key to sort names by: INBOX and what is below it first, then by name, parents before children."""
-    # no name holds a control character: so what is below a level comes right after it
+    """A sort key for names: INBOX and its inferiors first, then by name, parents before children."""
+    # no name has a control character, so the inferiors of a name come right after it
     levels = name.replace(DELIMITER, "\0")
     return levels.partition("\0")[0] != INBOX, levels
 
 
 def require_creatable(there: Mailbox | None, special_use: str | None, *, use_is_taken: bool) -> None:
-    """What CREATE needs: *there* is the mailbox that has the name already, if one has.
+    """Checks a CREATE; *there* is the mailbox that already has the name, if any.
 
     Raises Refused(ALREADYEXISTS; USEATTR where another mailbox has the *special_use*, RFC 6154 §3).
     """
@@ -80,21 +80,21 @@ def require_creatable(there: Mailbox | None, special_use: str | None, *, use_is_
 
 
 def require_few_mailboxes(count: int, limits: Limits) -> None:
-    """Raises Refused(LIMIT) where an account has *count* mailboxes and that is too many."""
+    """Raises Refused(LIMIT) where *count* mailboxes are too many for an account."""
     if count > limits.mailboxes:
         raise Refused(Code.LIMIT, f"There are {limits.mailboxes} mailboxes, the most there may be")
 
 
 def require_few_subscriptions(count: int, limits: Limits) -> None:
-    """The same for subscriptions."""
+    """Raises Refused(LIMIT) where *count* subscriptions are too many for an account."""
     if count > limits.mailboxes:
         raise Refused(Code.LIMIT, f"There are {limits.mailboxes} subscriptions, the most there may be")
 
 
 def require_deletable(doomed: Mailbox, *, has_inferiors: bool) -> None:
-    """What DELETE needs; where there are inferiors the name stays, not selectable (RFC 9051 §6.3.5).
+    """Checks a DELETE; with inferiors, the name stays but is not selectable (RFC 9051 §6.3.5).
 
-    Raises Refused(CANNOT for INBOX; HASCHILDREN for a name that is there only for its inferiors).
+    Raises Refused(CANNOT for INBOX; HASCHILDREN for a name that exists only because of its inferiors).
     """
     if doomed.name == INBOX:
         raise Refused(Code.CANNOT, "INBOX cannot be deleted")
@@ -103,7 +103,7 @@ def require_deletable(doomed: Mailbox, *, has_inferiors: bool) -> None:
 
 
 def require_renamable(old: str, new: str, *, is_taken: bool) -> None:
-    """What RENAME of a mailbox that is not INBOX needs, of checked names. Raises Refused(CANNOT, ALREADYEXISTS)."""
+    """Checks a RENAME, between valid names, of a mailbox other than INBOX. Raises Refused(CANNOT, ALREADYEXISTS)."""
     if is_taken:
         raise Refused(Code.ALREADYEXISTS, "There is a mailbox of that name")
     if new.startswith(old + DELIMITER):
@@ -111,7 +111,7 @@ def require_renamable(old: str, new: str, *, is_taken: bool) -> None:
 
 
 def renamed(old: str, new: str, names: Iterable[str], limits: Limits) -> list[str]:
-    """What *names*, *old* and its inferiors, are called after RENAME. Raises Refused(CANNOT)."""
+    """The new names of *names*, which are *old* and its inferiors, after RENAME. Raises Refused(CANNOT)."""
     targets = [new + name[len(old) :] for name in names]
     for target in targets:
         check_name(target, limits)

@@ -1,4 +1,4 @@
-"""Octets by number, of a content or a UID, many of them packed together: by themselves most are too short for it."""
+"""Values by number (a content or a UID), compressed together, because most are too short to compress alone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _decode = msgspec.msgpack.Decoder(Octets).decode
 
 
 def unpacked(packed: bytes) -> Octets:
-    """What was packed."""
+    """The values in *packed*."""
     return _decode(zstandard.ZstdDecompressor().decompress(packed))
 
 
 def packed(octets: Octets, level: int) -> bytes:
-    """*octets*, compressed; *level* is zstandard's."""
+    """*octets*, compressed with zstandard at *level*."""
     return zstandard.ZstdCompressor(level).compress(_encode(octets))

@@ -1,4 +1,4 @@
-"""What is refused of a single message, in the same words by every engine."""
+"""Refusals that concern a single message, with the same text in every engine."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from mektup.terms.limits import Limits
 
 
 def require_not_too_big(size: int, limits: Limits) -> None:
-    """Raises Refused(TOOBIG) for a message of *size* octets that is larger than may be appended (RFC 4469 §4.2)."""
+    """Raises Refused(TOOBIG) where a message of *size* octets is too large to append (RFC 4469 §4.2)."""
     if size > limits.message_bytes:
         raise Refused(Code.TOOBIG, f"A message has at most {limits.message_bytes} octets")
 
 
 def message_is_gone() -> Refused:
-    """The refusal to read octets of a message that was expunged meanwhile (RFC 5530 §3)."""
+    """The refusal to read a message that was expunged meanwhile (RFC 5530 §3)."""
     return Refused(Code.EXPUNGEISSUED, "The message is gone")

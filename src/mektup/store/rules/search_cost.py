@@ -1,4 +1,4 @@
-"""What a search costs, and which days its dates stand for."""
+"""The cost of a search, and the days of its dates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAY_SECONDS: Final = 86400
 
 
 def is_long(key: SearchKey) -> bool:
-    """Whether an answer may need more than the messages' own rows, so that a thread should look for it."""
+    """Whether a search may need more than the messages' own rows, and so should run in a thread."""
     cheap = (
         terms.All
         | terms.HasFlag
@@ -29,7 +29,7 @@ def is_long(key: SearchKey) -> bool:
 
 
 def first_second(day: date) -> int:
-    """Where *day* begins, in seconds since 1970 of the zone that a message's date came with.
+    """The start of *day* in seconds since 1970, in the zone of a message's date.
 
     RFC 9051 §6.4.4: dates are compared disregarding time and timezone.
     """

@@ -1,11 +1,11 @@
-"""What an index of texts is given of a message, and what of a text is looked up in it.
+"""The document of a message for a text index, and the trigrams to look up for a searched text.
 
-Such an index knows which trigrams occur in a document, and proposes those where all trigrams of a text occur. It may
-propose too many, never too few; whoever asks looks into each.
+The index knows the trigrams of each document, and proposes the documents that have all trigrams of a text. It may
+propose too many documents, never too few; the search then reads each one.
 
-Headers and bodies share the one index and are told apart all the same: each character of a header stands there moved
-to a plane of its own, so that its trigrams are no body's. A document that is very long would keep other writers
-waiting while it is indexed, and holds most trigrams anyway: it is a candidate always.
+Headers and bodies share one index: each character of a header is moved to a separate Unicode plane, so that header and
+body trigrams differ. A very long document would make other writers wait while it is indexed, and has most trigrams
+anyway; so it is always a candidate.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from collections.abc import Sequence
 from typing import Final
 
 MOST_FIELDS: Final = 1000
-"""Of a header; with more, the message is a candidate always."""
+"""The most header fields; with more, the message is always a candidate."""
 
 SHORTEST: Final = 3
-"""Characters of a text that can be looked up."""
+"""The fewest characters of a text that can be looked up."""
 
 LONGEST_DOCUMENT: Final = 256 * 1024
-"""Characters, beyond which a document should be ALWAYS."""
+"""The most characters of a document; a longer one should be ALWAYS."""
 
 MOST_ASKED: Final = 64
-"""How many trigrams of a long text are looked up; the others hardly make a difference."""
+"""The most trigrams that are looked up for a long text; more would hardly change the result."""
 
 ALWAYS: Final = "\U0010fffd" * SHORTEST
-"""The document of a message that is a candidate always."""
+"""The document of a message that is always a candidate."""
 
 _HEADER_PLANE: Final = 0x0F
 _UNFIT = re.compile("[\0\ud800-\udfff]")
-"""What the text of a database cannot hold, or ends at."""
+"""Characters that a text in a database cannot have, or that end it."""
 
 
 def document(header: str, body: str) -> str:
-    """What is indexed of a message."""
+    """The indexed text of a header and a body."""
     return f"{header_text(header)}\n{body_text(body)}"
 
 
 def document_of_message(headers: str, body: str, fields: Sequence[str]) -> str:
-    """The document of a message: whatever is looked up has its trigrams there.
+    """The document of a message, with the trigrams of every text that a search can match.
 
-    Of headers, TEXT looks into all, and other keys into *fields*, which may read otherwise by themselves.
+    TEXT searches *headers*; other keys search single *fields*, whose decoded text may differ from that in *headers*.
     """
     if len(fields) > MOST_FIELDS:
         return ALWAYS
@@ -51,19 +51,19 @@ def document_of_message(headers: str, body: str, fields: Sequence[str]) -> str:
 
 
 def header_text(text: str) -> str:
-    """*text* as it stands in a document when it is of a header."""
+    """The form of a header's *text* in a document."""
     moved = bytearray(text.encode("utf-32-le", "surrogatepass"))
     moved[2::4] = bytes([_HEADER_PLANE]) * len(text)
     return moved.decode("utf-32-le")
 
 
 def body_text(text: str) -> str:
-    """*text* as it stands in a document when it is of a body."""
+    """The form of a body's *text* in a document."""
     return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def asked_trigrams(text: str) -> list[str]:
-    """What is looked up of *text*, which stands as in a document; nothing where it is too short."""
+    """The trigrams to look up for *text*, given in its document form; none where it is too short."""
     count = len(text) - SHORTEST + 1
     step = max(1, -(-count // MOST_ASKED))
     return list(dict.fromkeys([text[start : start + SHORTEST] for start in range(0, count, step)]))
