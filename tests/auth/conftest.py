@@ -1,4 +1,4 @@
-"""A directory with two accounts, and peers that are near, far, or encrypted."""
+"""A directory with two accounts; local, remote and encrypted peers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def authenticator(directory: Directory) -> Authenticator:
 
 @pytest.fixture
 def peer() -> MemoryPeer:
-    """Near and not encrypted."""
+    """On this machine, not encrypted."""
     return MemoryPeer(Clock(), secure=False, by_octet=False)
 
 

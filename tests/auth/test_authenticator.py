@@ -1,4 +1,4 @@
-"""The one face: who comes in with a name and a password, and where a password may cross."""
+"""Logins with a name and a password, and the connections on which a password may be sent."""
 
 import asyncio
 import time
@@ -44,7 +44,7 @@ async def test_names_in_any_spelling(authenticator: Authenticator, peer: MemoryP
         ("Hélène@example.org".encode(), PASSWORD.encode()),
     ],
 )
-async def test_all_refusals_read_alike(
+async def test_all_refusals_have_the_same_text(
     authenticator: Authenticator, peer: MemoryPeer, name: bytes, password: bytes
 ) -> None:
     with pytest.raises(Refused) as refused:
@@ -69,7 +69,7 @@ async def test_a_right_password_is_remembered_and_a_changed_one_is_not(
     assert (await authenticator.login(b"linda", b"another", peer)).name == "linda"
 
 
-async def test_a_removed_account_is_out_at_once(
+async def test_a_removed_account_cannot_log_in(
     authenticator: Authenticator, directory: Directory, peer: MemoryPeer
 ) -> None:
     await authenticator.login(b"linda", PASSWORD.encode(), peer)
@@ -97,7 +97,7 @@ async def test_a_plain_secret(authenticator: Authenticator, directory: Directory
     ("plaintext", "near", "elsewhere"),
     [(Plaintext.LOOPBACK, True, False), (Plaintext.ALWAYS, True, True), (Plaintext.NEVER, False, False)],
 )
-async def test_where_a_password_may_cross(
+async def test_where_a_password_may_be_sent(
     with_policy: Callable[[Plaintext], Authenticator],
     peer: MemoryPeer,
     far: MemoryPeer,
@@ -136,7 +136,7 @@ async def test_unknown_mechanisms(authenticator: Authenticator, peer: MemoryPeer
     assert refused.value.code is Code.CANNOT
 
 
-async def test_a_reload_takes_up_settings_and_forgets_nothing(directory: Directory, far: MemoryPeer) -> None:
+async def test_a_reload_applies_settings_and_forgets_nothing(directory: Directory, far: MemoryPeer) -> None:
     authenticator = Authenticator(directory, Limits(login_delay_seconds=0.01), plaintext=Plaintext.ALWAYS)
     entry = await authenticator.login(b"linda", PASSWORD.encode(), far)
     place = authenticator.connections.open(entry.id)
@@ -156,7 +156,7 @@ async def test_a_reload_takes_up_settings_and_forgets_nothing(directory: Directo
     assert not authenticator.may_send_password(far)
 
 
-async def test_of_many_attempts_at_once_the_first_that_fails_makes_the_others_wait(
+async def test_the_first_failure_of_many_attempts_makes_the_others_wait(
     authenticator: Authenticator, far_secure: MemoryPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
@@ -169,7 +169,7 @@ async def test_of_many_attempts_at_once_the_first_that_fails_makes_the_others_wa
     attempts = [authenticator.login(b"linda", b"guess %d" % number, far_secure) for number in range(6)]
     refusals = await asyncio.gather(*attempts, return_exceptions=True)
     assert [refusal.code for refusal in refusals if isinstance(refusal, Refused)] == [Code.AUTHENTICATIONFAILED] * 6
-    # two are judged at once, before anything is known
+    # two are checked at once, before any failure is known
     assert len(waits) == 4
 
 

@@ -1,4 +1,4 @@
-"""An account's sessions are counted, and one too many is told why."""
+"""An account's sessions are counted; a session above the limit is refused with a reason."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from mektup.terms.numbers import AccountId
 LINDA, ADA = AccountId("a1"), AccountId("a2")
 
 
-def test_one_too_many() -> None:
+def test_a_session_above_the_limit_is_refused() -> None:
     connections = AccountConnections(2)
     first = connections.open(LINDA)
     with connections.open(LINDA):

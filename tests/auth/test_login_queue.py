@@ -1,4 +1,4 @@
-"""Turns go round over networks: who waits behind a crowd from elsewhere waits for one of it."""
+"""Turns rotate over networks: an attempt waits for only one attempt of a crowd from another network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mektup.terms.errors import Code, Refused
 
 
 class Attempts:
-    """Attempts that compute until they are told to end."""
+    """Attempts that hold their turns until a test ends them."""
 
     def __init__(self, queue: LoginQueue) -> None:
         self._queue = queue
@@ -38,7 +38,7 @@ class Attempts:
             self.computing.remove((address, name))
 
     async def round(self) -> None:
-        """All that compute end, and others begin."""
+        """Ends all attempts that have a turn, so that others begin."""
         self._end.set()
         self._end = asyncio.Event()
         await settle()
@@ -54,7 +54,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_strangers_first_login_waits_for_one_turn_of_a_crowd() -> None:
+async def test_the_first_attempt_of_a_network_waits_for_one_turn_of_a_crowd() -> None:
     attempts = Attempts(LoginQueue(2, 100))
     for number in range(95):
         attempts.come("192.0.2.1", f"user{number}")
@@ -91,7 +91,7 @@ async def test_a_crowd_of_one_neighbourhood_is_one_crowd(crowd: list[str]) -> No
     await attempts.finish()
 
 
-async def test_who_has_logged_in_before_does_not_wait_for_crowds_from_everywhere() -> None:
+async def test_a_known_user_does_not_wait_for_crowds_from_many_networks() -> None:
     attempts = Attempts(LoginQueue(1, 100))
     for number in range(200):
         attempts.come(f"2001:db8:{number:x}::1", f"user{number}", Standing.FAILED if number % 2 else Standing.UNKNOWN)
@@ -104,7 +104,7 @@ async def test_who_has_logged_in_before_does_not_wait_for_crowds_from_everywhere
     assert len(attempts.began) == 201
 
 
-async def test_within_a_network_turns_go_round_over_names() -> None:
+async def test_within_a_network_turns_rotate_over_names() -> None:
     attempts = Attempts(LoginQueue(1, 100))
     for _ in range(20):
         attempts.come("127.0.0.1", "the telephone")
@@ -135,7 +135,7 @@ async def test_a_network_with_too_many_waiting_is_refused_and_others_are_not() -
     assert again.exception() is None
 
 
-async def test_a_crowd_does_not_keep_out_who_has_logged_in_from_the_same_network() -> None:
+async def test_a_crowd_does_not_keep_out_a_known_user_of_the_same_network() -> None:
     attempts = Attempts(LoginQueue(1, 5))
     for number in range(6):
         attempts.come("192.0.2.1", f"user{number}")
@@ -147,7 +147,7 @@ async def test_a_crowd_does_not_keep_out_who_has_logged_in_from_the_same_network
     assert not attempts._queue._counts
 
 
-async def test_who_gives_up_leaves_its_place() -> None:
+async def test_a_cancelled_attempt_leaves_the_queue() -> None:
     attempts = Attempts(LoginQueue(1, 2))
     attempts.come("192.0.2.1", "first")
     await settle()
@@ -163,7 +163,7 @@ async def test_who_gives_up_leaves_its_place() -> None:
     assert last.exception() is None
 
 
-async def test_a_turn_that_comes_as_one_gives_up_is_passed_on() -> None:
+async def test_a_turn_given_to_a_cancelled_attempt_is_passed_on() -> None:
     queue = LoginQueue(1, 10)
     attempts = Attempts(queue)
     attempts.come("192.0.2.1", "first")
@@ -182,16 +182,14 @@ PATHS = st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from("xyz"), st.s
 
 
 @given(PATHS, st.integers(0, 60))
-def test_of_those_that_wait_all_have_a_turn_before_one_has_a_second(
-    paths: list[tuple[str, str, str]], later: int
-) -> None:
+def test_every_waiting_name_gets_a_turn_before_one_gets_a_second(paths: list[tuple[str, str, str]], later: int) -> None:
     rotation: Rotation[tuple[tuple[str, str, str], int]] = Rotation(3)
     for number, path in enumerate(paths[:later]):
         rotation.add(path, (path, number))
     taken = []
     waiting = Counter(path[0] for path in paths[:later])
     for number, path in enumerate(paths[later:], later):
-        # one comes, one is taken, so that some are always new
+        # one is added for each one taken, so that there are always new ones
         rotation.add(path, (path, number))
         waiting[path[0]] += 1
         taken.append(rotation.take())
@@ -203,7 +201,7 @@ def test_of_those_that_wait_all_have_a_turn_before_one_has_a_second(
         taken.append((path, number))
         waiting[path[0]] -= 1
         since[path[0]] = since.get(path[0], 0) + 1
-        # nobody who still waits has had two turns fewer
+        # no waiting name is two turns behind
         assert all(since[path[0]] - since.get(first, 0) <= 1 for first in present)
     assert sorted(number for _, number in taken) == list(range(len(paths)))
     for path in set(paths):

@@ -1,4 +1,4 @@
-"""Secrets are made, imported and checked; nothing that is not the password passes."""
+"""Secrets are made, imported and checked; only the correct password matches."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ def test_secrets_for() -> None:
 
 
 @pytest.mark.parametrize("password", ["", "a\nb", "a\0b", "\ud800", "x" * 5000])
-def test_no_secrets_for_what_is_no_password(password: str) -> None:
+def test_no_secrets_for_an_invalid_password(password: str) -> None:
     with pytest.raises(Refused) as refused:
         secrets_for(password)
     assert refused.value.code is Code.CANNOT
@@ -117,7 +117,7 @@ async def test_verifier() -> None:
     assert not await verifier.matches(b"x", None)
 
 
-async def test_verifier_tries_a_hash_from_elsewhere_with_what_was_sent() -> None:
+async def test_an_imported_hash_is_checked_with_the_unprepared_password() -> None:
     decomposed = "nai\u0308ve".encode()
     secret = "{BLF-CRYPT}" + bcrypt.hashpw(decomposed, bcrypt.gensalt(4)).decode()
     assert await Verifier().matches(decomposed, secret)
@@ -147,7 +147,7 @@ def test_a_kind_of_secret_is_its_scheme_and_its_cost(secret: str, kind: str) -> 
     "secret", [None, "{PLAIN}Pa$$123", "{BLF-CRYPT}" + BLF, "{SHA512-CRYPT}" + SHA512, quick_secrets("x")["password"]]
 )
 @pytest.mark.parametrize("password", [b"wrong", b"", b"\xff", b"x" * 5000, "nai\u0308ve".encode()])
-async def test_every_failure_computes_our_hash_and_is_told_as_late_as_the_slowest(
+async def test_every_failure_computes_our_hash_and_waits_for_the_slowest_kind(
     secret: str | None, password: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed: list[str] = []
@@ -168,14 +168,14 @@ async def test_every_failure_computes_our_hash_and_is_told_as_late_as_the_slowes
     assert verdict.told_at >= began + 1.0
 
 
-async def test_a_right_password_is_told_at_once() -> None:
+async def test_a_correct_password_is_answered_at_once() -> None:
     verifier = Verifier()
     verifier._learn("{BLF-CRYPT}$2b$16", 1000.0)
     async with asyncio.timeout(60):
         assert await verifier.matches(b"Pa$$123", "{PLAIN}Pa$$123")
 
 
-def test_one_slow_check_is_not_taken_for_the_rule() -> None:
+def test_one_slow_check_changes_the_pace_only_a_little() -> None:
     verifier = Verifier()
     verifier._learn("{ARGON2ID}", 0.1)
     before = verifier._pace()
@@ -186,7 +186,7 @@ def test_one_slow_check_is_not_taken_for_the_rule() -> None:
     assert len(verifier._seconds) == passwords.MOST_KINDS
 
 
-async def test_a_hash_from_elsewhere_is_not_computed_for_a_password_that_would_take_minutes() -> None:
+async def test_an_imported_hash_is_not_computed_for_a_very_long_password() -> None:
     secret = "{SHA512-CRYPT}$6$rounds=1000000$abc$" + "a" * 86
     async with asyncio.timeout(60):
         assert not await Verifier().matches(b"x" * 4096, secret)

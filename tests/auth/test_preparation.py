@@ -1,4 +1,4 @@
-"""What two keyboards type is compared as one, and what is no password is said to be none."""
+"""The same password from two keyboards is equal, and invalid passwords are refused."""
 
 import pytest
 

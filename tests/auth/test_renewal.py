@@ -1,4 +1,4 @@
-"""A password whose hash came from elsewhere is hashed as ours at the first login that proves it, behind the login."""
+"""A password with an imported hash is hashed again after the first successful login."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def authenticator(directory: Directory) -> Authenticator:
 
 
 async def renewed(authenticator: Authenticator) -> None:
-    """Returns when nothing is under way."""
+    """Waits until no renewal runs."""
     while tasks := tuple(authenticator._renewal._tasks.values()):
         await asyncio.gather(*tasks)
 
@@ -55,7 +55,7 @@ async def test_at_the_first_login(
     assert (await authenticator.login(b"ada", b"Pa$$123", peer)).secrets == kept
     with pytest.raises(Refused):
         await authenticator.login(b"ada", b"wrong", peer)
-    # the session that proved it goes on
+    # the session of that login goes on
     await authenticator.review()
     assert peer.dismissal is None
     await renewed(authenticator)
@@ -75,7 +75,7 @@ async def test_a_password_that_was_changed_meanwhile_stays_changed(
     assert peer.dismissal is not None
 
 
-async def test_another_process_that_was_quicker_ends_no_session(
+async def test_a_renewal_by_another_process_ends_no_session(
     authenticator: Authenticator, directory: Directory, peer: MemoryPeer
 ) -> None:
     await directory.add("ada", imported_secrets("{BLF-CRYPT}" + BLF))
@@ -89,7 +89,7 @@ async def test_another_process_that_was_quicker_ends_no_session(
     assert peer.dismissal is None
 
 
-async def test_a_directory_that_cannot_be_written_lets_in_all_the_same(
+async def test_logins_work_if_the_directory_cannot_be_written(
     directory: Directory, peer: MemoryPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await directory.add("ada", {"password": "{PLAIN}Pa$$123"})
@@ -104,9 +104,7 @@ async def test_a_directory_that_cannot_be_written_lets_in_all_the_same(
     assert await secrets(directory) == {"password": "{PLAIN}Pa$$123"}
 
 
-async def test_closing_ends_what_is_under_way(
-    authenticator: Authenticator, directory: Directory, peer: MemoryPeer
-) -> None:
+async def test_closing_cancels_renewals(authenticator: Authenticator, directory: Directory, peer: MemoryPeer) -> None:
     await directory.add("ada", {"password": "{PLAIN}Pa$$123"})
     await authenticator.login(b"ada", b"Pa$$123", peer)
     await authenticator.close()
@@ -114,11 +112,11 @@ async def test_closing_ends_what_is_under_way(
     assert await secrets(directory) == {"password": "{PLAIN}Pa$$123"}
 
 
-def test_ours_is_not_made_anew() -> None:
+def test_our_own_hash_is_not_renewed() -> None:
     assert renewed_secrets(b"Pa$$123", secrets_for("Pa$$123")) is None
 
 
-def test_keys_for_scram_stay_who_has_them_may_have_logged_in_by_them() -> None:
+def test_keys_for_scram_stay_because_sessions_may_depend_on_them() -> None:
     keys = scram_keys.make("Pa$$123")
     made = renewed_secrets(b"Pa$$123", {"password": "{PLAIN}Pa$$123", "SCRAM-SHA-256": keys})
     assert made is not None
@@ -126,7 +124,7 @@ def test_keys_for_scram_stay_who_has_them_may_have_logged_in_by_them() -> None:
     assert is_ours(made["password"])
 
 
-def test_what_bcrypt_did_not_look_at_is_not_taken_for_right() -> None:
+def test_octets_that_bcrypt_ignored_are_not_trusted() -> None:
     secret = "{BLF-CRYPT}" + bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()
     assert renewed_secrets(b"x" * 73, {"password": secret}) is None
     assert renewed_secrets(b"x" * 72, {"password": secret}) is not None

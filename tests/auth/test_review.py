@@ -1,4 +1,4 @@
-"""Who logged in with what holds no more is dismissed; who did with a hash that was made anew stays."""
+"""Sessions whose secrets are no longer valid are dismissed; sessions whose hash was only renewed stay."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ async def test_a_changed_password_ends_all_sessions_of_that_account(house: House
     await house.directory.set_secrets("linda", quick_secrets("another"))
     await house.review()
     assert (linda.dismissal, again.dismissal, helene.dismissal) == (CHANGED, CHANGED, None)
-    # who logs in with the new one stays
+    # a session that logs in with the new password stays
     new = await house.enter("linda")
     await house.review()
     assert new.dismissal is None
 
 
-async def test_a_removed_account_ends_its_sessions_though_one_of_that_name_comes_back(house: House) -> None:
+async def test_removing_an_account_ends_its_sessions_even_if_the_name_is_used_again(house: House) -> None:
     linda = await house.enter("linda")
     await house.directory.remove("linda")
     await house.directory.add("linda", quick_secrets("Pa$$123"))
@@ -72,19 +72,19 @@ async def test_a_session_that_has_ended_is_left_alone(house: House) -> None:
     assert house.connections.count(entry.id) == 0
 
 
-async def test_a_login_under_way_when_the_password_changes_is_found(house: House) -> None:
+async def test_a_login_during_a_change_of_the_password_is_reviewed(house: House) -> None:
     entry = await house.directory.find("linda")
     assert entry is not None
     await house.directory.set_secrets("linda", quick_secrets("another"))
     await house.review()
-    # it began before, and ends between two reviews
+    # it begins before the change, and ends between two reviews
     house.clock.advance(ALERT_SECONDS / 2)
     late, _ = house.seat(entry)
     await house.review()
     assert late.dismissal == CHANGED
 
 
-async def test_nothing_is_asked_of_a_directory_that_does_not_change(house: House) -> None:
+async def test_an_unchanged_directory_is_not_read(house: House) -> None:
     await house.enter("linda")
     await house.review()
     house.clock.advance(2 * ALERT_SECONDS)
@@ -97,12 +97,12 @@ async def test_nothing_is_asked_of_a_directory_that_does_not_change(house: House
     await house.connections.review(Unasked())  # type: ignore[arg-type]
 
 
-async def test_a_hash_made_anew_ends_no_session(house: House) -> None:
+async def test_a_renewed_hash_ends_no_session(house: House) -> None:
     entry = await house.directory.add("ada", {"password": "{PLAIN}secret"})
     early, _ = house.seat(entry)
     new = quick_secrets("secret")
     await house.directory.renew_secrets(entry.id, entry.secrets, new)
-    # it is known that it is being done, and then that it is done
+    # the renewal is first known as running, then as done
     await house.review(entry.id)
     house.connections.renewed(entry.secrets, new)
     await house.review()
@@ -114,7 +114,7 @@ async def test_a_hash_made_anew_ends_no_session(house: House) -> None:
     assert (early.dismissal, late.dismissal) == (CHANGED, CHANGED)
 
 
-async def test_one_credential_that_stays_is_enough(house: House) -> None:
+async def test_one_unchanged_secret_is_enough(house: House) -> None:
     linda = await house.enter("linda")
     secrets = dict(quick_secrets("Pa$$123"))
     await house.directory.set_secrets("linda", {**secrets, "password": "{PLAIN}Pa$$123"})
@@ -122,7 +122,7 @@ async def test_one_credential_that_stays_is_enough(house: House) -> None:
     assert linda.dismissal is None
 
 
-async def test_the_authenticator_reviews_those_who_came_in(authenticator: Authenticator, directory: Directory) -> None:
+async def test_the_authenticator_reviews_its_sessions(authenticator: Authenticator, directory: Directory) -> None:
     peer = MemoryPeer(Clock(), secure=True, by_octet=False)
     entry = await authenticator.login(b"linda", b"Pa$$123", peer)
     authenticator.connections.open(entry.id).occupy(entry, peer)

@@ -1,4 +1,4 @@
-"""PLAIN and LOGIN, word by word."""
+"""PLAIN and LOGIN, step by step."""
 
 import pytest
 
@@ -19,15 +19,13 @@ async def test_plain(authenticator: Authenticator, peer: MemoryPeer, identity: b
 
 
 @pytest.mark.parametrize("identity", ["Hélène@example.org", "nobody"])
-async def test_plain_for_somebody_else(authenticator: Authenticator, peer: MemoryPeer, identity: str) -> None:
+async def test_plain_with_another_identity(authenticator: Authenticator, peer: MemoryPeer, identity: str) -> None:
     with pytest.raises(Refused) as refused:
         await authenticator.exchange("PLAIN", peer).step(identity.encode() + b"\0linda\0Pa$$123")
     assert refused.value.code is Code.AUTHORIZATIONFAILED
 
 
-async def test_plain_says_nothing_of_identities_before_the_password_is_right(
-    authenticator: Authenticator, peer: MemoryPeer
-) -> None:
+async def test_plain_checks_the_password_before_the_identity(authenticator: Authenticator, peer: MemoryPeer) -> None:
     with pytest.raises(Refused) as refused:
         await authenticator.exchange("PLAIN", peer).step(b"nobody\0linda\0wrong")
     assert refused.value.code is Code.AUTHENTICATIONFAILED
@@ -56,7 +54,7 @@ async def test_login(authenticator: Authenticator, peer: MemoryPeer) -> None:
     assert isinstance(entry, AccountEntry)
 
 
-async def test_login_with_the_name_at_once(authenticator: Authenticator, peer: MemoryPeer) -> None:
+async def test_login_with_the_name_as_initial_response(authenticator: Authenticator, peer: MemoryPeer) -> None:
     exchange = authenticator.exchange("LOGIN", peer)
     assert await exchange.step(b"linda") == Challenge(b"Password:")
     assert isinstance(await exchange.step(b"Pa$$123"), AccountEntry)

@@ -1,4 +1,4 @@
-"""Hashes from elsewhere are read, kept in one form, and checked; each was made by ``doveadm pw``, or by crypt(3)."""
+"""Imported hashes are read, stored in one form, and checked; ``doveadm pw`` or crypt(3) made them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FROM_DOVEADM = [
     "{CRYPT}$2y$05$B.axy2BUuXdf5PCsVxwlqeVfinUBZF7ALrX3CWgJkdM1j0ph6NyYy",
     "{CRYPT}$5$qZqz2gIWfGod7LaA$.f5QNvRgVr1rJ7ZEKN8qmpOHLptbJgvF13bpla/Us0/",
     "{CRYPT}$1$SE1h/1qf$HmUKvBykf0jHB0HK/N4eN0",
-    # as /etc/shadow has it
+    # as in /etc/shadow
     "$1$SE1h/1qf$HmUKvBykf0jHB0HK/N4eN0",
     "{PBKDF2}$1$p1Q/GxCBB/wxEbdc$5000$bc730d7f994a233de21e0750b790f46adead6411",
     "{SCRAM-SHA-256}4096,WT+bx4NBdeIuVJuNAHhO9A==,S0Xha35FvTgDY2+fCXz+afMRC5PC/8g3chDVDJ4Dfvw=,"
@@ -54,7 +54,7 @@ FROM_DOVEADM = [
 
 
 @pytest.mark.parametrize("secret", FROM_DOVEADM)
-def test_a_password_is_known_by_its_hash(secret: str) -> None:
+def test_a_password_matches_its_hash(secret: str) -> None:
     kept = canonical(secret)
     assert matches(PASSWORD, kept)
     assert not matches(PASSWORD[:-1], kept)
@@ -93,14 +93,14 @@ def test_a_password_is_known_by_its_hash(secret: str) -> None:
         "{ARGON2I}$argon2id$v=19$m=8,t=1,p=1$WQuxs1/6lh6nknS9/eVhUQ$5xUEkYbsbtTRHb2+1lQwF/eDrmE55vnlv05pp8xGUEM",
     ],
 )
-def test_what_is_no_hash_is_refused_in_words(secret: str) -> None:
+def test_invalid_hashes_are_refused_with_a_reason(secret: str) -> None:
     with pytest.raises(Refused) as refused:
         canonical(secret)
     assert refused.value.code is Code.CANNOT
     assert not matches("", secret)
 
 
-def test_a_scheme_with_nothing_behind_it_is_called_so() -> None:
+def test_a_scheme_without_a_secret_is_refused() -> None:
     with pytest.raises(Refused, match=r"^Behind \{PLAIN\} there is no secret$"):
         canonical("{PLAIN}")
 
@@ -113,7 +113,7 @@ def test_an_unknown_scheme_is_named() -> None:
 
 
 @given(st.text())
-def test_no_text_breaks_the_reading(text: str) -> None:
+def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         kept = canonical(text)
     except Refused:
@@ -122,11 +122,11 @@ def test_no_text_breaks_the_reading(text: str) -> None:
 
 
 @given(st.sampled_from(FROM_DOVEADM).map(lambda secret: secret.partition("}")[0] + "}"), st.text(max_size=50))
-def test_no_hash_breaks_the_check(scheme: str, stored: str) -> None:
+def test_any_hash_can_be_checked(scheme: str, stored: str) -> None:
     assert not matches("\x01", scheme + stored)
 
 
-def test_keys_of_scram_are_kept_for_scram_too() -> None:
+def test_imported_scram_keys_are_used_for_scram() -> None:
     (secret,) = [each for each in FROM_DOVEADM if each.startswith("{SCRAM")]
     kept = imported_secrets(secret)
     keys = scram_keys.read(kept[scram_keys.MECHANISM])

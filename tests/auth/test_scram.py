@@ -1,4 +1,4 @@
-"""SCRAM-SHA-256 against another make's client, and against clients that cheat."""
+"""SCRAM-SHA-256 with the client of another library, and with clients that cheat."""
 
 import base64
 import hashlib
@@ -44,7 +44,7 @@ async def _login(exchange: Exchange, client: ScramClient) -> AccountEntry:
         ("hélène@example.org", "cafe\u0301 au lait", "Hélène@example.org"),
     ],
 )
-async def test_another_makes_client(exchange: Exchange, name: str, password: str, account: str) -> None:
+async def test_a_client_of_another_library(exchange: Exchange, name: str, password: str, account: str) -> None:
     assert exchange.wants_initial
     entry = await _login(exchange, ScramClient(["SCRAM-SHA-256"], name, password))
     assert entry.name == account
@@ -60,7 +60,7 @@ async def test_a_name_with_commas_and_equals_signs(
 
 
 @pytest.mark.parametrize("name", ["linda", "nobody"])
-async def test_a_wrong_password_and_an_unknown_name_read_alike(exchange: Exchange, name: str) -> None:
+async def test_a_wrong_password_and_an_unknown_name_have_the_same_answer(exchange: Exchange, name: str) -> None:
     client = ScramClient(["SCRAM-SHA-256"], name, "wrong")
     client.set_server_first(await _challenge(exchange, client.get_client_first()))
     with pytest.raises(Refused) as refused:
@@ -85,7 +85,7 @@ async def test_an_unknown_name_has_a_salt_that_stays(directory: Directory, peer:
     assert salts["nobody", b"k" * 32] != salts["nobody2", b"k" * 32]
 
 
-async def test_an_account_without_keys_looks_like_any(
+async def test_an_account_without_keys_looks_like_any_other(
     authenticator: Authenticator, directory: Directory, peer: MemoryPeer
 ) -> None:
     await directory.add("ada", {"password": "{PLAIN}secret"})
@@ -129,7 +129,7 @@ async def test_channel_binding_is_refused(exchange: Exchange) -> None:
 
 
 class Client:
-    """A client that does each step by hand, so that it can do it wrong. RFC 5802 §3."""
+    """A client that does each step separately, so that a test can make errors. RFC 5802 §3."""
 
     def __init__(self, header: str = "n,,", extension: str = "") -> None:
         self.header = header
@@ -153,7 +153,7 @@ class Client:
 
 @pytest.mark.parametrize("header", ["n,,", "y,,", "n,a=linda,", "y,a=LINDA,"])
 @pytest.mark.parametrize("extension", ["", ",x=ignored"])
-async def test_by_hand(exchange: Exchange, header: str, extension: str) -> None:
+async def test_the_steps_by_hand(exchange: Exchange, header: str, extension: str) -> None:
     client = Client(header, extension)
     server_first = await _challenge(exchange, client.first)
     signature = await _challenge(exchange, client.final(server_first, password=PASSWORD))
@@ -161,7 +161,7 @@ async def test_by_hand(exchange: Exchange, header: str, extension: str) -> None:
     assert isinstance(await exchange.step(b""), AccountEntry)
 
 
-async def test_for_somebody_else(exchange: Exchange) -> None:
+async def test_with_another_identity(exchange: Exchange) -> None:
     client = Client("n,a=Hélène@example.org,")
     server_first = await _challenge(exchange, client.first)
     with pytest.raises(Refused) as refused:
@@ -193,7 +193,7 @@ async def test_a_proof_of_another_length(exchange: Exchange) -> None:
         await exchange.step(f"c=biws,r={nonce},p=AAAA".encode())
 
 
-async def test_a_proof_is_good_once(authenticator: Authenticator, peer: MemoryPeer) -> None:
+async def test_a_proof_is_valid_only_once(authenticator: Authenticator, peer: MemoryPeer) -> None:
     client = Client()
     first, second = (authenticator.exchange("SCRAM-SHA-256", peer) for _ in range(2))
     final = client.final(await _challenge(first, client.first), password=PASSWORD)
@@ -203,7 +203,7 @@ async def test_a_proof_is_good_once(authenticator: Authenticator, peer: MemoryPe
         await second.step(final.encode())
 
 
-async def test_the_farewell_is_empty(exchange: Exchange) -> None:
+async def test_the_last_response_must_be_empty(exchange: Exchange) -> None:
     client = Client()
     await _challenge(exchange, client.final(await _challenge(exchange, client.first), password=PASSWORD))
     with pytest.raises(ClientError):

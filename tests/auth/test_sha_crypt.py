@@ -1,4 +1,4 @@
-"""SHA256-CRYPT and SHA512-CRYPT against the vectors that came with their specification, and against crypt(3)."""
+"""SHA256-CRYPT and SHA512-CRYPT with the vectors of their specification, and with hashes of crypt(3)."""
 
 import pytest
 
@@ -57,7 +57,7 @@ _HASH = VECTORS[0][1].removeprefix("$6$saltstring$")
         "$5$saltstring$" + _HASH,
     ],
 )
-def test_malformed_or_unbearable(stored: str) -> None:
+def test_malformed_or_too_expensive(stored: str) -> None:
     assert not SHA512_CRYPT.is_sound(stored)
     assert not SHA512_CRYPT.matches(b"Hello world!", stored)
 
@@ -75,6 +75,6 @@ def test_vectors_of_sha256(password: str, stored: str) -> None:
 
 
 @pytest.mark.parametrize("stored", ["$5$s$x", "$6$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc8", ""])
-def test_what_is_no_sha256_crypt(stored: str) -> None:
+def test_texts_that_are_no_sha256_crypt(stored: str) -> None:
     assert not SHA256_CRYPT.is_sound(stored)
     assert not SHA256_CRYPT.matches(b"Hello world!", stored)

@@ -1,4 +1,4 @@
-"""Who guesses waits longer and longer; nobody else does, and nobody is shut out."""
+"""Guessing waits longer and longer; other logins do not wait, and no login is locked out."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ from mektup.terms.errors import Code, Refused
 
 
 class Time:
-    """A clock that goes only as far as somebody sleeps."""
+    """A clock that only sleeping moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -65,7 +65,7 @@ async def test_a_unix_socket_waits_less(throttle: Throttle, time: Time) -> None:
     assert time.slept == [0.0625]
 
 
-async def test_a_success_forgets(throttle: Throttle, time: Time) -> None:
+async def test_a_success_resets_the_wait(throttle: Throttle, time: Time) -> None:
     await _guess(throttle, "192.0.2.1", "linda", 3)
     throttle.succeeded("192.0.2.1", "linda")
     time.slept.clear()
@@ -112,9 +112,7 @@ async def test_failures_are_forgotten(throttle: Throttle, time: Time) -> None:
     assert time.slept == [0.5]
 
 
-async def test_who_was_guessed_often_is_not_pushed_out_by_names_that_failed_once(
-    throttle: Throttle, time: Time
-) -> None:
+async def test_a_name_with_many_failures_is_not_displaced_by_names_with_one(throttle: Throttle, time: Time) -> None:
     for _ in range(4):
         throttle.failed("192.0.2.1", "linda")
     for number in range(2 * MOST_REMEMBERED):
@@ -129,7 +127,7 @@ async def test_many_names_from_one_address_wait(throttle: Throttle, time: Time) 
     for number in range(100):
         await throttle.pause("192.0.2.1", f"user{number}")
         throttle.failed("192.0.2.1", f"user{number}")
-    # some are free, then each waits a little longer
+    # some failures are free; then each attempt waits a little longer
     assert 60 < len(time.slept) < 90
     assert time.slept == sorted(time.slept)
     assert time.slept[-1] == 4.0
@@ -137,14 +135,14 @@ async def test_many_names_from_one_address_wait(throttle: Throttle, time: Time) 
     assert throttle.wait("198.51.100.1", "linda") == 0.0
 
 
-async def test_many_networks_of_a_site_wait_at_last(throttle: Throttle, time: Time) -> None:
+async def test_many_networks_of_a_site_wait_in_the_end(throttle: Throttle, time: Time) -> None:
     for number in range(200):
         throttle.failed(f"2001:db8:0:{number:x}::1", "linda")
     assert throttle.wait("2001:db8:0:ffff::1", "linda") == 4.0
     assert throttle.wait("2001:db8:1::1", "linda") == 0.0
 
 
-async def test_a_telephone_with_an_old_password_makes_nobody_else_wait(throttle: Throttle, time: Time) -> None:
+async def test_a_device_with_an_old_password_does_not_delay_other_users(throttle: Throttle, time: Time) -> None:
     for _ in range(300):
         await throttle.pause("192.0.2.1", "linda")
         throttle.failed("192.0.2.1", "linda")
@@ -152,7 +150,7 @@ async def test_a_telephone_with_an_old_password_makes_nobody_else_wait(throttle:
     assert throttle.wait("192.0.2.1", "linda") == 4.0
 
 
-async def test_who_has_logged_in_from_a_network_does_not_wait_for_what_others_do_there(
+async def test_a_name_that_has_logged_in_does_not_wait_for_the_failures_of_others(
     throttle: Throttle, time: Time
 ) -> None:
     throttle.succeeded("192.0.2.1", "linda")
@@ -173,14 +171,14 @@ async def test_a_network_is_forgiven_with_time(throttle: Throttle, time: Time) -
         assert throttle.wait("192.0.2.1", "linda") == 0.0
 
 
-async def test_a_success_does_not_wipe_out_what_the_network_did(throttle: Throttle, time: Time) -> None:
+async def test_a_success_does_not_reset_the_failures_of_the_network(throttle: Throttle, time: Time) -> None:
     for number in range(100):
         throttle.failed("192.0.2.1", f"user{number}")
         throttle.succeeded("192.0.2.1", "the guesser's own")
     assert throttle.wait("192.0.2.1", "linda") == 4.0
 
 
-async def test_a_shorter_limit_holds_at_once_and_nothing_is_forgotten(throttle: Throttle, time: Time) -> None:
+async def test_a_shorter_limit_applies_at_once_and_nothing_is_forgotten(throttle: Throttle, time: Time) -> None:
     await _guess(throttle, "192.0.2.1", "linda", 5)
     throttle.longest_seconds = 1.0
     assert throttle.wait("192.0.2.1", "linda") == 1.0
@@ -188,7 +186,7 @@ async def test_a_shorter_limit_holds_at_once_and_nothing_is_forgotten(throttle: 
     assert throttle.wait("192.0.2.1", "linda") == 8.0
 
 
-async def test_what_is_known_of_a_name(throttle: Throttle, time: Time) -> None:
+async def test_the_standing_of_a_name(throttle: Throttle, time: Time) -> None:
     assert throttle.standing("192.0.2.1", "linda") is Standing.UNKNOWN
     throttle.failed("192.0.2.1", "linda")
     assert throttle.standing("192.0.2.1", "linda") is Standing.FAILED
@@ -211,7 +209,7 @@ ATTEMPTS = st.lists(
 
 
 @given(ATTEMPTS, st.sampled_from([0.0, 0.3, 15.0]))
-def test_nobody_waits_longer_than_the_bound_or_for_another_place(
+def test_no_wait_exceeds_the_limit_or_depends_on_other_networks(
     attempts: list[tuple[str, str, str]], longest: float
 ) -> None:
     time = Time()
@@ -231,7 +229,7 @@ WEIGHTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9), st.booleans(
 
 
 @given(WEIGHTS)
-def test_the_heaviest_stay(steps: list[tuple[int, int, bool]]) -> None:
+def test_the_heaviest_entries_stay(steps: list[tuple[int, int, bool]]) -> None:
     table: Heaviest[int, int] = Heaviest(5)
     known: dict[int, int] = {}
     for key, weight, dropped in steps:
@@ -249,7 +247,7 @@ def test_the_heaviest_stay(steps: list[tuple[int, int, bool]]) -> None:
             assert before[gone] == min(before.values())
 
 
-async def test_few_wait_at_once(time: Time) -> None:
+async def test_only_a_few_attempts_may_wait_at_once(time: Time) -> None:
     awake = asyncio.Event()
 
     async def sleep(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""A password found right is remembered for a while, for that account and that secret alone."""
+"""A correct password is remembered for a while, only for that account and that secret."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_remembers_for_a_while(clock: Clock) -> None:
     assert not verified.holds(_entry("a1"), "{X}secret", b"password")
 
 
-def test_only_the_very_same_three(clock: Clock) -> None:
+def test_account_secret_and_password_must_all_be_the_same(clock: Clock) -> None:
     verified = Verified(300, clock=clock)
     verified.remember(_entry("a1"), "{X}secret", b"password")
     assert not verified.holds(_entry("a2"), "{X}secret", b"password")
@@ -42,7 +42,7 @@ def test_only_the_very_same_three(clock: Clock) -> None:
     assert not verified.holds(_entry("a1"), "{X}secret", b"passworD")
 
 
-def test_where_one_ends_and_the_next_begins_matters(clock: Clock) -> None:
+def test_the_borders_between_the_parts_matter(clock: Clock) -> None:
     verified = Verified(300, clock=clock)
     verified.remember(_entry("a1"), "{X}secret", b"password")
     assert not verified.holds(_entry("a1{"), "X}secret", b"password")

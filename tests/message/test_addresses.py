@@ -1,4 +1,4 @@
-"""Address lists, whole and broken."""
+"""Address lists, valid and broken."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_addresses_are_read(value: str, addresses: list[Address]) -> None:
         ("a@b <>", [address("a", "b")]),
     ],
 )
-def test_what_is_broken_still_yields_addresses(value: str, addresses: list[Address]) -> None:
+def test_broken_lists_still_give_addresses(value: str, addresses: list[Address]) -> None:
     assert parse_addresses(value.encode(), 100) == addresses
 
 
@@ -109,9 +109,7 @@ def test_what_is_broken_still_yields_addresses(value: str, addresses: list[Addre
         ('<"a>b"@c> x, e@f', [address("a>b", "c"), address("e", "f")]),
     ],
 )
-def test_what_stands_in_angles_is_the_address_and_what_is_before_it_the_name(
-    value: str, addresses: list[Address]
-) -> None:
+def test_text_in_angles_is_the_address_and_text_before_it_the_name(value: str, addresses: list[Address]) -> None:
     assert parse_addresses(value.encode(), 100) == addresses
 
 
@@ -131,7 +129,7 @@ def test_what_stands_in_angles_is_the_address_and_what_is_before_it_the_name(
         ("Me @ Work: a@b, k@b;", group("Me @ Work", address("a", "b"), address("k", "b"))),
     ],
 )
-def test_behind_what_cannot_be_read_the_list_goes_on(value: str, addresses: list[Address]) -> None:
+def test_the_list_goes_on_after_unreadable_text(value: str, addresses: list[Address]) -> None:
     assert parse_addresses(value.encode(), 100) == addresses
 
 
@@ -146,11 +144,11 @@ def test_behind_what_cannot_be_read_the_list_goes_on(value: str, addresses: list
         (";,;", []),
     ],
 )
-def test_a_semicolon_outside_of_a_group_parts_addresses(value: str, addresses: list[Address]) -> None:
+def test_a_semicolon_outside_of_a_group_separates_addresses(value: str, addresses: list[Address]) -> None:
     assert parse_addresses(value.encode(), 100) == addresses
 
 
-def test_white_space_in_names_is_even() -> None:
+def test_runs_of_white_space_in_names_are_one_space() -> None:
     name = [address("a", "b", "Ann Bee")]
     for value in (b'"Ann \t Bee" <a@b>', b"Ann\t Bee <a@b>", b"a@b (Ann\tBee)", b"Ann  Bee\t@ <a@b>"):
         assert parse_addresses(value, 10)[0].name in (b"Ann Bee", b"Ann Bee @")
@@ -158,11 +156,11 @@ def test_white_space_in_names_is_even() -> None:
 
 
 @pytest.mark.parametrize("one", [b"a@b,", b'"a"@b,', b"Ann <a@b>,", b"g: a@b;,"])
-def test_so_many_addresses_and_hardly_more(one: bytes) -> None:
+def test_the_number_of_addresses_is_limited(one: bytes) -> None:
     assert 10 <= len(parse_addresses(one * 100, 10)) <= 13
 
 
-def test_comments_without_end_are_given_up() -> None:
+def test_comments_without_end_are_ordinary_text() -> None:
     assert parse_addresses(b"a@b, " + b"()" * 100_000 + b"c@d", 10) == [address("a", "b")]
 
 
@@ -191,7 +189,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=30).map(b"".join))
-def test_nothing_is_raised_and_every_address_has_a_mailbox_and_a_host(value: bytes) -> None:
+def test_any_octets_are_parsed_and_every_address_has_a_mailbox_and_a_host(value: bytes) -> None:
     depth = 0
     for each in parse_addresses(value, 1000):
         if each.host is None:
@@ -206,5 +204,5 @@ def test_nothing_is_raised_and_every_address_has_a_mailbox_and_a_host(value: byt
 
 
 @pytest.mark.parametrize(("value", "name"), [(b"a@b ()", None), (b"a@b ( )", None), (b"a@b ( Ann\t Bee )", b"Ann Bee")])
-def test_a_comment_names_an_address_where_it_says_something(value: bytes, name: bytes | None) -> None:
+def test_a_comment_that_is_not_empty_names_an_address(value: bytes, name: bytes | None) -> None:
     assert parse_addresses(value, 10) == [Address(name, None, b"a", b"b")]

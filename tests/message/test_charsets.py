@@ -1,4 +1,4 @@
-"""Octets to text by the names of charsets that mail uses."""
+"""Decodes octets to text, by the charset names that mail uses."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mektup.message.charsets import codec_of, decode, guess
         (b"UTF8", "ş".encode(), "ş"),
         (b"us-ascii", "ş".encode(), "ş"),  # says ASCII, is UTF-8
         (b"utf-8", b"\xfe", "þ"),  # says UTF-8, is not
-        (b"utf-8", b"caf\xe9", "café"),  # says UTF-8, is not, and ends with what would begin a character of it
+        (b"utf-8", b"caf\xe9", "café"),  # says UTF-8, is not, and ends with the first octet of a UTF-8 character
         (b"", b"gen\xe7", "genç"),
         (b"x-foo", b"caf\xe9", "café"),
-        # one bad octet spoils itself alone
+        # one bad octet affects only itself
         (b"utf-8", "ağ".encode() + b"\xff" + "ış".encode(), "ağÿış"),
         (b"", b"\xe2\x82 " + "ş€".encode(), "â\x82 ş€"),
         (b"iso-2022-jp", b"\xff" + "日本".encode("iso-2022-jp"), "\N{REPLACEMENT CHARACTER}日本"),
@@ -51,7 +51,7 @@ def test_decoding(charset: bytes, octets: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_half_a_character_is_no_text_where_a_limit_cut_it(cut: int) -> None:
+def test_half_a_character_at_a_cut_is_dropped(cut: int) -> None:
     octets = ("ş" + "😀").encode()[:-cut]
     assert decode(octets, b"utf-8", is_cut=True) == guess(octets, is_cut=True) == "ş"
     assert decode(octets, b"utf-8") == guess(octets) == "ş" + octets[2:].decode("latin-1")
@@ -59,7 +59,7 @@ def test_half_a_character_is_no_text_where_a_limit_cut_it(cut: int) -> None:
 
 
 @given(st.text(), st.text())
-def test_what_is_utf_8_around_a_bad_octet_is_read(before: str, after: str) -> None:
+def test_utf_8_around_a_bad_octet_is_decoded(before: str, after: str) -> None:
     assert guess(before.encode() + b"\xff" + after.encode()) == f"{before}ÿ{after}"
 
 
@@ -67,16 +67,16 @@ def test_what_is_utf_8_around_a_bad_octet_is_read(before: str, after: str) -> No
     "name",
     [b"idna", b"punycode", b"unicode_escape", b"zlib", b"hex", b"rot13", b"undefined", b"x" * 1000, b"../aliases"],
 )
-def test_what_is_no_charset_is_not_known(name: bytes) -> None:
+def test_codecs_that_are_no_charsets_are_unknown(name: bytes) -> None:
     assert codec_of(name) is None
 
 
-def test_every_codec_of_the_table_is_there_and_decodes() -> None:
+def test_every_codec_of_the_table_exists_and_decodes() -> None:
     for codec in set(charsets._CODECS.values()):
         assert isinstance(codecs.lookup(codec).decode(b"", "replace")[0], str)
 
 
-def test_names_that_are_not_known_leave_nothing_behind() -> None:
+def test_unknown_names_are_not_remembered() -> None:
     known = len(encodings._cache)
     for number in range(50):
         decode(b"a", b"no-such-charset-%d" % number)
@@ -84,18 +84,18 @@ def test_names_that_are_not_known_leave_nothing_behind() -> None:
 
 
 @given(st.binary(max_size=50), st.sampled_from(sorted(charsets._CODECS)))
-def test_nothing_is_raised(octets: bytes, charset: str) -> None:
-    decode(octets, charset.encode()).encode()  # which only text can be
+def test_any_octets_are_decoded(octets: bytes, charset: str) -> None:
+    decode(octets, charset.encode()).encode()  # raises for lone surrogates
     guess(octets).encode()
 
 
-def test_half_a_pair_of_surrogates_is_no_text() -> None:
+def test_a_lone_surrogate_is_replaced() -> None:
     assert decode(b"a+2D3eAA- b+2D0- c+3gA-", b"utf-7") == "a😀 b\N{REPLACEMENT CHARACTER} c\N{REPLACEMENT CHARACTER}"
 
 
 @pytest.mark.parametrize("length", [65_535, 65_536, 65_537, 131_072, 200_000])
 @pytest.mark.parametrize("behind", [b"", b"x", "ß".encode(), "\N{GRINNING FACE}".encode(), b"\xe2\x82", b"\xc3"])
-def test_a_long_run_that_is_no_utf_8_is_read_in_pieces(length: int, behind: bytes) -> None:
+def test_a_long_run_of_invalid_utf_8_is_decoded_in_pieces(length: int, behind: bytes) -> None:
     for bad in (b"\xff", b"\xc3", b"\xe2"):
         few = guess(b"a" + bad * 5 + behind)
         one = bad.decode("latin-1")
@@ -127,7 +127,7 @@ PIECES = st.sampled_from(
     "codec", ["big5hkscs", "cp1252", "euc_jp", "gb18030", "hz", "iso2022_jp_ext", "utf_16", "utf_7"]
 )
 @given(pieces=st.lists(PIECES, max_size=20), at_once=st.integers(1, 7))
-def test_a_long_text_is_read_in_pieces_as_it_is_in_one(codec: str, pieces: list[bytes], at_once: int) -> None:
+def test_decoding_in_pieces_gives_the_same_text(codec: str, pieces: list[bytes], at_once: int) -> None:
     octets = b"".join(pieces)
     whole = decode(octets, codec.encode())
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""The order of text: as i;unicode-casemap has it (RFC 5051)."""
+"""The order of text: i;unicode-casemap (RFC 5051)."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def test_ascending(ascending: list[str]) -> None:
 
 
 @pytest.mark.parametrize("same", [["a", "A"], ["é", "É", "e\N{COMBINING ACUTE ACCENT}"], ["ﬁ", "FI"], ["\0a", "a"]])
-def test_the_same(same: list[str]) -> None:
+def test_equal_texts_have_equal_keys(same: list[str]) -> None:
     assert len({key(text) for text in same}) == 1
 
 
 LATIN = st.characters(max_codepoint=0x24F, exclude_characters="ßıİŉǰſªºǄǅǆǇǈǉǊǋǌǱǲǳ\0")
-"""But those that folding makes the same as others, which RFC 5051 does not."""
+"""Latin letters, without those that only our folding makes equal to others."""
 
 
 @given(st.lists(st.text(LATIN, max_size=6), max_size=8))
-def test_as_rfc_5051_says_it_for_latin_letters(texts: list[str]) -> None:
+def test_latin_letters_as_in_rfc_5051(texts: list[str]) -> None:
     def titlecased(text: str) -> bytes:
         return unicodedata.normalize("NFKD", "".join(letter.title() for letter in text)).encode()
 
     assert sorted(texts, key=lambda text: key(text).encode()) == sorted(texts, key=titlecased)
 
 
-def test_long_text_is_compared_by_its_beginning() -> None:
+def test_only_the_beginning_of_long_text_is_compared() -> None:
     assert len(collation_key("x" * 10**6)) == KEY_CHARACTERS

@@ -27,5 +27,5 @@ def test_a_comment_ends_with_its_own_parenthesis(value: bytes, end: int | None) 
         (b"", b""),
     ],
 )
-def test_comments_are_taken_out(value: bytes, rest: bytes) -> None:
+def test_comments_are_removed(value: bytes, rest: bytes) -> None:
     assert without_comments(value) == rest

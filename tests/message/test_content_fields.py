@@ -1,4 +1,4 @@
-"""Content-ID, Content-Location and Content-MD5, each by its grammar."""
+"""Content-ID, Content-Location and Content-MD5, by their grammars."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def test_a_content_md5() -> None:
 
 
 @given(FOLDED)
-def test_nothing_is_raised_and_none_holds_a_line_break(value: bytes) -> None:
+def test_any_octets_give_a_value_without_line_breaks(value: bytes) -> None:
     for read in (content_id, content_location, content_md5):
         assert not set(read(value)) & set(b"\r\n")

@@ -1,4 +1,4 @@
-"""What ENVELOPE tells of a message."""
+"""The values of ENVELOPE."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def test_fields_are_unfolded_but_not_decoded() -> None:
     )
 
 
-def test_sender_and_reply_to_are_from_where_they_are_missing_or_empty() -> None:
+def test_missing_or_empty_sender_and_reply_to_are_as_from() -> None:
     envelope = read_envelope(index_fields(b"From: ann@example.org\r\nReply-To: \r\n"), 10)
     assert envelope.sender == envelope.reply_to == envelope.from_ == (ANN,)
 
 
-def test_what_is_missing_is_none_and_what_is_empty_is_empty() -> None:
+def test_missing_fields_are_none_and_empty_fields_are_empty() -> None:
     envelope = read_envelope(index_fields(b"Subject:\r\nTo:\r\n"), 10)
     assert envelope == (None, b"", (), (), (), (), (), (), None, None)
 
 
-def test_of_two_fields_the_last_text_counts_and_all_addresses_do() -> None:
+def test_of_repeated_fields_the_last_text_and_all_addresses_count() -> None:
     header = b"Subject: a\r\nSubject: b\r\nTo: ann@example.org\r\nTo: bo@example.org\r\n"
     envelope = read_envelope(index_fields(header), 10)
     assert envelope.subject == b"b"
@@ -52,8 +52,9 @@ def test_addresses_are_limited_over_all_fields_of_a_name() -> None:
     assert 7 <= len(envelope.to) <= 8
 
 
-def test_an_envelope_read_again_is_the_same() -> None:
-    header = b"From: Ann <ann@example.org>\r\nTo: " + b"bo@example.org, " * 20 + b"\r\n"  # the one remembered, and not
+def test_an_envelope_from_the_cache_is_the_same() -> None:
+    # the value of From is cached, that of To is too long
+    header = b"From: Ann <ann@example.org>\r\nTo: " + b"bo@example.org, " * 20 + b"\r\n"
     assert read_envelope(index_fields(header), 30) == read_envelope(index_fields(header), 30)
     assert len(read_envelope(index_fields(header), 30).to) == 20
     assert len(read_envelope(index_fields(header), 10).to) == 10

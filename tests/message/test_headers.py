@@ -1,4 +1,4 @@
-"""Fields, folding, encoded words, and the choice of fields that HEADER.FIELDS makes."""
+"""Fields, folding, encoded words, and the fields that HEADER.FIELDS selects."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_fields_are_found_by_lower_case_name_in_their_order() -> None:
         (b"\xc3\xa9: 8-bit\r\nA: b\r\n", {b"\xc3\xa9", b"a"}),
     ],
 )
-def test_what_is_no_field_is_passed_over(header: bytes, names: set[bytes]) -> None:
+def test_lines_that_are_no_field_are_skipped(header: bytes, names: set[bytes]) -> None:
     assert set(index_fields(header)) == names
 
 
@@ -61,7 +61,7 @@ def test_a_nul_becomes_a_replacement_character() -> None:
     assert index_fields(b"Subject: a\0b\r\n") == {b"subject": [b" a\xef\xbf\xbdb\r"]}
 
 
-def test_a_field_is_looked_at_up_to_a_limit() -> None:
+def test_a_field_is_cut_at_the_limit() -> None:
     assert index_fields(b"A: 0123456789\r\nB: 0123456789\r\n", 5) == {b"a": [b" 0123"], b"b": [b" 0123"]}
 
 
@@ -76,7 +76,7 @@ def test_a_field_is_looked_at_up_to_a_limit() -> None:
         (b" \t ", b""),
     ],
 )
-def test_unfolding_takes_out_line_breaks_only(folded: bytes, value: bytes) -> None:
+def test_unfolding_removes_only_line_breaks(folded: bytes, value: bytes) -> None:
     assert unfold(folded) == value
 
 
@@ -90,8 +90,8 @@ def test_unfolding_takes_out_line_breaks_only(folded: bytes, value: bytes) -> No
         (b"=?utf-8?q?a?= =?utf-8?q?b?=", "ab"),  # RFC 2047 §8
         (b"=?utf-8?q?a?=  b", "a  b"),
         (b"=?utf-8?q?a_b?=", "a b"),
-        (b"=?utf-8?b?w?= =?utf-8?b?w6k=?=", "é"),  # the first holds less than an octet
-        (b"=?utf-8?q?=C3?= =?utf-8?q?=A9?=", "é"),  # a character cut in two
+        (b"=?utf-8?b?w?= =?utf-8?b?w6k=?=", "é"),  # the first contains less than an octet
+        (b"=?utf-8?q?=C3?= =?utf-8?q?=A9?=", "é"),  # a character split in two
         (b"=?utf-8?q?=C3=A9?= =?iso-8859-1?q?=E9?=", "éé"),
         (b"=?utf-8*tr?q?=C5=9F?=", "ş"),  # RFC 2231 §5
         (b'"=?utf-8?q?=C5=9F?="', '"ş"'),
@@ -108,15 +108,15 @@ def test_unfolding_takes_out_line_breaks_only(folded: bytes, value: bytes) -> No
         (b"=?utf-8?q?a=FF=C5=9F?=", "aÿş"),
         (b"=?=?utf-8?q?a?=", "=?a"),
         ("ş".encode(), "ş"),
-        ("ş".encode("iso-8859-9"), "þ"),  # nothing says which charset
+        ("ş".encode("iso-8859-9"), "þ"),  # the charset is not named
         ("ş ".encode() + b"=?utf-8?q?a?=", "ş a"),
     ],
 )
-def test_encoded_words_are_decoded_as_far_as_they_can_be(octets: bytes, text: str) -> None:
+def test_encoded_words_are_decoded_as_far_as_possible(octets: bytes, text: str) -> None:
     assert decode_words(octets) == text
 
 
-def test_each_line_of_a_header_may_have_a_charset_of_its_own() -> None:
+def test_each_line_of_a_header_may_have_its_own_charset() -> None:
     header = b"A: " + "ş".encode() + b"\r\nB: \xff\r\n\tc\r\nC: =?utf-8?q?d?=\r\n\r\n"
     assert header_text(header).split() == ["A:", "ş", "B:", "ÿ", "c", "C:", "d"]
 
@@ -138,7 +138,7 @@ def test_values_of_one_field() -> None:
         ({b"s.bject"}, b"\r\n"),
     ],
 )
-def test_header_fields_are_octets_as_they_stand(names: set[bytes], selected: bytes) -> None:
+def test_header_fields_are_unchanged_octets(names: set[bytes], selected: bytes) -> None:
     assert select_fields(HEADER, frozenset(names), False) == selected
 
 
@@ -149,7 +149,7 @@ def test_header_fields_not_is_all_the_rest() -> None:
 
 
 @pytest.mark.parametrize("header", [b"C: d\r\nA: b", b"C: d\r\nA: b\r\n", b"C: d\r\nA: b\r\n\r\n"])
-def test_the_empty_line_is_there_where_the_header_has_it(header: bytes) -> None:
+def test_the_empty_line_is_kept_if_the_header_has_one(header: bytes) -> None:
     """RFC 9051 §6.4.5.1: "except in the case of a message that has no body and no blank line"."""
     empty_line = b"\r\n" if header.endswith(b"\r\n\r\n") else b""
     assert select_fields(header, frozenset({b"a"}), False) == header.removeprefix(b"C: d\r\n")
@@ -160,7 +160,7 @@ def test_the_empty_line_is_there_where_the_header_has_it(header: bytes) -> None:
 
 
 @pytest.mark.parametrize("header", [b"", b"\r\n"])
-def test_of_a_header_without_fields_only_its_empty_line_is_left(header: bytes) -> None:
+def test_a_header_without_fields_gives_only_its_empty_line(header: bytes) -> None:
     assert select_fields(header, frozenset({b"a"}), False) == header
     assert select_fields(header, frozenset({b"a"}), True) == header
 
@@ -176,8 +176,8 @@ LINES = st.builds(
 
 
 @given(st.lists(LINES, max_size=8), st.frozensets(NAMES, max_size=3), st.booleans())
-def test_many_names_select_as_few_do(lines: list[bytes], names: frozenset[bytes], exclude: bool) -> None:
-    """The way for more names than a pattern is made of gives the same as the pattern, and both what the RFC says."""
+def test_many_names_select_like_few(lines: list[bytes], names: frozenset[bytes], exclude: bool) -> None:
+    """The code for many names gives the same result as the pattern for few, and both agree with the RFC."""
     header = b"".join(line + b"\r\n" for line in lines) + b"\r\n"
     lowered = {name.lower() for name in names}
     chosen = [
@@ -203,14 +203,14 @@ OCTETS = st.lists(
         (b"A: b\r\n\r", b"\r"),
     ],
 )
-def test_what_is_no_field_is_among_those_that_were_not_named(header: bytes, others: bytes) -> None:
+def test_lines_that_are_no_field_are_in_header_fields_not(header: bytes, others: bytes) -> None:
     assert select_fields(header, frozenset({b"a"}), True) == others
     assert selector(frozenset({b"a", b"y" * 2000}), True)(header) == others
 
 
 @given(OCTETS, st.booleans(), st.frozensets(st.sampled_from([b"A", b"B", b"Subject", b"Z" * 2000]), max_size=3))
-def test_a_choice_and_its_opposite_are_all_of_a_header(fields: bytes, ends: bool, names: frozenset[bytes]) -> None:
-    """RFC 9051 §6.4.5.1: HEADER.FIELDS.NOT has what HEADER.FIELDS has not; whole and in pieces."""
+def test_a_selection_and_its_opposite_are_the_whole_header(fields: bytes, ends: bool, names: frozenset[bytes]) -> None:
+    """RFC 9051 §6.4.5.1: HEADER.FIELDS.NOT has exactly the fields that HEADER.FIELDS lacks; whole and in pieces."""
     header = re.sub(rb"(\r\n)+", rb"\r\n", fields).removeprefix(b"\r\n").removesuffix(b"\r\n")
     header += b"\r\n\r\n" if ends and header else b""
     chosen, others = select_fields(header, names, False), select_fields(header, names, True)
@@ -237,7 +237,7 @@ TIMES = st.sampled_from([1, 2, 7, 10_000, 15_000])
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(LONG_LINES) - 1), TIMES), max_size=6), st.integers(0, 5))
-def test_a_long_header_is_read_in_pieces_as_a_short_one_is_at_once(lines: list[tuple[int, int]], shift: int) -> None:
+def test_a_long_header_in_pieces_gives_the_same_fields(lines: list[tuple[int, int]], shift: int) -> None:
     repeated = (LONG_LINES[at] * max(1, times // (1 + len(LONG_LINES[at]) // 100)) for at, times in lines)
     header = b"C: d\r\n"[:shift] + b"".join(repeated)
     field = re.compile(rb"\n([^:\s]{1,998})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
@@ -249,6 +249,6 @@ def test_folds_of_a_long_header_become_spaces() -> None:
     assert header_text(folded) == "Subject: a" + " b" * 50_000 + "\nTo: c\n"
 
 
-def test_so_many_fields_of_a_header_are_read() -> None:
+def test_the_number_of_fields_is_limited() -> None:
     header = b"".join(b"X-%d: %d\r\n" % (number, number) for number in range(10)) + b"\r\n"
     assert len(all_fields(header * 1000, 4)) == 4

@@ -1,7 +1,7 @@
-"""Mail that was made to take long, or to break what reads it.
+"""Mail that is made to take long, or to break the parser.
 
-Each is a few hundred kilobytes and would take minutes, or a deep stack, if some step looked at it more than a bounded
-number of times.
+Each message has a few hundred kilobytes. It would take minutes, or a deep stack, if a step looked at its octets more
+than a bounded number of times.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mektup.store.arrival import prepare
 
 N = 50_000
 SECONDS = 6.0
-"""Of CPU time, for one message; most need a twentieth of it on an old machine."""
+"""CPU time for one message; most need a twentieth of it on an old machine."""
 
 
 def field(name: bytes, value: bytes) -> bytes:
@@ -126,7 +126,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
 
 
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_mail_is_answered_soon(make: Callable[[int], bytes]) -> None:
+def test_hostile_mail_is_parsed_quickly(make: Callable[[int], bytes]) -> None:
     raw = make(N)
     start = time.process_time()
     arrival = prepare(raw)

@@ -1,4 +1,4 @@
-"""Where parts are, packed and unpacked: sections of RFC 9051 §6.4.5.1."""
+"""The positions of parts, packed and unpacked: sections of RFC 9051 §6.4.5.1."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def check(raw: bytes, section: str, octets: bytes | None) -> None:
     assert (None if span is None else raw[span[0] : span[1]]) == octets
 
 
-def test_places_tell_what_binary_needs() -> None:
+def test_places_have_the_values_that_binary_needs() -> None:
     layout = layout_of(MIXED)
     second = layout.part((2,))
     assert second is not None

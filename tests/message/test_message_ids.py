@@ -1,4 +1,4 @@
-"""Message IDs, plain and in their obsolete forms (RFC 5322 §4.5.4), in one spelling (RFC 5256 §3)."""
+"""Message IDs, plain and in obsolete forms (RFC 5322 §4.5.4), in a normal form (RFC 5256 §3)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mektup.message.message_ids import first_message_id, message_ids
         (b"no id, <nor this>, <a@>, <@b>", []),
         (b"", []),
         (b"<\xff@b>", ["\N{REPLACEMENT CHARACTER}@b"]),
-        # quoted in part
+        # partly quoted
         (b'<1.2.JavaMail."cv@n.example"@v-01>', ["1.2.JavaMail.cv@n.example@v-01"]),
         (b'<a."b"@x>', ["a.b@x"]),
         (b'<"a"."b"@x> <"a.b"@x> <a.b@x>', ["a.b@x"] * 3),
@@ -32,7 +32,7 @@ from mektup.message.message_ids import first_message_id, message_ids
         (b"<a.\r\n\tb@\r\n x.example>", ["a.b@x.example"]),
         (b"<(x) a (y (z)) . b@[192.0.2.1] (w)>", ["a.b@[192.0.2.1]"]),
         (b"<a@b@c>", ["a@b@c"]),
-        # what does not end
+        # without an end
         (b'<a"b <c@d>', ["c@d"]),
         (b"<a(b@x> <c(d@e>", ["a(b@x", "c(d@e"]),
         (b"<junk <a@b>", ["a@b"]),
@@ -43,11 +43,11 @@ def test_message_ids(value: bytes, ids: list[str]) -> None:
     assert message_ids(value, 10) == ids
 
 
-def test_the_last_of_many_ids_count() -> None:
+def test_the_last_ones_of_many_ids_count() -> None:
     assert message_ids(b"<a@b> <c@d> <e@f>", 2) == ["c@d", "e@f"]
 
 
-def test_where_one_alone_is_meant_the_first_counts() -> None:
+def test_the_first_id_counts_if_only_one_is_expected() -> None:
     assert first_message_id(b"<no id> <a@b> <c@d>") == "a@b"
     assert first_message_id(b"no id") == ""
 
@@ -57,7 +57,7 @@ CFWS = st.sampled_from(["", " ", "\r\n ", "(x)", " (a (b)\\)) ", "\t"])
 
 
 @given(st.lists(st.tuples(WORDS, st.booleans(), CFWS, CFWS), min_size=1, max_size=4), WORDS, CFWS)
-def test_how_an_id_is_written_makes_no_difference(
+def test_the_spelling_of_an_id_makes_no_difference(
     left: list[tuple[str, bool, str, str]], right: str, space: str
 ) -> None:
     words = [before + (f'"{word}"' if is_quoted else word) + behind for word, is_quoted, before, behind in left]
@@ -67,7 +67,7 @@ def test_how_an_id_is_written_makes_no_difference(
 
 
 @given(st.lists(st.sampled_from([b"<", b">", b"@", b'"', b"\\", b"(", b")", b" ", b"a", b".", b"\xff"])).map(b"".join))
-def test_nothing_is_raised_and_no_id_holds_white_space(value: bytes) -> None:
+def test_any_octets_give_ids_without_white_space(value: bytes) -> None:
     for each in message_ids(value, 1000):
         assert each == "".join(each.split())
         assert "@" in each

@@ -1,4 +1,4 @@
-"""Content-Type and its like."""
+"""Content-Type and other fields with parameters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mektup.message.params import (
         (b'a/b (c; "d) ; e=f (g)', ContentType(b"a", b"b", ((b"e", b"f"),))),
         (b"a/b; c (\\) (d) e) = f", ContentType(b"a", b"b", ((b"c", b"f"),))),
         (b'a/b; c="(d)"', ContentType(b"a", b"b", ((b"c", b"(d)"),))),
-        # not allowed, and met
+        # not allowed, but in real mail
         (b"a/b; boundary=--=_1/2", ContentType(b"a", b"b", ((b"boundary", b"--=_1/2"),))),
         (b"a/b; name=my file.txt; c=d", ContentType(b"a", b"b", ((b"name", b"my file.txt"), (b"c", b"d")))),
         (b"a/b; boundary=c d", ContentType(b"a", b"b", ((b"boundary", b"c"),))),
@@ -40,7 +40,7 @@ from mektup.message.params import (
         (b'a/b;; c="d', ContentType(b"a", b"b", ((b"c", b"d"),))),
         (b"a/b; c; =d; e=f", ContentType(b"a", b"b", ((b"e", b"f"),))),
         (b"a/b; c=d (unclosed", ContentType(b"a", b"b", ((b"c", b"d"),))),
-        (b"a/b; c=d; e=f; C=g", ContentType(b"a", b"b", ((b"c", b"d"), (b"e", b"f")))),  # the first is what counts
+        (b"a/b; c=d; e=f; C=g", ContentType(b"a", b"b", ((b"c", b"d"), (b"e", b"f")))),  # the first one counts
     ],
 )
 def test_content_type(value: bytes, content_type: ContentType) -> None:
@@ -61,7 +61,7 @@ def test_content_type(value: bytes, content_type: ContentType) -> None:
         (b"@@; name*=utf-8''%41", ((b"name*", b"utf-8''%41"),)),
     ],
 )
-def test_what_is_no_type_is_plain_text_with_what_parameters_there_are(
+def test_an_invalid_type_is_plain_text_and_keeps_its_parameters(
     value: bytes, params: tuple[tuple[bytes, bytes], ...]
 ) -> None:
     assert parse_content_type(value) == ContentType(b"text", b"plain", params)
@@ -106,20 +106,18 @@ def test_pieces_of_rfc_2231_are_joined(params: bytes, joined: tuple[tuple[bytes,
         (b"; charset*=utf-16''%00a", b"charset", None),
     ],
 )
-def test_what_a_reader_of_mime_needs_is_there_by_its_plain_name(
-    params: bytes, name: bytes, value: bytes | None
-) -> None:
+def test_parameters_for_mime_readers_have_their_plain_name(params: bytes, name: bytes, value: bytes | None) -> None:
     content_type = parse_content_type(b"text/plain" + params)
     assert content_type.param(name) == value
     assert [key for key, _ in content_type.params].count(name) <= 1
 
 
-def test_what_is_not_ascii_keeps_its_charset_beside_it() -> None:
+def test_values_that_are_not_ascii_keep_their_charset() -> None:
     value = parse_content_type(b"text/plain; title*0*=iso-8859-9''%DE; title*1=ehir; boundary*=us-ascii''a%0D%0Ab")
     assert value.params == ((b"boundary*", b"us-ascii''a%0D%0Ab"), (b"title*", b"iso-8859-9''%DEehir"))
 
 
-def test_a_parameter_is_found_in_any_case() -> None:
+def test_a_parameter_is_found_in_any_case_of_letters() -> None:
     content_type = ContentType(b"text", b"plain", ((b"Charset", b"utf-8"), (b"charset", b"ascii")))
     assert content_type.param(b"charset") == b"utf-8"
     assert content_type.param(b"format") is None
@@ -132,7 +130,7 @@ def test_a_parameter_is_found_in_any_case() -> None:
         (b"ATTACHMENT; filename=a.txt", Disposition(b"ATTACHMENT", ((b"filename", b"a.txt"),))),
         (b"inline", Disposition(b"inline")),
         (b'"inline"; filename=a', Disposition(b"inline", ((b"filename", b"a"),))),
-        # RFC 2183 §2.8: what is not known is an attachment
+        # RFC 2183 §2.8: an unknown disposition is an attachment
         (b"; filename=a", Disposition(b"attachment", ((b"filename", b"a"),))),
         (b" (x)\r\n ;\r\n filename=a", Disposition(b"attachment", ((b"filename", b"a"),))),
         (b"filename=a; size=1", Disposition(b"attachment", ((b"filename", b"a"), (b"size", b"1")))),

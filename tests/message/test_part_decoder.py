@@ -1,4 +1,4 @@
-"""Parts and headers that come in pieces are read as if they had come whole."""
+"""Parts and headers in pieces give the same result as in one piece."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pieces(octets: bytes, cuts: list[int]) -> list[bytes]:
 
 
 @given(st.tuples(st.just("base64"), BASE64) | st.tuples(st.just("quoted-printable"), QUOTED), CUTS)
-def test_a_part_is_decoded_wherever_it_is_cut(part: tuple[str, bytes], cuts: list[int]) -> None:
+def test_a_part_in_any_pieces_is_decoded_the_same(part: tuple[str, bytes], cuts: list[int]) -> None:
     encoding, octets = part
     decoding = decoder(encoding)
     told = [decoding.take(piece) for piece in pieces(octets, cuts)]
@@ -38,7 +38,7 @@ def test_a_part_is_decoded_wherever_it_is_cut(part: tuple[str, bytes], cuts: lis
 
 
 @given(HEADER, CUTS, st.frozensets(st.sampled_from([b"A", b"b", b"c"]), min_size=1), st.booleans())
-def test_fields_are_chosen_wherever_the_header_is_cut(
+def test_a_header_in_any_pieces_gives_the_same_fields(
     header: bytes, cuts: list[int], names: frozenset[bytes], exclude: bool
 ) -> None:
     chooser = FieldChooser(names, exclude)
@@ -46,7 +46,7 @@ def test_fields_are_chosen_wherever_the_header_is_cut(
     assert b"".join([*told, chooser.finish()]) == select_fields(header, names, exclude)
 
 
-def test_a_line_without_end_is_decoded_before_its_end() -> None:
+def test_a_very_long_line_is_decoded_before_its_end() -> None:
     decoding = decoder("quoted-printable")
     held = longest = 0
     octets = b"=41=42c" * LONG_LINE
@@ -67,7 +67,7 @@ def test_an_unknown_encoding_is_refused_at_once() -> None:
 
 
 @given(st.lists(st.sampled_from([b"a", b"\n", b"\r\n", b"\r"])).map(b"".join), CUTS)
-def test_an_encoded_message_has_lines_that_end_in_crlf_wherever_it_is_cut(message: bytes, cuts: list[int]) -> None:
+def test_lines_of_an_encoded_message_in_any_pieces_end_in_crlf(message: bytes, cuts: list[int]) -> None:
     octets = b2a_base64(message)
     decoding = MessageDecoder("base64")
     told = [decoding.take(piece) for piece in pieces(octets, cuts)]

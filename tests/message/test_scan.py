@@ -1,4 +1,4 @@
-"""The MIME structure of messages, whole and broken."""
+"""The MIME structure of messages, valid and broken."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mektup.terms.limits import Limits
 
 
 def message(text: str) -> bytes:
-    """Lines with a bar before each, as octets ended by CRLF; the last line without one."""
+    """The lines of *text*, which each begin with a bar, as octets; joined by CRLF, without one at the end."""
     return "\r\n".join(line.partition("|")[2] for line in text.strip("\n").split("\n")).encode()
 
 
 def outline(raw: bytes, limits: Limits | None = None) -> list[tuple[str, str, bytes]]:
-    """Path, type and content of every part that has a number, multiparts without their content."""
+    """Path, type and content of every numbered part; multiparts without their content."""
     return [
         (
             ".".join(map(str, part.path)),
@@ -163,7 +163,7 @@ def test_the_line_break_before_a_boundary_belongs_to_it() -> None:
             """,
             [("1", "multipart/alternative", b""), ("1.1", "text/plain", b"one"), ("2", "text/plain", b"two")],
         ),
-        (  # an outer boundary closes what is inside
+        (  # an outer boundary closes all parts inside
             """
             |Content-Type: multipart/mixed; boundary=a
             |
@@ -195,7 +195,7 @@ def test_the_line_break_before_a_boundary_belongs_to_it() -> None:
             [("1", "text/plain", b"")],
         ),
         ("|Content-Type: multipart/mixed; boundary=b", [("1", "text/plain", b"")]),
-        # RFC 2045 §5.2: without a boundary it is no valid type
+        # RFC 2045 §5.2: a multipart without a boundary is no valid type
         ("|Content-Type: multipart/mixed\n|\n|--b\n|\n|x", [("1", "text/plain", b"--b\r\n\r\nx")]),
         ('|Content-Type: multipart/mixed; boundary=""\n|\n|--\n|\n|x', [("1", "text/plain", b"--\r\n\r\nx")]),
         ("|Content-Type: multipart/mixed; boundary=b\n|\n|--b", [("1", "text/plain", b"")]),
@@ -296,7 +296,7 @@ def test_a_message_that_is_a_message() -> None:
 @pytest.mark.parametrize(
     ("head", "encoding"),
     [
-        ("Content-Transfer-Encoding: base64", None),  # does not say that it is MIME
+        ("Content-Transfer-Encoding: base64", None),  # has no field that marks it as MIME
         ("Mime-Version: 1.0\r\nContent-Transfer-Encoding: base64", b"base64"),
         ("Content-Type: text/plain\r\nContent-Transfer-Encoding: BASE64 (x)", b"BASE64"),
         ("Content-Type: text/plain\r\nContent-Transfer-Encoding: 7 bit", None),
@@ -317,14 +317,14 @@ def nested(depth: int) -> bytes:
 
 
 @pytest.mark.parametrize("raw", [nested(50), b"Content-Type: message/rfc822\r\n\r\n" * 50])
-def test_what_is_too_deep_is_one_opaque_part(raw: bytes) -> None:
+def test_parts_that_are_too_deep_are_one_opaque_part(raw: bytes) -> None:
     parts = scan(raw, Limits(mime_depth=10))
     assert len(parts) == 10
     assert parts[-1].content_type.essence == b"application/octet-stream"
     assert parts[-1].stop == len(raw)
 
 
-def test_what_are_too_many_parts_is_in_the_last() -> None:
+def test_the_last_allowed_part_contains_the_rest() -> None:
     raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\nX: y\r\n\r\nz\r\n" * 20 + b"--b--\r\n"
     parts = scan(raw, Limits(mime_parts=5))
     assert len(parts) == 5
@@ -333,7 +333,7 @@ def test_what_are_too_many_parts_is_in_the_last() -> None:
     assert raw[parts[-2].content_start : parts[-2].stop] == b"z"
 
 
-def test_so_much_of_all_headers_is_read() -> None:
+def test_the_size_of_all_headers_is_limited() -> None:
     raw = b"X: y\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n--b--\r\n"
     both = raw.index(b"\r\n--b--") - len(b"--b\r\n")
     parts = scan(raw, Limits(header_bytes=both))
@@ -342,7 +342,7 @@ def test_so_much_of_all_headers_is_read() -> None:
     assert [part.content_type.essence for part in parts] == [b"multipart/mixed", b"text/plain"]
 
 
-def test_parts_are_no_cycle_that_only_a_search_for_garbage_ends() -> None:
+def test_parts_are_freed_without_the_garbage_collector() -> None:
     gc.collect()
     gc.disable()
     try:
@@ -366,7 +366,7 @@ def test_parts_are_no_cycle_that_only_a_search_for_garbage_ends() -> None:
         gc.enable()
 
 
-def test_a_mapped_file_is_read_as_octets_are() -> None:
+def test_a_mapped_file_gives_the_same_parts_as_bytes() -> None:
     raw = message(NUMBERS)
     with mmap.mmap(-1, len(raw)) as mapped:
         mapped[:] = raw
@@ -397,7 +397,7 @@ LINES = st.sampled_from(
 
 
 @given(st.lists(LINES, max_size=40), st.booleans(), st.integers(1, 12), st.integers(1, 8))
-def test_parts_lie_within_their_parents_and_behind_their_siblings(
+def test_parts_are_within_their_parents_and_after_their_siblings(
     lines: list[str], ended: bool, most: int, depth: int
 ) -> None:
     raw = "\r\n".join(lines).encode("latin-1") + (b"\r\n" if ended else b"")
@@ -425,16 +425,16 @@ def test_any_octets_have_a_structure(raw: bytes) -> None:
     assert scan(raw)[0].stop == len(raw)
 
 
-def test_a_message_as_deep_as_may_be_needs_no_deep_stack() -> None:
+def test_the_deepest_message_needs_no_deep_stack() -> None:
     deep = nested(1500) + b"\r\nx"
     assert len(scan(deep, Limits(mime_depth=2000))) == 1501
 
 
-# Where boundaries are
+# Positions of boundaries
 
 
 class EachLine(scan_module._Scanner):
-    """Looks for boundaries as RFC 2046 §5.1.1 says what they are: each line is compared with each that is open."""
+    """Finds boundaries by the definition in RFC 2046 §5.1.1: compares each line with each open boundary."""
 
     def _boundary_from(self, position: int) -> int:
         return next((line for line in range(max(position, 1), self._size) if self._matching(line)), self._size)
@@ -484,7 +484,7 @@ def test_each_boundary_is_found_and_nothing_else(at_once: int, pieces: list[byte
 
 
 class Counted(bytes):
-    """Octets that count how often, and over how many of them, something is searched for."""
+    """Octets that count the searches in them, and the octets searched."""
 
     searches = searched = 0
 
@@ -501,13 +501,13 @@ def counted(raw: bytes) -> Counted:
     return octets
 
 
-def test_lines_that_begin_as_a_boundary_does_cost_no_step_each() -> None:
+def test_lines_that_begin_like_a_boundary_cost_no_step_each() -> None:
     beginning = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
     few, many = counted(beginning + b"\r\n--c" * 10), counted(beginning + b"\r\n--c" * 10_000)
     assert few.searches == many.searches
 
 
-def test_boundaries_that_come_anew_are_sought_in_their_own_multipart_alone() -> None:
+def test_an_inner_boundary_is_searched_for_only_in_its_own_multipart() -> None:
     part = b"--b\r\nContent-Type: multipart/mixed; boundary=x%d\r\n\r\n--x%d\r\n\r\none\r\n"
     raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"".join(part % (n, n) for n in range(500))
     assert counted(raw).searched < 10 * len(raw)

@@ -75,5 +75,5 @@ def as_the_rfc_says_it(subject: str) -> str:
         st.sampled_from(["re", "fw", "d", ":", " ", "[", "]", "[fwd:", "(fwd)", "a", "[b]", "\t", "Re: "]), max_size=14
     ).map("".join)
 )
-def test_base_subject_is_what_the_procedure_of_the_rfc_yields(subject: str) -> None:
+def test_base_subject_equals_the_procedure_of_the_rfc(subject: str) -> None:
     assert base_subject(subject)[0] == as_the_rfc_says_it(subject)

@@ -1,4 +1,4 @@
-"""What SEARCH looks into, and previews."""
+"""The texts for SEARCH, and previews."""
 
 from __future__ import annotations
 
@@ -64,23 +64,23 @@ MIXED = (
         ("Σ", "ς"),
     ],
 )
-def test_folding_makes_alike(text: str, same: str) -> None:
+def test_texts_that_fold_to_the_same(text: str, same: str) -> None:
     assert fold(text) == fold(same)
 
 
 @pytest.mark.parametrize(("text", "other"), [("u", "ü"), ("s", "ş"), ("o", "0")])
-def test_folding_leaves_letters_apart(text: str, other: str) -> None:
+def test_letters_that_stay_different(text: str, other: str) -> None:
     assert fold(text) not in fold(other)
 
 
 @given(st.text(max_size=40))
-def test_folding_is_done_once_and_for_all(text: str) -> None:
+def test_folding_twice_changes_nothing(text: str) -> None:
     once = fold(text)
     assert fold(once) == once
 
 
 @given(st.text(alphabet="aİş\N{COMBINING ACUTE ACCENT}日 ", min_size=1, max_size=20), st.integers(1, 100))
-def test_long_text_is_folded_as_short_text_is(text: str, times: int) -> None:
+def test_long_text_is_folded_like_short_text(text: str, times: int) -> None:
     line = text + "\n"
     assert fold(line * times) == fold(line) * times
 
@@ -97,7 +97,7 @@ def test_headers_and_body_of_all_parts() -> None:
         assert fold(absent) not in headers + body
 
 
-def test_so_much_text_is_searched() -> None:
+def test_the_size_of_searched_text_is_limited() -> None:
     limits = Limits(text_bytes=1000, header_bytes=100)
     headers, body = search_text(b"Subject: " + b"h" * 500 + b"\r\n\r\n" + b"b" * 5000, limits)
     assert len(headers) == 100
@@ -112,7 +112,7 @@ def test_so_much_text_is_searched() -> None:
         b"\r\n",
     ],
 )
-def test_what_cannot_be_decoded_is_searched_as_it_stands(head: bytes) -> None:
+def test_text_in_an_unknown_encoding_is_searched_undecoded(head: bytes) -> None:
     assert "needle" in search_text(head + b"\xff needle")[1]
 
 
@@ -149,7 +149,7 @@ def test_values_of_a_field_for_search() -> None:
         ("&#x0000000041;", "\N{REPLACEMENT CHARACTER}"),
     ],
 )
-def test_html_is_what_it_shows(markup: str, text: str) -> None:
+def test_html_gives_the_text_that_it_shows(markup: str, text: str) -> None:
     assert shown_text(markup) == text
 
 
@@ -169,13 +169,13 @@ def test_html_is_what_it_shows(markup: str, text: str) -> None:
         ('<a href  =\t"x y">c<img alt\n\n=z>', ["c", "x y", "z"]),
     ],
 )
-def test_what_can_be_read_or_followed_in_html_is_found(markup: str, texts: list[str]) -> None:
+def test_titles_image_texts_and_links_of_html_are_found(markup: str, texts: list[str]) -> None:
     assert [line for line in readable_text(markup).split("\n") if line] == [text for text in texts if text]
     assert "".join(shown_text(markup).split("\n")) == texts[0]
 
 
 @pytest.mark.parametrize("before", range(8))
-def test_long_html_is_what_it_shows(before: int) -> None:
+def test_long_html_gives_the_text_that_it_shows(before: int) -> None:
     tag = '<b class="long">x&lt;</b><p>y</p>'
     assert shown_text("z" * before + tag * 10_000) == "z" * before + "x<\ny\n" * 10_000
     assert shown_text("z" * 100_000 + tag) == "z" * 100_000 + "x<\ny\n"
@@ -288,8 +288,8 @@ ADDRESS_PIECES = st.sampled_from(
 @example(b"=?utf-8?q?a@?=")
 @example(b"=?utf-8?q?a,b?=@y.example")
 @given(st.lists(ADDRESS_PIECES, max_size=12).map(b"".join))
-def test_what_envelope_shows_of_an_address_is_found(value: bytes) -> None:
-    """RFC 9051 §6.4.4: FROM looks into the envelope structure's field; so do its neighbours, and TEXT."""
+def test_addresses_in_the_form_of_envelope_are_found(value: bytes) -> None:
+    """RFC 9051 §6.4.4: FROM searches the envelope structure's field; so do TO, CC, BCC and TEXT."""
     header = b"From: " + value + b"\r\n\r\n"
     found = header_values(header, "From")[0]
     text = search_text(header)[0]
@@ -311,12 +311,12 @@ def test_what_envelope_shows_of_an_address_is_found(value: bytes) -> None:
         (b"Group\t (c) of  all: a@b;", "Group of all"),
     ],
 )
-def test_an_address_is_found_as_envelope_shows_it(value: bytes, sought: str) -> None:
+def test_any_address_is_found_as_envelope_shows_it(value: bytes, sought: str) -> None:
     assert fold_header(sought) in header_values(b"From: %b\r\n\r\n" % value, "from")[0]
 
 
-def test_white_space_in_an_encoded_word_is_the_same_wherever_it_is_read() -> None:
-    """A fold inside of one is broken, and in UTF-16 each octet counts: TEXT reads what SUBJECT reads."""
+def test_white_space_in_an_encoded_word_is_the_same_for_text_and_subject() -> None:
+    """A fold inside of a word is invalid, and in UTF-16 every octet matters: TEXT must decode the same as SUBJECT."""
     header = b"Subject: =?utf-16?q?=FF=FEa=00\r\n \t b=00?=\r\n\r\n"
     (subject,) = header_values(header, "subject")
     assert subject in search_text(header)[0]

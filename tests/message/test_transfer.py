@@ -1,4 +1,4 @@
-"""Content-Transfer-Encoding undone."""
+"""Decoding of Content-Transfer-Encoding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mektup.terms.errors import Code, Refused
         (b"a=41", "binary", b"a=41"),
         (b"a=41=\r\nb=\r\n", "quoted-printable", b"aAb"),
         (b"a=ZZ=4", "quoted-printable", b"a=ZZ=4"),
-        # RFC 2045 §6.7, rule 3: white space at the end of a line was added on the way
+        # RFC 2045 §6.7, rule 3: white space at the end of a line was added in transport
         (b"a \r\nb\t \t\r\n c\t", "quoted-printable", b"a\r\nb\r\n c"),
         (b"a=20 \r\nb=09\r\n", "quoted-printable", b"a \r\nb\t\r\n"),
         (b"long= \t\r\nword=\t\r\n.= ", "quoted-printable", b"longword."),
@@ -53,19 +53,19 @@ def test_an_unknown_encoding_is_refused(encoding: str) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_what_was_encoded_comes_back(octets: bytes) -> None:
+def test_encoding_and_decoding_round_trip(octets: bytes) -> None:
     assert decode_part(encodebytes(octets), "base64") == octets
     assert decode_part(b2a_qp(octets, istext=False), "quoted-printable") == octets
 
 
 @given(st.lists(st.sampled_from([b"=", b"Q", b"A", b"\r\n", b"\0", b"\xff"]), max_size=20).map(b"".join))
-def test_nothing_is_raised(octets: bytes) -> None:
+def test_any_octets_are_decoded(octets: bytes) -> None:
     assert isinstance(decode_base64(octets), bytes)
     assert isinstance(decode_part(octets, "quoted-printable"), bytes)
 
 
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "8bit"])
-def test_a_large_encoded_message_is_decoded_in_pieces_to_the_same(encoding: str) -> None:
+def test_a_large_message_decoded_in_pieces_is_the_same(encoding: str) -> None:
     lines = b"".join(b"=41 line %d =\r\n of\n text \t\r\n\r\r\n" % number for number in range(30_000))
     encoded = encodebytes(lines).replace(b"\n", b"\r\n") if encoding == "base64" else lines
     assert len(encoded) > 2 * DECODED_AT_ONCE

@@ -1,4 +1,4 @@
-"""The limits that hold where the configuration says nothing are as wide as the RFCs ask."""
+"""The default limits are as high as the RFCs require."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULTS = Limits()
 @pytest.mark.parametrize(
     ("limit", "least"),
     [
-        # RFC 2449 §4: a command of POP3; RFC 5321 §4.5.3.1: one of SMTP, with what its extensions add
+        # RFC 2449 §4: a command of POP3; RFC 5321 §4.5.3.1: one of SMTP, with the additions of its extensions
         ("login_line_bytes", 255),
         ("login_line_bytes", 512 + 26 + 17 + 10),
         ("line_bytes", 512),
@@ -27,7 +27,7 @@ DEFAULTS = Limits()
         ("idle_seconds", 30 * 60),
     ],
 )
-def test_what_an_rfc_lets_a_peer_ask_is_within_the_limit(limit: str, least: int) -> None:
+def test_the_limits_allow_what_the_rfcs_require(limit: str, least: int) -> None:
     assert getattr(DEFAULTS, limit) >= least
 
 

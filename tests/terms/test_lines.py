@@ -1,4 +1,4 @@
-"""Lines come out as they went in, and none can be too long."""
+"""A LineBuffer returns the lines that it was fed, and refuses lines that are too long."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_take_all() -> None:
 
 
 @pytest.mark.parametrize("piece", [1, 7, 1000])
-def test_a_line_that_is_too_long_is_passed_over(piece: int) -> None:
+def test_a_line_that_is_too_long_is_skipped(piece: int) -> None:
     lines = LineBuffer(10)
     octets = b"a" * 10 + b"\r\n" + b"b" * 11 + b"\r\n" + b"c" * 500 + b"\r\nd\r\n"
     came: list[bytes | str] = []

@@ -1,4 +1,4 @@
-"""Which names are the same."""
+"""Which names are equal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_inbox_is_one_name_in_any_case_of_its_letters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LOOKALIKES)
-def test_what_only_looks_like_inbox_is_another_name(name: str) -> None:
+def test_names_that_only_look_like_inbox_are_other_names(name: str) -> None:
     assert mailbox_key(name) == unicodedata.normalize("NFC", name)
     assert mailbox_key(f"{name}/below") == unicodedata.normalize("NFC", f"{name}/below")
 

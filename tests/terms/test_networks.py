@@ -1,4 +1,4 @@
-"""What counts as one stranger is one network, however its addresses are written."""
+"""Addresses of one network belong together, in any spelling."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Sets as runs do what Python's sets do, number by number; and cost what their runs cost."""
+"""Sets of runs give the same results as Python's sets; their cost depends on the number of runs."""
 
 import time
 
@@ -22,7 +22,7 @@ def of(numbers: Numbers) -> NumberSet[Uid]:
 
 
 def check(made: NumberSet[Uid], expected: Numbers) -> None:
-    """The same numbers, and in the one form that there is for them."""
+    """The same numbers, in their canonical form."""
     assert set(made) == expected
     assert list(made) == sorted(expected)
     assert made.runs == merge_runs((number, number) for number in expected)
@@ -168,13 +168,13 @@ def test_resolve_examples(ranges: tuple[Run, ...], largest: int, rendered: bytes
         (((STAR, STAR),), 0, True),
     ],
 )
-def test_what_a_set_names(ranges: tuple[Run, ...], largest_named: int, names_star: bool) -> None:
+def test_names_star_and_largest_named(ranges: tuple[Run, ...], largest_named: int, names_star: bool) -> None:
     assert SequenceSet(ranges).largest_named == largest_named
     assert SequenceSet(ranges).names_star is names_star
 
 
-def test_a_few_among_many_runs_cost_little() -> None:
-    """A thousand look-ups in a mailbox of 200,000 runs: by halves, not from the start."""
+def test_looking_up_a_few_in_many_runs_is_cheap() -> None:
+    """A thousand look-ups in a mailbox of 200,000 runs: by bisection, not from the start."""
     many: NumberSet[Uid] = NumberSet._ready(tuple((number, number) for number in range(1, 400_001, 2)))
     started = time.process_time()
     for number in range(399_001, 400_001):

@@ -1,4 +1,4 @@
-"""Drives a Receiver as a session would, with the octets in pieces of any size."""
+"""Drives a Receiver like a session, with the octets in pieces of any size."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,11 +15,11 @@ LIMITS = Limits(
     command_bytes=100,
     message_bytes=200,
 )
-"""Small enough for tests to reach every one of them."""
+"""Small limits, so that tests can reach all of them."""
 
 
 class Sink:
-    """Keeps a message literal, for tests to look at; the receiver knows nothing of that."""
+    """Keeps the octets of a message literal for the tests."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -53,7 +53,7 @@ def refuse(receiver: Receiver, offered: LiteralOffered) -> None:
 def events(
     octets: bytes, *, piece: int, answer: Answer = accept, logged_in: bool = True, limits: Limits = LIMITS
 ) -> list[Event]:
-    """What a receiver makes of *octets*, fed in pieces of *piece*; each offer is answered by *answer*."""
+    """The events of a receiver for *octets*, fed in pieces of *piece* octets; *answer* answers each offer."""
     receiver = Receiver(limits)
     if logged_in:
         receiver.logged_in()
@@ -68,10 +68,10 @@ def events(
 
 
 def ways(octets: bytes) -> Iterator[int]:
-    """Whole, byte by byte, in pieces of 7."""
+    """The same events for the whole, for single bytes and for pieces of 7."""
     yield from (max(1, len(octets)), 1, 7)
 
 
 def raw(*fragments: bytes) -> RawCommand:
-    """A command without literals, or without what they hold."""
+    """A command without literals."""
     return RawCommand(fragments)

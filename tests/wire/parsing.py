@@ -1,4 +1,4 @@
-"""One command from text, as the receiver would hand it over."""
+"""Makes one command from text, like the receiver."""
 
 import pytest
 
@@ -10,14 +10,14 @@ from mektup.wire.requests import Request, StoredLiteral
 
 
 class Message:
-    """A message literal somewhere else."""
+    """A message literal that is stored elsewhere."""
 
     def __init__(self, size: int) -> None:
         self.size = size
 
 
 def command(line: str | bytes, *literals: bytes | StoredLiteral) -> RawCommand:
-    """*line* with its literals where ``{}`` stands."""
+    """*line* with a literal in place of each ``{}``."""
     octets = line.encode("utf-8") if isinstance(line, str) else line
     fragments = tuple(octets.split(b"{}"))
     assert len(fragments) == len(literals) + 1
@@ -33,7 +33,7 @@ def parsed(
 def complaint(
     line: str | bytes, *literals: bytes | StoredLiteral, utf8: bool = False, limits: Limits = DEFAULT_LIMITS
 ) -> str:
-    """What the client is told about *line*, column included."""
+    """The error text that the client gets for *line*, with the column."""
     with pytest.raises(ClientError) as error:
         parsed(line, *literals, utf8=utf8, limits=limits)
     text = str(error.value)

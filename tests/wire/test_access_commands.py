@@ -43,7 +43,7 @@ def test_literals() -> None:
     assert parsed('a1 ID ({} "x" {} {})', b"name", b"os", b"") == Id(TAG, ((b"name", b"x"), (b"os", b"")))
 
 
-def test_no_password_in_a_repr() -> None:
+def test_repr_contains_no_password() -> None:
     assert "Pa$$123" not in repr(parsed("a1 LOGIN linda Pa$$123"))
 
 
@@ -84,7 +84,7 @@ QUOTE = "the end of the command (put a password with spaces or special character
         ("a1 ENABLE (X)", "Expected a capability such as IMAP4rev2 at column 11"),
     ],
 )
-def test_complaints(line: str, text: str) -> None:
+def test_errors(line: str, text: str) -> None:
     assert complaint(line) == text
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with an APPEND is said before its message is sent, and again when it was."""
+"""Errors in an APPEND are reported before its message is sent, and also in the whole command."""
 
 import pytest
 
@@ -28,14 +28,14 @@ DATE = 'a date and time such as "01-Feb-2024 09:30:00 +0100"'
         ('a1 APPEND "a\x01b" ', "A mailbox name must not contain control characters at column 11"),
     ],
 )
-def test_complaints(line: str, text: str) -> None:
+def test_errors(line: str, text: str) -> None:
     with pytest.raises(ClientError) as error:
         parse_append_start(command(line), utf8=False, limits=DEFAULT_LIMITS)
     assert str(error.value) == text
     assert complaint(line + "{}", Message(3)) == text
 
 
-def test_complaints_about_whole_commands() -> None:
+def test_errors_of_whole_commands() -> None:
     assert complaint("a1 APPEND INBOX ") == f"Expected {MESSAGE} at column 17"
     assert complaint("a1 APPEND INBOX {}", b"held in memory") == f"Expected {MESSAGE} at column 17"
     assert complaint("a1 APPEND INBOX {}x", Message(3)) == "Expected the end of the command at column 17"
@@ -43,7 +43,7 @@ def test_complaints_about_whole_commands() -> None:
     assert complaint("a1 APPEND {} {}", Message(3), Message(3)) == "Expected a string, and not a message at column 11"
 
 
-def test_complaints_about_later_messages() -> None:
+def test_errors_of_later_messages() -> None:
     with pytest.raises(ClientError) as error:
         parse_append_start(command("a1 APPEND x {}(\\Seen) ", Message(3)), utf8=False, limits=DEFAULT_LIMITS)
     assert str(error.value) == f"Expected a space and {MESSAGE} at column 13"

@@ -1,4 +1,4 @@
-"""ENVELOPE, BODY and BODYSTRUCTURE as they stand on the wire."""
+"""ENVELOPE, BODY and BODYSTRUCTURE as wire bytes."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_single_parts(raw: bytes, body: bytes, extension: bytes) -> None:
     assert structure == body.replace(inner, inner[:-1] + b" NIL NIL NIL NIL)") + extension + b")"
 
 
-def test_a_multipart_shows_its_parts_then_itself() -> None:
+def test_a_multipart_lists_its_parts_before_its_subtype() -> None:
     raw = (
         b"Content-Type: multipart/mixed; boundary=a\r\nContent-Disposition: inline\r\nContent-Language: en\r\n"
         b"Content-Location: here\r\n\r\n--a\r\n\r\none\r\n--a\r\n"
@@ -151,8 +151,8 @@ LINES = st.sampled_from(
 
 
 @given(st.lists(LINES, max_size=30).map(b"\r\n".join))
-def test_whatever_comes_the_answer_can_be_read(raw: bytes) -> None:
-    """By a strict reader of RFC 9051 §9, and of RFC 3501's for the older revision; every part is one of the layout."""
+def test_the_answer_is_valid_for_any_message(raw: bytes) -> None:
+    """For a strict parser of RFC 9051 §9, and of RFC 3501 for the older revision; every part is in the layout."""
     parts = scan(raw)
     layout = unpack(pack(parts))
     reader = Reader(envelope(read_envelope(parts[0].fields, 1000)))
@@ -169,7 +169,7 @@ def test_whatever_comes_the_answer_can_be_read(raw: bytes) -> None:
                 assert part.octets in (None, stop - start)
 
 
-def test_body_and_bodystructure_say_the_same() -> None:
+def test_body_and_bodystructure_agree() -> None:
     message = b"Content-Type: message/rfc822\r\n\r\nFrom: a@b\r\n\r\nx\r\n"
     raw = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" + message + b"--a--\r\n"
     ((body,), (structure,)) = map(parse, bodies(scan(raw), 1000))

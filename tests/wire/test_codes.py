@@ -1,4 +1,4 @@
-"""Response codes, brackets and all."""
+"""Response codes with their brackets."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tags, words, and what every command has in common."""
+"""Tags, words, and the rules that all commands share."""
 
 import pytest
 
@@ -38,7 +38,7 @@ BARE = {
 def test_commands_without_arguments(word: str, request_: type[Request]) -> None:
     assert parsed(f"a1 {word}") == request_(b"a1")
     assert parsed(f"a1 {word.lower()}") == request_(b"a1")
-    # People leave spaces behind when they type.
+    # People type trailing spaces.
     assert parsed(f"a1  {word} ") == request_(b"a1")
     assert complaint(f"a1 {word} x") == f"Expected the end of the command at column {len(word) + 5}"
     assert complaint(f"a1 {word}(") == f"Expected the end of the command at column {len(word) + 4}"
@@ -73,7 +73,7 @@ def test_tags(tag: str) -> None:
         ("a1 UID NOOP", "Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE or THREAD after UID at column 4"),
     ],
 )
-def test_what_does_not_begin_as_a_command(line: str, text: str) -> None:
+def test_lines_that_do_not_begin_like_a_command(line: str, text: str) -> None:
     assert complaint(line) == text
 
 
@@ -98,16 +98,16 @@ def test_tag_of(line: bytes, tag: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("word", [word.decode() for word in COMMANDS])
-def test_every_command_complains_of_wrong_arguments(word: str) -> None:
+def test_every_command_refuses_wrong_arguments(word: str) -> None:
     assert "at column" in complaint(f"a1 {word} )")
 
 
 @pytest.mark.parametrize("word", [word.decode() for word in COMMANDS])
-def test_no_command_takes_a_message_but_append(word: str) -> None:
+def test_only_append_accepts_a_message(word: str) -> None:
     assert "at column" in complaint(f"a1 {word} {{}}", Message(5))
 
 
-# APPEND begins
+# The start of an APPEND
 
 DATE = '"17-Jul-1996 02:44:25 -0700"'
 
@@ -132,12 +132,12 @@ def test_append_start(line, literals, mailbox, flags, date) -> None:
 
 
 @pytest.mark.parametrize("line", ["a1 APPEND ", "a1 LOGIN ", "a1 SEARCH TEXT ", "a1 UID SEARCH TEXT ", "a1 NOOP "])
-def test_no_append_start(line: str) -> None:
+def test_lines_that_start_no_append(line: str) -> None:
     assert parse_append_start(command(line), utf8=False, limits=DEFAULT_LIMITS) is None
 
 
 @pytest.mark.parametrize("line", ["", "a1", "(", "a1 X APPEND INBOX ", "a1 UID ", "APPEND INBOX "])
-def test_a_literal_of_no_command_need_not_come(line: str) -> None:
+def test_the_literal_of_an_unknown_command_is_refused(line: str) -> None:
     with pytest.raises(ClientError) as error:
         parse_append_start(command(line), utf8=False, limits=DEFAULT_LIMITS)
     assert str(error.value) == complaint(line + "{}", b"")
@@ -149,7 +149,7 @@ def test_append_start_with_utf8_names() -> None:
     assert start.mailbox == "käse"
 
 
-def test_append_whole() -> None:
+def test_a_whole_append() -> None:
     first, second = Message(5), Message(6)
     request = parsed("a1 APPEND INBOX (\\Seen) {}", first)
     assert isinstance(request, Append)
@@ -164,7 +164,7 @@ def test_append_whole() -> None:
     ]
 
 
-def test_what_was_understood_under_other_limits_is_read_anew() -> None:
+def test_a_cached_command_is_parsed_again_under_other_limits() -> None:
     narrow = Limits(keyword_bytes=4, sequence_set_ranges=1, mailbox_name_bytes=10)
     for line in ("a1 STORE 1 +FLAGS ($Long)", "a1 UID STORE 1,2 +FLAGS (x)"):
         for _ in range(2):
@@ -173,7 +173,7 @@ def test_what_was_understood_under_other_limits_is_read_anew() -> None:
             assert complaint(line, limits=narrow).startswith("Expected a")
 
 
-def test_items_of_a_fetch_are_remembered_under_their_limits_alone() -> None:
+def test_cached_fetch_items_are_used_only_under_the_same_limits() -> None:
     wide, narrow = Limits(), Limits(line_bytes=1)
     line = "a1 FETCH 1:3 (UID BODY.PEEK[HEADER.FIELDS (X-OF-LIMITS)])"
     first = parsed(line, limits=wide)

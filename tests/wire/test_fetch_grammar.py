@@ -1,4 +1,4 @@
-"""What FETCH can ask, from words to values."""
+"""The items of FETCH, from text to values."""
 
 import pytest
 
@@ -89,7 +89,7 @@ def test_each_item_once_and_in_order() -> None:
 )
 def test_sections(text: str, item: FetchItem) -> None:
     assert items(text) == items(f"({text})") == (item,)
-    # Asked for once more, it comes from memory and is the same.
+    # The second time it comes from the cache, and is the same.
     assert items(text) == (item,)
 
 
@@ -100,8 +100,8 @@ def test_header_fields_in_literals() -> None:
     )
 
 
-def test_what_a_real_client_asks() -> None:
-    """Thunderbird's line for the list of messages."""
+def test_the_fetch_of_a_real_client() -> None:
+    """Thunderbird's FETCH for the list of messages."""
     fields = "From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type"
     uid, size, flags, section = items(f"(UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS ({fields})])")
     assert (uid, size, flags) == (Item.UID, Item.SIZE, Item.FLAGS)
@@ -148,17 +148,17 @@ END = "] at the end of a section such as BODY[], BODY[TEXT] or BODY[1.2]"
         ("BODY[12345678901]", f"Expected {END} at column 27"),
     ],
 )
-def test_complaints(text: str, told: str) -> None:
+def test_errors(text: str, told: str) -> None:
     assert complaint(f"a1 FETCH 1 {text}") == told
 
 
-def test_items_asked_for_before_do_not_swallow_what_follows() -> None:
+def test_cached_items_do_not_hide_the_text_after_them() -> None:
     parsed("a1 FETCH 1 (UID)")
     assert complaint("a1 FETCH 1 (UID) x") != ""
     assert complaint("a1 FETCH 1 (UID){}", b"x") == "Expected the end of the command at column 17"
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_the_cache_is_bounded() -> None:
     for number in range(1, 2 * _MEMO_ENTRIES):
         (item,) = items(f"BODY[{number}]")
         assert item == BodySection(Section((number,)), False, label=b"BODY[%d]" % number)

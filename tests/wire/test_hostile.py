@@ -1,4 +1,4 @@
-"""Whatever a client sends has an answer: a request, a ClientError, or Refused; never anything else, and never late."""
+"""Any input gives a request, a ClientError or Refused, never another exception, and in linear time."""
 
 import time
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def commands(draw: st.DrawFn) -> RawCommand:
 
 
 def check(error: ClientError, raw: RawCommand) -> None:
-    """A person can read it, and its column is one of the command's or the one behind."""
+    """Its text is readable, and its column is within the command or directly after it."""
     assert str(error).isascii()
     assert str(error).isprintable()
     octets = sum(map(len, raw.fragments)) + sum(len(x) for x in raw.literals if isinstance(x, bytes))
@@ -48,7 +48,7 @@ def check(error: ClientError, raw: RawCommand) -> None:
 
 @settings(max_examples=500)
 @given(commands(), st.booleans())
-def test_any_command_has_an_answer(raw: RawCommand, utf8: bool) -> None:
+def test_any_command_is_parsed_or_refused(raw: RawCommand, utf8: bool) -> None:
     try:
         request = parse(raw, utf8=utf8, limits=DEFAULT_LIMITS)
     except ClientError as error:
@@ -62,7 +62,7 @@ def test_any_command_has_an_answer(raw: RawCommand, utf8: bool) -> None:
 
 @settings(max_examples=500)
 @given(commands(), st.booleans())
-def test_any_beginning_of_an_append_has_an_answer(raw: RawCommand, utf8: bool) -> None:
+def test_any_beginning_of_an_append_is_parsed_or_refused(raw: RawCommand, utf8: bool) -> None:
     try:
         parse_append_start(raw, utf8=utf8, limits=DEFAULT_LIMITS)
     except ClientError as error:
@@ -77,7 +77,7 @@ STREAMS = st.lists(st.sampled_from(SNIPPETS) | st.binary(max_size=8), max_size=3
 
 
 def decisions(octets: bytes, pieces: list[int], answers: list[int]) -> Iterator[object]:
-    """Events of *octets* in *pieces*; offers are answered as *answers* say, the same way whatever the pieces are."""
+    """Events of *octets* in *pieces*. *answers* answer the offers, in the same way for all pieces."""
     receiver = Receiver(LIMITS)
     receiver.logged_in()
     at, turn = 0, 0
@@ -102,14 +102,14 @@ def decisions(octets: bytes, pieces: list[int], answers: list[int]) -> Iterator[
 @settings(max_examples=500)
 @example(b"x" * 70 + b"{99999+}\r\n", [9] * 8, [0])
 @given(STREAMS, st.lists(st.integers(0, 9), max_size=40), st.lists(st.integers(0, 2), min_size=1, max_size=5))
-def test_the_same_events_however_octets_arrive(octets: bytes, pieces: list[int], answers: list[int]) -> None:
+def test_events_do_not_depend_on_how_octets_arrive(octets: bytes, pieces: list[int], answers: list[int]) -> None:
     assert told(decisions(octets, pieces, answers)) == told(decisions(octets, [], answers))
 
 
 def told(events: Iterator[object]) -> list[object]:
-    """*events*, where a line that is too long and ends in a literal that is too large is one fault, not two.
+    """*events*, with one fault instead of two for a line that is too long and announces a literal that is too large.
 
-    It is one where the whole line came at once; else the first is told before the line's end is known.
+    A whole line gives one fault. A line in pieces gives two, because the first is reported before its end is known.
     """
     joined: list[object] = []
     for event in events:
@@ -155,16 +155,16 @@ LARGE_LINES = {
 
 
 @pytest.mark.parametrize("line", LARGE_LINES.values(), ids=LARGE_LINES)
-def test_no_line_takes_long(line: bytes) -> None:
-    """A line of 200 kB may take as long as its words are many, and not more: never the square of its length."""
+def test_parsing_a_line_is_linear(line: bytes) -> None:
+    """A line of 200 kB may take time linear in its length, never quadratic."""
     started = time.process_time()
     with pytest.raises((ClientError, AssertionError)):
         assert not isinstance(parse(command(line), utf8=False, limits=DEFAULT_LIMITS), Request)
     assert time.process_time() - started < 1.0
 
 
-def test_a_flood_of_octets_costs_what_they_are() -> None:
-    """A line, a literal and a skipped line that come octet by octet."""
+def test_octets_that_arrive_one_by_one_cost_linear_time() -> None:
+    """A line, a literal and a skipped line, each received octet by octet."""
     octets = b"a " + b"x" * 30_000 + b"\r\na X {30000+}\r\n" + b"y" * 30_000 + b"\r\na " + b"z" * 300_000 + b"\r\n"
     receiver = Receiver(DEFAULT_LIMITS)
     receiver.logged_in()

@@ -113,8 +113,8 @@ def test_names_in_utf8() -> None:
 
 
 @pytest.mark.parametrize("word", ["SELECT", "CREATE", "DELETE"])
-def test_the_name_as_a_client_wrote_it(word: str) -> None:
-    """RFC 9051 §6.3.9.7: for a client that speaks UTF-8, where its name is another than ours."""
+def test_old_name_is_the_name_as_the_client_wrote_it(word: str) -> None:
+    """RFC 9051 §6.3.9.7: for a client that uses UTF-8, if its name differs from ours."""
 
     def old_name(name: str, *, utf8: bool = True) -> str | None:
         request = parsed(f"a1 {word} {name}", utf8=utf8)
@@ -133,7 +133,7 @@ def test_the_name_as_a_client_wrote_it(word: str) -> None:
     ("names", "old_name"),
     [("a b", None), ("inbox b", "inbox"), ("a inbox/b", "a"), ("inbox iNbOx/b", "inbox"), ("a b/", None)],
 )
-def test_the_names_of_a_rename_as_a_client_wrote_them(names: str, old_name: str | None) -> None:
+def test_old_name_of_a_rename(names: str, old_name: str | None) -> None:
     request = parsed(f"a1 RENAME {names}", utf8=True)
     assert isinstance(request, Rename)
     assert request.old_name == old_name
@@ -246,7 +246,7 @@ SPACES = "(put a mailbox name with spaces in quotes)"
         ("a1 STATUS x (MESSAGES", "Expected a space or ) at column 22"),
     ],
 )  # fmt: skip
-def test_complaints(line: str | bytes, text: str) -> None:
+def test_errors(line: str | bytes, text: str) -> None:
     assert complaint(line) == text
 
 

@@ -1,4 +1,4 @@
-"""Names of mailboxes, in modified UTF-7 and in UTF-8, as they should be and as they are."""
+"""Mailbox names in modified UTF-7 and in UTF-8, valid and invalid."""
 
 import unicodedata
 
@@ -52,8 +52,8 @@ def test_modified_utf7(octets: bytes, name: str) -> None:
         b"&3gDYPQ-",
     ],
 )
-def test_what_is_not_modified_utf7_is_taken_as_it_stands(octets: bytes) -> None:
-    """``&`` alone, no end, wrong or superfluous base64, what could represent itself, surrogates without their other."""
+def test_invalid_modified_utf7_is_read_as_utf8(octets: bytes) -> None:
+    """``&`` alone, no end, wrong or superfluous base64, encoded printable ASCII, lone surrogates."""
     name = octets.decode()
     assert decode(octets, utf8=False) == name
     assert decode(to_modified_utf7(name), utf8=False) == name
@@ -65,14 +65,14 @@ def test_utf8(octets: bytes, utf8: bool) -> None:
     assert decode(octets, utf8=utf8) == "Käse"
 
 
-def test_utf8_knows_no_ampersand() -> None:
+def test_an_ampersand_is_ordinary_in_utf8() -> None:
     assert decode(b"&AOk-", utf8=True) == "&AOk-"
     assert decode("é&AOk-".encode(), utf8=False) == "é&AOk-"
 
 
 @pytest.mark.parametrize("octets", [b"\xff", b"a\xc3", b"\xed\xa0\xbd", b"\xc0\xaf"])
 @pytest.mark.parametrize("utf8", [False, True])
-def test_what_is_not_even_utf8(octets: bytes, utf8: bool) -> None:
+def test_names_that_are_neither_modified_utf7_nor_utf8(octets: bytes, utf8: bool) -> None:
     with pytest.raises(ClientError, match="UTF-8"):
         decode(octets, utf8=utf8)
 
@@ -139,7 +139,7 @@ def test_round_trip(name: str) -> None:
 
 
 @given(st.binary() | st.text("&-,AOk2D+/x").map(str.encode), st.booleans())
-def test_any_octets_have_an_answer(octets: bytes, utf8: bool) -> None:
+def test_any_octets_are_decoded_or_refused(octets: bytes, utf8: bool) -> None:
     try:
         name = decode(octets, utf8=utf8)
     except ClientError:

@@ -1,4 +1,4 @@
-"""The commands about messages; what FETCH and SEARCH can ask has tests of its own."""
+"""The commands about messages; items of FETCH and keys of SEARCH have their own tests."""
 
 import re
 
@@ -140,12 +140,12 @@ def test_large_sequence_sets() -> None:
         ("*" * 200_000, ","),
     ],
 )
-def test_what_is_almost_a_sequence_set_for_long_is_refused_in_one_pass(text: str, end: str) -> None:
+def test_a_long_invalid_sequence_set_is_refused_in_one_pass(text: str, end: str) -> None:
     told = complaint(f"a1 UID EXPUNGE {text}{end}")
     assert told.startswith((f"Expected {SET}", "Expected the end of the command", "Expected numbers from 1 to"))
 
 
-def test_the_ranges_of_what_is_no_sequence_set_are_counted_too() -> None:
+def test_the_ranges_of_an_invalid_sequence_set_are_limited_too() -> None:
     told = complaint("a1 UID EXPUNGE " + "1," * 20_000)
     assert told == "Expected a sequence set of at most 20000 ranges at column 16"
 
@@ -155,7 +155,7 @@ SET_PIECES = st.lists(st.sampled_from(["1", "9", "10", "0", "*", ":", ",", "4294
 
 @settings(max_examples=500)
 @given(SET_PIECES)
-def test_a_sequence_set_is_what_the_abnf_says(text: str) -> None:
+def test_sequence_sets_follow_the_abnf(text: str) -> None:
     number = re.compile(r"[1-9][0-9]*|\*")
     ends = [part.split(":") for part in text.split(",")]
     fits = all(len(part) < 3 and all(number.fullmatch(each) for each in part) for part in ends)
@@ -224,7 +224,7 @@ FLAG = "a flag such as \\Seen or a keyword such as $Forwarded"
         ("a1 SEARCH RETURN ALL", "Expected ( and MIN, MAX, ALL, COUNT or SAVE at column 18"),
     ],
 )
-def test_complaints(line: str, text: str) -> None:
+def test_errors(line: str, text: str) -> None:
     assert complaint(line) == text
 
 

@@ -1,4 +1,4 @@
-"""Lines and literals are split right however they arrive, every size has its bound, and what is wrong is skipped."""
+"""Lines and literals in any pieces are split correctly, every size is limited, and faulty input is skipped."""
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_lines_and_literals(octets: bytes, expected: list[Event]) -> None:
         assert events(octets + b"z NOOP\r\n", piece=piece) == [*expected, NOOP]
 
 
-def test_nothing_before_the_last_octet() -> None:
+def test_no_event_before_the_last_octet() -> None:
     receiver = Receiver(LIMITS)
     for octet in b"a NOOP\r":
         receiver.feed(bytes([octet]))
@@ -135,7 +135,7 @@ def test_faults_and_what_is_skipped(octets: bytes, fault: CommandFault) -> None:
         assert events(octets + b"z NOOP\r\n", piece=piece) == [fault, NOOP]
 
 
-def test_a_line_of_exactly_the_bound() -> None:
+def test_a_line_of_exactly_the_limit() -> None:
     line = b"a " + b"x" * 58
     for piece in ways(line):
         assert events(line + b"\r\n", piece=piece) == [raw(line)]
@@ -149,7 +149,7 @@ def test_the_number_of_literals() -> None:
         assert len(seen) == 5
 
 
-def test_all_of_a_command() -> None:
+def test_the_size_of_a_whole_command() -> None:
     octets = b"a " + b"x" * 40 + b" {20+}\r\n" + b"y" * 20 + b"x" * 40 + b"\r\nz NOOP\r\n"
     for piece in ways(octets):
         seen = events(octets, piece=piece)
@@ -160,7 +160,7 @@ def test_all_of_a_command() -> None:
         assert seen[1:] == [CommandFault(b"a", "A command may have 100 octets"), NOOP]
 
 
-def test_bounds_before_login() -> None:
+def test_limits_before_login() -> None:
     def before(octets: bytes) -> list[Event]:
         found = [events(octets, piece=piece, logged_in=False) for piece in ways(octets)]
         assert found[0] == found[1] == found[2]
@@ -175,7 +175,7 @@ def test_bounds_before_login() -> None:
         CommandFault(b"a", "A command may have 2 literals"),
         NOOP,
     ]
-    # Nobody has a message to send before login, and what is not worth skipping ends the connection.
+    # Before login there are no messages, and a literal too large to skip ends the connection.
     assert before(b"a APPEND INBOX {100}\r\nz NOOP\r\n") == [
         CommandFault(b"a", "A literal may have 10 octets here", 16),
         NOOP,
@@ -185,7 +185,7 @@ def test_bounds_before_login() -> None:
     ]
 
 
-def test_bounds_change_between_two_commands_of_one_packet() -> None:
+def test_limits_change_between_two_commands_of_one_packet() -> None:
     receiver = Receiver(LIMITS)
     receiver.feed(b"a LOGIN x y\r\nb " + b"x" * 50 + b"\r\n")
     assert receiver.next_event() == raw(b"a LOGIN x y")
@@ -193,10 +193,10 @@ def test_bounds_change_between_two_commands_of_one_packet() -> None:
     assert receiver.next_event() == raw(b"b " + b"x" * 50)
 
 
-def test_lines_ahead_are_shown_and_stay_up_to_where_a_literal_may_begin() -> None:
+def test_lines_ahead_are_shown_up_to_a_literal_and_not_consumed() -> None:
     receiver = Receiver(LIMITS)
     receiver.feed(b"a NOOP\r\nb NOOP\r\nc NOOP\nd LOGIN {1+}\r\nx y\r\ne NOOP\r\n")
-    assert list(receiver.ahead()) == []  # what a stranger says first is not looked at before its turn
+    assert list(receiver.ahead()) == []  # the first line is not looked at ahead
     assert receiver.next_event() == raw(b"a NOOP")
     assert list(receiver.ahead()) == [b"b NOOP", b"c NOOP", b"d LOGIN {1+}"]
     assert receiver.upcoming() == b"b NOOP"
@@ -222,7 +222,7 @@ def test_a_message_goes_into_a_sink(mark: bytes) -> None:
         assert events(octets, piece=piece, answer=accept_into_sink) == [start, command, NOOP]
 
 
-def test_messages_do_not_count_for_the_command() -> None:
+def test_messages_do_not_count_towards_the_size_of_the_command() -> None:
     octets = b"a APPEND INBOX" + (b" {150+}\r\n" + b"x" * 150) * 3 + b"\r\nz NOOP\r\n"
     for piece in ways(octets):
         assert events(octets, piece=piece, answer=accept_into_sink)[-1] == NOOP
@@ -240,11 +240,11 @@ def test_a_mailbox_name_as_literal_is_no_message() -> None:
 
 
 @pytest.mark.parametrize("word", [b"APPENDIX x", b"XAPPEND x", b"a APPEND x"])
-def test_only_append_has_messages(word: bytes) -> None:
+def test_only_append_may_have_messages(word: bytes) -> None:
     assert isinstance(events(b"a " + word + b" {21}\r\n", piece=99)[0], CommandFault)
 
 
-def test_a_message_that_waits_is_offered_at_any_size() -> None:
+def test_a_synchronizing_message_is_offered_at_any_size() -> None:
     octets = b"a APPEND INBOX {99999999999}\r\nz NOOP\r\n"
     for piece in ways(octets):
         assert events(octets, piece=piece, answer=refuse) == [
@@ -253,7 +253,7 @@ def test_a_message_that_waits_is_offered_at_any_size() -> None:
         ]
 
 
-def test_a_message_that_does_not_wait_and_is_not_worth_skipping() -> None:
+def test_a_non_synchronizing_message_that_is_too_large_to_skip() -> None:
     octets = b"a APPEND INBOX {201+}\r\nz NOOP\r\n"
     fault = CommandFault(b"a", "A message may have 200 octets", fatal=True, code=Code.TOOBIG)
     for piece in ways(octets):
@@ -261,7 +261,7 @@ def test_a_message_that_does_not_wait_and_is_not_worth_skipping() -> None:
 
 
 @pytest.mark.parametrize("digits", [b"9223372036854775808", b"9" * 40])
-def test_a_size_beyond_all_numbers(digits: bytes) -> None:
+def test_a_size_above_number64(digits: bytes) -> None:
     assert events(b"a X {" + digits + b"}\r\nz NOOP\r\n", piece=7) == [
         CommandFault(b"a", "A literal may have 20 octets here", 5),
         NOOP,
@@ -280,7 +280,7 @@ def test_a_refused_literal_is_not_read_as_commands() -> None:
         ]
 
 
-def test_a_skipped_command_may_become_too_much() -> None:
+def test_a_skipped_command_may_become_too_large() -> None:
     octets = b"a APPEND INBOX {10+}\r\n0123456789 {201+}\r\nz NOOP\r\n"
     for piece in ways(octets):
         assert events(octets, piece=piece, answer=refuse)[1:] == [
@@ -288,7 +288,7 @@ def test_a_skipped_command_may_become_too_much() -> None:
         ]
 
 
-def test_a_literal_is_not_allocated_before_it_comes() -> None:
+def test_no_memory_is_allocated_for_an_announced_literal() -> None:
     receiver = Receiver(DEFAULT_LIMITS)
     receiver.logged_in()
     receiver.feed(b"a X {131072}\r\n")
@@ -323,7 +323,7 @@ def test_nothing_happens_before_an_offer_is_answered() -> None:
     assert receiver.next_event() == RawCommand((b"a X ", b""), (b"y",))
 
 
-# Strangers
+# Clients of other protocols
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ def test_nothing_happens_before_an_offer_is_answered() -> None:
         (b"SSH-2.0-OpenSSH_9\r\n", "an SSH client"),
     ],
 )
-def test_strangers_are_told_where_they_are(octets: bytes, name: str) -> None:
+def test_clients_of_other_protocols_learn_that_this_is_imap(octets: bytes, name: str) -> None:
     for piece in ways(octets):
         assert events(octets + b"z NOOP\r\n", piece=piece) == [
             CommandFault(None, f"This is an IMAP server, and you seem to be {name}", fatal=True)
@@ -351,7 +351,7 @@ def test_a_tls_handshake_needs_no_line_end() -> None:
         assert "IMAPS port" in fault.text
 
 
-def test_only_the_first_line_is_a_strangers() -> None:
+def test_only_the_first_line_is_checked_for_other_protocols() -> None:
     assert events(b"a NOOP\r\nGET / HTTP/1.1\r\n", piece=5) == [raw(b"a NOOP"), raw(b"GET / HTTP/1.1")]
     assert events(b"GET NOOP\r\n", piece=5) == [raw(b"GET NOOP")]
 
@@ -370,7 +370,7 @@ def test_bare_lines() -> None:
     assert receiver.next_line() is None
 
 
-def test_bare_lines_may_be_empty_and_announce_nothing() -> None:
+def test_bare_lines_may_be_empty_and_have_no_literals() -> None:
     receiver = Receiver(LIMITS)
     receiver.feed(b"a IDLE\r\n\r\nx {3+}\r\n*\n")
     assert receiver.next_event() == raw(b"a IDLE")
@@ -397,11 +397,11 @@ def test_a_bare_line_too_long(piece: int) -> None:
     assert lines == [b"DONE"]
 
 
-def test_every_state_has_its_step() -> None:
+def test_every_state_has_a_step() -> None:
     assert len(_STEPS) == len(ReceiverState)
 
 
-def test_octets_may_come_while_others_are_unread() -> None:
+def test_octets_may_be_fed_while_others_are_unread() -> None:
     receiver = Receiver(LIMITS)
     receiver.feed(b"a X {3+}\r\nyy")
     assert isinstance(receiver.next_event(), LiteralOffered)

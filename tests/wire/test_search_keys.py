@@ -1,4 +1,4 @@
-"""Search programs, from words to the tree of terms.search."""
+"""Search programs, from text to the tree of terms.search."""
 
 from datetime import date
 
@@ -159,14 +159,14 @@ def test_unknown_charsets(charset: str) -> None:
     assert refused.value.code is Code.BADCHARSET
 
 
-def test_text_that_is_not_in_its_charset() -> None:
+def test_text_that_is_invalid_in_its_charset() -> None:
     assert complaint(b"a1 SEARCH TEXT \xff") == "Expected text in the charset UTF-8 at column 16"
     assert complaint(b'a1 SEARCH CHARSET US-ASCII TEXT "k\xc3\xa4se"') == (
         "Expected text in the charset ASCII at column 33"
     )
 
 
-# What is wrong
+# Errors
 
 KEY = 'a search key such as UNSEEN, FROM "linda" or SINCE 1-Feb-2024'
 DATE = "a date such as 1-Feb-2024"
@@ -210,22 +210,22 @@ DATE = "a date such as 1-Feb-2024"
         ("MODSEQ x", "Expected a modseq: a number up to 9223372036854775807 at column 18"),
     ],
 )
-def test_complaints(text: str, told: str) -> None:
+def test_errors(text: str, told: str) -> None:
     assert complaint(f"a1 SEARCH {text}") == told
 
 
 @pytest.mark.parametrize("opening", ["(", "NOT ", "OR ", "NOT ("])
-def test_nesting_is_bounded(opening: str) -> None:
+def test_nesting_is_limited(opening: str) -> None:
     told = complaint("a1 SEARCH " + opening * 20_000 + "SEEN")
     assert told.startswith("Expected search keys nested at most 500 deep at column ")
 
 
-def test_a_chain_of_or_is_bounded_by_its_keys() -> None:
+def test_a_chain_of_or_is_limited_by_its_keys() -> None:
     told = complaint("a1 SEARCH " + "OR SEEN " * 20_000 + "SEEN")
     assert told.startswith("Expected at most 1000 search keys at column ")
 
 
-def test_nesting_up_to_the_bound() -> None:
+def test_nesting_up_to_the_limit() -> None:
     made, depth = key("NOT " * 500 + "SEEN"), 0
     while isinstance(made, Not):
         made, depth = made.key, depth + 1
@@ -233,7 +233,7 @@ def test_nesting_up_to_the_bound() -> None:
     assert key("(" * 500 + "SEEN" + ")" * 500) == SEEN
 
 
-def test_the_number_of_keys_is_bounded() -> None:
+def test_the_number_of_keys_is_limited() -> None:
     many = key(" ".join(["SEEN"] * 1000))
     assert many == And((SEEN,) * 1000)
     told = complaint("a1 SEARCH " + " ".join(["SEEN"] * 1001))

@@ -1,4 +1,4 @@
-"""SORT and THREAD, from words to requests, and what is said about words that are neither."""
+"""SORT and THREAD, from text to requests, and their errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_each_key_in_both_directions(key: SortKey) -> None:
     assert sort(f"a1 SORT (REVERSE {key.value}) UTF-8 ALL").criteria == (SortCriterion(key, reverse=True),)
 
 
-def test_several_keys_of_which_the_first_counts() -> None:
+def test_the_first_of_several_equal_keys_counts() -> None:
     request = sort("a1 SORT (SUBJECT REVERSE DATE FROM REVERSE SUBJECT DATE) UTF-8 ALL")
     assert request.criteria == (
         SortCriterion(SortKey.SUBJECT),
@@ -57,7 +57,7 @@ def test_return(options: str, expected: set[str] | None) -> None:
     assert sort(f"a1 SORT {options}(DATE) UTF-8 ALL").return_options == expected
 
 
-def test_the_program_is_search_s() -> None:
+def test_search_keys_are_those_of_search() -> None:
     assert sort("a1 SORT (DATE) UTF-8 2:* NOT SEEN").key == And(
         (InSeqs(SequenceSet(((2, STAR),))), Not(HasFlag("\\Seen")))
     )
@@ -94,10 +94,10 @@ def test_an_unknown_charset_is_refused(command: str) -> None:
         ("a1 THREAD REFERENCES", "Expected a space and a charset such as UTF-8, then search keys at column 21"),
     ],
 )
-def test_complaints(line: str, expected: str) -> None:
+def test_errors(line: str, expected: str) -> None:
     assert complaint(line) == expected
 
 
 @pytest.mark.parametrize("criteria", ["DATE", "()", "(DATES)", "(REVERSE REVERSE DATE)", "(DATE", "(DATE,FROM)"])
-def test_what_is_no_list_of_criteria(criteria: str) -> None:
+def test_invalid_lists_of_criteria(criteria: str) -> None:
     assert complaint(f"a1 SORT {criteria} UTF-8 ALL").startswith("Expected ")

@@ -1,4 +1,4 @@
-"""Values become the strings of the wire, and read back they are the same."""
+"""Values become strings on the wire; parsing these gives the same values."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -80,7 +80,7 @@ def test_date_time(seconds: int, zone: int, rendered: bytes) -> None:
 
 @pytest.mark.parametrize("seconds", [-(10**18), 10**18])
 @pytest.mark.parametrize("zone", [-1439, 0, 1439])
-def test_dates_beyond_the_grammar_become_the_nearest(seconds: int, zone: int) -> None:
+def test_dates_outside_of_the_grammar_become_the_nearest_possible(seconds: int, zone: int) -> None:
     rendered = date_time(seconds, zone)
     assert len(rendered) == 28
     assert rendered[8:12] in (b"0001", b"9999")
@@ -108,7 +108,7 @@ def test_date_time_round_trip(seconds: int, zone: int) -> None:
         (b'" 1-Jan-1970 00:00:00 +0100"', -3600, 60),
     ],
 )
-def test_dates_as_they_come(text: bytes, seconds: int, zone: int) -> None:
+def test_unusual_forms_of_dates(text: bytes, seconds: int, zone: int) -> None:
     assert read_date_time(cursor_over(text)) == (seconds, zone)
 
 
