@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mektup.message.headers import (
@@ -237,6 +237,7 @@ TIMES = st.sampled_from([1, 2, 7, 10_000, 15_000])
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(LONG_LINES) - 1), TIMES), max_size=6), st.integers(0, 5))
+@example([(0, 10_000), (4, 10_000), (3, 10_000)], 0)  # a piece ends at the line break of a fold
 def test_a_long_header_in_pieces_gives_the_same_fields(lines: list[tuple[int, int]], shift: int) -> None:
     repeated = (LONG_LINES[at] * max(1, times // (1 + len(LONG_LINES[at]) // 100)) for at, times in lines)
     header = b"C: d\r\n"[:shift] + b"".join(repeated)

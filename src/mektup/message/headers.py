@@ -24,6 +24,7 @@ Fields = dict[bytes, list[bytes]]
 _FIELD = re.compile(rb"\n([^:\s]{1,998})[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)")
 _NAME = re.compile(rb"\n([^:\s]{1,998})[ \t]*:")
 _NEXT_LINE = re.compile(rb"\n(?![ \t])")
+_LINE_FOLLOWS = re.compile(rb"\n(?=[^ \t])")
 _FOLD = re.compile(rb"\n[ \t]+")
 # The text may contain "?" and "=", though RFC 2047 §4.2 requires them encoded; but not "?=", which ends the word, nor
 # "=?", which begins the next one.
@@ -83,7 +84,8 @@ def _in_pieces(octets: bytes) -> Iterator[tuple[bytes, bytes]]:
         stop = _next_line(octets, start + _FOUND_AT_ONCE)
         last = stop
         if stop - start > 2 * _FOUND_AT_ONCE:
-            lines = _NEXT_LINE.finditer(octets, start, start + _FOUND_AT_ONCE)
+            # One octet more, because a pattern does not see what follows the last octet that it is given.
+            lines = _LINE_FOLLOWS.finditer(octets, start, start + _FOUND_AT_ONCE + 1)
             last = max((line.start() for line in lines), default=start)
         for found in _FIELD.finditer(octets, start, last):
             yield found[1], found[2]
