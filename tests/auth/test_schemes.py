@@ -101,7 +101,7 @@ def test_invalid_hashes_are_refused_with_a_reason(secret: str) -> None:
 
 
 def test_a_scheme_without_a_secret_is_refused() -> None:
-    with pytest.raises(Refused, match=r"^Behind \{PLAIN\} there is no secret$"):
+    with pytest.raises(Refused, match=r"^There is no secret after \{PLAIN\}$"):
         canonical("{PLAIN}")
 
 

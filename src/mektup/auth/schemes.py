@@ -93,7 +93,7 @@ def canonical(secret: str) -> str:
         written, stored = "CRYPT", secret
     else:
         if _SCHEME_ALONE.fullmatch(secret):
-            raise Refused(Code.CANNOT, f"Behind {secret} there is no secret")
+            raise Refused(Code.CANNOT, f"There is no secret after {secret}")
         raise Refused(Code.CANNOT, "A secret starts with its scheme, as in {PLAIN}secret")
     name, _, encoding = written.partition(".")
     name = _ALIASES.get(name, name)

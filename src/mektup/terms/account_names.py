@@ -28,7 +28,7 @@ def _objection(name: str) -> str:
     """The reason why *name* is not allowed; empty if it is."""
     user, at, domain = name.partition("@")
     if not user:
-        return "it is empty" if not at else 'nothing stands before the "@"'
+        return "it is empty" if not at else 'it has no text before the "@"'
     for character in name:
         reason = _objection_to(character)
         if reason:
@@ -36,20 +36,20 @@ def _objection(name: str) -> str:
     if len(name.encode()) > LONGEST_ACCOUNT_NAME_OCTETS:
         return f"it has more than {LONGEST_ACCOUNT_NAME_OCTETS} octets"
     if name.startswith("-"):
-        return 'it begins with "-", as the options of commands do'
+        return 'it begins with "-", like an option of a command'
     if not user.strip("."):
-        return "it has nothing but dots"
+        return "it has only dots"
     return _objection_to_domain(domain) if at else ""
 
 
 def _objection_to(character: str) -> str:
     category = unicodedata.category(character)
     if category.startswith("Z"):
-        return "it has a space in it"
+        return "it contains a space"
     if category in ("Cc", "Cs") or (category == "Cf" and character not in _JOINERS):
-        return f"it has a character in it that does not show (U+{ord(character):04X})"
+        return f"it contains an invisible character (U+{ord(character):04X})"
     if _SPECIALS.match(character):
-        return f"it has {character} in it"
+        return f"it contains {character}"
     return ""
 
 
@@ -57,7 +57,7 @@ def _objection_to_domain(domain: str) -> str:
     if "@" in domain:
         return 'it has more than one "@"'
     if not all(domain.split(".")):
-        return 'what stands behind its "@" is no domain'
+        return 'the text after the "@" is no domain'
     return ""
 
 

@@ -162,7 +162,7 @@ class NumberSet(Generic[N]):
 
     def positions(self, members: NumberSet[N]) -> NumberSet[Any]:
         """The positions, counted from 1, of the *members* that are in the set; works run by run."""
-        # what is in both lies in one run of this set, so its positions are one run, too
+        # each common run is within one run of this set, so its positions are one run too
         common = (self & members).runs
         starts = [self.rank(first) for first, _ in common]
         return NumberSet([(start, start + last - first) for start, (first, last) in zip(starts, common, strict=True)])
@@ -229,7 +229,7 @@ class NumberSet(Generic[N]):
             yield NumberSet._ready(piece)
 
     def pieces(self, runs: int) -> Iterator[NumberSet[N]]:
-        """The same in pieces of at most so many *runs*: what most operations on a set take time for."""
+        """The set in pieces of at most *runs* runs, on whose number the time of most operations depends."""
         for start in range(0, len(self.runs), runs):
             yield NumberSet._ready(self.runs[start : start + runs])
 
