@@ -1,7 +1,7 @@
 """Threads for the store's slow work: some wait for the disk, others do long reads.
 
 They are separate, so that many long searches never delay the acknowledgement of a delivery. Where the disk is slow,
-every delivery goes through a thread. The threads that wait for the disk use their own queue, because a
+every delivery goes through a thread, and so does every slice of bodies. The threads use their own queues, because a
 ``concurrent.futures`` executor costs four times as much as the rest of the path.
 """
 
@@ -11,9 +11,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -57,13 +55,11 @@ class Threads:
 
     def __init__(self) -> None:
         self._syncing = _Crew(SYNCING_THREADS, "mektup-sync")
-        self._reading = ThreadPoolExecutor(READING_THREADS, "mektup-read")
+        self._reading = _Crew(READING_THREADS, "mektup-read")
 
     async def sync(self, work: Callable[[], T]) -> T:
         """Does *work*, which writes or waits for the disk."""
-        piece = _Piece(work)
-        self._syncing.begin(piece.do, piece.over)
-        return await piece.outcome()
+        return await _Piece(work).done_by(self._syncing)
 
     def begin_sync(self, work: Callable[[], object], over: Over) -> None:
         """Starts *work* as ``sync`` does, but does not wait. Always calls *over* in the loop at the end."""
@@ -71,12 +67,12 @@ class Threads:
 
     async def read(self, work: Callable[[], T], interrupt: Callable[[], None]) -> T:
         """Does *work*, which may take long. Calls *interrupt* to end it early when the caller is cancelled."""
-        return await _outcome(self._reading.submit(work), interrupt)
+        return await _Piece(work).done_by(self._reading, interrupt)
 
     async def close(self) -> None:
         """Waits until all work has ended."""
         await self._syncing.close()
-        await asyncio.to_thread(partial(self._reading.shutdown, wait=True))
+        await self._reading.close()
 
 
 Work = tuple[Callable[[], object], Over]
@@ -105,6 +101,14 @@ class _Crew:
             self._idle.pop().queue.put((work, over))
         elif len(self._members) >= self._most or not self._start(work, over):
             self._waiting.append((work, over))
+
+    def withdraw(self, work: Callable[[], object]) -> bool:
+        """Removes *work* from the queue; false when a thread has it already. *over* is not called for it."""
+        for waiting in self._waiting:
+            if waiting[0] == work:
+                self._waiting.remove(waiting)
+                return True
+        return False
 
     def _start(self, work: Callable[[], object], over: Over) -> bool:
         member = _Member(f"{self._name}_{len(self._members)}", asyncio.get_running_loop(), self._rest)
@@ -188,34 +192,23 @@ class _Piece(Generic[T]):
         if not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def outcome(self) -> T:
-        """Returns the work's result or raises its error. When cancelled, first waits until the work has ended."""
+    async def done_by(self, crew: _Crew, interrupt: Callable[[], None] | None = None) -> T:
+        """Returns the work's result or raises its error. When cancelled, first waits until the work has ended.
+
+        *interrupt* ends the work early. It is called repeatedly, because a call between two statements is lost.
+        """
+        crew.begin(self.do, self.over)
         try:
             await self._waiter
         except asyncio.CancelledError:
             self._is_wanted = False
-            while not self._is_over:
+            while not (self._is_over or crew.withdraw(self.do)):
+                if interrupt is not None:
+                    interrupt()
                 self._waiter = asyncio.get_running_loop().create_future()
-                with suppress(asyncio.CancelledError):  # the work uses its resources until it ends
-                    await self._waiter
+                with suppress(asyncio.CancelledError):  # what it uses is in use until it ends
+                    await asyncio.wait((self._waiter,), timeout=None if interrupt is None else INTERRUPT_SECONDS)
             raise
         if self._raised is not None:
             raise self._raised
         return self._result  # type: ignore[return-value]
-
-
-async def _outcome(work: Future[T], interrupt: Callable[[], None]) -> T:
-    future = asyncio.wrap_future(work)
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        work.cancel()  # prevents the work where it has not begun
-        while not future.done():
-            interrupt()  # repeatedly, because an interrupt between two statements has no effect
-            try:
-                await asyncio.wait((future,), timeout=INTERRUPT_SECONDS)
-            except asyncio.CancelledError:
-                continue  # the work uses its connection until it ends, so wait even when cancelled again
-        if not future.cancelled():
-            future.exception()  # marks the error as retrieved; nobody waits for it
-        raise
