@@ -123,7 +123,7 @@ async def test_an_imported_hash_is_checked_with_the_unprepared_password() -> Non
     assert await Verifier().matches(decomposed, secret)
 
 
-async def test_nobodys_hash_has_the_cost_of_ours() -> None:
+async def test_the_fake_hash_has_the_cost_of_ours() -> None:
     nobodys = passwords._NOBODYS.removeprefix("{ARGON2ID}")
     assert not passwords._hasher.check_needs_rehash(nobodys)
 
@@ -165,7 +165,7 @@ async def test_every_failure_computes_our_hash_and_waits_for_the_slowest_kind(
     verdict = await verifier.check(password, secret)
     assert not verdict.is_right
     assert len(computed) == (2 if password == "nai\u0308ve".encode() else 1)
-    assert verdict.told_at >= began + 1.0
+    assert verdict.answer_at >= began + 1.0
 
 
 async def test_a_correct_password_is_answered_at_once() -> None:

@@ -72,7 +72,7 @@ class Gate:
                 has_waited = await self.throttle.pause(address, text)
         if found.entry is None or found.secret is None or not verdict.is_right:
             self.throttle.failed(address, text)
-            await self._verifier.until_told(verdict)
+            await self._verifier.wait_to_answer(verdict)
             raise Refused(Code.AUTHENTICATIONFAILED, WRONG)
         self.verified.remember(found.entry, found.secret, password)
         if self.renewal is not None:
@@ -94,7 +94,7 @@ class Gate:
         entry = await self._directory.find(text) if text else None
         keys = scram_keys.read(entry.secrets.get(scram_keys.MECHANISM, "")) if entry is not None else None
         if keys is None:
-            return None, scram_keys.nobodys(text, self._nobodys_key)
+            return None, scram_keys.fake_keys(text, self._nobodys_key)
         return entry, keys
 
     async def pause(self, name: bytes, address: str) -> None:

@@ -103,7 +103,7 @@ class PasswordVerdict:
     """The result of a check."""
 
     is_right: bool
-    told_at: float
+    answer_at: float
     """When a failure may be answered, in ``time.monotonic``: every failure is answered equally long after its start."""
 
 
@@ -130,12 +130,12 @@ class Verifier:
         """Like :meth:`check`, but waits until a failure may be answered."""
         verdict = await self.check(password, secret)
         if not verdict.is_right:
-            await self.until_told(verdict)
+            await self.wait_to_answer(verdict)
         return verdict.is_right
 
-    async def until_told(self, verdict: PasswordVerdict) -> None:
+    async def wait_to_answer(self, verdict: PasswordVerdict) -> None:
         """Waits until the failure may be answered."""
-        await asyncio.sleep(max(0.0, verdict.told_at - time.monotonic()))
+        await asyncio.sleep(max(0.0, verdict.answer_at - time.monotonic()))
 
     def _learn(self, kind: str, seconds: float) -> None:
         known = self._seconds.get(kind)

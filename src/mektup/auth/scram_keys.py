@@ -59,7 +59,7 @@ def read(text: str) -> ScramKeys | None:
     return ScramKeys(int(found[1]), b64decode(found[2]), b64decode(found[3]), b64decode(found[4]))
 
 
-def nobodys(name: str, key: bytes) -> ScramKeys:
+def fake_keys(name: str, key: bytes) -> ScramKeys:
     """Fake keys for an unknown account, always the same for *name*; no proof matches them.
 
     Only this server knows *key*. Without it, fake keys cannot be told from real ones (RFC 5802 §9).

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from mektup.imap.view import View
 from mektup.store.interface import Account
-from mektup.terms.flags import without_what_is_no_flag
+from mektup.terms.flags import without_invalid_flags
 from mektup.terms.limits import MIB
 
 MOST_SHARED = 64
@@ -57,7 +57,7 @@ class FlagWords(dict[int, bytes]):
             self[word]
 
     def __missing__(self, word: int) -> bytes:
-        names = without_what_is_no_flag(self._account.flag_names(word))
+        names = without_invalid_flags(self._account.flag_names(word))
         if new := self._view.new_keywords(names):
             self._announce(new)
         flags = self.shared.get(word)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from mektup.store.interface import Changes, FlagsStored, Row, Selection
 from mektup.terms.errors import ClientError, Refused
-from mektup.terms.flags import KEYWORD, without_what_is_no_flag
+from mektup.terms.flags import KEYWORD, without_invalid_flags
 from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.sets import NumberSet, SavedResult, Seqs, SequenceSet, Uids
@@ -67,7 +67,7 @@ class View:
         self.client_modseq: ModSeq = selection.mailbox.highestmodseq
         """The HIGHESTMODSEQ that the client has, computed from what it was told (RFC 7162 §6)."""
         self.uidnext: Uid = selection.mailbox.uidnext
-        self.keywords = without_what_is_no_flag(selection.keywords)
+        self.keywords = without_invalid_flags(selection.keywords)
         """Every keyword that FLAGS told the client."""
         self._known_keywords: set[str] | None = None
         """The same in lower case, once it is asked for."""

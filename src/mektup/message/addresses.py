@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mektup.message.comments import skip_comment
-from mektup.message.headers import even
+from mektup.message.headers import single_spaced
 
 
 class Address(NamedTuple):
@@ -70,7 +70,7 @@ def parse_addresses(value: bytes, most: int) -> list[Address]:
         named = opening is None
         if (named or bool(opening)) is not bool(closing):
             return addresses + _Parser(value, position, most - len(addresses)).address_list()
-        addresses.append(Address(even(quoted) if quoted else phrase, None, mailbox, host))
+        addresses.append(Address(single_spaced(quoted) if quoted else phrase, None, mailbox, host))
         position = match.end()
         if not end or position == len(value):
             return addresses
@@ -292,7 +292,7 @@ class _Parser:
 
     def _group(self, name: bytes) -> None:
         """group = display-name ":" [mailbox-list / CFWS] ";". Reads it from the colon on."""
-        self._addresses.append(Address(None, None, even(name), None))
+        self._addresses.append(Address(None, None, single_spaced(name), None))
         self._pass()
         self._list(self._member, is_group=True)
         if self._next() == b";":
@@ -349,7 +349,7 @@ class _Parser:
         return b",".join(domains)
 
     def _add(self, name: bytes | None, route: bytes | None, mailbox: bytes | None, host: bytes | None) -> None:
-        name = even(name) if name else None
+        name = single_spaced(name) if name else None
         self._addresses.append(Address(name, route, mailbox or MISSING_MAILBOX, host or MISSING_DOMAIN))
 
 

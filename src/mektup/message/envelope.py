@@ -19,7 +19,7 @@ REMEMBERED: Final = 1024
 
 
 class Envelope(NamedTuple):
-    """The fields as unfolded octets, white space in the subject even. None, or no addresses, for a missing field.
+    """The fields as unfolded octets, single spaces in the subject. None, or no addresses, for a missing field.
 
     A message should have each field once. If it has one twice, the last text and all addresses count, as in Dovecot.
     """

@@ -120,7 +120,7 @@ def unfold(value: bytes) -> bytes:
     return value.translate(None, b"\r\n").strip(b" \t")
 
 
-def even(value: bytes) -> bytes:
+def single_spaced(value: bytes) -> bytes:
     """An unfolded *value* for people to read: each run of white space, such as a fold leaves, is one space."""
     value = value.replace(b"\t", b" ")
     while b"  " in value:  # halves each run; a pattern would look at each octet
@@ -130,7 +130,7 @@ def even(value: bytes) -> bytes:
 
 def words(value: bytes) -> bytes:
     """The unstructured text of a field, folded or not, for people to read."""
-    return even(unfold(value))
+    return single_spaced(unfold(value))
 
 
 def decode_words(octets: bytes) -> str:

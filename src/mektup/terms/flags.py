@@ -69,7 +69,7 @@ def each_once(flags: Sequence[str]) -> tuple[str, ...]:
 
 
 @lru_cache(256)
-def without_what_is_no_flag(flags: tuple[str, ...]) -> tuple[str, ...]:
+def without_invalid_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
     """*flags* without those that must not be sent to a client: invented system flags, and texts that are no atom.
 
     RFC 9051 §9 flag-extension: a server must not generate them. No client can set one, but old mail may have some,
