@@ -1,1 +1,1 @@
-"""SORT and THREAD over columns of numbers, in any engine."""
+"""SORT and THREAD over columns of numbers, for every engine."""

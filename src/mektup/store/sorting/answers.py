@@ -1,4 +1,4 @@
-"""SORT and THREAD of columns: what is asked for the first time is worked out, and then remembered with the columns."""
+"""SORT and THREAD of columns: an answer is computed once, and then remembered with the columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mektup.terms.sets import Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, SortKey, ThreadAlgorithm
 
 Find = Callable[[Collection[Key]], SortKeys]
-"""Yields the columns that are needed, of the messages that were asked for; of one moment."""
+"""Returns the needed columns of the requested messages, read at one moment."""
 
 _THREADED_BY: dict[ThreadAlgorithm, tuple[Key, ...]] = {
     ThreadAlgorithm.ORDEREDSUBJECT: (SortKey.DATE, SortKey.SUBJECT),
@@ -36,7 +36,7 @@ def sort(find: Find, place: Place, remembered: Remembered, criteria: Sequence[So
 
 def _sorted(keys: SortKeys, criteria: Sequence[SortCriterion]) -> Sequence[Uid]:
     order = list(range(len(keys.uids)))
-    # the criterion that counts most comes last: what it leaves equal stays in the order of the others, and of UIDs
+    # the most important criterion is sorted last: equal values keep the order of the other criteria and of UIDs
     for criterion in reversed(criteria):
         value = keys.columns[criterion.key].numbers.__getitem__
         order = sorted_in_turns(order, value, reverse=criterion.reverse)
@@ -50,7 +50,7 @@ def thread(find: Find, place: Place, remembered: Remembered, algorithm: ThreadAl
     known = keys.answers.get(algorithm)
     if known is None:
         outline = _outline(algorithm, keys)
-        uids = [*keys.uids, Uid(0)]  # the last one is where a dummy, -1, leads
+        uids = [*keys.uids, Uid(0)]  # the last item is for a dummy, whose index is -1
         known = MessageThreads(array("I", [uids[node] for node in outline.nodes]), array("I", outline.below))
         _remember(place, remembered, keys, algorithm, known)
     return cast("MessageThreads", known)
@@ -62,7 +62,7 @@ def _remember(place: Place, remembered: Remembered, keys: SortKeys, how: How, an
 
 
 def of_candidates(keys: SortKeys, candidates: Uids) -> SortKeys:
-    """*keys*, of those of *candidates* alone that are there."""
+    """*keys* with only the existing messages of *candidates*."""
     found = keys.uids & candidates
     return keys if len(found) == len(keys.uids) else keys.of(found)
 

@@ -1,9 +1,9 @@
-"""Columns of numbers that stand for what messages are sorted and threaded by, in the order of their UIDs.
+"""Columns of numbers, for the values by which messages are sorted and threaded, in the order of their UIDs.
 
-A text becomes its place among the different texts of its column, so comparing numbers is comparing texts. These texts
-are kept, packed, so that what arrives later finds its place without reading all the others again.
+A text becomes its rank among the different texts of its column, so comparing numbers compares texts. The texts are
+kept, compactly, so that a new text gets its rank without reading all messages again.
 
-A column that others can see is never changed. Whoever has more messages takes a copy, feeds it, and settles it.
+A shared column never changes. To add messages, make a copy, then ``feed`` and ``settle`` it.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from mektup.message.collation import collation_key
 from mektup.store.sorting.fair_order import sorted_in_turns
 
 BLOCK_TEXTS: Final = 4096
-"""How many texts are packed at a time: what takes long is done in pieces, so that other threads have their turn."""
+"""How many texts are joined at a time: long work is done in pieces, so that other threads can run."""
 
 
 class Column(Protocol):
-    """A value of each of some messages."""
+    """One value for each message."""
 
     numbers: array[int]
-    """One for each message."""
+    """One number for each message."""
 
     @property
     def octets(self) -> int:
-        """Of memory, about."""
+        """The approximate memory, in octets."""
 
     def copy(self) -> Self:
-        """The same, to be fed or thinned."""
+        """A copy that may be changed."""
 
     def feed(self, values: Sequence[Any]) -> None:
-        """More messages, after those there are."""
+        """Appends the values of more messages."""
 
     def settle(self) -> None:
-        """Puts what was fed into its place."""
+        """Makes the fed values part of ``numbers``."""
 
     def thin(self, kept: Sequence[int]) -> None:
-        """Only those messages stay for which *kept* is not 0."""
+        """Keeps only the messages for which *kept* is not 0."""
 
 
 class Numbers:
-    """Numbers as they are."""
+    """A column of plain numbers."""
 
     __slots__ = ("numbers",)
 
@@ -54,7 +54,7 @@ class Numbers:
 
     @property
     def octets(self) -> int:
-        """See ``Column``, as for all that follows."""
+        """See ``Column``, also for the other methods."""
         return self.numbers.itemsize * len(self.numbers)
 
     def copy(self) -> Numbers:
@@ -71,7 +71,7 @@ class Numbers:
 
 
 class _Vocabulary:
-    """The different texts of a column, in order; the empty one is always there, first. None holds a NUL."""
+    """The different texts of a column, sorted; the empty text is always the first. No text has a NUL."""
 
     __slots__ = ("_blocks",)
 
@@ -80,16 +80,16 @@ class _Vocabulary:
 
     @property
     def octets(self) -> int:
-        """Of memory, about."""
+        """The approximate memory, in octets."""
         return sum(map(len, self._blocks))
 
     def copy(self) -> _Vocabulary:
         return _Vocabulary(self._blocks)
 
     def add(self, texts: Sequence[str]) -> tuple[Sequence[int], Sequence[int]]:
-        """Adds *texts*, of which no two are the same, where they are not there yet.
+        """Adds those of *texts* that are new; no two of *texts* are equal.
 
-        Returns which number each old text has now, by its old number, and which numbers *texts* have.
+        Returns the new number of each old text, by its old number, and the numbers of *texts*.
         """
         old = [text for block in self._blocks for text in block.decode().split("\0")]
         places = [bisect_left(old, text) for text in texts]
@@ -114,7 +114,7 @@ class _Vocabulary:
 
 
 class Texts:
-    """Texts, each as its place among the different ones in their order; 0 for the empty one."""
+    """A column of texts, each as its rank among the different texts; 0 for the empty text."""
 
     __slots__ = ("_fed", "_new", "_vocabulary", "numbers")
 
@@ -126,14 +126,14 @@ class Texts:
 
     @property
     def octets(self) -> int:
-        """See ``Column``, as for all that follows."""
+        """See ``Column``, also for the other methods."""
         return self.numbers.itemsize * len(self.numbers) + self._vocabulary.octets
 
     def copy(self) -> Texts:
         return Texts(self.numbers, self._vocabulary.copy())
 
     def feed(self, values: Sequence[str]) -> None:
-        """Folded ones."""
+        """Takes case-folded texts."""
         self._fed.extend(_numbered(map(collation_key, values), self._new))
 
     def settle(self) -> None:
@@ -146,10 +146,10 @@ class Texts:
 
 
 class MessageIds:
-    """Message-IDs, once for each content: copies of a message, however many, have the same ones.
+    """Message-IDs, once for each content, because copies of a message have the same ones.
 
-    An ID is its hash of 64 bits, whose key is this process's secret: a mailbox may have millions of them, and nothing
-    else is to be known of one than which others are the same.
+    A Message-ID is stored as a hash of 64 bits with a secret key of this process: a mailbox may have millions of them,
+    and threading only has to know which ones are equal.
     """
 
     __slots__ = ("_contents", "counts", "numbers", "others", "own")
@@ -162,37 +162,37 @@ class MessageIds:
         counts: Iterable[int] = (),
     ) -> None:
         self.numbers = array("I", numbers)
-        """Of each message: which of the following are its own."""
+        """The content of each message, as an index into the next columns."""
         self.own = array("q", own)
         """The Message-ID of each content, 0 for none."""
         self.others = array("q", others)
-        """Those that all contents refer to, one content after the other."""
+        """The references of all contents, one content after the other."""
         self.counts = array("I", counts)
-        """How many of these each refers to."""
+        """How many references each content has."""
         self._contents: dict[str, int] = {}
 
     @property
     def octets(self) -> int:
-        """See ``Column``, as for all that follows."""
+        """See ``Column``, also for ``copy``, ``settle`` and ``thin``."""
         return 4 * (len(self.numbers) + len(self.counts)) + 8 * (len(self.own) + len(self.others))
 
     def copy(self) -> MessageIds:
         return MessageIds(self.numbers, self.own, self.others, self.counts)
 
     def unknown(self, values: Iterable[str]) -> list[str]:
-        """The contents among *values*, see ``feed``, that ``learn`` has to be told of first."""
+        """The contents among *values* of ``feed`` that ``learn`` needs first."""
         return list({value for value in values if " " not in value}.difference(self._contents))
 
     def learn(self, content: str, ids: str) -> None:
-        """The IDs of a *content* that several messages have: parted by spaces, its own first, which may be empty."""
+        """Adds a *content* of several messages; *ids* are separated by spaces, its own, maybe empty, first."""
         self._contents[content] = self._add(ids)
 
     def feed(self, values: Sequence[str]) -> None:
-        """For each message its IDs, as ``learn`` takes them, or the content that it shares with others."""
+        """Takes for each message its IDs, as in ``learn``, or the content that it shares with other messages."""
         self.numbers.extend([self._add(value) if " " in value else self._contents[value] for value in values])
 
     def _add(self, ids: str) -> int:
-        """The number of the content, which is a new one."""
+        """Adds a new content; returns its number."""
         own, *others = map(hash, ids.split(" "))
         others = [each for each in others if each]
         self.own.append(own)
@@ -204,12 +204,12 @@ class MessageIds:
         self._contents = {}
 
     def thin(self, kept: Sequence[int]) -> None:
-        # what was said of contents stays, as in a vocabulary
+        # the contents stay, like the texts of a vocabulary
         self.numbers = array("I", compress(self.numbers, kept))
 
 
 def _numbered(texts: Iterable[str], numbers: dict[str, int]) -> list[int]:
-    """The number of each of *texts* in *numbers*, where the next one goes to each that is new."""
+    """The number of each of *texts* in *numbers*, which gets the next number for each new text."""
     return [numbers.setdefault(text, len(numbers)) for text in texts]
 
 

@@ -1,12 +1,12 @@
 """The two algorithms of THREAD (RFC 5256 §3), over columns of numbers.
 
-Everything here is about *nodes*: the messages, numbered from 0 in the order of their sequence numbers, and, above
-those, the dummies of REFERENCES, which stand for messages that others refer to. Each step takes time that grows with
-the messages and their references (linking them: with a logarithm more, see ``thread_trees``), and none recurses, so
-neither a thread of a hundred thousand replies nor a hostile References does harm.
+The algorithms work on *nodes*. Messages are numbered from 0, in the order of their sequence numbers. Higher numbers are
+the dummies of REFERENCES, for missing messages that others refer to. Each step takes linear time in messages and
+references (linking: with a logarithm more, see ``thread_trees``), and no step recurses, so neither a thread of a
+hundred thousand replies nor a hostile References does harm.
 
-Siblings are never sorted: whatever gathers messages goes through them by date to begin with. Only where subjects bring
-threads together (step 5) are those sorted again.
+Siblings need no sorting, because messages are gathered in the order of their dates. Only threads that are merged by
+subject (step 5) are sorted again.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ from mektup.store.sorting.thread_trees import NONE, ThreadTrees
 NO_REPLIES: list[int] = []
 
 DUMMY = -1
-"""In an outline, a message that is not there."""
+"""In an outline, a missing message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """What threading looks at, a column each, with an entry for each message, or for each content."""
+    """The input of threading, in columns with an entry for each message or for each content."""
 
     dates: Sequence[int]
-    """Sent date (RFC 5256 §2.2), seconds."""
+    """The sent date in seconds (RFC 5256 §2.2)."""
     subjects: Sequence[int]
-    """The same number for the same base subject; 0 for an empty one."""
+    """A number for each base subject; 0 for an empty one."""
     replies: Sequence[int]
-    """1 for a reply or forward, by its subject; else 0."""
+    """1 where the subject marks a reply or forward; else 0."""
     contents: Sequence[int]
-    """The content of each message, from 0 on; copies share one. The next three have an entry for each content."""
+    """The content of each message, from 0 on; copies share one. The next three columns are by content."""
     ids: Sequence[int]
-    """The same number of 64 bits for the same Message-ID; 0 for none."""
+    """A number of 64 bits for each Message-ID; 0 for none."""
     references: Sequence[int]
-    """The Message-IDs that all contents refer to, one content after the other, for each its parent last."""
+    """The references of all contents, one content after the other; the parent is the last of a content's."""
     counts: Sequence[int]
-    """How many of *references* are of each."""
+    """How many of *references* each content has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """Threads, each node before those below it, which follow one after the other."""
+    """Threads in preorder: each node comes before its descendants."""
 
     nodes: Sequence[int]
-    """The messages; DUMMY for what is none."""
+    """The messages; DUMMY for a missing one."""
     below: Sequence[int]
-    """How many children each has."""
+    """How many children each node has."""
 
 
 def ordered_subject(dates: Sequence[int], subjects: Sequence[int]) -> Outline:
-    """ORDEREDSUBJECT: messages of one base subject are a thread, and all but its first are children of that one."""
+    """ORDEREDSUBJECT: messages with one base subject form a thread; all others are children of the first one."""
     threads: dict[int, list[int]] = {}
     for node in _by_date(dates):
         threads.setdefault(subjects[node], []).append(node)
@@ -71,7 +71,7 @@ def ordered_subject(dates: Sequence[int], subjects: Sequence[int]) -> Outline:
 
 
 def references(letters: Letters) -> Outline:
-    """REFERENCES: messages are below those that they reply to, and threads of one base subject are brought together."""
+    """REFERENCES: messages are below those that they reply to, and threads with one base subject are merged."""
     by_date = _by_date(letters.dates)
     parents = _linked(letters)
     threads = _Threads(letters, by_date, _pruned(parents, len(by_date)))
@@ -80,22 +80,22 @@ def references(letters: Letters) -> Outline:
 
 
 def _by_date(dates: Sequence[int]) -> list[int]:
-    """All messages by sent date; RFC 5256 §2.2: where it is the same, by sequence number."""
+    """All messages by sent date, then by sequence number (RFC 5256 §2.2)."""
     return sorted_in_turns(range(len(dates)), dates.__getitem__)
 
 
 def _linked(letters: Letters) -> array[int]:
-    """Step 1: each node's parent."""
+    """Step 1: the parent of each node."""
     ids, contents = letters.ids, letters.contents
     lines = _Lines(letters)
     forest, nodes = lines.forest, lines.nodes
-    # RFC 5256 §3, step 1.A: of several messages with one Message-ID, the first has it
+    # RFC 5256 §3, step 1.A: where several messages have one Message-ID, the first one keeps it
     for node in range(len(contents) - 1, -1, -1):
         if own := ids[contents[node]]:
             nodes[own] = node
     for node, content in enumerate(contents):
         above = lines.linked(content)
-        # 1.B: the last of its own references outdoes what others say
+        # 1.B: a message's own last reference has priority over the references of other messages
         if forest.parent[node] != above:
             forest.cut(node)
             if above != NONE:
@@ -104,10 +104,10 @@ def _linked(letters: Letters) -> array[int]:
 
 
 class _Lines:
-    """The references of each content, which step 1.A links one below the other: for copies once, if that is enough.
+    """The references of each content (a line), which step 1.A links in a chain; for copies, only once if possible.
 
-    To link a line again changes nothing as long as nothing was cut: what has a parent keeps it, and what would have
-    closed a loop still would. A message is cut once, at most, and copies of it never.
+    While nothing was cut, linking a line again changes nothing: a node with a parent keeps it, and a link that would
+    close a loop still would. A message is cut at most once; its copies are never cut.
     """
 
     __slots__ = ("_as_of", "_letters", "_starts", "_tops", "forest", "nodes")
@@ -116,22 +116,22 @@ class _Lines:
         self._letters = letters
         self._starts = array("q", accumulate(letters.counts, initial=0))
         self._as_of = array("q", repeat(NONE, len(letters.counts)))
-        """How often something had been cut when each line was linked; NONE for those that were not yet."""
+        """The number of cuts when each line was linked; NONE for lines not linked yet."""
         self._tops = array("q", repeat(NONE, len(letters.counts)))
         """The last node of each line."""
         self.forest = ThreadTrees(len(letters.contents))
         self.nodes: Nodes = {} if len(letters.references) < MANY_IDS else NodeTable(self._ids())
-        """The node of each Message-ID; what is missing is added when it is referred to."""
+        """The node of each Message-ID; a dummy is added for a missing message when it is referred to."""
 
     def _ids(self) -> Iterator[int]:
-        """All Message-IDs that messages have, or refer to."""
+        """All Message-IDs of messages and of their references."""
         letters, starts = self._letters, self._starts
         for content in set(letters.contents):
             yield letters.ids[content]
             yield from letters.references[starts[content] : starts[content + 1]]
 
     def linked(self, content: int) -> int:
-        """Step 1.A for *content*; its last reference, NONE where there are none."""
+        """Step 1.A for *content*; returns the node of its last reference, NONE for no references."""
         if self._as_of[content] != self.forest.cuts:
             self._tops[content] = self._link(self._starts[content], self._starts[content + 1])
             self._as_of[content] = self.forest.cuts
@@ -144,7 +144,7 @@ class _Lines:
             at = nodes.get(reference, NONE)
             if at == NONE:
                 at = nodes[reference] = forest.add()
-            # a link that is there already stays
+            # an existing link stays
             if above != NONE and parent[at] == NONE:
                 forest.link(at, above)
             above = at
@@ -152,11 +152,11 @@ class _Lines:
 
 
 def _pruned(parents: Sequence[int], count: int) -> list[int]:
-    """Step 3, all but promoting only children to the root: for each of *count* messages, what it is below then.
+    """Step 3, except for promoting only children to the root: the new parent of each of *count* messages.
 
-    That is the nearest message above it; where there is none, the dummy that is the top of its tree.
+    The parent is the nearest message above it; where there is none, the dummy at the top of its tree.
     """
-    # of each dummy, what it stands for; itself until that is known
+    # the node that replaces each dummy; the dummy itself until that is known
     resolved = array("i", range(count, len(parents)))
     for dummy in range(count, len(parents)):
         way: list[int] = []
@@ -171,7 +171,7 @@ def _pruned(parents: Sequence[int], count: int) -> list[int]:
 
 
 class _Threads:
-    """The tree from step 2 on: what is under the root, and the children of each node that has any, by date."""
+    """The tree from step 2 on: the children of the root, and of each node that has any, by date."""
 
     __slots__ = ("_children", "_dummies", "_letters", "_messages", "_roots")
 
@@ -194,22 +194,22 @@ class _Threads:
             else:
                 children[parent] = [node]
                 if parent >= messages:
-                    roots.append(parent)  # step 4: a dummy stands where its first child would
+                    roots.append(parent)  # step 4: a dummy has the place of its first child
                     self._dummies = max(self._dummies, parent + 1)
         if self._dummies > messages:
-            # step 3: the children of a dummy are not promoted to the root, unless there is only one
+            # step 3: only a single child of a dummy is promoted to the root
             self._roots = [
                 root if root < messages or len(children[root]) > 1 else children.pop(root)[0] for root in roots
             ]
 
     def _first(self, node: int) -> int:
-        """The message that speaks for *node*: itself, or for a dummy its first child."""
+        """The message by which *node* is sorted: itself, or for a dummy its first child."""
         return node if node < self._messages else self._children[node][0]
 
     # Step 5
 
     def merge_subjects(self) -> None:
-        """Step 5: brings the threads of one base subject together; step 6: sorts where that changed something."""
+        """Step 5: merges the threads with one base subject; step 6: sorts where that changed something."""
         messages, children = self._messages, self._children
         of_messages, replies = self._letters.subjects, self._letters.replies
         roots = self._roots.copy()
@@ -236,15 +236,15 @@ class _Threads:
         self._sort_again(grown)
 
     def _subject_table(self, roots: Sequence[int], subjects: Sequence[int]) -> dict[int, int]:
-        """Steps 5.A and 5.B: for each base subject the root that the others are merged with."""
+        """Steps 5.A and 5.B: for each base subject, the root into which the others are merged."""
         table: dict[int, int] = {}
         replies, messages = self._letters.replies, self._messages
         for root, subject in zip(roots, subjects, strict=True):
             other = table.setdefault(subject, root)
-            # 5.B.iv: a dummy is better than a message, and a message that is no reply better than one that is
+            # 5.B.iv: a dummy comes before a message, and a message that is no reply before a reply
             if other < messages and (root >= messages or (replies[other] and not replies[root])):
                 table[subject] = root
-        table.pop(0, None)  # 5.B.ii: an empty subject brings nothing together
+        table.pop(0, None)  # 5.B.ii: threads with an empty subject are not merged
         return table
 
     def _new_dummy(self, children: list[int]) -> int:
@@ -267,10 +267,9 @@ class _Threads:
             ages[node] = age
         return ages
 
-    # The end
-
+    # The result
     def outline(self) -> Outline:
-        """All threads, from the top down."""
+        """All threads in preorder."""
         children, messages = self._children, self._messages
         nodes: list[int] = []
         below: list[int] = []

@@ -1,4 +1,4 @@
-"""Sorting in pieces: Python sorts without ever letting another thread have its turn, and many things take it long."""
+"""Sorts in pieces, because Python's sort does not release the GIL, and a long list takes it long."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 SORTED_AT_ONCE: Final = 10_000
-"""How many things are sorted before other threads may have their turn, which Python's sort never lets them."""
+"""How many things are sorted before other threads can run."""
 
 
 def sorted_in_turns(things: Sequence[T], key: Callable[[T], Any], *, reverse: bool = False) -> list[T]:
-    """*things* by *key*; equals stay in their order, with *reverse* too."""
+    """*things* sorted by *key*; equal things keep their order, also with *reverse*."""
     if len(things) <= SORTED_AT_ONCE:
         return sorted(things, key=key, reverse=reverse)
-    # First they are laid in heaps, about half as large, that follow one another: a sample tells where each ends.
+    # Splits things into ranges of about half that size, with bounds from a sample, and sorts each range.
     sample = [things[at] for at in range(0, len(things), SORTED_AT_ONCE // 20)]
     bounds = sorted(map(key, sample))[10::10]
     heaps: list[list[T]] = [[] for _ in range(len(bounds) + 1)]

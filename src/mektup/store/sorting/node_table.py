@@ -1,4 +1,4 @@
-"""The node of each Message-ID, for THREAD: a dictionary, or where these are many a table of a tenth of its memory."""
+"""The node of each Message-ID, for THREAD: in a dictionary, or for many in a table with a tenth of the memory."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Final, Protocol
 from mektup.store.sorting.thread_trees import NONE
 
 MANY_IDS: Final = 200_000
-"""From so many references on a table is used, which is slower."""
+"""From so many references on, the table is used; it is slower than a dictionary."""
 
 HEAPS: Final = 256
 
 
 class Nodes(Protocol):
-    """What both can do."""
+    """The common methods of the dictionary and the table."""
 
     def get(self, name: int, default: int, /) -> int: ...
 
@@ -25,24 +25,24 @@ class Nodes(Protocol):
 
 
 class NodeTable:
-    """Nodes by names, which are numbers of 64 bits; all names are known from the beginning."""
+    """Nodes by names, which are numbers of 64 bits; all names are known at the start."""
 
     __slots__ = ("_names", "_nodes")
 
     def __init__(self, names: Iterable[int]) -> None:
-        """*names*: any number of times each."""
+        """*names* may repeat."""
         heaps = [array("q") for _ in range(HEAPS)]
         for name in names:
             heaps[name % HEAPS].append(name)
         self._names: list[array[int]] = []
         while heaps:
-            # heap by heap, so that what is sorted is small, and what is sorted no longer takes room twice
+            # one heap at a time, so that sorts are short, and a sorted heap is freed before the next one
             self._names.append(array("q", sorted(set(heaps.pop()))))
         self._names.reverse()
         self._nodes = [array("i", repeat(NONE, len(names))) for names in self._names]
 
     def get(self, name: int, default: int, /) -> int:
-        """The node of *name*, *default* where it has none yet."""
+        """The node of *name*; *default* where it has none yet."""
         node = self._nodes[name % HEAPS][bisect_left(self._names[name % HEAPS], name)]
         return default if node == NONE else node
 

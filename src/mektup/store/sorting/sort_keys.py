@@ -1,8 +1,8 @@
-"""What a mailbox's messages are sorted and threaded by: read once, remembered, and brought up to date.
+"""The sort and thread keys of a mailbox's messages: read once, remembered, and updated.
 
-Nothing of it ever changes: a message keeps its dates, subject and references as long as it is there, and flags do
-not matter here. So what is remembered of a mailbox is as of a modseq, and whoever asks again, within the moment of
-its question, takes out what was expunged since and puts in what arrived since. No answer is older than its question.
+The keys of a message never change: it keeps its dates, subject and references, and flags do not matter here. So keys
+are remembered as of a modseq. The next query removes the messages expunged since and adds those that arrived, all at
+one moment. So no answer is older than its query.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from mektup.terms.sets import Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, SortKey, ThreadAlgorithm
 
 KEY_LETTERS: Final = 256
-"""Of a text: what messages are sorted and threaded by. Texts that differ only behind it count as the same.
+"""The first characters of a text, by which messages are sorted and threaded. Texts that differ only later are equal.
 
-A Subject may have 256 KiB, and each different one of a mailbox is held while that is sorted. Message-IDs need no such
-bound, as a hash of each is held.
+A Subject may have 256 KiB, and a sort holds each different one of a mailbox in memory. Message-IDs need no such bound,
+because only a hash of each is held.
 """
 
 SMALL_PART: Final = 8
-"""Of a mailbox of which nothing is remembered, at most one message in so many is read without remembering it."""
+"""Where no keys of a mailbox are remembered, a query for less than one in so many messages remembers none."""
 
 
 RUN_OCTETS: Final = 128
-"""Of memory that a run of UIDs takes, about."""
+"""The approximate memory of a run of UIDs, in octets."""
 
 
 MOST_ANSWERS: Final = 8
@@ -41,7 +41,7 @@ MOST_ANSWERS: Final = 8
 
 
 class ThreadKey(Enum):
-    """What THREAD looks at beyond sort keys."""
+    """The keys that THREAD needs in addition to sort keys."""
 
     IS_REPLY = "is reply"
     MESSAGE_IDS = "message IDs"
@@ -62,40 +62,40 @@ KINDS: Final[Mapping[Key, Callable[[], Column]]] = {
     ThreadKey.IS_REPLY: Numbers,
     ThreadKey.MESSAGE_IDS: MessageIds,
 }
-"""The kind of column that each key makes."""
+"""The kind of column for each key."""
 
 How = ThreadAlgorithm | tuple[SortCriterion, ...]
-"""What was asked about a mailbox."""
+"""The order or the threading that a query asked for."""
 Answer = MessageThreads | Sequence[Uid]
 
 
 @dataclass(frozen=True, slots=True)
 class SortKeys:
-    """Columns of all messages of a mailbox as of a modseq, or of some of them; an entry for each of *uids*."""
+    """Columns of all or some messages of a mailbox as of a modseq, with an entry for each of *uids*."""
 
     uids: Uids
     columns: Mapping[Key, Column]
     modseq: int = 0
-    """0 for columns of a part of the mailbox."""
+    """0 where the columns are of some messages only."""
     uidnext: int = 1
     gone: int = 0
-    """How many messages were expunged of which texts may still be there."""
+    """How many expunged messages may still have texts in the columns."""
     answers: Mapping[How, Answer] = field(default_factory=dict)
-    """What was found out about all these messages."""
+    """The remembered answers about all these messages."""
 
     @property
     def octets(self) -> int:
-        """Of memory, about."""
+        """The approximate memory, in octets."""
         numbers = len(self.uids) * len(self.answers) * 2
         return sum(column.octets for column in self.columns.values()) + 4 * numbers + RUN_OCTETS * len(self.uids.runs)
 
     def answered(self, how: How, answer: Answer) -> SortKeys:
-        """The same with the *answer* to *how*, and with as many others as are kept."""
+        """A copy with the *answer* for *how* added, and old answers beyond MOST_ANSWERS removed."""
         others = list(self.answers.items())[1 - MOST_ANSWERS :]
         return replace(self, answers={**dict(others), how: answer})
 
     def of(self, uids: Uids) -> SortKeys:
-        """The same, of *uids* alone, all of which are there; the columns are nobody else's."""
+        """A copy with only *uids*, all of which exist; the columns are not shared."""
         columns = {key: column.copy() for key, column in self.columns.items()}
         gone = len(self.uids) - len(uids)
         if gone:
@@ -113,18 +113,17 @@ Place = tuple[AccountId, MailboxId]
 
 
 class Remembered:
-    """Sort keys of the mailboxes that were asked about last, of all accounts. For any thread."""
+    """The sort keys of the mailboxes of all accounts that were queried last. For any thread."""
 
     def __init__(self, octets: int, references: int = DEFAULT_LIMITS.thread_references) -> None:
-        """*octets*: how much may be remembered. *references*: how many the contents of a mailbox
-        may have for it to be threaded."""
+        """*octets*: the limit of memory. *references*: the most references of the contents that may be threaded."""
         self._room = octets
         self.references = references
         self._keys: OrderedDict[Place, SortKeys] = OrderedDict()
         self._lock = Lock()
 
     def get(self, place: Place) -> SortKeys:
-        """What is remembered of the mailbox at *place*."""
+        """The remembered keys of the mailbox at *place*; empty where there are none."""
         with self._lock:
             keys = self._keys.get(place)
             if keys is None:
@@ -133,7 +132,7 @@ class Remembered:
             return keys
 
     def put(self, place: Place, keys: SortKeys) -> None:
-        """Remembers *keys*; what was asked about longest ago is forgotten where there is no room."""
+        """Remembers *keys*; forgets the least recently used ones where memory is short."""
         with self._lock:
             self._room += self._keys.pop(place, _NOTHING).octets - keys.octets
             self._keys[place] = keys
@@ -143,25 +142,25 @@ class Remembered:
 
 
 class Source(Protocol):
-    """A mailbox at one moment, as its engine reads it."""
+    """A mailbox at one moment, read by an engine."""
 
     def state(self) -> tuple[int, int, int]:
-        """HIGHESTMODSEQ, UIDNEXT and how many messages there are. Raises Refused(NONEXISTENT)."""
+        """HIGHESTMODSEQ, UIDNEXT and the number of messages. Raises Refused(NONEXISTENT)."""
 
     def expunged_since(self, modseq: int) -> Uids:
-        """What is gone since; may name others that are gone."""
+        """The UIDs expunged since *modseq*; may include UIDs expunged before."""
 
     def read(self, uids: Uids, columns: Mapping[Key, Column], most: int) -> Uids:
-        """Feeds the messages of *uids* to *columns*, which nobody else sees, and settles these.
+        """Feeds the messages of *uids* to *columns*, which are not shared, and settles them.
 
-        Returns those that were there. Raises Refused(LIMIT) for more than *most* references, see ``require_few``.
+        Returns the UIDs that exist. Raises Refused(LIMIT) for more than *most* references, see ``require_few``.
         """
 
 
 def keys_of(
     source: Source, place: Place, candidates: Uids, needed: Collection[Key], remembered: Remembered
 ) -> SortKeys:
-    """The columns *needed* of a mailbox as of this moment, of all its messages, or of those of *candidates* alone.
+    """The *needed* columns of a mailbox at this moment, of all its messages or only of *candidates*.
 
     Raises Refused(NONEXISTENT) where the mailbox is gone.
     """
@@ -173,7 +172,7 @@ def keys_of(
         return SortKeys(source.read(candidates, columns, remembered.references), columns)
     keys = known
     if keys.modseq != modseq:
-        # where somebody who asked later was faster, what is known says too much
+        # the known keys are too new where a later query was faster
         keys = _followed(source, keys if keys.modseq < modseq else _NOTHING, modseq, uidnext, remembered)
     missing = {key: KINDS[key]() for key in needed if key not in keys.columns}
     if missing:
@@ -185,7 +184,7 @@ def keys_of(
 
 
 def _followed(source: Source, known: SortKeys, modseq: int, uidnext: int, remembered: Remembered) -> SortKeys:
-    """*known* without what was expunged since, and with what arrived."""
+    """*known* without the messages expunged since, and with those that arrived."""
     expunged = source.expunged_since(known.modseq)
     stayed = known.uids - expunged
     arrived = Uids.span(known.uidnext, uidnext - 1) - expunged
@@ -193,7 +192,7 @@ def _followed(source: Source, known: SortKeys, modseq: int, uidnext: int, rememb
         return replace(known, modseq=modseq, uidnext=uidnext)
     keys = known.of(stayed)
     if keys.gone > len(stayed):
-        # texts of messages that are gone stay in their columns; when they are the larger part, it is time to read anew
+        # columns keep the texts of expunged messages; when these are the larger part, read all again
         keys = replace(keys, columns={}, gone=0)
     if keys.columns:
         try:
@@ -201,18 +200,18 @@ def _followed(source: Source, known: SortKeys, modseq: int, uidnext: int, rememb
         except Refused as refusal:
             if refusal.code is not Code.LIMIT:
                 raise
-            # who sorts has no use for references: what is needed now is read anew
+            # SORT needs no references, so read only the needed columns again
             keys = replace(keys, columns={}, gone=0)
     return replace(keys, uids=stayed | arrived, modseq=modseq, uidnext=uidnext)
 
 
 def _read_all(source: Source, uids: Uids, columns: Mapping[Key, Column], remembered: Remembered) -> None:
-    """As ``Source.read``, of messages that must be there, since nothing would fit else. Raises Refused(CORRUPTION)."""
+    """Calls ``Source.read`` for messages that must all exist. Raises Refused(CORRUPTION) where one does not."""
     if source.read(uids, columns, remembered.references) != uids:
         raise Refused(Code.CORRUPTION, "The account's file is damaged")
 
 
 def require_few(column: MessageIds, most: int) -> None:
-    """Raises Refused(LIMIT) where *column* has more than *most* references, those of copies counted once."""
+    """Raises Refused(LIMIT) where *column* has more than *most* references; copies of a message count once."""
     if len(column.others) > most:
         raise Refused(Code.LIMIT, f"These messages have more than {most} references, too many to be threaded")

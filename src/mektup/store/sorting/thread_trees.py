@@ -1,10 +1,9 @@
-"""Trees that grow and are cut while THREAD reads references (RFC 5256 §3, REFERENCES, step 1).
+"""The trees that THREAD links and cuts while it reads references (RFC 5256 §3, REFERENCES, step 1).
 
-Each link asks first whether it would close a loop: whether the node that is to become a child is the top of the tree
-that its parent would be in. To climb there is quickest where trees are as mail makes them, flat. Who wants to keep a
-server busy makes them deep and asks often, so after a number of steps that no honest mailbox takes, the climbing is
-left to a structure in which any climb takes, on average, a logarithm of the nodes: link-cut trees (Sleator and
-Tarjan, 1983), without the turning over that they can do as well.
+Each link first checks that it closes no loop: the new child must not be the top of the new parent's tree. Climbing to
+the top is fastest for the flat trees of ordinary mail. A hostile mailbox makes trees deep and climbs often. So after a
+number of steps that no ordinary mailbox needs, the climbing moves to link-cut trees (Sleator and Tarjan, 1983), where
+a climb takes amortised logarithmic time. Their operation to change a tree's root is not needed.
 """
 
 from __future__ import annotations
@@ -15,26 +14,26 @@ from itertools import repeat
 NONE = -1
 
 STEPS_PER_NODE = 64
-"""How far is climbed by hand, for each node there was at first."""
+"""How many steps are climbed directly, for each initial node."""
 
 
 class ThreadTrees:
-    """Nodes from 0 on, each with a parent or none."""
+    """Nodes from 0 on, each with or without a parent."""
 
     __slots__ = ("_bore", "_paths", "_steps", "cuts", "parent")
 
     def __init__(self, count: int) -> None:
         """*count* nodes without parents."""
         self.parent = array("i", repeat(NONE, count))
-        """Of each node; NONE for the top of a tree."""
+        """The parent of each node; NONE for the top of a tree."""
         self.cuts = 0
-        """How many were cut from a parent so far."""
+        """How many nodes were cut from a parent so far."""
         self._bore = bytearray(count)
         self._steps = STEPS_PER_NODE * (count + 1)
         self._paths: _Paths | None = None
 
     def add(self) -> int:
-        """One more node without a parent."""
+        """Adds a node without a parent; returns it."""
         self.parent.append(NONE)
         self._bore.append(0)
         if self._paths is not None:
@@ -51,7 +50,7 @@ class ThreadTrees:
             self._paths.link(child, parent)
 
     def cut(self, child: int) -> None:
-        """Takes *child*, with all below it, from its parent, if it has one."""
+        """Cuts *child*, with its descendants, from its parent, if it has one."""
         if self.parent[child] != NONE:
             self.parent[child] = NONE
             self.cuts += 1
@@ -74,16 +73,16 @@ class ThreadTrees:
 
 
 class _Paths:
-    """The same trees, each cut into paths that lead upwards, each path a splay tree whose order is the depth.
+    """The same trees as link-cut trees: each is split into upward paths; each path is a splay tree ordered by depth.
 
-    *above* leads from a node to its parent in its splay tree, or from the top of a splay tree to the node that the
-    path hangs on; *left* are nodes nearer to the tree's top.
+    *above* of a node is its parent in its splay tree; *above* of a splay tree's top is the node to which its path is
+    attached. *left* nodes are nearer to the tree's top.
     """
 
     __slots__ = ("_above", "_left", "_right")
 
     def __init__(self, parents: array[int]) -> None:
-        """Every node is a path by itself, to begin with."""
+        """At first, every node is a path of its own."""
         self._above = parents[:]
         self._left = array("i", repeat(NONE, len(parents)))
         self._right = self._left[:]
@@ -109,7 +108,7 @@ class _Paths:
         return node
 
     def _expose(self, node: int) -> None:
-        """Makes one path of what lies from the tree's top to *node*, and *node* the top of its splay tree."""
+        """Makes one path from the tree's top to *node*, and makes *node* the top of the path's splay tree."""
         lower, at = NONE, node
         while at != NONE:
             self._splay(at)
@@ -130,7 +129,7 @@ class _Paths:
             self._rotate(node)
 
     def _rotate(self, node: int) -> None:
-        """Puts *node* into its parent's place within their splay tree."""
+        """Moves *node* to its parent's place in their splay tree."""
         above = self._above[node]
         beyond = self._above[above]
         if not self._heads_path(above):
