@@ -268,6 +268,7 @@ class _Threads:
         return ages
 
     # The result
+
     def outline(self) -> Outline:
         """All threads in preorder."""
         children, messages = self._children, self._messages

@@ -1,4 +1,4 @@
-"""The embedded engine: an account is one SQLite file. Copy the file, and you have copied the account."""
+"""The embedded engine: each account is one SQLite file, and a copy of the file is a copy of the account."""
 
 from mektup.store.sqlite.file.reserve import Reserve
 from mektup.store.sqlite.store import open_store

@@ -1,7 +1,6 @@
-"""One account's mail: which question or change runs where, and nothing of what it does.
+"""One account's mail: decides where each query and change runs.
 
-Small ones run in the loop, long ones in a thread (see ``database``). SQL stands in the modules that are
-named for what they ask about.
+Small ones run in the loop, long ones in a thread (see ``database``). The SQL is in the modules of ``tables``.
 """
 
 from __future__ import annotations
@@ -91,11 +90,12 @@ class SqliteAccount:
         indexing: asyncio.Lock,
         searching: asyncio.Semaphore,
     ) -> None:
-        """*indexing* is had by the one account for whose searches something is prepared; *searching*: see Searches."""
+        """*indexing* is held by the account that is being indexed, one at a time; *searching* limits all searches."""
         self.id = account
         self.name = name
         self.database = database
         database.owner = weakref.ref(self)
+        # a weak reference, because else the account would outlive its last user
         self._keyword_sets = SqliteKeywordSets(partial(_lost_keywords, weakref.ref(self)), limits.keyword_sets_bytes)
         self.indexer = Indexer(self.database, limits, packing, indexing, self._keyword_sets)
         self._audit = Audit(database)
@@ -108,13 +108,12 @@ class SqliteAccount:
         self._limits = limits
         self._packing = packing
         self._loop = asyncio.get_running_loop()
-        # by a weak reference: else the account would outlive its last user
         self._mending: asyncio.Task[None] | None = None
         self._known: dict[MailboxId, Known] = {}
         self._select = partial(changes.select, known=self._known, most=FEW_SCANNED)
 
     async def close(self, why: Refused) -> None:
-        """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""
+        """Waits for running work, then closes for good: later calls raise *why*. May be called twice."""
         await self.indexer.close()
         await self._audit.close()
         await self.database.close(why)
@@ -122,13 +121,13 @@ class SqliteAccount:
             await asyncio.wait((self._mending,))
 
     async def learn_keywords(self) -> None:
-        """To be called where many sets of keywords may have been added since."""
+        """Loads new sets of keywords. Call it where many may have been added since the last load."""
         await learn_keywords(self.database, self._keyword_sets)
 
     # The file
 
     async def renew(self) -> None:
-        """See ``interface.Account``, as for all that follows."""
+        """See ``interface.Account``, also for the other methods."""
         await self.database.write(recovery.renew, long=True)
 
     async def compact(self) -> None:
@@ -200,13 +199,13 @@ class SqliteAccount:
 
     def _select_and_claim(self, name: str, change: Change) -> Selection:
         first = changes.claim_recent(change, mailboxes.mailbox(change.cursor, name).id)
-        # What is known must be what is committed; this transaction changes nothing of that.
+        # only committed state may be remembered; this transaction changes nothing that is remembered
         selection = changes.select(change.cursor, name, self._known)
         assert selection is not None
         return with_recent(selection, first)
 
     def modseq(self, mailbox: MailboxId) -> Coroutine[Any, Any, ModSeq]:
-        # Returns the coroutine of the read and adds none, because every NOOP asks.
+        # Returns the coroutine of the read and adds none, because every NOOP calls this.
         return self._recall.read(changes.modseq, mailbox)
 
     async def changes(
@@ -254,7 +253,7 @@ class SqliteAccount:
         return self._fetching.content(content, start, stop)
 
     def have_keywords_mended(self) -> None:
-        """From any thread: a flag word was met that names keywords which are not there."""
+        """Removes lost keywords from messages, because a flag word names a set that does not exist. For any thread."""
         self._loop.call_soon_threadsafe(self._begin_mending)
 
     def _begin_mending(self) -> None:
@@ -262,7 +261,7 @@ class SqliteAccount:
             self._mending = self._loop.create_task(self._mend())
 
     async def _mend(self) -> None:
-        """Messages whose keywords are lost have none from now on, which their sessions hear of."""
+        """Removes lost keywords from messages, and notifies their sessions."""
         try:
             messages = await self.database.write(writing.mend_flags, long=True)
             if messages:
@@ -270,12 +269,12 @@ class SqliteAccount:
                     f"the keywords of {messages} messages were lost; they have none now", lasts=False
                 )
         except Refused:
-            pass  # who meets one again asks for it again
+            pass  # the next use of a lost set calls this again
         finally:
             self._mending = None
 
     def flag_names(self, word: int) -> tuple[str, ...]:
-        # in memory there is no other process that could have added one, and a thread may be at it
+        # a database in memory has no other process that adds sets, and a thread may have its connection
         if not self._keyword_sets.known(word) and not self.database.in_memory:
             self.database.read_now(partial(self._keyword_sets.load_of, word=word))
         return self._keyword_sets.flags(word)
@@ -356,7 +355,7 @@ class SqliteAccount:
         return await self.database.write(make, durable=self._limits.sync_flags, long=long, room=room)
 
     async def _expect_sets(self, flags: Iterable[str]) -> None:
-        # a change of keywords may leave a set that no message has any more
+        # a change of keywords may leave a set that no message uses any more
         if any(not flag.startswith("\\") for flag in flags):
             self.indexer.wake()
             await self.learn_keywords()
@@ -368,7 +367,7 @@ class SqliteAccount:
         return await self._transfer(writing.copy, mailbox, uids, target, Room.GROWS, undo)
 
     async def move(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
-        # to Trash, for the most part: a step on the way to more room
+        # a move is mostly to Trash, before messages are expunged to free space
         return await self._transfer(writing.move, mailbox, uids, target, Room.FREES, None)
 
     async def _transfer(
@@ -413,7 +412,7 @@ class SqliteAccount:
         return await self._in_pieces(how, mailbox, uids)
 
     async def _in_pieces(self, how: Callable[..., Expunged], mailbox: MailboxId, uids: Uids) -> Expunged:
-        """For a full disk: some at a time, as the reserve is less than what the WAL of all of them takes."""
+        """For a full disk: removes some at a time, because the reserve is smaller than the WAL for all of them."""
         gone, modseq = Uids(), ModSeq(0)
         for piece in uids.slices(FEW_ON_A_FULL_DISK):
             done = await self.database.write(partial(how, mailbox=mailbox, uids=piece), long=True, room=Room.FREES)
@@ -421,7 +420,7 @@ class SqliteAccount:
             await self.database.checkpoints.give_room_back()
         return Expunged(gone, modseq)
 
-    # Being told
+    # Notification
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
         return self._circle.watch(self.id, mailbox)
@@ -434,12 +433,12 @@ def _lost_keywords(account: weakref.ref[SqliteAccount]) -> None:
 
 
 def _room_for(change: FlagChange, flags: frozenset[str]) -> Room:
-    """A STORE that marks messages as \\Deleted is a step on the way to more room."""
+    """A STORE that sets \\Deleted may use the reserve, because an expunge follows and frees space."""
     marks = change is not FlagChange.REMOVE and ("\\Deleted" in flags or "\\deleted" in map(str.lower, flags))
     return Room.FREES if marks else Room.USUAL
 
 
 def _take_back(change: Change, mailbox: MailboxId, uids: Uids) -> None:
-    """Messages that came and of which the disk may keep nothing are not there."""
+    """Removes messages that arrived, because the disk may not have stored them."""
     if uids:
         writing.remove(change, mailbox, uids)

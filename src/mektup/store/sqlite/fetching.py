@@ -1,4 +1,4 @@
-"""How FETCH reads one account: rows or lines, in the loop or in a thread; header fields from where they are kept."""
+"""FETCH of one account: reads rows or text, in the loop or in a thread, and header fields from their blocks."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from mektup.terms.sets import NumberSet, Uids
 
 
 class Fetching:
-    """The reading verbs of an ``interface.Account`` that concern what stands in messages."""
+    """The methods of an ``interface.Account`` that read the contents of messages."""
 
     def __init__(self, database: Database, audit: Audit) -> None:
-        """*audit* hears which messages are read whole."""
+        """*audit* is told which messages are read whole."""
         self._database = database
         self._audit = audit
 
@@ -53,7 +53,7 @@ class Fetching:
         ask = self._database.read_long if long else self._database.read
         rows, upto = await ask(read_slice, query, mailbox, uids, 0)
         if rows and not long and any(rows[0][at] is None for at, _ in choices_in(columns)):
-            # the one message has a large header, and to look for its fields takes long
+            # the message has a large header, and selecting its fields takes long
             rows, upto = await self._database.read_long(read_slice, query_for(columns), mailbox, uids, 0)
         if not rows:
             await self._database.read(modseq, mailbox)  # refuses where the mailbox is gone
@@ -62,13 +62,13 @@ class Fetching:
             if upto == uids.last:
                 return
             if not long:
-                await asyncio.sleep(0)  # others' turn
+                await asyncio.sleep(0)  # lets other tasks run
             rows, upto = await ask(read_slice, query, mailbox, uids, upto)
 
     async def _fetch_kept(
         self, mailbox: MailboxId, uids: Uids, columns: Columns, choices: Sequence[HeaderFields]
     ) -> AsyncGenerator[list[Row], None]:
-        """As ``_fetch``; header fields from where they are kept, as they are from now on."""
+        """Like ``_fetch``, but reads header fields from blocks, and keeps blocks that are missing."""
         stored = tuple(column for column in columns if not isinstance(column, HeaderFields))
         async for rows in self._fetch(mailbox, uids, stored):
             some = [row[0] for row in rows]

@@ -1,12 +1,12 @@
-"""Keeps the index of texts (``text_index``) up behind the arrivals, without being in anyone's way.
+"""Adds new messages to the text index (``text_index``) in the background, without delaying other work.
 
-It waits until nothing has arrived for a moment. Then it reads and decodes some messages in a thread, puts them into
-the index in a transaction of some ten milliseconds, rests, and goes on until all are there. Nothing is promised of the
-index, so nothing waits for the disk here. In a process one account is worked for at a time; of several processes,
-the one that puts its messages first wins, and the others leave it alone for a while.
+It waits until nothing has arrived for a moment. Then it reads and decodes some messages in a thread, indexes them in a
+transaction of some ten milliseconds, pauses, and continues until all are indexed. The index need not be durable, so it
+never waits for the disk. A process indexes one account at a time. Where several processes index the same account, the
+first to commit wins, and the others wait for a while.
 
-When that is done it tidies the file: sets of keywords that no message has go, runs of expunged UIDs are joined, free
-pages and the WAL's room given back.
+After indexing, it tidies the file: it removes unused sets of keywords, joins runs of expunged UIDs, and returns free
+pages and the space of the WAL to the system.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.terms.limits import Limits
 
 REST: Final = 0.25
-"""Seconds that others are left alone, for each that they were not."""
+"""The pause after a piece of work, as a fraction of its time."""
 
 
 class Indexer(QuietWork):
-    """Of one account; what is cut off by its end is a moment's work. To be used from the event loop's thread."""
+    """The indexer of one account. Closing it loses only the current batch. For the event loop's thread."""
 
     def __init__(
         self, database: Database, limits: Limits, packing: Packing, turn: asyncio.Lock, keyword_sets: SqliteKeywordSets
@@ -38,7 +38,7 @@ class Indexer(QuietWork):
         self._database = database
         self._keyword_sets = keyword_sets
         self._sets_seen = 0
-        """The latest set of keywords when it was looked which of them are needed."""
+        """The latest set of keywords at the last search for unused ones."""
         self._limits = limits
         self._packing = packing
         self._turn = turn
@@ -53,7 +53,7 @@ class Indexer(QuietWork):
         return self._limits.text_index and await self._database.read(text_index.is_due)
 
     async def tidy(self) -> None:
-        """Makes the file smaller where much of it is not needed, some milliseconds at a time. Raises Refused."""
+        """Frees unused space of the file, some milliseconds at a time. Raises Refused."""
         loop = asyncio.get_running_loop()
         await self._tidy_keywords()
         while (mailbox := await self._database.read_long(expunged_runs.many)) is not None:
@@ -75,18 +75,18 @@ class Indexer(QuietWork):
         if found.sets:
             remove = partial(keyword_upkeep.remove, found=found)
             if not await self._database.write(remove, durable=False, long=True, room=Room.FREES):
-                return  # whoever changed something has woken this, and it will be looked again
+                return  # the change meanwhile has woken the indexer, which tries again
         self._sets_seen = latest
         # other processes may have removed some, too
         self._keyword_sets.forget(await self._database.write(self._keyword_sets.gone, durable=False))
 
     async def finish(self) -> None:
-        """Indexes all there is now, at once. Raises Refused."""
+        """Indexes all messages now. Raises Refused."""
         while not await self._finish():
             pass
 
     async def _finish(self) -> bool:
-        """The same; False where another process is at it."""
+        """Indexes all messages; returns False where another process indexes them."""
         loop = asyncio.get_running_loop()
         while True:
             async with self._turn:

@@ -1,35 +1,35 @@
-"""How much a question or a change may be to be done in the event loop; what is more goes to a thread."""
+"""The limits for queries and changes that run in the event loop; larger ones run in a thread."""
 
 from __future__ import annotations
 
 from mektup.terms.limits import MIB
 
 FEW_ROWS = 250
-"""Of messages: what a change in the loop may touch at most."""
+"""The most messages that a change in the loop may touch."""
 
 FEW_EXPUNGED = 25
-"""The same for an expunge, which frees what each of them held."""
+"""The most messages that an expunge in the loop may remove; it also frees their contents."""
 
 FEW_RENAMED = 100
-"""Of mailboxes below one: what may be renamed with it in the loop at most."""
+"""The most inferior mailboxes that a rename in the loop may rename."""
 
 FEW_ON_A_FULL_DISK = 250
-"""The same where the reserve is all the room there is: they take some 400 KiB of WAL."""
+"""The most messages that are removed at a time with only the reserve left: they take some 400 KiB of WAL."""
 
 FEW_CHANGED = 500
-"""Of messages: what one look at the changes in the loop may bring at most."""
+"""The most changed messages that a query in the loop may return."""
 
 FEW_SCANNED = 20_000
-"""Of messages: what a question in the loop may pass over at most, row by row."""
+"""The most messages that a query in the loop may scan, row by row."""
 
 FEW_TESTED = 100_000
-"""What a search in the loop may compare at most."""
+"""The most comparisons of a search in the loop."""
 
 FEW_SORTED = 500
-"""Of messages: what may be sorted or threaded in the loop at most."""
+"""The most messages that may be sorted or threaded in the loop."""
 
 FEW_SORTED_BYTES = 32 * MIB
-"""The same of a mailbox, as headers may be all that its messages are made of."""
+"""The most octets of a mailbox that may be sorted or threaded in the loop, as messages may be all header."""
 
 FEW_LISTED = 1000
 """Of mailboxes: how many may be read in the loop at most."""
@@ -38,13 +38,13 @@ FEW_SETS = 16
 """Of keywords: what is learnt in the loop at most."""
 
 FEW_BYTES = 128 * 1024
-"""Of messages: what an append in the loop may write at most."""
+"""The most octets that an append in the loop may write."""
 
 ROW_BYTES = 2048
-"""What a message costs to append beyond its bytes, as so many of them."""
+"""The cost of appending a message, in addition to its size, in octets."""
 
 FEW_CHUNKS = 2
-"""Of a message: what may be read of it in the loop, its header and the start of its body."""
+"""The most chunks of a message that are read in the loop: its header and the start of its body."""
 
 KNOWN_MAILBOXES = 64
-"""How many mailboxes' UIDs are remembered between two questions."""
+"""How many mailboxes' UIDs are remembered between queries."""

@@ -1,4 +1,4 @@
-"""How SEARCH, SORT and THREAD ask one account: flags from memory, what is quick in the loop, all else in a thread."""
+"""SEARCH, SORT and THREAD of one account: flags in memory, quick queries in the loop, all others in a thread."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def learn_keywords(database: Database, keyword_sets: SqliteKeywordSets) ->
 
 
 class Searching:
-    """The searching verbs of an ``interface.Account``."""
+    """The methods of an ``interface.Account`` that search."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Searching:
         keyword_sets: SqliteKeywordSets,
         sort_keys: Remembered,
     ) -> None:
-        """*searching* is shared by all accounts, see ``searches_of_all``."""
+        """*searching* limits all accounts together, see ``searches_of_all``."""
         self._account = account
         self._database = database
         self._indexer = indexer
@@ -65,7 +65,7 @@ class Searching:
         self._keyword_sets = keyword_sets
         self._sort_keys = sort_keys
         self._flags: dict[MailboxId, FlagIndex | None] = {}
-        """What was searched last stands last; None for a mailbox whose flags are too mixed."""
+        """The least recently used first; None for a mailbox with too many different flag words."""
 
     async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
         await learn_keywords(self._database, self._keyword_sets)
@@ -75,13 +75,13 @@ class Searching:
                 return index.search(key, within, self._keyword_sets)
         takes_long = is_long(key)
         if takes_long:
-            self._indexer.wake()  # should a process have died that was to do it
+            self._indexer.wake()  # in case a process died before it indexed
         takes_long |= len(within) > FEW_SCANNED or self._tests(key, within) > FEW_TESTED
         ask = partial(search.search, mailbox=mailbox, key=key, within=within, keyword_sets=self._keyword_sets)
         return await (self._searches.find(ask) if takes_long else self._database.read(ask))
 
     def _tests(self, key: SearchKey, within: Uids) -> int:
-        """How often something is compared to find *key*: each leaf with each message, or with each set of keywords."""
+        """The number of comparisons for *key*: each leaf with each message, or with each set of keywords."""
         return len(leaves(key)) * max(len(within), len(self._keyword_sets))
 
     async def _flag_index(self, mailbox: MailboxId) -> FlagIndex | None:

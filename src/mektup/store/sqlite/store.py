@@ -1,9 +1,9 @@
-"""A data directory, opened: the directory of accounts, and each account's file when somebody asks for it.
+"""An open data directory: the directory of accounts, and the file of each account, opened on demand.
 
     mektup.db                     accounts and credentials
-    accounts/<xx>/<id>.db         an account, whole; <xx> are the first two digits of its id
+    accounts/<xx>/<id>.db         a whole account; <xx> are the first two digits of its ID
 
-No name that a user chose becomes a path. Directories are 0700, files 0600.
+A user's name never becomes a path. Directories have mode 0700, files 0600.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ async def open_store(
     reserve: Reserve | None = None,
     trim_memory: bool = True,
 ) -> SqliteStore:
-    """Opens the data directory *data*, which is made if need be; for None a store in memory that leaves nothing.
+    """Opens the data directory *data*, and creates it if needed; for None, opens a store in memory.
 
-    *bus* is told of every change, for other processes; *faults* of every fault of the machine. *compression* is
-    zstandard's level for new messages, None for none. *reserve* is what may be used on a full disk. With
-    *trim_memory* what closed files leave is given back to the system. To be called in the event loop that will use the
-    store. Raises Refused(UNAVAILABLE, CORRUPTION).
+    *bus* receives every change, for other processes; *faults* every fault of the machine. *compression* is zstandard's
+    level for new messages, None for no compression. *reserve* is the space to use on a full disk. With *trim_memory*,
+    the memory of closed files is returned to the system. Call it in the event loop that will use the store. Raises
+    Refused(UNAVAILABLE, CORRUPTION).
     """
     store = SqliteStore(data, bus, limits, Packing(compression), faults, reserve or Reserve(None), trim_memory)
     try:
@@ -128,7 +128,7 @@ class SqliteStore:
         return self._directory
 
     async def open(self) -> None:
-        """Makes what is not there yet, and brings it up to date. Raises Refused; it says which file, and why."""
+        """Creates missing files and upgrades old ones. Raises Refused, with the file and the reason."""
         if self._data is None:
             await self._names.create(DIRECTORY)
             return
@@ -158,14 +158,14 @@ class SqliteStore:
         if opening is None:
             opening = self._opening[account] = asyncio.create_task(self._open_mail(account))
             opening.add_done_callback(lambda _: self._opening.pop(account))
-        return await asyncio.shield(opening)  # who no longer waits must not end it for the others
+        return await asyncio.shield(opening)  # a cancelled caller must not stop it for the others
 
     async def _open_mail(self, account: AccountId) -> SqliteAccount:
         entry = await self._names.read(find_by_id, account)
         if entry is None or self._data is None:
             raise account_is_gone()
         before = self._accounts.pop(account, None)
-        if before is not None:  # its file was replaced; what it still has open would get in the way
+        if before is not None:  # its file was replaced, so close its descriptors first
             await before.close(account_is_gone())
         opened = self._open(account, entry.name)
         try:
@@ -191,7 +191,7 @@ class SqliteStore:
         if await database.read(recovery.is_due, now):
             await database.write(partial(recovery.recover, now=now), long=True, room=Room.FREES)
         database.vouch()
-        if was_older:  # which may have lost keywords on a full disk
+        if was_older:  # an older version may have lost keywords on a full disk
             await database.write(messages.mend_flags, long=True)
 
     def _open(self, account: AccountId, name: str) -> SqliteAccount:
@@ -249,7 +249,7 @@ class SqliteStore:
             try:
                 await opened.database.write(mailboxes.wipe, room=Room.FREES)
             except FaultRefused:
-                pass  # noted; a file that cannot be written to, or is damaged, is to go all the same
+                pass  # recorded; a file that is damaged or not writable is removed, too
             await opened.close(account_is_gone())
         self._accounts.pop(account, None)
         self._in_memory.pop(account, None)
@@ -262,10 +262,10 @@ class SqliteStore:
         if self._data is None:
             return Tidied(0, ())
         there = await self._threads.sync(partial(_account_files, self._data / "accounts"))
-        known = await self._directory.known()  # asked later: what was added meanwhile is known
+        known = await self._directory.known()  # read after the files, so that new accounts are known
         return Tidied(len(finished), tuple(str(path) for path in there if path.stem not in known))
 
-    # Being told
+    # Notification
 
     def _happened(self, account: str, fault: Fault) -> None:
         if self._faults is not None:
@@ -275,7 +275,7 @@ class SqliteStore:
         """See ``interface.Store``."""
         self._circle.changed_elsewhere(account, mailbox)
 
-    # Ending
+    # Closing
 
     def _check(self) -> None:
         if self._closed:
@@ -318,7 +318,7 @@ def _equip(connection: apsw.Connection, limits: Limits) -> None:
 
 
 def _remove_files(path: Path) -> None:
-    """Removes an account's file, and all that lies beside it for its sake."""
+    """Removes an account's file and the files that belong to it."""
     for file in path.parent.glob(f"{path.name}*"):
         file.unlink(missing_ok=True)
     if path.parent.is_dir():

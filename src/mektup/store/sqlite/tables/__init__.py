@@ -1,1 +1,1 @@
-"""What stands in an account's tables and in the directory's: the SQL of the engine."""
+"""The tables of an account and of the directory: all SQL of the engine."""

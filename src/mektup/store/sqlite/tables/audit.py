@@ -1,9 +1,8 @@
-"""Whether messages are still what was stored: looked at behind the answers, a few of those that were just read.
+"""Checks in the background whether a few of the messages that were just read are still as they were stored.
 
-A message's digest is kept with it. To compare it each time that the message is read would take longer than the reading.
-So now and then some of the messages that somebody has read are read once more, in a thread, and a bit that has changed
-on the disk is found where mail is in use. Whoever runs the server is told; the message is given out as it is, since
-most of it is right.
+A message's digest is stored with it. Checking it at each read would take longer than the read. So now and then, a
+thread reads some recently read messages again; this finds bits that changed on the disk in mail that is in use. The
+operator is told. Clients still get the message, because most of it is right.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from mektup.terms.numbers import ContentId, MailboxId, Uid
 from mektup.terms.sets import NumberSet, Uids
 
 ROUND_SECONDS: Final = 0.25
-"""From the first message that is read to the look at it; what is read meanwhile is passed over."""
+"""The time from the first read message to its check; messages read meanwhile are not checked."""
 
 ROUND_MESSAGES: Final = 8
 ROUND_BYTES: Final = 4 * 1024 * 1024
-"""How much is looked at in a round at most, but that a message which is larger is looked at whole."""
+"""The most octets of a round; a single larger message is checked whole."""
 
 
 class Audit:
-    """Of one account. For the event loop's thread."""
+    """The audit of one account. For the event loop's thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,7 +39,7 @@ class Audit:
         self._is_off = database.in_memory
 
     def note(self, mailbox: MailboxId, uids: Uids) -> None:
-        """These were just read, whole. Costs next to nothing."""
+        """Says that *uids* were just read whole. Costs very little."""
         if self._read is None and not self._is_off:
             self._read = mailbox, uids
             self._timer = asyncio.get_running_loop().call_later(ROUND_SECONDS, self._begin)
@@ -59,12 +58,12 @@ class Audit:
                     f"message {uid} of mailbox {mailbox} is not what was stored; its digest is another", lasts=True
                 )
         except Refused:
-            pass  # it is noted as a fault already, or the account has ended
+            pass  # the fault is already recorded, or the account was closed
         finally:
             self._read = self._work = None
 
     async def close(self) -> None:
-        """Ends."""
+        """Ends the audit."""
         self._is_off = True
         if self._timer is not None:
             self._timer.cancel()
@@ -79,7 +78,7 @@ def _some(uids: Uids) -> Uids:
 
 
 def _changed(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> list[Uid]:
-    """Those of *uids* of which the octets have another digest than they had."""
+    """The messages of *uids* whose octets do not match their digest."""
     changed: list[Uid] = []
     octets = 0
     with moment(cursor):
@@ -90,7 +89,7 @@ def _changed(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> list[Uid]:
                 (mailbox, uid),
             ).get
             if found is None:
-                continue  # it has gone since
+                continue  # it was expunged meanwhile
             number, size, digest = found
             octets += size
             if octets > max(ROUND_BYTES, size):

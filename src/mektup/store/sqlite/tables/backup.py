@@ -1,8 +1,8 @@
-"""A data directory copied while servers use it, and such a copy made a data directory again.
+"""Copies a data directory while servers use it, and restores such a copy.
 
-Each file is copied as it is at one moment (SQLite's VACUUM INTO reads one snapshot), the directory of accounts first:
-every account that the copy names was there. What was copied with ``cp`` under load may be damaged, and lacks what is
-in a WAL.
+Each file is copied at one moment (SQLite's VACUUM INTO reads one snapshot). The directory of accounts is copied first,
+so every account that the copy names existed. A copy made with ``cp`` under load may be damaged, and may lack the
+changes in a WAL.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from mektup.terms.numbers import AccountId
 
 NAMES = Path("mektup.db")
 _NAMES_FIRST = Path("mektup.db.unfinished")
-"""Its name until all else is there."""
+"""The directory's name until the copy is complete."""
 
 OWN_PAIR = (Path("tls", "self-signed.key"), Path("tls", "self-signed.crt"))
 
 
 def back_up_all(data: Path, target: Path) -> int:
-    """Copies what is in *data* to *target*, which must be empty or not there; how many accounts that are.
+    """Copies *data* to *target*, which must be empty or not exist; returns the number of accounts.
 
-    On disk when this returns; what is half done is no backup. Raises OSError, Refused.
+    The copy is on disk when this returns; an incomplete copy is not a valid backup. Raises OSError, Refused.
     """
     if data.resolve() in (target.resolve(), *target.resolve().parents):
         raise Refused(Code.CANNOT, f"{target} is in {data}, and would be lost with it; name a directory elsewhere")
@@ -47,7 +47,7 @@ def back_up_all(data: Path, target: Path) -> int:
         except Refused:
             if account in _accounts(data / NAMES):
                 raise
-            gone.append(account)  # it was removed in this moment
+            gone.append(account)  # it was removed meanwhile
     _change(names, "DELETE FROM accounts WHERE id = ?", [(account,) for account in gone])
     _copy_own_pair(data, target)
     files.rename(names, target / NAMES)
@@ -55,10 +55,10 @@ def back_up_all(data: Path, target: Path) -> int:
 
 
 def restore_all(backup: Path, data: Path) -> None:
-    """Makes the data directory *data*, which must be empty or not there, of *backup*, which is only read.
+    """Restores *backup*, which is only read, to the data directory *data*, which must be empty or not exist.
 
-    Every account is marked as older than what was there, since clients may have seen more than is in it: so its
-    mailboxes get a new UIDVALIDITY when it is opened. What is half done is no data directory. Raises OSError, Refused.
+    Every account is marked as an older copy, because clients may have seen later changes: so its mailboxes get a new
+    UIDVALIDITY when it is opened. An incomplete copy is not a valid data directory. Raises OSError, Refused.
     """
     if not (backup / NAMES).is_file():
         raise Refused(Code.CANNOT, f"{backup} is no backup: there is no {NAMES} in it")
@@ -83,7 +83,7 @@ def restore_all(backup: Path, data: Path) -> None:
 
 
 def require_empty(directory: Path) -> None:
-    """Raises Refused where there is something in *directory*."""
+    """Raises Refused where *directory* is not empty."""
     if not directory.exists():
         return
     if not directory.is_dir():
@@ -93,13 +93,13 @@ def require_empty(directory: Path) -> None:
 
 
 def _accounts(names: Path) -> dict[AccountId, Path]:
-    """The accounts in *names*, and where their files are, from the data directory on."""
+    """The accounts in *names*, and the paths of their files, relative to the data directory."""
     found = _ask(names, "SELECT id FROM accounts ORDER BY id")
     return {AccountId(account): Path("accounts", account[:2], f"{account}.db") for (account,) in found}
 
 
 def _ask(path: Path, question: str) -> list[tuple[Any, ...]]:
-    """Leaves no WAL beside the file. Raises Refused."""
+    """Runs a query, and leaves no WAL beside the file. Raises Refused."""
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
@@ -140,7 +140,7 @@ def _copy_own_pair(source: Path, target: Path) -> None:
 
 
 def _copy_with_wal(source: Path, target: Path) -> None:
-    """Also what is in a WAL, which a copy has that was made by other means."""
+    """Copies a file and its WAL, which exists where the backup was made by other means."""
     _copy(source, target)
     wal = Path(f"{source}-wal")
     if wal.is_file():

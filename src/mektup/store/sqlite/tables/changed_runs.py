@@ -1,11 +1,11 @@
-"""Which messages each change touched, by its modseq: what changed in a mailbox since costs what it finds.
+"""The messages that each change touched, as runs of UIDs by modseq, so that changes since a modseq are found quickly.
 
-A change that lets messages come, or gives them other flags, notes their UIDs as runs. These may have been touched
-again since, or be gone. But each message stands in a run of the modseq that it has now; so those that changed since
-a modseq are those of all runs above it, less what was expunged since.
+A change that adds messages or changes flags records their UIDs as runs. A message may change again later, or be
+expunged. But each message is always in a run of its current modseq. So the changes since a modseq are the messages of
+all later runs, without those expunged since.
 
-An index of ``messages`` would say the same, and be written anew for each message of a STORE. The runs are few, but
-they are only ever added to: when they have become many for so many messages, they are made anew from ``messages``.
+An index of ``messages`` would give the same answer, but a STORE would rewrite it for each message. Runs are few, but
+they are only ever added. When there are too many for the number of messages, they are rebuilt from ``messages``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CREATE TABLE touched (
 """
 
 SPARE_RUNS: Final = 1000
-"""How many a mailbox may have beyond two for each message."""
+"""How many runs a mailbox may have, in addition to two for each message."""
 
 _RUNS_OF_MESSAGES = """
 INSERT INTO touched SELECT ?1, modseq, min(uid), max(uid) FROM (
@@ -37,28 +37,28 @@ INSERT INTO touched SELECT ?1, modseq, min(uid), max(uid) FROM (
     FROM messages WHERE mailbox = ?1
 ) GROUP BY modseq, run
 """
-"""Within a run of UIDs, each is as much higher than the one before as its place is."""
+"""In a run of UIDs, the UID minus the row number is constant."""
 
 
 def note(cursor: Cursor, mailbox: MailboxId, changes: Iterable[tuple[ModSeq, Uids]]) -> int:
-    """Adds what *changes*, each of a modseq of its own, touched; returns how many runs that is."""
+    """Adds the messages that *changes* touched, each change with its modseq; returns the number of runs."""
     rows = [(mailbox, modseq, first, last) for modseq, uids in changes for first, last in uids.runs]
     cursor.executemany("INSERT INTO touched VALUES (?, ?, ?, ?)", rows)
     return len(rows)
 
 
 def since(cursor: Cursor, mailbox: MailboxId, modseq: ModSeq, most: int | None = None) -> Uids | None:
-    """Each message with a modseq above *modseq*, and maybe some that are gone; None for more than *most* runs."""
+    """All messages with a modseq above *modseq*, and maybe expunged ones; None for more than *most* runs."""
     return runs_since(cursor, "touched", mailbox, modseq, most)
 
 
 def are_many(runs: int, messages: int) -> bool:
-    """Whether so many *runs* of a mailbox are to be made anew; afterwards there are at most as many as messages."""
+    """Whether a mailbox has so many *runs* that they should be rebuilt; then there are at most *messages* runs."""
     return runs > SPARE_RUNS + 2 * messages
 
 
 def make_anew(cursor: Cursor, mailbox: MailboxId) -> None:
-    """Leaves what ``messages`` says, and counts it."""
+    """Rebuilds a mailbox's runs from ``messages``, and counts them."""
     cursor.execute("DELETE FROM touched WHERE mailbox = ?", (mailbox,))
     cursor.execute(_RUNS_OF_MESSAGES, (mailbox,))
     cursor.execute(

@@ -1,8 +1,8 @@
-"""What a mailbox holds, and what changed in it since: the questions of SELECT, NOOP, IDLE and STATUS.
+"""The messages of a mailbox and the changes since a modseq: the queries of SELECT, NOOP, IDLE and STATUS.
 
-The UIDs of a mailbox are found without looking at its messages: every UID below UIDNEXT that is not
-in a range of ``expunged`` is there. So opening costs what was expunged, not what was kept; and what a
-process found once (``Known``) it brings up to date from the modseq on.
+The UIDs of a mailbox are found without reading its messages: every UID below UIDNEXT that is not in a range of
+``expunged`` exists. So the cost of opening depends on the expunged ranges, not on the messages. A process remembers
+the result (``Known``), and updates it with the changes since its modseq.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _THERE = Query("")
 
 @contextmanager
 def moment(cursor: Cursor) -> Iterator[None]:
-    """All that is read within shows one committed state; also inside a transaction that is open already."""
+    """A block whose reads all see one committed state; also works inside an open transaction."""
     if cursor.connection.in_transaction:
         yield
         return
@@ -39,13 +39,13 @@ def moment(cursor: Cursor) -> Iterator[None]:
     try:
         yield
     finally:
-        # SQLite ends it itself after some errors, which say more than that there is nothing to end
+        # after some errors SQLite has already ended it; then a COMMIT would hide the first error
         if cursor.connection.in_transaction:
             cursor.execute("COMMIT")
 
 
 def modseq(cursor: Cursor, mailbox: MailboxId) -> ModSeq:
-    """The mailbox's highest. Raises Refused(NONEXISTENT)."""
+    """The mailbox's highest modseq. Raises Refused(NONEXISTENT)."""
     found = cursor.execute("SELECT highestmodseq FROM mailboxes WHERE id = ? AND selectable", (mailbox,)).get
     if found is None:
         raise no_such_mailbox()
@@ -80,9 +80,9 @@ def _first_unseen(cursor: Cursor, box: Mailbox, known: Known, touched: Uids) -> 
 
 
 def select(cursor: Cursor, name: str, known: dict[MailboxId, Known], most: int | None = None) -> Selection | None:
-    """Opens *name*, with what is *known* and noting there what is found. Raises Refused(NONEXISTENT).
+    """Opens *name*; uses and updates what is *known*. Raises Refused(NONEXISTENT).
 
-    None where nothing is known of a mailbox that has more than *most* messages, or more than that changed since.
+    None where the mailbox is not known and has more than *most* messages, or has more changes than that.
     """
     box, keywords = mailboxes.selectable(cursor, name)
     now = known.get(box.id, UNKNOWN)
@@ -99,7 +99,7 @@ def select(cursor: Cursor, name: str, known: dict[MailboxId, Known], most: int |
 
 
 def claim_recent(change: Change, mailbox: MailboxId) -> Uid | None:
-    """Makes every message there is \\Recent for the caller alone; the first UID of these, None for none."""
+    """Claims all \\Recent messages for the caller; returns the first of their UIDs, None where there are none."""
     first, some = change.cursor.execute("SELECT recent_from, recent FROM mailboxes WHERE id = ?", (mailbox,)).get
     if not some:
         return None
@@ -110,9 +110,9 @@ def claim_recent(change: Change, mailbox: MailboxId) -> Uid | None:
 def changes(
     cursor: Cursor, mailbox: MailboxId, since: Since, most: int | None = None, *, told: int | None = None
 ) -> Changes | None:
-    """What differs from *since*; None where that is more than *most* rows. Raises Refused(NONEXISTENT).
+    """The differences from *since*; None for more than *most* rows. Raises Refused(NONEXISTENT).
 
-    The flags of more than *told* messages are None.
+    ``Changes.flags`` is None for more than *told* messages.
     """
     row = _state(cursor, mailbox)
     if since.is_now(row[0]):
@@ -131,12 +131,12 @@ def changes(
 
 
 def _flags(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> list[Row]:
-    """UID, flag word and modseq of each of *uids* that is there, ascending."""
+    """UID, flag word and modseq of each existing message of *uids*, ascending."""
     return list(chain.from_iterable(slices(cursor, _FLAGS, mailbox, uids)))
 
 
 def _expunged(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None) -> Uids | None:
-    """What is gone after *since*; None where that is more than *most* runs."""
+    """The UIDs expunged after *since*; None for more than *most* runs."""
     return runs_since(cursor, "expunged", mailbox, since, most)
 
 
@@ -150,7 +150,7 @@ def _state(cursor: Cursor, mailbox: MailboxId) -> tuple[ModSeq, Uid, str]:
 
 
 def touched(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None = None) -> Touched | None:
-    """See ``interface.Account.touched``; None where that is more than *most* runs. Raises Refused(NONEXISTENT)."""
+    """See ``interface.Account.touched``; None for more than *most* runs. Raises Refused(NONEXISTENT)."""
     if modseq(cursor, mailbox) <= since:
         return Touched(NONE, NONE, ())
     with moment(cursor):
@@ -164,9 +164,9 @@ def touched(cursor: Cursor, mailbox: MailboxId, since: ModSeq, most: int | None 
 
 
 def highest_modseq(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> ModSeq:
-    """The highest modseq of *uids*; 0 where none of them is there."""
+    """The highest modseq of *uids*; 0 where no message exists."""
     with moment(cursor):
-        # From the latest change downwards: the first of them that is met has it.
+        # from the latest change downwards, so the first match has the highest modseq
         for found, first, last in cursor.execute(
             "SELECT modseq, first, last FROM touched WHERE mailbox = ? ORDER BY modseq DESC", (mailbox,)
         ).fetchall():
@@ -179,7 +179,7 @@ def highest_modseq(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> ModSeq:
 def learn_flags(
     cursor: Cursor, mailbox: MailboxId, known: FlagIndex, keyword_sets: SqliteKeywordSets, most: int | None = None
 ) -> FlagIndex | None:
-    """What *known* is now; None where that takes more than *most* messages to read. Raises Refused(NONEXISTENT)."""
+    """The updated *known*; None where that needs more than *most* messages. Raises Refused(NONEXISTENT)."""
     found = changes(cursor, mailbox, Since(known.modseq, known.modseq, EVERY), most)
     if found is None or found.modseq == known.modseq:
         return None if found is None else known

@@ -1,10 +1,10 @@
-"""How a chunk is compressed: alone when it arrives, and behind the arrivals against the text of its own message.
+"""Compression of chunks: alone on arrival, and later, in the background, with the message's own text as a dictionary.
 
-Most of a message is text that is kept a second time, decoded and folded, for SEARCH to look into, and there it is
-packed with its neighbours' (``text_blocks``). So when the indexer has put a message's text there, its chunks are packed
-once more, by zstandard with that text as what went before: of a typical message little remains but what is no text.
-Each still stands by itself, and takes as long to unpack as before, once its text is there. The price is paid by who
-reads one message alone: the texts of its neighbours are unpacked with its own, some hundredths of a millisecond.
+Most of a message is text, of which a decoded and case-folded copy is kept for SEARCH, compressed together with those
+of neighbouring messages (``text_blocks``). When the indexer has stored this copy, it compresses the message's chunks
+again, with the copy as zstandard's dictionary. Of a typical message, little more than the parts that are not text
+remains. Each chunk can still be decompressed by itself, as fast as before once the copy is available. The cost: reading
+a single message decompresses the texts of its neighbours, too, which takes some hundredths of a millisecond.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ from mektup.store.sqlite.tables.text_blocks import KeptTexts
 AS_IT_IS: Final = 0
 ALONE: Final = 1
 AGAINST_TEXT: Final = 2
-"""What ``chunks.packed`` says. The first chunk is packed against the text of the headers, others against the body's."""
+"""The values of ``chunks.packed``. The first chunk uses the text of the headers, the others that of the body."""
 
 LEAST_TEXT_BYTES: Final = 64
-"""Of a text that is worth packing against."""
+"""The shortest text that is used as a dictionary."""
 
 MOST_TEXT_BYTES: Final = CHUNK_BYTES
-"""The same: so that a text is unpacked as soon as a chunk."""
+"""The longest text that is used as a dictionary, so that reading it is as fast as reading a chunk."""
 
 WORTHWHILE: Final = 7 / 8
-"""What is packed once more must become smaller than so much of what it was."""
+"""A chunk is replaced where its new size is below this fraction of the old one."""
 
 
 class Packing:
-    """Whether and how chunks are compressed."""
+    """The compression of chunks."""
 
     def __init__(self, level: int | None) -> None:
-        """*level* is zstandard's, None for not at all; what is stored stays readable whatever it is."""
+        """*level* is zstandard's, None for no compression; stored chunks stay readable with any level."""
         self._level = level
 
     @property
     def is_on(self) -> bool:
-        """Whether anything is compressed."""
+        """Whether chunks are compressed."""
         return self._level is not None
 
     def packed(self, octets: bytes) -> tuple[bytes, int]:
-        """What to store of a chunk that arrives, and how it is packed: only where that makes it smaller."""
+        """The octets to store for a new chunk, and their kind of compression; compresses only if that saves space."""
         if self._level is None:
             return octets, AS_IT_IS
         smaller = zstandard.ZstdCompressor(self._level, write_checksum=True).compress(octets)
         return (smaller, ALONE) if len(smaller) < len(octets) else (octets, AS_IT_IS)
 
     def against(self, text: bytes, octets: bytes, stored_bytes: int) -> bytes | None:
-        """What to store as AGAINST_TEXT; None where that is not worthwhile, beside the *stored_bytes* of now."""
+        """The octets to store as AGAINST_TEXT; None where that saves too little compared with *stored_bytes*."""
         if self._level is None or not LEAST_TEXT_BYTES <= len(text) <= MOST_TEXT_BYTES:
             return None
         smaller = zstandard.ZstdCompressor(self._level, dict_data=_before(text), write_checksum=True).compress(octets)
@@ -62,7 +62,7 @@ class Packing:
 
 
 def octets_of(table: str) -> str:
-    """The octets of a row of chunks, unpacked where they are compressed."""
+    """SQL for the decompressed octets of a row of chunks."""
     return (
         f"CASE {table}.packed WHEN {AS_IT_IS} THEN {table}.octets WHEN {ALONE} THEN unpack({table}.octets) "
         f"ELSE unpack_against_text({table}.octets, {table}.id) END"
@@ -70,7 +70,7 @@ def octets_of(table: str) -> str:
 
 
 def equip(connection: apsw.Connection, texts: KeptTexts) -> None:
-    """Gives *connection* the functions that unpack chunks."""
+    """Gives *connection* the functions that decompress chunks."""
 
     def unpack_against_text(octets: bytes, chunk: int) -> bytes:
         content, number = chunk >> CHUNK_BITS, chunk & (1 << CHUNK_BITS) - 1
@@ -84,7 +84,7 @@ def equip(connection: apsw.Connection, texts: KeptTexts) -> None:
 
 
 def _unpack(octets: bytes) -> bytes:
-    # A decompressor is not to be shared by threads, and cheap beside what it does.
+    # threads cannot share a decompressor; a new one costs little compared with its work
     return _unpacked(zstandard.ZstdDecompressor(), octets)
 
 

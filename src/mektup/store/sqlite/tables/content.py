@@ -1,4 +1,4 @@
-"""The bytes of messages, and what was rendered of them: written once, shared by copies, freed with the last."""
+"""The bytes of messages and their rendered values: written once, shared by copies, freed with the last copy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mektup.store.sqlite.tables.text_blocks import LAST, Text
 from mektup.terms.numbers import ContentId
 
 LAST_CHUNK = (1 << CHUNK_BITS) - 1
-"""The highest number of a chunk within its content: it holds all the rest, some of which the largest message has."""
+"""The highest number of a chunk in a content: this chunk holds all remaining octets of a very large message."""
 
 _CHUNK = f"SELECT {octets_of('k')} FROM chunks AS k WHERE k.id = ?"
 
 
 def equip(connection: apsw.Connection) -> None:
-    """Gives *connection* the functions that the columns of ``fetch`` use."""
+    """Gives *connection* the functions for the columns of ``fetch``."""
 
     def long_header(content: int) -> bytes:
         return b"".join(header_pieces(connection.cursor(), ContentId(content)))
@@ -30,7 +30,7 @@ def equip(connection: apsw.Connection) -> None:
 
 
 def add(cursor: Cursor, content: int, arrival: Arrival, packing: Packing) -> None:
-    """Stores a message's bytes and what was rendered of them under the new id *content*."""
+    """Stores a message's bytes and rendered values under the new ID *content*."""
     cursor.execute(
         "INSERT INTO contents VALUES (?, ?, ?, ?, ?)",
         (content, arrival.size, arrival.header_size, arrival.digest, arrival.envelope),
@@ -67,7 +67,7 @@ def add(cursor: Cursor, content: int, arrival: Arrival, packing: Packing) -> Non
 
 
 def _spans(size: int, header_size: int) -> Iterator[tuple[int, int]]:
-    """Where each chunk of a message starts and stops; the first one ends with the header at the latest."""
+    """The start and end of each chunk of a message; the first chunk ends at the end of the header or before."""
     stop = min(header_size, CHUNK_BYTES)
     yield 0, stop
     number = 0
@@ -78,10 +78,10 @@ def _spans(size: int, header_size: int) -> Iterator[tuple[int, int]]:
 
 
 def packed_again(cursor: Cursor, content: ContentId, text: Text, packing: Packing) -> list[tuple[int, bytes]]:
-    """The chunks of *content* that are worth being packed against its *text*: their keys, and what to store."""
+    """The chunks of *content* that its *text* makes smaller: their keys, and the octets to store."""
     if not packing.is_on:
         return []
-    # What lies behind the first two is attachments, for the most part.
+    # only the first two chunks, because the others are mostly attachments
     sql = f"SELECT k.id, {octets_of('k')}, length(k.octets) FROM chunks AS k WHERE k.id BETWEEN ?1 AND ?1 | 1"
     found: list[tuple[int, bytes]] = []
     for chunk, octets, stored_bytes in cursor.execute(sql, (content << CHUNK_BITS,)):
@@ -92,14 +92,14 @@ def packed_again(cursor: Cursor, content: ContentId, text: Text, packing: Packin
 
 
 def put_again(cursor: Cursor, chunks: Sequence[tuple[int, bytes]]) -> None:
-    """Stores what ``packed_again`` returned, in the transaction that stores the texts."""
-    # An UPDATE would leave each where it is, among the holes; what is inserted in order moves together.
+    """Stores the result of ``packed_again``, in the transaction that stores the texts."""
+    # an UPDATE would leave chunks between gaps; inserting them in order puts them together
     cursor.executemany("DELETE FROM chunks WHERE id = ?", ((chunk,) for chunk, _ in chunks))
     cursor.executemany(f"INSERT INTO chunks VALUES (?, ?, {AGAINST_TEXT})", chunks)
 
 
 def spans(cursor: Cursor, content: ContentId, start: int, stop: int) -> list[tuple[int, int, int]]:
-    """Key of each chunk that holds octets from *start* to *stop*, and which of its octets these are.
+    """The key of each chunk with octets from *start* to *stop*, and the start and end of these octets in it.
 
     Raises Refused(EXPUNGEISSUED) when the content is gone.
     """
@@ -134,7 +134,7 @@ def read(cursor: Cursor, content: ContentId, start: int, stop: int) -> Iterator[
 
 
 def header_pieces(cursor: Cursor, content: ContentId, most: int | None = None) -> Iterator[bytes]:
-    """A message's header, the empty line that ends it included, chunk by chunk; *most* octets of it."""
+    """At most *most* octets of a message's header, with the empty line that ends it, chunk by chunk."""
     size = cursor.execute("SELECT header_size FROM contents WHERE id = ?", (content,)).get
     if size is None:
         raise message_is_gone()
@@ -142,14 +142,14 @@ def header_pieces(cursor: Cursor, content: ContentId, most: int | None = None) -
 
 
 def share(cursor: Cursor, contents: Iterable[int]) -> None:
-    """One more message refers to each of *contents*."""
+    """Counts one more message for each of *contents*."""
     cursor.executemany(
         "INSERT INTO shared VALUES (?, 1) ON CONFLICT DO UPDATE SET copies = copies + 1", ((each,) for each in contents)
     )
 
 
 def release(cursor: Cursor, contents: Iterable[int]) -> None:
-    """One message less refers to each of *contents*, which may name one several times; those with none are freed."""
+    """Counts one message less for each of *contents*, which may repeat; frees contents without messages."""
     if cursor.execute("SELECT 1 FROM shared LIMIT 1").get is None:
         freed = [(content,) for content in contents]
     else:
@@ -157,7 +157,7 @@ def release(cursor: Cursor, contents: Iterable[int]) -> None:
     cursor.executemany("DELETE FROM contents WHERE id = ?", freed)
     cursor.executemany("DELETE FROM structures WHERE content = ?", freed)
     cursor.executemany("DELETE FROM texts WHERE content = ?", freed)
-    # also one that is not indexed yet, where its neighbour may be: their document goes with the last of both
+    # also a content that is not indexed, if its neighbour may be: the last of the two removes their document
     cursor.executemany(f"INSERT INTO freed SELECT ?1 WHERE ?1 <= {LAST} | 1", freed)
     cursor.executemany(
         f"DELETE FROM chunks WHERE id BETWEEN ?1 << {CHUNK_BITS} AND ?1 << {CHUNK_BITS} | {(1 << CHUNK_BITS) - 1}",

@@ -1,8 +1,8 @@
-"""The accounts there are: a small file beside theirs, with names and what auth keeps of the passwords.
+"""The directory of accounts: a small file with the accounts' names and secrets.
 
-An account is two files' matter, its own and this one, and a process may end between them. So what is being added or
-removed stands in the table ``unfinished`` from before its first step until after its last, and what a process left
-there the next one finishes: files whose account is not in the table ``accounts`` are removed.
+Adding or removing an account changes two files, its own and this one, and a process may end in between. So the account
+is in the table ``unfinished`` from before the first step until after the last. The next process finishes the work of a
+killed one: it removes the files of accounts that are not in the table ``accounts``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from mektup.terms.numbers import AccountId
 _COLUMNS = "id, name, secrets"
 
 FEW = 20
-"""Accounts that are asked for in the event loop; more of them in a thread."""
+"""The most accounts that are read in the event loop; more are read in a thread."""
 
 
 def _entry(row: tuple[str, str, str]) -> AccountEntry:
@@ -43,13 +43,13 @@ def _find(cursor: Cursor, name: str) -> AccountEntry | None:
 
 
 def _named(cursor: Cursor, name: str) -> tuple[AccountEntry, ...]:
-    """The same, in a tuple, empty for none: a Recall keeps no None."""
+    """The account in a tuple, which is empty for none, because a Recall keeps no None."""
     entry = _find(cursor, name)
     return () if entry is None else (entry,)
 
 
 def find_by_id(cursor: Cursor, account: AccountId) -> AccountEntry | None:
-    """The account of that id."""
+    """The account with that ID."""
     row = cursor.execute(f"SELECT {_COLUMNS} FROM accounts WHERE id = ?", (account,)).get
     return None if row is None else _entry(row)
 
@@ -128,7 +128,7 @@ class SqliteDirectory:
     ) -> None:
         """*accounts* is the directory of the accounts' files, None for memory.
 
-        *make_mail* makes an account's own file, for its name, and *remove_mail* removes it, on disk when it returns.
+        *make_mail* creates an account's own file; *remove_mail* removes it. Both are on disk when they return.
         """
         self._threads = threads
         self._accounts = accounts
@@ -138,7 +138,7 @@ class SqliteDirectory:
         self._remove_mail = remove_mail
 
     async def find(self, name: str) -> AccountEntry | None:
-        """See ``interface.Directory``, as for all that follows."""
+        """See ``interface.Directory``, also for the other methods."""
         found = await self._recall.read(_named, name)
         return found[0] if found else None
 
@@ -150,7 +150,7 @@ class SqliteDirectory:
         async with self._at_work():
             await self._database.write(partial(_begin, account=entry.id))
             try:
-                # The mail first: should the process end here, there is no name without mail.
+                # the mail first, so that no name exists without mail if the process ends here
                 await self._make_mail(entry.id, name)
                 await self._database.write(partial(_add, entry=entry))
             except Refused:
@@ -166,7 +166,7 @@ class SqliteDirectory:
 
     async def secrets_of(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Mapping[str, str]]:
         if len(accounts) > FEW:
-            # also on the near connection, so that the state is known afterwards
+            # also reads on the near connection, so that the state is known afterwards
             await self._database.read(find_by_id, AccountId(""))
             return await self._database.read_long(_secrets_of, accounts)
         return await self._database.read(_secrets_of, accounts)
@@ -180,9 +180,9 @@ class SqliteDirectory:
             await self._remove_rest(entry.id)
 
     async def finish(self) -> Sequence[AccountId]:
-        """Finishes what a process left unfinished; which accounts' files were removed.
+        """Finishes the work of a killed process; returns the accounts whose files were removed.
 
-        Does nothing while any process adds or removes an account: what it is at is not left.
+        Does nothing while a process adds or removes an account, because that work is not finished yet.
         """
         if self._accounts is None or not await self._database.read(_unfinished):
             return ()
@@ -195,7 +195,7 @@ class SqliteDirectory:
             return left
 
     async def known(self) -> frozenset[AccountId]:
-        """The accounts there are, and those that are being added or removed."""
+        """All accounts, with those that are being added or removed."""
         return await self._database.read(_known)
 
     async def _remove_rest(self, account: AccountId) -> None:
@@ -204,7 +204,7 @@ class SqliteDirectory:
 
     @asynccontextmanager
     async def _at_work(self, *, alone: bool = False) -> AsyncIterator[bool]:
-        """Keeps others from finishing what is done within; *alone*, where nobody else is at work, else False."""
+        """A block whose work no other process finishes. With *alone*, yields False where another is in the block."""
         if self._accounts is None:
             yield True
             return

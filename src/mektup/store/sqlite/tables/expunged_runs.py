@@ -1,10 +1,10 @@
-"""Which UIDs are gone, and since when: kept as runs, and joined before they become many.
+"""The expunged UIDs with their modseqs: kept as runs, and joined before there are too many.
 
-Each expunge adds its runs, so a mailbox that was emptied a thousand times has them all. The latest are kept as they
-are: a client that comes back (QRESYNC) hears exactly what went since. What is older is joined, runs that touch become
-one, and all of it counts as gone at the latest of its modseqs. Then there is at most one run more than there are
-messages. Who comes back with a modseq below that hears of UIDs that it knew to be gone, which is allowed: a server may
-even remember none of them, and tell of every UID that is not there (RFC 7162 §3.2.5.2).
+Each expunge adds its runs, so a mailbox that was emptied a thousand times has many. The latest runs stay exact: a
+client that resynchronises (QRESYNC) learns exactly which messages were expunged. Older runs are joined where they
+touch, and all get the latest of their modseqs. Then there is at most one run more than there are messages. A client
+with a lower modseq also gets UIDs that it already knows as expunged. That is allowed: a server may even remember no
+runs, and report every UID that does not exist (RFC 7162 §3.2.5.2).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from mektup.store.sqlite.file.cursor import Cursor
 from mektup.terms.numbers import MailboxId
 
 KEPT_RUNS: Final = 1000
-"""The latest, which stay exact."""
+"""How many of the latest runs stay exact."""
 
 MANY_RUNS: Final = 2 * KEPT_RUNS
-"""Beyond two for each message, at which a mailbox's are joined."""
+"""A mailbox with more runs than this, plus two for each message, gets its runs joined."""
 
 _MANY: Final = f"""
 SELECT e.mailbox FROM expunged AS e LEFT JOIN mailboxes AS m ON m.id = e.mailbox
@@ -36,13 +36,13 @@ SELECT min(first), max(last) FROM numbered GROUP BY run
 
 
 def many(cursor: Cursor) -> MailboxId | None:
-    """A mailbox that has many runs; None where none has."""
+    """A mailbox with too many runs; None where there is none."""
     found = cursor.execute(_MANY).get
     return None if found is None else MailboxId(found)
 
 
 def join(change: Change, mailbox: MailboxId) -> None:
-    """Joins those of *mailbox* that are not among the latest."""
+    """Joins the runs of *mailbox*, except for the latest."""
     cursor = change.cursor
     newest_joined = cursor.execute(
         "SELECT modseq FROM expunged WHERE mailbox = ? ORDER BY modseq DESC LIMIT 1 OFFSET ?", (mailbox, KEPT_RUNS)

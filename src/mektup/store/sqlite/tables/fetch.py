@@ -1,7 +1,7 @@
-"""What a fetch asks for, as columns of SQL: each ready as stored, and only the tables that are needed are joined.
+"""The columns of a fetch in SQL: values are stored ready to send, and only the needed tables are joined.
 
-A list of many messages is put together by SQLite itself: to make a row of each, and values of its columns, takes more
-time than to find them.
+SQLite itself builds the text for a list of many messages, because making Python rows and values of them takes more
+time than finding them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TEXTS = "CROSS JOIN texts AS t ON t.content = m.content"
 _HEADER = f"CROSS JOIN chunks AS h ON h.id = m.content << {CHUNK_BITS}"
 _REST = f"LEFT JOIN chunks AS r ON r.id = m.content << {CHUNK_BITS} | 1"
 
-# A message of RAW_BYTES has its header in the first chunk and its body in the second at most.
+# a message of at most RAW_BYTES fits into two chunks: its header, and its body
 assert RAW_BYTES <= CHUNK_BYTES
 
 _RAW = (
@@ -39,7 +39,7 @@ assert TWO_FORMS_BYTES > FORM_BYTES
 
 
 def _form(column: str, *, rev1: bool) -> str:
-    """One of the two forms in *column* where ``arrival.two_forms`` made them, else what is there."""
+    """SQL for one of the two forms in *column* where ``arrival.two_forms`` made it, else for *column* itself."""
     one, other = (f"CAST(CAST(substr({column}, {at}, 8) AS TEXT) AS INTEGER)" for at in (2, 10))
     span = f"18, {one}" if rev1 else f"18 + {one}, {other}"
     return f"CASE WHEN {column} >= X'01' AND {column} < X'02' THEN substr({column}, {span}) ELSE {column} END"
@@ -89,25 +89,25 @@ _WIDE: frozenset[AnyColumn] = frozenset(
 )
 
 BYTES_OF_MESSAGES: frozenset[AnyColumn] = frozenset((Column.HEADER, HeaderColumn.SMALL, Column.RAW))
-"""Columns that are read from where the bytes are."""
+"""Columns that are read from the bytes of messages."""
 
 Columns = tuple[AnyColumn, ...]
 
 
 def reads_messages(columns: Columns) -> bool:
-    """Whether *columns* are read from where the bytes of messages are: many at a time are for a thread."""
+    """Whether *columns* are read from the bytes of messages, so that many of them need a thread."""
     return any(column in BYTES_OF_MESSAGES or isinstance(column, HeaderFields) for column in columns)
 
 
 @lru_cache(256)
 def choices_in(columns: Columns) -> tuple[tuple[int, HeaderFields], ...]:
-    """Which of *columns* are choices of header fields, by their place in a row."""
+    """The choices of header fields among *columns*, with their positions in a row."""
     return tuple((at, column) for at, column in enumerate(columns, 1) if isinstance(column, HeaderFields))
 
 
 @lru_cache(256)
 def query_for(columns: Columns, *, is_for_thread: bool = True) -> Query:
-    """The query that reads *columns*; fields of large headers are NULL where it is not for a thread."""
+    """The query for *columns*; without *is_for_thread*, fields of large headers are NULL."""
     sources = [_source(column, is_for_thread=is_for_thread) for column in columns]
     return Query(
         expressions=", ".join(expression for expression, _ in sources),
@@ -117,7 +117,7 @@ def query_for(columns: Columns, *, is_for_thread: bool = True) -> Query:
 
 
 def _source(column: AnyColumn, *, is_for_thread: bool) -> tuple[str, tuple[str, ...]]:
-    """An expression for *column*, and the tables that it needs."""
+    """The expression for *column*, and the joins that it needs."""
     if isinstance(column, HeaderFields):
         names = f"X'{names_of(column).hex()}'"
         if_large = f"ELSE choose_long_fields({names}, m.content) " if is_for_thread else ""
@@ -127,7 +127,7 @@ def _source(column: AnyColumn, *, is_for_thread: bool) -> tuple[str, tuple[str, 
 
 
 def read_text(cursor: Cursor, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
-    """See ``interface.Account.text``; with HeaderFields in *form*, a template that has ``%b`` for each of them."""
+    """See ``interface.Account.text``; with HeaderFields in *form*, returns a template with ``%b`` for each of them."""
     first, last = uids.runs[0]
     offset = (first - number,) if None in form.pieces else ()
     count, text, modseq = cursor.execute(_text_query(form), (mailbox, first, last, *offset)).get
@@ -136,13 +136,13 @@ def read_text(cursor: Cursor, mailbox: MailboxId, uids: Uids, form: Form, number
 
 @lru_cache(256)
 def _text_query(form: Form) -> str:
-    """The query for how many messages could be written in *form*, their text, and their highest modseq."""
+    """The query for the number of messages that fit *form*, their text, and their highest modseq."""
     joins = dict.fromkeys(
         join for piece in form.pieces if isinstance(piece, Column | HeaderColumn) for join in _COLUMNS[piece][1]
     )
     is_template = any(isinstance(piece, HeaderFields) for piece in form.pieces)
     line = " || ".join(_in_text(piece, form, is_template=is_template) for piece in form.pieces)
-    # What is NULL makes the line NULL, and so it is not counted. In SQLite an ORDER BY is kept for who joins text.
+    # a NULL value makes the line NULL, so it is not counted; group_concat keeps the order of the subquery in SQLite
     return (
         "SELECT count(line), CAST(group_concat(line, '') AS BLOB), max(modseq) FROM "
         f"(SELECT {line} AS line, m.modseq FROM messages AS m {' '.join(joins)} "
@@ -164,7 +164,7 @@ def _in_text(piece: bytes | AnyColumn | None, form: Form, *, is_template: bool) 
             return f"CASE m.flags {cases} END" if cases else "NULL"
     expression, _ = _COLUMNS[piece]
     if piece in _WIDE:
-        # Two forms in one value are longer than this, so a list of rows is made where they are.
+        # a value with two forms is longer than FORM_BYTES, so the caller fetches rows instead
         expression = _WITHOUT_FORMS.get(piece, expression)
         written = f"replace({expression}, '%', '%%')" if is_template else expression
         return f"CASE WHEN length({expression}) <= {FORM_BYTES} THEN {written} END"

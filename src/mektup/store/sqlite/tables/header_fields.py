@@ -1,4 +1,4 @@
-"""Header fields that are kept in blocks, as rows: see ``rules.header_blocks``."""
+"""The table of header blocks, see ``rules.header_blocks``."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ CREATE TABLE header_fields (
 
 
 def equip(connection: apsw.Connection, pieces: Callable[[int], Iterable[bytes]]) -> None:
-    """Gives *connection* the functions that such a column of ``fetch`` uses.
+    """Gives *connection* the functions for such a column of ``fetch``.
 
-    ``choose_fields(names, header)``, and ``choose_long_fields(names, content)`` for a header that is too large to be
-    read at once, of which *pieces* yields what is looked at.
+    These are ``choose_fields(names, header)``, and ``choose_long_fields(names, content)`` for a header that is too
+    large to read at once: *pieces* yields the parts of the header of a content.
     """
     add_function(connection, "choose_fields", 2, lambda names, header: chooser(names)(header))
 
@@ -59,12 +59,12 @@ def equip(connection: apsw.Connection, pieces: Callable[[int], Iterable[bytes]])
 
 # Reading
 
-# A slice of a list begins in the block that the one before it ended in.
+# two, because a slice begins in the block in which the one before it ended
 _unpacked = lru_cache(2)(packs.unpacked)
 
 
 def read(cursor: Cursor, mailbox: MailboxId, uids: Uids, choice: HeaderFields) -> tuple[Fields, list[int]]:
-    """What is kept of *uids*, and of others in the same blocks; and the blocks that could be there, and are not."""
+    """The kept fields of *uids* and of others in the same blocks; and the blocks that are missing but could be made."""
     fields: Fields = {}
     missing: list[int] = []
     for block in blocks_of(uids):
@@ -86,12 +86,12 @@ def read(cursor: Cursor, mailbox: MailboxId, uids: Uids, choice: HeaderFields) -
 
 
 def make(cursor: Cursor, mailbox: MailboxId, blocks: Sequence[int], query: Query) -> list[Block]:
-    """The *blocks* of the fields that *query* reads, to be ``put``. For a thread."""
+    """Makes *blocks* of the fields that *query* reads, for ``put``. For a thread."""
     return [made(block, slices(cursor, query, mailbox, uids_of(block))) for block in blocks]
 
 
 def put(change: Change, mailbox: MailboxId, blocks: Sequence[Block], choice: HeaderFields) -> None:
-    """Keeps *blocks*, but not those of which a message has gone since."""
+    """Stores *blocks*, except those with a message that was removed since."""
     cursor = change.cursor
     for block in blocks:
         span = uids_of(block.number)
@@ -111,7 +111,7 @@ def _make_room(cursor: Cursor, mailbox: MailboxId, block: int) -> None:
 
 
 def drop(cursor: Cursor, mailbox: MailboxId, uids: Iterable[int]) -> None:
-    """Forgets the blocks that *uids* are in."""
+    """Removes the blocks of *uids*."""
     cursor.executemany(
         "DELETE FROM header_fields WHERE mailbox = ? AND block = ?",
         [(mailbox, block) for block in {uid >> BLOCK_BITS for uid in uids}],

@@ -1,4 +1,4 @@
-"""The sets of keywords of an account, as rows: see ``rules.keyword_sets``."""
+"""The table of an account's sets of keywords, see ``rules.keyword_sets``."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class SqliteKeywordSets(KeywordSets[Change]):
     __slots__ = ()
 
     def unknown(self, cursor: Cursor) -> int:
-        """How many sets were added since, at most."""
+        """The most sets that may have been added since the last load."""
         return int(cursor.execute("SELECT ifnull(max(id), 0) FROM keyword_sets").get) - self._highest
 
     def load(self, cursor: Cursor) -> None:
-        """Learns the sets that were added since."""
+        """Learns the sets that were added since the last load."""
         self.learn(
             cursor.execute("SELECT id, names FROM keyword_sets WHERE id > ? ORDER BY id", (self._highest,)).fetchall()
         )
 
     def load_of(self, cursor: Cursor, word: int) -> None:
-        """Learns the set of *word* alone, however many others were added since."""
+        """Learns only the set of *word*, however many others were added."""
         number = word >> KEYWORD_SHIFT
         self.learn_some(cursor.execute("SELECT id, names FROM keyword_sets WHERE id = ?", (number,)).fetchall())
 

@@ -1,4 +1,4 @@
-"""The rows of mailboxes and subscriptions; what may be done with them is in ``rules.mailbox_names``."""
+"""The rows of mailboxes and subscriptions; their rules are in ``rules.mailbox_names``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _COLUMNS = (
 _CONTENTS = Query("m.content")
 
 
-# Asking
+# Reading
 
 
 def _mailbox(row: tuple[Any, ...]) -> Mailbox:
@@ -49,13 +49,13 @@ def _mailbox(row: tuple[Any, ...]) -> Mailbox:
 
 
 def find(cursor: Cursor, name: str) -> Mailbox | None:
-    """The mailbox of that name, which need not be canonical."""
+    """The mailbox with that name, which need not be canonical; None where there is none."""
     row = cursor.execute(f"SELECT {_COLUMNS} FROM mailboxes WHERE name = ?", (mailbox_key(name),)).get
     return None if row is None else _mailbox(row)
 
 
 def mailbox(cursor: Cursor, name: str) -> Mailbox:
-    """The mailbox of that name. Raises Refused(NONEXISTENT)."""
+    """The mailbox with that name. Raises Refused(NONEXISTENT)."""
     found = find(cursor, name)
     if found is None:
         raise no_such_mailbox()
@@ -63,7 +63,7 @@ def mailbox(cursor: Cursor, name: str) -> Mailbox:
 
 
 def selectable(cursor: Cursor, name: str) -> tuple[Mailbox, tuple[str, ...]]:
-    """The mailbox of that name with its keywords. Raises Refused(NONEXISTENT) also where it is not selectable."""
+    """The mailbox with that name, and its keywords. Raises Refused(NONEXISTENT), also where it is not selectable."""
     row = cursor.execute(f"SELECT {_COLUMNS}, keywords FROM mailboxes WHERE name = ?", (mailbox_key(name),)).get
     if row is None or not row[-2]:
         raise no_such_mailbox()
@@ -71,23 +71,23 @@ def selectable(cursor: Cursor, name: str) -> tuple[Mailbox, tuple[str, ...]]:
 
 
 def size(cursor: Cursor, mailbox: MailboxId) -> int:
-    """The octets of all its messages; 0 where it is gone."""
+    """The octets of all messages of *mailbox*; 0 where it is gone."""
     return int(cursor.execute("SELECT ifnull(max(size), 0) FROM mailboxes WHERE id = ?", (mailbox,)).get)
 
 
 def highest(cursor: Cursor) -> int:
-    """No account has more mailboxes than this."""
+    """The highest mailbox ID, which is an upper bound of the number of mailboxes."""
     return int(cursor.execute("SELECT ifnull(max(id), 0) FROM mailboxes").get)
 
 
 def count_below(cursor: Cursor, name: str) -> int:
-    """How many there are below *name*, at any depth."""
+    """The number of mailboxes below *name*, at any depth."""
     asked = "SELECT count(*) FROM mailboxes WHERE name >= ? AND name < ?"
     return int(cursor.execute(asked, inferiors(mailbox_key(name))).get)
 
 
 def mailboxes(cursor: Cursor) -> Sequence[Mailbox]:
-    """All of them: INBOX first, then by name, parents before children."""
+    """All mailboxes: INBOX first, then by name, parents before children."""
     found = [_mailbox(row) for row in cursor.execute(f"SELECT {_COLUMNS} FROM mailboxes").fetchall()]
     found.sort(key=lambda each: listed_order(each.name))
     return found
@@ -98,11 +98,11 @@ def subscriptions(cursor: Cursor) -> frozenset[str]:
     return frozenset(name for (name,) in cursor.execute("SELECT name FROM subscriptions").fetchall())
 
 
-# Changing
+# Writing
 
 
 def populate(change: Change, name: str, boot: str, place: str) -> None:
-    """Makes a new account's own row and its mailboxes."""
+    """Creates a new account's row and its mailboxes."""
     change.cursor.execute("INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, -1, ?)", (name, boot, place))
     for each, special_use in NEW_ACCOUNT_MAILBOXES:
         _insert(change, each, special_use=special_use)
@@ -123,7 +123,7 @@ def _insert(change: Change, name: str, *, special_use: str | None = None, select
 
 
 def create(change: Change, name: str, special_use: str | None, limits: Limits) -> Mailbox:
-    """Makes *name* and the levels above it that are missing; see ``interface.Account.create``."""
+    """Creates *name* and missing levels above it; see ``interface.Account.create``."""
     name = mailbox_key(name)
     check_name(name, limits)
     there = find(change.cursor, name)
@@ -133,7 +133,7 @@ def create(change: Change, name: str, special_use: str | None, limits: Limits) -
     )
     require_creatable(there, special_use, use_is_taken=use_is_taken)
     if there is not None:
-        # A new row, so that whoever held the mailbox that was deleted does not take this one for it.
+        # a new row, so that a session with the deleted mailbox does not mistake this one for it
         change.cursor.execute("DELETE FROM mailboxes WHERE id = ?", (there.id,))
     _make_superiors(change, name)
     _insert(change, name, special_use=special_use)
@@ -158,14 +158,14 @@ def delete(change: Change, name: str) -> None:
     for table in ("messages", "touched", "expunged", "header_fields"):
         change.cursor.execute(f"DELETE FROM {table} WHERE mailbox = ?", (doomed.id,))
     change.cursor.execute("DELETE FROM mailboxes WHERE id = ?", (doomed.id,))
-    assert change.modseq  # the account's state is another now, though no mailbox is left to show it
+    assert change.modseq  # takes a modseq, because the account changed although no mailbox shows it
     change.touched.add(doomed.id)
     if has_inferiors:
         _insert(change, doomed.name, selectable=False)
 
 
 def rename(change: Change, old: str, new: str, limits: Limits) -> None:
-    """Renames a mailbox that is not INBOX and all below it; see ``interface.Account.rename``."""
+    """Renames a mailbox other than INBOX, and its inferiors; see ``interface.Account.rename``."""
     moved = mailbox(change.cursor, old)
     new = mailbox_key(new)
     check_name(new, limits)
@@ -181,7 +181,7 @@ def rename(change: Change, old: str, new: str, limits: Limits) -> None:
 
 
 def subscribe(change: Change, name: str, limits: Limits) -> None:
-    """Remembers *name*."""
+    """Subscribes *name*."""
     name = mailbox_key(name)
     check_name(name, limits)
     change.cursor.execute("INSERT OR IGNORE INTO subscriptions VALUES (?)", (name,))
@@ -189,12 +189,12 @@ def subscribe(change: Change, name: str, limits: Limits) -> None:
 
 
 def unsubscribe(change: Change, name: str) -> None:
-    """Forgets *name*."""
+    """Ends the subscription of *name*."""
     change.cursor.execute("DELETE FROM subscriptions WHERE name = ?", (mailbox_key(name),))
 
 
 def wipe(change: Change) -> None:
-    """Ends the account for whoever has its file open still: no mailbox is there, and nothing can be written."""
+    """Ends the account for all that still have its file open: no mailbox is left, and nothing can be written."""
     for (number,) in change.cursor.execute("SELECT id FROM mailboxes").fetchall():
         change.touched.add(MailboxId(number))
     change.cursor.execute("DELETE FROM mailboxes; DELETE FROM account")

@@ -1,7 +1,7 @@
-"""Messages, written: append, STORE, COPY, MOVE and EXPUNGE, each with the counters of its mailbox.
+"""Writes messages: append, STORE, COPY, MOVE and EXPUNGE, each with the counters of its mailbox.
 
-All of these run inside one transaction, walk their messages in slices so that memory stays bounded,
-and take a modseq only once they know that something changes.
+Each runs in one transaction, reads its messages in slices so that memory stays bounded, and takes a modseq only when it
+knows that something changes.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ def _runs(ascending: list[int]) -> tuple[Run, ...]:
 
 @dataclass(slots=True)
 class _Box(Box):
-    """A mailbox under change, with what its tables are counted by."""
+    """A mailbox during a change, with the counts that ``changed_runs`` needs."""
 
     there: int
-    """How many messages, before the change."""
+    """The number of messages before the change."""
     runs: int
-    """See ``changed_runs``."""
+    """The number of runs, see ``changed_runs``."""
 
 
 def _open(cursor: Cursor, mailbox: MailboxId) -> _Box:
@@ -84,7 +84,7 @@ def _open_target(cursor: Cursor, name: str) -> _Box:
 
 
 def _close(change: Change, box: _Box, touched: Iterable[tuple[ModSeq, Uids]] = ()) -> None:
-    """Writes what became of *box*, and which of its messages were *touched*, by modseq."""
+    """Writes the changed *box*, and which of its messages were *touched*, by modseq."""
     box.runs += changed_runs.note(change.cursor, box.id, touched)
     if changed_runs.are_many(box.runs, box.there + box.messages):
         change.afterwards = partial(_make_runs_anew, mailbox=box.id)
@@ -111,7 +111,7 @@ def _make_runs_anew(change: Change, mailbox: MailboxId) -> None:
     changed_runs.make_anew(change.cursor, mailbox)
 
 
-# Coming
+# Append
 
 
 def append(
@@ -161,19 +161,19 @@ def append(
 # Flags
 
 LONG_RUN = 64
-"""Of UIDs: as a range they are found sooner than in a list."""
+"""A run of at least so many UIDs is queried as a range, which is faster than a list."""
 
 LISTED_UIDS = 5000
-"""How many UIDs a statement may list."""
+"""The most UIDs in the list of a statement."""
 
 CASES = 100
-"""How many flag words a statement changes, each into another of its own."""
+"""The most flag words that a statement maps to other ones."""
 
 
 def store_flags_in_turn(
     change: Change, mailbox: MailboxId, orders: Sequence[FlagOrder], keyword_sets: SqliteKeywordSets, limits: Limits
 ) -> list[FlagsStored]:
-    """See ``interface.Account.store_flags_in_turn``. For few messages: each stands in memory, and is written once."""
+    """See ``interface.Account.store_flags_in_turn``. For few messages: all are in memory; each is written once."""
     box = _open(change.cursor, mailbox)
     words: dict[Uid, int] = {}
     modseqs: dict[Uid, ModSeq] = {}
@@ -193,9 +193,9 @@ def store_flags_in_turn(
 
 
 def mend_flags(change: Change) -> int:
-    """Takes the keywords from messages whose flag word names a set that is not there; returns how many there were.
+    """Removes the keywords of messages whose flag word names a lost set; returns the number of these messages.
 
-    The numbers of the lost sets are not given again, as sessions may remember what they seemed to spell.
+    The numbers of lost sets are not used again, because sessions may remember them.
     """
     lost = f"flags > {SYSTEM_MASK} AND flags >> {KEYWORD_SHIFT} NOT IN (SELECT id FROM keyword_sets)"
     found = change.cursor.execute(f"SELECT mailbox, uid, flags FROM messages WHERE {lost} ORDER BY mailbox, uid")
@@ -236,14 +236,14 @@ def store_flags(
 
 @dataclass(frozen=True, slots=True)
 class _Some:
-    """Messages of a mailbox as SQL names them."""
+    """Some messages of a mailbox, with an SQL condition that selects them."""
 
     uids: Uids
     where: str
     parameters: tuple[int | str, ...]
 
     def count(self, cursor: Cursor, flag: int) -> tuple[int, int]:
-        """How many have the system *flag*, and how many there are."""
+        """The number of messages with the system *flag*, and the number of all."""
         having, there = cursor.execute(
             f"SELECT sum(flags & {flag} <> 0), count(*) FROM messages WHERE {self.where}", self.parameters
         ).get
@@ -267,7 +267,7 @@ def _pieces(mailbox: MailboxId, uids: Uids) -> Iterator[_Some]:
 def _store_many(
     change: Change, mailbox: MailboxId, order: FlagOrder, keyword_sets: SqliteKeywordSets, limits: Limits
 ) -> FlagsStored:
-    """For many messages: SQLite changes them, and none becomes an object."""
+    """A STORE of many messages: SQLite changes them, without a Python object for each."""
     box = _open(change.cursor, mailbox)
     operand = Flags.of(order.flags)
     changed = NONE
@@ -298,7 +298,7 @@ def _gained(cursor: Cursor, some: _Some, flag: int, how: FlagChange, operand: Fl
 def _new_words(
     change: Change, some: _Some, how: FlagChange, operand: Flags, keyword_sets: SqliteKeywordSets
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """SQL for the new flag word of a message, with its parameters; with keywords, for some of the old words each."""
+    """SQL for the new flag word of a message, with parameters; with keywords, one piece for some old words each."""
     if how is FlagChange.REPLACE:
         yield "?", (keyword_sets.word(change, operand),)
     elif not operand.keywords:
@@ -313,12 +313,12 @@ def _new_words(
 
 
 def _rewrite(change: Change, some: _Some, word: str, parameters: tuple[int, ...]) -> Uids:
-    """Gives *some* the flag word that the SQL *word* makes of theirs; returns those of which it is another now."""
+    """Sets the flag words of *some* to the SQL expression *word*; returns the messages whose word changed."""
     cursor, where = change.cursor, f"{some.where} AND flags <> {word}"
     differ = f"SELECT EXISTS(SELECT 1 FROM messages WHERE {where})"
     if not cursor.execute(differ, (*some.parameters, *parameters)).get:
         return NONE
-    # OR FAIL: else SQLite writes down how to undo the statement alone; but it is the transaction that is undone
+    # OR FAIL, because else SQLite keeps a journal to undo this statement alone, and we only undo transactions
     cursor.execute(
         f"UPDATE OR FAIL messages SET flags = {word}, modseq = ? WHERE {where}",
         (*parameters, change.modseq, *some.parameters, *parameters),
@@ -331,7 +331,7 @@ def _rewrite(change: Change, some: _Some, word: str, parameters: tuple[int, ...]
     return uids_of([uid for (uid,) in found.fetchall()])
 
 
-# Copying
+# Copy and move
 
 
 def copy(
@@ -341,7 +341,7 @@ def copy(
     source, to = _open(change.cursor, mailbox), _open_target(change.cursor, target)
     sources: list[int] = []
     first = to.uidnext
-    # Those there are now: a copy into the same mailbox must not go on to copy its copies.
+    # only messages that exist now: a copy into the same mailbox must not copy its own copies
     for rows in slices(change.cursor, _COPIED, mailbox, uids & Uids.span(1, source.uidnext - 1)):
         sources += [row[0] for row in rows]
         _add_copies(change, to, rows, keyword_sets, limits)
@@ -375,8 +375,8 @@ def move(
 
 
 def rename_inbox(change: Change, new: str, keyword_sets: SqliteKeywordSets, limits: Limits) -> None:
-    """Moves all messages of INBOX to the mailbox *new*, which is made."""
-    # RFC 9051 §6.3.6: INBOX itself stays, and so do the mailboxes below it
+    """Creates the mailbox *new* and moves all messages of INBOX to it."""
+    # RFC 9051 §6.3.6: INBOX itself and its inferiors stay
     inbox = mailboxes.mailbox(change.cursor, INBOX)
     mailboxes.create(change, new, None, limits)
     move(change, inbox.id, Uids.span(1, inbox.uidnext - 1), new, keyword_sets, limits)
@@ -405,11 +405,11 @@ def _copied(change: Change, to: _Box, sources: list[int], first: int) -> Copied:
     )
 
 
-# Going
+# Expunge
 
 
 def expunge(change: Change, mailbox: MailboxId, uids: Uids | None) -> Expunged:
-    """Removes those with \\Deleted; see ``interface.Account.expunge``."""
+    """Removes messages with \\Deleted; see ``interface.Account.expunge``."""
     return _remove(change, mailbox, uids, _EXPUNGED)
 
 

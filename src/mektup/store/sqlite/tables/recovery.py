@@ -1,9 +1,8 @@
-"""What ``rules.gaps`` says is done to the tables: gaps are left, or mailboxes renewed.
+"""Applies ``rules.gaps`` to the tables: leaves gaps, or renews mailboxes.
 
-That a file was closed well is written in it: ``account.closed`` is the modseq at which somebody closed it. The frames
-of a WAL are there up to some commit or not at all; so where this one is there, so is all before it. The next change
-takes a modseq, and the two differ: nothing need be written to take it back. But that change must be on disk before
-anybody sees it, see ``Database``.
+``account.closed`` is the modseq at which the file was last closed properly. A WAL is valid up to some commit; so where
+this mark survived, all commits before it survived, too. The next change takes a new modseq, so the two differ, and the
+mark need not be removed. But that change must be on disk before anybody sees it, see ``Database``.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq
 
 @cache
 def boot() -> str:
-    """Names the life of this machine, from start to stop."""
+    """The ID of the machine's current boot."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -44,7 +43,7 @@ def boot() -> str:
 
 
 def loss(cursor: Cursor, now: Now) -> Loss:
-    """What may be lost of the file."""
+    """How much of the file may be lost."""
     row = cursor.execute("SELECT modseq, closed, boot, place FROM account").get
     if row is None:  # the account is being removed
         return Loss.NOTHING
@@ -52,7 +51,7 @@ def loss(cursor: Cursor, now: Now) -> Loss:
 
 
 def is_same_life(cursor: Cursor, life: str) -> bool:
-    """Whether the machine has not been started since the file was opened last."""
+    """Whether the machine was not restarted since the file was last opened."""
     return cursor.execute("SELECT 1 FROM account WHERE boot = ?", (life,)).get is not None
 
 
@@ -63,10 +62,10 @@ def is_due(cursor: Cursor, now: Now) -> bool:
 
 
 def recover(change: Change, now: Now) -> Loss:
-    """Notes the machine's new life and where the file lies; leaves what gaps are needed, and says for what."""
-    found = loss(change.cursor, now)  # again: another process may have been faster
+    """Records the machine's boot and the file's place, and leaves the necessary gaps; returns their reason."""
+    found = loss(change.cursor, now)  # computed again, as another process may have been faster
     change.cursor.execute("UPDATE account SET boot = ?, place = ?", (now.life, now.place))
-    # nobody may see the new numbers before they are on disk: after another loss of power they would be given again
+    # nobody may see the new numbers before they are on disk: else another power loss would make them used twice
     change.is_first = found is not Loss.NOTHING
     match found:
         case Loss.LAST_MOMENT:
@@ -85,7 +84,7 @@ def recover(change: Change, now: Now) -> Loss:
 def _leave_gap(change: Change, uids: int, modseqs: int) -> None:
     change.cursor.execute("UPDATE account SET modseq = modseq + ?", (modseqs,))
     modseq = change.modseq
-    # a client may have seen a change of flags that is lost now: to it, what is there instead must be news
+    # a client may have seen a change of flags that is lost now, so the current flags must count as changed
     change.cursor.execute("UPDATE messages SET modseq = ?", (modseq,))
     change.cursor.execute(
         "INSERT INTO expunged SELECT id, ?, uidnext, uidnext + ? FROM mailboxes WHERE selectable", (modseq, uids - 1)
@@ -98,9 +97,10 @@ def _leave_gap(change: Change, uids: int, modseqs: int) -> None:
 
 
 def renew(change: Change, seen: int = 0) -> None:
-    """Gives every mailbox a new UIDVALIDITY, and numbers that no client and no session has met.
+    """Gives every mailbox a new UIDVALIDITY, and numbers that no client and no session has seen.
 
-    Whoever has one open loses it, as if it were deleted. *seen* is a modseq that was given. Raises Refused(LIMIT).
+    Sessions lose their open mailboxes, as if these were deleted. *seen* is a modseq that was used. Raises
+    Refused(LIMIT).
     """
     cursor = change.cursor
     cursor.execute(
@@ -129,10 +129,10 @@ def renew(change: Change, seen: int = 0) -> None:
 
 
 def mark_closed(cursor: Cursor) -> ModSeq | None:
-    """Writes that the file was closed well. To be called with no change of this process under way.
+    """Writes that the file was closed properly, while this process has no running change.
 
-    Its modseq; None where the account is removed. A change of another process that comes in between harms nothing: it
-    is in the WAL before the mark, so it is there where the mark is.
+    Returns the account's modseq; None where the account is removed. A change of another process in between does no
+    harm: it is in the WAL before the mark, so it survives where the mark survives.
     """
     marked: tuple[int, bool] | None = cursor.execute("SELECT modseq, closed = modseq FROM account").get
     if marked is None:

@@ -1,10 +1,9 @@
-"""The tables of an account's file and of the directory's, and the way to them from each older version.
+"""The tables of an account's file and of the directory, and the upgrades from each older version.
 
-What is asked together stands together: the rows of ``messages`` are small, so that FLAGS of a whole
-mailbox is a scan of few pages; ENVELOPE is in ``contents``, the structures and the texts for SEARCH
-and SORT have tables of their own, and the bytes are in ``chunks``, numbered so that any range is found
-without an index. ``mailboxes.highestmodseq`` and the counters there change in the same transaction as
-the rows that they count. What SEARCH looks texts up in is filled behind the arrivals, see
+Data that is read together is stored together. The rows of ``messages`` are small, so FLAGS of a whole mailbox scans
+few pages. ENVELOPE is in ``contents``. The structures, and the texts for SEARCH and SORT, have their own tables. The
+bytes are in ``chunks``, numbered so that any range is found without an index. ``mailboxes.highestmodseq`` and the
+counters change in the same transaction as the rows that they count. The text index is filled in the background, see
 ``text_index``.
 """
 
@@ -18,10 +17,10 @@ from mektup.store.sqlite.tables import changed_runs, header_fields, text_blocks,
 from mektup.terms.numbers import MailboxId
 
 CHUNK_BYTES = 256 * 1024
-"""Octets in a chunk; the first holds the header alone (what of it fits), so that HEADER is one row."""
+"""Octets in a chunk. The first chunk has only the header, or as much of it as fits, so that HEADER reads one row."""
 
 CHUNK_BITS = 12
-"""Of a chunk's key, what numbers it within its content: up to 1 GiB."""
+"""The low bits of a chunk's key, which number it in its content: enough for 1 GiB."""
 
 ACCOUNT_TABLES = f"""
 CREATE TABLE account (
@@ -171,12 +170,12 @@ def _add_header_fields(connection: apsw.Connection) -> None:
 
 
 def _index_anew(connection: apsw.Connection) -> None:
-    # a document was of one message before; and an older mektup knows no chunks that are packed against texts
+    # before, a document had one message; and an older mektup cannot read chunks that are packed against texts
     connection.execute(f"{trigrams.FORGET_ALL}; DELETE FROM search_texts; DELETE FROM freed")
 
 
 def _add_recovery(connection: apsw.Connection) -> None:
-    # whether an older mektup closed the file well nobody knows for certain: the gap costs little
+    # it is not certain that an older mektup closed the file properly; a gap costs little
     connection.execute(
         "ALTER TABLE account ADD COLUMN closed INTEGER NOT NULL DEFAULT -1; "
         "ALTER TABLE account ADD COLUMN place TEXT NOT NULL DEFAULT ''"

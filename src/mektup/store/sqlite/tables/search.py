@@ -1,13 +1,13 @@
-"""SEARCH as one SQL query: the program compiled to a condition over a message's rows.
+"""SEARCH as one SQL query: compiles the search program to a condition over a message's rows.
 
-What is cheap stands first in an AND: columns of the message's own row, then the decoded header texts,
-then functions that look into its text. Where what is sought is long enough to be looked up, only those
-messages are asked for it that the index of trigrams proposes, or does not know yet (``text_index``).
+Cheap conditions come first in an AND: columns of the message's own row, then the decoded header texts, then functions
+that read its text. Where a searched text is long enough for the index of trigrams, only messages that the index
+proposes, or does not have yet, are read (``text_index``).
 
-A program that is too deep for SQLite's own parser, or lists too many UIDs, is answered by set algebra over its leaves,
-each a query.
+A program that is too deep for SQLite's parser, or lists too many UIDs, is answered by set algebra over its leaves, with
+a query for each.
 
-No condition is ever NULL, so that NOT means not.
+No condition is ever NULL, so NOT always negates.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ from mektup.terms.search_walk import Algebra, flags_in, leaves, narrowed, walk
 from mektup.terms.sets import Uids
 
 MAX_DEPTH = 500
-"""Of a condition, in levels of AND, OR and NOT; SQLite parses 1000 of its own."""
+"""The greatest depth of a condition, in levels of AND, OR and NOT; SQLite parses 1000 levels of its own."""
 
 FEW_READ = 100
-"""Of messages: they are looked into sooner than the index is asked which of them to look into."""
+"""For at most so many messages, reading all is faster than using the index."""
 
 RUNS_IN_LINE = 16
-"""How many runs of UIDs are compared one by one; more are looked up in a list of numbers."""
+"""The most runs of UIDs that are compared one by one; more are looked up in a list of numbers."""
 
 UIDS_LISTED = 500_000
-"""How many UIDs the lists of one statement may have together; SQLite keeps each list twice."""
+"""The most UIDs in all lists of a statement; SQLite keeps each list twice."""
 
 SETS_IN_SEARCH = 100_000
-"""How many sets of keywords one statement may name, each as often as it does; SQLite takes 1 MB of text."""
+"""The most sets of keywords that a statement may name, repetitions included; SQLite takes 1 MB of text."""
 
 
 # Conditions
@@ -66,17 +66,17 @@ class Condition:
     sql: str
     parameters: tuple[Any, ...] = ()
     cost: int = 0
-    """0: the message's row. TEXTS: header texts. BYTES: the message."""
+    """What is read: 0 for the message's row, TEXTS for header texts, BYTES for the message."""
     depth: int = 1
     is_looked_up: bool = False
-    """Whether it holds only for messages that an index finds by their contents."""
+    """Whether it is true only for messages that the index proposes by their contents."""
 
 
 TEXTS, BYTES = 1, 2
 
 
 def _combined(word: str, conditions: Sequence[Condition]) -> Condition:
-    """All of them joined by *word*, the cheap ones first, as a balanced tree: SQLite limits its depth."""
+    """Joins *conditions* by *word*, cheap ones first, as a balanced tree, because SQLite limits the depth."""
     level = sorted(conditions, key=lambda condition: condition.cost)
     while len(level) > 1:
         pairs = zip(level[::2], level[1::2], strict=False)
@@ -100,16 +100,16 @@ def _negated(condition: Condition) -> Condition:
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """Makes conditions of programs, for one account at one moment."""
+    """Compiles search programs to conditions, for one account at one moment."""
 
     sets_with: Mapping[str, Sequence[int]]
-    """For each keyword that is asked for, in lower case, the sets that it is in."""
+    """For each searched keyword, in lower case, the sets that have it."""
     now: int
     within: Uids
 
     @property
     def algebra(self) -> Algebra[Condition]:
-        """To be walked with."""
+        """The algebra for ``walk``."""
         return Algebra(
             leaf=self.leaf,
             negation=_negated,
@@ -118,7 +118,7 @@ class Compiler:
         )
 
     def leaf(self, key: SearchKey) -> Condition:
-        """The condition of a key that combines no others."""
+        """The condition of a key without subkeys."""
         match key:
             case terms.All():
                 return Condition("1")
@@ -185,10 +185,10 @@ class Compiler:
                 raise TypeError(f"{type(key).__name__} is for the session to resolve")
 
     def _looked_up(self, match: str | None, condition: Condition) -> Condition:
-        """*condition*, asked only of what *match* proposes, None for all."""
+        """*condition*, evaluated only for messages that *match* proposes; for all if it is None."""
         if match is None or len(self.within) <= FEW_READ:
             return condition
-        # What is proposed is found out first. SQLite would swap the two, but that both have a query inside.
+        # the proposals are evaluated first; SQLite keeps the order, because both sides have a subquery
         return Condition(
             f"({_PROPOSED} AND {condition.sql})",
             (match, *condition.parameters),
@@ -207,13 +207,13 @@ _ADDRESS_COLUMNS = {
 
 
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
-"""RFC 5322 §2.2; of fields by other names, which a client may ask for all the same, the index knows nothing."""
+"""RFC 5322 §2.2. A client may search fields with other names, but the index does not have them."""
 
 _PROPOSED = f"m.content IN ({trigrams.PROPOSED} UNION ALL SELECT id FROM contents WHERE id > {LAST})"
 
 
-# An account has one row, with 1 for its id. What depends on the innermost loop is asked last; else SQLite would look
-# into a message before it looked at its flags, as the content stands in the index that it goes through.
+# The table account has one row, with the ID 1. SQLite evaluates a condition on the innermost loop last. Without it,
+# SQLite would read a message before it checks the flags, because the index that it scans has the content.
 _ASKED_LAST = "m.content * a.id"
 
 _IN_HEADER = (
@@ -244,11 +244,11 @@ def _day(seconds: str, when: terms.When, day: date) -> Condition:
             return Condition(f"{seconds} BETWEEN ? AND ?", (start, start + DAY_SECONDS - 1))
 
 
-# Asking
+# Running
 
 
 def search(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, keyword_sets: SqliteKeywordSets) -> Uids:
-    """Those of *within* that match; see ``interface.Account.search``."""
+    """The messages of *within* that match; see ``interface.Account.search``."""
     with moment(cursor):
         modseq(cursor, mailbox)  # refuses where the mailbox is gone
         keyword_sets.load(cursor)
@@ -262,7 +262,7 @@ def search(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, key
 
 
 def _by_sets(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, compiler: Compiler) -> Uids:
-    """As ``search``; each leaf is answered by itself."""
+    """Like ``search``, with a query for each leaf."""
     every = _matching(cursor, mailbox, Condition("1"), within)
 
     def leaf(part: SearchKey) -> Uids:
@@ -282,13 +282,13 @@ def _by_sets(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, c
 
 
 def _listed(key: SearchKey, within: Uids) -> int:
-    """How many UIDs the statement for *key* would list."""
+    """The number of UIDs in the lists of the statement for *key*."""
     named = (leaf.uids & within for leaf in leaves(key) if isinstance(leaf, terms.InUids))
     return sum(len(uids) for uids in named if len(uids.runs) > RUNS_IN_LINE)
 
 
 def _sets_with(flags: Sequence[str], keyword_sets: SqliteKeywordSets) -> Mapping[str, Sequence[int]]:
-    """Raises Refused(LIMIT) where the statement would name too many sets."""
+    """The sets of each searched keyword. Raises Refused(LIMIT) where the statement would name too many sets."""
     found = keyword_sets.numbers_with(flag for flag in flags if flag not in SYSTEM_FLAGS_BY_NAME)
     if sum(len(found.get(flag, ())) for flag in flags) > SETS_IN_SEARCH:
         raise Refused(Code.LIMIT, "This asks for keywords that are in too many different sets; ask for fewer at a time")

@@ -1,7 +1,7 @@
-"""How far each account is known to have come, kept in the directory of accounts: an older copy of its file has not.
+"""A lower bound of each account's modseq, kept in the directory of accounts, to detect an older copy of its file.
 
-Only a modseq that was given, and is on disk, is noted; some time later, many at once. So what is noted is never more
-than what is true, and an account that is behind it was put back.
+Only a modseq that is used and on disk is recorded, some time later, many at once. So the record is never too high, and
+an account with a lower modseq is an older copy.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mektup.terms.errors import Refused
 from mektup.terms.numbers import AccountId, ModSeq
 
 WRITTEN_SECONDS = 1.0
-"""After which what was noted is written."""
+"""The delay before recorded modseqs are written."""
 
 
 def _read(cursor: Cursor, account: AccountId) -> int:
@@ -32,7 +32,7 @@ def _write(change: Change, noted: Mapping[AccountId, ModSeq]) -> None:
 
 
 class Seen:
-    """Of all accounts of a store."""
+    """The records of all accounts of a store."""
 
     def __init__(self, names: Database) -> None:
         self._names = names
@@ -42,17 +42,17 @@ class Seen:
         self._writing: asyncio.Task[None] | None = None
 
     async def of(self, account: AccountId) -> int:
-        """A modseq that the account is known to have given; 0 for none."""
+        """The highest modseq that the account is known to have used; 0 for none."""
         return max(await self._names.read(_read, account), self._noted.get(account, 0))
 
     def note(self, account: AccountId, modseq: ModSeq) -> None:
-        """The account has given *modseq*, and it is on disk. From any thread, once ``of`` was asked or ``start``."""
+        """Records that *modseq* of the account is on disk. From any thread."""
         self._noted[account] = modseq
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake)
 
     def start(self) -> None:
-        """From now on what is noted is written. In the event loop."""
+        """Starts writing records. In the event loop."""
         self._loop = asyncio.get_running_loop()
 
     def _wake(self) -> None:
@@ -67,14 +67,14 @@ class Seen:
         noted, self._noted = self._noted, {}
         try:
             await self._names.write(partial(_write, noted=noted), durable=False)
-        except Refused:  # noted as a fault; to be tried again with what comes next
+        except Refused:  # recorded as a fault; tried again with the next records
             self._noted = noted | self._noted
         finally:
             self._writing = None
-        # what came meanwhile waits for what comes next, or for the end
+        # records made meanwhile are written with the next ones, or at the end
 
     async def close(self) -> None:
-        """Writes what is noted."""
+        """Writes all records."""
         self._loop = None
         if self._timer is not None:
             self._timer.cancel()

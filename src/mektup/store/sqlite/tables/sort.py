@@ -1,4 +1,4 @@
-"""SORT and THREAD: a search and the columns to sort or thread by, of one moment; the work is that of ``sorting``."""
+"""SORT and THREAD: a search and the columns, read at one moment; ``sorting`` does the rest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from mektup.terms.sorting import MessageThreads, SortCriterion, SortKey, ThreadA
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which messages to sort or to thread: those of *within* in the mailbox at *place* that match *key*."""
+    """The messages to sort or thread: those of *within*, in the mailbox at *place*, that match *key*."""
 
     place: Place
     key: SearchKey
@@ -54,7 +54,7 @@ def thread(cursor: Cursor, question: Question, algorithm: ThreadAlgorithm) -> Me
 
 
 def _found(cursor: Cursor, question: Question, needed: Collection[Key]) -> SortKeys:
-    """The columns *needed*, of the messages that were asked for."""
+    """The *needed* columns of the messages of *question*."""
     within = question.within
     with moment(cursor):
         match question.key:
@@ -91,13 +91,13 @@ _COLUMNS: Final[Mapping[Key, str]] = {
     SortKey.SUBJECT: _text("base_subject"),
     SortKey.TO: _text("to_key"),
     ThreadKey.IS_REPLY: "t.is_reply",
-    # what several messages share is read once
+    # contents that several messages share are read once, by ``_learn``
     ThreadKey.MESSAGE_IDS: (
         "CASE WHEN EXISTS (SELECT 1 FROM shared AS s WHERE s.content = m.content) THEN CAST(m.content AS TEXT) "
         "ELSE t.message_id || ' ' || t.reference_ids END"
     ),
 }
-"""Of each, an expression over m (messages) and t (texts)."""
+"""For each key, an expression over m (messages) and t (texts)."""
 
 
 _SHARED_IDS: Final = (
@@ -107,7 +107,7 @@ _SHARED_IDS: Final = (
 
 
 class KeyRows:
-    """A ``sorting.sort_keys.Source``, for as long as the moment of *cursor* lasts."""
+    """A ``sorting.sort_keys.Source``, valid during the ``moment`` of *cursor*."""
 
     __slots__ = ("_cursor", "_mailbox")
 
@@ -116,7 +116,7 @@ class KeyRows:
         self._mailbox = mailbox
 
     def state(self) -> tuple[int, int, int]:
-        """See ``Source``, as for all that follows."""
+        """See ``Source``, also for the other methods."""
         row: tuple[int, int, int] | None = self._cursor.execute(
             "SELECT highestmodseq, uidnext, messages FROM mailboxes WHERE id = ? AND selectable", (self._mailbox,)
         ).get
@@ -150,7 +150,7 @@ class KeyRows:
 
 
 def _learn(cursor: Cursor, column: MessageIds, values: Sequence[str], most: int) -> None:
-    """Reads the Message-IDs of what several messages share, as far as *column* does not have them yet."""
+    """Reads the Message-IDs of shared contents that *column* does not have yet."""
     for content, ids in cursor.execute(_SHARED_IDS, (f"[{','.join(column.unknown(values))}]",)):
         column.learn(content, ids)
         require_few(column, most)

@@ -1,10 +1,11 @@
-"""The texts that SEARCH looks into, decoded and case-folded, kept some together: by themselves most are too short to
-compress well, and a search for a common word unpacks them all. (Those of headers only where it is not in the body.)
+"""Blocks of decoded and case-folded texts for SEARCH, compressed together.
 
-Compressed messages are read with the help of these texts (``chunk_compression``): a text stays as long as its message.
+Most texts are too short to compress well alone, and a search for a common word decompresses all of them. (It reads the
+text of headers only where the body does not match.) Compressed messages need these texts (``chunk_compression``), so a
+text stays as long as its message.
 
-A block holds the texts of neighbouring contents and is written anew when something is added or taken out. The highest
-content of the last block is the mark up to which all contents have their texts here that are still there.
+A block has the texts of neighbouring contents, and is rewritten when texts are added or removed. The highest content
+of the last block is the mark: all existing contents up to it have their texts here.
 """
 
 from __future__ import annotations
@@ -30,25 +31,25 @@ CREATE TABLE search_texts (
 """
 
 BLOCK_BYTES: Final = 40 * 1024
-"""Octets of the texts in a block at most, but that one longer text is a block by itself."""
+"""The most octets of the texts in a block; one longer text is a block of its own."""
 
 LEVEL: Final = 3
 FULL_LEVEL: Final = 9
-"""Of zstandard, for the last block, which is soon written anew, and for the others."""
+"""Levels of zstandard: the first for the last block, which is rewritten soon, the second for the others."""
 
 LAST: Final = "ifnull((SELECT last FROM search_texts ORDER BY first DESC LIMIT 1), 0)"
 """SQL: the mark."""
 
 _BLOCK_OF = "FROM search_texts WHERE first <= ? ORDER BY first DESC LIMIT 1"
-"""Where the texts of a content are, if they are anywhere."""
+"""SQL: the block that would have the texts of a content."""
 
 Texts = Octets
-"""By content, in UTF-8."""
+"""Texts by content, in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What one message has to be searched, in UTF-8."""
+    """The searchable texts of one message, in UTF-8."""
 
     content: int
     headers: bytes
@@ -56,29 +57,29 @@ class Text:
 
     @property
     def octets(self) -> int:
-        """Of both."""
+        """The octets of both texts."""
         return len(self.headers) + len(self.body)
 
 
 def encode(text: str) -> bytes:
-    """*text* as it is kept, and as what is sought in it must be."""
+    """The stored form of *text*; searched texts need the same form."""
     return text.encode("utf-8", "surrogatepass")
 
 
 class KeptTexts:
-    """Texts as one connection reads them. A message's text never changes, so what was read is right."""
+    """Reads texts on one connection. It may cache them, because a message's text never changes."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._last: dict[Callable[[Cursor, int], Texts], Texts] = {bodies: {}, headers: {}}
-        """Of the block that was read last."""
+        """The texts of the block that was read last."""
 
     def body(self, content: int) -> bytes | None:
-        """The text of the body; None where it is not kept yet, or no more."""
+        """The text of the body; None where it is not stored."""
         return self._text(bodies, content)
 
     def headers(self, content: int) -> bytes | None:
-        """The same for the text of all headers."""
+        """The text of all headers; None where it is not stored."""
         return self._text(headers, content)
 
     def _text(self, read: Callable[[Cursor, int], Texts], content: int) -> bytes | None:
@@ -90,12 +91,12 @@ class KeptTexts:
 
 
 def bodies(cursor: Cursor, content: int) -> Texts:
-    """Those in the block that *content* is in; none where it is above the mark."""
+    """The texts of bodies in the block of *content*; none where it is above the mark."""
     return _read(cursor, f"SELECT last, bodies {_BLOCK_OF}", content)
 
 
 def headers(cursor: Cursor, content: int) -> Texts:
-    """The same."""
+    """The texts of headers in the block of *content*; none where it is above the mark."""
     return _read(cursor, f"SELECT last, headers {_BLOCK_OF}", content)
 
 
@@ -105,7 +106,7 @@ def _read(cursor: Cursor, sql: str, content: int) -> Texts:
 
 
 def add(cursor: Cursor, texts: Sequence[Text]) -> None:
-    """Adds *texts*, by content, all above the mark; what does not fill a block goes on in the last one."""
+    """Adds *texts*, ordered by content, all above the mark; continues the last block if it is not full."""
     blocks = list(_blocks([*_taken_back(cursor), *texts]))
     for block in blocks:
         level = LEVEL if block is blocks[-1] else FULL_LEVEL
@@ -118,7 +119,7 @@ def add(cursor: Cursor, texts: Sequence[Text]) -> None:
 
 
 def _taken_back(cursor: Cursor) -> list[Text]:
-    """The texts of the last block, which is no more, if it was not full."""
+    """Removes the last block if it is not full, and returns its texts."""
     last = cursor.execute(
         "DELETE FROM search_texts WHERE first = (SELECT max(first) FROM search_texts) AND octets < ? "
         "RETURNING bodies, headers",
@@ -131,7 +132,7 @@ def _taken_back(cursor: Cursor) -> list[Text]:
 
 
 def drop(cursor: Cursor, contents: Collection[int]) -> None:
-    """Takes out the texts of *contents*."""
+    """Removes the texts of *contents*."""
     sql = f"SELECT first, bodies, headers {_BLOCK_OF}"
     for first, *columns in {cursor.execute(sql, (content,)).get for content in contents} - {None}:
         bodies, headers = (

@@ -1,8 +1,8 @@
-"""What SEARCH looks into, and its index: texts are decoded and case-folded once, and kept; their trigrams are indexed.
+"""The searchable texts and their index: texts are decoded and case-folded once, and stored; their trigrams are indexed.
 
-Both is done behind the arrivals, in the order of ``contents.id``, so one number tells how far it went (the mark, see
-``text_blocks``): what lies above is looked into as it came, decoded for each search anew. A search therefore needs
-neither to wait for the index nor to know more of it than this, and its answer is the same wherever that mark stands.
+This happens in the background, in the order of ``contents.id``, so one number says how far it went (the mark, see
+``text_blocks``). Messages above the mark are decoded again for each search. So a search never waits for the index, and
+its answer does not depend on the mark.
 """
 
 from __future__ import annotations
@@ -33,49 +33,49 @@ from mektup.terms.limits import Limits
 from mektup.terms.numbers import ContentId
 
 LOOKED_INTO_AT_ONCE: Final = 256 * 1024
-"""Octets of a text that are searched before other threads may have their turn."""
+"""The octets of a text that are searched before other threads can run."""
 
 BATCH_BYTES: Final = 64 * 1024
-"""Of texts: what is indexed in one transaction, about. Other writers wait for it, some ten milliseconds."""
+"""The approximate octets of texts in a transaction. Other writers wait for it, some ten milliseconds."""
 
 BATCH_MESSAGES: Final = 200
 
 BATCH_FORGOTTEN: Final = 50
-"""How many of the messages that are gone are taken out of the index in one transaction."""
+"""How many removed messages are taken out of the index in a transaction."""
 
 MERGED_PAGES: Final = 64
-"""How much of the index is merged in one transaction."""
+"""How many pages of the index are merged in a transaction."""
 
 
-# Looking into texts
+# Searching texts
 
 
 class Reader:
-    """What ``search`` needs of texts, for one connection."""
+    """The functions of one connection with which ``search`` reads texts."""
 
     def __init__(self, connection: apsw.Connection, texts: KeptTexts, limits: Limits) -> None:
         self._connection = connection
         self._texts = texts
         self._limits = limits
         self._decoded = Text(0, b"", b"")
-        """Of the message that was decoded last."""
+        """The texts of the message that was decoded last."""
 
     def in_header(self, number: int, header: bytes, name: str, text: str) -> bool:
-        """Whether *text* is in a field of that name. *header* are the octets of the message's first chunk."""
+        """Whether *text* is in a field *name*. *header* is the message's first chunk."""
         if len(header) >= CHUNK_BYTES:
-            # a piece at a time, so that other threads go on in between
+            # a piece at a time, so that other threads can run in between
             chooser = FieldChooser(frozenset({name.encode()}), exclude=False)
             pieces = content.header_pieces(self._connection.cursor(), ContentId(number), self._limits.header_bytes)
             header = b"".join([*map(chooser.take, pieces), chooser.finish()])
         return any(text in value for value in header_values(header, name, self._limits))
 
     def in_body(self, number: int, sought: bytes) -> bool:
-        """Whether *sought*, encoded, is in the text of the body."""
+        """Whether the encoded text *sought* is in the text of the body."""
         text = self._texts.body(number)
         return _holds(self._decode(number).body if text is None else text, sought)
 
     def in_headers(self, number: int, sought: bytes) -> bool:
-        """The same for the text of all headers."""
+        """Whether the encoded text *sought* is in the text of all headers."""
         text = self._texts.headers(number)
         return _holds(self._decode(number).headers if text is None else text, sought)
 
@@ -96,7 +96,7 @@ def _holds(text: bytes, sought: bytes) -> bool:
 
 @contextmanager
 def _octets(cursor: Cursor, number: ContentId) -> Iterator[Octets]:
-    """All of a message; in memory only where it is small."""
+    """The octets of a message; only a small one is held in memory."""
     file = cursor.connection.filename
     with Spool(directory=Path(file).parent if file else None) as spool:
         for piece in content.read(cursor, number, 0, 2**63):
@@ -117,34 +117,34 @@ def equip(connection: apsw.Connection, texts: KeptTexts, limits: Limits) -> None
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is kept of one message."""
+    """The data to store for one message."""
 
     text: Text
     document: str
-    """For the index, see ``trigrams``."""
+    """The document for the index, see ``trigrams``."""
     chunks: Sequence[tuple[int, bytes]]
-    """What to store anew of its bytes, see ``content.packed_again``."""
+    """The chunks that replace the message's, see ``content.packed_again``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What comes next in the index."""
+    """The next messages to index."""
 
     after: int
-    """The content up to which all are indexed before."""
+    """The mark: all contents up to it are indexed."""
     entries: tuple[Entry, ...]
     neighbour: Entry | None = None
-    """Of the message that is indexed before, and shares a document with the first of *entries*."""
+    """The already indexed message that shares a document with the first of *entries*."""
 
 
 def is_due(cursor: Cursor) -> bool:
-    """Whether there is something to index, or to take out of the index. A question of microseconds."""
+    """Whether there are messages to index or to take out of the index. Costs microseconds."""
     sql = f"SELECT ifnull((SELECT max(id) FROM contents), 0) > {text_blocks.LAST} OR EXISTS (SELECT 1 FROM freed)"
     return bool(cursor.execute(sql).get)
 
 
 def next_batch(cursor: Cursor, limits: Limits, packing: Packing) -> Batch:
-    """The next messages to be indexed, made ready; without any where all are."""
+    """Prepares the next messages to index; empty where all are indexed."""
     with moment(cursor):
         after = cursor.execute(f"SELECT {text_blocks.LAST}").get
         entries: list[Entry] = []
@@ -160,7 +160,7 @@ def next_batch(cursor: Cursor, limits: Limits, packing: Packing) -> Batch:
 
 
 def _neighbour(cursor: Cursor, after: int, limits: Limits) -> Entry | None:
-    """What *after* is indexed as, where what comes next may share its document."""
+    """The entry of *after*, where the next message may share its document."""
     rows = [] if after & 1 else _rows(cursor, after, after)
     return _entry(cursor, rows[0], limits, Packing(None)) if rows else None
 
@@ -192,7 +192,7 @@ def _fields(header: bytes, limits: Limits) -> Iterator[str]:
 
 
 def put(change: Change, batch: Batch) -> bool:
-    """Indexes *batch*; False where another process was faster, and nothing is done."""
+    """Indexes *batch*; returns False and does nothing where another process was faster."""
     cursor = change.cursor
     if not batch.entries or cursor.execute(f"SELECT {text_blocks.LAST}").get != batch.after:
         return False
@@ -212,9 +212,9 @@ def put(change: Change, batch: Batch) -> bool:
 
 
 def tidy(change: Change) -> bool:
-    """Makes the index smaller, a little; False where there was nothing to do.
+    """Makes the index smaller, one step at a time; returns False where there was nothing to do.
 
-    Takes out messages that are gone; where there are none, merges what was put in at different times.
+    Takes out removed messages; where there are none, merges segments of the index.
     """
     cursor = change.cursor
     freed = cursor.execute("SELECT content FROM freed LIMIT ?", (BATCH_FORGOTTEN,)).fetchall()
@@ -230,7 +230,7 @@ def tidy(change: Change) -> bool:
 
 
 def status(cursor: Cursor) -> SearchStatus:
-    """How far indexing went, and what it costs. Reads all of the index."""
+    """See ``interface.Account.search_status``. Reads the whole index."""
     with moment(cursor):
         messages = cursor.execute("SELECT count(*) FROM contents").get
         indexed = cursor.execute(f"SELECT count(*) FROM contents WHERE id <= {text_blocks.LAST}").get

@@ -1,12 +1,11 @@
-"""Which messages may hold a text, as questions to an index of trigrams (FTS5), so that only those are read.
+"""Queries to an index of trigrams (FTS5) for the messages that may contain a text, so that a search reads only those.
 
-What a document and a question are made of is in ``rules.text_documents``.
+``rules.text_documents`` makes the documents and the trigrams of a query.
 
-All searchable text of two messages, neighbours, is one document, of which the index keeps no more than which trigrams
-occur in it. A text that is looked for can only be where all of its trigrams are. That proposes candidates, with some
-among them that hold the trigrams in other places; whoever asks looks into each. Most trigrams of a message are its
-neighbour's, too, so documents of two make the index smaller by a third; and as the texts of neighbours are kept
-together, to look into one for the other's sake costs little.
+The searchable texts of two neighbouring messages are one document; the index has only the set of its trigrams. A text
+can only be in a document that has all trigrams of the text. These documents are candidates; some of them have the
+trigrams at other places, so the search reads each one. Neighbouring messages share most trigrams, so documents of two
+make the index a third smaller. Texts of neighbours are stored together, so reading both costs little.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ INSERT INTO trigrams (trigrams, rank) VALUES ('automerge', 0), ('crisismerge', 2
 PROPOSED: Final = (
     "SELECT trigrams.rowid << 1 | value FROM trigrams CROSS JOIN json_each('[0, 1]') WHERE trigrams MATCH ?"
 )
-"""SQL: the contents that a match, which is bound to it, proposes; some may not be there."""
+"""SQL: the contents that a bound match proposes; some may not exist."""
 
 MESSAGES: Final = "SELECT 1 FROM contents WHERE id BETWEEN ?1 << 1 AND ?1 << 1 | 1"
-"""SQL: a row for each content that is there of a document."""
+"""SQL: a row for each existing content of a document."""
 
 FORGET_ALL: Final = "INSERT INTO trigrams (trigrams) VALUES ('delete-all')"
-"""SQL: leaves the index empty."""
+"""SQL: empties the index."""
 
 
 def document_of(content: int) -> int:
@@ -43,17 +42,17 @@ def document_of(content: int) -> int:
 
 
 def in_header(*texts: str) -> str | None:
-    """What MATCHes the messages whose headers may hold all *texts*; None where it may be any message."""
+    """The match for messages whose headers may contain all *texts*; None where it may be any message."""
     return _match([header_text(text) for text in texts])
 
 
 def in_body(text: str) -> str | None:
-    """The same for their bodies."""
+    """The match for messages whose body may contain *text*; None where it may be any message."""
     return _match([body_text(text)])
 
 
 def anywhere(header: str, body: str) -> str | None:
-    """The same for what is *header* in a header or *body* in a body."""
+    """The match for *header* in the headers or *body* in the body; None where it may be any message."""
     return _match([header_text(header)], [body_text(body)])
 
 

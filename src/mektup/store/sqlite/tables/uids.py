@@ -1,9 +1,9 @@
-"""Sets of UIDs in SQL: any set is read in slices, each by one query that costs what it finds.
+"""Sets of UIDs in SQL: any set is read in slices, with one query per slice, whose cost depends on its result.
 
-A long run is a range of the primary key, read up to a number of rows. Short runs are gathered and
-joined, as one JSON array of integers that hold a first UID and a length. So a set of a single run
-and one of a thousand scattered numbers, whether they are there or not, both cost a query per slice.
-No query stays open between slices, so none keeps the WAL from starting over.
+A long run is a range of the primary key, read up to a number of rows. Short runs are gathered into one JSON array of
+integers, each with a first UID and a length, and joined. So a single run and a thousand scattered UIDs, whether they
+exist or not, both cost one query per slice. No query stays open between slices, so none stops the WAL from starting
+over.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _LENGTH_BITS = 30
 _LENGTH_MASK = (1 << _LENGTH_BITS) - 1
 
 SLICE_BYTES = 1024 * 1024
-"""Where a slice ends although it could have more rows, give or take a few of them."""
+"""The approximate octets at which a slice ends, although it could have more rows."""
 
 _ROWS_AT_A_TIME = 8
-"""How many rows are read between two looks at the octets they take; at first there are fewer."""
+"""How many rows are read between two checks of their octets; at first fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is read of each message: a list of expressions, over m (messages) and what is joined to it."""
+    """A query for each message: expressions over m (messages) and the joined tables."""
 
     expressions: str
     joins: str = ""
     condition: str = ""
-    """Starts with AND where there is one."""
+    """Empty, or a condition that starts with AND."""
     wide: tuple[int, ...] = ()
-    """Which columns may be large, by position in the row, the UID being 0."""
+    """The positions in the row of columns that may be large; the UID is at 0."""
     in_range: str = field(init=False)
     in_runs: str = field(init=False)
 
@@ -50,7 +50,7 @@ class Query:
             f"{select} FROM messages AS m {self.joins} WHERE m.mailbox = ?1 AND m.uid BETWEEN ?2 AND ?3 "
             f"{self.condition} ORDER BY m.uid LIMIT ?4",
         )
-        # The rows ascend because the array does; CROSS JOIN keeps SQLite from turning the loops round.
+        # rows ascend because the array does; CROSS JOIN stops SQLite from swapping the loops
         object.__setattr__(
             self,
             "in_runs",
@@ -66,9 +66,9 @@ _last_of = itemgetter(1)
 def read_slice(
     cursor: Cursor, query: Query, mailbox: MailboxId, uids: Uids, after: int, rows: int = SLICE_ROWS
 ) -> tuple[list[Row], int]:
-    """The next messages of *uids* with a UID above *after*, and the UID up to which that is all of them.
+    """The next messages of *uids* with a UID above *after*, and the UID up to which the result is complete.
 
-    Ascending; at most *rows*; none only where there are none left, and then that UID is the last of *uids*.
+    Ascending, at most *rows*. The result is empty only where no messages are left; then the UID is the last of *uids*.
     """
     runs = uids.runs
     while True:
@@ -103,7 +103,7 @@ def _gathered(uids: Uids, at: int, first: int, rows: int) -> tuple[str, int]:
 
 
 def _fetch(cursor: Cursor, wide: tuple[int, ...]) -> tuple[list[Row], bool]:
-    """The rows, and whether they are all, which they are not where their octets pass the bound."""
+    """The rows, and whether these are all rows of the query; they are not where their octets reach the limit."""
     if not wide:
         return cursor.fetchall(), True
     found: list[Row] = []
@@ -116,13 +116,13 @@ def _fetch(cursor: Cursor, wide: tuple[int, ...]) -> tuple[list[Row], bool]:
             return found, True
         octets += sum(len(row[at]) for row in some for at in wide if row[at] is not None)
         if count < _ROWS_AT_A_TIME:
-            # so that the first rows, should each be as large as may be, are few
+            # starts with few rows, because each may be very large
             count *= 2
     return found, False
 
 
 def slices(cursor: Cursor, query: Query, mailbox: MailboxId, uids: Uids, rows: int = SLICE_ROWS) -> Iterator[list[Row]]:
-    """All the messages of *uids*, slice by slice; the cursor is free for other use in between."""
+    """All messages of *uids*, in slices; the cursor is free for other use in between."""
     after = 0
     while uids and after < uids.last:
         found, after = read_slice(cursor, query, mailbox, uids, after, rows)
@@ -131,7 +131,7 @@ def slices(cursor: Cursor, query: Query, mailbox: MailboxId, uids: Uids, rows: i
 
 
 def runs_since(cursor: Cursor, table: str, mailbox: MailboxId, modseq: ModSeq, most: int | None) -> Uids | None:
-    """What *table*, which keeps runs of UIDs by modseq, has above *modseq*; None for more than *most* runs."""
+    """The UIDs above *modseq* in *table*, which has runs of UIDs by modseq; None for more than *most* runs."""
     found = cursor.execute(
         f"SELECT first, last FROM {table} WHERE mailbox = ? AND modseq > ? LIMIT ?",
         (mailbox, modseq, -1 if most is None else most + 1),
