@@ -27,7 +27,7 @@ from bench.table import set_table, table
 from bench.turns import FEWEST_RUNS, measure
 
 SLOWER = 1.03
-"""How much of its time before a row may take."""
+"""With ``--before``, a row may take at most so many times its earlier time."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -73,9 +73,9 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
 
 
 def chosen(keys: Sequence[str], *, is_scale: bool) -> tuple[list[Row], list[str]]:
-    """The rows and the sets named by *keys* (a key may hold several, with commas between).
+    """The rows and the sets named by *keys*; one key may hold several names, separated by commas.
 
-    For none, every row; where it is about growth, those that depend on the size of a mailbox.
+    Without keys: every row, or with *is_scale* the rows that depend on the size of a mailbox.
     """
     wanted = [key for word in keys for key in word.split(",") if key]
     known = [*(row.key for row in ROWS), *SETS]
@@ -88,7 +88,7 @@ def chosen(keys: Sequence[str], *, is_scale: bool) -> tuple[list[Row], list[str]
 
 
 def measured(options: argparse.Namespace, messages: int, rows: Sequence[Row], sets: Sequence[str]) -> Report:
-    """Everything that was chosen, for a mailbox of *messages*; printed as it comes."""
+    """Measures the chosen rows and sets for a mailbox of *messages*, and prints the results one by one."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mektup-bench-", dir=options.folder)))
         folder.chmod(0o755)
@@ -111,12 +111,12 @@ def measured(options: argparse.Namespace, messages: int, rows: Sequence[Row], se
 
 
 def measured_set(benches: Sequence[Bench], key: str) -> list[Line]:
-    """The figures of a set, of each server in turn."""
+    """Measures a set on each server in turn."""
     return merged([line for _ in range(ROUNDS.get(key, 1)) for bench in benches for line in SETS[key](bench)])
 
 
 def described(benches: Sequence[Bench], folder: Path, runs: int) -> str:
-    """What is measured, and where."""
+    """A line about what is measured, and one about the machine."""
     servers = " and ".join(f"{bench.server.name} {bench.server.version}" for bench in benches)
     return (
         f"{servers}; INBOX of {benches[0].messages:,} messages, {benches[0].octets / 1e6:,.0f} MB;"

@@ -1,7 +1,7 @@
-"""What a server answered, boiled down to values that must be the same on every server.
+"""Reduces a server's answers to values that must be the same on every server.
 
-The order of items, quoted strings and literals, the zone of a date and untagged extras are a server's own business, so
-they are levelled here. Nothing of this runs while the clock does.
+A server may choose the order of items, quoted strings or literals, the zone of a date, and extra untagged responses.
+These differences are removed here. Nothing of this runs while the clock runs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STATUS = re.compile(rb"(?:\+|\S+ (?:OK|NO|BAD|BYE|PREAUTH))(?: .*)?\r\n", re.IG
 
 
 def responses(octets: bytes) -> Iterator[list[Value]]:
-    """Each untagged response that holds data, as nested lists; status responses are passed over, their text is free."""
+    """Each untagged response with data, as nested lists; without status responses, whose text is free."""
     place = 0
     while place < len(octets):
         status = _STATUS.match(octets, place)
@@ -65,7 +65,7 @@ def responses(octets: bytes) -> Iterator[list[Value]]:
 
 
 def fetched(octets: bytes) -> dict[int, dict[bytes, Value]]:
-    """What FETCH told of each message, by sequence number; a value that came twice counts once."""
+    """The items that FETCH returned, by sequence number; the last value counts if one came twice."""
     found: dict[int, dict[bytes, Value]] = {}
     for response in responses(octets):
         if len(response) == 3 and response[1] == b"FETCH":
@@ -76,7 +76,7 @@ def fetched(octets: bytes) -> dict[int, dict[bytes, Value]]:
 
 
 def messages(octets: bytes, *names: bytes) -> list[str]:
-    """The items *names* of each message that FETCH told of, by sequence number, in a form that can be compared."""
+    """The items *names* of each fetched message, by sequence number, in a form that can be compared."""
     found = fetched(octets)
     return [f"{seq} " + " ".join(_levelled(name, found[seq].get(name)) for name in names) for seq in sorted(found)]
 
@@ -87,7 +87,7 @@ def _levelled(name: bytes, value: Value) -> str:
     if name == b"INTERNALDATE":
         return f"{datetime.strptime(value.decode().strip(), '%d-%b-%Y %H:%M:%S %z').timestamp():.0f}"
     if name == b"BODYSTRUCTURE":
-        # names of types, of encodings and of parameters have no case
+        # names of types, encodings and parameters ignore case
         return repr(value).lower()
     if isinstance(value, bytes) and len(value) > 64:
         return f"{len(value)} octets {blake2b(value, digest_size=8).hexdigest()}"
@@ -95,7 +95,7 @@ def _levelled(name: bytes, value: Value) -> str:
 
 
 def literals(octets: bytes) -> list[bytes]:
-    """The literals in it, in order."""
+    """The literals in *octets*, in order."""
     found, place = [], 0
     while opening := _LITERAL.search(octets, place):
         place = opening.end() + int(opening[1])
@@ -113,9 +113,10 @@ def numbers(octets: bytes, name: bytes) -> list[list[int]]:
 
 
 def threads(octets: bytes) -> list[list[tuple[int, int]]]:
-    """Each message with its parent, by message: siblings come in an order that each server finds in its own way.
+    """Pairs of message and parent, sorted by message, because servers order siblings differently.
 
-    0 is no parent; those of a thread whose first message is missing (RFC 5256 §4) have the lowest of them, negative.
+    0 means no parent. If the first message of a thread is missing (RFC 5256 §4), the parent is the negative lowest
+    root.
     """
     found = []
     for response in responses(octets):
@@ -164,7 +165,7 @@ def uid_set(text: bytes) -> set[int]:
 
 
 def difference(first: Any, second: Any) -> str:
-    """Where two boiled down answers differ, in a line."""
+    """One line that says where two reduced answers differ."""
     if isinstance(first, list) and isinstance(second, list):
         if len(first) != len(second):
             return f"{len(first)} and {len(second)} items"

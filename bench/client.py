@@ -1,4 +1,4 @@
-"""Clients that cost next to nothing: raw sockets, no parsing while the clock runs."""
+"""Clients that cost almost nothing: raw sockets, and no parsing while the clock runs."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from dataclasses import dataclass
 
 RECEIVED_AT_ONCE = 1 << 20
 LAST_LINE = 4096
-"""More octets than the line that ends an answer has."""
+"""More octets than the last line of an answer has."""
 
 TAG = b"zz9plural"
-"""No line of the mail begins with it, so that the end of an answer is known by its last line."""
+"""No line of the mail begins with this tag, so the last line of an answer can be recognized."""
 
 _REFUSAL = re.compile(rb"^a (?:NO|BAD) .*", re.MULTILINE)
 
 Address = tuple[str, int]
 
 TRUSTING = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""TLS with whoever listens: the certificates here are self-signed, and nothing is secret."""
+"""TLS without verification: the certificates here are self-signed, and nothing is secret."""
 TRUSTING.check_hostname = False
 TRUSTING.verify_mode = ssl.CERT_NONE
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, and how long it took from the first octet sent to the last one received."""
+    """The answer, and the time from the first octet sent to the last one received."""
 
     seconds: float
     octets: bytes
@@ -48,15 +48,15 @@ class Connection:
 
     @property
     def port(self) -> int:
-        """The local one."""
+        """The local port."""
         return int(self._socket.getsockname()[1])
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         self._socket.close()
 
     def line(self) -> bytes:
-        """What the server has to say, up to the end of a line."""
+        """Reads from the server up to the end of a line."""
         octets = b""
         while not octets.endswith(b"\r\n"):
             octets += self._receive()
@@ -70,7 +70,7 @@ class Connection:
         return bytes(self._buffer[: self._receive_at(0)])
 
     def _receive_at(self, place: int) -> int:
-        """Reads what is there into the buffer from *place* on; how much it was."""
+        """Reads into the buffer from *place* on; returns the number of octets."""
         count = self._socket.recv_into(memoryview(self._buffer)[place:])
         if not count:
             raise OSError("the server closed the connection")
@@ -105,15 +105,16 @@ class ImapClient(Connection):
         self._check(command, self._answer(keep=False))
 
     def _answer(self, *, keep: bool) -> int:
-        """Reads up to the end of the line with TAG; how many octets then stand in the buffer: all, or the last few."""
+        """Reads up to the end of the line with TAG; returns the octets in the buffer: all, or without *keep* the
+        last."""
         count = 0
         while True:
             if len(self._buffer) - count < RECEIVED_AT_ONCE:
-                # it only grows, so that what an answer takes is soon there, and no run pays for it
+                # the buffer only grows, so after the first runs no run pays for its growth
                 self._buffer += bytes(len(self._buffer))
             received = self._receive_at(count)
             count += received
-            # The last line is short; only the end of what came is looked at.
+            # the last line is short, so only the end is examined
             start = self._buffer.rfind(b"\n", max(0, count - LAST_LINE), count - 1) + 1
             if self._buffer.startswith(TAG + b" ", start) and self._buffer.endswith(b"\r\n", 0, count):
                 return count
@@ -141,7 +142,7 @@ class ImapClient(Connection):
 
 
 class Apart(ImapClient):
-    """One that sends a literal and the end of its line in two writes, with Nagle's algorithm on."""
+    """A client that sends a literal and the end of its line in two writes, with Nagle's algorithm on."""
 
     nodelay = False
 
@@ -177,7 +178,7 @@ class LmtpClient(Connection):
         self.end_delivery()
 
     def begin_delivery(self, raw: bytes) -> float:
-        """Sends *raw*, and does not wait for the answer; when its first octet left, as perf_counter() tells it."""
+        """Sends *raw* without waiting for the answer; returns the perf_counter() time when its first octet left."""
         self.send(self._envelope)
         replies = b""
         while replies.count(b"\r\n") < 3:

@@ -1,7 +1,7 @@
 """Many clients at once in one process: an epoll loop in which each client is a generator of steps.
 
-A client yields what it sends and by which line it knows that it was answered, and is resumed with the answer. The loop
-times each step. It does nothing else, so that it is the servers that are measured.
+A client yields the octets to send and the beginning of the answer's last line, and is resumed with the answer. The loop
+times each step and does nothing else, so that it measures the servers and not itself.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from dataclasses import dataclass
 from bench.client import Address
 
 DEADLINE = 300.0
-"""Seconds after which a crowd that is not done has failed."""
+"""After so many seconds, a crowd that is not done has failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a client does next."""
+    """The next step of a client."""
 
     kind: str
-    """Under which name it is timed."""
+    """The name under which it is timed."""
     octets: bytes
-    """Nothing: waits until all clients are there."""
+    """The octets to send; empty: waits until all clients are at this point."""
     ends: bytes
-    """What the last line of the answer begins with; after ``+``, others may follow."""
+    """The beginning of the last line of the answer; after ``+``, other lines may follow."""
     pause: float = 0.0
-    """Seconds to wait after the answer, with an eye on nothing."""
+    """Seconds to wait after the answer; octets that come meanwhile are ignored."""
 
 
 Script = Generator[Step, bytes, None]
 
 
 class _Member:
-    """A client: its socket, its script, and the step that it is at."""
+    """A client: its socket, its script, and its current step."""
 
     def __init__(self, address: Address, script: Script) -> None:
         self.socket = socket.create_connection(address, timeout=DEADLINE)
@@ -49,10 +49,10 @@ class _Member:
         self.tail = b""
         self.begun = 0.0
         self.is_pausing = False
-        """Answered, but the next step is not due yet; what comes meanwhile is nobody's answer."""
+        """The step is answered, but the next one is not due yet; octets that come meanwhile are ignored."""
 
     def go(self, answer: bytes | None) -> bool:
-        """Takes the next step; False where there is none."""
+        """Takes the next step; False if there is none."""
         try:
             self.step = next(self.script) if answer is None else self.script.send(answer)
         except StopIteration:
@@ -64,7 +64,7 @@ class _Member:
         return True
 
     def receive(self) -> bool:
-        """Takes what came; whether the step is answered. Raises OSError for a NO, a BAD or a connection that ended."""
+        """Reads octets; returns whether the step is answered. Raises OSError for NO, BAD or a closed connection."""
         chunk = self.socket.recv(1 << 18)
         if not chunk:
             raise OSError(f"the server closed the connection at {self.step.kind}")
@@ -90,9 +90,9 @@ Times = list[tuple[str, float]]
 
 
 def gather(address: Address, scripts: Iterable[Script], meet: Callable[[], object]) -> Times:
-    """Runs all of *scripts*, each on a connection of its own, and times the steps after they have met.
+    """Runs all *scripts*, each on its own connection, and times the steps after the meeting.
 
-    *meet* is called when all have come to their step with nothing to send, just before they go on.
+    *meet* is called when all scripts have come to their step with nothing to send, just before they go on.
     """
     members = [_Member(address, script) for script in scripts]
     try:
@@ -150,6 +150,6 @@ def _run(members: Sequence[_Member], poll: select.epoll, meet: Callable[[], obje
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The smallest of *values* that is not below that *share* of them; 0.99 for the 99th percentile."""
+    """The percentile of *values* for *share*; 0.99 gives the 99th percentile."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

@@ -1,8 +1,8 @@
-"""Fills the servers before anything is measured, each in the quickest way that is open to everybody.
+"""Fills the servers before the measurement, each in its quickest public way.
 
-mektup is filled through its store's interface while it does not run, in a process of its own, so that the measuring
-one stays small; Dovecot by MULTIAPPEND (RFC 3502), with fsync off for as long as that takes. Two checkouts of mektup
-are both filled by MULTIAPPEND, since their stores may have different interfaces.
+mektup is filled through its store's interface while it does not run, in its own process, so that the measuring process
+stays small. Dovecot is filled by MULTIAPPEND (RFC 3502), with fsync off meanwhile. Two checkouts of mektup are both
+filled by MULTIAPPEND, because their stores may have different interfaces.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from mektup.store.interface import Account, Incoming
 from mektup.store.sqlite import open_store
 
 Plan = Mapping[str, int]
-"""How many messages the INBOX of each account holds, the first ones that ``mail.generate`` makes."""
+"""By account: the number of messages in its INBOX, the first ones of ``mail.generate``."""
 
 AT_ONCE = 500
 
 
 class MektupFilling:
-    """A data directory of mektup being filled in another process; in it no server may run."""
+    """Fills a data directory of mektup in another process. No server may run on it meanwhile."""
 
     def __init__(self, data: Path, plan: Plan, *, compression: int | None = None) -> None:
         spawning = multiprocessing.get_context("spawn")
@@ -39,7 +39,7 @@ class MektupFilling:
         self._process.start()
 
     def wait(self) -> Sequence[int]:
-        """Returns when it is filled, with the octets of each account's mail; raises OSError where that failed."""
+        """Waits until it is filled; returns the octets of each account's mail. Raises OSError if that failed."""
         self._process.join()
         if self._process.exitcode:
             raise OSError(f"mektup could not be filled: status {self._process.exitcode}")
@@ -63,7 +63,7 @@ async def _fill_accounts(data: Path, plan: Plan, compression: int | None, octets
 
 
 async def _fill_inbox(account: Account, count: int) -> int:
-    """How many octets went there."""
+    """Fills the INBOX; returns the octets of its mail."""
     octets = 0
     inbox = await account.mailbox("INBOX")
     for batch in batches(generate(count)):
@@ -76,7 +76,7 @@ async def _fill_inbox(account: Account, count: int) -> int:
 
 
 def fill_dovecot(server: Dovecot, plan: Plan) -> None:
-    """Fills a Dovecot that does not run, and leaves it so."""
+    """Fills a Dovecot that does not run, and stops it again."""
     settings, server.settings = server.settings, f"{server.settings}\nmail_fsync = never"
     server.start()
     try:
@@ -87,7 +87,7 @@ def fill_dovecot(server: Dovecot, plan: Plan) -> None:
 
 
 def fill_mektup(server: Mektup, plan: Plan) -> int:
-    """Fills a mektup of any version that does not run, and leaves it so. Returns the octets of the first account."""
+    """Fills a stopped mektup of any version, and stops it again. Returns the octets of the first account."""
     server.add_users(plan, PASSWORD)
     server.start()
     try:
@@ -111,6 +111,6 @@ def _fill_by_imap(server: Server, plan: Plan) -> int:
 
 
 def batches(mail: Iterator[Mail]) -> Iterator[Sequence[Mail]]:
-    """*mail*, so many at a time as are stored at once."""
+    """Splits *mail* into batches of AT_ONCE messages."""
     while batch := list(islice(mail, AT_ONCE)):
         yield batch

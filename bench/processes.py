@@ -1,4 +1,4 @@
-"""What a server costs: the processor time and the memory of its whole tree of processes, as Linux tells them."""
+"""The cost of a server: processor time and memory of its whole tree of processes, as Linux reports them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class ProcessTree:
-    """A process and all below it, looked up anew at each question."""
+    """A process and all its descendants, looked up again at each call."""
 
     def __init__(self, root: int) -> None:
         self.root = root
@@ -26,16 +26,16 @@ class ProcessTree:
             waiting += _children(pid)
 
     def cpu(self) -> float:
-        """Seconds of processor time, user and system, that it has used since it began.
+        """Seconds of processor time, user and system, since it began.
 
-        Of a living process to the nanosecond, of one that has ended as its parent learnt it, in ticks of 10 ms.
+        For a living process in nanoseconds; for an ended one as its parent got it, in ticks of 10 ms.
         """
         return sum(map(_cpu, self.pids()))
 
     def proportional_memory(self) -> int:
         """Octets of memory (PSS): a page that several processes share is counted once in all.
 
-        Where the kernel does not tell (the processes are somebody else's), it is the private memory that counts.
+        If the kernel does not tell (the processes belong to another user), it returns the private memory.
         """
         try:
             return sum(map(_pss, self.pids()))
@@ -93,7 +93,7 @@ def _listed(path: str) -> list[str]:
 
 
 def owner(tree: ProcessTree, port: int) -> int | None:
-    """Which process of *tree* serves the connection that comes from the local TCP port *port*, if it can be told."""
+    """The process of *tree* that serves the connection from the local TCP port *port*; None if it is not found."""
     wanted = f":{port:04X}"
     inodes = {
         f"socket:[{fields[9]}]"

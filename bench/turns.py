@@ -21,15 +21,15 @@ LONG = 8.0
 
 @dataclass(slots=True)
 class Result:
-    """What a row came to."""
+    """The result of a row."""
 
     row: Row
     figures: dict[str, list[float]] = field(default_factory=dict)
-    """Of each run, in the row's unit, by server; none where it could not be measured."""
+    """The figures of all runs in the row's unit, by server; none if it could not be measured."""
     cpus: dict[str, list[float]] = field(default_factory=dict)
-    """Seconds of processor time of each run, by server; empty where that is not what the row is about."""
+    """The processor seconds of all runs, by server; empty if the row does not measure them."""
     remarks: list[str] = field(default_factory=list)
-    """Why it was not measured somewhere."""
+    """Why a server was not measured."""
     failures: list[str] = field(default_factory=list)
     """How a server failed in it."""
     difference: str | None = None
@@ -50,9 +50,9 @@ class Result:
             self.cpus.setdefault(server, []).append(measured.cpu)
 
     def ratio(self) -> float | None:
-        """mektup's figure over the other server's: below 1, mektup is ahead.
+        """mektup's figure divided by the other server's; below 1, mektup is ahead.
 
-        The median of the ratios of one turn each: a machine that is slow for a while is slow for both.
+        The median of the ratios of the turns, because a machine that is slow for a while slows both servers.
         """
         theirs = next((runs for name, runs in self.figures.items() if name != "mektup"), [])
         ratios = [mine / other for mine, other in zip(self.figures.get("mektup", []), theirs, strict=False)]
@@ -60,7 +60,7 @@ class Result:
 
     @property
     def is_above(self) -> bool:
-        """Whether mektup has missed what it was to reach, or could not even try."""
+        """Whether mektup has missed its bound, or could not be measured."""
         mine = self.figure("mektup") if self.row.is_absolute else self.ratio()
         if mine is None:
             return not self.figures.get("mektup")
@@ -99,7 +99,7 @@ def _run(benches: Sequence[Bench], result: Result, runs: int) -> None:
         _restart(benches, row.stage)
     able = [bench for bench in benches if _is_able(bench, result)]
     if row.stage is Stage.FRESH:
-        # what was allocated once is not allocated again, so a second run would show less
+        # memory that was allocated once is not allocated again, so a second run would show less
         for bench in able:
             if measured := _measured(bench, result):
                 result.add(bench.name, measured)
@@ -109,7 +109,7 @@ def _run(benches: Sequence[Bench], result: Result, runs: int) -> None:
     for number in range(runs):
         if number >= FEWEST_RUNS and time.monotonic() - begun > LONG:
             break
-        # who was second is first in the next turn, since the first finds the processor's caches cold
+        # the order changes with each turn, because the first server finds the processor's caches cold
         for bench in able if number % 2 == 0 else reversed(able):
             if bench.name not in last:
                 continue
@@ -122,7 +122,7 @@ def _run(benches: Sequence[Bench], result: Result, runs: int) -> None:
 
 
 def _measured(bench: Bench, result: Result) -> Measured | None:
-    """One more run; None where the server failed, which is no reason not to measure the rest."""
+    """One more run; None if the server failed, so that the rest can still be measured."""
     try:
         return result.row.measure(bench)
     except OSError as error:
