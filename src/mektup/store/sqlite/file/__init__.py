@@ -1,1 +1,1 @@
-"""One SQLite file: connections, commits, checkpoints, durability, threads. What is in its tables is not known here."""
+"""One SQLite file: connections, commits, checkpoints, durability, threads. It does not depend on the tables."""

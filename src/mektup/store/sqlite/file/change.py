@@ -1,4 +1,4 @@
-"""A write transaction, as those who change something see it: its statements, its modseq, and what follows it."""
+"""A write transaction for the code that makes a change: its statements, its modseq, and its follow-up work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mektup.terms.numbers import MAX_MODSEQ, MailboxId, ModSeq
 
 
 class Change:
-    """A write transaction under way."""
+    """A running write transaction."""
 
     __slots__ = ("_modseq", "afterwards", "cursor", "is_first", "on_rollback", "touched")
 
@@ -18,33 +18,33 @@ class Change:
         self.cursor = cursor
         """One statement at a time: the next execute ends the one before."""
         self.touched: set[MailboxId] = set()
-        """Whose watches fire once it is committed."""
+        """The mailboxes whose watches fire after the commit."""
         self.on_rollback: list[Callable[[], None]] = []
-        """What undoes what the process remembers of it, whichever way it ends without a commit."""
+        """Callbacks that undo changes of the process's memory, if the transaction ends without a commit."""
         self.afterwards: Callable[[Change], None] | None = None
-        """What is then to be done in a thread, in a transaction of its own; if that fails, nothing is lost."""
+        """Follow-up work in a thread, in a transaction of its own; if it fails, nothing is lost."""
         self._modseq = 0
         self.is_first = False
-        """Whether it takes the first modseq after somebody closed the file well."""
+        """Whether it takes the first modseq after the file was closed properly."""
 
     @property
     def modseq(self) -> ModSeq:
-        """Of this transaction: higher than any before in this account. Raises Refused where the account is removed."""
+        """This transaction's modseq, the highest of the account. Raises Refused where the account is removed."""
         return ModSeq(self._modseq or self.take(1)[0])
 
     def take(self, count: int) -> range:
-        """As many modseqs, ascending, for a transaction that is several changes; the last is the transaction's."""
+        """Takes *count* modseqs, ascending, for a transaction of several changes; the last is the transaction's."""
         self._count_up(count, 0)
         return range(self._modseq - count + 1, self._modseq + 1)
 
     def name_contents(self, count: int) -> range:
-        """Ids for *count* new contents; the modseq is taken in the same breath. Raises as ``modseq``."""
+        """Takes IDs for *count* new contents, and the modseq in the same statement. Raises as ``modseq``."""
         last = self._count_up(0 if self._modseq else 1, count)
         return range(last - count + 1, last + 1)
 
     def _count_up(self, modseqs: int, contents: int) -> int:
-        """Takes so many of each; yields the highest id of contents."""
-        # With an id SQLite knows that it is one row, and keeps no journal of its own for the statement.
+        """Takes modseqs and IDs of contents; returns the highest ID."""
+        # with an ID, SQLite knows that the statement changes one row, and keeps no journal for it
         found = self.cursor.execute(
             "UPDATE account SET modseq = modseq + ?, content = content + ? WHERE id = 1 "
             "RETURNING modseq, content, closed",
@@ -60,5 +60,5 @@ class Change:
 
     @property
     def committed_as(self) -> int:
-        """Its modseq for who hears of it; MAX_MODSEQ, which stands for an unknown one, where it took none."""
+        """The modseq for watches; MAX_MODSEQ, which means unknown, where the transaction took none."""
         return self._modseq or MAX_MODSEQ

@@ -1,4 +1,4 @@
-"""When what is in the WAL is moved into the file: behind the work, in a thread, one at a time."""
+"""Checkpoints, which move the WAL into the file: in the background, in a thread, one at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mektup.terms.errors import Refused
 
 
 class Checkpoints:
-    """Of one file. For the event loop's thread, but for ``note``."""
+    """The checkpoints of one file. For the event loop's thread, except for ``note``."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Checkpoints:
         threads: Threads,
         run: Callable[[int], Awaitable[None]],
     ) -> None:
-        """*lock* is had by whoever writes; *run* moves the WAL, in a mode of SQLite's, and raises Refused."""
+        """Writers hold *lock*; *run* checkpoints in one of SQLite's modes, and raises Refused."""
         self._path = path
         self._lock = lock
         self._sync = sync
@@ -38,25 +38,25 @@ class Checkpoints:
         self._threads = threads
         self._run_in_thread = run
         self.pages = 0
-        """In the WAL."""
+        """The number of pages in the WAL."""
         self.due_at = CHECKPOINT_PAGES
-        """Pages at which the next one is due."""
+        """The number of pages at which the next checkpoint is due."""
         self.task: asyncio.Task[None] | None = None
-        """The one under way."""
+        """The running checkpoint."""
 
     def note(self, connection: apsw.Connection, name: str, pages: int) -> int:
-        """SQLite's hook, called after each commit of *connection*: the WAL has so many *pages*."""
-        if pages < self.pages:  # it started over
+        """SQLite's WAL hook, called after each commit of *connection*: the WAL has *pages* pages."""
+        if pages < self.pages:  # the WAL started over
             self.due_at = CHECKPOINT_PAGES
         self.pages = pages
         return apsw.SQLITE_OK
 
     async def have_wal_moved(self, *, has_ended: bool) -> None:
-        """Begins one that is due, unless the file is being closed for good."""
+        """Begins a due checkpoint, unless the file is being closed for good."""
         if self.task is None and not has_ended and not self._sync.is_suspect:
             self.task = asyncio.create_task(self._move_wal())
         if self.pages >= RESTART_PAGES:
-            await asyncio.sleep(0)  # who writes without a pause must let others in, and the checkpoint, too
+            await asyncio.sleep(0)  # a writer without pauses must let other tasks and the checkpoint run
 
     async def _move_wal(self) -> None:
         try:
@@ -69,29 +69,29 @@ class Checkpoints:
             self.task = None
 
     async def _run(self, mode: int) -> None:
-        """One that fails loses nothing: when the WAL has grown again, another is asked for."""
+        """Runs a checkpoint. A failed one loses nothing: another runs when the WAL has grown again."""
         try:
             await self._run_in_thread(mode)
         except FaultRefused as refused:
-            # it begins with a sync of the WAL, and if that failed, what is said in ``wal_sync`` holds
+            # a checkpoint begins with a sync of the WAL, which may have failed (see ``wal_sync``)
             self._sync.is_suspect |= refused.fault.kind is Kind.FAILED
         except Refused:
             pass
 
     async def shrink_wal(self) -> None:
-        """Gives back the room of a WAL that has grown too much; to be called when nobody is at it."""
+        """Truncates a WAL that has grown too much. Call it when the file is idle."""
         with contextlib.suppress(OSError):
             if self.task is None and os.stat(f"{self._path}-wal").st_size > USUAL_WAL_BYTES:
                 async with self._lock:
                     await self._run(apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def begin_giving_room_back(self) -> None:
-        """As ``give_room_back``, behind the work."""
+        """Runs ``give_room_back`` in the background."""
         if self.task is None:
             self.task = asyncio.create_task(self.give_room_back())
 
     async def give_room_back(self) -> None:
-        """What the WAL took of the reserve is the reserve's again."""
+        """Truncates the WAL, and gives the space to the reserve."""
         try:
             if not self._sync.is_suspect:
                 async with self._lock:

@@ -1,6 +1,6 @@
-"""What is known of a file from one opening to the next, and what is written in it when it is closed.
+"""What the process knows of a file between two openings, and the mark that it writes when it closes the file.
 
-See ``recovery`` for what it is good for.
+See ``recovery`` for the purpose.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from mektup.store.sqlite.file.errors import ENGINE_ERRORS
 from mektup.terms.numbers import ModSeq
 
 Mark = Callable[[Cursor], ModSeq | None]
-"""Writes that a file was closed well; see ``recovery.mark_closed``."""
+"""Writes that a file was closed properly; see ``recovery.mark_closed``."""
 
 
 class Closing:
-    """Of one account's file; for any other file, and for none, it knows nothing and asks for nothing."""
+    """The closing of one account's file; does nothing for other files and for a database in memory."""
 
     def __init__(self, path: Path | None, mark: Mark | None, seen: Callable[[ModSeq], None]) -> None:
-        """*mark* is for an account's file; *seen* is told, from any thread, of modseqs that are given and on disk."""
+        """*mark* is for an account's file; *seen* receives, in any thread, modseqs that are used and on disk."""
         self._path = path
         self._mark = None if path is None else mark
         self._seen = seen
         self.is_vouched_for = False
-        """Whether what may be lost of the file was looked into: until then it is not closed well, whatever happens."""
+        """Whether the file was checked for losses; before that, it gets no mark when it is closed."""
         self._file: tuple[int, int] | None = None
-        """Device and inode: another of the same name is another file."""
+        """Device and inode, which differ for another file with the same name."""
         self._closed_at = 0
-        """The modseq at which it was closed last."""
+        """The modseq at which the file was last closed."""
         self.is_well_closed = False
-        """Whether the file was when it was opened, and this process has not changed it since."""
+        """Whether the file was closed properly before, and this process has not changed it since."""
         self._has_written = False
 
     @property
@@ -51,7 +51,7 @@ class Closing:
             return False
 
     def is_another(self, cursor: Cursor) -> bool:
-        """Whether it is not the file that was open before, or an older copy was written over it. Raises OSError."""
+        """Whether another file, or an older copy, has replaced the file that was open before. Raises OSError."""
         if self._mark is None or self._path is None:
             return False
         status = os.stat(self._path)
@@ -65,7 +65,7 @@ class Closing:
         return row is not None and row[0] < self._closed_at
 
     def note_written(self, change: Change, *, is_synced: bool) -> None:
-        """*change* is committed, and on disk if *is_synced*."""
+        """Records that *change* is committed, and on disk if *is_synced*."""
         self._has_written = True
         if is_synced:
             self.is_well_closed = False
@@ -73,9 +73,9 @@ class Closing:
                 self._seen(change.modseq)
 
     def close(self, connections: Sequence[apsw.Connection], *, well: bool) -> None:
-        """Closes them; the last of all to close a file checkpoints it. From any thread.
+        """Closes *connections*; closing the last one of a file checkpoints it. From any thread.
 
-        Not *well*, where what they wrote may not be on disk.
+        *well* is false where their changes may not be on disk.
         """
         modseq = self._marked(connections[-1]) if well else None
         for connection in connections:
@@ -84,7 +84,7 @@ class Closing:
         if modseq is None:
             return
         self._closed_at = modseq
-        # all of it is on disk when the last to close it has removed the WAL
+        # all changes are on disk if the last connection has removed the WAL
         if has_written and not os.path.exists(f"{self._path}-wal"):
             self._seen(modseq)
 
@@ -95,6 +95,6 @@ class Closing:
         try:
             return self._mark(cursor)
         except ENGINE_ERRORS:
-            return None  # the next life of the machine leaves a gap that was not needed, no more
+            return None  # the only consequence is an unnecessary gap after the next boot
         finally:
             cursor.close(True)

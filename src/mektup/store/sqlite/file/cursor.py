@@ -1,4 +1,4 @@
-"""What the engine uses of apsw's cursor. A row is typed by the query that stands beside it, not by mypy."""
+"""The part of apsw's cursor that the engine uses. The query says the types of a row; mypy does not check them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ P = ParamSpec("P")
 
 
 class Cursor(Protocol):
-    """A statement at a time: the next execute ends the one before."""
+    """Runs one statement at a time: the next execute ends the one before."""
 
     @property
     def connection(self) -> apsw.Connection: ...
@@ -33,14 +33,14 @@ class Cursor(Protocol):
 
 
 def add_function(connection: apsw.Connection, name: str, count: int, function: Callable[..., Any]) -> None:
-    """Makes *function*, of *count* arguments, known to the SQL of *connection* by *name*."""
+    """Adds *function*, with *count* arguments, to the SQL of *connection* as *name*."""
     connection.create_scalar_function(name, function, count)
 
 
 def ask_of(
     connection: apsw.Connection, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """What *ask* finds with a cursor of its own."""
+    """The result of the query *ask*, which gets its own cursor."""
     cursor = connection.cursor()
     try:
         return ask(cursor, *args, **kwargs)

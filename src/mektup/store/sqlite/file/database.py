@@ -1,20 +1,19 @@
-"""One SQLite file, and how it is read and written without stopping the event loop.
+"""One SQLite file, read and written without blocking the event loop.
 
-* **Short work runs in the loop**, on a connection of its own (*near*): a question of microseconds is
-  answered sooner than a thread is woken. Long reads run in a thread, each on a connection of its own
-  (*far*; one is kept, see ``thread_connection``). SQLite's WAL gives every one of them a consistent moment, whatever
-  is written meanwhile.
-* **A small change commits in the loop too**, because its commit does not wait for the disk: the
-  connections are ``synchronous=NORMAL``, so a commit is a few writes into the page cache, which a crash
-  of the process survives. A large change runs in a thread. One lock per file keeps them in order; other
-  processes are kept apart by SQLite's own lock, which is held for as long as a commit takes.
-* **What must be durable then waits for one fdatasync of the WAL**, and everyone who waits at that time
-  shares it: eight deliveries at once cost two syncs, not eight. It is waited for in a thread, or in the
-  loop where the disk is quick (see ``disk``). It is the same promise as ``synchronous=FULL``: nothing is
-  acknowledged, and nobody told, before its frames are on disk. (What is *seen* earlier: see recovery.py.)
-* **The first change after the file was closed well is on disk before anybody sees it** (see ``recovery``).
-* **Checkpoints run in a thread** as well, when the WAL has grown.
-* **In memory** there is one connection, which the loop and the threads have in turn (see ``only_one``).
+* **Short work runs in the loop**, on its own connection (*near*), because a query of microseconds takes less time than
+  waking a thread. Each long read runs in a thread, on its own connection (*far*; one is kept, see
+  ``thread_connection``). With SQLite's WAL, each of them reads one consistent moment, whatever is written meanwhile.
+* **A small change commits in the loop, too**, because its commit does not wait for the disk: the connections are
+  ``synchronous=NORMAL``, so a commit is a few writes into the page cache, which survives a crash of the process. A
+  large change runs in a thread. One lock per file orders the changes of the process. SQLite's own lock, held during
+  a commit, excludes other processes.
+* **A durable change then waits for one fdatasync of the WAL**, which all waiting changes share: eight deliveries at
+  once cost two syncs, not eight. The wait is in a thread, or in the loop where the disk is quick (see ``disk``). The
+  promise is that of ``synchronous=FULL``: nothing is acknowledged, and no watch fires, before the frames are on disk.
+  (Other readers may see it earlier, see recovery.py.)
+* **The first change after the file was closed properly is on disk before anybody sees it** (see ``recovery``).
+* **Checkpoints run in a thread**, too, when the WAL has grown.
+* **In memory** there is one connection, which the loop and the threads share (see ``only_one``).
 """
 
 from __future__ import annotations
@@ -65,11 +64,11 @@ NOT_KNOWN = "; whether this was done is not known"
 
 
 class _MustBeSynced(Exception):
-    """The change is the first after somebody closed the file well."""
+    """The change is the first after the file was closed properly."""
 
 
 class Database:
-    """A file, or memory for no path. All methods are for the event loop's thread."""
+    """A file, or a database in memory without a path. All methods are for the event loop's thread."""
 
     def __init__(
         self,
@@ -88,9 +87,9 @@ class Database:
     ) -> None:
         """*equip* adds functions to each new connection.
 
-        *changed* is told of each mailbox that a commit touched, with the commit's modseq; *faulty* of each fault of the
-        machine, in the event loop's thread. *reserve* is what may be used on a full disk. *mark_closed* and *seen*
-        are for an account's file, see ``Closing``.
+        *changed* receives each mailbox that a commit touched, with the commit's modseq; *faulty* receives each fault of
+        the machine. Both are called in the event loop's thread. *reserve* is the space to use on a full disk.
+        *mark_closed* and *seen* are for an account's file, see ``Closing``.
         """
         self._path = path
         self._threads = threads
@@ -119,18 +118,18 @@ class Database:
         )
         self._anew: asyncio.Task[None] | None = None
         self._errno = 0
-        """Of the last error in a thread."""
+        """The errno of the last error in a thread."""
         self.used = 0.0
-        """When it was last read or written, by the monotonic clock."""
+        """The time of the last read or write, by the monotonic clock."""
         self.rests = True
         self.owner: Callable[[], object] = lambda: None
-        """A weak reference to who is kept alive as long as the file is open, so that there are no two of it."""
+        """A weak reference to the object that is kept alive while the file is open, so that it exists only once."""
         self._kept_alive: object = None
 
-    # Making
+    # Creating
 
     async def create(self, schema: Schema) -> None:
-        """Makes the file, readable to its owner alone, or the tables in memory; a file that is there by now stays."""
+        """Creates the file, private to its owner, or the tables in memory; keeps an existing file."""
         if self._path is None:
             create(self._cursor.connection, schema)
             return
@@ -140,9 +139,9 @@ class Database:
             raise self._refused(error) from error
 
     async def prepare(self, schema: Schema) -> bool:
-        """To be called once before the first use of a file that may be of an older version; whether it was.
+        """Upgrades a file of an older version before its first use; returns whether it was older.
 
-        Raises Refused(UNAVAILABLE where it is not there or not fit to be used; CORRUPTION).
+        Raises Refused(UNAVAILABLE where the file is missing or unusable; CORRUPTION).
         """
         if self._path is None or not await self.read(lambda cursor: is_outdated(cursor.connection, schema)):
             return False
@@ -151,15 +150,15 @@ class Database:
         return True
 
     def vouch(self) -> None:
-        """From now on it is noted when the file is closed well: what may be lost of it was looked into."""
+        """Says that the file was checked for losses; from now on, closing it writes the mark."""
         self._closing.is_vouched_for = True
 
     # Connections
 
     def _connect(self, busy_ms: int, cache_kib: int) -> apsw.Connection:
-        """A new connection; from any thread. Raises what apsw raises.
+        """A new connection; from any thread. Raises apsw's errors.
 
-        On a full disk the reserve makes room for the files beside it that SQLite needs, so mail can be read.
+        On a full disk, uses the reserve for the WAL and the WAL-index that SQLite needs, so that mail can be read.
         """
         self._sync.names.require()
         while True:
@@ -184,7 +183,7 @@ class Database:
 
     @property
     def _cursor(self) -> Cursor:
-        """The near connection's, opened when it is not."""
+        """The cursor of the near connection, which is opened if needed."""
         self.used = monotonic()
         if self._near is None:
             if self._lent is not None:
@@ -203,7 +202,7 @@ class Database:
         with contextlib.ExitStack() as failing:
             failing.callback(connection.close, True)
             cursor: Cursor = connection.cursor()
-            cursor.execute("PRAGMA user_version").fetchall()  # since when there is a WAL
+            cursor.execute("PRAGMA user_version").fetchall()  # creates the WAL
             self._sync.names.learn()
             if self._closing.is_another(cursor):
                 self._ended = Refused(Code.UNAVAILABLE, "The account's file was replaced; log in again")
@@ -219,9 +218,9 @@ class Database:
         return await self._spare.take(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
 
     def state(self) -> bytes | None:
-        """Octets that are others after every commit, of this process or another; None where they are not known.
+        """Octets that differ after every commit by any process; None where they are not known.
 
-        They are known from the first read after the file was opened on. Costs a tenth of the smallest question.
+        They are known from the first read after opening. Costs a tenth of the smallest query.
         """
         if self._near is None:
             return None
@@ -231,11 +230,11 @@ class Database:
             header = self.header()
         except FileNotFoundError:
             return None
-        # the index of a WAL that nobody has written to yet is the same at each opening, whatever came in between
+        # the index of an empty WAL is the same at each opening, whatever was committed in between
         return header + self._openings.to_bytes(8)
 
     def header(self) -> bytes:
-        """Of the WAL-index, which stays open as long as a connection does. Raises FileNotFoundError."""
+        """The header of the WAL-index, which stays open as long as a connection. Raises FileNotFoundError."""
         if self._wal_index is None:
             assert self._path is not None
             self._wal_index = WalIndex(self._path)
@@ -244,7 +243,7 @@ class Database:
     # Reading
 
     async def read(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What *ask* finds, asked in the loop: for questions of microseconds."""
+        """The result of *ask*, which runs in the loop: for queries of microseconds."""
         try:
             return ask(self._cursor, *args, **kwargs)
         except apsw.BusyError:
@@ -253,14 +252,14 @@ class Database:
             raise self._refused(error) from error
 
     def read_now(self, ask: Callable[[Cursor], T]) -> T:
-        """What *ask* finds, for who cannot wait; a question of microseconds."""
+        """The result of *ask*, for callers that cannot await; for queries of microseconds."""
         try:
             return ask(self._cursor)
         except ENGINE_ERRORS as error:
             raise self._refused(error) from error
 
     async def read_long(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What *ask* finds, asked in a thread. Ends early when cancelled."""
+        """The result of *ask*, which runs in a thread. Ends early when cancelled."""
         self._check()
         with self._in_flight:
             try:
@@ -274,7 +273,7 @@ class Database:
                 raise self._refused(error) from error
 
     def _refused(self, error: Exception) -> Refused:
-        """What *error* means to who asked; a fault of the machine is told to who keeps the book of them."""
+        """The refusal for *error*; reports a fault of the machine."""
         number, self._errno = self._errno, 0
         fault = fault_of(error, Path(":memory:") if self._path is None else self._path, number)
         if fault is None:
@@ -283,7 +282,7 @@ class Database:
         return fault.refusal()
 
     def note_damage(self, what: str, *, lasts: bool) -> None:
-        """Damage that was found; it *lasts* where it could not be mended."""
+        """Reports damage; it *lasts* where it could not be repaired."""
         self._faulty(Fault(Kind.DAMAGED, str(self._path), what, lasts=lasts))
 
     # Writing
@@ -297,11 +296,11 @@ class Database:
         room: Room = Room.USUAL,
         undo: Callable[[Change, T], None] | None = None,
     ) -> T:
-        """Does *make* in a transaction; returns when it is committed, with *durable* when it is on disk.
+        """Runs *make* in a transaction; returns when it is committed, with *durable* when it is on disk.
 
-        With *long* in a thread. Whoever watches what it touched is told before this returns, and also when it is
-        cancelled after the commit. Raises what *make* raises, and then nothing has changed. Where it was committed and
-        the disk fails, *undo* takes it back, if it can; else the refusal says that nobody knows.
+        With *long*, *make* runs in a thread. The watches of touched mailboxes fire before this returns, also when it is
+        cancelled after the commit. Raises the errors of *make*; then nothing has changed. Where the disk fails after
+        the commit, *undo* reverts the change; if that fails, too, the refusal says that the result is not known.
         """
         self._check()
         committed: list[Change] = []
@@ -322,7 +321,7 @@ class Database:
                     await self._sync.reach_disk()
             except ENGINE_ERRORS as error:
                 refused = self._refused(error)
-                # a commit may sync, too, and if that failed, what is said in ``wal_sync`` holds
+                # a commit may sync, too, and that may have failed (see ``wal_sync``)
                 self._sync.is_suspect |= isinstance(refused, FaultRefused) and refused.fault.kind is Kind.FAILED
                 if committed and not (
                     undo and await self._took_back(lambda change: undo(change, result), committed, long)
@@ -348,7 +347,7 @@ class Database:
         return False
 
     async def _transact_with_reserve(self, error: Exception, make: Callable[[Change], T], committed: list[Change]) -> T:
-        """Again, after *error*, with more and more of the reserve as long as the disk is full."""
+        """Retries *make* after *error*, with more and more of the reserve while the disk is full."""
         octets = FREEING_BYTES
         while True:
             is_for_reserve = self._path is not None and is_full(error, self._path, self._errno)
@@ -367,7 +366,7 @@ class Database:
         try:
             await self.write(make, durable=False, long=True)
         except Refused:
-            pass  # the next change asks for it again
+            pass  # the next change requests it again
         finally:
             self._upkeep = None
 
@@ -379,13 +378,13 @@ class Database:
                 return await self._here_or_there(partial(self._commit, make=make, committed=committed), in_thread=long)
             except _MustBeSynced:
                 pass
-        await self.read(lambda cursor: cursor.execute("PRAGMA user_version").get)  # since when the WAL is there
+        await self.read(lambda cursor: cursor.execute("PRAGMA user_version").get)  # creates the WAL
         await self._sync.open()
         synced = partial(self._commit_synced, make=make, committed=committed)
         return await self._here_or_there(synced, in_thread=long or not self._disk.is_quick)
 
     def _save(self) -> None:
-        """A file has lost its name: saves what can be saved (``rescue``), and has all opened anew. Raises Refused."""
+        """Saves what it can after a file lost its name (``rescue``), and reopens the files. Raises Refused."""
         refused, ends = save(self._sync.names, self._near, self._closing, self._faulty)
         self._ended = refused if ends else self._ended
         self._anew = self._anew or asyncio.create_task(self._open_anew())
@@ -395,21 +394,21 @@ class Database:
     async def _open_anew(self) -> None:
         await self._in_flight.over()
         remove_strays = self._sync.names.remover()
-        await self._shut(in_thread=False)  # nobody may open it in between
+        await self._shut(in_thread=False)  # in the loop, so that nobody opens the file in between
         remove_strays()
         self._anew = None
 
     def look(self) -> None:
-        """Sees whether what is open still has its names; to be called now and then, for who only reads."""
+        """Checks whether the open files still have their names; called now and then, for accounts that only read."""
         if self._anew is None and self._sync.names.are_lost:
-            with contextlib.suppress(Refused):  # it is noted
+            with contextlib.suppress(Refused):  # the fault is recorded
                 self._save()
 
     async def _here_or_there(self, work: Callable[[Cursor], T], *, in_thread: bool) -> T:
         if not in_thread:
             try:
                 return work(self._cursor)
-            except apsw.BusyError:  # another process is at it: not for the loop to wait
+            except apsw.BusyError:  # another process writes, and the loop must not wait for it
                 pass
         connection = await self._take_far()
         try:
@@ -418,13 +417,13 @@ class Database:
             self._spare.give_back(connection)
 
     def _commit_synced(self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change]) -> T:
-        """As ``_commit``; nobody sees it before it is on disk, and with it all that was written before."""
+        """Like ``_commit``, but nobody sees the change before it and all earlier ones are on disk."""
         cursor.connection.pragma("synchronous", "full")
         try:
             with self._disk.timed():
                 result = self._commit(cursor, make, committed, is_synced=True)
         except apsw.IOError:
-            self._sync.is_suspect = True  # as after any sync that failed
+            self._sync.is_suspect = True  # as after any failed sync
             raise
         finally:
             cursor.connection.pragma("synchronous", "normal")
@@ -453,13 +452,13 @@ class Database:
         return result
 
     def _roll_back(self, connection: apsw.Connection, change: Change) -> None:
-        """Forgets *change*, in the file and in the process."""
+        """Rolls back *change*, in the file and in the process's memory."""
         try:
-            # SQLite itself has done so where the disk is full or fails, or memory is out.
+            # SQLite itself has rolled back where the disk was full or failed, or memory was short
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except apsw.Error:
-            # it ends with the connection: one that is still in it is closed, see ``Spare.give_back``
+            # closing the connection ends the transaction; ``Spare.give_back`` does that for a far one
             if self._near is not None and self._near.connection is connection:
                 self._near = None
                 connection.close(True)
@@ -467,7 +466,7 @@ class Database:
             for undo in reversed(change.on_rollback):
                 undo()
 
-    # Ending
+    # Closing
 
     def _check(self) -> None:
         if self._ended is not None:
@@ -475,31 +474,31 @@ class Database:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is closed for good."""
+        """Whether the database is closed for good."""
         return self._ended is not None
 
     @property
     def in_memory(self) -> bool:
-        """Whether there is no file."""
+        """Whether the database has no file."""
         return self._path is None
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way, so that its connections may be closed."""
+        """Whether no work is running, so that its connections may be closed."""
         return not self._in_flight and self.checkpoints.task is None and self._sync.idle and not self._lock.locked()
 
     @property
     def was_synced(self) -> bool:
-        """Whether a change was brought to disk since it was opened."""
+        """Whether a change was synced to disk since the file was opened."""
         return self._sync.file is not None
 
     def shrink(self) -> None:
-        """Gives back the cache of the near connection."""
+        """Frees the cache of the near connection."""
         if self._near is not None:
             self._near.connection.release_memory()
 
     async def release(self) -> bool:
-        """Closes the connections until the next use, unless something is under way; whether it did. Not for memory."""
+        """Closes the connections until the next use, unless work is running; returns whether it did. Not for memory."""
         if not self.idle:
             return False
         await self._shut()
@@ -509,7 +508,7 @@ class Database:
         connections = [] if self._near is None else [self._near.connection]
         if (spare := self._spare.part_with()) is not None:
             connections.append(spare)
-        # to close the last one would checkpoint what may not be on disk, or remove a WAL that is not ours
+        # closing the last one would checkpoint data that may not be on disk, or remove another file's WAL
         is_well = not self._sync.is_suspect and not self._sync.names.are_overlaid
         for connection in connections if not is_well else ():
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -526,13 +525,13 @@ class Database:
         if connections:
             close = partial(self._closing.close, connections, well=is_well)
             await self._threads.sync(close) if in_thread else close()
-        # Somebody may have opened it again meanwhile: then to close these would take SQLite's locks from them.
+        # if the file was opened again meanwhile, closing these descriptors would release SQLite's locks
         if self._near is None and not self._spare.idle and not self._in_flight:
             while self._left_open:
                 self._left_open.pop().close()
 
     async def close(self, why: Refused) -> None:
-        """Waits for what is under way, then closes for good: later calls raise *why*. May be called twice."""
+        """Waits for running work, then closes for good: later calls raise *why*. May be called twice."""
         if self._ended is None:
             self._ended = why
         await self._in_flight.over()

@@ -1,8 +1,8 @@
-"""How a file's last writes reach the disk, and where that is waited for.
+"""Syncs of files to disk, and where to wait for them.
 
-To hand a wait to a thread and to be woken by it costs some tenths of a millisecond: more than a good disk takes. So
-while the last syncs were all quick the loop waits itself; one that is slow sends the next ones to threads again, where
-others go on meanwhile.
+Waiting in a thread costs some tenths of a millisecond for the two switches, which is more than a good disk takes. So
+while the last syncs were all quick, the loop itself waits. After a slow sync, the next ones run in threads again, and
+other work goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -16,41 +16,38 @@ from mektup.store import system
 from mektup.store.threads import Over, Threads
 
 QUICK_SECONDS = 0.001
-"""A session's command takes about as long."""
+"""The longest time of a quick sync; a session's command takes about as long."""
 
 QUICK_SYNCS = 8
-"""How many in a row must have been quick for the loop to wait for the next."""
+"""How many syncs in a row must be quick before the loop waits for the next one."""
 
 
 class Disk:
-    """What holds the files of one store."""
+    """The disk with the files of one store."""
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
         self._quick_syncs = 0
-        """In a row, up to the last."""
+        """The number of quick syncs in a row, up to the last sync."""
 
     @property
     def is_quick(self) -> bool:
-        """Whether the last syncs were, so that the loop may wait for the next."""
+        """Whether the last syncs were quick, so that the loop may wait for the next one."""
         return self._quick_syncs >= QUICK_SYNCS
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """What is done within waits for the disk once."""
+        """A block that waits for the disk once; its time counts as that of a sync."""
         begun = perf_counter()
         yield
         self._note(perf_counter() - begun)
 
     def begin_sync(self, file: int, over: Over) -> None:
-        """Brings what was written to the descriptor *file* to disk, in a thread; *over* hears of the end in the loop.
-
-        It hears of an OSError where that fails.
-        """
+        """Syncs the descriptor *file* in a thread, then calls *over* in the loop, with an OSError if it failed."""
         self._threads.begin_sync(partial(self.sync, file), over)
 
     def sync(self, file: int) -> None:
-        """Returns when what was written to the descriptor *file* is on disk. Raises OSError."""
+        """Returns when all data written to the descriptor *file* is on disk. Raises OSError."""
         begun = perf_counter()
         system.sync_data(file)
         self._note(perf_counter() - begun)

@@ -1,4 +1,4 @@
-"""The border at which SQLite's errors become refusals; what is not listed here is a bug of ours and passes."""
+"""Turns SQLite's errors into refusals. Errors that are not listed here are bugs and pass through."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mektup.terms.errors import Code, Refused
 
 
 class DamagedError(Exception):
-    """What is stored cannot be what was stored; its text says what is wrong, for the log."""
+    """Stored data is damaged; the text says how, for the log."""
 
 
 class NewerError(Exception):
-    """A file that a newer mektup wrote; its text tells the versions, for the log."""
+    """A newer mektup wrote the file; the text names the versions, for the log."""
 
 
 ENGINE_ERRORS = (
@@ -48,7 +48,7 @@ NO_FAULTS = (
     apsw.InterruptError,
     apsw.ConnectionClosedError,
 )
-"""Others are at it, or it has ended: nothing is wrong with the machine."""
+"""Errors that are no faults of the machine: the file is in use, or was closed."""
 
 _KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (apsw.FullError, Kind.FULL),
@@ -63,20 +63,20 @@ _KINDS: tuple[tuple[type[Exception], Kind], ...] = (
 _MAY_BE_DENIED = (apsw.CantOpenError, apsw.PermissionsError, apsw.ReadOnlyError)
 
 _FEW_BYTES = 64 * 1024
-"""What the files beside a database take at least when it is opened."""
+"""The least space that opening a database needs for the files beside it."""
 
 
 def refusal(error: Exception) -> Refused:
-    """What an error that is no fault means to who asked (RFC 5530 §3)."""
+    """The refusal for an error that is no fault (RFC 5530 §3)."""
     if isinstance(error, apsw.BusyError | apsw.LockedError | apsw.ProtocolError):
         return Refused(Code.INUSE, "The account is busy, try again")
     return Refused(Code.UNAVAILABLE, "The account cannot be read or written now")
 
 
 def fault_of(error: Exception, file: Path, number: int = 0) -> Fault | None:
-    """The fault of the machine that *error* is; None where it is none.
+    """The fault of the machine for *error*; None where *error* is no fault.
 
-    *number* is the errno that the connection had, 0 where it is not known.
+    *number* is the connection's errno, 0 where it is not known.
     """
     if isinstance(error, NO_FAULTS):
         return None
@@ -89,7 +89,7 @@ def fault_of(error: Exception, file: Path, number: int = 0) -> Fault | None:
     for kind_of_error, kind in _KINDS:
         if isinstance(error, kind_of_error):
             return Fault(kind, str(file), _words(error, 0))
-    if kind_of_errno(number) is None:  # of a look at what need not be there, it may be
+    if kind_of_errno(number) is None:  # the errno may come from a check for an optional file
         number = _errno_of(file) or number
     kind = kind_of_errno(number) or (Kind.FAILED if isinstance(error, apsw.IOError) else Kind.OTHER)
     if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_NOMEM:
@@ -98,15 +98,15 @@ def fault_of(error: Exception, file: Path, number: int = 0) -> Fault | None:
 
 
 def is_full(error: Exception, file: Path, number: int = 0) -> bool:
-    """Whether *error* says that there is no room."""
+    """Whether *error* says that the disk is full."""
     fault = fault_of(error, file, number)
     return fault is not None and fault.kind is Kind.FULL
 
 
 def _errno_of(file: Path) -> int:
-    """Why SQLite may have failed, where it does not say: what the system says to a like question."""
+    """A possible reason of SQLite's failure, where it gives none: the errno of similar system calls."""
     try:
-        # not the database itself: to close a descriptor of it would take SQLite's locks from it
+        # not the database itself, because closing a descriptor of it would release SQLite's locks
         os.close(os.open(file.parent, os.O_RDONLY | system.DIRECTORY))
         os.stat(file)
         disk = os.statvfs(file.parent) if hasattr(os, "statvfs") else None

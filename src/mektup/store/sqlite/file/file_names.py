@@ -1,14 +1,14 @@
-"""Whether a file that is open, and what SQLite keeps beside it, still have their names.
+"""Checks whether an open database, its WAL and its WAL-index still have their names.
 
-Whoever removes or replaces one of them while it is in use changes nothing for those who have it open: they write on, to
-what nobody will find again. SQLite cannot help it (https://sqlite.org/howtocorrupt.html, section 4), so before anything
-is acknowledged the names are looked at.
+If one of these files is removed or replaced while it is open, processes go on writing to a file that nobody will find
+again. SQLite cannot prevent that (https://sqlite.org/howtocorrupt.html, section 4), so the names are checked before
+anything is acknowledged.
 
-Three names would be three looks for each delivery. But a name cannot come or go, or lead elsewhere, without a new ctime
-of its directory, which nobody can set back. So once all were found, one look at the directory says that they still are.
+Three names would need three checks for each delivery. But a change of a name changes the ctime of its directory, which
+nobody can set back. So once all names were found, one check of the directory shows that they still exist.
 
-Where only the WAL's name is gone, nothing is lost yet: what is in it is moved into the file, and all is closed and
-opened again. Nobody may open the file in between: a new WAL beside the old WAL-index would damage it.
+Where only the WAL's name is gone, nothing is lost yet: the WAL is moved into the file, and all files are closed and
+opened again. Nobody may open the file in between, because a new WAL beside the old WAL-index would damage it.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ from mektup.store import system
 _BESIDE: Final = ("", "-wal", "-shm")
 
 _DMS_BYTE: Final = 128
-"""Of the WAL-index: every connection holds a shared lock on it (SQLite's "dead man switch")."""
+"""The octet of the WAL-index on which every connection holds a shared lock (SQLite's "dead man switch")."""
 
 SETTLED_SECONDS: Final = 2.5
-"""The age of a directory's ctime from which on another change gives it another one: file systems count in steps of
-some milliseconds, and old ones in steps of two seconds."""
+"""After this time, a new change of a directory certainly changes its ctime: file systems count in steps of some
+milliseconds, old ones in steps of two seconds."""
 
 
 class Names:
-    """Of one database's files, since it was opened."""
+    """The names of one database's files, since it was opened."""
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
-        """For None there are none. *clock* is the system's, by which files get their times."""
+        """Without *path* there are no files. *clock* is the system's clock, from which files get their times."""
         self._clock = clock
         self._directory = None if path is None else str(path.parent)
         self._seen: tuple[int, int, int] | None = None
-        """Device, inode and ctime of the directory when all names were found in it; None where that is not known."""
+        """Device, inode and ctime of the directory when all names were last found; None where not known."""
         self._paths = [] if path is None else [f"{path}{beside}" for beside in _BESIDE]
         self._known: list[int | None] = [None] * len(self._paths)
         self._connections: set[weakref.ref[apsw.Connection]] = set()
         self._lock = threading.Lock()
 
     def opened(self, connection: apsw.Connection) -> None:
-        """*connection* is open; from any thread."""
+        """Adds an open *connection*; from any thread."""
         with self._lock:
             self._connections = {each for each in self._connections if _is_open(each())}
             self._connections.add(weakref.ref(connection))
@@ -63,18 +63,18 @@ class Names:
             return any(_is_open(each()) for each in self._connections)
 
     def learn(self) -> None:
-        """Those that are there belong to what is open. For once it is, and before it is written to."""
+        """Takes the existing files as those of the open database. Call it after opening and before writing."""
         self._seen = None
         self._known = [known or _inode(path) for known, path in zip(self._known, self._paths, strict=True)]
 
     def forget(self) -> None:
-        """Nothing is open any more."""
+        """Forgets the files, because none is open any more."""
         self._seen = None
         self._known = [None] * len(self._paths)
 
     @property
     def are_lost(self) -> bool:
-        """Whether one of the files is not where it was. Costs some microseconds."""
+        """Whether one of the files has lost its name. Costs some microseconds."""
         if self._directory is None:
             return False
         try:
@@ -92,32 +92,32 @@ class Names:
             pass
         if self._is_any_open():
             return True
-        # The last connection was closed after an error, and SQLite itself removed what was beside the file.
+        # the last connection was closed after an error, and SQLite itself removed the WAL and the WAL-index
         self.forget()
         return False
 
     @property
     def lost(self) -> str:
-        """The path of the first that is not where it was; empty where all are."""
+        """The path of the first file that has lost its name; empty where there is none."""
         there = zip(self._known, self._paths, strict=True)
         return next((path for known, path in there if known is not None and _inode(path) != known), "")
 
     @property
     def can_be_saved(self) -> bool:
-        """Whether the file itself is where it was, and nobody has begun another WAL beside it."""
+        """Whether the database itself has its name, and nobody has begun another WAL beside it."""
         return _inode(self._paths[0]) == self._known[0] and not self.are_overlaid
 
     @property
     def are_overlaid(self) -> bool:
-        """Whether another WAL has the name of the one that is open, and something is in it."""
+        """Whether another WAL that is not empty has the name of the open WAL."""
         if not any(self._known) or self._known[1] is None:
             return False
         return _inode(self._paths[1]) not in (None, self._known[1]) and _size(self._paths[1]) > 0
 
     def remover(self) -> Callable[[], None]:
-        """To be called once all is closed: removes what is left beside another file of this name.
+        """A function to call after closing: it removes our old WAL and WAL-index beside another file with this name.
 
-        SQLite would take it for that file's, and mix the two.
+        Else SQLite would use them for that file, and mix the two.
         """
         known = self._known
         if not any(known) or _inode(self._paths[0]) in (None, known[0]):
@@ -125,15 +125,15 @@ class Names:
         return partial(_remove, [(path, inode) for path, inode in zip(self._paths[1:], known[1:], strict=True)])
 
     def require(self) -> None:
-        """Raises FileNotFoundError where the database must not be opened now, see above."""
+        """Raises FileNotFoundError where the database must not be opened now."""
         if self.are_lost or (not any(self._known) and self.are_held_without_a_wal):
             raise FileNotFoundError(errno.ENOENT, "removed while in use", self._paths[1])
 
     @property
     def are_held_without_a_wal(self) -> bool:
-        """Whether another process writes to a WAL whose name is gone: then the file must not be opened.
+        """Whether another process writes to a WAL without a name; then the file must not be opened.
 
-        To be asked only while this process has nothing of it open: it takes SQLite's locks from the process.
+        Call it only while this process has none of the files open, because it releases SQLite's locks.
         """
         if not self._paths or _inode(self._paths[2]) is None or _inode(self._paths[1]) is not None:
             return False
@@ -155,7 +155,7 @@ def _is_open(connection: apsw.Connection | None) -> bool:
     except apsw.ConnectionClosedError:
         return False
     except apsw.ThreadingViolationError:
-        return True  # a thread is at work on it
+        return True  # a thread uses it
 
 
 def _remove(strays: list[tuple[str, int | None]]) -> None:

@@ -1,7 +1,7 @@
-"""The one connection of a database in memory, which the event loop and the threads have in turn.
+"""The only connection of a database in memory, which the event loop and the threads share.
 
-As of a file, what takes long runs in a thread. Whoever needs the account meanwhile, and only who does, waits until it
-is done: nobody can read beside it, for there is nothing that a second connection could open.
+As with a file, long work runs in a thread. Meanwhile, other users of the same account wait until the work is done,
+because a second connection cannot open a database in memory.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from mektup.store.sqlite.file.cursor import Cursor
 
 
 class InUse(apsw.BusyError):
-    """A thread has the connection: whoever is in the event loop waits for a turn."""
+    """A thread has the connection; the caller in the event loop has to wait."""
 
 
 class OnlyOne:
-    """Who has the connection, in place of a ``Spare``."""
+    """Passes the connection between the loop and the threads; replaces ``Spare``."""
 
     idle = False
 
     def __init__(self, near: Callable[[], Cursor], pass_on: Callable[[], None]) -> None:
-        """*near* is the event loop's; *pass_on* takes it away from the loop, and the next time gives it back."""
+        """*near* returns the loop's cursor; *pass_on* takes it from the loop, and gives it back the next time."""
         self._near = near
         self._pass_on = pass_on
         self._turn = asyncio.Lock()
 
     async def take(self, connect: Callable[[], apsw.Connection]) -> apsw.Connection:
-        """The connection, when its turn has come; to be given back. Raises what apsw raises."""
+        """Waits for the connection, which must be given back. Raises apsw's errors."""
         await self._turn.acquire()
         with contextlib.ExitStack() as failing:
             failing.callback(self._turn.release)
@@ -41,10 +41,10 @@ class OnlyOne:
         return connection
 
     def give_back(self, connection: apsw.Connection) -> None:
-        """The loop has it, or who waits for it longest."""
+        """Gives the connection to the longest waiting caller, or else to the loop."""
         self._pass_on()
         self._turn.release()
 
     def part_with(self) -> apsw.Connection | None:
-        """None: there is no other than the event loop's."""
+        """Returns None, as there is no other connection than the loop's."""
         return None

@@ -1,8 +1,8 @@
-"""How many accounts' files are open: the least recently used are closed, and open again when they are needed.
+"""Limits the number of open files: the least recently used are closed, and opened again when needed.
 
-Sessions hold accounts, not files, so thousands of idle sessions over hundreds of accounts cost no file. Of those that
-rest, few stay open, and without a cache. They are closed one after the other, so that who waits for the disk meanwhile
-has at most one of them before it.
+Sessions hold accounts, not files, so thousands of idle sessions over hundreds of accounts need no open file. Only a few
+idle files stay open, without a cache. Files are closed one after the other, so that other work that needs the disk
+waits for at most one of them.
 """
 
 from __future__ import annotations
@@ -16,50 +16,50 @@ from mektup.store import system
 from mektup.store.threads import Threads
 
 MOST_OPEN = 512
-"""Each takes some 200 KiB, half of it cache, and four file descriptors."""
+"""The most open files. Each needs some 200 KiB, half of it cache, and four file descriptors."""
 
 REST_SECONDS = 1.0
-"""Without use, after which a file's cache is given back; to fill it again takes some microseconds."""
+"""The idle time after which a file's cache is freed; filling it again takes some microseconds."""
 
 FEW_AT_REST = 4
-"""How many that rest stay open, for whatever time; to open one again takes half a millisecond."""
+"""How many idle files stay open for any time; opening one again takes half a millisecond."""
 
 SYNCED_REST_SECONDS = 30.0
-"""The rest after which one is closed to which mail came, or another change that was waited for: more may come, and what
-closing a file asks of the disk others would wait for."""
+"""The idle time after which a file is closed that got mail or another durable change: more may come, and closing a file
+uses the disk, for which other work would wait."""
 
 LOOK_SECONDS = 5.0
-"""How often those that rest are looked at: whether they were removed or replaced."""
+"""How often idle files are checked for being removed or replaced."""
 
 MOST_SPARES = 32
-"""Second connections, for work in threads."""
+"""The most second connections, for work in threads."""
 
 
 class Closable(Protocol):
-    """What is closed here: see ``database.Database``."""
+    """A file or a connection that is closed here: see ``database.Database``."""
 
     used: float
     rests: bool
-    """Whether its cache was given back since it was last used; who uses it then says so by ``in_use``."""
+    """Whether its cache was freed since its last use; the next use then calls ``in_use``."""
 
     @property
     def was_synced(self) -> bool:
-        """Whether a change was brought to disk since it was opened."""
+        """Whether a change was synced to disk since it was opened."""
 
     def shrink(self) -> None: ...
 
     def look(self) -> None:
-        """Sees whether it is still where it was."""
+        """Checks whether its files still have their names."""
 
     @property
     def idle(self) -> bool: ...
 
     async def release(self) -> bool:
-        """Closes it, unless it is in use; whether it did."""
+        """Closes it, unless it is in use; returns whether it did."""
 
 
 class OpenFiles:
-    """The open ones of a store."""
+    """The open files of a store."""
 
     def __init__(self, most: int, threads: Threads, *, trim_memory: bool = True) -> None:
         self._most = most
@@ -73,9 +73,9 @@ class OpenFiles:
         return len(self._open)
 
     def in_use(self, file: Closable) -> None:
-        """It is open, and will have a cache to give back.
+        """Says that *file* is open and in use.
 
-        Closes the one that was not used for the longest time, if there are too many.
+        Closes the least recently used file, if there are too many.
         """
         file.rests = False
         self._open.add(file)
@@ -86,7 +86,7 @@ class OpenFiles:
                 self._close(self._release(min(idle, key=lambda other: other.used)))
 
     def closed(self, file: Closable) -> None:
-        """It is open no more."""
+        """Says that *file* is closed."""
         self._open.discard(file)
 
     def _have_round(self, seconds: float = REST_SECONDS) -> None:
@@ -130,13 +130,13 @@ class OpenFiles:
 
     async def _release_all(self, files: Sequence[Closable]) -> None:
         for file in files:
-            if file.rests:  # it was not used again meanwhile
+            if file.rests:  # not used again meanwhile
                 await self._release(file)
         if self._trim_memory:
             await self._threads.sync(system.trim_memory)
 
     async def settle(self) -> None:
-        """Ends: waits for those that are being closed."""
+        """Waits for files that are being closed, and ends."""
         if self._closing:
             await asyncio.wait(self._closing)
         if self._round is not None:

@@ -1,8 +1,8 @@
-"""Where a file lies: whether it is the one that it says it is, or a copy.
+"""The place of a file on the disk, which tells a copy from the original.
 
-An older copy of an account may be put back. So the inode of the file and the moment that it was made are written in it.
-A copy has another inode, and one that happens to have got the same has another birth. Neither changes with the name,
-the owner, the mode, or a restart of the machine.
+An operator may restore an older copy of an account. So a file records its own inode and creation time. A copy has
+another inode; if it happens to get the same inode, it has another creation time. Neither changes with the name, the
+owner, the mode, or a restart of the machine.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _statx = getattr(ctypes.CDLL(None), "statx", None) if sys.platform == "linux" el
 
 
 def place_of(path: Path) -> str:
-    """Inode and birth of the file, where the system knows it: other octets for a copy, the same for a renamed file.
+    """The inode and, if known, the creation time of a file: different for a copy, the same for a renamed file.
 
-    It is not opened: to close a descriptor of it would take SQLite's locks from this process. Raises OSError.
+    Does not open the file, because closing a descriptor of it would release SQLite's locks. Raises OSError.
     """
     status = os.stat(path)
     birth = getattr(status, "st_birthtime", None) or _birth(path)
@@ -39,7 +39,7 @@ def _birth(path: Path) -> str | None:
         return None
     found = ctypes.create_string_buffer(_STATX_BYTES)
     if _statx(_AT_FDCWD, os.fsencode(path), 0, _STATX_INO | _STATX_BTIME, found) != 0:
-        return None  # a sandbox may not let it through
+        return None  # a sandbox may forbid the system call
     (mask,) = struct.unpack_from("=I", found)
     seconds, nanoseconds = struct.unpack_from("=qI", found, _BTIME_AT)
     return f"{seconds}.{nanoseconds:09}" if mask & _STATX_BTIME else None

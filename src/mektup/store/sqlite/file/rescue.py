@@ -1,4 +1,4 @@
-"""What is done where a file that is open has lost its name: see ``file_names``."""
+"""Saves the data of an open file that has lost its name: see ``file_names``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from mektup.terms.errors import Refused
 def save(
     names: Names, near: Cursor | None, closing: Closing, faulty: Callable[[Fault], None]
 ) -> tuple[Refused | None, bool]:
-    """Moves what is in the WAL into the file, if that has a name still; *near* is a connection that was open before.
+    """Moves the WAL into the file, if the file still has its name; *near* is a connection that was open before.
 
-    The refusal for whoever waits for a change to be on disk, None where it is; and whether the account must be opened
-    by everyone anew, as another file has its name.
+    Returns the refusal for callers that wait for a durable change, None where it is on disk; and whether all users must
+    open the account again, because another file has its name.
     """
     if near is not None and closing.is_gone(near):
         return account_is_gone(), True
@@ -41,5 +41,5 @@ def _is_moved(connection: apsw.Connection) -> bool:
     try:
         frames, moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_FULL)
     except ENGINE_ERRORS:
-        return False  # somebody reads what was before: the next change tries again
+        return False  # somebody reads an older state; the next change tries again
     return frames == moved

@@ -1,10 +1,10 @@
-"""Room that is kept for the day when the disk is full: a file, given up piece by piece, made again when there is room.
+"""Reserved disk space for a full disk: a file that is given up piece by piece, and restored when there is space.
 
-On a full disk mail must still be read, and somebody must be able to delete some. SQLite needs room for both: for the
-WAL that a deletion is written to, and for the WAL-index that every open account has beside it. So a file of some
-megabytes lies in the data directory, with blocks of its own. What frees room, or only reads, may have pieces of it;
-what grows is refused until the file is whole again, and so never eats what was given up for something else. All
-processes on a data directory share the file, and see by its size whether it is whole.
+On a full disk, clients must still be able to read mail and to delete some. SQLite needs space for both: for the WAL of
+a deletion, and for the WAL-index of every open account. So the data directory has a file of some megabytes with
+allocated blocks. Reads and changes that free space may use pieces of it. Changes that need space are refused until the
+file is whole again, so they never use space that was given up for something else. All processes on a data directory
+share the file, and see by its size whether it is whole.
 """
 
 from __future__ import annotations
@@ -22,49 +22,49 @@ from mektup.terms.errors import Refused
 RESERVE_BYTES = 8 * 1024 * 1024
 
 SHARE = 4
-"""Of a small file system, it is one part in so many at most."""
+"""The reserve takes at most one part in so many of a small file system."""
 
 OPENING_BYTES = 64 * 1024
-"""What is given up for an account that is opened: its WAL-index takes half of it."""
+"""The octets given up to open an account: its WAL-index takes half of them."""
 
 FREEING_BYTES = 1024 * 1024
-"""What is given up at a time for a change that frees room."""
+"""The octets given up at a time for a change that frees space."""
 
 PROBE_BYTES = 256 * 1024
-"""So much more than the reserve must be free for the disk not to be full."""
+"""The disk counts as full unless so many octets are free beside the reserve."""
 
 SEEN_SECONDS = 0.01
-"""How long it counts as whole once that was seen, though another process may give some of it up meanwhile: a message
-that comes in passes as much time between the look and its commit."""
+"""How long the reserve counts as whole after a check, although another process may give some of it up meanwhile: a
+delivery takes as long between the check and its commit."""
 
 
 class Room(Enum):
-    """What a change does to the room on the disk."""
+    """The effect of a change on the space on the disk."""
 
     USUAL = auto()
-    """Little."""
+    """It needs little space."""
     GROWS = auto()
-    """It brings mail, and must wait while the reserve is not whole."""
+    """It adds mail, and is refused while the reserve is not whole."""
     FREES = auto()
-    """It makes room, now or as a step on the way, and may use the reserve."""
+    """It frees space, now or by a later change, and may use the reserve."""
 
 
 class Reserve:
-    """The file of one data directory; for None there is none, and nothing is ever refused or given up."""
+    """The reserve of one data directory; without a directory, nothing is ever refused or given up."""
 
     def __init__(self, data: Path | None) -> None:
         self._path = None if data is None else data / "reserve"
         self._name = str(self._path)
         self._octets = 0 if data is None else _octets_for(data)
         self._whole_until = 0.0
-        """Until when it need not be looked at again, by the monotonic clock."""
+        """The time until which no check is needed, by the monotonic clock."""
 
     def __str__(self) -> str:
         return str(self._path)
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it is there, or was a moment ago. Costs next to nothing."""
+        """Whether all of the reserve exists, or did a moment ago. Costs very little."""
         now = monotonic()
         if self._path is None or now < self._whole_until:
             return True
@@ -78,7 +78,7 @@ class Reserve:
 
     @property
     def is_short(self) -> bool:
-        """Whether the disk looks full: a piece of the reserve is gone, or there is next to nothing beside it."""
+        """Whether the disk looks full: a piece of the reserve is gone, or almost nothing is free beside it."""
         if self._path is None:
             return False
         try:
@@ -88,7 +88,7 @@ class Reserve:
         return free < PROBE_BYTES or not self.is_whole
 
     def give_up(self, octets: int) -> bool:
-        """Frees so many *octets* of it, or what is left; whether there was something, and octets are what is short."""
+        """Frees *octets* of the reserve, or the rest. False where nothing is left, or only inodes are short."""
         if self._path is None or not system.has_file_numbers(self._path.parent):
             return False
         self._whole_until = 0.0
@@ -101,7 +101,7 @@ class Reserve:
         return left > 0
 
     def refill(self) -> bool:
-        """Makes it whole; whether it is now. Blocks for as long as the system takes to find the room."""
+        """Restores the reserve; returns whether it is whole. Blocks while the system allocates the space."""
         try:
             self.need()
         except (OSError, Refused):
@@ -109,7 +109,7 @@ class Reserve:
         return True
 
     def need(self) -> None:
-        """Makes it whole. Raises OSError with the system's reason, Refused: then there is no room for mail either."""
+        """Restores the reserve. Raises OSError with the system's reason, or Refused: then mail has no space either."""
         if self._path is None:
             return
         file = _open(self._path)
@@ -124,7 +124,7 @@ class Reserve:
             os.close(file)
 
     def has_room(self) -> bool:
-        """Whether the disk has room again: for the reserve, and for something more."""
+        """Whether the disk has space again: for the reserve, and for some more octets."""
         if self._path is None:
             return True
         if not self.refill():
@@ -160,5 +160,5 @@ def _open(path: Path) -> int:
 
 
 def _allocate(file: int, octets: int) -> None:
-    """Gives *file* blocks of its own for so many octets. Raises OSError."""
+    """Allocates disk blocks for the first *octets* octets of *file*. Raises OSError."""
     system.allocate(file, octets)

@@ -1,8 +1,8 @@
-"""Room that mail took, given back to the system behind the work.
+"""Returns the free space of a file to the system, in the background.
 
-SQLite keeps the pages of what was removed for what may come. Where they are many, the file gives them back some at a
-time (``auto_vacuum = INCREMENTAL``, which every file has that is made today). A file that an older mektup made has it
-once it was written anew: ``mektup user compact``.
+SQLite keeps the pages of removed data for new data. Where there are many free pages, the file returns some at a time
+(``auto_vacuum = INCREMENTAL``, which every new file has). The file of an older mektup gets this setting when it is
+rewritten by ``mektup user compact``.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.file.schema import INCREMENTAL
 
 SPARE_PAGES: Final = 256
-"""What a file keeps for what comes next: a megabyte."""
+"""The free pages that a file keeps for new data: a megabyte."""
 
 SPARE_SHARE: Final = 8
-"""Beyond these, one free page for so many in use."""
+"""In addition, a file keeps one free page for so many used pages."""
 
 STEP_PAGES: Final = 256
-"""How many are given back at a time: some milliseconds, for which nobody else writes."""
+"""How many pages are returned at a time: this blocks other writers for some milliseconds."""
 
 
 def is_due(cursor: Cursor) -> bool:
-    """Whether there are pages to give back."""
+    """Whether there are pages to return."""
     return _surplus(cursor) > 0
 
 
@@ -39,24 +39,23 @@ def _surplus(cursor: Cursor) -> int:
 
 
 def give_back(change: Change) -> bool:
-    """Gives some pages back; whether there are more."""
+    """Returns some pages to the system, and whether there are more."""
     surplus = _surplus(change.cursor)
     if surplus <= 0:
         return False
-    # a row for each page, and the page goes when its row is read
+    # the statement has a row for each page, and frees the page when the row is read
     change.cursor.execute(f"PRAGMA incremental_vacuum({min(surplus, STEP_PAGES)})").fetchall()
     return surplus > STEP_PAGES
 
 
 def compact(cursor: Cursor) -> None:
-    """Writes the file anew, without holes; from now on it gives pages back by itself.
+    """Rewrites the file without free pages; from then on it can return pages.
 
-    Takes as long as to copy it, and as much room once more; who writes to it meanwhile waits, or is refused.
-    Raises what apsw raises.
+    Takes the time and the space of a copy; meanwhile, writers wait or are refused. Raises apsw's errors.
     """
     connection = cursor.connection
     connection.pragma("auto_vacuum", INCREMENTAL)
-    connection.pragma("temp_store", "file")  # else a copy of all would be in memory
+    connection.pragma("temp_store", "file")  # else the whole copy would be in memory
     try:
         connection.execute("VACUUM")
     finally:

@@ -1,4 +1,4 @@
-"""How a file is made by its schema, and how one of an older version becomes one of today's, after a backup."""
+"""Creates a file by its schema, and upgrades a file of an older version, after a backup."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from mektup.store import files
 from mektup.store.sqlite.file.errors import DamagedError, NewerError
 
 INCREMENTAL = 2
-"""Of ``PRAGMA auto_vacuum``: free pages can be given back, some at a time."""
+"""The value of ``PRAGMA auto_vacuum`` with which free pages can be returned, some at a time."""
 
 PAGE_BYTES = 4096
-"""A change of one flag touches five pages whatever their size, and writes each whole: small ones are cheaper."""
+"""A change of one flag writes five whole pages, whatever their size, so small pages are cheaper."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a kind of file holds, and the way there."""
+    """The tables of a kind of file, and the upgrades from older versions."""
 
     application_id: int
     tables: str
-    """As a new file gets them."""
+    """The SQL for a new file."""
     upgrades: Sequence[Callable[[apsw.Connection], None]] = ()
-    """The nth takes a file from version n, counted from 1, to the next; all run in one transaction."""
+    """The nth upgrades a file from version n, counted from 1, to the next; all run in one transaction."""
 
     @property
     def version(self) -> int:
-        """Of today."""
+        """The current version."""
         return len(self.upgrades) + 1
 
 
 def create(connection: apsw.Connection, schema: Schema) -> None:
-    """Fills what is new and empty."""
+    """Creates the tables of a new, empty database."""
     with connection:
         connection.execute(schema.tables)
         connection.pragma("application_id", schema.application_id)
@@ -46,9 +46,9 @@ def create(connection: apsw.Connection, schema: Schema) -> None:
 
 
 def create_file(path: Path, schema: Schema) -> None:
-    """Makes the file, its owner's alone, on disk when this returns; where another process was faster, its file stays.
+    """Creates the file, private to its owner, on disk when this returns; keeps the file of a faster process.
 
-    It is made under another name, so that nobody finds it half done.
+    The file is created under another name, so that nobody finds it incomplete.
     """
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     os.close(files.make_empty(fresh))
@@ -57,11 +57,11 @@ def create_file(path: Path, schema: Schema) -> None:
         try:
             connection.pragma("synchronous", "normal")
             connection.pragma("page_size", PAGE_BYTES)
-            connection.pragma("auto_vacuum", INCREMENTAL)  # which costs nothing only before the first table
+            connection.pragma("auto_vacuum", INCREMENTAL)  # set before the first table, where it is cheap
             connection.pragma("journal_mode", "wal")
             create(connection, schema)
         finally:
-            connection.close()  # which syncs the file, and leaves nothing beside it
+            connection.close()  # syncs the file, and leaves no WAL beside it
         with contextlib.suppress(FileExistsError):
             os.link(fresh, path)
     finally:
@@ -70,9 +70,9 @@ def create_file(path: Path, schema: Schema) -> None:
 
 
 def is_outdated(connection: apsw.Connection, schema: Schema) -> bool:
-    """Whether the file is of an older version than today's, or lost its WAL as copies made by SQLite do.
+    """Whether the file has an older version, or is not in WAL mode, such as a copy made by SQLite.
 
-    Raises DamagedError for a file that is none of mektup's, as one that was emptied; NewerError.
+    Raises DamagedError for a file that is not mektup's, such as an empty one; NewerError.
     """
     found: int = connection.pragma("application_id")
     if found != schema.application_id:
@@ -84,9 +84,9 @@ def is_outdated(connection: apsw.Connection, schema: Schema) -> bool:
 
 
 def bring_up_to_date(connection: apsw.Connection, path: Path, schema: Schema) -> None:
-    """Turns a file of an older version into one of today's, after a backup beside it; else does nothing.
+    """Upgrades a file of an older version, after a backup beside it; does nothing for a current one.
 
-    To be called where it may take long. Raises what :func:`is_outdated` raises.
+    May take long. Raises the errors of :func:`is_outdated`.
     """
     if is_outdated(connection, schema):
         connection.pragma("journal_mode", "wal")
@@ -94,7 +94,7 @@ def bring_up_to_date(connection: apsw.Connection, path: Path, schema: Schema) ->
 
 
 def _upgrade(connection: apsw.Connection, path: Path, schema: Schema) -> None:
-    connection.execute("BEGIN IMMEDIATE")  # from here on no other process writes, so the backup is the file's last word
+    connection.execute("BEGIN IMMEDIATE")  # from here on no other process writes, so the backup is complete
     try:
         version = connection.pragma("user_version")
         if version < schema.version:
@@ -109,9 +109,9 @@ def _upgrade(connection: apsw.Connection, path: Path, schema: Schema) -> None:
 
 
 def back_up(path: Path, target: Path) -> None:
-    """Writes what is committed in *path* to the one file *target*, which is on disk and its owner's alone after that.
+    """Copies the committed state of *path* to the single file *target*, on disk and private to its owner.
 
-    *target* is whole or not there; what was there is replaced.
+    Replaces *target*, completely or not at all.
     """
     unfinished = target.with_name(f"{target.name}.unfinished")
     unfinished.unlink(missing_ok=True)
@@ -123,7 +123,7 @@ def back_up(path: Path, target: Path) -> None:
         source.close()
     copy = apsw.Connection(str(unfinished), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
-        copy.pragma("journal_mode", "wal")  # as the original has; a copy comes without
+        copy.pragma("journal_mode", "wal")  # as in the original; VACUUM INTO does not copy it
     finally:
         copy.close()
     files.sync(unfinished)

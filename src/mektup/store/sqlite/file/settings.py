@@ -1,4 +1,4 @@
-"""How SQLite is set: of each connection, and of the WAL, when it is moved into the file and how large it stays."""
+"""SQLite's settings: of each connection, and of the WAL, its checkpoints and its size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.file.schema import PAGE_BYTES
 
 NEAR_BUSY_MS = 2
-"""How long the loop itself waits for another process's commit, which takes less; then a thread waits."""
+"""How long the loop itself waits for another process's commit, which usually takes less; then a thread waits."""
 
 FAR_BUSY_MS = 10_000
 
@@ -16,26 +16,26 @@ NEAR_CACHE_KIB = 256
 FAR_CACHE_KIB = 4096
 
 CHECKPOINT_PAGES = 1000
-"""Pages in the WAL at which they are moved into the file."""
+"""The pages in the WAL at which a checkpoint moves them into the file."""
 
 RESTART_PAGES = 4 * CHECKPOINT_PAGES
-"""Pages at which writers wait for the checkpoint, so that the WAL starts over: it never does while they go on."""
+"""The pages at which writers wait for the checkpoint, so that the WAL can start over; it cannot while they write."""
 
 RESTART_BUSY_MS = 50
-"""How long they wait for who still reads from the WAL: a search may for many seconds."""
+"""How long writers wait for readers of the WAL: a search may read for many seconds."""
 
 USUAL_WAL_BYTES = (RESTART_PAGES + CHECKPOINT_PAGES) * PAGE_BYTES
-"""What the WAL of a file that is open may keep: as much as it has under load before it starts over.
+"""The size that the WAL of an open file may keep: its size under load before it starts over.
 
-SQLite writes over it. A WAL that was made smaller grows again with the next load, and each sync of a file that grows
-takes about twice as long. It goes when the file is closed, which one that rests is soon (``open_files``).
+SQLite overwrites it. A truncated WAL would grow again under the next load, and each sync of a growing file takes about
+twice as long. Closing the file removes the WAL; an idle file is closed soon (``open_files``).
 """
 
 
 def apply(connection: apsw.Connection, busy_ms: int, cache_kib: int) -> None:
-    """Sets what every connection has. Raises what apsw raises."""
+    """Applies the settings of every connection. Raises apsw's errors."""
     connection.set_busy_timeout(busy_ms)
-    # Else SQLite plans a statement anew each time that a bound value may matter, which costs more than to run it.
+    # else SQLite plans a statement again whenever a bound value may matter, which costs more than running it
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.execute(
         "PRAGMA synchronous = NORMAL; PRAGMA fullfsync = ON; PRAGMA temp_store = MEMORY; "
@@ -44,7 +44,7 @@ def apply(connection: apsw.Connection, busy_ms: int, cache_kib: int) -> None:
 
 
 def checkpoint(cursor: Cursor, mode: int) -> None:
-    """Moves the WAL into the file, by a connection with FAR_BUSY_MS. Raises what apsw raises."""
+    """Moves the WAL into the file, by a connection with FAR_BUSY_MS. Raises apsw's errors."""
     connection = cursor.connection
     if mode != apsw.SQLITE_CHECKPOINT_PASSIVE:
         connection.set_busy_timeout(RESTART_BUSY_MS)

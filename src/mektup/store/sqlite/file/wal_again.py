@@ -1,10 +1,10 @@
-"""The WAL written once more, after the system failed to bring it to disk.
+"""Rewrites the WAL after the system failed to sync it to disk.
 
-When an fdatasync fails, Linux marks the pages that it could not write as clean: the next one succeeds, and they are
-still not on disk (docs/decisions/0005). So it is never asked again for the same pages. What the page cache holds is
-read, checked by the checksums that SQLite chains through the WAL, and written in place; then these are new pages to the
-system, and a sync that succeeds is the truth. The caller holds SQLite's write lock meanwhile, so nobody appends or
-starts the WAL over.
+When an fdatasync fails, Linux marks the pages that it could not write as clean: the next fdatasync succeeds, but the
+pages are still not on disk (docs/decisions/0005). So a failed sync is never just repeated. The WAL is read from the
+page cache, checked by the checksums that SQLite chains through it, and written in place. The system then treats these
+pages as new, and a successful sync means that they are on disk. The caller holds SQLite's write lock meanwhile, so
+nobody appends to the WAL or starts it over.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ _MASK = 0xFFFFFFFF
 
 
 def write_again(database: Path, header: bytes) -> int:
-    """Brings all that is committed in the WAL of *database* to disk; returns a descriptor of the WAL.
+    """Writes all committed frames in the WAL of *database* to disk; returns a descriptor of the WAL.
 
-    *header* is its WAL-index's.
-
-    Raises OSError where the disk fails again, DamagedError where the page cache has lost it.
+    *header* is the header of the WAL-index. Raises OSError where the disk fails again, DamagedError where the page
+    cache has lost frames.
     """
     page_bytes = _page_bytes(header)
     frames = int.from_bytes(header[16:20], sys.byteorder)
@@ -47,10 +46,10 @@ def write_again(database: Path, header: bytes) -> int:
 
 
 def lost_commits(database: Path, header: Callable[[], bytes]) -> int:
-    """How many commits stand in the WAL of *database*, which is open, behind what SQLite found to be whole.
+    """How many commits in the WAL of the open *database* come after the part that SQLite found valid.
 
-    A process that dies leaves none: a bit has changed there since, unless the machine has lost power. *header* reads
-    its WAL-index's. Raises OSError.
+    A killed process leaves none. So a bit of the WAL has changed, unless the machine lost power. *header* reads the
+    header of the WAL-index. Raises OSError.
     """
     before = header()
     step = FRAME_HEADER_BYTES + _page_bytes(before)
@@ -62,16 +61,16 @@ def lost_commits(database: Path, header: Callable[[], bytes]) -> int:
         while start + step <= size:
             frame = os.pread(file, FRAME_HEADER_BYTES, start)
             if frame[8:16] != before[32:40]:
-                break  # its salt is of an earlier life of the WAL
+                break  # its salt belongs to an earlier use of the WAL
             commits += frame[4:8] != bytes(4)  # the size of the database after a commit
             start += step
     finally:
         os.close(file)
-    return commits if header() == before else 0  # else somebody was writing just now
+    return commits if header() == before else 0  # a different header means that somebody wrote meanwhile
 
 
 def _page_bytes(header: bytes) -> int:
-    # SQLite's "WAL-index header": szPage, 1 for 65536, in the machine's order of octets
+    # szPage of SQLite's "WAL-index header", 1 for 65536, in the machine's byte order
     octets = int.from_bytes(header[14:16], sys.byteorder)
     return 65536 if octets == 1 else octets
 
@@ -94,8 +93,8 @@ def _write(file: int, octets: bytes) -> None:
 
 
 def _checksum(octets: bytes, page_bytes: int) -> tuple[int, int]:
-    """The running checksum after the last frame; (0, 0) where a frame's own is not that."""
-    # The magic number's last bit says in which order of octets words are added up.
+    """The running checksum after the last frame; (0, 0) where a frame has another checksum."""
+    # the last bit of the magic number gives the byte order of the words
     swap = (octets[3] & 1 == 1) != (sys.byteorder == "big")
     first, second = _sum(octets[:24], 0, 0, swap=swap)
     if _pair(octets[24:32]) != (first, second):

@@ -1,7 +1,7 @@
-"""The commits of one file brought to disk: a sync of its WAL, shared by all who wait; and what follows when it fails.
+"""Syncs the commits of one file to disk, with one sync of the WAL for all waiting changes, and handles a failed sync.
 
-A failed sync is not the end. Nothing is acknowledged, and nothing else is written or checkpointed, until the WAL was
-written once more and that is on disk (see ``wal_again``). Reading goes on meanwhile.
+After a failed sync, nothing is acknowledged, written or checkpointed until the WAL is rewritten and on disk (see
+``wal_again``). Reads go on meanwhile.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from mektup.store.threads import Caught, Threads
 from mektup.terms.errors import Refused
 
 MENDING_SECONDS = 1.0
-"""How long at least after a failed attempt the disk is not tried again."""
+"""The shortest wait before another attempt after a failed one."""
 
 
 class WalSync:
-    """Of one database. For the event loop's thread."""
+    """The syncs of one database. For the event loop's thread."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class WalSync:
         save: Callable[[], None],
         header: Callable[[], bytes],
     ) -> None:
-        """*connect* makes a connection, in a thread; *header* reads the WAL-index's header.
+        """*connect* makes a connection, in a thread; *header* reads the header of the WAL-index.
 
-        *save* is called where a file is found to have lost its name: all that is committed is in a file with a name
-        when it returns. It raises Refused where that cannot be.
+        *save* is called when a file has lost its name. When it returns, all commits are in a file with a name; it
+        raises Refused where that is not possible.
         """
         self._save = save
         self.names = Names(path)
@@ -55,30 +55,30 @@ class WalSync:
         self._connect = connect
         self._header = header
         self.written = 0
-        """Commits of this process so far."""
+        """The number of commits of this process."""
         self._synced = 0
         """How many of them are on disk."""
         self.file: int | None = None
-        """The WAL, from the first sync on; whoever closes the connections takes it away and closes it."""
+        """The WAL, from the first sync on; ``Database`` closes it with the connections."""
         self.is_suspect = False
-        """Whether a sync failed, so that what is in the WAL may not be on disk, whatever a later sync says."""
+        """Whether a sync failed, so that the WAL may not be on disk, even if a later sync succeeds."""
         self._tried_at = 0.0
         self._failure = errno.EIO
         """The errno of the last attempt."""
         self._is_under_way = False
-        """Whether a round is: what is asked of the disk for all who wait."""
+        """Whether a round is running: one sync for all waiting changes."""
         self._waiters: list[asyncio.Future[None]] = []
         self._opening: asyncio.Task[None] | None = None
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way or left to be done."""
+        """Whether no sync is running or needed."""
         return not self._is_under_way and not self.is_suspect
 
     async def reach_disk(self, *, at_once: bool = False) -> None:
-        """Returns when all that is committed by now is on disk; all who wait at one time share a sync.
+        """Returns when all current commits are on disk; callers that wait at the same time share a sync.
 
-        With *at_once* a disk that failed just now is tried again. Raises what the disk or SQLite raises.
+        With *at_once*, retries a disk that failed just now. Raises the errors of the disk or of SQLite.
         """
         goal = self.written
         if at_once:
@@ -94,9 +94,9 @@ class WalSync:
         return waiter
 
     async def mend(self, reserve: Reserve | None) -> None:
-        """After a failed sync: returns when all that was written is on disk. Raises as ``reach_disk``.
+        """After a failed sync, returns when all writes are on disk. Raises as ``reach_disk``.
 
-        There are file systems that look for room no sooner than in a sync: then some of *reserve* is given up.
+        Some file systems only find out in a sync that the disk is full: then some of *reserve* is given up.
         """
         try:
             await self.reach_disk()
@@ -106,7 +106,7 @@ class WalSync:
                 raise
             await self.reach_disk(at_once=True)
 
-    # A round goes on whoever still waits for it. It is made of callbacks and no task, as each delivery asks for one.
+    # A round goes on when its callers are cancelled. It uses callbacks and no task, because each delivery needs one.
 
     def _begin(self) -> None:
         if self.file is None or self.is_suspect:
@@ -128,7 +128,7 @@ class WalSync:
     def _begin_sync(self) -> None:
         assert self.file is not None
         if self._disk.is_quick:
-            # not at once: who is ready to write does so before, and shares it
+            # not at once, so that other tasks that are ready to write can share the sync
             asyncio.get_running_loop().call_soon(self._sync_here, self.file)
         else:
             self._disk.begin_sync(self.file, partial(self._note_synced, self.written))
@@ -149,11 +149,11 @@ class WalSync:
         self._finish(upto, raised or caught.error)
 
     def _finish(self, upto: int, raised: BaseException | None) -> None:
-        """The first *upto* commits are on disk, or that has *raised*; those who wait are told."""
+        """Ends a round: the first *upto* commits are on disk, or the sync has *raised*. Wakes the waiting callers."""
         if raised is None:
             self._synced = max(self._synced, upto)
         elif isinstance(raised, ENGINE_ERRORS):
-            # What the disk failed to take the page cache may have dropped: a later sync would succeed and be a lie.
+            # the page cache may have dropped the failed pages, so a later sync would succeed without writing them
             self.is_suspect = True
         self._is_under_way = False
         waiters, self._waiters = self._waiters, []
@@ -166,7 +166,7 @@ class WalSync:
                 waiter.set_exception(raised)
 
     async def open(self) -> int:
-        """Opens the WAL, which must be there, and sees to it that its name is on disk. Raises OSError, Refused."""
+        """Opens the WAL, which must exist, and syncs its name to disk. Raises OSError, Refused."""
         if self.file is None:
             self.keep_names()
             self.file = await self._threads.sync(self._open)
@@ -174,16 +174,16 @@ class WalSync:
         return self.file
 
     def keep_names(self) -> None:
-        """What is synced must have a name, too, when it is told of. Raises Refused where it has none."""
+        """Checks that the synced files still have their names; else saves them. Raises Refused where it cannot."""
         if self.names.are_lost:
             self._save()
 
     def note_all_synced(self) -> None:
-        """All that is committed by now was brought to disk by SQLite."""
+        """Says that SQLite has synced all current commits to disk."""
         self._synced = self.written
 
     async def _mend(self) -> None:
-        """Writes the WAL again, and waits until that is on disk."""
+        """Rewrites the WAL, and waits until it is on disk."""
         if monotonic() - self._tried_at < MENDING_SECONDS:
             raise OSError(self._failure, os.strerror(self._failure))
         try:
@@ -199,13 +199,13 @@ class WalSync:
         self.is_suspect = False
 
     async def _over(self) -> None:
-        """Returns when no round is under way, however the last one ended."""
+        """Returns when no round is running, however the last one ended."""
         while self._is_under_way:
             with contextlib.suppress(*ENGINE_ERRORS, Refused):
                 await self._end_of_round()
 
     async def mend_before_the_end(self) -> None:
-        """Waits for what is under way; a last attempt, where one is due. Raises as ``reach_disk``."""
+        """Waits for the running round; makes a last attempt after a failed sync. Raises as ``reach_disk``."""
         await self._over()
         if self.is_suspect:
             self._tried_at = 0.0
@@ -216,14 +216,14 @@ class WalSync:
         files.sync(self._path.parent)
         connection = self._connect()
         try:
-            # To close it last must not checkpoint: that would bring pages to the file before the WAL is on disk.
+            # closing it as the last one must not checkpoint: pages would reach the file before the WAL is on disk
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            connection.execute("BEGIN IMMEDIATE")  # nobody appends meanwhile, or starts the WAL over
+            connection.execute("BEGIN IMMEDIATE")  # so that nobody appends to the WAL or starts it over
             return write_again(self._path, self._header())
         finally:
             connection.close()
 
     def _open(self) -> int:
         assert self._path is not None
-        files.sync(self._path.parent)  # the WAL's name, too, must be there after a loss of power
+        files.sync(self._path.parent)  # the WAL's name, too, must survive a power loss
         return os.open(f"{self._path}-wal", os.O_RDONLY)
