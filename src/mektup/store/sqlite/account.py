@@ -83,7 +83,7 @@ class SqliteAccount:
         account: AccountId,
         name: str,
         database: Database,
-        circle: ChangeNotifier,
+        notifier: ChangeNotifier,
         limits: Limits,
         packing: Packing,
         sort_keys: Remembered,
@@ -104,7 +104,7 @@ class SqliteAccount:
         self._recall = Recall(self.database)
         self._shared = SharedReads(self.database)
         self._recall_long = Recall(self._shared)
-        self._circle = circle
+        self._notifier = notifier
         self._limits = limits
         self._packing = packing
         self._loop = asyncio.get_running_loop()
@@ -423,7 +423,7 @@ class SqliteAccount:
     # Notification
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
-        return self._circle.watch(self.id, mailbox)
+        return self._notifier.watch(self.id, mailbox)
 
 
 def _lost_keywords(account: weakref.ref[SqliteAccount]) -> None:

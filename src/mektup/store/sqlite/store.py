@@ -99,7 +99,7 @@ class SqliteStore:
         self._sort_keys = Remembered(limits.sort_keys_bytes, limits.thread_references)
         self._indexing = asyncio.Lock()
         self._searching = searches_of_all()
-        self._circle = ChangeNotifier(bus)
+        self._notifier = ChangeNotifier(bus)
         self._threads = Threads()
         self._disk = Disk(self._threads)
         self._open_files = OpenFiles(MOST_OPEN, self._threads, trim_memory=trim_memory)
@@ -203,7 +203,7 @@ class SqliteStore:
             self._open_files,
             self._open_spares,
             equip=partial(_equip, limits=self._limits),
-            changed=partial(self._circle.changed, account),
+            changed=partial(self._notifier.changed, account),
             mark_closed=recovery.mark_closed,
             seen=partial(self._seen.note, account),
             faulty=partial(self._happened, name),
@@ -213,7 +213,7 @@ class SqliteStore:
             account,
             name,
             database,
-            self._circle,
+            self._notifier,
             self._limits,
             self._packing,
             self._sort_keys,
@@ -273,7 +273,7 @@ class SqliteStore:
 
     def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
         """See ``interface.Store``."""
-        self._circle.changed_elsewhere(account, mailbox)
+        self._notifier.changed_elsewhere(account, mailbox)
 
     # Closing
 
