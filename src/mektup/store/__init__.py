@@ -1,1 +1,1 @@
-"""Keeps mail, and its promises: what was acknowledged is on disk, and every device hears of it."""
+"""Stores mail: every acknowledged change is on disk, and every device is notified of it."""

@@ -41,7 +41,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     header_size: int
     """Octets of the header with the empty line that ends it; the body starts there."""
     digest: bytes
-    """BLAKE2b-160 of *raw*: names the content (EMAILID)."""
+    """BLAKE2b-160 of *raw*: identifies the content (EMAILID)."""
 
     envelope: bytes
     """Wire form, RFC 9051 §7.5.2."""

@@ -206,7 +206,7 @@ class _Piece(Generic[T]):
                 if interrupt is not None:
                     interrupt()
                 self._waiter = asyncio.get_running_loop().create_future()
-                with suppress(asyncio.CancelledError):  # what it uses is in use until it ends
+                with suppress(asyncio.CancelledError):  # the work uses its resources until it ends
                     await asyncio.wait((self._waiter,), timeout=None if interrupt is None else INTERRUPT_SECONDS)
             raise
         if self._raised is not None:

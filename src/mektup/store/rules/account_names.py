@@ -1,4 +1,4 @@
-"""Names and ids of accounts, and the refusals that concern them."""
+"""Names and IDs of accounts, and their refusals."""
 
 from __future__ import annotations
 

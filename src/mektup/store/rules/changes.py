@@ -14,7 +14,7 @@ from mektup.store.interface import Changes, Mailbox, Selection
 from mektup.terms.numbers import ModSeq, Uid
 from mektup.terms.sets import NumberSet, Uids
 
-NONE: Final[Uids] = NumberSet()  # not by way of Uids, an alias that costs a microsecond each time it is called
+NONE: Final[Uids] = NumberSet()  # not Uids(), because calling this alias costs a microsecond each time
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ C = TypeVar("C")
 FEW_SHOWN: Final = 64
 """The most messages for which the result of a STORE includes their flags."""
 
-# Not by way of Uids, an alias that costs a microsecond each time it is called.
+# not Uids(), because calling this alias costs a microsecond each time
 NONE: Final[Uids] = NumberSet()
 
 

@@ -25,7 +25,7 @@ BLOCK_BITS: Final = 7
 """The number of low bits in which the UIDs of a block differ."""
 
 MANY: Final = 32
-"""From so many messages per block on, blocks are used; for fewer, it is faster to select from headers."""
+"""Blocks are used for at least so many fetched messages per block; for fewer, selecting from headers is faster."""
 
 MOST_KEPT: Final = 4096
 """The most octets of a message's fields in a block; longer ones are selected each time."""
@@ -66,7 +66,7 @@ def are_many(uids: Uids) -> bool:
 
 
 def blocks_of(uids: Uids) -> set[int]:
-    """The blocks that *uids* are in."""
+    """The blocks of *uids*."""
     return {block for first, last in uids.runs for block in range(first >> BLOCK_BITS, (last >> BLOCK_BITS) + 1)}
 
 

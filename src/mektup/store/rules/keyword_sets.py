@@ -97,7 +97,7 @@ class KeywordSets(ABC, Generic[C]):
         """Whether the highest set's number is above all numbers that messages use."""
 
     def _remember(self, number: int, names: Names) -> list[str]:
-        """Returns the keywords that were not known before, folded."""
+        """Remembers a set; returns its keywords that were not known before, case-folded."""
         # an account has few different keywords, so keep each string once
         names = tuple(self._folds.setdefault(name, name) for name in names)
         self._names[number] = names
@@ -134,7 +134,7 @@ class KeywordSets(ABC, Generic[C]):
         return [number for number in self._names.copy() if number and number not in there]
 
     def learn_some(self, kept: Iterable[tuple[int, str]]) -> None:
-        """As ``learn``, of sets between which there may be others that are not known."""
+        """Like ``learn``, for sets between which there may be unknown ones."""
         highest = self._highest
         self.learn(kept)
         self._highest = highest
@@ -227,7 +227,7 @@ class KeywordSets(ABC, Generic[C]):
     def numbers_with(self, keywords: Iterable[str]) -> dict[str, list[int]]:
         """For each of *keywords*, in lower case, the known sets that have it. Reads each set once."""
         found: dict[str, list[int]] = {keyword: [] for keyword in keywords}
-        for names, number in self._ids.copy().items():  # others may add meanwhile
+        for names, number in self._ids.copy().items():  # a copy, because other threads may add sets meanwhile
             for keyword in found.keys() & names:
                 found[keyword].append(number)
         return found

@@ -34,7 +34,7 @@ class Indexer(QuietWork):
     def __init__(
         self, database: Database, limits: Limits, packing: Packing, turn: asyncio.Lock, keyword_sets: SqliteKeywordSets
     ) -> None:
-        """*turn* is shared by all accounts of the process."""
+        """*turn* is held during each piece of work, and is shared by all accounts of the process."""
         self._database = database
         self._keyword_sets = keyword_sets
         self._sets_seen = 0

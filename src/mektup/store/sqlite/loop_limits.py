@@ -32,10 +32,10 @@ FEW_SORTED_BYTES = 32 * MIB
 """The most octets of a mailbox that may be sorted or threaded in the loop, as messages may be all header."""
 
 FEW_LISTED = 1000
-"""Of mailboxes: how many may be read in the loop at most."""
+"""The most mailboxes that may be read in the loop."""
 
 FEW_SETS = 16
-"""Of keywords: what is learnt in the loop at most."""
+"""The most sets of keywords that are loaded in the loop."""
 
 FEW_BYTES = 128 * 1024
 """The most octets that an append in the loop may write."""

@@ -16,7 +16,7 @@ class Change:
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
-        """One statement at a time: the next execute ends the one before."""
+        """Runs one statement at a time: the next execute ends the one before."""
         self.touched: set[MailboxId] = set()
         """The mailboxes whose watches fire after the commit."""
         self.on_rollback: list[Callable[[], None]] = []

@@ -40,7 +40,7 @@ class Closing:
 
     @property
     def is_of_account(self) -> bool:
-        """Whether it is an account's file."""
+        """Whether the file is an account's."""
         return self._mark is not None
 
     def is_gone(self, cursor: Cursor) -> bool:

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 TABLE: Final = """
 CREATE TABLE header_fields (
     mailbox INTEGER NOT NULL,
-    block INTEGER NOT NULL,         -- what the UIDs in it have in common, see header_fields.py
-    choice INTEGER NOT NULL,        -- stands for the names of the fields
-    fields BLOB NOT NULL,           -- by UID, packed
+    block INTEGER NOT NULL,         -- the common high bits of its UIDs
+    choice INTEGER NOT NULL,        -- identifies the set of field names
+    fields BLOB NOT NULL,           -- fields by UID, packed
     PRIMARY KEY (mailbox, block, choice)
 );
 """

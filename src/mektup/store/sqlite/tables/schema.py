@@ -27,11 +27,11 @@ CREATE TABLE account (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     name TEXT NOT NULL,
     modseq INTEGER NOT NULL,
-    uidvalidity INTEGER NOT NULL,   -- the highest ever given
-    content INTEGER NOT NULL,       -- the highest contents.id ever given
-    boot TEXT NOT NULL,             -- the life of the machine in which the file was last opened, see recovery.py
-    closed INTEGER NOT NULL DEFAULT -1,  -- the modseq at which it was closed well
-    place TEXT NOT NULL DEFAULT ''  -- where the file lies, see place.py
+    uidvalidity INTEGER NOT NULL,   -- the highest ever used
+    content INTEGER NOT NULL,       -- the highest contents.id ever used
+    boot TEXT NOT NULL,             -- the machine's boot when the file was last opened, see recovery.py
+    closed INTEGER NOT NULL DEFAULT -1,  -- the modseq when it was last closed properly
+    place TEXT NOT NULL DEFAULT ''  -- the place of the file, see place.py
 );
 CREATE TABLE mailboxes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -48,13 +48,13 @@ CREATE TABLE mailboxes (
     special_use TEXT UNIQUE,
     selectable INTEGER NOT NULL DEFAULT 1,
     recent_from INTEGER NOT NULL DEFAULT 1,   -- the first UID that no session has claimed as \\Recent
-    keywords TEXT NOT NULL DEFAULT '',        -- by first use, parted by spaces
-    runs INTEGER NOT NULL DEFAULT 0           -- how many rows of "touched" it has
+    keywords TEXT NOT NULL DEFAULT '',        -- in order of first use, separated by spaces
+    runs INTEGER NOT NULL DEFAULT 0           -- the number of its rows in "touched"
 );
 CREATE TABLE subscriptions (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE keyword_sets (
     id INTEGER PRIMARY KEY,
-    names TEXT NOT NULL UNIQUE                -- in order of their folded spelling, parted by spaces
+    names TEXT NOT NULL UNIQUE                -- sorted by their folded spelling, separated by spaces
 );
 CREATE TABLE messages (
     mailbox INTEGER NOT NULL,
@@ -64,9 +64,9 @@ CREATE TABLE messages (
     content INTEGER NOT NULL,
     size INTEGER NOT NULL,
     arrived INTEGER NOT NULL,       -- the internal date, seconds since 1970 UTC
-    zone INTEGER NOT NULL,          -- minutes east
-    internaldate BLOB NOT NULL,     -- both as FETCH shows them
-    saved INTEGER NOT NULL,         -- when it came into this mailbox, seconds since 1970 UTC
+    zone INTEGER NOT NULL,          -- minutes east of UTC
+    internaldate BLOB NOT NULL,     -- arrived and zone as FETCH shows them
+    saved INTEGER NOT NULL,         -- when it was added to this mailbox, seconds since 1970 UTC
     PRIMARY KEY (mailbox, uid)
 ) WITHOUT ROWID;
 CREATE TABLE expunged (             -- every UID below a mailbox's uidnext is in messages or in one of these ranges
@@ -78,7 +78,7 @@ CREATE TABLE expunged (             -- every UID below a mailbox's uidnext is in
 ) WITHOUT ROWID;
 {changed_runs.TABLE}
 CREATE TABLE contents (
-    id INTEGER PRIMARY KEY,         -- never used twice, as a session may still hold one that was freed
+    id INTEGER PRIMARY KEY,         -- never used twice, as a session may still have one that was freed
     size INTEGER NOT NULL,
     header_size INTEGER NOT NULL,
     digest BLOB NOT NULL,
@@ -86,7 +86,7 @@ CREATE TABLE contents (
 );
 CREATE TABLE shared (               -- only contents that several rows of messages refer to
     content INTEGER PRIMARY KEY,
-    copies INTEGER NOT NULL         -- how many beyond the first
+    copies INTEGER NOT NULL         -- the number of messages after the first
 );
 CREATE TABLE structures (
     content INTEGER PRIMARY KEY,
@@ -94,7 +94,7 @@ CREATE TABLE structures (
     bodystructure BLOB NOT NULL,
     layout BLOB NOT NULL
 );
-CREATE TABLE texts (                -- decoded; case-folded but for the preview
+CREATE TABLE texts (                -- decoded; case-folded, except for the preview
     content INTEGER PRIMARY KEY,
     sent INTEGER,
     sent_zone INTEGER NOT NULL,
@@ -111,20 +111,20 @@ CREATE TABLE texts (                -- decoded; case-folded but for the preview
     display_from TEXT NOT NULL,
     display_to TEXT NOT NULL,
     message_id TEXT NOT NULL,
-    reference_ids TEXT NOT NULL,    -- parted by spaces
+    reference_ids TEXT NOT NULL,    -- separated by spaces
     preview TEXT NOT NULL
 );
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY,         -- content << CHUNK_BITS | number
     octets BLOB NOT NULL,
-    packed INTEGER NOT NULL         -- how, see chunk_compression.py
+    packed INTEGER NOT NULL         -- the kind of compression, see chunk_compression.py
 );
 {header_fields.TABLE}
 """
 
 SEARCH_TABLES = f"""
 CREATE INDEX messages_by_content ON messages (content);
-CREATE TABLE freed (                -- contents that are gone, but not from the two tables that follow
+CREATE TABLE freed (                -- contents that are removed, but not yet from the next two tables
     content INTEGER PRIMARY KEY
 );
 {text_blocks.TABLE}
@@ -138,13 +138,13 @@ CREATE TABLE accounts (
     name TEXT NOT NULL,
     folded TEXT NOT NULL UNIQUE,
     secrets TEXT NOT NULL,          -- a JSON object
-    seen INTEGER NOT NULL DEFAULT 0 -- a modseq that its file has given, see seen.py
+    seen INTEGER NOT NULL DEFAULT 0 -- a modseq that its file has used, see seen.py
 ) WITHOUT ROWID;
 """
 
 
 UNFINISHED_TABLE = """
-CREATE TABLE unfinished (           -- ids of accounts that are being added or removed, whose files may be there
+CREATE TABLE unfinished (           -- IDs of accounts that are being added or removed, whose files may exist
     id TEXT PRIMARY KEY
 ) WITHOUT ROWID;
 """

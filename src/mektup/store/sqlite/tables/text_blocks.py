@@ -22,11 +22,11 @@ from mektup.store.sqlite.file.cursor import Cursor
 
 TABLE: Final = """
 CREATE TABLE search_texts (
-    first INTEGER PRIMARY KEY,      -- the lowest content that it was made for; it may be gone
-    last INTEGER NOT NULL,          -- the highest
-    octets INTEGER NOT NULL,        -- of all texts in it
+    first INTEGER PRIMARY KEY,      -- the lowest content of the block; it may be removed
+    last INTEGER NOT NULL,          -- the highest content of the block
+    octets INTEGER NOT NULL,        -- octets of all texts in it
     bodies BLOB NOT NULL,           -- texts by content, packed
-    headers BLOB NOT NULL           -- the same
+    headers BLOB NOT NULL           -- texts by content, packed
 );
 """
 

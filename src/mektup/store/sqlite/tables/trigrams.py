@@ -20,7 +20,7 @@ TABLE: Final = """
 CREATE VIRTUAL TABLE trigrams USING fts5(
     document, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1'
 );
--- the indexer merges, little by little, so that nothing is ever merged while a message waits to be indexed
+-- the indexer merges in small steps, so that no merge delays indexing
 INSERT INTO trigrams (trigrams, rank) VALUES ('automerge', 0), ('crisismerge', 200);
 """
 
