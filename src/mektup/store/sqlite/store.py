@@ -182,7 +182,7 @@ class SqliteStore:
     async def _make_ready(self, account: AccountId, database: Database, path: Path) -> None:
         was_older = await database.prepare(ACCOUNT)
         if await database.read(recovery.is_same_life, recovery.boot()) and (lost := _lost_commits(path, database)):
-            what = f"the WAL is damaged: {lost} changes at its end cannot be read, and are lost"
+            what = f"the WAL is damaged: {lost} changes at its end cannot be read and are lost"
             database.note_damage(what, lasts=True)
         try:
             now = Now(recovery.boot(), place_of(path), await self._seen.of(account))

@@ -31,7 +31,7 @@ def save(
         ends = False
     else:
         is_saved, ends = False, closing.is_of_account
-    what = "all of it was saved" if is_saved else "what was written since may be lost"
+    what = "all changes were saved" if is_saved else "later changes may be lost"
     fault = Fault(Kind.CUT_OFF, lost, f"it was removed or replaced while in use; {what}", lasts=not is_saved)
     faulty(fault)
     return None if is_saved else fault.refusal(), ends

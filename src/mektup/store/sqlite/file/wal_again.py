@@ -38,7 +38,7 @@ def write_again(database: Path, header: bytes) -> int:
         if frames:
             octets = _read(file, HEADER_BYTES + frames * (FRAME_HEADER_BYTES + page_bytes))
             if _checksum(octets, page_bytes) != _words(header[24:32]):
-                raise DamagedError("the system has lost what it did not write to the WAL")
+                raise DamagedError("the system has lost data that it did not write to the WAL")
             _write(file, octets)
         system.sync_data(file)
         failing.pop_all()
@@ -82,7 +82,7 @@ def _read(file: int, octets: int) -> bytes:
         pieces.append(piece)
         done += len(piece)
     if done < octets:
-        raise DamagedError("the WAL is shorter than what was committed to it")
+        raise DamagedError("the WAL is shorter than its committed data")
     return b"".join(pieces)
 
 

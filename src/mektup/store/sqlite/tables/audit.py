@@ -55,7 +55,7 @@ class Audit:
             changed = await self._database.read_long(_changed, mailbox, _some(uids))
             for uid in changed:
                 self._database.note_damage(
-                    f"message {uid} of mailbox {mailbox} is not what was stored; its digest is another", lasts=True
+                    f"message {uid} of mailbox {mailbox} has changed on the disk: its digest does not match", lasts=True
                 )
         except Refused:
             pass  # the fault is already recorded, or the account was closed

@@ -87,9 +87,9 @@ def require_empty(directory: Path) -> None:
     if not directory.exists():
         return
     if not directory.is_dir():
-        raise Refused(Code.CANNOT, f"{directory} is no directory; name one that is not there yet")
+        raise Refused(Code.CANNOT, f"{directory} is no directory; name one that does not exist yet")
     if any(directory.iterdir()):
-        raise Refused(Code.CANNOT, f"{directory} is not empty; name a directory that is not there yet")
+        raise Refused(Code.CANNOT, f"{directory} is not empty; name a directory that does not exist yet")
 
 
 def _accounts(names: Path) -> dict[AccountId, Path]:

@@ -76,7 +76,7 @@ def equip(connection: apsw.Connection, texts: KeptTexts) -> None:
         content, number = chunk >> CHUNK_BITS, chunk & (1 << CHUNK_BITS) - 1
         text = texts.body(content) if number else texts.headers(content)
         if text is None:
-            raise DamagedError(f"content {content} is packed against a text that is not there")
+            raise DamagedError(f"content {content} is compressed with a text that is missing")
         return _unpacked(zstandard.ZstdDecompressor(dict_data=_before(text)), octets)
 
     add_function(connection, "unpack", 1, _unpack)
@@ -92,7 +92,7 @@ def _unpacked(decompressor: zstandard.ZstdDecompressor, octets: bytes) -> bytes:
     try:
         return decompressor.decompress(octets, max_output_size=2 * CHUNK_BYTES)
     except zstandard.ZstdError as error:
-        raise DamagedError(f"a compressed piece of a message cannot be unpacked: {error}") from error
+        raise DamagedError(f"a compressed piece of a message cannot be decompressed: {error}") from error
 
 
 def _before(text: bytes) -> zstandard.ZstdCompressionDict:
