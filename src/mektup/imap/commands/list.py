@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mektup.imap.session import ImapSession
 
 
+NAMES_AT_ONCE = 4
+"""How many names are compared with the patterns before others may have their turn: a comparison may take long."""
+
+
 async def run(session: ImapSession, request: List) -> bytes | None:
     """Lists mailboxes by name."""
     if not request.extended and request.patterns == ("",):
@@ -27,8 +31,9 @@ async def run(session: ImapSession, request: List) -> bytes | None:
     if request.recursive_match:
         above = await _above_hidden(session, request, tree, pattern)
         tree = MailboxTree(mailboxes, subscribed, above)
-    for entry in tree.entries(with_unknown=request.select_subscribed):
-        await session.give_way()
+    for number, entry in enumerate(tree.entries(with_unknown=request.select_subscribed)):
+        if number % NAMES_AT_ONCE == 0:
+            await session.give_way()
         if pattern.matches(entry.name):
             _tell(session, request, entry, above_hidden=entry.name in above)
     return None
