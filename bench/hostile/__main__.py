@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.fill import MektupFilling
-from bench.hostile.attack import ATTACKER, BYSTANDER, OTHER, Stage
+from bench.hostile.attack import ATTACKER, BYSTANDER, OTHER, Attack, Stage
 from bench.hostile.attacks import ATTACKS
 from bench.hostile.measure import Outcome, measured
 from bench.mektup import Mektup
@@ -24,6 +24,9 @@ from bench.rows.registry import PASSWORD
 
 SHORT_FACTOR = 5.0
 """How much wider the bounds are in the short form, which runs on machines that do other things, too."""
+
+SHORT_TRIES = 3
+"""How often an attack may break a bound in the short form before that counts: each try is printed."""
 
 HEAD = (
     f"{'attack':15}{'who':9}{'before':44}{'NOOP ms':>8}{'net':>7}{'machine':>8}{'p99':>6}{'MB':>6}{'CPU s':>7}"
@@ -35,6 +38,7 @@ def main(words: Sequence[str]) -> int:
     """Runs the attacks; the exit status."""
     options = _parsed(words)
     factor = options.factor or (SHORT_FACTOR if options.short else 1.0)
+    tries = SHORT_TRIES if options.short else 1
     chosen = [attack for attack in ATTACKS if _is_chosen(attack.key, attack.is_in_short, options)]
     if options.list:
         print(*(f"{attack.key:15}{attack.who.value:9}{attack.what}" for attack in chosen), sep="\n")
@@ -46,16 +50,25 @@ def main(words: Sequence[str]) -> int:
         accounts = Path(folder) / "accounts"
         _make_accounts(accounts, options.checkout)
         for attack in chosen:
-            place = Path(folder) / attack.key
-            shutil.copytree(accounts, place / "data")
-            with Mektup(place, workers=1, settings=attack.settings, checkout=options.checkout) as server:
-                outcome = measured(attack, Stage(server, is_short=options.short))
-            shutil.rmtree(place)
-            print(_line(outcome), flush=True)
-            broken += [f"{attack.key}: {each}" for each in outcome.broken(factor)]
+            for _ in range(tries):
+                outcome = _outcome(attack, accounts, Path(folder) / attack.key, options)
+                print(_line(outcome), flush=True)
+                found = outcome.broken(factor)
+                if not found:
+                    break
+            broken += [f"{attack.key}: {each}" for each in found]
     print(f"{len(chosen)} attacks, {time.monotonic() - begun:.0f} seconds in all", file=sys.stderr)
     print(*broken, sep="\n", file=sys.stderr)
     return 1 if broken else 0
+
+
+def _outcome(attack: Attack, accounts: Path, place: Path, options: argparse.Namespace) -> Outcome:
+    """Runs *attack* on a server of its own, whose data is a copy of *accounts*."""
+    shutil.copytree(accounts, place / "data")
+    with Mektup(place, workers=1, settings=attack.settings, checkout=options.checkout) as server:
+        outcome = measured(attack, Stage(server, is_short=options.short))
+    shutil.rmtree(place)
+    return outcome
 
 
 def _make_accounts(data: Path, checkout: Path | None) -> None:
