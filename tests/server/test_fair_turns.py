@@ -13,7 +13,7 @@ async def test_whoever_came_first_goes_on_first_and_others_run_in_between() -> N
 
     async def busy(name: str) -> None:
         for _ in range(2):
-            await turns.wait()
+            await turns.wait(is_first=False)
             seen.append(name)
 
     async def light() -> None:
@@ -30,7 +30,7 @@ async def test_whoever_came_first_goes_on_first_and_others_run_in_between() -> N
 async def test_a_turn_is_shorter_while_others_wait_for_theirs() -> None:
     turns = FairTurns(asyncio.get_running_loop())
     assert turns.seconds == TURN_SECONDS
-    waiting = [asyncio.create_task(turns.wait()) for _ in range(3)]
+    waiting = [asyncio.create_task(turns.wait(is_first=False)) for _ in range(3)]
     await asyncio.sleep(0)
     assert turns.seconds == SHORT_TURN_SECONDS
     await asyncio.gather(*waiting)
@@ -40,9 +40,23 @@ async def test_a_turn_is_shorter_while_others_wait_for_theirs() -> None:
 
 async def test_who_is_cancelled_has_no_turn_and_keeps_nobody_waiting() -> None:
     turns = FairTurns(asyncio.get_running_loop())
-    first, second = (asyncio.create_task(turns.wait()) for _ in range(2))
+    first, second = (asyncio.create_task(turns.wait(is_first=False)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
     async with asyncio.timeout(5):
         await second
     assert first.cancelled()
+
+
+async def test_who_waits_for_the_first_time_does_not_queue_behind_all_the_busy() -> None:
+    turns = FairTurns(asyncio.get_running_loop())
+    seen: list[str] = []
+
+    async def waiting(name: str, *, is_first: bool) -> None:
+        await turns.wait(is_first=is_first)
+        seen.append(name)
+
+    busy = [asyncio.create_task(waiting("busy", is_first=False)) for _ in range(6)]
+    short = [asyncio.create_task(waiting("short", is_first=True)) for _ in range(3)]
+    await asyncio.gather(*busy, *short)
+    assert seen == ["short", "busy"] * 3 + ["busy"] * 3, "the busy go on, too"

@@ -12,9 +12,11 @@ queued output stays bounded, whatever a command asks for.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from mektup.imap.flag_words import with_recent
@@ -110,6 +112,7 @@ class Plan:
         "_template",
         "_to_decode",
         "_view",
+        "_wide_at",
         "columns",
         "items",
         "marks_seen",
@@ -129,6 +132,7 @@ class Plan:
         needed.pop(Column.UID, None)
         self.columns: tuple[AnyColumn, ...] = tuple(needed)
         """The columns to ask the store for. UID is not among them, because it always comes first."""
+        self._wide_at = [at for at, column in enumerate(self.columns, 1) if column in (Column.RAW, Column.HEADER)]
         self._flags_at = self.columns.index(Column.FLAGS) + 1 if Column.FLAGS in self.columns else 0
         line = b" ".join(field.label.replace(b"%", b"%%") + field.place + field.end for field in self._fields)
         self._template = b"* %d FETCH (" + line + b")\r\n"
@@ -260,7 +264,7 @@ class Plan:
                 await self.say(text)
             return
         self._spell(rows)
-        for some in self._some_at_once(rows):
+        for some in self._bodies_at_once(rows):
             filled = self._filled(some)
             if any(Later in set(map(type, row)) for row in filled):
                 await self._write_each(filled)
@@ -306,6 +310,20 @@ class Plan:
             return
         for start in range(0, len(rows), at_once):
             yield rows[start : start + at_once]
+
+    def _bodies_at_once(self, rows: list[Row]) -> Iterator[list[Row]]:
+        """Removes *rows* in parts of some LINES_BYTES, so that writing a part takes a small share of a turn."""
+        wide = self._wide_at
+        ends = list(accumulate(sum([len(row[at] or b"") for at in wide]) for row in rows))
+        done = 0
+        most = self._rows_at_once(len(rows)) if rows else 1
+        while rows:
+            octets = ends[done - 1] if done else 0
+            count = min(most, max(1, bisect_right(ends, octets + LINES_BYTES) - done))
+            done += count
+            part = rows[:count]
+            del rows[:count]
+            yield part
 
     def _spell(self, rows: Sequence[Row]) -> None:
         if self._flags_at:

@@ -122,6 +122,7 @@ class Connection(asyncio.Protocol):
         "_turns",
         "_unread_bytes",
         "_wakeup",
+        "_was_busy",
         "_write_seconds",
         "_writing_paused",
         "address",
@@ -190,6 +191,8 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._turn_began = time.monotonic()
+        self._was_busy = False
+        """Whether the session has waited for a turn since it last had nothing to do."""
 
     # Called by the event loop
 
@@ -309,6 +312,7 @@ class Connection(asyncio.Protocol):
                 raise Disconnected
             if self.dismissal is not None and not self.uploading:
                 raise TimedOut(self.dismissal)
+            self._was_busy = False
             if not await self._sleep_until(now + seconds) and not self._incoming and not self._ended:
                 raise TimedOut
             if self._hurried:
@@ -368,6 +372,7 @@ class Connection(asyncio.Protocol):
             watch.on_fire = self._wakeup.wake
         try:
             while not (self._incoming or self._ended or self.stopping or (watch is not None and watch.fired)):
+                self._was_busy = False
                 if not await self._sleep_until(deadline):
                     break
         finally:
@@ -495,7 +500,8 @@ class Connection(asyncio.Protocol):
 
     async def _have_turn(self) -> None:
         if not self._lost:
-            await self._turns.wait()
+            await self._turns.wait(is_first=not self._was_busy)
+            self._was_busy = True
             self._turn_began = time.monotonic()
 
     def _send(self) -> None:

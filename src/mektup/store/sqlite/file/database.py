@@ -113,9 +113,7 @@ class Database:
         self._sync = WalSync(
             path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save, self.header
         )
-        self.checkpoints = Checkpoints(
-            path, self._lock, self._sync, self._reserve, threads, lambda mode: self.read_long(settings.checkpoint, mode)
-        )
+        self.checkpoints = Checkpoints(path, self._lock, self._sync, self._reserve, threads, self._checkpoint)
         self._anew: asyncio.Task[None] | None = None
         self._errno = 0
         """The errno of the last error in a thread."""
@@ -213,9 +211,9 @@ class Database:
     def _pass_on(self) -> None:
         self._near, self._lent = self._lent, self._near
 
-    async def _take_far(self) -> apsw.Connection:
+    async def _take_far(self, *, at_once: bool) -> apsw.Connection:
         self._kept_alive = self.owner()
-        return await self._spare.take(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
+        return await self._spare.take(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB), at_once=at_once)
 
     def state(self) -> bytes | None:
         """Octets that differ after every commit by any process; None where they are not known.
@@ -260,17 +258,24 @@ class Database:
 
     async def read_long(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of *ask*, which runs in a thread. Ends early when cancelled."""
+        return await self._read_far(lambda cursor: ask(cursor, *args, **kwargs), at_once=False)
+
+    async def _read_far(self, ask: Callable[[Cursor], T], *, at_once: bool) -> T:
         self._check()
         with self._in_flight:
             try:
-                connection = await self._take_far()
+                connection = await self._take_far(at_once=at_once)
                 try:
-                    work = partial(ask_of, connection, ask, *args, **kwargs)
+                    work = partial(ask_of, connection, ask)
                     return await self._threads.read(work, connection.interrupt)
                 finally:
                     self._spare.give_back(connection)
             except ENGINE_ERRORS as error:
                 raise self._refused(error) from error
+
+    async def _checkpoint(self, mode: int) -> None:
+        # writers may wait for it, so it does not wait for others' long reads
+        await self._read_far(partial(settings.checkpoint, mode=mode), at_once=True)
 
     def _refused(self, error: Exception) -> Refused:
         """The refusal for *error*; reports a fault of the machine."""
@@ -410,7 +415,7 @@ class Database:
                 return work(self._cursor)
             except apsw.BusyError:  # another process writes, and the loop must not wait for it
                 pass
-        connection = await self._take_far()
+        connection = await self._take_far(at_once=True)
         try:
             return await self._threads.sync(partial(ask_of, connection, work))
         finally:
@@ -506,8 +511,7 @@ class Database:
 
     async def _shut(self, *, in_thread: bool = True) -> None:
         connections = [] if self._near is None else [self._near.connection]
-        if (spare := self._spare.part_with()) is not None:
-            connections.append(spare)
+        connections += self._spare.part_with()
         # closing the last one would checkpoint data that may not be on disk, or remove another file's WAL
         is_well = not self._sync.is_suspect and not self._sync.names.are_overlaid
         for connection in connections if not is_well else ():

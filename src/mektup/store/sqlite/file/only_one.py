@@ -30,7 +30,7 @@ class OnlyOne:
         self._pass_on = pass_on
         self._turn = asyncio.Lock()
 
-    async def take(self, connect: Callable[[], apsw.Connection]) -> apsw.Connection:
+    async def take(self, connect: Callable[[], apsw.Connection], *, at_once: bool) -> apsw.Connection:
         """Waits for the connection, which must be given back. Raises apsw's errors."""
         await self._turn.acquire()
         with contextlib.ExitStack() as failing:
@@ -45,6 +45,6 @@ class OnlyOne:
         self._pass_on()
         self._turn.release()
 
-    def part_with(self) -> apsw.Connection | None:
-        """Returns None, as there is no other connection than the loop's."""
-        return None
+    def part_with(self) -> list[apsw.Connection]:
+        """Returns none, as there is no other connection than the loop's."""
+        return []

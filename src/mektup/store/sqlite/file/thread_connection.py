@@ -1,26 +1,38 @@
-"""Keeps one connection of a file for the next work in a thread."""
+"""Lends connections of a file to work in threads.
+
+Only a few are lent at the same time, and the next caller waits for one of them. So a client that asks in many sessions
+at once opens few connections, and never occupies all threads: they serve other accounts, too.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
+from typing import Final
 
 import apsw
 
 from mektup.store.sqlite.file.open_files import OpenFiles
-from mektup.store.threads import Threads
+from mektup.store.threads import READING_THREADS, Threads
+
+MOST_LENT: Final = READING_THREADS - 1
+"""The most connections that are lent at the same time to callers that wait."""
 
 
 class Spare:
-    """Holds at most one connection; if more are needed at the same time, they are opened and closed again."""
+    """The connections of one file that are not the loop's. For the event loop's thread."""
 
     def __init__(self, threads: Threads, open_spares: OpenFiles) -> None:
         self._threads = threads
         self._open_spares = open_spares
-        self._connection: apsw.Connection | None = None
+        self._kept: list[apsw.Connection] = []
+        self._lent = 0
+        self._waiting: deque[asyncio.Future[apsw.Connection | None]] = deque()
         self.used = 0.0
-        """The time when the connection was last given back, by the monotonic clock."""
+        """The time when a connection was last given back, by the monotonic clock."""
         self.rests = True
         self.was_synced = False
         """Always false, because closing it does not use the disk while another connection is open."""
@@ -28,41 +40,83 @@ class Spare:
     @property
     def idle(self) -> bool:
         """Whether a connection is kept and not in use."""
-        return self._connection is not None
+        return bool(self._kept)
 
-    async def take(self, connect: Callable[[], apsw.Connection]) -> apsw.Connection:
-        """The kept connection, or a new one from *connect*; it must be given back. Raises apsw's errors."""
-        connection = self.part_with()
-        return await self._threads.sync(connect) if connection is None else connection
+    async def take(self, connect: Callable[[], apsw.Connection], *, at_once: bool) -> apsw.Connection:
+        """A kept connection, or a new one from *connect*; it must be given back. Raises apsw's errors.
+
+        Waits while MOST_LENT are lent, except with *at_once*: writers are few, and must not wait for long reads.
+        """
+        connection = None
+        if self._lent >= MOST_LENT and not at_once:
+            connection = await self._its_turn()
+        else:
+            self._lent += 1
+            if self._kept:
+                connection = self._kept.pop()
+                if not self._kept:
+                    self._open_spares.closed(self)
+        if connection is not None:
+            return connection
+        is_open = False
+        try:
+            connection = await self._threads.sync(connect)
+            is_open = True
+        finally:
+            if not is_open:
+                self._pass_on(None)
+        return connection
+
+    async def _its_turn(self) -> apsw.Connection | None:
+        """Waits for another caller's connection; None where the caller may open one in its place."""
+        turn: asyncio.Future[apsw.Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._pass_on(turn.result())
+            raise
 
     def give_back(self, connection: apsw.Connection) -> None:
-        """Keeps *connection* for the next work."""
+        """Lends *connection* to the longest waiting caller, or keeps it for the next work."""
         if connection.in_transaction:
             connection.close(True)  # a rollback failed; closing ends the transaction
-        elif self._connection is None:
-            self._connection = connection
+            self._pass_on(None)
+        else:
+            self._pass_on(connection)
+
+    def _pass_on(self, connection: apsw.Connection | None) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
+        self._lent -= 1
+        if connection is not None:
+            self._kept.append(connection)
             self.used = monotonic()
             self._open_spares.in_use(self)
-        else:
-            connection.close()  # never the last of the file, whose closing would checkpoint
 
     def look(self) -> None:
         """Does nothing, because ``Database.look`` checks the files."""
 
     def shrink(self) -> None:
-        """Frees the cache of the kept connection."""
-        if self._connection is not None:
-            self._connection.release_memory()
+        """Frees the cache of one kept connection, and closes the others."""
+        for connection in self._kept[1:]:
+            connection.close()  # never the last of the file, whose closing would checkpoint
+        del self._kept[1:]
+        if self._kept:
+            self._kept[0].release_memory()
 
-    def part_with(self) -> apsw.Connection | None:
-        """Returns the kept connection, which the caller then owns; None for none."""
-        connection, self._connection = self._connection, None
+    def part_with(self) -> list[apsw.Connection]:
+        """Returns the kept connections, which the caller then owns."""
+        connections, self._kept = self._kept, []
         self._open_spares.closed(self)
-        return connection
+        return connections
 
     async def release(self) -> bool:
-        """Closes the kept connection."""
-        connection = self.part_with()
-        if connection is not None:
+        """Closes the kept connections."""
+        for connection in self.part_with():
             await self._threads.sync(partial(connection.close, False))
         return True
