@@ -14,8 +14,8 @@ from itertools import pairwise
 import pytest
 
 from mektup.server import connection as connection_module
-from mektup.server.addresses import Service
-from mektup.server.connection import READ_BYTES, STRANGERS_UNREAD_BYTES, UNREAD_BYTES, address_of
+from mektup.server.addresses import Service, address_of
+from mektup.server.connection import READ_BYTES, STRANGERS_UNREAD_BYTES, UNREAD_BYTES
 from mektup.terms.errors import Disconnected
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import MailboxId

@@ -1,9 +1,10 @@
-"""Addresses to listen at, as the configuration writes them: ``host:port`` or ``unix:/path``."""
+"""Addresses to listen at, as the configuration writes them: ``host:port`` or ``unix:/path``; addresses of clients."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from ipaddress import ip_address
 from pathlib import Path
 
 
@@ -73,3 +74,15 @@ def endpoint(text: str, base: Path) -> Endpoint:
     if len(port) > MOST_DIGITS or int(port) > MOST_PORT:
         raise ValueError(f'expected {EXPECTED} with a port up to {MOST_PORT}, got "{text}"')
     return Endpoint(host="" if host == "*" else host, port=int(port))
+
+
+def address_of(peer_name: object) -> tuple[str, bool]:
+    """The IP address without port and scope, or ``unix``; and whether it is on this machine.
+
+    *peer_name* is the result of ``accept`` or ``getpeername``.
+    """
+    if not isinstance(peer_name, tuple):
+        return "unix", True
+    address = ip_address(str(peer_name[0]).partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    return str(address), address.is_loopback

@@ -22,10 +22,10 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from ipaddress import ip_address
 from ssl import SSLContext
 from typing import cast
 
+from mektup.server.addresses import address_of
 from mektup.server.busy_poll import BusyPoll
 from mektup.server.fair_turns import FairTurns
 from mektup.server.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
@@ -68,18 +68,6 @@ STOPPING_SECONDS = 0.25
 """How long a TLS handshake may take while the server shuts down."""
 
 SHUTTING_DOWN = "The server is shutting down"
-
-
-def address_of(peer_name: object) -> tuple[str, bool]:
-    """The IP address without port and scope, or ``unix``; and whether it is on this machine.
-
-    *peer_name* is the result of ``accept`` or ``getpeername``.
-    """
-    if not isinstance(peer_name, tuple):
-        return "unix", True
-    address = ip_address(str(peer_name[0]).partition("%")[0])
-    address = getattr(address, "ipv4_mapped", None) or address
-    return str(address), address.is_loopback
 
 
 class NotTls(Disconnected):
@@ -180,9 +168,7 @@ class Connection(asyncio.Protocol):
         self._ended = False
         self._hurried = False
         self._heard_after_close = False
-        self._lost = self._reading_paused = False
-        self._writing_paused = False
-        self._discarding = False
+        self._lost = self._reading_paused = self._writing_paused = self._discarding = False
         self._cut_off: asyncio.TimerHandle | None = None
         self._unread_bytes = STRANGERS_UNREAD_BYTES
         self._tls: TlsStream | None = None

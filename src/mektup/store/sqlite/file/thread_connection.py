@@ -15,11 +15,14 @@ from typing import Final
 
 import apsw
 
+from mektup.store.searches import SHARE_OF_SEARCHES
 from mektup.store.sqlite.file.open_files import OpenFiles
-from mektup.store.threads import READING_THREADS, Threads
+from mektup.store.threads import Threads
 
-MOST_LENT: Final = READING_THREADS - 1
-"""The most connections that are lent at the same time to callers that wait."""
+MOST_LENT: Final = SHARE_OF_SEARCHES + 1
+"""The most connections that are lent at the same time to callers that wait: one more than an account's searches need.
+
+More would not read faster: the threads and the event loop share the processors and the GIL."""
 
 
 class Spare:
