@@ -11,6 +11,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,12 @@ from bench.ports import PROTOCOLS, choose_ports, wait_for_listener
 
 PROGRAM = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 MODULES = Path("/usr/lib/dovecot/modules")
+
+CANNOT_LISTEN = 89
+"""The exit status of a Dovecot whose address is in use."""
+
+ATTEMPTS = 5
+"""How often it is started then."""
 
 LISTENERS = {
     "imap": ("imap-login", ""),
@@ -88,8 +95,17 @@ class Dovecot:
         self._write_users()
         configuration = self.folder / "dovecot.conf"
         configuration.write_text(self._configuration())
-        self._process = subprocess.Popen([PROGRAM, "-F", "-c", str(configuration)])
-        wait_for_listener(self._process, self.ports["imap"])
+        for attempts in reversed(range(ATTEMPTS)):
+            self._process = subprocess.Popen([PROGRAM, "-F", "-c", str(configuration)])
+            try:
+                wait_for_listener(self._process, self.ports["imap"])
+            except OSError:
+                # a process of the last run may listen a moment longer than its master lives
+                if not attempts or self._process.poll() != CANNOT_LISTEN:
+                    raise
+                time.sleep(0.5)
+            else:
+                return
 
     def stop(self) -> None:
         """Ends it, if it runs."""

@@ -22,7 +22,7 @@ from bench.hostile.measure import Outcome, measured
 from bench.mektup import Mektup
 from bench.rows.registry import PASSWORD
 
-SHORT_FACTOR = 5.0
+SHORT_FACTOR = 10.0
 """How much wider the bounds are in the short form, which runs on machines that do other things, too."""
 
 SHORT_TRIES = 3

@@ -6,6 +6,7 @@ server answered is boiled down to a value that must be the same for every server
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ QUIET_SECONDS = 1.8
 """... for so long: an index is begun when nothing has arrived for a second."""
 
 REST_SECONDS = 300.0
+"""How long that is waited for; it takes minutes where much mail is indexed."""
 
 
 class Server(Protocol):
@@ -186,6 +188,8 @@ class Bench:
             if now - before > QUIET * 0.1:
                 quiet_since = time.monotonic()
             before = now
+        if time.monotonic() >= deadline:
+            print(f"{self.name} is not at rest after {REST_SECONDS:.0f} s", file=sys.stderr, flush=True)
 
     def stopwatch(self) -> Stopwatch:
         """To be used in a ``with`` around what is measured, and nothing else."""

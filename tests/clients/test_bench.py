@@ -16,11 +16,14 @@ CHOSEN = [row.key for row in ROWS if not row.key.startswith("memory")]
 """All but those that open many hundreds of connections."""
 
 
-@pytest.mark.timeout(480)
+@pytest.mark.timeout(960)
 def test_rows_are_measured_and_the_answers_agree(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
-    command = [sys.executable, "-m", "bench", "--messages", "320", "--runs", "1", "--json", str(results), *CHOSEN]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=460, cwd=Path(__file__).parents[2])
+    command = [sys.executable, "-m", "bench", "--messages", "40", "--runs", "1", "--json", str(results), *CHOSEN]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900, cwd=Path(__file__).parents[2])
+    except subprocess.TimeoutExpired as late:
+        pytest.fail(f"it was not done after {late.timeout:.0f} seconds: {(late.stderr or b'').decode()}")
     assert results.exists(), done.stdout + done.stderr
     found = json.loads(results.read_text())
     servers = ["mektup"] + ([] if missing() else ["Dovecot"])

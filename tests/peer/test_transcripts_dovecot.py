@@ -52,7 +52,8 @@ class DovecotWire:
 
     def end(self) -> None:
         if not self.writer.is_closing():
-            self.writer.write_eof()
+            with contextlib.suppress(OSError):  # Dovecot has closed the connection, which this end has not read yet
+                self.writer.write_eof()
 
 
 class DovecotWorld:
