@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -161,16 +161,18 @@ def next_batch(cursor: Cursor, limits: Limits, packing: Packing) -> Batch:
 
 def _neighbour(cursor: Cursor, after: int, limits: Limits) -> Entry | None:
     """The entry of *after*, where the next message may share its document."""
-    rows = [] if after & 1 else _rows(cursor, after, after)
-    return _entry(cursor, rows[0], limits, Packing(None)) if rows else None
+    row = None if after & 1 else next(_rows(cursor, after, after), None)
+    return None if row is None else _entry(cursor, row, limits, Packing(None))
 
 
-def _rows(cursor: Cursor, first: int, last: int) -> list[tuple[Any, ...]]:
-    return cursor.execute(
+def _rows(cursor: Cursor, first: int, last: int) -> Iterator[tuple[Any, ...]]:
+    """Reads one row at a time, because the subjects and addresses of one message may be very long."""
+    sql = (
         "SELECT id, header_size, subject, from_, to_, cc, bcc FROM contents CROSS JOIN texts ON content = id "
-        "WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
-        (first, last, BATCH_MESSAGES),
-    ).fetchall()
+        "WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?"
+    )
+    with closing(cursor.connection.cursor()) as own:
+        yield from own.execute(sql, (first, last, BATCH_MESSAGES))
 
 
 def _entry(cursor: Cursor, row: tuple[Any, ...], limits: Limits, packing: Packing) -> Entry:
