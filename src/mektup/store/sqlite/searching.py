@@ -40,8 +40,12 @@ H = TypeVar("H")
 
 async def learn_keywords(database: Database, keyword_sets: SqliteKeywordSets) -> None:
     """Learns the sets of keywords that are not known where they are many. Few are learnt where they are met."""
+    state = database.state()
+    if state is not None and state == keyword_sets.checked_at:
+        return
     if await database.read(keyword_sets.unknown) > FEW_SETS:
         await database.read_long(keyword_sets.load)
+    keyword_sets.checked_at = state
 
 
 class Searching:

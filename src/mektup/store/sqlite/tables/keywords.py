@@ -7,12 +7,19 @@ from collections.abc import Callable
 from mektup.store.rules.keyword_sets import KEYWORD_SHIFT, KeywordSets
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
+from mektup.terms.limits import DEFAULT_LIMITS
 
 
 class SqliteKeywordSets(KeywordSets[Change]):
     """The sets of one account."""
 
-    __slots__ = ()
+    __slots__ = ("checked_at",)
+
+    def __init__(self, lost: Callable[[], None] = lambda: None, most: int = DEFAULT_LIMITS.keyword_sets_bytes) -> None:
+        """See ``KeywordSets``."""
+        super().__init__(lost, most)
+        self.checked_at: bytes | None = None
+        """The state of the database (see ``Database.state``) when ``unknown`` was asked last."""
 
     def unknown(self, cursor: Cursor) -> int:
         """The most sets that may have been added since the last load."""
