@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from mektup.store.sqlite.file.file_names import SETTLED_SECONDS, Names
+from mektup.store.sqlite.file.file_names import COARSE_SETTLED_SECONDS, SETTLED_SECONDS, Names
 
 
 @pytest.fixture
@@ -112,10 +112,34 @@ def test_a_directory_that_has_just_changed_is_not_relied_on(
     file: Path, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names, seen = looked_at(file, connection, monkeypatch)
-    monkeypatch.setattr(names, "_clock", time.time)
     until_the_next_tick(file)
     file.with_name("another.db").write_bytes(b"x")
+    soon = os.lstat(file.parent).st_ctime + SETTLED_SECONDS / 2
+    monkeypatch.setattr(names, "_clock", lambda: soon)
     for _ in range(2):
         seen.clear()
         assert not names.are_lost
         assert seen[1:] == [f"{file}{beside}" for beside in ("", "-wal", "-shm")]
+
+
+def test_on_a_file_system_that_counts_seconds_it_is_relied_on_later(
+    file: Path, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = os.stat
+
+    def in_seconds(path: Any, **how: Any) -> os.stat_result:
+        status = look(path, **how)
+        seconds = int(status.st_ctime)
+        times = {"st_atime_ns": 0, "st_mtime_ns": 0, "st_ctime_ns": seconds * 10**9}
+        return os.stat_result((*status[:7], 0, 0, seconds), times)
+
+    monkeypatch.setattr(os, "stat", in_seconds)
+    names, seen = looked_at(file, connection, monkeypatch)
+    then = file.parent.stat().st_ctime
+    for since, is_relied_on in ((COARSE_SETTLED_SECONDS - 1, False), (COARSE_SETTLED_SECONDS + 1, True)):
+        monkeypatch.setattr(names, "_clock", lambda since=since: then + since)
+        names.learn()
+        assert not names.are_lost
+        seen.clear()
+        assert not names.are_lost
+        assert (seen == [str(file.parent)]) is is_relied_on

@@ -33,9 +33,12 @@ _BESIDE: Final = ("", "-wal", "-shm")
 _DMS_BYTE: Final = 128
 """The octet of the WAL-index on which every connection holds a shared lock (SQLite's "dead man switch")."""
 
-SETTLED_SECONDS: Final = 2.5
-"""After this time, a new change of a directory certainly changes its ctime: file systems count in steps of some
-milliseconds, old ones in steps of two seconds."""
+SETTLED_SECONDS: Final = 0.05
+"""After this time, a new change of a directory certainly changes its ctime: file systems count in steps of at most ten
+milliseconds, which are those of the kernel's clock."""
+
+COARSE_SETTLED_SECONDS: Final = 2.5
+"""The same where the ctime has no fraction of a second: old file systems count in steps of one or two seconds."""
 
 
 class Names:
@@ -86,7 +89,7 @@ class Names:
                 if known is not None and os.stat(self._paths[at]).st_ino != known:
                     break
             else:
-                self._seen = seen if self._clock() - status.st_ctime > SETTLED_SECONDS else None
+                self._seen = seen if self._clock() - status.st_ctime > _settled_seconds(status) else None
                 return False
         except OSError:
             pass
@@ -147,6 +150,10 @@ class Names:
             return False
         finally:
             os.close(file)
+
+
+def _settled_seconds(status: os.stat_result) -> float:
+    return SETTLED_SECONDS if status.st_ctime_ns % 1_000_000_000 else COARSE_SETTLED_SECONDS
 
 
 def _is_open(connection: apsw.Connection | None) -> bool:
