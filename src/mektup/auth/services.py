@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from mektup.auth.authenticator import Authenticator
-    from mektup.store.interface import Faults, Store
+    from mektup.store.faults import Faults
+    from mektup.store.interface import Store
 
 
 @dataclass(slots=True)

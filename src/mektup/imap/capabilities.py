@@ -7,31 +7,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-def _always(session: ImapSession) -> bool:
+def _always(session: Conversation) -> bool:
     return True
 
 
-def _before_login(session: ImapSession) -> bool:
+def _before_login(session: Conversation) -> bool:
     return session.account is None
 
 
-def _may_start_tls(session: ImapSession) -> bool:
+def _may_start_tls(session: Conversation) -> bool:
     return _before_login(session) and session.services.can_start_tls and not session.peer.secure
 
 
-def _login_disabled(session: ImapSession) -> bool:
+def _login_disabled(session: Conversation) -> bool:
     # RFC 9051 §6.2.3: LOGIN is disabled where the connection would show the password
     return _before_login(session) and not session.services.authenticator.may_send_password(session.peer)
 
 
-def _mechanisms(session: ImapSession) -> Iterable[str]:
+def _mechanisms(session: Conversation) -> Iterable[str]:
     return session.services.authenticator.mechanisms(session.peer)
 
 
-def _largest_message(session: ImapSession) -> Iterable[str]:
+def _largest_message(session: Conversation) -> Iterable[str]:
     return (str(session.services.limits.message_bytes),)
 
 
@@ -40,11 +40,11 @@ class Capability:
     """One capability, and the condition under which it is listed."""
 
     name: str
-    when: Callable[[ImapSession], bool] = _always
-    values: Callable[[ImapSession], Iterable[str]] | None = None
+    when: Callable[[Conversation], bool] = _always
+    values: Callable[[Conversation], Iterable[str]] | None = None
     """The values after the name and ``=``; each makes a capability of its own. None for a capability without values."""
 
-    def listed(self, session: ImapSession) -> Iterable[str]:
+    def listed(self, session: Conversation) -> Iterable[str]:
         """The names to list for *session* now."""
         if not self.when(session):
             return ()
@@ -92,6 +92,6 @@ CAPABILITIES: tuple[Capability, ...] = (
 once. LITERAL+ includes LITERAL-: RFC 7888 §5 lets a server announce only one of them."""
 
 
-def capabilities(session: ImapSession) -> list[str]:
+def capabilities(session: Conversation) -> list[str]:
     """The capabilities of *session* in its present state."""
     return [name for row in CAPABILITIES for name in row.listed(session)]

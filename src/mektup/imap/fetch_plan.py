@@ -35,7 +35,7 @@ from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
     from mektup.imap.view import View
 
 LINES_BYTES = 128 * 1024
@@ -118,7 +118,7 @@ class Plan:
         "marks_seen",
     )
 
-    def __init__(self, session: ImapSession, view: View, items: tuple[FetchItem, ...]) -> None:
+    def __init__(self, session: Conversation, view: View, items: tuple[FetchItem, ...]) -> None:
         self._session = session
         self._view = view
         self.items = items
@@ -394,10 +394,10 @@ def _pieces(fields: Sequence[Field]) -> tuple[bytes | AnyColumn | None, ...] | N
     return (*pieces, fields[-1].end + b")\r\n")
 
 
-def plan_for(session: ImapSession, view: View, items: tuple[FetchItem, ...]) -> Plan:
+def plan_for(session: Conversation, view: View, items: tuple[FetchItem, ...]) -> Plan:
     """The plan for *items*. The last plan is used again for the same items: clients send thousands of such commands."""
     plan = view.plan
-    if plan is None or plan.items != items:
+    if not isinstance(plan, Plan) or plan.items != items:
         plan = view.plan = Plan(session, view, items)
     return plan
 

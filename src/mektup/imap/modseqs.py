@@ -17,10 +17,10 @@ from mektup.terms.numbers import ModSeq
 from mektup.wire import codes
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-def use(session: ImapSession) -> None:
+def use(session: Conversation) -> None:
     """Records that the client knows modseqs; tells it HIGHESTMODSEQ if a mailbox is open (RFC 7162 §3.1)."""
     if session.condstore:
         return
@@ -31,14 +31,14 @@ def use(session: ImapSession) -> None:
         session.write(untagged_ok(codes.highest_modseq(view.client_modseq), b"The latest change"))
 
 
-def tell_due(session: ImapSession) -> None:
+def tell_due(session: Conversation) -> None:
     """Writes an untagged HIGHESTMODSEQ if one is due."""
     modseq = _take_due(session)
     if modseq is not None:
         session.write(untagged_ok(codes.highest_modseq(modseq), b"The latest change"))
 
 
-def in_answer(session: ImapSession, answer: bytes | None, name: str) -> bytes | None:
+def in_answer(session: Conversation, answer: bytes | None, name: str) -> bytes | None:
     """The OK *answer* of the command *name*, with HIGHESTMODSEQ if one is due. None stands for the usual text."""
     if answer is not None and answer.startswith(b"["):
         # an answer can have one response code only
@@ -50,7 +50,7 @@ def in_answer(session: ImapSession, answer: bytes | None, name: str) -> bytes | 
     return b"%b %b" % (codes.highest_modseq(modseq), answer or b"%b completed" % name.encode("ascii"))
 
 
-def _take_due(session: ImapSession) -> ModSeq | None:
+def _take_due(session: Conversation) -> ModSeq | None:
     view = session.view
     if not session.condstore or view is None or view.client_modseq == view.expunged_modseq:
         return None

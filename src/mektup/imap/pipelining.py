@@ -12,12 +12,12 @@ from mektup.terms.sets import Uids
 from mektup.wire.requests import Fetch, Store
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 R = TypeVar("R", Fetch, Store)
 
 
-def pipelined(session: ImapSession, kind: type[R], most: int) -> Iterator[tuple[R, Uids]]:
+def pipelined(session: Conversation, kind: type[R], most: int) -> Iterator[tuple[R, Uids]]:
     """The next *most* requests, as long as they are of *kind*, each with the messages that it names.
 
     Stops also at a request for a message that does not exist, because it must fail by itself. The requests stay queued

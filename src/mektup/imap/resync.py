@@ -18,7 +18,7 @@ from mektup.wire.fetch_items import Item
 from mektup.wire.requests import KnownState
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
 ITEMS = (Item.UID, Item.FLAGS, Item.MODSEQ)
@@ -37,7 +37,7 @@ _ANSWERS: OrderedDict[tuple[AccountId, MailboxId, ModSeq, KnownState], bytes] = 
 """Answers by request and HIGHESTMODSEQ: an answer is valid while the mailbox has that HIGHESTMODSEQ."""
 
 
-async def resync(session: ImapSession, mailbox: Mailbox, known: KnownState) -> None:
+async def resync(session: Conversation, mailbox: Mailbox, known: KnownState) -> None:
     """Tells what was expunged and changed since *known*: VANISHED (EARLIER), then FETCH lines.
 
     Tells nothing if UIDVALIDITY differs, because *known* is then void. *mailbox* is as the view shows it.
@@ -68,7 +68,7 @@ async def resync(session: ImapSession, mailbox: Mailbox, known: KnownState) -> N
             _ANSWERS.popitem(last=False)
 
 
-async def _missed(session: ImapSession, mailbox: Mailbox, known: KnownState) -> AsyncIterator[bytes]:
+async def _missed(session: Conversation, mailbox: Mailbox, known: KnownState) -> AsyncIterator[bytes]:
     view = session.selected
     # a modseq from the future: the account was restored from a backup, so nothing that the client knows is certain
     since = ModSeq(known.modseq if known.modseq < mailbox.highestmodseq else 0)

@@ -45,7 +45,7 @@ class Ending(Enum):
 
 
 class ImapSession:
-    """One client, from greeting to BYE."""
+    """One client, from greeting to BYE: a ``Conversation`` for its commands."""
 
     __slots__ = (
         "_bad_commands",
@@ -80,17 +80,12 @@ class ImapSession:
         self.user: str | None = None
         self.view: View | None = None
         self.rev2 = False
-        """Whether the client enabled IMAP4rev2: names are UTF-8, ESEARCH replaces SEARCH, there is no \\Recent."""
         self.condstore = False
-        """Whether the client knows modseqs: FETCH lines then carry them (RFC 7162 §3.1)."""
         self.qresync = False
-        """Whether the client enabled QRESYNC: VANISHED replaces EXPUNGE (RFC 7162 §3.2.3)."""
         self.uploads = Uploads()
         self.tag: bytes | None = None
-        """The current command's tag, once parsed; moves to the tag of a pipelined command that is answered with it."""
         self.ending: Ending | None = None
         self.has_identified = False
-        """Whether the client has sent ID."""
         self._flag_words: FlagWords | None = None
         self._place: AccountConnection | None = None
         self._login_failures = 0
@@ -150,7 +145,7 @@ class ImapSession:
         return b"mektup ready, session %b" % self.services.session_id.encode("ascii")
 
     def patience(self) -> float:
-        """Seconds that the client may stay silent now. Raises TimedOut when its time to log in is over."""
+        """See ``Conversation``."""
         if self.account is not None:
             return self.services.limits.idle_seconds
         left = self._deadline - time.monotonic()
@@ -301,31 +296,28 @@ class ImapSession:
             self.throw_out("Too many commands that are no IMAP")
 
     def throw_out(self, text: str) -> None:
-        """Says BYE and ends the session after the current command."""
+        """See ``Conversation``."""
         if self.ending is None:
             self.write(answers.bye(text))
             self.ending = Ending.THROWN_OUT
 
     def log_out(self) -> None:
-        """Ends the session after the tagged answer; the client asked for it."""
+        """See ``Conversation``."""
         self.ending = Ending.LOGOUT
 
     # For commands
 
     def write(self, octets: bytes) -> None:
-        """Queues *octets* for the client."""
+        """See ``Conversation``."""
         self.peer.write(octets)
 
     async def give_way(self) -> None:
-        """Drains if much is queued, or if other sessions are due to run.
-
-        To be called in long loops. Raises Disconnected.
-        """
+        """See ``Conversation``."""
         if self.peer.is_due:
             await self.peer.drain()
 
     async def seek(self, answer: Awaitable[T]) -> T:
-        """Awaits *answer*, which changes nothing, and cancels it when the client disconnects."""
+        """See ``Conversation``."""
         self.peer.seeking = True
         try:
             return await answer
@@ -333,10 +325,7 @@ class ImapSession:
             self.peer.seeking = False
 
     def ahead(self) -> Iterator[Request]:
-        """The requests that the client pipelined after the current one, up to one that is wrong or has a literal.
-
-        They stay queued until ``take`` removes them.
-        """
+        """See ``Conversation``."""
         for line in self.receiver.ahead():
             if line.endswith(b"}"):
                 return
@@ -346,42 +335,43 @@ class ImapSession:
                 return
 
     def take(self) -> None:
-        """Takes the first request of ``ahead``: the current command answers it, too."""
+        """See ``Conversation``."""
         self.receiver.next_event()
         self._tally.commands += 1
 
     async def read_line(self) -> bytes:
-        """The next line where no command is expected, without CRLF: DONE, or a SASL response. Raises ClientError."""
+        """See ``Conversation``."""
         while (line := self.receiver.next_line()) is None:
             self.receiver.feed(await self.peer.read(self.patience()))
         return line
 
     @property
+    def has_ended(self) -> bool:
+        """See ``Conversation``."""
+        return self.ending is not None
+
+    @property
     def mail(self) -> Account:
-        """The account; only after login."""
+        """See ``Conversation``."""
         assert self.account is not None
         return self.account
 
     @property
     def selected(self) -> View:
-        """The view; only in the selected state."""
+        """See ``Conversation``."""
         assert self.view is not None
         return self.view
 
     @property
     def flag_words(self) -> FlagWords:
-        """The flags that a flag word stands for, as wire bytes."""
+        """See ``Conversation``."""
         if self._flag_words is None:
             view = self.selected
             self._flag_words = FlagWords(self.mail, view, partial(updates.tell_keywords, self, view))
         return self._flag_words
 
     async def enter(self, entry: AccountEntry) -> None:
-        """Moves to the authenticated state with the account of *entry*.
-
-        Raises Refused(LIMIT) if the account has too many connections, Refused(UNAVAILABLE) if its mail cannot be
-        opened.
-        """
+        """See ``Conversation``."""
         account = await self.services.store.account(entry.id)
         self._place = self.services.authenticator.connections.open(entry.id)
         self._place.occupy(entry, self.peer)
@@ -392,7 +382,7 @@ class ImapSession:
         self.services.log.info("login", user=entry.name)
 
     def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
-        """Counts a failed login; too many end the session."""
+        """See ``Conversation``."""
         if refusal.code not in FAILED_LOGINS:
             return
         self.services.log_failed_login(refusal, mechanism, name, self.peer.address)
@@ -401,13 +391,13 @@ class ImapSession:
             self.throw_out("Too many failed logins")
 
     def look_at(self, view: View) -> None:
-        """Makes *view* the selected mailbox."""
+        """See ``Conversation``."""
         self.leave_mailbox()
         self.view = view
         self.state = SessionState.SELECTED
 
     def leave_mailbox(self) -> None:
-        """Closes the selected mailbox, if there is one."""
+        """See ``Conversation``."""
         if self.view is not None:
             self.view.watch.close()
             self.view.plan = None  # it refers to the session and the view, and would keep both in memory

@@ -12,13 +12,13 @@ from mektup.store.interface import Mailbox
 from mektup.wire.mailbox_names import encode
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 COUNTERS = frozenset(("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "RECENT", "HIGHESTMODSEQ"))
 """Items that are numeric fields of a Mailbox with the same name."""
 
 
-def status_line(session: ImapSession, mailbox: Mailbox, items: tuple[str, ...]) -> bytes:
+def status_line(session: Conversation, mailbox: Mailbox, items: tuple[str, ...]) -> bytes:
     """``* STATUS name (item value ...)``, in the order asked for."""
     form, values = _form(items, session.services.limits.message_bytes)
     if not session.condstore and "HIGHESTMODSEQ" in items:

@@ -48,7 +48,7 @@ from mektup.wire import requests
 
 
 class SessionState(Enum):
-    """The state of a session (RFC 9051 §3). The fourth state, logout, is the end of ``ImapSession.run``."""
+    """The state of a session (RFC 9051 §3). The fourth state, logout, is the end of ``Conversation.run``."""
 
     NOT_AUTHENTICATED = auto()
     AUTHENTICATED = auto()
@@ -71,7 +71,7 @@ class Tells(Enum):
 
 
 Run = Callable[[Any, Any], Awaitable[bytes | None]]
-"""Takes the ImapSession and its Request; returns ``[CODE] text`` of the OK answer, None for the usual text.
+"""Takes the Conversation and its Request; returns ``[CODE] text`` of the OK answer, None for the usual text.
 
 Empty if the command wrote its OK itself, as STARTTLS does: its answer is the last one that is not encrypted.
 """

@@ -24,7 +24,7 @@ from mektup.terms.sets import NumberSet, Uids
 from mektup.wire import codes
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
     from mektup.imap.view import View
 
 RANGES_OF_LINE = 1000
@@ -48,7 +48,7 @@ def permanent_flags_line(keywords: tuple[str, ...], *, read_only: bool) -> bytes
     return untagged_ok(codes.permanent_flags(flags, new_keywords=not read_only), text)
 
 
-async def tell_vanished(session: ImapSession, uids: Uids, *, earlier: bool = False) -> None:
+async def tell_vanished(session: Conversation, uids: Uids, *, earlier: bool = False) -> None:
     """Writes ``* VANISHED`` with *uids*, nothing for no UIDs (RFC 7162 §3.2.10).
 
     *earlier*: the messages were expunged before they could be in the view.
@@ -63,7 +63,7 @@ def vanished_lines(uids: Uids, *, earlier: bool = False) -> Iterator[bytes]:
         yield word % bytes(some)
 
 
-async def say(session: ImapSession, lines: Iterable[bytes]) -> None:
+async def say(session: Conversation, lines: Iterable[bytes]) -> None:
     """Writes *lines*, some at a time, because there may be many or long ones."""
     some: list[bytes] = []
     octets = 0
@@ -80,7 +80,7 @@ async def say(session: ImapSession, lines: Iterable[bytes]) -> None:
         await session.give_way()
 
 
-async def look(session: ImapSession) -> None:
+async def look(session: Conversation) -> None:
     """Fires the watch if the store has changes: a notice from another process may still be on its way.
 
     Raises Refused(NONEXISTENT) when the mailbox was deleted.
@@ -93,7 +93,7 @@ async def look(session: ImapSession) -> None:
 
 
 async def tell(
-    session: ImapSession,
+    session: Conversation,
     *,
     expunges: bool,
     with_uid: bool = False,
@@ -123,7 +123,7 @@ async def tell(
 
 
 async def _tell(
-    session: ImapSession, view: View, account: Account, *, expunges: bool, with_uid: bool, show: Uids | None
+    session: Conversation, view: View, account: Account, *, expunges: bool, with_uid: bool, show: Uids | None
 ) -> None:
     changes = await account.changes(
         view.mailbox,
@@ -146,7 +146,7 @@ async def _tell(
         await show_flags(session, view, untold, with_uid=with_uid)
 
 
-def tell_keywords(session: ImapSession, view: View, keywords: Iterable[str]) -> None:
+def tell_keywords(session: Conversation, view: View, keywords: Iterable[str]) -> None:
     """Writes FLAGS and PERMANENTFLAGS if one of *keywords*, as the store spells them, is new to the client."""
     if keywords != view.keywords and (new := view.new_keywords(keywords)):
         view.learn(new)
@@ -154,7 +154,7 @@ def tell_keywords(session: ImapSession, view: View, keywords: Iterable[str]) -> 
         session.write(permanent_flags_line(view.keywords, read_only=view.read_only))
 
 
-async def _tell_expunges(session: ImapSession, view: View, changes: Changes, *, expunges: bool) -> None:
+async def _tell_expunges(session: Conversation, view: View, changes: Changes, *, expunges: bool) -> None:
     gone = changes.expunged & view.uids
     view.owes_expunges = bool(gone) and not expunges
     if view.owes_expunges:
@@ -170,7 +170,7 @@ async def _tell_expunges(session: ImapSession, view: View, changes: Changes, *, 
 
 
 async def _tell_flags(
-    session: ImapSession, view: View, account: Account, changes: Changes, asked: Uids, *, with_uid: bool
+    session: Conversation, view: View, account: Account, changes: Changes, asked: Uids, *, with_uid: bool
 ) -> Uids:
     """Writes the FETCH lines of changed flags; returns their UIDs.
 
@@ -192,7 +192,7 @@ async def _tell_flags(
     return told
 
 
-async def show_flags(session: ImapSession, view: View, uids: Uids, *, with_uid: bool) -> None:
+async def show_flags(session: Conversation, view: View, uids: Uids, *, with_uid: bool) -> None:
     """Writes a FETCH line with the flags of each of *uids*, which are in the view; nothing for no UIDs."""
     assert session.account is not None
     if not uids:
@@ -202,7 +202,7 @@ async def show_flags(session: ImapSession, view: View, uids: Uids, *, with_uid: 
             await tell_flags(session, view, rows, with_uid=with_uid)
 
 
-async def tell_flags(session: ImapSession, view: View, rows: Sequence[Row], *, with_uid: bool) -> None:
+async def tell_flags(session: Conversation, view: View, rows: Sequence[Row], *, with_uid: bool) -> None:
     """Writes a FETCH line with the flags of each of *rows*: a UID of the view, flag word, and modseq."""
     if len(rows) == 1:
         # a STORE of one message: clients send thousands of them
@@ -217,14 +217,14 @@ async def tell_flags(session: ImapSession, view: View, rows: Sequence[Row], *, w
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
 
 
-async def tell_modseqs(session: ImapSession, view: View, rows: Sequence[Row]) -> None:
+async def tell_modseqs(session: Conversation, view: View, rows: Sequence[Row]) -> None:
     """Writes a FETCH line with the modseq of each of *rows*, as ``tell_flags`` takes them."""
     lines = (b"* %d FETCH (UID %d MODSEQ (%d))\r\n" % (view.seq(uid), uid, modseq) for uid, _, modseq in rows)
     await say(session, lines)
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
 
 
-async def tell_modseq(session: ImapSession, view: View, uids: Uids, modseq: ModSeq) -> None:
+async def tell_modseq(session: Conversation, view: View, uids: Uids, modseq: ModSeq) -> None:
     """Writes a FETCH line with *modseq* for each of *uids*, which are in the view."""
     line = b"* %%d FETCH (UID %%d MODSEQ (%d))\r\n" % modseq
     numbers = chain.from_iterable(zip(view.seqs(uids), uids, strict=True))
@@ -234,7 +234,7 @@ async def tell_modseq(session: ImapSession, view: View, uids: Uids, modseq: ModS
     view.show_modseq(modseq)
 
 
-def _flags_fetch(session: ImapSession, view: View, uid: Uid, word: int, modseq: ModSeq, *, with_uid: bool) -> bytes:
+def _flags_fetch(session: Conversation, view: View, uid: Uid, word: int, modseq: ModSeq, *, with_uid: bool) -> bytes:
     words = session.flag_words
     flags = words.with_recent(word) if view.recent and not session.rev2 and uid in view.recent else words[word]
     # RFC 7162 §3.2.4: once the client knows modseqs, every change of flags tells UID and modseq

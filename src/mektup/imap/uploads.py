@@ -11,7 +11,7 @@ from mektup.wire.receiver import LiteralOffered, RawCommand
 from mektup.wire.requests import Append, AppendMessage, AppendStart
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
 HELD_BYTES = 4 * MIB
@@ -37,7 +37,7 @@ class Uploads:
     def __bool__(self) -> bool:
         return bool(self._spools)
 
-    async def admit(self, session: ImapSession, start: AppendStart, offer: LiteralOffered) -> Spool:
+    async def admit(self, session: Conversation, start: AppendStart, offer: LiteralOffered) -> Spool:
         """Makes a spool for the offered message, before the client sends it.
 
         Raises ClientError in the wrong state, Refused(TRYCREATE) without the mailbox, Refused(TOOBIG) beyond

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
-from typing import TYPE_CHECKING
 
 from mektup.store.interface import Changes, FlagsStored, Row, Selection
 from mektup.terms.errors import ClientError, Refused
@@ -22,9 +21,6 @@ from mektup.terms.flags import KEYWORD, without_invalid_flags
 from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
 from mektup.terms.peer import Watch
 from mektup.terms.sets import NumberSet, SavedResult, Seqs, SequenceSet, Uids
-
-if TYPE_CHECKING:
-    from mektup.imap.fetch_plan import Plan
 
 FEW = 16
 """If fewer than one message in FEW is asked for, each number is looked up; else a table of all numbers is made
@@ -78,8 +74,8 @@ class View:
         """Whether there are expunges that the client could not be told yet."""
         self.untold: Uids = NONE
         """Messages whose flags must still be told, because they could not be told when they changed."""
-        self.plan: Plan | None = None
-        """The plan of the last FETCH."""
+        self.plan: object = None
+        """The ``fetch_plan.Plan`` of the last FETCH, or None."""
         self.uids = selection.uids
         """Every message that the client knows of, ascending."""
 

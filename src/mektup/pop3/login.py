@@ -4,18 +4,38 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from mektup.auth.authenticator import Challenge, Exchange
+from mektup.auth.services import Services
 from mektup.pop3.commands import Command
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError, Code, Refused
-
-if TYPE_CHECKING:
-    from mektup.pop3.session import Pop3Session
+from mektup.terms.peer import Peer
 
 
-async def user(session: Pop3Session, command: Command) -> None:
+class LoginConversation(Protocol):
+    """What these commands use of their session."""
+
+    peer: Peer
+    services: Services
+    user: bytes | None
+    """The name that USER gave, until PASS."""
+
+    def say(self, line: str) -> None:
+        """Queues one line."""
+
+    async def read_line(self) -> bytes:
+        """The next line where no command is expected. Raises ClientError for one that is too long."""
+
+    async def enter(self, entry: AccountEntry) -> None:
+        """Logs the client in to the account of *entry*, and opens its maildrop. Raises Refused."""
+
+    def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
+        """Counts a failed login; too many end the session."""
+
+
+async def user(session: LoginConversation, command: Command) -> None:
     """USER: remembers the name, whether or not there is such an account."""
     session.user = None
     if not session.services.authenticator.may_send_password(session.peer):
@@ -24,7 +44,7 @@ async def user(session: Pop3Session, command: Command) -> None:
     session.say("+OK Now the password")
 
 
-async def password(session: Pop3Session, command: Command) -> None:
+async def password(session: LoginConversation, command: Command) -> None:
     """PASS: logs in. After a failure, the client must send USER again."""
     name, session.user = session.user, None
     if name is None:
@@ -37,7 +57,7 @@ async def password(session: Pop3Session, command: Command) -> None:
     await session.enter(entry)
 
 
-async def auth(session: Pop3Session, command: Command) -> None:
+async def auth(session: LoginConversation, command: Command) -> None:
     """AUTH: a SASL exchange. Without an argument, lists the mechanisms: Outlook asks for them this way."""
     session.user = None
     mechanism, _, initial = command.text.decode("ascii", "replace").partition(" ")
@@ -55,7 +75,7 @@ async def auth(session: Pop3Session, command: Command) -> None:
     await session.enter(entry)
 
 
-async def _exchanged(session: Pop3Session, exchange: Exchange, initial: str | None) -> AccountEntry:
+async def _exchanged(session: LoginConversation, exchange: Exchange, initial: str | None) -> AccountEntry:
     if initial is not None:
         # RFC 5034 §4: a lone "=" is an empty response
         response = b"" if initial == "=" else _decoded(initial.encode("ascii", "replace"))
@@ -66,7 +86,7 @@ async def _exchanged(session: Pop3Session, exchange: Exchange, initial: str | No
     return outcome
 
 
-async def _asked(session: Pop3Session, challenge: bytes) -> bytes:
+async def _asked(session: LoginConversation, challenge: bytes) -> bytes:
     session.say("+ " + b64encode(challenge).decode("ascii"))
     line = await session.read_line()
     if line == b"*":

@@ -36,7 +36,7 @@ _UNTOLD = frozenset({Kind.OTHER})
 
 
 class FaultBook:
-    """The ``interface.Faults`` of one process. Use it only in the event loop's thread."""
+    """The ``store.faults.Faults`` of one process. Use it only in the event loop's thread."""
 
     def __init__(
         self, log: FilteringBoundLogger, reserve: Reserve, clock: Callable[[], float] = time.monotonic
@@ -52,7 +52,7 @@ class FaultBook:
         """By kind and file: when the fault happened last, and the fault."""
 
     def happened(self, fault: Fault) -> None:
-        """See ``interface.Faults``."""
+        """See ``store.faults.Faults``."""
         now = self._clock()
         kind = fault.kind
         self._counts[kind] += 1

@@ -1,6 +1,6 @@
 """Faults of the machine under the store: a full disk, a failed disk, damage. Not a client's mistakes.
 
-The engine reports each fault once, to ``interface.Faults``, for the operator. The kind of the fault decides the
+The engine reports each fault once, to ``Faults``, for the operator. The kind of the fault decides the
 answer to the client.
 """
 
@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Protocol
 
 from mektup.terms.errors import Code, Refused
 
@@ -80,6 +81,13 @@ class FaultRefused(Refused):
     """A refusal that a fault of the machine caused."""
 
     fault: Fault
+
+
+class Faults(Protocol):
+    """Records faults of the machine for the operator."""
+
+    def happened(self, fault: Fault) -> None:
+        """Records *fault*, for which a command was or would be refused. In the event loop's thread; never raises."""
 
 
 def kind_of_errno(number: int) -> Kind | None:

@@ -24,7 +24,6 @@ from enum import Enum, IntEnum, auto
 from typing import Any, Protocol
 
 from mektup.store.arrival import Arrival
-from mektup.store.faults import Fault
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.peer import Watch
@@ -501,13 +500,6 @@ class Bus(Protocol):
 
     def publish(self, account: AccountId, mailbox: MailboxId) -> None:
         """Tells the other processes, after the commit, from any thread. Never blocks, never raises."""
-
-
-class Faults(Protocol):
-    """Records faults of the machine for the operator."""
-
-    def happened(self, fault: Fault) -> None:
-        """Records *fault*, for which a command was or would be refused. In the event loop's thread; never raises."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,16 +13,13 @@ from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self, cast
+from typing import BinaryIO, Self, cast
 
 from mektup.message.scan import Octets
 from mektup.message.transfer import with_crlf
 from mektup.store import system
-from mektup.store.faults import fault_of_os_error
+from mektup.store.faults import Faults, fault_of_os_error
 from mektup.terms.limits import MIB
-
-if TYPE_CHECKING:
-    from mektup.store.interface import Faults
 
 MEMORY_BYTES = 1 * MIB
 """A larger message goes to a file."""

@@ -15,10 +15,10 @@ from mektup.wire import codes
 from mektup.wire.requests import Append, AppendMessage
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Append) -> bytes | None:
+async def run(session: Conversation, request: Append) -> bytes | None:
     """Adds the spooled messages; they are on disk before the OK. Raises Refused(TRYCREATE, OVERQUOTA)."""
     account = session.mail
     try:
@@ -34,7 +34,7 @@ async def run(session: ImapSession, request: Append) -> bytes | None:
     return b"%b Appended" % codes.append_uid(appended.uidvalidity, appended.uids)
 
 
-async def _prepared(session: ImapSession, request: Append) -> list[Incoming]:
+async def _prepared(session: Conversation, request: Append) -> list[Incoming]:
     """Prepares the messages; the account takes all or none. Raises Refused(LIMIT)."""
     if len(request.messages) == 1:
         return [await _incoming(session, request.messages[0])]
@@ -49,7 +49,7 @@ async def _prepared(session: ImapSession, request: Append) -> list[Incoming]:
     return prepared
 
 
-async def _incoming(session: ImapSession, message: AppendMessage) -> Incoming:
+async def _incoming(session: Conversation, message: AppendMessage) -> Incoming:
     assert isinstance(message.message, Spool)
     arrival = await prepare_in_turn(message.message.octets(), session.services.limits)
     if not isinstance(arrival.raw, bytes):

@@ -14,10 +14,10 @@ from mektup.wire import codes
 from mektup.wire.requests import Authenticate
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Authenticate) -> bytes | None:
+async def run(session: Conversation, request: Authenticate) -> bytes | None:
     """Logs the client in by a SASL exchange.
 
     Raises Refused(AUTHENTICATIONFAILED, ...), ClientError for a cancelled exchange or a line that is not base64.
@@ -32,7 +32,7 @@ async def run(session: ImapSession, request: Authenticate) -> bytes | None:
     return b"%b Welcome" % codes.capability(capabilities(session))
 
 
-async def _converse(session: ImapSession, exchange: Exchange, initial: bytes | None) -> AccountEntry:
+async def _converse(session: Conversation, exchange: Exchange, initial: bytes | None) -> AccountEntry:
     if initial is not None:
         answer = await exchange.step(initial)
     elif exchange.wants_initial:

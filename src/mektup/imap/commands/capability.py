@@ -8,10 +8,10 @@ from mektup.imap.capabilities import capabilities
 from mektup.wire.requests import Capability
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Capability) -> bytes | None:
+async def run(session: Conversation, request: Capability) -> bytes | None:
     """Lists what the server can do now."""
     session.write(b"* CAPABILITY %b\r\n" % " ".join(capabilities(session)).encode("ascii"))
     return None

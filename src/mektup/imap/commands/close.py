@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from mektup.wire.requests import Close
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Close) -> bytes | None:
+async def run(session: Conversation, request: Close) -> bytes | None:
     """Removes messages with \\Deleted, without EXPUNGE responses, and closes the mailbox."""
     view = session.selected
     if not view.read_only:

@@ -8,10 +8,10 @@ from mektup.wire import codes
 from mektup.wire.requests import Copy
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Copy) -> bytes | None:
+async def run(session: Conversation, request: Copy) -> bytes | None:
     """Copies messages, all or none. Ignores messages that are gone. Raises Refused(TRYCREATE)."""
     view = session.selected
     uids = view.resolve(request.numbers, by_uid=request.by_uid)

@@ -10,13 +10,13 @@ from mektup.terms.flags import SPECIAL_USES
 from mektup.wire.requests import Create
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 USES_OF_MAILBOXES = {use.lower(): use for use in SPECIAL_USES if use not in ("\\All", "\\Flagged")}
 """All but \\All and \\Flagged: these are views of all mail, and mektup has no such mailboxes."""
 
 
-async def run(session: ImapSession, request: Create) -> bytes | None:
+async def run(session: Conversation, request: Create) -> bytes | None:
     """Creates a mailbox. Raises Refused(ALREADYEXISTS, CANNOT, USEATTR, LIMIT)."""
     use = None
     if request.use:

@@ -10,10 +10,10 @@ from mektup.wire import codes
 from mektup.wire.requests import Delete
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Delete) -> bytes | None:
+async def run(session: Conversation, request: Delete) -> bytes | None:
     """Deletes a mailbox, and closes it if it is selected here. Raises Refused(NONEXISTENT, CANNOT, HASCHILDREN)."""
     account, view = session.mail, session.view
     closes = view is not None and (await account.mailbox(request.mailbox)).id == view.mailbox

@@ -8,10 +8,10 @@ from mektup.imap import modseqs
 from mektup.wire.requests import Enable
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Enable) -> bytes | None:
+async def run(session: Conversation, request: Enable) -> bytes | None:
     """Enables the extensions that the client names; ignores names that cannot be enabled."""
     enabled = []
     if "IMAP4REV2" in request.capabilities and not session.rev2:

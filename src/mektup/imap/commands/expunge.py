@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from mektup.wire.requests import Expunge
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Expunge) -> bytes | None:
+async def run(session: Conversation, request: Expunge) -> bytes | None:
     """Removes messages with \\Deleted; ``updates.tell`` writes the EXPUNGE lines. Raises Refused when read-only."""
     view = session.selected
     view.check_writable()

@@ -23,7 +23,7 @@ from mektup.wire.fetch_items import FetchItem, Item
 from mektup.wire.requests import Fetch
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
     from mektup.imap.view import View
 
 SEEN = frozenset({"\\Seen"})
@@ -32,7 +32,7 @@ TOGETHER = 64
 """The most pipelined FETCHes that one query answers."""
 
 
-async def run(session: ImapSession, request: Fetch) -> bytes | None:
+async def run(session: Conversation, request: Fetch) -> bytes | None:
     """Writes the items of each message. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     if request.vanished and not session.qresync:
@@ -64,7 +64,7 @@ async def _answer(plan: Plan, uids: Uids) -> bytes | None:
     return None
 
 
-def _complete(session: ImapSession, request: Fetch) -> tuple[FetchItem, ...]:
+def _complete(session: Conversation, request: Fetch) -> tuple[FetchItem, ...]:
     """The requested items, and those that they imply."""
     items = request.items
     if request.by_uid and Item.UID not in items:
@@ -83,7 +83,7 @@ def _is_simple(request: Fetch, uids: Uids) -> bool:
     return len(uids) == 1 and request.changed_since is None and Item.MODSEQ not in request.items
 
 
-def _pipelined(session: ImapSession, request: Fetch) -> list[tuple[bytes, Uid]]:
+def _pipelined(session: Conversation, request: Fetch) -> list[tuple[bytes, Uid]]:
     """The pipelined FETCHes that ask for the same items of one message, up to one that does not: tag and UID."""
 
     def asks_the_same(coming: Fetch, uids: Uids) -> bool:
@@ -96,7 +96,7 @@ def _pipelined(session: ImapSession, request: Fetch) -> list[tuple[bytes, Uid]]:
 
 
 async def _answer_together(
-    session: ImapSession, plan: Plan, tag: bytes, uid: Uid, ahead: list[tuple[bytes, Uid]]
+    session: Conversation, plan: Plan, tag: bytes, uid: Uid, ahead: list[tuple[bytes, Uid]]
 ) -> bytes | None:
     """Answers the current command, *tag* for *uid*, and those of *ahead* whose lines could be held."""
     lines = await plan.lines_of(NumberSet.of([uid, *(other for _, other in ahead)]))
@@ -114,7 +114,7 @@ async def _answer_together(
     return None
 
 
-async def _changed(session: ImapSession, request: Fetch, since: ModSeq, uids: Uids) -> Uids:
+async def _changed(session: Conversation, request: Fetch, since: ModSeq, uids: Uids) -> Uids:
     """Those of *uids* that changed after *since*. With VANISHED, tells which messages are gone."""
     view = session.selected
     touched = await session.mail.touched(view.mailbox, since)
@@ -126,7 +126,7 @@ async def _changed(session: ImapSession, request: Fetch, since: ModSeq, uids: Ui
     return uids & touched.changed
 
 
-async def _mark_seen(session: ImapSession, view: View, uids: Uids, plan: Plan) -> tuple[Plan, Uids]:
+async def _mark_seen(session: Conversation, view: View, uids: Uids, plan: Plan) -> tuple[Plan, Uids]:
     """Sets \\Seen. Returns a plan that tells the flags if any changed (RFC 9051 §6.4.5), and the UIDs that changed."""
     try:
         stored = await session.mail.store_flags(view.mailbox, uids, FlagChange.ADD, SEEN)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from mektup.wire.requests import Id
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 MAX_LOGGED_BYTES = 1024
 ANSWER = b'* ID ("name" "mektup" "version" "%b" "support-url" NIL)\r\n' % version("mektup").encode("ascii")
 
 
-async def run(session: ImapSession, request: Id) -> bytes | None:
+async def run(session: Conversation, request: Id) -> bytes | None:
     """Logs the client's identity, and answers every ID with the server's (RFC 2971 §3.2)."""
     if request.fields and not session.has_identified:
         session.has_identified = True

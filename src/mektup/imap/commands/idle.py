@@ -14,20 +14,20 @@ from mektup.terms.errors import ClientError, Code, Refused, TimedOut
 from mektup.wire.requests import Idle
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
 AGAIN_SECONDS = 5.0
 """How long to wait before changes that could not be told are tried again."""
 
 
-async def run(session: ImapSession, request: Idle) -> bytes | None:
+async def run(session: Conversation, request: Idle) -> bytes | None:
     """Tells changes until the client says DONE. Raises ClientError for any other word, TimedOut after half an hour."""
     session.write(b"+ Waiting; say DONE to end it\r\n")
     limits = session.services.limits
     ends = time.monotonic() + limits.idle_seconds
     is_behind = not await _tell(session, look=True)
-    while session.ending is None:
+    while not session.has_ended:
         line = session.receiver.next_line()
         if line is not None:
             if not line:
@@ -53,7 +53,7 @@ async def run(session: ImapSession, request: Idle) -> bytes | None:
     return b"IDLE completed"
 
 
-async def _tell(session: ImapSession, *, look: bool) -> bool:
+async def _tell(session: Conversation, *, look: bool) -> bool:
     """Tells what changed; returns False if the store could not answer."""
     try:
         if look:

@@ -11,14 +11,14 @@ from mektup.imap.status_line import status_line
 from mektup.wire.requests import List
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
 NAMES_AT_ONCE = 4
 """How many names are compared with the patterns before others may have their turn: a comparison may take long."""
 
 
-async def run(session: ImapSession, request: List) -> bytes | None:
+async def run(session: Conversation, request: List) -> bytes | None:
     """Lists mailboxes by name."""
     if not request.extended and request.patterns == ("",):
         # RFC 9051 §6.3.9.2: an empty pattern asks for the delimiter and the root of the reference
@@ -39,7 +39,7 @@ async def run(session: ImapSession, request: List) -> bytes | None:
     return None
 
 
-def _tell(session: ImapSession, request: List, entry: Entry, *, above_hidden: bool) -> None:
+def _tell(session: Conversation, request: List, entry: Entry, *, above_hidden: bool) -> None:
     selected = _selected(request, entry)
     if not (selected or above_hidden):
         return
@@ -51,7 +51,7 @@ def _tell(session: ImapSession, request: List, entry: Entry, *, above_hidden: bo
         session.write(status_line(session, mailbox, request.return_status))
 
 
-async def _above_hidden(session: ImapSession, request: List, tree: MailboxTree, pattern: Pattern) -> set[str]:
+async def _above_hidden(session: Conversation, request: List, tree: MailboxTree, pattern: Pattern) -> set[str]:
     """RFC 5258 §3.5: the names that match, and have selected names below them that do not match."""
     found: set[str] = set()
     for entry in tree.entries(with_unknown=True):

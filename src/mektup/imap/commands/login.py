@@ -10,10 +10,10 @@ from mektup.wire import codes
 from mektup.wire.requests import Login
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Login) -> bytes | None:
+async def run(session: Conversation, request: Login) -> bytes | None:
     """Logs the client in by name and password. Raises Refused(AUTHENTICATIONFAILED, PRIVACYREQUIRED, ...)."""
     try:
         entry = await session.services.authenticator.login(request.user, request.password, session.peer)

@@ -8,10 +8,10 @@ from mektup.imap import answers
 from mektup.wire.requests import Logout
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Logout) -> bytes | None:
+async def run(session: Conversation, request: Logout) -> bytes | None:
     """Says goodbye; the session ends after the tagged answer."""
     session.write(answers.bye("Goodbye"))
     session.log_out()

@@ -10,10 +10,10 @@ from mektup.imap.patterns import Pattern
 from mektup.wire.requests import Lsub
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Lsub) -> bytes | None:
+async def run(session: Conversation, request: Lsub) -> bytes | None:
     """Lists subscribed names."""
     tree = MailboxTree(await session.mail.mailboxes(), await session.mail.subscriptions())
     pattern = Pattern(request.reference, (request.pattern,))
@@ -27,7 +27,7 @@ async def run(session: ImapSession, request: Lsub) -> bytes | None:
     return None
 
 
-async def _names(session: ImapSession, tree: MailboxTree, pattern: Pattern) -> dict[str, bool]:
+async def _names(session: Conversation, tree: MailboxTree, pattern: Pattern) -> dict[str, bool]:
     """Matching names in order, and whether each is subscribed itself.
 
     A name that is not subscribed, but has subscribed names below it that ``%`` does not reach, is listed with

@@ -9,10 +9,10 @@ from mektup.wire import codes
 from mektup.wire.requests import Move
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Move) -> bytes | None:
+async def run(session: Conversation, request: Move) -> bytes | None:
     """Moves messages, all or none. Raises Refused(TRYCREATE), and when the mailbox is read-only."""
     view = session.selected
     view.check_writable()

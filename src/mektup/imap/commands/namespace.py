@@ -11,10 +11,10 @@ from mektup.terms.names import DELIMITER
 from mektup.wire.requests import Namespace
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Namespace) -> bytes | None:
+async def run(session: Conversation, request: Namespace) -> bytes | None:
     """Tells where the account's mailboxes are."""
     session.write(b'* NAMESPACE (("" "%b")) NIL NIL\r\n' % DELIMITER.encode())
     return None

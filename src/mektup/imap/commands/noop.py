@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from mektup.wire.requests import Noop
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Noop) -> bytes | None:
+async def run(session: Conversation, request: Noop) -> bytes | None:
     """Does nothing."""
     return None

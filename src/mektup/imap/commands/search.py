@@ -14,7 +14,7 @@ from mektup.wire.requests import Search
 from mektup.wire.strings import spelled_out
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
 FEW_NUMBERS = 50_000
@@ -24,7 +24,7 @@ SLICE_NUMBERS = 5000
 """Longer answers are written in slices of so many numbers, so that other sessions can run in between."""
 
 
-async def run(session: ImapSession, request: Search) -> bytes | None:
+async def run(session: Conversation, request: Search) -> bytes | None:
     """Tells which messages match; a sequence number beyond the mailbox matches none."""
     view = session.selected
     scope = scoped(request.key, view)
@@ -52,7 +52,7 @@ async def run(session: ImapSession, request: Search) -> bytes | None:
     return None
 
 
-async def _tell(session: ImapSession, numbers: NumberSet[Any], modseq: int | None) -> None:
+async def _tell(session: Conversation, numbers: NumberSet[Any], modseq: int | None) -> None:
     end = b"\r\n" if modseq is None else b" (MODSEQ %d)\r\n" % modseq
     if not numbers:
         session.write(b"* SEARCH" + end)

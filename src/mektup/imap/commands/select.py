@@ -18,12 +18,12 @@ from mektup.wire import codes
 from mektup.wire.requests import Select
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 CLOSED = untagged_ok(codes.CLOSED, b"The mailbox before is closed")
 
 
-async def run(session: ImapSession, request: Select) -> bytes | None:
+async def run(session: Conversation, request: Select) -> bytes | None:
     """Opens a mailbox. If that fails, no mailbox is selected. HIGHESTMODSEQ is always told (RFC 7162 §3.1.2).
 
     Raises Refused(NONEXISTENT), and ClientError for QRESYNC if it was not enabled.
@@ -55,7 +55,7 @@ async def run(session: ImapSession, request: Select) -> bytes | None:
     return b"%b Opened" % (codes.READ_ONLY if request.read_only else codes.READ_WRITE)
 
 
-def _summary(session: ImapSession, request: Select, view: View, selection: Selection) -> bytes:
+def _summary(session: Conversation, request: Select, view: View, selection: Selection) -> bytes:
     mailbox, unseen = selection.mailbox, selection.first_unseen
     numbers = (len(view), mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq)
     if session.rev2:

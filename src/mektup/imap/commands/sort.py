@@ -14,13 +14,13 @@ from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.requests import Sort
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 SLICE_NUMBERS = 5000
 """Answers are written in slices of so many numbers, so that other sessions can run in between."""
 
 
-async def run(session: ImapSession, request: Sort) -> bytes | None:
+async def run(session: Conversation, request: Sort) -> bytes | None:
     """Tells which messages match, in order. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     scope = scoped(request.key, view)
@@ -45,7 +45,7 @@ async def run(session: ImapSession, request: Sort) -> bytes | None:
     return None
 
 
-async def _write_sort(session: ImapSession, numbers: Sequence[int], modseq: int | None) -> None:
+async def _write_sort(session: Conversation, numbers: Sequence[int], modseq: int | None) -> None:
     session.peer.in_response = True
     session.write(b"* SORT")
     for start in range(0, len(numbers), SLICE_NUMBERS):
@@ -56,7 +56,7 @@ async def _write_sort(session: ImapSession, numbers: Sequence[int], modseq: int 
     session.peer.in_response = False
 
 
-async def _write_esearch(session: ImapSession, request: Sort, numbers: Sequence[int], modseq: int | None) -> None:
+async def _write_esearch(session: Conversation, request: Sort, numbers: Sequence[int], modseq: int | None) -> None:
     options = request.return_options or frozenset()
     session.peer.in_response = True
     session.write(b'* ESEARCH (TAG "%b")%b' % (request.tag, b" UID" if request.by_uid else b""))

@@ -8,10 +8,10 @@ from mektup.terms.errors import ClientError, Refused
 from mektup.wire.requests import StartTls
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: StartTls) -> bytes | None:
+async def run(session: Conversation, request: StartTls) -> bytes | None:
     """Starts TLS; the OK is sent before the handshake.
 
     Raises ClientError if the connection is encrypted already.

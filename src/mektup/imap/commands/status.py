@@ -9,10 +9,10 @@ from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
 from mektup.wire.requests import Status
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Status) -> bytes | None:
+async def run(session: Conversation, request: Status) -> bytes | None:
     """Tells a mailbox's counters. Raises Refused(NONEXISTENT)."""
     mailbox = await session.mail.mailbox(request.mailbox)
     if not mailbox.selectable:

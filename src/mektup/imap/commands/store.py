@@ -17,14 +17,14 @@ from mektup.wire.fetch_items import Item
 from mektup.wire.requests import Store
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
 IN_TURN = 64
 """The most pipelined STOREs that are done in one transaction, and the most messages that each may name."""
 
 
-async def run(session: ImapSession, request: Store) -> bytes | None:
+async def run(session: Conversation, request: Store) -> bytes | None:
     """Changes flags and, unless .SILENT is given, tells them. Raises Refused when read-only, or Refused(LIMIT)."""
     view = session.selected
     view.check_writable()
@@ -34,7 +34,7 @@ async def run(session: ImapSession, request: Store) -> bytes | None:
     return await _run_one(session, request, uids)
 
 
-async def _run_one(session: ImapSession, request: Store, uids: Uids) -> bytes | None:
+async def _run_one(session: Conversation, request: Store, uids: Uids) -> bytes | None:
     view, since = session.selected, None
     if request.unchanged_since is not None:
         since = ModSeq(request.unchanged_since)
@@ -53,7 +53,7 @@ def _is_small(request: Store, uids: Uids) -> bool:
     return request.unchanged_since is None and len(uids) <= IN_TURN
 
 
-def _take_pipelined(session: ImapSession) -> list[tuple[Store, Uids]]:
+def _take_pipelined(session: Conversation) -> list[tuple[Store, Uids]]:
     """Takes the pipelined STOREs after this one, up to one that is not small."""
     found = list(takewhile(lambda each: _is_small(*each), pipelined(session, Store, IN_TURN - 1)))
     for _ in found:
@@ -61,7 +61,7 @@ def _take_pipelined(session: ImapSession) -> list[tuple[Store, Uids]]:
     return found
 
 
-async def _run_in_turn(session: ImapSession, batch: list[tuple[Store, Uids]]) -> bytes | None:
+async def _run_in_turn(session: Conversation, batch: list[tuple[Store, Uids]]) -> bytes | None:
     """Does several STOREs in one transaction, and answers all but the last, which the caller answers."""
     account, view = session.mail, session.selected
     orders = [FlagOrder(uids, request.change, frozenset(request.flags)) for request, uids in batch]
@@ -79,12 +79,12 @@ async def _run_in_turn(session: ImapSession, batch: list[tuple[Store, Uids]]) ->
     return None
 
 
-def _complete(session: ImapSession, request: Store) -> None:
+def _complete(session: Conversation, request: Store) -> None:
     answer = modseqs.in_answer(session, None, "STORE") if session.condstore else None
     session.write(answers.ok(request.tag, answer or b"STORE completed"))
 
 
-async def _run_one_by_one(session: ImapSession, batch: list[tuple[Store, Uids]]) -> bytes | None:
+async def _run_one_by_one(session: Conversation, batch: list[tuple[Store, Uids]]) -> bytes | None:
     *before, (last, last_uids) = batch
     for request, uids in before:
         session.tag = request.tag
@@ -98,7 +98,7 @@ async def _run_one_by_one(session: ImapSession, batch: list[tuple[Store, Uids]])
     return await _run_one(session, last, last_uids)
 
 
-async def _tell(session: ImapSession, request: Store, uids: Uids, stored: FlagsStored) -> None:
+async def _tell(session: Conversation, request: Store, uids: Uids, stored: FlagsStored) -> None:
     """Tells the outcome. Never raises Refused: the flags are changed, and what cannot be told now is told later."""
     try:
         view = session.selected

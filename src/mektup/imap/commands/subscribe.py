@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from mektup.wire.requests import Subscribe, Unsubscribe
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Subscribe | Unsubscribe) -> bytes | None:
+async def run(session: Conversation, request: Subscribe | Unsubscribe) -> bytes | None:
     """Subscribes to a name or removes the subscription, whether or not there is such a mailbox."""
     if isinstance(request, Subscribe):
         await session.mail.subscribe(request.mailbox)

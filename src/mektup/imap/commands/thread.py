@@ -12,13 +12,13 @@ from mektup.terms.search import ChangedSince
 from mektup.wire.requests import Thread
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 SLICE_MESSAGES = 2000
 """Answers are written in slices of so many messages, so that other sessions can run in between."""
 
 
-async def run(session: ImapSession, request: Thread) -> bytes | None:
+async def run(session: Conversation, request: Thread) -> bytes | None:
     """Tells which messages match, as threads. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     scope = scoped(request.key, view)

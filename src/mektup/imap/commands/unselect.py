@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from mektup.wire.requests import Unselect
 
 if TYPE_CHECKING:
-    from mektup.imap.session import ImapSession
+    from mektup.imap.conversation import Conversation
 
 
-async def run(session: ImapSession, request: Unselect) -> bytes | None:
+async def run(session: Conversation, request: Unselect) -> bytes | None:
     """Closes the mailbox and removes nothing."""
     session.leave_mailbox()
     return None

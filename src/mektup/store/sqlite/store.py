@@ -18,8 +18,8 @@ from weakref import WeakValueDictionary
 import apsw
 
 from mektup.store import files
-from mektup.store.faults import Fault, FaultRefused, Kind, fault_of_os_error, in_words
-from mektup.store.interface import Bus, Faults, Tidied
+from mektup.store.faults import Fault, FaultRefused, Faults, Kind, fault_of_os_error, in_words
+from mektup.store.interface import Bus, Tidied
 from mektup.store.rules.account_names import account_is_gone
 from mektup.store.rules.gaps import Now
 from mektup.store.searches import searches_of_all

@@ -1,0 +1,107 @@
+"""What a command may use of its session.
+
+Commands, and what they share, know this and not the session, so that none of them depends on how a session lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator
+from typing import Protocol, TypeVar
+
+from mektup.auth.services import Services
+from mektup.imap.flag_words import FlagWords
+from mektup.imap.view import View
+from mektup.store.interface import Account, AccountEntry
+from mektup.terms.errors import Refused
+from mektup.terms.peer import Peer
+from mektup.wire.receiver import Receiver
+from mektup.wire.requests import Request
+
+T = TypeVar("T")
+
+
+class Conversation(Protocol):
+    """The conversation with one client, seen by a command."""
+
+    peer: Peer
+    services: Services
+    receiver: Receiver
+    account: Account | None
+    """The account; None before login."""
+    view: View | None
+    """The view of the selected mailbox."""
+    rev2: bool
+    """Whether the client enabled IMAP4rev2: names are UTF-8, ESEARCH replaces SEARCH, there is no \\Recent."""
+    condstore: bool
+    """Whether the client knows modseqs: FETCH lines then carry them (RFC 7162 §3.1)."""
+    qresync: bool
+    """Whether the client enabled QRESYNC: VANISHED replaces EXPUNGE (RFC 7162 §3.2.3)."""
+    tag: bytes | None
+    """The current command's tag; moves to the tag of a pipelined command that is answered with it."""
+    has_identified: bool
+    """Whether the client has sent ID."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the session ends after the current command."""
+
+    @property
+    def mail(self) -> Account:
+        """The account; only after login."""
+
+    @property
+    def selected(self) -> View:
+        """The view; only in the selected state."""
+
+    @property
+    def flag_words(self) -> FlagWords:
+        """The flags that a flag word stands for, as wire bytes."""
+
+    def write(self, octets: bytes) -> None:
+        """Queues *octets* for the client."""
+
+    async def give_way(self) -> None:
+        """Drains if much is queued, or if other sessions are due to run.
+
+        To be called in long loops. Raises Disconnected.
+        """
+
+    async def seek(self, answer: Awaitable[T]) -> T:
+        """Awaits *answer*, which changes nothing, and cancels it when the client disconnects."""
+
+    def ahead(self) -> Iterator[Request]:
+        """The requests that the client pipelined after the current one, up to one that is wrong or has a literal.
+
+        They stay queued until ``take`` removes them.
+        """
+
+    def take(self) -> None:
+        """Takes the first request of ``ahead``: the current command answers it, too."""
+
+    async def read_line(self) -> bytes:
+        """The next line where no command is expected, without CRLF: DONE, or a SASL response. Raises ClientError."""
+
+    def patience(self) -> float:
+        """Seconds that the client may stay silent now. Raises TimedOut when its time to log in is over."""
+
+    def throw_out(self, text: str) -> None:
+        """Says BYE and ends the session after the current command."""
+
+    def log_out(self) -> None:
+        """Ends the session after the tagged answer; the client asked for it."""
+
+    async def enter(self, entry: AccountEntry) -> None:
+        """Moves to the authenticated state with the account of *entry*.
+
+        Raises Refused(LIMIT) if the account has too many connections, Refused(UNAVAILABLE) if its mail cannot be
+        opened.
+        """
+
+    def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
+        """Counts a failed login; too many end the session."""
+
+    def look_at(self, view: View) -> None:
+        """Makes *view* the selected mailbox."""
+
+    def leave_mailbox(self) -> None:
+        """Closes the selected mailbox, if there is one."""
