@@ -113,6 +113,12 @@ PIECES = st.sampled_from(
         b"~}",
         b"!!",
         b"\x00",
+        b"\xff\xfe",
+        b"\xfe\xff",
+        b"\x00\x00\xfe\xff",
+        b"\xd8\x3d\xde\x00",
+        b"\x3d\xd8\x00\xde",
+        b"A\x00\x00\x00",
         b"\x0e",
         b"\x1b$B",
         b"\x81",
@@ -124,7 +130,11 @@ PIECES = st.sampled_from(
 
 
 @pytest.mark.parametrize(
-    "codec", ["big5hkscs", "cp1252", "euc_jp", "gb18030", "hz", "iso2022_jp_ext", "utf_16", "utf_7"]
+    "codec",
+    [
+        *("big5hkscs", "cp1252", "euc_jp", "gb18030", "hz", "iso2022_jp_ext", "utf_7"),
+        *("utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"),
+    ],
 )
 @given(pieces=st.lists(PIECES, max_size=20), at_once=st.integers(1, 7))
 def test_decoding_in_pieces_gives_the_same_text(codec: str, pieces: list[bytes], at_once: int) -> None:

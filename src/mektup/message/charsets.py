@@ -9,12 +9,22 @@ from __future__ import annotations
 import codecs
 import encodings.aliases
 import re
+import sys
+from collections.abc import Iterator
 from functools import lru_cache
 
 _NAME_BYTES = 40
-_DECODED_AT_ONCE = 256 * 1024
-_DECODED_WHOLE = ("iso2022", "utf_16", "utf_32")
+_DECODED_AT_ONCE = 64 * 1024
+_DECODED_WHOLE = ("iso2022",)
 """Python's incremental decoders of these raise an error for invalid input that the others replace."""
+_WIDE = {"utf_16": 2, "utf_16_le": 2, "utf_16_be": 2, "utf_32": 4, "utf_32_le": 4, "utf_32_be": 4}
+"""Octets of a unit; Python's incremental decoders of these raise such errors, too, but units are easily found."""
+_BYTE_ORDERS = {
+    codecs.BOM_UTF16_LE: "utf_16_le",
+    codecs.BOM_UTF16_BE: "utf_16_be",
+    codecs.BOM_UTF32_LE: "utf_32_le",
+    codecs.BOM_UTF32_BE: "utf_32_be",
+}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_CHARSETS = frozenset(
     {
@@ -94,17 +104,42 @@ def decode(octets: bytes, charset: bytes, *, is_cut: bool = False) -> str:
     codec = codec_of(charset)
     if codec is None or codec == "utf_8":
         return guess(octets, is_cut=is_cut)
-    is_whole = len(octets) <= _DECODED_AT_ONCE or codec.startswith(_DECODED_WHOLE)
-    text = octets.decode(codec, "replace") if is_whole else _decode_in_pieces(octets, codec)
+    if len(octets) <= _DECODED_AT_ONCE or codec.startswith(_DECODED_WHOLE):
+        return _without_surrogates(octets.decode(codec, "replace"), codec)
+    return "".join([_without_surrogates(piece, codec) for piece in _decoded_in_pieces(octets, codec)])
+
+
+def _without_surrogates(text: str, codec: str) -> str:
     # RFC 2152 has no lone surrogates. Python's decoder lets them pass, but no other part of Python accepts them.
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) if codec == "utf_7" else text
 
 
-def _decode_in_pieces(octets: bytes, codec: str) -> str:
-    """The same text, decoded in pieces: a decoder holds Python's lock, and each invalid octet takes 0.1 µs."""
+def _decoded_in_pieces(octets: bytes, codec: str) -> Iterator[str]:
+    """The same text in pieces: a decoder holds Python's lock, and each invalid octet takes 0.1 µs."""
+    if codec in _WIDE:
+        yield from _decoded_by_units(octets, codec)
+        return
     decoder = codecs.getincrementaldecoder(codec)("replace")
-    pieces = [decoder.decode(octets[at : at + _DECODED_AT_ONCE]) for at in range(0, len(octets), _DECODED_AT_ONCE)]
-    return "".join([*pieces, decoder.decode(b"", final=True)])
+    for at in range(0, len(octets), _DECODED_AT_ONCE):
+        yield decoder.decode(octets[at : at + _DECODED_AT_ONCE])
+    yield decoder.decode(b"", final=True)
+
+
+def _decoded_by_units(octets: bytes, codec: str) -> Iterator[str]:
+    """The text of UTF-16 or UTF-32, in pieces of whole characters."""
+    start, width = 0, _WIDE[codec]
+    if codec in ("utf_16", "utf_32"):
+        order = _BYTE_ORDERS.get(octets[:width])
+        # without a mark, as Python's own decoder takes it
+        codec, start = (f"{codec}_{sys.byteorder[0]}e", 0) if order is None else (order, width)
+    high = 1 if codec == "utf_16_le" else 0
+    at_once = max(width, _DECODED_AT_ONCE // width * width)
+    while start < len(octets):
+        stop = start + at_once
+        if width == 2 and stop < len(octets) and 0xD8 <= octets[stop - 2 + high] <= 0xDB:
+            stop += 2  # the second half of a character follows
+        yield octets[start:stop].decode(codec, "replace")
+        start = stop
 
 
 def guess(octets: bytes, *, is_cut: bool = False) -> str:

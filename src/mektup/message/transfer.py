@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64, a2b_qp
+from collections.abc import Iterator
 from mmap import mmap
 
 from mektup.terms.errors import Code, Refused
@@ -13,7 +14,8 @@ Octets = bytes | mmap
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
-_PADDING = re.compile(rb"=+")
+_RUN = re.compile(rb"[^=]+")
+_DECODED_AT_ONCE = 64 * 1024
 
 IDENTITIES = frozenset({"7bit", "8bit", "binary"})
 
@@ -78,6 +80,21 @@ def decode_quoted_printable(octets: bytes) -> bytes:
     RFC 2045 §6.7, rule 3: white space at the end of a line was added in transport and is deleted, also after the "="
     of a soft line break.
     """
+    return b"".join(map(_decode_lines, _lines(octets)))
+
+
+def _lines(octets: bytes) -> Iterator[bytes]:
+    """*octets* in pieces of whole lines, because a function of Python's holds its lock."""
+    start = 0
+    while start < len(octets):
+        stop = octets.find(b"\r\n", start + _DECODED_AT_ONCE) + 2
+        if stop < 2:
+            stop = len(octets)
+        yield octets[start:stop]
+        start = stop
+
+
+def _decode_lines(octets: bytes) -> bytes:
     if b" \r\n" in octets or b"\t\r\n" in octets or octets.endswith((b" ", b"\t")):
         octets = b"\r\n".join([line.rstrip(b" \t") for line in octets.split(b"\r\n")])
     return a2b_qp(octets)
@@ -89,7 +106,10 @@ def decode_base64(octets: bytes) -> bytes:
     if b"=" not in octets.rstrip(b"="):
         return _decode_run(octets.rstrip(b"="))
     # Some list software joins several encoded pieces: padding ends one piece, not the whole.
-    return b"".join(_decode_run(run) for run in _PADDING.split(octets))
+    decoded = bytearray()
+    for run in _RUN.finditer(octets):
+        decoded += _decode_run(run[0])
+    return bytes(decoded)
 
 
 def _decode_run(run: bytes) -> bytes:
