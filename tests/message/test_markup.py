@@ -11,11 +11,12 @@ from mektup.message.markup import readable_text
 
 WORDS = st.sampled_from(
     [
-        *("<", ">", "=", " ", '"', "'", "a", "&", ";", "/", "-->", "<!--", "<!-->", "&amp;", "&#65;", "&#x41", "\n"),
-        *("<p>", "</p>", "<pre class=x>", "<b", "<a href=", "<title>", "</title>", "<style", "</style>", "<header>"),
-        *(' alt="x>y"', " title = 'z'", "= ", "<script>", "</scripting>", "</script >", "data:"),
+        *("=", " ", '"', "'", "a", "&", ";", "/", "-->", "<!--", "<!-->", "&amp;", "&#65;", "\n", "<p>", "</p>"),
+        *("<pre class=x>", "<b>", "</b>", "<a href='x>y'>", "<a title = z>", '<img alt="=>">', "<title>", "</title>"),
+        *("<style>", "</style>", "<header>", "<script x=y>", "</scripting>", "</script >", "data:", "< "),
     ]
 )
+"""Tags are whole: what is left of broken ones may depend on where a piece ends."""
 
 
 @given(words=st.lists(WORDS, max_size=30), at_once=st.integers(1, 9))
