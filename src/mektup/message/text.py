@@ -31,6 +31,9 @@ _PREVIEW_HTML_BYTES = 64 * 1024
 _PIECE_CHARACTERS = 512
 _PIECES = re.compile(rf".{{1,{_PIECE_CHARACTERS}}}[^\x00-\x7f]{{0,{_PIECE_CHARACTERS}}}", re.DOTALL)
 
+_MOST_GROWTH = 4
+"""One character may become 18, so mail could fill the memory; that of any language becomes fewer than this."""
+
 
 def fold(text: str) -> str:
     """The form of *text* that SEARCH and SORT compare: case, width and composition of letters do not matter.
@@ -38,12 +41,24 @@ def fold(text: str) -> str:
     Like i;unicode-casemap (RFC 5051), with two differences. It is composed (NFKC), so that "u" does not match "ü",
     which is another letter in German and Turkish. It uses full case folding, so that "STRASSE" matches "Straße". The
     four Turkish letters i (i, ı, I, İ) are equal, as three of them are in RFC 5051; so any spelling finds "İstanbul".
+    A long text of which each character becomes many is cut.
     """
     if text.isascii():
         return text.lower()
     if len(text) > _PIECE_CHARACTERS:
-        return "".join([_fold_piece(piece) for piece in _PIECES.findall(text)])
+        return "".join(_fold_pieces(text))
     return _fold_piece(text)
+
+
+def _fold_pieces(text: str) -> list[str]:
+    folded: list[str] = []
+    room = _MOST_GROWTH * len(text)
+    for piece in _PIECES.finditer(text):
+        folded.append(_fold_piece(piece[0]))
+        room -= len(folded[-1])
+        if room < 0:
+            break
+    return folded
 
 
 def _fold_piece(text: str) -> str:
