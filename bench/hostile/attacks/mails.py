@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.hostile.attack import Attack, Stage, Who
-from bench.hostile.attacks.messages import COSTLY, HEADER, large, many_parts
+from bench.hostile.attacks.messages import COSTLY, HEADER, LONG_TEXTS, large, long_text, many_parts
 from bench.hostile.client import shown
 
 
@@ -38,6 +38,13 @@ def _large(stage: Stage) -> str:
         (b"text/plain\r\nContent-Transfer-Encoding: base64", b"QUJDREVG\r\n"),
     )
     answers = [stage.deliver(large(kind, line, size)) for kind, line in kinds[: 2 if stage.is_short else None]]
+    return f"{sum(answer.startswith(b'250') for answer in answers)} of {len(answers)} were taken"
+
+
+def _long_texts(stage: Stage) -> str:
+    kinds = list(LONG_TEXTS)[: 3 if stage.is_short else None]
+    answers = [stage.deliver(long_text(kind)) for kind in kinds]
+    stage.imap(mailbox="INBOX").ask(b"SEARCH BODY zzz")
     return f"{sum(answer.startswith(b'250') for answer in answers)} of {len(answers)} were taken"
 
 
@@ -84,6 +91,13 @@ ROWS = (
         what="other costly mails of 255 KiB, by LMTP",
         before="",
         run=_costly,
+    ),
+    Attack(
+        key="long-texts",
+        who=Who.MAIL,
+        what="mails with texts of 6 MB that cost much to decode, and a SEARCH for a word in them",
+        before="stall 2.4 s",
+        run=_long_texts,
     ),
     Attack(
         key="large",

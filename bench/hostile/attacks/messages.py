@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from mektup.terms.limits import DEFAULT_LIMITS
+
+TEXT_BYTES = DEFAULT_LIMITS.text_bytes * 3 // 2
+
 HEADER = b"From: a@x.example\r\nMIME-Version: 1.0\r\n"
 
 
@@ -57,3 +61,28 @@ COSTLY: Mapping[str, Callable[[], bytes]] = {
 def large(kind: bytes, line: bytes, size: int) -> bytes:
     """A message of *size* octets, *kind* its Content-Type, of the same line again and again."""
     return HEADER + b"Content-Type: " + kind + b"\r\n\r\n" + line * (size // len(line))
+
+
+LONG_TEXTS: Mapping[str, tuple[bytes, bytes]] = {
+    "equals": (b"text/html", b"="),
+    "less": (b"text/html", b"<"),
+    "alternatives": (b"text/html", b" alt=a"),
+    "values": (b"text/html", b'="x" '),
+    "blanks": (b"text/html", b" ="),
+    "references": (b"text/html", b"&"),
+    "numbers": (b"text/html", b"&#1;"),
+    "pads": (b"text/plain\r\nContent-Transfer-Encoding: base64", b"QQ=="),
+    "ends": (b"text/plain\r\nContent-Transfer-Encoding: quoted-printable", b" \r\n"),
+    "halves": (b"text/plain; charset=utf-16", b"\xd8"),
+    "not-32": (b"text/plain; charset=utf-32", b"\xff"),
+    "not-7": (b"text/plain; charset=utf-7", b"+\xff"),
+    "ligatures": (b"text/plain; charset=utf-8", "\ufdfa".encode()),
+}
+"""Of a Content-Type, and of octets that are said again and again: texts that cost much to decode."""
+
+
+def long_text(kind: str) -> bytes:
+    """The text *kind*, as long as one is searched; HTML in one tag that does not end."""
+    content_type, octets = LONG_TEXTS[kind]
+    begins = b"<a " if content_type == b"text/html" else b""
+    return large(content_type, octets, TEXT_BYTES).replace(b"\r\n\r\n", b"\r\n\r\n" + begins, 1)
