@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 _NAME_BYTES = 40
-_DECODED_AT_ONCE = 64 * 1024
+_DECODED_AT_ONCE = 16 * 1024
 _DECODED_WHOLE = ("iso2022",)
 """Python's incremental decoders of these raise an error for invalid input that the others replace."""
 _WIDE = {"utf_16": 2, "utf_16_le": 2, "utf_16_be": 2, "utf_32": 4, "utf_32_le": 4, "utf_32_be": 4}

@@ -31,8 +31,8 @@ _PREVIEW_HTML_BYTES = 64 * 1024
 _PIECE_CHARACTERS = 512
 _PIECES = re.compile(rf".{{1,{_PIECE_CHARACTERS}}}[^\x00-\x7f]{{0,{_PIECE_CHARACTERS}}}", re.DOTALL)
 
-_MOST_GROWTH = 4
-"""One character may become 18, so mail could fill the memory; that of any language becomes fewer than this."""
+_MOST_GROWTH = 2
+"""One character may become 18, so mail could fill the memory; those of any language stay far below this."""
 
 
 def fold(text: str) -> str:

@@ -7,6 +7,7 @@ its answer does not depend on the mark.
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -47,6 +48,13 @@ MERGED_PAGES: Final = 64
 """How many pages of the index are merged in a transaction."""
 
 
+DECODED_TOGETHER: Final = 256 * 1024
+"""The largest message, in octets, that is decoded while another thread decodes, too."""
+
+_DECODING: Final = threading.Lock()
+"""For larger messages, because the event loop waits longer for Python's lock, the more threads want it."""
+
+
 # Searching texts
 
 
@@ -82,7 +90,7 @@ class Reader:
     def _decode(self, number: int) -> Text:
         if self._decoded.content != number:
             with _octets(self._connection.cursor(), ContentId(number)) as octets:
-                headers, body = search_text(octets, self._limits)
+                headers, body = _texts_of(octets, self._limits)
             self._decoded = Text(number, encode(headers), encode(body))
         return self._decoded
 
@@ -92,6 +100,13 @@ def _holds(text: bytes, sought: bytes) -> bool:
         return sought in text
     pieces = range(0, len(text), LOOKED_INTO_AT_ONCE)
     return any(text.find(sought, start, start + LOOKED_INTO_AT_ONCE + len(sought)) >= 0 for start in pieces)
+
+
+def _texts_of(octets: Octets, limits: Limits) -> tuple[str, str]:
+    if len(octets) <= DECODED_TOGETHER:
+        return search_text(octets, limits)
+    with _DECODING:
+        return search_text(octets, limits)
 
 
 @contextmanager
@@ -178,7 +193,7 @@ def _rows(cursor: Cursor, first: int, last: int) -> Iterator[tuple[Any, ...]]:
 def _entry(cursor: Cursor, row: tuple[Any, ...], limits: Limits, packing: Packing) -> Entry:
     number, header_size, *fields = row
     with _octets(cursor, ContentId(number)) as octets:
-        headers, body = search_text(octets, limits)
+        headers, body = _texts_of(octets, limits)
         document = ALWAYS
         if len(headers) + len(body) <= LONGEST_DOCUMENT:
             header = octets[: min(header_size, limits.header_bytes)]
