@@ -131,15 +131,23 @@ def _decoded_by_units(octets: bytes, codec: str) -> Iterator[str]:
     if codec in ("utf_16", "utf_32"):
         order = _BYTE_ORDERS.get(octets[:width])
         # without a mark, as Python's own decoder takes it
-        codec, start = (f"{codec}_{sys.byteorder[0]}e", 0) if order is None else (order, width)
+        if order is not None and len(octets) >= width:
+            codec, start = order, width
+        else:
+            codec = f"{codec}_{sys.byteorder[0]}e"
     high = 1 if codec == "utf_16_le" else 0
     at_once = max(width, _DECODED_AT_ONCE // width * width)
     while start < len(octets):
         stop = start + at_once
-        if width == 2 and stop < len(octets) and 0xD8 <= octets[stop - 2 + high] <= 0xDB:
-            stop += 2  # the second half of a character follows
+        if width == 2 and stop + 1 < len(octets) and _are_halves(octets[stop - 2 + high], octets[stop + high]):
+            stop += 2
         yield octets[start:stop].decode(codec, "replace")
         start = stop
+
+
+def _are_halves(first: int, second: int) -> bool:
+    """Whether two units of UTF-16, of which these are the high octets, are one character."""
+    return 0xD8 <= first <= 0xDB and 0xDC <= second <= 0xDF
 
 
 def guess(octets: bytes, *, is_cut: bool = False) -> str:
