@@ -98,9 +98,8 @@ def measured(options: argparse.Namespace, messages: int, rows: Sequence[Row], se
         else:
             benches = filled_beside_before(stack, folder, messages, options.before.absolute(), accounts)
             rows = [replace(row, asked=SLOWER, is_absolute=False) for row in rows]
-        report = Report(messages, [bench.name for bench in benches], described(benches, folder, options))
-        fewest = FEWEST_RUNS if options.before is None else options.runs
-        report.results = measure(benches, rows, options.runs, fewest, say)
+        report = Report(messages, [bench.name for bench in benches], described(benches, folder, options.runs))
+        report.results = measure(benches, rows, options.runs, say)
         print(f"\n{report.heading}")
         if rows:
             print("", table(report.results, report.names), sep="\n", flush=True)
@@ -116,17 +115,12 @@ def measured_set(benches: Sequence[Bench], key: str) -> list[Line]:
     return merged([line for _ in range(ROUNDS.get(key, 1)) for bench in benches for line in SETS[key](bench)])
 
 
-def described(benches: Sequence[Bench], folder: Path, options: argparse.Namespace) -> str:
+def described(benches: Sequence[Bench], folder: Path, runs: int) -> str:
     """A line about what is measured, and one about the machine."""
-    runs = f"medians of {options.runs} runs"
-    if options.before is None:
-        runs += f", of {min(FEWEST_RUNS, options.runs)} where they take long"
-    else:
-        runs += ", ratios of the quickest"
     servers = " and ".join(f"{bench.server.name} {bench.server.version}" for bench in benches)
     return (
         f"{servers}; INBOX of {benches[0].messages:,} messages, {benches[0].octets / 1e6:,.0f} MB;"
-        f" {runs}\n{machine(folder)}"
+        f" medians of {runs} runs, of {min(FEWEST_RUNS, runs)} where they take long\n{machine(folder)}"
     )
 
 

@@ -10,11 +10,10 @@ from statistics import median
 from typing import Any
 
 from bench.answers import difference
-from bench.mektup import BEFORE
 from bench.rows.registry import Bench, Measured, Row, Stage
 
 FEWEST_RUNS = 3
-"""How often a row is run on each server, if it takes long. Beside another commit, as often as any."""
+"""How often a row is run on each server, if it takes long."""
 
 LONG = 8.0
 """Seconds of all runs of a row, after which the fewest are enough."""
@@ -53,15 +52,10 @@ class Result:
     def ratio(self) -> float | None:
         """mektup's figure divided by the other server's; below 1, mektup is ahead.
 
-        The median of the ratios of the turns, because a machine that is slow for a while slows both servers. Beside
-        another commit of mektup, the ratio of the quickest runs: the two differ by a few per cent, and what else the
-        machine does only adds to a run.
+        The median of the ratios of the turns, because a machine that is slow for a while slows both servers.
         """
-        other, theirs = next(((name, runs) for name, runs in self.figures.items() if name != "mektup"), ("", []))
-        own = self.figures.get("mektup", [])
-        if other == BEFORE and own and theirs:
-            return min(own) / min(theirs)
-        ratios = [mine / other for mine, other in zip(own, theirs, strict=False)]
+        theirs = next((runs for name, runs in self.figures.items() if name != "mektup"), [])
+        ratios = [mine / other for mine, other in zip(self.figures.get("mektup", []), theirs, strict=False)]
         return median(ratios) if ratios else None
 
     @property
@@ -73,20 +67,15 @@ class Result:
         return mine > self.row.asked
 
 
-def measure(
-    benches: Sequence[Bench], rows: Sequence[Row], runs: int, fewest: int, say: Callable[[str], None]
-) -> list[Result]:
-    """The results of *rows*, in their order. The servers are restarted as each stage asks.
-
-    Each row is run *runs* times, or *fewest* times if it takes long.
-    """
+def measure(benches: Sequence[Bench], rows: Sequence[Row], runs: int, say: Callable[[str], None]) -> list[Result]:
+    """The results of *rows*, in their order. The servers are restarted as each stage asks."""
     results = {row.key: Result(row) for row in rows}
     for stage, group in itertools.groupby(sorted(rows, key=lambda row: list(Stage).index(row.stage)), _stage):
         if stage is not Stage.FRESH:
             _restart(benches, stage)
         for row in group:
             begun = time.monotonic()
-            _run(benches, results[row.key], runs, fewest)
+            _run(benches, results[row.key], runs)
             say(f"{row.key}: {row.title} (in {time.monotonic() - begun:.1f} s)")
     return list(results.values())
 
@@ -102,7 +91,7 @@ def _restart(benches: Sequence[Bench], stage: Stage) -> None:
         bench.wait_for_rest()
 
 
-def _run(benches: Sequence[Bench], result: Result, runs: int, fewest: int) -> None:
+def _run(benches: Sequence[Bench], result: Result, runs: int) -> None:
     row = result.row
     if row.stage is Stage.FRESH:
         for bench in benches:
@@ -118,7 +107,7 @@ def _run(benches: Sequence[Bench], result: Result, runs: int, fewest: int) -> No
     last = {bench.name: measured for bench in able if (measured := _measured(bench, result))}
     begun = time.monotonic()
     for number in range(runs):
-        if number >= fewest and time.monotonic() - begun > LONG:
+        if number >= FEWEST_RUNS and time.monotonic() - begun > LONG:
             break
         # the order changes with each turn, because the first server finds the processor's caches cold
         for bench in able if number % 2 == 0 else reversed(able):

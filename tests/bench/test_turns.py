@@ -46,7 +46,7 @@ def rows(*keys: str) -> list[Row]:
 
 
 def results(*servers: Server) -> list[Result]:
-    return measure(cast(Any, servers), rows("first", "second"), 3, 3, lambda text: None)
+    return measure(cast(Any, servers), rows("first", "second"), 3, lambda text: None)
 
 
 def test_both_are_measured_in_turn() -> None:
@@ -64,7 +64,7 @@ def test_who_is_first_is_second_in_the_next_turn() -> None:
         return Measured(1.0, None, lambda: "an answer")
 
     row = Row("key", "title", noted, 1.0, False, Unit.SECONDS, (), Stage.ONE)
-    measure(cast(Any, (Server("mektup"), Server("before"))), [row], 3, 3, lambda text: None)
+    measure(cast(Any, (Server("mektup"), Server("before"))), [row], 3, lambda text: None)
     assert order[2:] == ["mektup", "before", "before", "mektup", "mektup", "before"]
 
 
