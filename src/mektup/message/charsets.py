@@ -139,7 +139,9 @@ def _decoded_by_units(octets: bytes, codec: str) -> Iterator[str]:
     at_once = max(width, _DECODED_AT_ONCE // width * width)
     while start < len(octets):
         stop = start + at_once
-        if width == 2 and stop + 1 < len(octets) and _are_halves(octets[stop - 2 + high], octets[stop + high]):
+        if len(octets) - stop < 2 * width:
+            stop = len(octets)  # what is incomplete belongs to the character before
+        elif width == 2 and _are_halves(octets[stop - 2 + high], octets[stop + high]):
             stop += 2
         yield octets[start:stop].decode(codec, "replace")
         start = stop
