@@ -349,14 +349,16 @@ class Plan:
 
     async def _write_by_item(self, rows: Sequence[Row]) -> None:
         """Writes the lines of a slice, one item after the other."""
+        self._spell(rows)
         for row in rows:
             (seq,) = self._view.number([row])
             columns = self._columns([row])
             for path in self._to_decode:
                 (layout,) = columns[Column.LAYOUT]
                 require_known_encoding(layout, path)
-            values = [field.values(columns) for field in self._fields]
-            await self._write_line(seq, zip(self._fields, map(_only, values), strict=True))
+            # one value at a time, because all of them together may be long
+            values = ((field, _only(field.values(columns))) for field in self._fields)
+            await self._write_line(seq, values)
 
     async def _write_line(self, seq: int, items: Iterable[tuple[Field, Any]]) -> None:
         """Writes a line item by item, and a large value in pieces. After its start, no item can be refused."""
