@@ -68,6 +68,15 @@ async def test_a_writer_does_not_wait(spare: Spare, connect: Opened) -> None:
     assert await spare.take(connect, at_once=True) not in connect.connections[:MOST_LENT]
 
 
+async def test_what_a_writer_gives_back_lets_no_more_readers_in(spare: Spare, connect: Opened) -> None:
+    *having, waiting = await _begin(spare, connect, MOST_LENT + 1)
+    spare.give_back(await spare.take(connect, at_once=True))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    spare.give_back(having[0].result())
+    await waiting
+
+
 async def test_the_longest_waiting_is_next(spare: Spare, connect: Opened) -> None:
     *having, first, second = await _begin(spare, connect, MOST_LENT + 2)
     spare.give_back(having[0].result())

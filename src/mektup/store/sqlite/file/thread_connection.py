@@ -90,7 +90,7 @@ class Spare:
             self._pass_on(connection)
 
     def _pass_on(self, connection: apsw.Connection | None) -> None:
-        while self._waiting:
+        while self._waiting and self._lent <= MOST_LENT:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(connection)
