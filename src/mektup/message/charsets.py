@@ -18,7 +18,7 @@ _DECODED_AT_ONCE = 16 * 1024
 _DECODED_WHOLE = ("iso2022",)
 """Python's incremental decoders of these raise an error for invalid input that the others replace."""
 _WIDE = {"utf_16": 2, "utf_16_le": 2, "utf_16_be": 2, "utf_32": 4, "utf_32_le": 4, "utf_32_be": 4}
-"""Octets of a unit; Python's incremental decoders of these raise such errors, too, but units are easily found."""
+"""Octets of a unit. The incremental decoders of these raise such errors, too, so we cut the octets between units."""
 _BYTE_ORDERS = {
     codecs.BOM_UTF16_LE: "utf_16_le",
     codecs.BOM_UTF16_BE: "utf_16_be",
@@ -130,10 +130,10 @@ def _decoded_by_units(octets: bytes, codec: str) -> Iterator[str]:
     start, width = 0, _WIDE[codec]
     if codec in ("utf_16", "utf_32"):
         order = _BYTE_ORDERS.get(octets[:width])
-        # without a mark, as Python's own decoder takes it
         if order is not None and len(octets) >= width:
             codec, start = order, width
         else:
+            # Python's decoder takes octets without a byte order mark in the order of the machine, too
             codec = f"{codec}_{sys.byteorder[0]}e"
     high = 1 if codec == "utf_16_le" else 0
     at_once = max(width, _DECODED_AT_ONCE // width * width)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 _HIDING = re.compile(r"<(style|script|head|title)\b|<!(--)", re.ASCII | re.IGNORECASE)
 _SHOWING = {name: re.compile(rf"</{name}\b", re.ASCII | re.IGNORECASE) for name in ("style", "script", "head", "title")}
 _NAME_CHARACTERS = 10
-"""More than the longest of these names with ``</``, and the character after it."""
+"""More than ``</script`` and the character after it: the longest match of these patterns and of _HIDING."""
 # A quoted value after "=" may contain ">", but never "<", so that no pattern looks beyond the next "<". The group in
 # the lookahead matches as a whole or not at all; there is no backtracking into it.
 _TO_ITS_END = r"""[^<>=]*(?:=(?=(\s*"[^"<]*"|\s*'[^'<]*'|))\1[^<>=]*)*>"""

@@ -32,7 +32,7 @@ _PIECE_CHARACTERS = 512
 _PIECES = re.compile(rf".{{1,{_PIECE_CHARACTERS}}}[^\x00-\x7f]{{0,{_PIECE_CHARACTERS}}}", re.DOTALL)
 
 _MOST_GROWTH = 2
-"""One character may become 18, so mail could fill the memory; those of any language stay far below this."""
+"""How many times longer a folded text may be. A few characters become up to 18, so mail could fill the memory."""
 
 
 def fold(text: str) -> str:
@@ -41,7 +41,7 @@ def fold(text: str) -> str:
     Like i;unicode-casemap (RFC 5051), with two differences. It is composed (NFKC), so that "u" does not match "ü",
     which is another letter in German and Turkish. It uses full case folding, so that "STRASSE" matches "Straße". The
     four Turkish letters i (i, ı, I, İ) are equal, as three of them are in RFC 5051; so any spelling finds "İstanbul".
-    A long text of which each character becomes many is cut.
+    A long text is cut where it becomes more than twice as long.
     """
     if text.isascii():
         return text.lower()

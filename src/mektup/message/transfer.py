@@ -84,7 +84,7 @@ def decode_quoted_printable(octets: bytes) -> bytes:
 
 
 def _lines(octets: bytes) -> Iterator[bytes]:
-    """*octets* in pieces of whole lines, because a function of Python's holds its lock."""
+    """*octets* in pieces of whole lines, because each call of a decoder holds Python's lock."""
     start = 0
     while start < len(octets):
         stop = octets.find(b"\r\n", start + _DECODED_AT_ONCE) + 2

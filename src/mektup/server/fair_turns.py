@@ -5,7 +5,8 @@ rounds the loop looks at all sockets, so a session that is not busy waits for a 
 busy. While sessions wait here, turns are shorter, because many sessions can become busy in one round.
 
 There are two queues, which take turns: a command that waits for the first time does not queue behind commands that
-have kept the loop busy for long. Short commands wait, too, where a turn passed while the process did not run.
+have kept the loop busy for long. Even a short command may wait, because its turn can end while the system runs another
+process.
 """
 
 from __future__ import annotations

@@ -49,10 +49,10 @@ MERGED_PAGES: Final = 64
 
 
 DECODED_TOGETHER: Final = 256 * 1024
-"""The largest message, in octets, that is decoded while another thread decodes, too."""
+"""Messages of up to so many octets may be decoded by several threads at the same time."""
 
 _DECODING: Final = threading.Lock()
-"""For larger messages, because the event loop waits longer for Python's lock, the more threads want it."""
+"""Held while a larger message is decoded. The more threads want Python's lock, the longer the event loop waits."""
 
 
 # Searching texts
