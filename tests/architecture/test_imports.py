@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 FORBIDDEN = {
     "Rooms use only what stands to their right": ("store/wrong_room.py", "mektup.server.config"),
     "Terms, message and wire know no I/O, no log and no engine": ("terms/wrong.py", "asyncio"),
-    "Sessions know no event loop, no socket and no engine": ("imap/commands/wrong.py", "asyncio"),
-    "POP3 and LMTP speak no IMAP": ("pop3/wrong.py", "mektup.wire.strings"),
+    "Sessions and delivery know no event loop, no socket and no engine": ("imap/commands/wrong.py", "asyncio"),
+    "POP3, LMTP and delivery speak no IMAP": ("delivery/wrong.py", "mektup.wire.strings"),
     "In the store, only arrival renders what goes over the wire": ("store/wrong_wire.py", "mektup.wire.strings"),
     "In wire, only bodies knows what a message is made of": ("wire/wrong.py", "mektup.message.scan"),
     "Rules of mail and sorting know no engine": ("store/rules/wrong.py", "apsw"),

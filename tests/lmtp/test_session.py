@@ -290,7 +290,7 @@ async def test_a_bug_is_answered_for_each_recipient_and_the_session_goes_on(
     async def broken(raw: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("mektup.lmtp.session.prepare_in_turn", broken)
+    monkeypatch.setattr("mektup.delivery.deliver.prepare_in_turn", broken)
     async with Dialogue(LmtpSession, given.services) as client:
         await _begin(client, b"linda", b"linda@example.org")
         client.send(RAW + b".\r\nNOOP\r\n")

@@ -7,7 +7,7 @@ import email.policy
 import io
 import mailbox
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from email import generator
 from email.headerregistry import Address
@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 
 from mektup import Limits, Refused, Server
 from mektup.server.embedded import date_of, flags_of, octets_of
-from mektup.terms.errors import Code
 from tests.support.services import flags as flags_in
 from tests.support.services import messages as messages_in
 
@@ -164,44 +163,15 @@ def test_every_text_is_written_or_refused(text: str) -> None:
     octets_of(text)
 
 
-@pytest.mark.parametrize(
-    "flag",
-    [
-        *("bad flag", "ğ", "", "a)b", "(", "x\r\ny", "a*", "a%", "{1}", 'a"b', "a\\b", "a]", "\x7f", "\0", " "),
-        *("\\Recent", "\\recent", "\\", "\\Foo", "\\\\Seen", "\\\u017feen", "K\u212a", "x" * 101),
-    ],
-)
-def test_a_flag_that_cannot_be_is_named(flag: str) -> None:
-    with pytest.raises(Refused) as refused:
-        flags_of(["\\Seen", flag], 100)
-    assert refused.value.code is Code.CANNOT
-    assert str(refused.value).startswith(repr(flag))
-    assert str(refused.value).isprintable()
-
-
-@pytest.mark.parametrize(
-    ("flags", "kept"),
-    [
-        ([], set()),
-        (["\\Seen", "$Forwarded", "NonJunk", "a[b", "x" * 100], {"\\Seen", "$Forwarded", "NonJunk", "a[b", "x" * 100}),
-        (["$A", "$a", "\\seen", "\\SEEN"], {"$A", "\\seen"}),
-        ((flag for flag in ("\\Seen", "\\Draft")), {"\\Seen", "\\Draft"}),
-        ({"\\Seen"}, {"\\Seen"}),
-    ],
-)
-def test_flags(flags: Iterable[str], kept: set[str]) -> None:
-    assert flags_of(flags, 100) == kept
-
-
 @pytest.mark.parametrize("flags", ["\\Seen", b"\\Seen", None, 1, [1], [b"\\Seen"], [None], [["\\Seen"]]])
 def test_what_is_no_list_of_flags(flags: Any) -> None:
     with pytest.raises(TypeError, match="flag"):
-        flags_of(flags, 100)
+        flags_of(flags)
 
 
 def test_a_text_in_place_of_a_list_is_told_how_it_is_written() -> None:
     with pytest.raises(TypeError, match=r"flags is a list: \['\\\\Seen'\], not"):
-        flags_of("\\Seen", 100)
+        flags_of("\\Seen")
 
 
 def test_dates() -> None:

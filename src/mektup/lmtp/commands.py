@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
+from mektup.delivery.address import Address
 from mektup.terms.errors import ClientError
 
 BAD_ARGUMENTS = "501 5.5.4"
@@ -22,28 +22,6 @@ class CommandError(ClientError):
 
     status: str = BAD_ARGUMENTS
     """Reply code and enhanced status code."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """The address of a sender or a recipient, from the envelope."""
-
-    local: str
-    """Unquoted."""
-    domain: str
-    """Empty where there is none, as for ``<postmaster>``."""
-
-    def __str__(self) -> str:
-        """As in RFC 5321 §4.1.2, without angle brackets; the local part in quotes if it needs them."""
-        return _written(self.local, self.domain)
-
-
-@lru_cache(256)
-def _written(local: str, domain: str) -> str:
-    # cached, because each recipient is written several times
-    if not _DOT_STRING.fullmatch(local):
-        local = '"' + _QUOTED_SPECIALS.sub(r"\\\g<0>", local) + '"'
-    return f"{local}@{domain}" if domain else local
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +89,6 @@ _PATH = re.compile(
     r'(?:"(?P<quoted>(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*)"|(?P<plain>[^\x00-\x20"<>@\x7f]+))'
     r"(?:@(?P<domain>[^\x00-\x20<>@\x7f]+))?>"
 )
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
-_DOT_STRING = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
-_QUOTED_SPECIALS = re.compile(r'["\\]')
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _PARAMETER = re.compile(r"(?P<keyword>[A-Za-z0-9][A-Za-z0-9-]*)(?:=(?P<value>[^\x00-\x20=\x7f]+))?")
 _SIZE = re.compile(r"[0-9]{1,20}")

@@ -9,14 +9,15 @@ operator turned them off. The rest of a message stays as it came.
 from __future__ import annotations
 
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any
 
 from mektup.auth.services import Services
+from mektup.delivery.address import Address
+from mektup.delivery.deliver import Copies, Reception, require_size
+from mektup.delivery.recipients import Recipient, resolve
+from mektup.delivery.trace import Trace
 from mektup.lmtp.commands import (
     BAD_SEQUENCE,
-    Address,
     Command,
     CommandError,
     Data,
@@ -31,16 +32,9 @@ from mektup.lmtp.commands import (
     parse,
 )
 from mektup.lmtp.data import Unstuffer
-from mektup.lmtp.recipients import Recipient, mailbox_for, resolve
-from mektup.lmtp.trace import ReturnPathRemover, Trace
 from mektup.store.arrival import Arrival
-from mektup.store.interface import Account, Incoming, Mailbox
-from mektup.store.prepare import prepare_in_turn
-from mektup.store.spool import Spool
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
 from mektup.terms.lines import LineBuffer
-from mektup.terms.names import INBOX
-from mektup.terms.numbers import AccountId, MailboxId
 from mektup.terms.peer import Peer
 
 NO_CODE = "550 5.0.0"
@@ -181,7 +175,7 @@ class LmtpSession:
             raise CommandError("Say LHLO first", status=BAD_SEQUENCE)
         if self._transaction is not None:
             raise CommandError("A transaction is under way: DATA or RSET come first", status=BAD_SEQUENCE)
-        self._require_size(command.size or 0)
+        require_size(command.size or 0, self._services.limits)
         self._transaction = Transaction(command.sender, command.utf8)
         self._answer("250 2.1.0 Sender accepted")
 
@@ -204,20 +198,17 @@ class LmtpSession:
         self._write("354 Go ahead, CRLF.CRLF ends it")
         self._owed = len(transaction.recipients)
         self._transaction = None
-        trace = self._trace(transaction) if self._services.delivery.trace else b""
-        limit = self._services.limits.message_bytes
-        # The limit is for what the client sends: the reply to LHLO announced it.
-        with Spool(
-            limit=limit + len(trace), directory=self._services.spool_directory, faults=self._services.faults
-        ) as spool:
+        services = self._services
+        trace = self._trace(transaction) if services.delivery.trace else b""
+        with Reception(
+            services.limits, trace=trace, directory=services.spool_directory, faults=services.faults
+        ) as reception:
             self._peer.uploading = True
             try:
-                await self._fill(spool, trace)
+                await self._fill(reception)
             finally:
                 self._peer.uploading = False
-            if spool.too_big:
-                raise _too_big(limit)
-            await self._deliver(await prepare_in_turn(spool.octets(), self._services.limits), transaction.recipients)
+            await self._deliver(await reception.arrival(), transaction.recipients)
 
     def _trace(self, transaction: Transaction) -> bytes:
         # One text for all recipients, so that all accounts get the same message.
@@ -232,18 +223,14 @@ class LmtpSession:
             at=int(time.time()),
         ).fields()
 
-    async def _fill(self, spool: Spool, trace: bytes) -> None:
+    async def _fill(self, reception: Reception) -> None:
         unstuffer = Unstuffer()
-        remover = ReturnPathRemover() if trace else None
         came = self._lines.take_all()
         after = None
         while after is None:
             octets, after = unstuffer.take(came or await self._peer.read(self._services.limits.idle_seconds))
             came = b""
-            spool.write(trace + (octets if remover is None else remover.take(octets)))
-            trace = b""
-        if remover is not None:
-            spool.write(remover.rest())
+            reception.write(octets)
         self._lines.feed(after)
 
     async def _deliver(self, arrival: Arrival, recipients: list[Recipient]) -> None:
@@ -251,36 +238,21 @@ class LmtpSession:
 
         A copy is on disk before its 250 (RFC 5321 §2.1, §6.1); a refused one is not tried again (RFC 5321 §4.2.5).
         """
-        copies: dict[tuple[AccountId, MailboxId], list[Recipient]] = {}
+        copies = Copies(arrival, self._services.store, self._services.delivery)
         try:
             for recipient in recipients:
                 try:
-                    account = await self._services.store.account(recipient.entry.id)
-                    mailbox = await self._mailbox(recipient, account)
-                    # two addresses of one mailbox get one copy
-                    if (account.id, mailbox.id) not in copies:
-                        mailbox = await _append(account, mailbox, arrival)
+                    if await copies.deliver(recipient):
                         self._services.tally.messages += 1
-                    copies.setdefault((account.id, mailbox.id), []).append(recipient)
                     self._answer(f"250 2.0.0 <{recipient.address}> Saved")
                 except Refused as refusal:
                     self._answer(_refusal(refusal))
                 await self._peer.drain()
         finally:
             # after the replies: the client need not wait for the log
-            for ones in copies.values():
+            for ones in copies.made.values():
                 addresses = " ".join([str(each.address) for each in ones])
                 self._services.log.info("delivered", user=ones[0].entry.name, octets=arrival.size, recipients=addresses)
-
-    def _mailbox(self, recipient: Recipient, account: Account) -> Coroutine[Any, Any, Mailbox]:
-        if recipient.detail and self._services.delivery.detail_folders:
-            return mailbox_for(recipient, account)
-        return account.mailbox(INBOX)
-
-    def _require_size(self, octets: int) -> None:
-        # RFC 1870 §6.1: refused before the client sends the message
-        if octets > self._services.limits.message_bytes:
-            raise _too_big(self._services.limits.message_bytes)
 
     def _answer(self, reply: str) -> None:
         self._write(reply)
@@ -294,21 +266,5 @@ class LmtpSession:
         self._peer.write(reply.encode("utf-8", "replace") + b"\r\n")
 
 
-async def _append(account: Account, mailbox: Mailbox, arrival: Arrival) -> Mailbox:
-    try:
-        await account.append(mailbox.id, [Incoming(arrival)])
-    except Refused as refusal:
-        # The mailbox was deleted just now, and mail must not bounce for that.
-        if refusal.code is not Code.NONEXISTENT or mailbox.name == INBOX:
-            raise
-        mailbox = await account.mailbox(INBOX)
-        await account.append(mailbox.id, [Incoming(arrival)])
-    return mailbox
-
-
 def _refusal(refusal: Refused) -> str:
     return f"{refusal.code.lmtp if refusal.code is not None else NO_CODE} {refusal}"
-
-
-def _too_big(limit: int) -> Refused:
-    return Refused(Code.TOOBIG, f"A message may have at most {limit} octets")

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from mektup.auth import passwords, scram_keys
 from mektup.auth.preparation import opaque_string
+from mektup.delivery.deliver import Reception, checked_flags, put
+from mektup.delivery.recipients import destination_named
 from mektup.server.embedded import Message, date_of, flags_of, octets_of, text_of
-from mektup.store.interface import Account, AccountEntry, Incoming, Mailbox, Store
-from mektup.store.prepare import prepare_in_turn
-from mektup.store.spool import Spool
+from mektup.store.interface import AccountEntry, Incoming, Store
 from mektup.terms.account_names import require_account_name
-from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
+from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX
 from mektup.terms.numbers import Uid
@@ -62,35 +62,12 @@ async def deliver(
     """
     text_of(user, "the name of a user")
     text_of(mailbox, "the name of a mailbox")
-    words = flags_of(flags, limits.keyword_bytes)
+    words = checked_flags(flags_of(flags), limits)
     seconds, zone = date_of(internaldate)
-    entry = await store.directory.find(user)
-    if entry is None:
-        raise Refused(Code.NONEXISTENT, f"No such account: {user}")
-    account = await store.account(entry.id)
-    place = await _selectable(account, mailbox)
+    to = await destination_named(user, mailbox, store)
     octets = await asyncio.to_thread(octets_of, message)
-    with Spool(limit=limits.message_bytes) as spool:
+    with Reception(limits) as reception:
         for start in range(0, len(octets), PIECE_BYTES):
-            spool.write(octets[start : start + PIECE_BYTES])
-        if spool.too_big:
-            raise Refused(Code.TOOBIG, f"A message has at most {limits.message_bytes} octets")
-        incoming = Incoming(await prepare_in_turn(spool.octets(), limits), words, seconds, zone)
-        appended = await account.append(place.id, [incoming])
+            reception.write(octets[start : start + PIECE_BYTES])
+        _, appended = await put(to, Incoming(await reception.arrival(), words, seconds, zone))
     return appended.uids.first
-
-
-async def _selectable(account: Account, name: str) -> Mailbox:
-    try:
-        place = await account.mailbox(name)
-    except Refused as refusal:
-        if refusal.code is not Code.NONEXISTENT:
-            raise
-        raise _no_such_mailbox(name) from refusal
-    if not place.selectable:
-        raise _no_such_mailbox(name)
-    return place
-
-
-def _no_such_mailbox(name: str) -> Refused:
-    return Refused(Code.NONEXISTENT, f"{NO_SUCH_MAILBOX}: {name}")

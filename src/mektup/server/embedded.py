@@ -11,9 +11,6 @@ from email.generator import BytesGenerator, Generator
 from email.message import Message as EmailMessage
 from pathlib import Path
 
-from mektup.terms.errors import Code, Refused
-from mektup.terms.flags import each_once, objection_to_flag
-
 Message = str | bytes | bytearray | memoryview | EmailMessage | os.PathLike[str] | os.PathLike[bytes]
 """A message: its text, which is encoded in UTF-8; its octets; an ``email.message.Message`` of any kind; or the path of
 a file that holds its octets. When it is stored, every line ends in CRLF.
@@ -53,8 +50,8 @@ def text_of(value: object, what: str) -> str:
     return value
 
 
-def flags_of(flags: Iterable[str], longest_keyword: int) -> frozenset[str]:
-    """The flags, each once. Raises TypeError if they are no list of str, Refused(CANNOT) that names a bad flag."""
+def flags_of(flags: Iterable[str]) -> tuple[str, ...]:
+    """The flags. Raises TypeError if they are no list of str."""
     if isinstance(flags, str | bytes):
         raise TypeError(f"flags is a list: [{flags!r}], not {flags!r}")
     if not isinstance(flags, Iterable):
@@ -63,10 +60,7 @@ def flags_of(flags: Iterable[str], longest_keyword: int) -> frozenset[str]:
     for flag in given:
         if not isinstance(flag, str):
             raise TypeError(f"a flag is a str, not {type(flag).__name__}: {flag!r}")
-        objection = objection_to_flag(flag, longest_keyword)
-        if objection:
-            raise Refused(Code.CANNOT, f"{flag!r} {objection}")
-    return frozenset(each_once(given))
+    return given
 
 
 def date_of(moment: datetime | None) -> tuple[int | None, int]:

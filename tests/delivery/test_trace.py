@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mektup.lmtp.commands import Address
-from mektup.lmtp.trace import ReturnPathRemover, Trace
+from mektup.delivery.address import Address
+from mektup.delivery.trace import ReturnPathRemover, Trace
 
 ADA = Address("ada", "example.org")
 DATE = format_datetime(datetime.fromtimestamp(1_793_869_200).astimezone()).encode()

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from ipaddress import ip_address
 
-from mektup.lmtp.commands import Address
+from mektup.delivery.address import Address
 
 LONGEST_FOR_OCTETS = 900
 """A longer recipient is left out of Received: a line of a message has at most 998 octets (RFC 5322 §2.1.1)."""

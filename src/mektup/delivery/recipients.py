@@ -1,4 +1,4 @@
-"""Finds the account and the mailbox of an address."""
+"""Finds the account and the mailbox for a message: those of an address, or those that a program names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from mektup.lmtp.commands import Address
+from mektup.delivery.address import Address
 from mektup.message.text import fold
-from mektup.store.interface import Account, AccountEntry, Directory, Mailbox
+from mektup.store.interface import Account, AccountEntry, Directory, Mailbox, Store
 from mektup.terms.account_names import LONGEST_ACCOUNT_NAME_OCTETS
-from mektup.terms.errors import Code, Refused
+from mektup.terms.delivery import DeliveryRules
+from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
 from mektup.terms.names import DELIMITER, INBOX
 
 ASCII_FORM = "xn--"
@@ -109,19 +110,51 @@ def _ascii_label(label: str) -> str:
     return ASCII_FORM + label.lower().encode("punycode").decode()
 
 
-async def mailbox_for(recipient: Recipient, account: Account) -> Mailbox:
-    """The mailbox that the detail names, if there is one, else INBOX.
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a message goes."""
+
+    account: Account
+    mailbox: Mailbox
+    or_inbox: bool
+    """Whether the message goes to INBOX where the mailbox is deleted meanwhile: mail must not bounce for that."""
+
+
+async def destination_of(recipient: Recipient, store: Store, rules: DeliveryRules) -> Destination:
+    """The mailbox that the detail names, if *rules* allow that and there is one, else INBOX. Raises Refused.
 
     Case is ignored if only one mailbox matches: many agents change the case of addresses, and mail must not bounce for
     that. Sent, Drafts and Trash, and mailboxes below them, never match: mail in them would pass for the user's own.
     """
-    wanted = unicodedata.normalize("NFC", recipient.detail)
-    if wanted:
+    account = await store.account(recipient.entry.id)
+    if recipient.detail and rules.detail_folders:
+        wanted = unicodedata.normalize("NFC", recipient.detail)
         mailboxes = await account.mailboxes()
         found = _named(wanted, mailboxes)
         if found is not None and not _is_closed(found, mailboxes):
-            return found
-    return await account.mailbox(INBOX)
+            return Destination(account, found, or_inbox=True)
+    return Destination(account, await account.mailbox(INBOX), or_inbox=True)
+
+
+async def destination_named(user: str, mailbox: str, store: Store) -> Destination:
+    """The mailbox *mailbox* of the account *user*. Raises Refused(NONEXISTENT), which says what is missing."""
+    entry = await store.directory.find(user)
+    if entry is None:
+        raise Refused(Code.NONEXISTENT, f"No such account: {user}")
+    account = await store.account(entry.id)
+    try:
+        found = await account.mailbox(mailbox)
+    except Refused as refusal:
+        if refusal.code is not Code.NONEXISTENT:
+            raise
+        raise _no_such_mailbox(mailbox) from refusal
+    if not found.selectable:
+        raise _no_such_mailbox(mailbox)
+    return Destination(account, found, or_inbox=False)
+
+
+def _no_such_mailbox(name: str) -> Refused:
+    return Refused(Code.NONEXISTENT, f"{NO_SUCH_MAILBOX}: {name}")
 
 
 def _named(wanted: str, mailboxes: Sequence[Mailbox]) -> Mailbox | None:

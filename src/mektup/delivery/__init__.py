@@ -1,0 +1,1 @@
+"""Delivery: the way of incoming mail into mailboxes, whoever brings it."""

@@ -1,0 +1,131 @@
+"""The one way of incoming mail: by LMTP, or from the program that embeds a server.
+
+``recipients`` finds the mailbox, a ``Reception`` takes the octets of the message, and ``put`` adds it to the mailbox:
+for LMTP once in each mailbox, by ``Copies``.
+
+APPEND is not delivery. There the owner of the mailbox stores one or more messages, all or none, and the size and the
+mailbox of each are checked before the client sends it. Both ways share ``store.spool`` and ``store.prepare``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mektup.delivery.recipients import Destination, Recipient, destination_of
+from mektup.delivery.trace import ReturnPathRemover
+from mektup.store.arrival import Arrival
+from mektup.store.faults import Faults
+from mektup.store.interface import Appended, Incoming, Mailbox, Store
+from mektup.store.prepare import prepare_in_turn
+from mektup.store.spool import Spool
+from mektup.terms.delivery import DeliveryRules
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import each_once, objection_to_flag
+from mektup.terms.limits import Limits
+from mektup.terms.names import INBOX
+from mektup.terms.numbers import AccountId, MailboxId
+
+
+class Reception:
+    """Takes the octets of one message, then prepares it for any number of mailboxes. A context manager."""
+
+    __slots__ = ("_limits", "_remover", "_spool")
+
+    def __init__(
+        self, limits: Limits, *, trace: bytes = b"", directory: Path | None = None, faults: Faults | None = None
+    ) -> None:
+        """*trace*: the fields of a Trace, put before the message; its own Return-Path fields are then removed.
+
+        *directory* and *faults* are those of ``Spool``.
+        """
+        self._limits = limits
+        # The limit is for what the client sends: the reply to LHLO announced it.
+        self._spool = Spool(limit=limits.message_bytes + len(trace), directory=directory, faults=faults)
+        self._remover = ReturnPathRemover() if trace else None
+        self._spool.write(trace)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._spool.close()
+
+    def write(self, octets: bytes) -> None:
+        """Takes the next octets of the message. Never raises: ``arrival`` reports what went wrong."""
+        self._spool.write(octets if self._remover is None else self._remover.take(octets))
+
+    async def arrival(self) -> Arrival:
+        """The whole message, every line with CRLF at its end; valid until the end of the ``with`` block.
+
+        Raises Refused(TOOBIG), and FaultRefused where the disk was full or failed.
+        """
+        if self._remover is not None:
+            self._spool.write(self._remover.rest())
+        if self._spool.too_big:
+            raise _too_big(self._limits)
+        return await prepare_in_turn(self._spool.octets(), self._limits)
+
+
+def require_size(octets: int, limits: Limits) -> None:
+    """Raises Refused(TOOBIG) for a message of *octets*; for a sender that announces the size (RFC 1870 §6.1)."""
+    if octets > limits.message_bytes:
+        raise _too_big(limits)
+
+
+def _too_big(limits: Limits) -> Refused:
+    return Refused(Code.TOOBIG, f"A message may have at most {limits.message_bytes} octets")
+
+
+def checked_flags(flags: Iterable[str], limits: Limits) -> frozenset[str]:
+    """The flags for a message, each once. Raises Refused(CANNOT) that names a flag which is not allowed."""
+    given = tuple(flags)
+    for flag in given:
+        objection = objection_to_flag(flag, limits.keyword_bytes)
+        if objection:
+            raise Refused(Code.CANNOT, f"{flag!r} {objection}")
+    return frozenset(each_once(given))
+
+
+async def put(to: Destination, message: Incoming) -> tuple[Mailbox, Appended]:
+    """Adds *message* to the mailbox, and returns that. The message is on disk then, and open sessions see it.
+
+    Where the mailbox was deleted just now, the message goes to INBOX if *to* allows that. Raises Refused(NONEXISTENT,
+    OVERQUOTA, LIMIT, UNAVAILABLE).
+    """
+    account, mailbox = to.account, to.mailbox
+    try:
+        return mailbox, await account.append(mailbox.id, [message])
+    except Refused as refusal:
+        if refusal.code is not Code.NONEXISTENT or not to.or_inbox or mailbox.name == INBOX:
+            raise
+    mailbox = await account.mailbox(INBOX)
+    return mailbox, await account.append(mailbox.id, [message])
+
+
+class Copies:
+    """The copies of one message for several recipients: one in each mailbox, however many addresses lead there."""
+
+    __slots__ = ("_message", "_rules", "_store", "made")
+
+    def __init__(self, arrival: Arrival, store: Store, rules: DeliveryRules) -> None:
+        self._message = Incoming(arrival)
+        self._store = store
+        self._rules = rules
+        self.made: dict[tuple[AccountId, MailboxId], list[Recipient]] = {}
+        """The recipients of each copy that is on disk."""
+
+    async def deliver(self, recipient: Recipient) -> bool:
+        """Delivers to *recipient*; false where the mailbox has its copy already. Raises Refused as ``put`` does."""
+        to = await destination_of(recipient, self._store, self._rules)
+        sharing = self.made.get((to.account.id, to.mailbox.id))
+        if sharing is not None:
+            sharing.append(recipient)
+            return False
+        mailbox, _ = await put(to, self._message)
+        self.made.setdefault((to.account.id, mailbox.id), []).append(recipient)
+        return True

@@ -1,0 +1,166 @@
+"""What happens to a message on its way into mailboxes, whoever brings it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+import pytest
+
+from mektup.delivery.address import Address
+from mektup.delivery.deliver import Copies, Reception, checked_flags, put, require_size
+from mektup.delivery.recipients import Recipient, destination_named, destination_of, resolve
+from mektup.store.arrival import Arrival
+from mektup.store.interface import Incoming
+from mektup.terms.delivery import DeliveryRules
+from mektup.terms.errors import Code, Refused
+from mektup.terms.limits import Limits
+from tests.support.services import Given, given_services, messages
+
+RAW = b"Subject: dinner\r\n\r\nat eight\r\n"
+TRACE = b"Return-Path: <ada@example.org>\r\n"
+RULES = DeliveryRules()
+LIMITS = Limits()
+
+
+@pytest.fixture
+async def given() -> AsyncIterator[Given]:
+    async with given_services() as given:
+        yield given
+
+
+async def arrival_of(raw: bytes, *, limits: Limits = LIMITS, trace: bytes = b"", piece: int = 7) -> Arrival:
+    """*raw* received in pieces."""
+    with Reception(limits, trace=trace) as reception:
+        for start in range(0, len(raw), piece):
+            reception.write(raw[start : start + piece])
+        return await reception.arrival()
+
+
+async def recipient(given: Given, local: str) -> Recipient:
+    return await resolve(Address(local, "example.org"), given.services.store.directory)
+
+
+# The message
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+async def test_lines_end_in_crlf_and_nothing_else_changes(piece: int) -> None:
+    assert (await arrival_of(RAW.replace(b"\r\n", b"\n"), piece=piece)).raw == RAW
+    assert (await arrival_of(RAW, piece=piece)).raw == RAW
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+async def test_a_trace_goes_before_the_message_and_replaces_its_own_return_path(piece: int) -> None:
+    arrival = await arrival_of(b"Return-Path: <forged@example.org>\r\n" + RAW, trace=TRACE, piece=piece)
+    assert arrival.raw == TRACE + RAW
+
+
+async def test_without_a_trace_a_return_path_stays() -> None:
+    assert (await arrival_of(TRACE + RAW)).raw == TRACE + RAW
+
+
+async def test_the_limit_is_for_the_message_and_not_for_its_trace() -> None:
+    limits = Limits(message_bytes=len(RAW))
+    assert (await arrival_of(RAW, limits=limits, trace=TRACE)).size == len(TRACE + RAW)
+    with pytest.raises(Refused, match=f"at most {len(RAW)} octets") as refused:
+        await arrival_of(RAW + b"x", limits=limits, trace=TRACE)
+    assert refused.value.code is Code.TOOBIG
+
+
+def test_an_announced_size_is_held_to_the_same_limit() -> None:
+    limits = Limits(message_bytes=100)
+    require_size(100, limits)
+    with pytest.raises(Refused, match="at most 100 octets"):
+        require_size(101, limits)
+
+
+# The flags
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        *("bad flag", "ğ", "", "a)b", "(", "x\r\ny", "a*", "a%", "{1}", 'a"b', "a\\b", "a]", "\x7f", "\0", " "),
+        *("\\Recent", "\\recent", "\\", "\\Foo", "\\\\Seen", "\\\u017feen", "K\u212a", "x" * 101),
+    ],
+)
+def test_a_flag_that_cannot_be_is_named(flag: str) -> None:
+    with pytest.raises(Refused) as refused:
+        checked_flags(["\\Seen", flag], Limits(keyword_bytes=100))
+    assert refused.value.code is Code.CANNOT
+    assert str(refused.value).startswith(repr(flag))
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        ([], set()),
+        (["\\Seen", "$Forwarded", "NonJunk", "a[b", "x" * 100], {"\\Seen", "$Forwarded", "NonJunk", "a[b", "x" * 100}),
+        (["$A", "$a", "\\seen", "\\SEEN"], {"$A", "\\seen"}),
+        ((flag for flag in ("\\Seen", "\\Draft")), {"\\Seen", "\\Draft"}),
+        ({"\\Seen"}, {"\\Seen"}),
+    ],
+)
+def test_flags(flags: Iterable[str], kept: set[str]) -> None:
+    assert checked_flags(flags, Limits(keyword_bytes=100)) == kept
+
+
+# The mailboxes
+
+
+async def test_one_copy_for_each_mailbox(given: Given) -> None:
+    linda, ada = await given.account(), await given.add("ada")
+    await linda.create("Lists")
+    copies = Copies(await arrival_of(RAW), given.services.store, RULES)
+    asked = ("linda", "linda+nowhere", "linda+Lists", "ada")
+    assert [await copies.deliver(await recipient(given, local)) for local in asked] == [True, False, True, True]
+    assert await messages(linda) == await messages(linda, "Lists") == await messages(ada) == [RAW]
+    together = [[each.address.local for each in sharing] for sharing in copies.made.values()]
+    assert together == [["linda", "linda+nowhere"], ["linda+Lists"], ["ada"]]
+
+
+async def test_a_detail_names_a_folder_only_if_the_rules_allow_that(given: Given) -> None:
+    await (await given.account()).create("Lists")
+    one = await recipient(given, "linda+Lists")
+    to = await destination_of(one, given.services.store, DeliveryRules(detail_folders=False))
+    assert to.mailbox.name == "INBOX"
+    assert (await destination_of(one, given.services.store, RULES)).mailbox.name == "Lists"
+
+
+async def test_mail_for_an_address_goes_to_inbox_if_its_folder_is_deleted_meanwhile(given: Given) -> None:
+    linda = await given.account()
+    await linda.create("Lists")
+    to = await destination_of(await recipient(given, "linda+Lists"), given.services.store, RULES)
+    await linda.delete("Lists")
+    mailbox, appended = await put(to, Incoming(await arrival_of(RAW)))
+    assert (mailbox.name, appended.uids.first) == ("INBOX", 1)
+    assert await messages(linda) == [RAW]
+
+
+async def test_mail_for_a_named_folder_is_refused_if_that_is_deleted_meanwhile(given: Given) -> None:
+    linda = await given.account()
+    await linda.create("Lists")
+    to = await destination_named("linda", "Lists", given.services.store)
+    await linda.delete("Lists")
+    with pytest.raises(Refused) as refused:
+        await put(to, Incoming(await arrival_of(RAW)))
+    assert refused.value.code is Code.NONEXISTENT
+    assert await messages(linda) == []
+
+
+@pytest.mark.parametrize(
+    ("user", "mailbox", "text"),
+    [
+        ("nobody", "INBOX", "No such account: nobody"),
+        ("linda", "Nowhere", "No such mailbox: Nowhere"),
+        ("linda", "Level", "No such mailbox: Level"),
+    ],
+)
+async def test_what_a_program_names_and_is_missing_is_named(given: Given, user: str, mailbox: str, text: str) -> None:
+    linda = await given.account()
+    await linda.create("Level/Below")
+    await linda.delete("Level")
+    with pytest.raises(Refused) as refused:
+        await destination_named(user, mailbox, given.services.store)
+    assert (refused.value.code, str(refused.value)) == (Code.NONEXISTENT, text)
