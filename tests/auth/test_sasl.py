@@ -1,8 +1,9 @@
-"""PLAIN and LOGIN, step by step."""
+"""PLAIN and LOGIN, step by step; and the exchange as lines of any protocol."""
 
 import pytest
 
 from mektup.auth.authenticator import Authenticator, Challenge
+from mektup.auth.sasl import Complaints, converse, initial_response
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError, Code, Refused
 from tests.support.memory import MemoryPeer
@@ -72,3 +73,56 @@ async def test_login_wrong(authenticator: Authenticator, peer: MemoryPeer) -> No
     await exchange.step(b"linda")
     with pytest.raises(Refused):
         await exchange.step(b"")
+
+
+COMPLAINTS = Complaints(cancelled="cancelled", not_base64="no base64")
+
+
+class Client:
+    """Answers each challenge with its next line."""
+
+    def __init__(self, *lines: bytes) -> None:
+        self.challenges: list[bytes] = []
+        self._lines = list(lines)
+
+    async def ask(self, challenge: bytes) -> bytes:
+        self.challenges.append(challenge)
+        return self._lines.pop(0)
+
+
+async def test_an_initial_response_saves_the_first_challenge(authenticator: Authenticator, peer: MemoryPeer) -> None:
+    client = Client()
+    entry = await converse(authenticator.exchange("PLAIN", peer), b"\0linda\0Pa$$123", client.ask, COMPLAINTS)
+    assert (entry.name, client.challenges) == ("linda", [])
+
+
+async def test_without_an_initial_response_the_client_gets_an_empty_challenge(
+    authenticator: Authenticator, peer: MemoryPeer
+) -> None:
+    client = Client(b"AGxpbmRhAFBhJCQxMjM=")
+    entry = await converse(authenticator.exchange("PLAIN", peer), None, client.ask, COMPLAINTS)
+    assert (entry.name, client.challenges) == ("linda", [b""])
+
+
+async def test_a_mechanism_in_which_the_server_begins(authenticator: Authenticator, peer: MemoryPeer) -> None:
+    client = Client(b"bGluZGE=", b"UGEkJDEyMw==")
+    entry = await converse(authenticator.exchange("LOGIN", peer), None, client.ask, COMPLAINTS)
+    assert (entry.name, client.challenges) == ("linda", [b"VXNlcm5hbWU6", b"UGFzc3dvcmQ6"])
+
+
+async def test_an_asterisk_cancels(authenticator: Authenticator, peer: MemoryPeer) -> None:
+    with pytest.raises(ClientError, match="cancelled"):
+        await converse(authenticator.exchange("LOGIN", peer), None, Client(b"bGluZGE=", b"*").ask, COMPLAINTS)
+
+
+@pytest.mark.parametrize("line", [b"AA*=", b"AAA=BBB", b"AAA", b"=", b"A A=", b"\xe9AAA", b"AAA==="])
+async def test_what_is_not_base64_is_no_response(authenticator: Authenticator, peer: MemoryPeer, line: bytes) -> None:
+    with pytest.raises(ClientError, match="no base64"):
+        await converse(authenticator.exchange("PLAIN", peer), None, Client(line).ask, COMPLAINTS)
+
+
+def test_an_equals_sign_is_an_empty_initial_response() -> None:
+    assert initial_response(b"=", COMPLAINTS) == b""
+    assert initial_response(b"bGluZGE=", COMPLAINTS) == b"linda"
+    with pytest.raises(ClientError, match="no base64"):
+        initial_response(b"*", COMPLAINTS)

@@ -1,7 +1,12 @@
-"""The interface of SASL exchanges, and the two mechanisms that send the password in clear text."""
+"""SASL (RFC 4422): the exchange of challenges and responses, and the two mechanisms that send the password in clear.
+
+``converse`` is the same for every protocol in which a challenge and a response are a line of base64 each.
+"""
 
 from __future__ import annotations
 
+from binascii import Error, a2b_base64, b2a_base64
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +41,55 @@ class Exchange(Protocol):
 
         Raises Refused(AUTHENTICATIONFAILED, ...), or ClientError if the response breaks the mechanism's grammar.
         """
+
+
+Ask = Callable[[bytes], Awaitable[bytes]]
+"""Sends a challenge, given in base64, and returns the client's next line without its end.
+
+Raises ClientError for a line that is too long for the protocol.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaints:
+    """How a protocol answers a line that is no response, for a person to read."""
+
+    cancelled: str
+    """To ``*``, by which a client ends the exchange."""
+    not_base64: str
+
+
+async def converse(exchange: Exchange, initial: bytes | None, ask: Ask, complaints: Complaints) -> AccountEntry:
+    """Runs *exchange* to its end. *initial* is the initial response (decoded), None if the client sent none.
+
+    Raises what ``Exchange.step`` raises, and ClientError for a cancelled exchange (RFC 4422 §3.5) or for a line that is
+    not base64.
+    """
+    if initial is not None:
+        outcome = await exchange.step(initial)
+    elif exchange.wants_initial:
+        outcome = Challenge(b"")
+    else:
+        outcome = await exchange.step(b"")
+    while isinstance(outcome, Challenge):
+        line = await ask(b2a_base64(outcome.octets, newline=False))
+        if line == b"*":
+            raise ClientError(complaints.cancelled)
+        outcome = await exchange.step(_decoded(line, complaints))
+    return outcome
+
+
+def initial_response(text: bytes, complaints: Complaints) -> bytes:
+    """Decodes an initial response; a lone ``=`` is an empty one (RFC 4954 §4, RFC 5034 §4). Raises ClientError."""
+    return b"" if text == b"=" else _decoded(text, complaints)
+
+
+def _decoded(text: bytes, complaints: Complaints) -> bytes:
+    """*text* from base64. Raises ClientError: other characters are refused, not ignored (RFC 5034 §4)."""
+    try:
+        return a2b_base64(text, strict_mode=True)
+    except Error:
+        raise ClientError(complaints.not_base64) from None
 
 
 class PlainMechanism:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from typing import Protocol
 
-from mektup.auth.authenticator import Challenge, Exchange
+from mektup.auth.sasl import Complaints, converse, initial_response
 from mektup.auth.services import Services
 from mektup.pop3.commands import Command
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.peer import Peer
+
+_COMPLAINTS = Complaints(cancelled="Given up, as you wish", not_base64="A base64 response is expected")
 
 
 class LoginConversation(Protocol):
@@ -66,37 +66,16 @@ async def auth(session: LoginConversation, command: Command) -> None:
         for line in ("+OK These are the mechanisms", *mechanisms, "."):
             session.say(line)
         return
+
+    async def ask(challenge: bytes) -> bytes:
+        session.say("+ " + challenge.decode("ascii"))
+        return await session.read_line()
+
     exchange = session.services.authenticator.exchange(mechanism.upper(), session.peer)
+    text = initial.strip().encode("ascii", "replace")
     try:
-        entry = await _exchanged(session, exchange, initial.strip() or None)
+        entry = await converse(exchange, initial_response(text, _COMPLAINTS) if text else None, ask, _COMPLAINTS)
     except Refused as refusal:
         session.count_login_failure(refusal, mechanism.upper(), exchange.name)
         raise
     await session.enter(entry)
-
-
-async def _exchanged(session: LoginConversation, exchange: Exchange, initial: str | None) -> AccountEntry:
-    if initial is not None:
-        # RFC 5034 §4: a lone "=" is an empty response
-        response = b"" if initial == "=" else _decoded(initial.encode("ascii", "replace"))
-    else:
-        response = await _asked(session, b"") if exchange.wants_initial else b""
-    while isinstance(outcome := await exchange.step(response), Challenge):
-        response = await _asked(session, outcome.octets)
-    return outcome
-
-
-async def _asked(session: LoginConversation, challenge: bytes) -> bytes:
-    session.say("+ " + b64encode(challenge).decode("ascii"))
-    line = await session.read_line()
-    if line == b"*":
-        raise ClientError("Given up, as you wish")
-    return _decoded(line)
-
-
-def _decoded(line: bytes) -> bytes:
-    # RFC 5034 §4: characters that are not base64 are refused, not ignored
-    try:
-        return b64decode(line, validate=True)
-    except Base64Error:
-        raise ClientError("A base64 response is expected") from None
