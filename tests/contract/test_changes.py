@@ -201,15 +201,6 @@ async def test_modseqs_ascend_over_the_whole_account(account: Account) -> None:
     assert seen == sorted(set(seen))
 
 
-async def test_highest_modseq_of_a_set(account: Account) -> None:
-    mailbox = await fill(account, 4)
-    start = await account.modseq(mailbox)
-    stored = await account.store_flags(mailbox, uids(3), ADD, SEEN)
-    assert await account.search_highest_modseq(mailbox, uids(1, 3)) == stored.modseq
-    assert await account.search_highest_modseq(mailbox, uids(1, 4)) == start
-    assert await account.search_highest_modseq(mailbox, uids(9)) == 0
-
-
 async def test_each_write_fires_the_watches_before_it_returns(account: Account, bus: RecordingBus) -> None:
     mailbox = await fill(account, 4)
     archive = (await account.mailbox("Archive")).id

@@ -17,6 +17,7 @@ from mektup.store.interface import Account, Column, FlagOrder, Mailbox, Store
 from mektup.store.sqlite import open_store
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq, Uid
+from mektup.terms.search import All, Part
 from mektup.terms.sets import Uids
 from tests.contract.mail import fetched, incoming, raw
 from tests.support import naive
@@ -228,8 +229,9 @@ class StoreMachine(RuleBasedStateMachine):
         assert list(touched.changed) == [uid for uid, modseq in modseqs.items() if modseq > then.highestmodseq]
         assert set(known) - set(now) <= set(touched.expunged)
         wanted = data.draw(uid_sets)
-        highest = self.run(self.account.search_highest_modseq(then.id, wanted))
-        assert highest == max((modseq for uid, modseq in modseqs.items() if uid in wanted), default=0)
+        found = self.run(self.account.search(then.id, All(), wanted, modseq_of=Part.ALL))
+        expected = {uid: modseq for uid, modseq in modseqs.items() if uid in wanted}
+        assert (list(found.uids), found.modseq) == (sorted(expected), max(expected.values(), default=None))
         assert (changes.uidnext, changes.modseq) == (self.model[name].uidnext, self.mailbox(name).highestmodseq)
 
     @invariant()

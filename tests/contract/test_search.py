@@ -28,6 +28,7 @@ from mektup.terms.search import (
     Not,
     Older,
     Or,
+    Part,
     SearchKey,
     Sent,
     Smaller,
@@ -35,6 +36,7 @@ from mektup.terms.search import (
     Younger,
 )
 from mektup.terms.sets import Uids
+from mektup.terms.sorting import SortCriterion, SortKey
 from tests.contract.mail import EVERYTHING, fill, inbox, incoming, uids
 
 MESSAGES = (
@@ -129,30 +131,66 @@ CASES: list[tuple[SearchKey, list[int]]] = [
 async def test_each_key_and_its_negation(account: Account, mailbox: MailboxId) -> None:
     for key, expected in CASES:
         others = [uid for uid in (1, 2, 3, 4) if uid not in expected]
-        assert (key, list(await account.search(mailbox, key, EVERYTHING))) == (key, expected)
-        assert (key, list(await account.search(mailbox, Not(key), EVERYTHING))) == (key, others)
+        assert (key, list((await account.search(mailbox, key, EVERYTHING)).uids)) == (key, expected)
+        assert (key, list((await account.search(mailbox, Not(key), EVERYTHING)).uids)) == (key, others)
         some = [uid for uid in expected if uid in (2, 4)]
-        assert (key, list(await account.search(mailbox, key, uids(2, 4)))) == (key, some)
+        assert (key, list((await account.search(mailbox, key, uids(2, 4))).uids)) == (key, some)
 
 
 async def test_within_nothing_is_nothing(account: Account, mailbox: MailboxId) -> None:
-    assert not await account.search(mailbox, All(), Uids())
+    assert not (await account.search(mailbox, All(), Uids())).uids
 
 
 async def test_what_changed_since(account: Account, mailbox: MailboxId) -> None:
     stored = await account.store_flags(mailbox, uids(2, 3), FlagChange.ADD, frozenset({"$New"}))
-    assert await account.search(mailbox, ChangedSince(stored.modseq), EVERYTHING) == uids(2, 3)
-    assert not await account.search(mailbox, ChangedSince(stored.modseq + 1), EVERYTHING)
-    assert len(await account.search(mailbox, ChangedSince(0), EVERYTHING)) == 4
-    assert not await account.search(mailbox, ChangedSince(2**64 - 1), EVERYTHING)
+    assert (await account.search(mailbox, ChangedSince(stored.modseq), EVERYTHING)).uids == uids(2, 3)
+    assert not (await account.search(mailbox, ChangedSince(stored.modseq + 1), EVERYTHING)).uids
+    assert len((await account.search(mailbox, ChangedSince(0), EVERYTHING)).uids) == 4
+    assert not (await account.search(mailbox, ChangedSince(2**64 - 1), EVERYTHING)).uids
+
+
+@pytest.mark.parametrize(
+    ("part", "highest"), [(Part.ALL, "third"), (Part.FIRST, "first"), (Part.LAST, "second"), (Part.ENDS, "second")]
+)
+async def test_the_highest_modseq_of_a_part_comes_with_the_uids(
+    account: Account, mailbox: MailboxId, part: Part, highest: str
+) -> None:
+    modseqs = {
+        name: (await account.store_flags(mailbox, uids(uid), FlagChange.ADD, frozenset({"$New"}))).modseq
+        for name, uid in (("first", 1), ("second", 4), ("third", 2))
+    }
+    found = await account.search(mailbox, HasFlag("$New"), EVERYTHING, modseq_of=part)
+    assert found == (uids(1, 2, 4), modseqs[highest])
+    # where the first and the last message are meant in the order of the answer
+    by_subject = [SortCriterion(SortKey.SUBJECT)]
+    ends = await account.sort(mailbox, HasFlag("$New"), uids(1, 4), by_subject, modseq_of=part)
+    assert (list(ends.uids), ends.modseq) == ([4, 1], modseqs["first" if part is Part.LAST else "second"])
+
+
+async def test_the_modseq_is_of_messages_that_were_found(account: Account, mailbox: MailboxId) -> None:
+    kept = await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"$New"}))
+    await account.store_flags(mailbox, uids(2), FlagChange.ADD, frozenset({"$New"}))
+    await account.store_flags(mailbox, uids(3), FlagChange.ADD, frozenset({"$Other"}))
+    await account.remove(mailbox, uids(2))
+    found = await account.search(mailbox, HasFlag("$New"), EVERYTHING, modseq_of=Part.ALL)
+    assert found == (uids(1), kept.modseq)
+
+
+async def test_no_modseq_where_none_is_asked_for_or_nothing_is_found(account: Account, mailbox: MailboxId) -> None:
+    nothing = HasFlag("$None")
+    assert await account.search(mailbox, All(), uids(1)) == (uids(1), None)
+    assert await account.search(mailbox, nothing, EVERYTHING, modseq_of=Part.ALL) == (Uids(), None)
+    criteria = [SortCriterion(SortKey.ARRIVAL)]
+    assert (await account.sort(mailbox, All(), EVERYTHING, criteria)).modseq is None
+    assert (await account.sort(mailbox, nothing, EVERYTHING, criteria, modseq_of=Part.ALL)).modseq is None
 
 
 async def test_the_answer_is_current(account: Account, mailbox: MailboxId) -> None:
-    assert not await account.search(mailbox, InBody("needle"), EVERYTHING)
+    assert not (await account.search(mailbox, InBody("needle"), EVERYTHING)).uids
     await account.append(mailbox, [incoming(octets=b"Subject: x\r\n\r\na needle\r\n")])
-    assert await account.search(mailbox, InBody("needle"), EVERYTHING) == uids(5)
+    assert (await account.search(mailbox, InBody("needle"), EVERYTHING)).uids == uids(5)
     await account.remove(mailbox, uids(5))
-    assert not await account.search(mailbox, InBody("needle"), EVERYTHING)
+    assert not (await account.search(mailbox, InBody("needle"), EVERYTHING)).uids
 
 
 @pytest.mark.parametrize("depth", [3, 600, 5000])
@@ -164,31 +202,31 @@ async def test_programs_of_any_depth(account: Account, mailbox: MailboxId, depth
         leaf = InUids(uids(1)) if level % 2 else All()
         alternating = Or(InUids(Uids()), alternating) if level % 2 else Not(Not(And((leaf, alternating))))
     expected = uids(2, 4) if depth % 2 == 0 else uids(1, 3)
-    assert await account.search(mailbox, negations, EVERYTHING) == expected
-    assert await account.search(mailbox, alternating, EVERYTHING) == uids(2, 4)
+    assert (await account.search(mailbox, negations, EVERYTHING)).uids == expected
+    assert (await account.search(mailbox, alternating, EVERYTHING)).uids == uids(2, 4)
 
 
 async def test_programs_of_any_width(account: Account, mailbox: MailboxId) -> None:
     wide: SearchKey = InSubject("dinner")
     for number in range(3000):
         wide = Or(InSubject(f"no such {number}"), wide)
-    assert await account.search(mailbox, wide, EVERYTHING) == uids(1)
-    assert await account.search(mailbox, And((HasFlag("\\Seen"),) * 3000), EVERYTHING) == uids(2, 4)
+    assert (await account.search(mailbox, wide, EVERYTHING)).uids == uids(1)
+    assert (await account.search(mailbox, And((HasFlag("\\Seen"),) * 3000), EVERYTHING)).uids == uids(2, 4)
 
 
 async def test_scattered_uids_inside_an_or(account: Account) -> None:
     mailbox = await fill(account, 200)
     scattered = Uids.of_sorted(range(1, 200, 3))
     key = Or(InUids(scattered), InUids(uids(2)))
-    assert await account.search(mailbox, key, EVERYTHING) == scattered | uids(2)
-    assert await account.search(mailbox, Not(key), EVERYTHING) == Uids.span(1, 200) - scattered - uids(2)
+    assert (await account.search(mailbox, key, EVERYTHING)).uids == scattered | uids(2)
+    assert (await account.search(mailbox, Not(key), EVERYTHING)).uids == Uids.span(1, 200) - scattered - uids(2)
 
 
 async def test_a_header_that_is_larger_than_a_chunk_is_searched_to_its_end(account: Account) -> None:
     mailbox = await inbox(account)
     long = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 900) for number in range(400))
     await account.append(mailbox, [incoming(octets=long + b"X-Last: the end\r\n\r\nbody\r\n")])
-    assert await account.search(mailbox, InHeader("x-last", "THE END"), EVERYTHING) == uids(1)
+    assert (await account.search(mailbox, InHeader("x-last", "THE END"), EVERYTHING)).uids == uids(1)
 
 
 async def test_the_status_counts_every_message_once(account: Account, mailbox: MailboxId) -> None:

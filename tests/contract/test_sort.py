@@ -57,7 +57,7 @@ async def ordered(
     key: SearchKey | None = None,
     within: Uids = EVERYTHING,
 ) -> list[int]:
-    return list(await account.sort(mailbox, key or All(), within, criteria))
+    return list((await account.sort(mailbox, key or All(), within, criteria)).uids)
 
 
 async def threads(

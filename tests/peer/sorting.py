@@ -38,7 +38,7 @@ class Ours:
         return cls(store, account, mailbox)
 
     async def sort(self, criteria: Sequence[SortCriterion], uids: Uids) -> list[int]:
-        return list(await self._account.sort(self._mailbox, All(), uids, criteria))
+        return list((await self._account.sort(self._mailbox, All(), uids, criteria)).uids)
 
     async def thread(self, algorithm: ThreadAlgorithm, uids: Uids) -> str:
         threads = await self._account.thread(self._mailbox, All(), uids, algorithm)

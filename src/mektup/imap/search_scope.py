@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mektup.imap.view import View
-from mektup.terms.search import And, InSeqs, InUids, InUidSet, Not, Or, Recent, SearchKey
+from mektup.terms.search import And, InSeqs, InUids, InUidSet, Not, Or, Part, Recent, SearchKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,18 @@ class Scope:
     def mentions(self, kind: type) -> bool:
         """Whether the program had a key of type *kind*, at any depth."""
         return kind in self.kinds
+
+
+def part_told(options: frozenset[str] | None) -> Part:
+    """The part of the result that an answer with the RETURN *options* has, and that SAVE saves; None: no RETURN.
+
+    RFC 9051 §6.4.4.1, table 4, and RFC 4731 §3.2: with MIN or MAX alone, only these messages.
+    """
+    if not options or options & {"ALL", "COUNT"} or not options & {"MIN", "MAX"}:
+        return Part.ALL
+    if {"MIN", "MAX"} <= options:
+        return Part.ENDS
+    return Part.FIRST if "MIN" in options else Part.LAST
 
 
 def scoped(key: SearchKey, view: View) -> Scope:

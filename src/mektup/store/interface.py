@@ -21,13 +21,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mektup.store.arrival import Arrival
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.peer import Watch
-from mektup.terms.search import SearchKey
+from mektup.terms.search import Part, SearchKey
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 
@@ -162,6 +162,22 @@ class Copied:
     sources: Uids
     targets: Uids
     modseq: ModSeq
+
+
+class Found(NamedTuple):
+    """The result of a search."""
+
+    uids: Uids
+    modseq: ModSeq | None
+    """The highest modseq of the part that was asked for; None where no part was, or nothing was found."""
+
+
+class Sorted(NamedTuple):
+    """The result of a search, in the order that was asked for."""
+
+    uids: Sequence[Uid]
+    modseq: ModSeq | None
+    """As in Found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,15 +395,21 @@ class Account(Protocol):
     def flag_names(self, word: int) -> tuple[str, ...]:
         """The flags of a flag word of this account: system flags in their usual order, then keywords."""
 
-    async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
+    async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None) -> Found:
         """The messages of *within* that match *key*; the caller has already replaced InSeqs, InUidSet and Recent.
 
-        Text matches as a case-insensitive substring. The answer is exact and current.
+        Text matches as a case-insensitive substring. The answer is exact and current. With *modseq_of*, it has the
+        highest modseq of that part, read at the same moment (RFC 7162 §3.1.5); without, it costs nothing for it.
         """
 
     async def sort(
-        self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]
-    ) -> Sequence[Uid]:
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        criteria: Sequence[SortCriterion],
+        modseq_of: Part | None = None,
+    ) -> Sorted:
         """The result of ``search``, ordered by *criteria*, the most important one first, then by UID (RFC 5256 §3).
 
         Text is ordered without regard to case (RFC 5256 §7); *criteria* has no key twice.
@@ -397,9 +419,6 @@ class Account(Protocol):
         self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
     ) -> MessageThreads:
         """The result of ``search``, grouped into threads (RFC 5256 §3). Other messages have no influence."""
-
-    async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
-        """The highest modseq of *uids* (RFC 7162 §3.1.5); 0 where no message exists."""
 
     async def search_status(self) -> SearchStatus:
         """The state of the text index. Reads the whole index, so it is for operators, not for sessions."""

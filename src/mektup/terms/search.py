@@ -7,12 +7,13 @@ RFC 9051 §6.4.4, RFC 3501 §6.4.4; WITHIN of RFC 5032.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 
 from mektup.terms.numbers import Uid
-from mektup.terms.sets import NumberSet, SavedResult, SequenceSet
+from mektup.terms.sets import NumberSet, SavedResult, SequenceSet, Uids
 
 
 class When(Enum):
@@ -21,6 +22,23 @@ class When(Enum):
     BEFORE = "before"
     ON = "on"
     SINCE = "since"
+
+
+class Part(Enum):
+    """The part of a result that its highest modseq is about (RFC 4731 §3.2), and that ``$`` becomes."""
+
+    ALL = "all"
+    FIRST = "first"
+    LAST = "last"
+    ENDS = "first and last"
+
+    def of(self, found: Uids | Sequence[Uid]) -> Uids:
+        """This part of *found*, where first and last are meant in the order of *found*."""
+        if not found or self is Part.ALL:
+            return found if isinstance(found, NumberSet) else NumberSet.of(found)
+        first, last = (found.first, found.last) if isinstance(found, NumberSet) else (found[0], found[-1])
+        parts = {Part.FIRST: (first,), Part.LAST: (last,), Part.ENDS: (first, last)}
+        return NumberSet.of(parts[self])
 
 
 class AddressField(Enum):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
+from operator import and_, or_
 from typing import Generic, TypeVar
 
 from mektup.terms import search as terms
@@ -49,6 +51,11 @@ def walk(key: SearchKey, algebra: Algebra[T]) -> T:
                 case _:
                     made.append(algebra.conjunction(mine))
     return made[0]
+
+
+def set_algebra(leaf: Callable[[SearchKey], Uids], every: Uids) -> Algebra[Uids]:
+    """Finds the matching messages among *every*, from those that match each *leaf*."""
+    return Algebra(leaf, every.__sub__, partial(reduce, and_), partial(reduce, or_))
 
 
 def leaves(key: SearchKey) -> list[SearchKey]:

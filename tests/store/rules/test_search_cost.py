@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from mektup.store.rules.search_cost import first_second, is_long
+from mektup.store.rules.search_cost import is_long, seconds_of
 from mektup.terms.numbers import Uid
 from mektup.terms.search import All, And, Arrived, HasFlag, InBody, InSubject, InUids, Larger, Not, Or, SearchKey, When
 from mektup.terms.sets import Uids
@@ -33,6 +33,12 @@ def test_a_program_of_any_depth() -> None:
 
 
 def test_a_day_begins_where_the_message_came_from() -> None:
-    assert first_second(date(1970, 1, 1)) == 0
-    assert first_second(date(2022, 2, 7)) == 1644192000
-    assert first_second(date(1969, 12, 31)) == -86400
+    assert seconds_of(When.ON, date(1970, 1, 1)) == range(86400)
+    assert seconds_of(When.ON, date(2022, 2, 7)) == range(1644192000, 1644278400)
+    assert seconds_of(When.ON, date(1969, 12, 31)) == range(-86400, 0)
+
+
+@pytest.mark.parametrize(("when", "matching"), [(When.BEFORE, [6]), (When.ON, [7]), (When.SINCE, [7, 8])])
+def test_each_comparison_with_a_day(when: When, matching: list[int]) -> None:
+    noons = {day: seconds_of(When.ON, date(2022, 2, day)).start + 43200 for day in (6, 7, 8)}
+    assert [day for day, noon in noons.items() if noon in seconds_of(when, date(2022, 2, 7))] == matching

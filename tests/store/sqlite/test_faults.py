@@ -137,11 +137,13 @@ async def fetch_all(account: Account, mailbox: MailboxId) -> None:
 
 
 async def search_all(account: Account, mailbox: MailboxId) -> None:
-    assert await account.search(mailbox, InText("eight"), EVERYTHING) == Uids.span(1, MANY)
+    assert (await account.search(mailbox, InText("eight"), EVERYTHING)).uids == Uids.span(1, MANY)
 
 
 async def sort_all(account: Account, mailbox: MailboxId) -> None:
-    assert len(await account.sort(mailbox, InText("eight"), EVERYTHING, [SortCriterion(SortKey.SUBJECT)])) == MANY
+    assert (
+        len((await account.sort(mailbox, InText("eight"), EVERYTHING, [SortCriterion(SortKey.SUBJECT)])).uids) == MANY
+    )
 
 
 async def furnish(account: Account) -> None:
@@ -162,7 +164,8 @@ async def told(account: Account) -> dict[str, Any]:
         selection = await account.select(mailbox.name, claim_recent=False)
         flags = await flags_of(account, mailbox.id)
         having = {
-            keyword: tuple(await account.search(mailbox.id, HasFlag(keyword), selection.uids)) for keyword in KEYWORDS
+            keyword: tuple((await account.search(mailbox.id, HasFlag(keyword), selection.uids)).uids)
+            for keyword in KEYWORDS
         }
         found[mailbox.name] = mailbox, selection, flags, having
         for keyword, messages in having.items():
@@ -349,8 +352,8 @@ async def test_keywords_that_are_lost_make_no_mailbox_unreadable(tmp_path: Path)
         4: {"\\Seen"},
         5: {"\\Seen"},
     }
-    assert await account.search(mailbox, HasFlag("\\Seen"), EVERYTHING) == uids(1, 3, 4, 5)
-    assert not await account.search(mailbox, HasFlag("$Lost"), EVERYTHING)
+    assert (await account.search(mailbox, HasFlag("\\Seen"), EVERYTHING)).uids == uids(1, 3, 4, 5)
+    assert not (await account.search(mailbox, HasFlag("$Lost"), EVERYTHING)).uids
     await account.copy(mailbox, uids(1, 2), "Archive")
     watch = account.watch(mailbox)
     while not watch.fired:

@@ -42,7 +42,7 @@ async def searching(account: SqliteAccount, seconds: float) -> asyncio.Task[int]
 
 
 async def found(account: SqliteAccount, mailbox: MailboxId) -> int:
-    return len(await account.search(mailbox, InBody("at eight"), EVERYTHING))
+    return len((await account.search(mailbox, InBody("at eight"), EVERYTHING)).uids)
 
 
 async def test_another_account_is_served_while_one_searches(store: SqliteStore) -> None:

@@ -54,7 +54,7 @@ def sets(path: Path) -> dict[int, str]:
 
 async def flags(account: SqliteAccount) -> list[str]:
     mailbox = (await account.mailbox("INBOX")).id
-    return [name for name in ("kept", "k7", "new") if await account.search(mailbox, HasFlag(name), ALL)]
+    return [name for name in ("kept", "k7", "new") if (await account.search(mailbox, HasFlag(name), ALL)).uids]
 
 
 async def test_what_no_message_has_goes(account: SqliteAccount, data: Path) -> None:

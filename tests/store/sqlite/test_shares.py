@@ -39,7 +39,7 @@ async def account(store: SqliteStore, name: str) -> SqliteAccount:
 
 async def found(account: Account) -> int:
     selection = await account.select("INBOX", claim_recent=False)
-    return len(await account.search(selection.mailbox.id, InBody("found"), selection.uids))
+    return len((await account.search(selection.mailbox.id, InBody("found"), selection.uids)).uids)
 
 
 async def test_searches_of_one_account_leave_threads_to_others(store: SqliteStore) -> None:

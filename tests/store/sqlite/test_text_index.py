@@ -173,7 +173,7 @@ async def check(octets: list[bytes], indexed: int, sought: list[str]) -> None:
     for text in sought:
         for key in keys_for(text):
             expected = [uid for uid, each in enumerate(octets, 1) if matches(each, key)]
-            assert list(await account.search(mailbox, key, EVERYTHING)) == expected, key
+            assert list((await account.search(mailbox, key, EVERYTHING)).uids) == expected, key
     await store.close()
 
 
@@ -196,7 +196,7 @@ async def test_every_key_by_the_index(account: SqliteAccount, key: SearchKey, ex
     mailbox = await inbox(account)
     await account.append(mailbox, [incoming(octets=each.encode()) for each in MESSAGES])
     await account.indexer.finish()
-    assert list(await account.search(mailbox, key, EVERYTHING)) == expected
+    assert list((await account.search(mailbox, key, EVERYTHING)).uids) == expected
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,8 @@ async def test_a_field_is_found_as_it_reads_by_itself(
     assert header_values(octets, name) == [value]
     await account.append(mailbox, [incoming(octets=octets), incoming()])
     await account.indexer.finish()
-    assert await account.search(mailbox, InHeader(name, value), EVERYTHING) == uids(1)
-    assert 1 in await account.search(mailbox, InHeader(name, ""), EVERYTHING)
+    assert (await account.search(mailbox, InHeader(name, value), EVERYTHING)).uids == uids(1)
+    assert 1 in (await account.search(mailbox, InHeader(name, ""), EVERYTHING)).uids
 
 
 async def test_programs_of_any_width(account: SqliteAccount) -> None:
@@ -232,9 +232,9 @@ async def test_programs_of_any_width(account: SqliteAccount) -> None:
     wide: SearchKey = InText("number 2")
     for number in range(1000):
         wide = Or(InText(f"no such {number}"), wide)
-    assert await account.search(mailbox, wide, EVERYTHING) == uids(3)
+    assert (await account.search(mailbox, wide, EVERYTHING)).uids == uids(3)
     narrow = And(tuple(InText("number 2"[:length]) for length in range(1, 9)) * 100)
-    assert await account.search(mailbox, narrow, EVERYTHING) == uids(3)
+    assert (await account.search(mailbox, narrow, EVERYTHING)).uids == uids(3)
 
 
 # At a fraction of the reading
@@ -244,7 +244,7 @@ async def test_only_what_is_proposed_is_looked_into(account: SqliteAccount, look
     mailbox = await inbox(account)
     texts = [f"dinner at {number} o'clock" for number in range(200)]
     await account.append(mailbox, [incoming(octets=raw(text=text)) for text in texts])
-    assert await account.search(mailbox, InBody("at 77 o'"), EVERYTHING) == uids(78)
+    assert (await account.search(mailbox, InBody("at 77 o'"), EVERYTHING)).uids == uids(78)
     assert len(looked_into) == 200
     await account.indexer.finish()
     looked_into.clear()
@@ -258,7 +258,7 @@ async def test_only_what_is_proposed_is_looked_into(account: SqliteAccount, look
     assert len(looked_into) <= 2 * (1 + 0 + 2 + 1)
     await account.append(mailbox, [incoming(octets=raw(text="at 77 o'clock again"))])
     looked_into.clear()
-    assert await account.search(mailbox, InBody("at 77 o'"), EVERYTHING) == uids(78, 201)
+    assert (await account.search(mailbox, InBody("at 77 o'"), EVERYTHING)).uids == uids(78, 201)
     assert len(looked_into) <= 3
 
 
@@ -268,10 +268,10 @@ async def test_few_messages_are_looked_into_at_once(
     monkeypatch.setattr(search, "FEW_READ", 10)
     mailbox = await fill(account, 20)
     await account.indexer.finish()
-    assert not await account.search(mailbox, InBody("nowhere"), uids(*range(1, 11)))
+    assert not (await account.search(mailbox, InBody("nowhere"), uids(*range(1, 11)))).uids
     assert len(looked_into) == 10
     looked_into.clear()
-    assert not await account.search(mailbox, InBody("nowhere"), EVERYTHING)
+    assert not (await account.search(mailbox, InBody("nowhere"), EVERYTHING)).uids
     assert not looked_into
 
 
@@ -287,10 +287,10 @@ async def test_a_long_text_is_looked_into_always_and_found_wherever_it_stands(
     await account.indexer.finish()
     for text in ("needle", "haystack", "\r\nneedleyyy"):
         looked_into.clear()
-        assert await account.search(mailbox, InBody(text), EVERYTHING) == uids(1)
+        assert (await account.search(mailbox, InBody(text), EVERYTHING)).uids == uids(1)
         assert max(looked_into) > text_documents.LONGEST_DOCUMENT
         assert len(looked_into) <= 3
-    assert await account.search(mailbox, InHeader("x", "987"), EVERYTHING) == uids(3)
+    assert (await account.search(mailbox, InHeader("x", "987"), EVERYTHING)).uids == uids(3)
 
 
 # Kept up
@@ -337,7 +337,7 @@ async def test_it_can_be_switched_off(data: Path, monkeypatch: pytest.MonkeyPatc
     store = await open_store(data, limits=Limits(text_index=False))
     account = await store.account((await store.directory.add("linda", {})).id)
     mailbox = await fill(account, 3)
-    assert await account.search(mailbox, InText("number 2"), EVERYTHING) == uids(3)
+    assert (await account.search(mailbox, InText("number 2"), EVERYTHING)).uids == uids(3)
     assert (await account.search_status()).indexed == 0
     await store.close()
 
@@ -365,7 +365,7 @@ async def test_the_store_closes_while_much_is_being_indexed(data: Path, monkeypa
     monkeypatch.undo()
     store = await open_store(data)
     account = await store.account(entry.id)
-    assert await account.search(mailbox, InText("number 499"), EVERYTHING) == uids(500)
+    assert (await account.search(mailbox, InText("number 499"), EVERYTHING)).uids == uids(500)
     await account.indexer.finish()
     assert (await account.search_status()).indexed == 500
     await store.close()
@@ -393,13 +393,13 @@ async def test_what_is_gone_leaves_the_index(data: Path, account: SqliteAccount)
     await account.remove(mailbox, uids(*range(5, 21), 30))
     left = {*range(1, 6), *range(21, 30)}
     assert state_of(path) == (left, {*range(1, 31)}, {*range(16)})
-    assert await account.search(mailbox, InText("number"), EVERYTHING) == uids(*range(1, 5), *range(21, 30))
+    assert (await account.search(mailbox, InText("number"), EVERYTHING)).uids == uids(*range(1, 5), *range(21, 30))
     archive = (await account.mailbox("Archive")).id
-    assert await account.search(archive, InText("number 4"), EVERYTHING) == uids(1)
+    assert (await account.search(archive, InText("number 4"), EVERYTHING)).uids == uids(1)
     await account.indexer.finish()
     assert state_of(path) == (left, left, {number // 2 for number in left})
     await account.append(mailbox, [incoming(octets=raw("number 99"))])
-    assert await account.search(mailbox, InText("number 99"), EVERYTHING) == uids(31)
+    assert (await account.search(mailbox, InText("number 99"), EVERYTHING)).uids == uids(31)
     await account.delete("Archive")
     await account.indexer.finish()
     contents, texts, documents = state_of(path)
@@ -425,7 +425,7 @@ async def test_what_goes_while_it_is_being_indexed_is_left_out(data: Path, accou
     assert await account.database.write(lambda change: text_index.put(change, batch))
     await account.indexer.finish()
     assert state_of(file_of(data, account.id)) == ({1, 3, 4}, {1, 3, 4}, {0, 1, 2})
-    assert await account.search(mailbox, InText("number"), EVERYTHING) == uids(1, 3, 4)
+    assert (await account.search(mailbox, InText("number"), EVERYTHING)).uids == uids(1, 3, 4)
 
 
 async def test_of_two_that_index_the_same_one_wins(account: SqliteAccount) -> None:
@@ -434,7 +434,7 @@ async def test_of_two_that_index_the_same_one_wins(account: SqliteAccount) -> No
     assert await account.database.write(lambda change: text_index.put(change, batch))
     assert not await account.database.write(lambda change: text_index.put(change, batch))
     assert (await account.search_status()).indexed == 5
-    assert await account.search(mailbox, InText("number 3"), EVERYTHING) == uids(4)
+    assert (await account.search(mailbox, InText("number 3"), EVERYTHING)).uids == uids(4)
 
 
 # What it costs
@@ -466,7 +466,7 @@ async def test_what_is_indexed_one_by_one_shares_documents_all_the_same(data: Pa
     assert contents == texts == {*range(1, 8)}
     assert documents == {0, 1, 2, 3}
     for number in range(7):
-        assert await account.search(mailbox, InBody(f"{number}" * 3), EVERYTHING) == uids(number + 1)
+        assert (await account.search(mailbox, InBody(f"{number}" * 3), EVERYTHING)).uids == uids(number + 1)
 
 
 async def test_a_document_goes_with_the_last_of_its_messages(data: Path, account: SqliteAccount) -> None:
@@ -475,7 +475,7 @@ async def test_a_document_goes_with_the_last_of_its_messages(data: Path, account
     await account.remove(mailbox, uids(2))
     await account.indexer.finish()
     assert state_of(path)[2] == {0, 1}
-    assert await account.search(mailbox, InText("number 2"), EVERYTHING) == uids(3)
+    assert (await account.search(mailbox, InText("number 2"), EVERYTHING)).uids == uids(3)
     await account.remove(mailbox, uids(3))
     await account.indexer.finish()
     assert state_of(path)[2] == {0}
@@ -509,9 +509,9 @@ async def test_a_file_with_no_index_or_another_gets_one(data: Path, version: int
 
     store = await open_store(data)
     account = await store.account(entry.id)
-    assert await account.search(mailbox, InText("number 2"), EVERYTHING) == uids(3)
+    assert (await account.search(mailbox, InText("number 2"), EVERYTHING)).uids == uids(3)
     await account.indexer.finish()
-    assert await account.search(mailbox, InText("number 2"), EVERYTHING) == uids(3)
+    assert (await account.search(mailbox, InText("number 2"), EVERYTHING)).uids == uids(3)
     assert (await account.search_status()).indexed == 4
     await store.close()
     assert path.with_name(f"{path.name}.v{version}").exists()

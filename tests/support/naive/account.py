@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from msgspec.structs import replace as replace_struct
 
 from mektup.store import interface as store
-from mektup.store.interface import FORM_BYTES, SLICE_ROWS, Column, Row
+from mektup.store.interface import FORM_BYTES, SLICE_ROWS, Column, Found, Row
 from mektup.store.rules import mailbox_names as names
 from mektup.store.rules.changes import Known, Since, selection, with_recent, with_recent_arrived
 from mektup.store.rules.counters import DELETED, SEEN
@@ -28,7 +28,7 @@ from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX, mailbox_key
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.peer import Watch
-from mektup.terms.search import SearchKey
+from mektup.terms.search import Part, SearchKey
 from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 from tests.support.naive.columns import KeysOfFolder, search, value
@@ -111,7 +111,7 @@ class NaiveAccount:
         return frozenset(self._read().subscriptions)
 
     async def mailbox(self, name: str) -> store.Mailbox:
-        return _named(self._read(), name).counted()
+        return names.require_mailbox(self._read().named(name)).counted()
 
     @writes
     def create(self, change: Transaction, name: str, *, special_use: str | None = None) -> store.Mailbox:
@@ -132,7 +132,7 @@ class NaiveAccount:
 
     @writes
     def delete(self, change: Transaction, name: str) -> None:
-        doomed = _named(change.state, name)
+        doomed = names.require_mailbox(change.state.named(name))
         has_inferiors = bool(change.state.below(doomed))
         names.require_deletable(doomed.counted(), has_inferiors=has_inferiors)
         del change.state.folders[doomed.id]
@@ -142,7 +142,7 @@ class NaiveAccount:
 
     @writes
     def rename(self, change: Transaction, old: str, new: str) -> None:
-        moved, new = _named(change.state, old), mailbox_key(new)
+        moved, new = names.require_mailbox(change.state.named(old)), mailbox_key(new)
         if moved.name == INBOX:
             self._transfer(change, moved.id, moved.uids, self._create(change, new, None).name, moving=True)
             return
@@ -168,7 +168,7 @@ class NaiveAccount:
     # One mailbox, read
 
     async def select(self, name: str, *, claim_recent: bool) -> store.Selection:
-        folder = _named(self._read(), name)
+        folder = names.require_mailbox(self._read().named(name))
         if not folder.selectable:
             raise names.no_such_mailbox()
         first = self._claim_recent(folder) if claim_recent else None
@@ -243,30 +243,41 @@ class NaiveAccount:
     def flag_names(self, word: int) -> tuple[str, ...]:
         return self._keyword_sets.flags(word)
 
-    async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
+    async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None) -> Found:
+        found = self._search(mailbox, key, within)
+        return Found(found, self._highest_modseq(mailbox, found, modseq_of))
+
+    def _search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
         state = self._read()
         return search(state, state.selectable(mailbox), key, within, self._keyword_sets)
 
+    def _highest_modseq(self, mailbox: MailboxId, found: Uids | Sequence[Uid], of: Part | None) -> ModSeq | None:
+        some = NumberSet[Uid]() if of is None else of.of(found)
+        return max((each.modseq for each in self._read().selectable(mailbox).some(some)), default=None)
+
     async def sort(
-        self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]
-    ) -> Sequence[Uid]:
-        find = await self._finder(mailbox, key, within)
-        return answers.sort(find, (self.id, mailbox), self._sort_keys, criteria)
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        criteria: Sequence[SortCriterion],
+        modseq_of: Part | None = None,
+    ) -> store.Sorted:
+        find = self._finder(mailbox, key, within)
+        found = answers.sort(find, (self.id, mailbox), self._sort_keys, criteria)
+        return store.Sorted(found, self._highest_modseq(mailbox, found, modseq_of))
 
     async def thread(
         self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
     ) -> MessageThreads:
-        find = await self._finder(mailbox, key, within)
+        find = self._finder(mailbox, key, within)
         return answers.thread(find, (self.id, mailbox), self._sort_keys, algorithm)
 
-    async def _finder(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> answers.Find:
-        candidates = await self.search(mailbox, key, within)
+    def _finder(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> answers.Find:
+        candidates = self._search(mailbox, key, within)
         source = KeysOfFolder(self._state, self._state.selectable(mailbox))
         keys = partial(keys_of, source, (self.id, mailbox), candidates, remembered=self._sort_keys)
         return lambda needed: answers.of_candidates(keys(needed=needed), candidates)
-
-    async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
-        return max((each.modseq for each in self._read().selectable(mailbox).some(uids)), default=ModSeq(0))
 
     async def search_status(self) -> store.SearchStatus:
         return store.SearchStatus(len(self._read().contents), 0, 0, 0, 0)
@@ -330,7 +341,7 @@ class NaiveAccount:
     def _transfer(
         self, change: Transaction, mailbox: MailboxId, uids: Uids, target: str, *, moving: bool
     ) -> store.Copied:
-        source, to = change.state.selectable(mailbox), change.state.named(mailbox_key(target))
+        source, to = change.state.selectable(mailbox), change.state.named(target)
         if to is None or not to.selectable:
             raise names.no_such_target()
         messages = source.some(uids)
@@ -360,13 +371,6 @@ class NaiveAccount:
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
         return self._notifier.watch(self.id, mailbox)
-
-
-def _named(state: State, name: str) -> Folder:
-    folder = state.named(mailbox_key(name))
-    if folder is None:
-        raise names.no_such_mailbox()
-    return folder
 
 
 def _make_superiors(change: Transaction, name: str) -> None:

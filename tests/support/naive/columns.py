@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial, reduce
-from operator import and_, or_
+from functools import lru_cache
 from typing import Any
 
 from mektup.message.text import fold, fold_header, header_values, search_text
 from mektup.store.arrival import Arrival, field_chooser, internaldate, one_form
 from mektup.store.interface import RAW_BYTES, AnyColumn, Column, HeaderColumn, HeaderFields
 from mektup.store.rules.keyword_sets import AnyKeywordSets
-from mektup.store.rules.search_cost import DAY_SECONDS, first_second
+from mektup.store.rules.search_cost import seconds_of
 from mektup.store.sorting.columns import Column as SortColumn
 from mektup.store.sorting.columns import MessageIds
 from mektup.store.sorting.sort_keys import KEY_LETTERS, Key, ThreadKey, require_few
 from mektup.terms import search as terms
-from mektup.terms.search import AddressField, SearchKey, When
-from mektup.terms.search_walk import Algebra, walk
+from mektup.terms.search import AddressField, SearchKey
+from mektup.terms.search_walk import set_algebra, walk
 from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortKey
 from tests.support.naive.state import Folder, Message, State
@@ -65,8 +64,7 @@ def search(state: State, folder: Folder, key: SearchKey, within: Uids, keyword_s
         there = [(message, state.contents[message.content]) for message in folder.some(every)]
         return NumberSet.of_sorted([each[0].uid for each in there if _matches(part, *each, keyword_sets)])
 
-    algebra: Algebra[Uids] = Algebra(leaf, every.__sub__, partial(reduce, and_), partial(reduce, or_))
-    return walk(key, algebra)
+    return walk(key, set_algebra(leaf, every))
 
 
 _search_text = lru_cache(64)(search_text)
@@ -82,9 +80,9 @@ def _matches(key: SearchKey, message: Message, arrival: Arrival, keyword_sets: A
         case terms.InUids(uids):
             return message.uid in uids
         case terms.Arrived(when, day):
-            return _is_on(message.arrived + message.zone * 60, when, first_second(day))
+            return message.arrived + message.zone * 60 in seconds_of(when, day)
         case terms.Sent(when, day):
-            return arrival.sent is not None and _is_on(arrival.sent + arrival.sent_zone * 60, when, first_second(day))
+            return arrival.sent is not None and arrival.sent + arrival.sent_zone * 60 in seconds_of(when, day)
         case terms.Older(seconds):
             return message.arrived <= int(time.time()) - seconds
         case terms.Younger(seconds):
@@ -107,11 +105,6 @@ def _matches(key: SearchKey, message: Message, arrival: Arrival, keyword_sets: A
         case terms.InText(text):
             return fold_header(text) in _search_text(raw)[0] or fold(text) in _search_text(raw)[1]
     raise TypeError(f"{type(key).__name__} is for the session to resolve")
-
-
-def _is_on(seconds: int, when: When, start: int) -> bool:
-    is_since, is_before = seconds >= start, seconds < start + (when is When.ON) * DAY_SECONDS
-    return {When.BEFORE: is_before, When.SINCE: is_since, When.ON: is_since and is_before}[when]
 
 
 _SORT_KEYS: Mapping[Key, Callable[[Message, Arrival], int | str]] = {

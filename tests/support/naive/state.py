@@ -14,6 +14,7 @@ from mektup.store.rules.counters import DELETED, SEEN, Box, next_uidvalidity
 from mektup.store.rules.keyword_sets import KeywordSets
 from mektup.store.rules.mailbox_names import inferiors, new_mailboxid, no_such_mailbox
 from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
+from mektup.terms.names import mailbox_key
 from mektup.terms.numbers import ContentId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.sets import NumberSet, Uids
 
@@ -134,8 +135,8 @@ class State:
         return [each for each in self.folders.values() if low <= each.name < high]
 
     def named(self, name: str) -> Folder | None:
-        """The folder of that canonical name."""
-        return next((folder for folder in self.folders.values() if folder.name == name), None)
+        """The folder of that name, which need not be canonical."""
+        return next((folder for folder in self.folders.values() if folder.name == mailbox_key(name)), None)
 
 
 class Transaction:
@@ -226,12 +227,6 @@ class NaiveKeywordSets(KeywordSets[Transaction]):
 
     def _kept(self, change: Transaction) -> frozenset[int]:
         return frozenset(change.state.keyword_sets)
-
-    def _is_kept(self, change: Transaction, number: int) -> bool:
-        return number in change.state.keyword_sets
-
-    def _highest_kept(self, change: Transaction) -> int:
-        return max(change.state.keyword_sets, default=0)
 
     def _highest_word(self, change: Transaction) -> int:
         return max((each.word for each in change.state.messages()), default=0)

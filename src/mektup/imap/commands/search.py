@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mektup.imap import modseqs
-from mektup.imap.search_scope import scoped
+from mektup.imap.search_scope import part_told, scoped
 from mektup.imap.view import View
-from mektup.terms.numbers import Uid
 from mektup.terms.search import ChangedSince
 from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.requests import Search
@@ -28,8 +27,10 @@ async def run(session: Conversation, request: Search) -> bytes | None:
     """Tells which messages match; a sequence number beyond the mailbox matches none."""
     view = session.selected
     scope = scoped(request.key, view)
-    found = await session.seek(session.mail.search(view.mailbox, scope.key, view.uids))
+    part = part_told(request.return_options)
     by_modseq = scope.mentions(ChangedSince)
+    modseq_of = part if by_modseq else None
+    found, modseq = await session.seek(session.mail.search(view.mailbox, scope.key, view.uids, modseq_of=modseq_of))
     if by_modseq:
         # RFC 7162 §3.1.5, §3.1.6: a client that searches by modseq knows modseqs, and its answer has the highest one
         modseqs.use(session)
@@ -37,18 +38,13 @@ async def run(session: Conversation, request: Search) -> bytes | None:
     if options is None and session.rev2:
         # RFC 9051 §6.4.4: in rev2 the answer is always ESEARCH
         options = frozenset({"ALL"})
-    modseq = None
-    if by_modseq and found:
-        # RFC 4731 §3.2: with MIN or MAX alone, the highest one of just these messages
-        returned = found if options is None else _to_save(found, options)
-        modseq = await session.mail.search_highest_modseq(view.mailbox, returned)
     if options is None:
         await _tell(session, found if request.by_uid else view.seqs(found), modseq)
         return None
     if options != {"SAVE"}:
         session.write(_esearch_line(request, view, found, options, modseq))
     if "SAVE" in options:
-        view.saved = _to_save(found, options)
+        view.saved = part.of(found)
     return None
 
 
@@ -86,15 +82,3 @@ def _esearch_line(request: Search, view: View, found: Uids, options: frozenset[s
     if modseq is not None:
         words.append(b"MODSEQ %d" % modseq)
     return b" ".join(words) + b"\r\n"
-
-
-def _to_save(found: Uids, options: frozenset[str]) -> Uids:
-    """RFC 9051 §6.4.4.1, table 4: with MIN or MAX alone, only these messages are saved."""
-    if not found or options & {"ALL", "COUNT"} or not options & {"MIN", "MAX"}:
-        return found
-    kept: list[Uid] = []
-    if "MIN" in options:
-        kept.append(found.first)
-    if "MAX" in options:
-        kept.append(found.last)
-    return NumberSet.of(kept)

@@ -7,10 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mektup.imap import modseqs
-from mektup.imap.search_scope import scoped
-from mektup.terms.numbers import Uid
+from mektup.imap.search_scope import part_told, scoped
 from mektup.terms.search import ChangedSince
-from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.requests import Sort
 
 if TYPE_CHECKING:
@@ -24,15 +22,15 @@ async def run(session: Conversation, request: Sort) -> bytes | None:
     """Tells which messages match, in order. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     scope = scoped(request.key, view)
-    found = await session.seek(session.mail.sort(view.mailbox, scope.key, view.uids, request.criteria))
-    modseq = None
-    if scope.mentions(ChangedSince):
+    part = part_told(request.return_options)
+    by_modseq = scope.mentions(ChangedSince)
+    modseq_of = part if by_modseq else None
+    found, modseq = await session.seek(
+        session.mail.sort(view.mailbox, scope.key, view.uids, request.criteria, modseq_of=modseq_of)
+    )
+    if by_modseq:
         # RFC 7162 §3.1.5: a client that searches by modseq knows modseqs, and its answer has the highest one
         modseqs.use(session)
-        if found:
-            # RFC 4731 §3.2: with MIN or MAX alone, the highest one of just these messages
-            returned = _kept(found, request.return_options or frozenset())
-            modseq = await session.mail.search_highest_modseq(view.mailbox, returned)
     numbers: Sequence[int] = found if request.by_uid else view.seqs_in_order(found)
     if request.return_options is None:
         await _write_sort(session, numbers, modseq)
@@ -41,7 +39,7 @@ async def run(session: Conversation, request: Sort) -> bytes | None:
             await _write_esearch(session, request, numbers, modseq)
         if "SAVE" in request.return_options:
             # RFC 9051 §6.4.4.1 allows SAVE in any command that is based on SEARCH
-            view.saved = _kept(found, request.return_options)
+            view.saved = part.of(found)
     return None
 
 
@@ -90,10 +88,3 @@ def _ranges(numbers: Sequence[int]) -> Iterator[bytes]:
             first = number
         last = number
     yield b"%d" % first if first == last else b"%d:%d" % (first, last)
-
-
-def _kept(found: Sequence[Uid], options: frozenset[str]) -> Uids:
-    """RFC 9051 §6.4.4.1, table 4: with MIN or MAX alone, only these messages are saved."""
-    if found and options & {"MIN", "MAX"} and not options & {"ALL", "COUNT"}:
-        found = [*found[: "MIN" in options], *(found[-1:] if "MAX" in options else ())]
-    return NumberSet.of(found)

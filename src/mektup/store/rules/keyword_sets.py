@@ -161,20 +161,22 @@ class KeywordSets(ABC, Generic[C]):
         """The numbers of all stored sets."""
 
     @abstractmethod
-    def _is_kept(self, change: C, number: int) -> bool:
-        """Whether the set is still stored."""
-
-    @abstractmethod
-    def _highest_kept(self, change: C) -> int:
-        """The highest number of a stored set; 0 for none."""
-
-    @abstractmethod
     def _highest_word(self, change: C) -> int:
         """The highest flag word of a message; 0 for none. May have to read all messages."""
 
     @abstractmethod
     def _keep(self, change: C, number: int, names: str, undo: Callable[[], None]) -> None:
         """Stores a set; calls *undo* where the transaction ends without a commit."""
+
+    # Where an engine can answer without reading the numbers of all sets, it does
+
+    def _is_kept(self, change: C, number: int) -> bool:
+        """Whether the set is still stored."""
+        return number in self._kept(change)
+
+    def _highest_kept(self, change: C) -> int:
+        """The highest number of a stored set; 0 for none."""
+        return max(self._kept(change), default=0)
 
     # Queries
 

@@ -9,16 +9,26 @@ from __future__ import annotations
 import secrets
 import unicodedata
 from collections.abc import Iterable
+from typing import TypeVar
 
 from mektup.store.interface import Mailbox
 from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.names import DELIMITER, INBOX
 
+T = TypeVar("T")
+
 
 def no_such_mailbox() -> Refused:
     """The refusal for a mailbox that does not exist."""
     return Refused(Code.NONEXISTENT, NO_SUCH_MAILBOX)
+
+
+def require_mailbox(found: T | None) -> T:
+    """Returns *found*, a mailbox. Raises Refused(NONEXISTENT) for None."""
+    if found is None:
+        raise no_such_mailbox()
+    return found
 
 
 def no_such_target() -> Refused:

@@ -6,10 +6,13 @@ from datetime import date
 from typing import Final
 
 from mektup.terms import search as terms
-from mektup.terms.search import SearchKey
+from mektup.terms.search import SearchKey, When
 from mektup.terms.search_walk import Algebra, walk
 
 DAY_SECONDS: Final = 86400
+
+FOREVER: Final = 1 << 60
+"""Seconds: later than every date, but SQL has integers of that size."""
 
 
 def is_long(key: SearchKey) -> bool:
@@ -28,9 +31,11 @@ def is_long(key: SearchKey) -> bool:
     return walk(key, Algebra(lambda leaf: not isinstance(leaf, cheap), bool, any, any))
 
 
-def first_second(day: date) -> int:
-    """The start of *day* in seconds since 1970, in the zone of a message's date.
+def seconds_of(when: When, day: date) -> range:
+    """The dates that are *when* compared with *day*: seconds since 1970, in the zone of a message's date.
 
     RFC 9051 §6.4.4: dates are compared disregarding time and timezone.
     """
-    return (day - date(1970, 1, 1)).days * DAY_SECONDS
+    start = (day - date(1970, 1, 1)).days * DAY_SECONDS
+    first = -FOREVER if when is When.BEFORE else start
+    return range(first, {When.BEFORE: start, When.ON: start + DAY_SECONDS, When.SINCE: FOREVER}[when])

@@ -23,11 +23,13 @@ from mektup.store.interface import (
     FlagOrder,
     FlagsStored,
     Form,
+    Found,
     Incoming,
     Mailbox,
     Row,
     SearchStatus,
     Selection,
+    Sorted,
     Touched,
 )
 from mektup.store.memo import Recall
@@ -61,7 +63,7 @@ from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX, mailbox_key
 from mektup.terms.numbers import MAX_UINT32, AccountId, ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.peer import Watch
-from mektup.terms.search import HasFlag, SearchKey
+from mektup.terms.search import HasFlag, Part, SearchKey
 from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 
@@ -279,21 +281,25 @@ class SqliteAccount:
             self.database.read_now(partial(self._keyword_sets.load_of, word=word))
         return self._keyword_sets.flags(word)
 
-    def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Coroutine[Any, Any, Uids]:
-        return self._searching.search(mailbox, key, within)
+    def search(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None
+    ) -> Coroutine[Any, Any, Found]:
+        return self._searching.search(mailbox, key, within, modseq_of)
 
     def sort(
-        self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]
-    ) -> Coroutine[Any, Any, Sequence[Uid]]:
-        return self._searching.sort(mailbox, key, within, criteria)
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        criteria: Sequence[SortCriterion],
+        modseq_of: Part | None = None,
+    ) -> Coroutine[Any, Any, Sorted]:
+        return self._searching.sort(mailbox, key, within, criteria, modseq_of)
 
     def thread(
         self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
     ) -> Coroutine[Any, Any, MessageThreads]:
         return self._searching.thread(mailbox, key, within, algorithm)
-
-    async def search_highest_modseq(self, mailbox: MailboxId, uids: Uids) -> ModSeq:
-        return await self.database.read_long(changes.highest_modseq, mailbox, uids)
 
     async def search_status(self) -> SearchStatus:
         return await self.database.read_long(text_index.status)
@@ -408,7 +414,8 @@ class SqliteAccount:
             if not long or refused.fault.kind is not Kind.FULL:
                 raise
         if uids is None:
-            uids = await self.search(mailbox, HasFlag("\\Deleted"), NumberSet.span(Uid(1), Uid(MAX_UINT32)))
+            deleted = await self.search(mailbox, HasFlag("\\Deleted"), NumberSet.span(Uid(1), Uid(MAX_UINT32)))
+            uids = deleted.uids
         return await self._in_pieces(how, mailbox, uids)
 
     async def _in_pieces(self, how: Callable[..., Expunged], mailbox: MailboxId, uids: Uids) -> Expunged:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from mektup.store.interface import Found, Sorted
 from mektup.store.rules import flag_index
 from mektup.store.rules.flag_index import NOT_ASKED, FlagIndex
 from mektup.store.rules.search_cost import is_long
@@ -28,14 +29,14 @@ from mektup.store.sqlite.tables import changes, mailboxes, search, sort
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.sort import Question
 from mektup.terms.limits import Limits
-from mektup.terms.numbers import AccountId, MailboxId, Uid
-from mektup.terms.search import All, InUids, SearchKey
+from mektup.terms.numbers import AccountId, MailboxId, ModSeq, Uid
+from mektup.terms.search import All, InUids, Part, SearchKey
 from mektup.terms.search_walk import leaves
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 
 T = TypeVar("T")
-H = TypeVar("H")
+F = TypeVar("F", Uids, Sequence[Uid])
 
 
 async def learn_keywords(database: Database, keyword_sets: SqliteKeywordSets) -> None:
@@ -71,18 +72,30 @@ class Searching:
         self._flags: dict[MailboxId, FlagIndex | None] = {}
         """The least recently used first; None for a mailbox with too many different flag words."""
 
-    async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> Uids:
+    async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None) -> Found:
         await learn_keywords(self._database, self._keyword_sets)
-        if flag_index.answers(key):
+        if modseq_of is None and flag_index.answers(key):
             index = await self._flag_index(mailbox)
             if index is not None:
-                return index.search(key, within, self._keyword_sets)
+                return Found(index.search(key, within, self._keyword_sets), None)
         takes_long = is_long(key)
         if takes_long:
             self._indexer.wake()  # in case a process died before it indexed
         takes_long |= len(within) > FEW_SCANNED or self._tests(key, within) > FEW_TESTED
         ask = partial(search.search, mailbox=mailbox, key=key, within=within, keyword_sets=self._keyword_sets)
-        return await (self._searches.find(ask) if takes_long else self._database.read(ask))
+        if modseq_of is None:
+            return Found(await self._ask(ask, takes_long=takes_long), None)
+        return Found(*await self._ask_with_modseq(ask, mailbox, modseq_of, takes_long=takes_long))
+
+    def _ask(self, ask: Callable[[Cursor], T], *, takes_long: bool) -> Awaitable[T]:
+        return self._searches.find(ask) if takes_long else self._database.read(ask)
+
+    def _ask_with_modseq(
+        self, ask: Callable[[Cursor], F], mailbox: MailboxId, part: Part, *, takes_long: bool
+    ) -> Awaitable[tuple[F, ModSeq | None]]:
+        """The result of *ask* and the highest modseq of *part*, in a thread: a mailbox may have many changes."""
+        both = partial(changes.with_highest_modseq, ask=ask, mailbox=mailbox, part=part)
+        return self._searches.find(both) if takes_long else self._database.read_long(both)
 
     def _tests(self, key: SearchKey, within: Uids) -> int:
         """The number of comparisons for *key*: each leaf with each message, or with each set of keywords."""
@@ -102,26 +115,34 @@ class Searching:
         return self._flags.get(mailbox)
 
     async def sort(
-        self, mailbox: MailboxId, key: SearchKey, within: Uids, criteria: Sequence[SortCriterion]
-    ) -> Sequence[Uid]:
-        return await self._ask_sorted(sort.sort, mailbox, key, within, criteria)
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        criteria: Sequence[SortCriterion],
+        modseq_of: Part | None = None,
+    ) -> Sorted:
+        question, takes_long = await self._question(mailbox, key, within)
+        ask = partial(sort.sort, question=question, criteria=criteria)
+        if modseq_of is None:
+            return Sorted(await self._ask(ask, takes_long=takes_long), None)
+        return Sorted(*await self._ask_with_modseq(ask, mailbox, modseq_of, takes_long=takes_long))
 
     async def thread(
         self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
     ) -> MessageThreads:
-        return await self._ask_sorted(sort.thread, mailbox, key, within, algorithm)
+        question, takes_long = await self._question(mailbox, key, within)
+        return await self._ask(partial(sort.thread, question=question, algorithm=algorithm), takes_long=takes_long)
 
-    async def _ask_sorted(
-        self, ask: Callable[[Cursor, Question, H], T], mailbox: MailboxId, key: SearchKey, within: Uids, how: H
-    ) -> T:
+    async def _question(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> tuple[Question, bool]:
+        """What to sort or thread, and whether that takes long."""
         await learn_keywords(self._database, self._keyword_sets)
         if not isinstance(key, All | InUids) and flag_index.answers(key):
-            key = InUids(await self.search(mailbox, key, within))
+            key = InUids((await self.search(mailbox, key, within)).uids)
         takes_long = is_long(key)
         if takes_long:
             self._indexer.wake()
-        question = Question((self._account, mailbox), key, within, self._keyword_sets, self._sort_keys)
         takes_long |= len(within) > FEW_SORTED or self._tests(key, within) > FEW_TESTED
-        if takes_long or await self._database.read(mailboxes.size, mailbox) > FEW_SORTED_BYTES:
-            return await self._searches.find(lambda cursor: ask(cursor, question, how))
-        return await self._database.read(ask, question, how)
+        takes_long = takes_long or await self._database.read(mailboxes.size, mailbox) > FEW_SORTED_BYTES
+        question = Question((self._account, mailbox), key, within, self._keyword_sets, self._sort_keys)
+        return question, takes_long

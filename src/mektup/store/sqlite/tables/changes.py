@@ -7,9 +7,10 @@ the result (``Known``), and updates it with the changes since its modseq.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from typing import TypeVar
 
 from mektup.store.interface import Changes, Mailbox, Row, Selection, Touched
 from mektup.store.rules.changes import NONE, UNKNOWN, Known, Since, selection
@@ -22,7 +23,10 @@ from mektup.store.sqlite.tables import changed_runs, mailboxes
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.uids import Query, read_slice, runs_since, slices
 from mektup.terms.numbers import MailboxId, ModSeq, Uid
+from mektup.terms.search import Part
 from mektup.terms.sets import NumberSet, Uids
+
+F = TypeVar("F", Uids, Sequence[Uid])
 
 _FLAGS = Query("m.flags, m.modseq")
 _UNSEEN = Query("", condition=f"AND m.flags & {SEEN} = 0")
@@ -174,6 +178,15 @@ def highest_modseq(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> ModSeq:
             if met and read_slice(cursor, _THERE, mailbox, met, 0)[0]:
                 return ModSeq(found)
     return ModSeq(0)
+
+
+def with_highest_modseq(
+    cursor: Cursor, ask: Callable[[Cursor], F], mailbox: MailboxId, part: Part
+) -> tuple[F, ModSeq | None]:
+    """The UIDs that *ask* finds, and the highest modseq of *part*; None where it finds nothing. Read at one moment."""
+    with moment(cursor):
+        found = ask(cursor)
+        return found, highest_modseq(cursor, mailbox, part.of(found)) if found else None
 
 
 def learn_flags(

@@ -19,6 +19,7 @@ from mektup.store.rules.mailbox_names import (
     require_deletable,
     require_few_mailboxes,
     require_few_subscriptions,
+    require_mailbox,
     require_renamable,
     superiors,
 )
@@ -56,10 +57,7 @@ def find(cursor: Cursor, name: str) -> Mailbox | None:
 
 def mailbox(cursor: Cursor, name: str) -> Mailbox:
     """The mailbox with that name. Raises Refused(NONEXISTENT)."""
-    found = find(cursor, name)
-    if found is None:
-        raise no_such_mailbox()
-    return found
+    return require_mailbox(find(cursor, name))
 
 
 def selectable(cursor: Cursor, name: str) -> tuple[Mailbox, tuple[str, ...]]:

@@ -18,13 +18,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import reduce
 from itertools import chain
 from typing import Any
 
 from mektup.message.text import fold, fold_header
 from mektup.store.rules.keyword_sets import KEYWORD_SHIFT
-from mektup.store.rules.search_cost import DAY_SECONDS, first_second
+from mektup.store.rules.search_cost import seconds_of
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables import trigrams
 from mektup.store.sqlite.tables.changes import modseq, moment
@@ -37,7 +36,7 @@ from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import SYSTEM_FLAGS_BY_NAME
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import SearchKey
-from mektup.terms.search_walk import Algebra, flags_in, leaves, narrowed, walk
+from mektup.terms.search_walk import Algebra, flags_in, leaves, narrowed, set_algebra, walk
 from mektup.terms.sets import Uids
 
 MAX_DEPTH = 500
@@ -234,14 +233,8 @@ def _in_headers(text: str) -> Condition:
 
 
 def _day(seconds: str, when: terms.When, day: date) -> Condition:
-    start = first_second(day)
-    match when:
-        case terms.When.BEFORE:
-            return Condition(f"{seconds} < ?", (start,))
-        case terms.When.SINCE:
-            return Condition(f"{seconds} >= ?", (start,))
-        case terms.When.ON:
-            return Condition(f"{seconds} BETWEEN ? AND ?", (start, start + DAY_SECONDS - 1))
+    matching = seconds_of(when, day)
+    return Condition(f"{seconds} BETWEEN ? AND ?", (matching.start, matching.stop - 1))
 
 
 # Running
@@ -272,12 +265,7 @@ def _by_sets(cursor: Cursor, mailbox: MailboxId, key: SearchKey, within: Uids, c
 
     return walk(
         key,
-        Algebra(
-            leaf=leaf,
-            negation=lambda part: every - part,
-            conjunction=lambda parts: reduce(lambda one, other: one & other, parts),
-            disjunction=lambda parts: reduce(lambda one, other: one | other, parts),
-        ),
+        set_algebra(leaf, every),
     )
 
 
