@@ -68,7 +68,7 @@ async def test_expunge_does_not_wait_for_commands_without_sequence_numbers(given
 async def test_a_bug_is_answered_and_logged_and_the_session_lives(
     given: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(session: ImapSession, request: requests.Noop) -> bytes | None:
+    async def broken(session: ImapSession, request: requests.Noop) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setitem(TABLE, requests.Noop, CommandRow("NOOP", frozenset(SessionState), Tells.ALL, broken))
@@ -180,3 +180,21 @@ async def test_a_store_that_fails_does_not_fail_its_neighbours(given: Given) -> 
         b"* 1 FETCH (FLAGS (k1 \\Recent))",
         b"e OK STORE completed",
     ]
+
+
+async def test_a_bug_in_pipelined_stores_leaves_none_without_an_answer(
+    given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await given.account()
+    await append(account, MESSAGE)
+
+    async def broken(*arguments: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    async with Dialogue(ImapSession, given.services) as dialogue:
+        await log_in(dialogue)
+        monkeypatch.setattr(type(account), "store_flags_in_turn", broken)
+        dialogue.send(b"c STORE 1 FLAGS (a)\r\nd STORE 1 FLAGS (b)\r\ne STORE 1 FLAGS (c)\r\nf NOOP\r\n")
+        told = await dialogue.until(b"f OK NOOP completed\r\n")
+    tagged = [line[:4] for line in told.splitlines() if not line.startswith(b"*")]
+    assert tagged == [b"c NO", b"d NO", b"e OK", b"f OK"], "the last one is alone, and needs no batch"

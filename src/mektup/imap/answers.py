@@ -1,6 +1,12 @@
-"""Tagged and untagged status responses (RFC 9051 §7.1). Only this module turns an error into an answer."""
+"""Tagged and untagged status responses (RFC 9051 §7.1).
+
+A command returns an ``Answer``, or raises an error. Only the session writes the tagged response, with the functions of
+this module; no other module makes a response of an answer or of an error.
+"""
 
 from __future__ import annotations
+
+from msgspec import Struct
 
 from mektup.terms.errors import ClientError, Code, Refused
 from mektup.wire import codes
@@ -9,20 +15,31 @@ MAX_TEXT = 400
 """The longest human text of an answer, in characters. It may echo input, and more of that helps nobody."""
 
 
+class Answer(Struct, frozen=True):
+    """The OK of a command that says more than that it is completed."""
+
+    code: bytes
+    """The response code, made by ``wire.codes``; empty for none."""
+    text: str
+    """The human text."""
+
+
 def _text(text: str) -> bytes:
     """Human text for the wire: one line of printable ASCII that cannot be taken for a response code."""
     line = "".join(letter if " " <= letter <= "~" else "?" for letter in text[:MAX_TEXT])
     return (line.lstrip("[ ") or "-").encode("ascii")
 
 
-def untagged_ok(code: bytes, text: bytes) -> bytes:
+def untagged_ok(code: bytes, text: str) -> bytes:
     """``* OK [code] text``, *code* with its brackets."""
-    return b"* OK %b %b\r\n" % (code, text)
+    return b"* OK %b %b\r\n" % (code, text.encode("ascii"))
 
 
-def ok(tag: bytes, text: bytes) -> bytes:
-    """``tag OK text``."""
-    return b"%b OK %b\r\n" % (tag, text)
+def ok(tag: bytes, answer: Answer) -> bytes:
+    """``tag OK [code] text``."""
+    if not answer.code:
+        return b"%b OK %b\r\n" % (tag, answer.text.encode("ascii"))
+    return b"%b OK %b %b\r\n" % (tag, answer.code, answer.text.encode("ascii"))
 
 
 def no(tag: bytes | None, refusal: Refused) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Iterator
 from typing import Protocol, TypeVar
 
 from mektup.auth.services import Services
+from mektup.imap.answers import Answer
 from mektup.imap.flag_words import FlagWords
 from mektup.imap.view import View
 from mektup.store.interface import Account, AccountEntry
@@ -36,8 +37,6 @@ class Conversation(Protocol):
     """Whether the client knows modseqs: FETCH lines then carry them (RFC 7162 §3.1)."""
     qresync: bool
     """Whether the client enabled QRESYNC: VANISHED replaces EXPUNGE (RFC 7162 §3.2.3)."""
-    tag: bytes | None
-    """The current command's tag; moves to the tag of a pipelined command that is answered with it."""
     has_identified: bool
     """Whether the client has sent ID."""
 
@@ -72,11 +71,17 @@ class Conversation(Protocol):
     def ahead(self) -> Iterator[Request]:
         """The requests that the client pipelined after the current one, up to one that is wrong or has a literal.
 
-        They stay queued until ``take`` removes them.
+        They stay queued until ``go_on`` takes them.
         """
 
-    def take(self) -> None:
-        """Takes the first request of ``ahead``: the current command answers it, too."""
+    def go_on(self, coming: Request, outcome: Answer | Refused | None = None) -> None:
+        """Answers the current request by *outcome*, and takes the first request of ``ahead``: now *coming* is current.
+
+        For requests that are done together. None stands for the usual OK.
+        """
+
+    def answer(self, answer: Answer) -> None:
+        """Writes the tagged OK before the command ends. For STARTTLS: what follows its answer is encrypted."""
 
     async def read_line(self) -> bytes:
         """The next line where no command is expected, without CRLF: DONE, or a SASL response. Raises ClientError."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mektup.imap.answers import untagged_ok
+from mektup.imap.answers import Answer, untagged_ok
 from mektup.terms.numbers import ModSeq
 from mektup.wire import codes
 
@@ -28,26 +28,26 @@ def use(session: Conversation) -> None:
     view = session.view
     if view is not None:
         view.client_modseq = view.expunged_modseq
-        session.write(untagged_ok(codes.highest_modseq(view.client_modseq), b"The latest change"))
+        session.write(untagged_ok(codes.highest_modseq(view.client_modseq), "The latest change"))
 
 
 def tell_due(session: Conversation) -> None:
     """Writes an untagged HIGHESTMODSEQ if one is due."""
     modseq = _take_due(session)
     if modseq is not None:
-        session.write(untagged_ok(codes.highest_modseq(modseq), b"The latest change"))
+        session.write(untagged_ok(codes.highest_modseq(modseq), "The latest change"))
 
 
-def in_answer(session: Conversation, answer: bytes | None, name: str) -> bytes | None:
-    """The OK *answer* of the command *name*, with HIGHESTMODSEQ if one is due. None stands for the usual text."""
-    if answer is not None and answer.startswith(b"["):
+def in_answer(session: Conversation, answer: Answer | None, usual: str) -> Answer | None:
+    """*answer* with HIGHESTMODSEQ if one is due. None stands for an answer without a code and with the *usual* text."""
+    if answer is not None and answer.code:
         # an answer can have one response code only
         tell_due(session)
         return answer
     modseq = _take_due(session)
     if modseq is None:
         return answer
-    return b"%b %b" % (codes.highest_modseq(modseq), answer or b"%b completed" % name.encode("ascii"))
+    return Answer(codes.highest_modseq(modseq), usual if answer is None else answer.text)
 
 
 def _take_due(session: Conversation) -> ModSeq | None:

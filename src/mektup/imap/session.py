@@ -20,6 +20,7 @@ from typing import TypeVar
 from mektup.auth.connections import AccountConnection
 from mektup.auth.services import FAILED_LOGINS, Services
 from mektup.imap import answers, modseqs, updates
+from mektup.imap.answers import Answer
 from mektup.imap.capabilities import capabilities
 from mektup.imap.flag_words import FlagWords
 from mektup.imap.table import TABLE, CommandRow, SessionState, Tells
@@ -54,6 +55,7 @@ class ImapSession:
         "_flag_words",
         "_login_failures",
         "_place",
+        "_tag",
         "_tally",
         "account",
         "condstore",
@@ -65,7 +67,6 @@ class ImapSession:
         "rev2",
         "services",
         "state",
-        "tag",
         "uploads",
         "user",
         "view",
@@ -83,10 +84,11 @@ class ImapSession:
         self.condstore = False
         self.qresync = False
         self.uploads = Uploads()
-        self.tag: bytes | None = None
         self.ending: Ending | None = None
         self.has_identified = False
         self._flag_words: FlagWords | None = None
+        self._tag: bytes | None = None
+        """The tag of the current command, until it is answered."""
         self._place: AccountConnection | None = None
         self._login_failures = 0
         self._bad_commands = 0
@@ -141,8 +143,8 @@ class ImapSession:
         except Disconnected:
             self.ending = Ending.GONE
 
-    def _greeting(self) -> bytes:
-        return b"mektup ready, session %b" % self.services.session_id.encode("ascii")
+    def _greeting(self) -> str:
+        return f"mektup ready, session {self.services.session_id}"
 
     def patience(self) -> float:
         """See ``Conversation``."""
@@ -173,13 +175,13 @@ class ImapSession:
             # the boundary: a failure in a command does not end the session
             self._fail(command, failure)
         finally:
-            self.tag = None
+            self._tag = None
             if command.literals:
                 self.uploads.close()
 
     def _fail(self, command: RawCommand, failure: Exception) -> None:
         """Answers *command* with the error."""
-        tag = self.tag or commands.tag_of(command)
+        tag = self._tag or commands.tag_of(command)
         match failure:
             case ClientError():
                 self.write(answers.bad(tag, failure))
@@ -198,7 +200,7 @@ class ImapSession:
         self.services.log.error("command_failed", tag=tag, user=self.user, exc_info=failure)
 
     async def _run(self, row: CommandRow, request: Request) -> None:
-        self.tag = request.tag
+        self._tag = request.tag
         try:
             try:
                 answer = await row.run(self, request)
@@ -211,12 +213,22 @@ class ImapSession:
         finally:
             began, self._clock = self._clock, time.monotonic()
             self._tally.durations.add(row.name, self._clock - began)
+        self._say_ok(row, answer)
+
+    def _say_ok(self, row: CommandRow, answer: Answer | None) -> None:
+        """Writes the tagged OK, unless the command did it; None stands for the usual OK."""
+        tag = self._tag
+        if tag is None:
+            return
         if self.condstore:
-            answer = modseqs.in_answer(self, answer, row.name)
-        if answer is None:
-            self.write(row.done % self.tag)
-        elif answer:
-            self.write(answers.ok(self.tag, answer))
+            answer = modseqs.in_answer(self, answer, row.usual)
+        self.peer.write(row.done % tag if answer is None else answers.ok(tag, answer))
+
+    def answer(self, answer: Answer) -> None:
+        """See ``Conversation``."""
+        assert self._tag is not None
+        self.write(answers.ok(self._tag, answer))
+        self._tag = None
 
     async def _tell(self, tells: Tells, request: Request) -> None:
         """Tells what changed. Never fails, as the command is done already; what cannot be told now is told later."""
@@ -334,10 +346,20 @@ class ImapSession:
             except (ClientError, Refused):
                 return
 
-    def take(self) -> None:
+    def go_on(self, coming: Request, outcome: Answer | Refused | None = None) -> None:
         """See ``Conversation``."""
+        row = TABLE[type(coming)]
+        if outcome is None and not self.condstore:
+            # clients pipeline thousands of FETCHes and STOREs
+            self.peer.write(row.done % self._tag)
+        elif isinstance(outcome, Refused):
+            modseqs.tell_due(self)
+            self.write(answers.no(self._tag, outcome))
+        else:
+            self._say_ok(row, outcome)
         self.receiver.next_event()
         self._tally.commands += 1
+        self._tag = coming.tag
 
     async def read_line(self) -> bytes:
         """See ``Conversation``."""

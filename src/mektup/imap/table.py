@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from mektup.imap import answers
+from mektup.imap.answers import Answer
 from mektup.imap.commands import (
     append,
     authenticate,
@@ -70,11 +72,8 @@ class Tells(Enum):
     """Everything; the store is asked even if the watch did not fire, as the client asks for changes."""
 
 
-Run = Callable[[Any, Any], Awaitable[bytes | None]]
-"""Takes the Conversation and its Request; returns ``[CODE] text`` of the OK answer, None for the usual text.
-
-Empty if the command wrote its OK itself, as STARTTLS does: its answer is the last one that is not encrypted.
-"""
+Run = Callable[[Any, Any], Awaitable[Answer | None]]
+"""Takes the Conversation and its Request; returns the OK answer, None for the usual one."""
 
 # Tuples find a member by identity. Sets would call Python code for its hash, at each command.
 ANY = tuple(SessionState)
@@ -91,11 +90,14 @@ class CommandRow:
     states: tuple[SessionState, ...]
     tells: Tells
     run: Run
+    usual: str = field(init=False)
+    """The text of the usual OK."""
     done: bytes = field(init=False)
-    """The usual OK answer, with ``%b`` for the tag."""
+    """The usual OK, with ``%b`` for the tag."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "done", b"%%b OK %b completed\r\n" % self.name.encode("ascii"))
+        object.__setattr__(self, "usual", f"{self.name} completed")
+        object.__setattr__(self, "done", answers.ok(b"%b", Answer(b"", self.usual)))
 
     def check(self, state: SessionState) -> None:
         """Raises ClientError, which says what to do first, if the command is not allowed in *state*."""

@@ -44,7 +44,7 @@ def flags_line(keywords: tuple[str, ...]) -> bytes:
 def permanent_flags_line(keywords: tuple[str, ...], *, read_only: bool) -> bytes:
     """``* OK [PERMANENTFLAGS ...]``: the flags that can be changed permanently (RFC 9051 §7.1)."""
     flags = () if read_only else (SYSTEM_FLAGS, *keywords)
-    text = b"No flag may be changed" if read_only else b"Flags may be kept"
+    text = "No flag may be changed" if read_only else "Flags may be kept"
     return untagged_ok(codes.permanent_flags(flags, new_keywords=not read_only), text)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from mektup.imap.answers import Answer
 from mektup.imap.list_line import normal_name
 from mektup.store.interface import Incoming
 from mektup.store.prepare import prepare_in_turn
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Append) -> bytes | None:
+async def run(session: Conversation, request: Append) -> Answer:
     """Adds the spooled messages; they are on disk before the OK. Raises Refused(TRYCREATE, OVERQUOTA)."""
     account = session.mail
     try:
@@ -31,7 +32,7 @@ async def run(session: Conversation, request: Append) -> bytes | None:
         raise
     session.services.tally.messages += len(incoming)
     session.write(normal_name(request.mailbox, request.old_name))
-    return b"%b Appended" % codes.append_uid(appended.uidvalidity, appended.uids)
+    return Answer(codes.append_uid(appended.uidvalidity, appended.uids), "Appended")
 
 
 async def _prepared(session: Conversation, request: Append) -> list[Incoming]:

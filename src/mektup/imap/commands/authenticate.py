@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mektup.auth.sasl import Complaints, converse
+from mektup.imap.answers import Answer
 from mektup.imap.capabilities import capabilities
 from mektup.terms.errors import Refused
 from mektup.wire import codes
@@ -19,7 +20,7 @@ _COMPLAINTS = Complaints(
 )
 
 
-async def run(session: Conversation, request: Authenticate) -> bytes | None:
+async def run(session: Conversation, request: Authenticate) -> Answer:
     """Logs the client in by a SASL exchange.
 
     Raises Refused(AUTHENTICATIONFAILED, ...), ClientError for a cancelled exchange or a line that is not base64.
@@ -36,4 +37,4 @@ async def run(session: Conversation, request: Authenticate) -> bytes | None:
         session.count_login_failure(refusal, request.mechanism, exchange.name)
         raise
     await session.enter(entry)
-    return b"%b Welcome" % codes.capability(capabilities(session))
+    return Answer(codes.capability(capabilities(session)), "Welcome")

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Capability) -> bytes | None:
+async def run(session: Conversation, request: Capability) -> None:
     """Lists what the server can do now."""
     session.write(b"* CAPABILITY %b\r\n" % " ".join(capabilities(session)).encode("ascii"))
-    return None

@@ -10,6 +10,5 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Check) -> bytes | None:
+async def run(session: Conversation, request: Check) -> None:
     """Does nothing."""
-    return None

@@ -10,10 +10,9 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Close) -> bytes | None:
+async def run(session: Conversation, request: Close) -> None:
     """Removes messages with \\Deleted, without EXPUNGE responses, and closes the mailbox."""
     view = session.selected
     if not view.read_only:
         await session.mail.expunge(view.mailbox, None)
     session.leave_mailbox()
-    return None

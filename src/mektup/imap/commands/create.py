@@ -16,7 +16,7 @@ USES_OF_MAILBOXES = {use.lower(): use for use in SPECIAL_USES if use not in ("\\
 """All but \\All and \\Flagged: these are views of all mail, and mektup has no such mailboxes."""
 
 
-async def run(session: Conversation, request: Create) -> bytes | None:
+async def run(session: Conversation, request: Create) -> None:
     """Creates a mailbox. Raises Refused(ALREADYEXISTS, CANNOT, USEATTR, LIMIT)."""
     use = None
     if request.use:
@@ -25,4 +25,3 @@ async def run(session: Conversation, request: Create) -> bytes | None:
             raise Refused(Code.USEATTR, f"A mailbox has one use, of {', '.join(USES_OF_MAILBOXES.values())}")
     await session.mail.create(request.mailbox, special_use=use)
     session.write(normal_name(request.mailbox, request.old_name))
-    return None

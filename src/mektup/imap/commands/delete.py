@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Delete) -> bytes | None:
+async def run(session: Conversation, request: Delete) -> None:
     """Deletes a mailbox, and closes it if it is selected here. Raises Refused(NONEXISTENT, CANNOT, HASCHILDREN)."""
     account, view = session.mail, session.view
     closes = view is not None and (await account.mailbox(request.mailbox)).id == view.mailbox
@@ -21,5 +21,4 @@ async def run(session: Conversation, request: Delete) -> bytes | None:
     session.write(normal_name(request.mailbox, request.old_name, ("\\NonExistent",)))
     if closes:
         session.leave_mailbox()
-        session.write(untagged_ok(codes.CLOSED, b"The selected mailbox is deleted"))
-    return None
+        session.write(untagged_ok(codes.CLOSED, "The selected mailbox is deleted"))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Enable) -> bytes | None:
+async def run(session: Conversation, request: Enable) -> None:
     """Enables the extensions that the client names; ignores names that cannot be enabled."""
     enabled = []
     if "IMAP4REV2" in request.capabilities and not session.rev2:
@@ -28,4 +28,3 @@ async def run(session: Conversation, request: Enable) -> bytes | None:
         session.qresync = True
         enabled.append(b"QRESYNC")
     session.write(b" ".join([b"* ENABLED", *enabled]) + b"\r\n")
-    return None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Expunge) -> bytes | None:
+async def run(session: Conversation, request: Expunge) -> None:
     """Removes messages with \\Deleted; ``updates.tell`` writes the EXPUNGE lines. Raises Refused when read-only."""
     view = session.selected
     view.check_writable()
@@ -18,4 +18,3 @@ async def run(session: Conversation, request: Expunge) -> bytes | None:
         await session.mail.expunge(view.mailbox, None)
     elif uids := view.resolve(request.uids, by_uid=True):
         await session.mail.expunge(view.mailbox, uids)
-    return None

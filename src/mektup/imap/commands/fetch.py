@@ -12,13 +12,15 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from mektup.imap import answers, modseqs, updates
+from mektup.imap import modseqs, updates
+from mektup.imap.answers import Answer
 from mektup.imap.fetch_plan import Plan, plan_for
 from mektup.imap.pipelining import pipelined
 from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq, Uid
 from mektup.terms.sets import NumberSet, SequenceSet, Uids
+from mektup.wire import codes
 from mektup.wire.fetch_items import FetchItem, Item
 from mektup.wire.requests import Fetch
 
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
 
 SEEN = frozenset({"\\Seen"})
 
+SOME_GONE = Answer(codes.word(Code.EXPUNGEISSUED), "Some messages are gone")
+
 TOGETHER = 64
 """The most pipelined FETCHes that one query answers."""
 
 
-async def run(session: Conversation, request: Fetch) -> bytes | None:
+async def run(session: Conversation, request: Fetch) -> Answer | None:
     """Writes the items of each message. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     if request.vanished and not session.qresync:
@@ -53,14 +57,14 @@ async def run(session: Conversation, request: Fetch) -> bytes | None:
                 view.owe(marked)  # they have \Seen now, and the client may not have been told
             raise
     elif _is_simple(request, uids) and (ahead := _pipelined(session, request)):
-        return await _answer_together(session, plan, request.tag, uids.first, ahead)
+        return await _answer_together(session, plan, uids.first, ahead)
     return await _answer(plan, uids)
 
 
-async def _answer(plan: Plan, uids: Uids) -> bytes | None:
+async def _answer(plan: Plan, uids: Uids) -> Answer | None:
     if await plan.answer(uids) < len(uids):
         # RFC 5530 §3: another session removed messages, and the client is told of that later
-        return b"[EXPUNGEISSUED] Some messages are gone"
+        return SOME_GONE
     return None
 
 
@@ -83,34 +87,34 @@ def _is_simple(request: Fetch, uids: Uids) -> bool:
     return len(uids) == 1 and request.changed_since is None and Item.MODSEQ not in request.items
 
 
-def _pipelined(session: Conversation, request: Fetch) -> list[tuple[bytes, Uid]]:
-    """The pipelined FETCHes that ask for the same items of one message, up to one that does not: tag and UID."""
+def _pipelined(session: Conversation, request: Fetch) -> list[tuple[Fetch, Uid]]:
+    """The pipelined FETCHes that ask for the same items of one message, up to one that does not."""
 
     def asks_the_same(coming: Fetch, uids: Uids) -> bool:
         return coming.items == request.items and coming.by_uid == request.by_uid and _is_simple(coming, uids)
 
     return [
-        (coming.tag, uids.first)
+        (coming, uids.first)
         for coming, uids in takewhile(lambda each: asks_the_same(*each), pipelined(session, Fetch, TOGETHER - 1))
     ]
 
 
 async def _answer_together(
-    session: Conversation, plan: Plan, tag: bytes, uid: Uid, ahead: list[tuple[bytes, Uid]]
-) -> bytes | None:
-    """Answers the current command, *tag* for *uid*, and those of *ahead* whose lines could be held."""
+    session: Conversation, plan: Plan, uid: Uid, ahead: list[tuple[Fetch, Uid]]
+) -> Answer | None:
+    """Answers the current command, for *uid*, and those of *ahead* whose lines could be held."""
     lines = await plan.lines_of(NumberSet.of([uid, *(other for _, other in ahead)]))
     if uid not in lines:
         return await _answer(plan, NumberSet.span(uid, uid))
-    said = [lines[uid]]
-    for next_tag, next_uid in ahead:
+    write, go_on = session.peer.write, session.go_on
+    write(lines[uid])
+    for coming, next_uid in ahead:
         line = lines.get(next_uid)
         if line is None:
             break
-        session.take()
-        said += (answers.ok(tag, b"FETCH completed"), line)
-        session.tag = tag = next_tag
-    await plan.say(b"".join(said))
+        go_on(coming)
+        write(line)
+    await session.give_way()
     return None
 
 

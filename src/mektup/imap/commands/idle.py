@@ -21,7 +21,7 @@ AGAIN_SECONDS = 5.0
 """How long to wait before changes that could not be told are tried again."""
 
 
-async def run(session: Conversation, request: Idle) -> bytes | None:
+async def run(session: Conversation, request: Idle) -> None:
     """Tells changes until the client says DONE. Raises ClientError for any other word, TimedOut after half an hour."""
     session.write(b"+ Waiting; say DONE to end it\r\n")
     limits = session.services.limits
@@ -50,7 +50,6 @@ async def run(session: Conversation, request: Idle) -> bytes | None:
         else:
             # routers on the way forget silent connections
             session.write(b"* OK Still here\r\n")
-    return b"IDLE completed"
 
 
 async def _tell(session: Conversation, *, look: bool) -> bool:

@@ -18,12 +18,12 @@ NAMES_AT_ONCE = 4
 """How many names are compared with the patterns before others may have their turn: a comparison may take long."""
 
 
-async def run(session: Conversation, request: List) -> bytes | None:
+async def run(session: Conversation, request: List) -> None:
     """Lists mailboxes by name."""
     if not request.extended and request.patterns == ("",):
         # RFC 9051 §6.3.9.2: an empty pattern asks for the delimiter and the root of the reference
         session.write(b'* LIST (\\Noselect) "/" ""\r\n')
-        return None
+        return
     mailboxes, subscribed = await session.mail.mailboxes(), await session.mail.subscriptions()
     tree = MailboxTree(mailboxes, subscribed)
     pattern = Pattern(request.reference, request.patterns)
@@ -36,7 +36,6 @@ async def run(session: Conversation, request: List) -> bytes | None:
             await session.give_way()
         if pattern.matches(entry.name):
             _tell(session, request, entry, above_hidden=entry.name in above)
-    return None
 
 
 def _tell(session: Conversation, request: List, entry: Entry, *, above_hidden: bool) -> None:

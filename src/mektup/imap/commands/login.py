@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap.answers import Answer
 from mektup.imap.capabilities import capabilities
 from mektup.terms.errors import Refused
 from mektup.wire import codes
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Login) -> bytes | None:
+async def run(session: Conversation, request: Login) -> Answer:
     """Logs the client in by name and password. Raises Refused(AUTHENTICATIONFAILED, PRIVACYREQUIRED, ...)."""
     try:
         entry = await session.services.authenticator.login(request.user, request.password, session.peer)
@@ -21,4 +22,4 @@ async def run(session: Conversation, request: Login) -> bytes | None:
         session.count_login_failure(refusal, "LOGIN", request.user)
         raise
     await session.enter(entry)
-    return b"%b Welcome" % codes.capability(capabilities(session))
+    return Answer(codes.capability(capabilities(session)), "Welcome")

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Logout) -> bytes | None:
+async def run(session: Conversation, request: Logout) -> None:
     """Says goodbye; the session ends after the tagged answer."""
     session.write(answers.bye("Goodbye"))
     session.log_out()
-    return None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Lsub) -> bytes | None:
+async def run(session: Conversation, request: Lsub) -> None:
     """Lists subscribed names."""
     tree = MailboxTree(await session.mail.mailboxes(), await session.mail.subscriptions())
     pattern = Pattern(request.reference, (request.pattern,))
@@ -24,7 +24,6 @@ async def run(session: Conversation, request: Lsub) -> bytes | None:
         if entry is not None and entry.special_use is not None:
             attributes.append(entry.special_use)
         session.write(list_line(name, attributes, utf8=session.rev2, word=b"LSUB"))
-    return None
 
 
 async def _names(session: Conversation, tree: MailboxTree, pattern: Pattern) -> dict[str, bool]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Namespace) -> bytes | None:
+async def run(session: Conversation, request: Namespace) -> None:
     """Tells where the account's mailboxes are."""
     session.write(b'* NAMESPACE (("" "%b")) NIL NIL\r\n' % DELIMITER.encode())
-    return None

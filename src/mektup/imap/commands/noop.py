@@ -10,6 +10,5 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Noop) -> bytes | None:
+async def run(session: Conversation, request: Noop) -> None:
     """Does nothing."""
-    return None

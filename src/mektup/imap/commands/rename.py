@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Rename) -> bytes | None:
+async def run(session: Conversation, request: Rename) -> None:
     """Renames a mailbox and all mailboxes below it. Raises Refused(NONEXISTENT, ALREADYEXISTS, CANNOT)."""
     await session.mail.rename(request.old, request.new)
     session.write(normal_name(request.new, request.old_name))
-    return None

@@ -23,7 +23,7 @@ SLICE_NUMBERS = 5000
 """Longer answers are written in slices of so many numbers, so that other sessions can run in between."""
 
 
-async def run(session: Conversation, request: Search) -> bytes | None:
+async def run(session: Conversation, request: Search) -> None:
     """Tells which messages match; a sequence number beyond the mailbox matches none."""
     view = session.selected
     scope = scoped(request.key, view)
@@ -40,7 +40,7 @@ async def run(session: Conversation, request: Search) -> bytes | None:
         options = frozenset({"ALL"})
     if options is None:
         await _tell(session, found if request.by_uid else view.seqs(found), modseq)
-        return None
+        return
     if options != {"SAVE"}:
         session.write(_esearch_line(request, view, found, options, modseq))
     if "SAVE" in options:

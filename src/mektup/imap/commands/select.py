@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mektup.imap import modseqs, updates
-from mektup.imap.answers import untagged_ok
+from mektup.imap.answers import Answer, untagged_ok
 from mektup.imap.list_line import list_line, old_name
 from mektup.imap.resync import resync
 from mektup.imap.view import View
@@ -20,10 +20,12 @@ from mektup.wire.requests import Select
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
-CLOSED = untagged_ok(codes.CLOSED, b"The mailbox before is closed")
+OPENED = Answer(codes.READ_WRITE, "Opened")
+OPENED_READ_ONLY = Answer(codes.READ_ONLY, "Opened")
+CLOSED = untagged_ok(codes.CLOSED, "The mailbox before is closed")
 
 
-async def run(session: Conversation, request: Select) -> bytes | None:
+async def run(session: Conversation, request: Select) -> Answer:
     """Opens a mailbox. If that fails, no mailbox is selected. HIGHESTMODSEQ is always told (RFC 7162 §3.1.2).
 
     Raises Refused(NONEXISTENT), and ClientError for QRESYNC if it was not enabled.
@@ -52,7 +54,7 @@ async def run(session: Conversation, request: Select) -> bytes | None:
         except Refused:
             session.leave_mailbox()
             raise
-    return b"%b Opened" % (codes.READ_ONLY if request.read_only else codes.READ_WRITE)
+    return OPENED_READ_ONLY if request.read_only else OPENED
 
 
 def _summary(session: Conversation, request: Select, view: View, selection: Selection) -> bytes:
@@ -87,10 +89,10 @@ def _lines(
     if recent is not None:
         lines.append(b"* %d RECENT\r\n" % recent)
     if unseen is not None:
-        lines.append(untagged_ok(codes.unseen(unseen), b"First unseen"))
+        lines.append(untagged_ok(codes.unseen(unseen), "First unseen"))
     lines += [
-        untagged_ok(codes.uid_validity(uidvalidity), b"UIDs are valid"),
-        untagged_ok(codes.uid_next(uidnext), b"The next UID"),
-        untagged_ok(codes.highest_modseq(highestmodseq), b"The latest change"),
+        untagged_ok(codes.uid_validity(uidvalidity), "UIDs are valid"),
+        untagged_ok(codes.uid_next(uidnext), "The next UID"),
+        untagged_ok(codes.highest_modseq(highestmodseq), "The latest change"),
     ]
     return b"".join(lines)

@@ -18,7 +18,7 @@ SLICE_NUMBERS = 5000
 """Answers are written in slices of so many numbers, so that other sessions can run in between."""
 
 
-async def run(session: Conversation, request: Sort) -> bytes | None:
+async def run(session: Conversation, request: Sort) -> None:
     """Tells which messages match, in order. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     scope = scoped(request.key, view)
@@ -40,7 +40,6 @@ async def run(session: Conversation, request: Sort) -> bytes | None:
         if "SAVE" in request.return_options:
             # RFC 9051 §6.4.4.1 allows SAVE in any command that is based on SEARCH
             view.saved = part.of(found)
-    return None
 
 
 async def _write_sort(session: Conversation, numbers: Sequence[int], modseq: int | None) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap.answers import Answer
 from mektup.terms.errors import ClientError, Refused
 from mektup.wire.requests import StartTls
 
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
+BEGIN = Answer(b"", "Begin TLS now")
 
-async def run(session: Conversation, request: StartTls) -> bytes | None:
+
+async def run(session: Conversation, request: StartTls) -> None:
     """Starts TLS; the OK is sent before the handshake.
 
     Raises ClientError if the connection is encrypted already.
@@ -24,6 +27,5 @@ async def run(session: Conversation, request: StartTls) -> bytes | None:
         # an attacker may have injected the commands, to have them obeyed as if they came encrypted
         session.throw_out("Nothing may follow STARTTLS before the TLS handshake")
         raise ClientError("Commands came after STARTTLS in the clear")
-    session.write(b"%b OK Begin TLS now\r\n" % request.tag)
+    session.answer(BEGIN)
     await session.peer.start_tls()
-    return b""

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Status) -> bytes | None:
+async def run(session: Conversation, request: Status) -> None:
     """Tells a mailbox's counters. Raises Refused(NONEXISTENT)."""
     mailbox = await session.mail.mailbox(request.mailbox)
     if not mailbox.selectable:
         raise Refused(Code.NONEXISTENT, NO_SUCH_MAILBOX)
     session.write(status_line(session, mailbox, request.items))
-    return None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from mektup.imap import answers, modseqs, updates
+from mektup.imap import modseqs, updates
+from mektup.imap.answers import Answer
 from mektup.imap.fetch_plan import Plan
 from mektup.imap.pipelining import pipelined
 from mektup.store.interface import FlagOrder, FlagsStored
@@ -24,17 +25,17 @@ IN_TURN = 64
 """The most pipelined STOREs that are done in one transaction, and the most messages that each may name."""
 
 
-async def run(session: Conversation, request: Store) -> bytes | None:
+async def run(session: Conversation, request: Store) -> Answer | None:
     """Changes flags and, unless .SILENT is given, tells them. Raises Refused when read-only, or Refused(LIMIT)."""
     view = session.selected
     view.check_writable()
     uids = view.resolve(request.numbers, by_uid=request.by_uid)
-    if _is_small(request, uids) and (more := _take_pipelined(session)):
+    if _is_small(request, uids) and (more := _pipelined(session)):
         return await _run_in_turn(session, [(request, uids), *more])
     return await _run_one(session, request, uids)
 
 
-async def _run_one(session: Conversation, request: Store, uids: Uids) -> bytes | None:
+async def _run_one(session: Conversation, request: Store, uids: Uids) -> Answer | None:
     view, since = session.selected, None
     if request.unchanged_since is not None:
         since = ModSeq(request.unchanged_since)
@@ -45,7 +46,7 @@ async def _run_one(session: Conversation, request: Store, uids: Uids) -> bytes |
     await _tell(session, request, uids, stored)
     if stored.failed:
         failed = stored.failed if request.by_uid else view.seqs(stored.failed)
-        return b"%b Some had changed" % codes.modified(failed)
+        return Answer(codes.modified(failed), "Some had changed")
     return None
 
 
@@ -53,15 +54,12 @@ def _is_small(request: Store, uids: Uids) -> bool:
     return request.unchanged_since is None and len(uids) <= IN_TURN
 
 
-def _take_pipelined(session: Conversation) -> list[tuple[Store, Uids]]:
-    """Takes the pipelined STOREs after this one, up to one that is not small."""
-    found = list(takewhile(lambda each: _is_small(*each), pipelined(session, Store, IN_TURN - 1)))
-    for _ in found:
-        session.take()
-    return found
+def _pipelined(session: Conversation) -> list[tuple[Store, Uids]]:
+    """The pipelined STOREs after this one, up to one that is not small."""
+    return list(takewhile(lambda each: _is_small(*each), pipelined(session, Store, IN_TURN - 1)))
 
 
-async def _run_in_turn(session: Conversation, batch: list[tuple[Store, Uids]]) -> bytes | None:
+async def _run_in_turn(session: Conversation, batch: list[tuple[Store, Uids]]) -> Answer | None:
     """Does several STOREs in one transaction, and answers all but the last, which the caller answers."""
     account, view = session.mail, session.selected
     orders = [FlagOrder(uids, request.change, frozenset(request.flags)) for request, uids in batch]
@@ -70,32 +68,25 @@ async def _run_in_turn(session: Conversation, batch: list[tuple[Store, Uids]]) -
     except Refused:
         # the transaction changed nothing; done one by one, only those fail that must
         return await _run_one_by_one(session, batch)
-    last = len(batch) - 1
     for at, ((request, uids), done) in enumerate(zip(batch, stored, strict=True)):
-        session.tag = request.tag
+        if at:
+            session.go_on(request)
         await _tell(session, request, uids, done)
-        if at < last:
-            _complete(session, request)
     return None
 
 
-def _complete(session: Conversation, request: Store) -> None:
-    answer = modseqs.in_answer(session, None, "STORE") if session.condstore else None
-    session.write(answers.ok(request.tag, answer or b"STORE completed"))
-
-
-async def _run_one_by_one(session: Conversation, batch: list[tuple[Store, Uids]]) -> bytes | None:
-    *before, (last, last_uids) = batch
-    for request, uids in before:
-        session.tag = request.tag
+async def _run_one_by_one(session: Conversation, batch: list[tuple[Store, Uids]]) -> Answer | None:
+    outcome: Answer | Refused | None = None
+    for at, (request, uids) in enumerate(batch):
+        if at:
+            session.go_on(request, outcome)
         try:
-            await _run_one(session, request, uids)
-            _complete(session, request)
+            outcome = await _run_one(session, request, uids)
         except Refused as refusal:
-            modseqs.tell_due(session)
-            session.write(answers.no(request.tag, refusal))
-    session.tag = last.tag
-    return await _run_one(session, last, last_uids)
+            outcome = refusal
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome
 
 
 async def _tell(session: Conversation, request: Store, uids: Uids, stored: FlagsStored) -> None:

@@ -10,10 +10,9 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Subscribe | Unsubscribe) -> bytes | None:
+async def run(session: Conversation, request: Subscribe | Unsubscribe) -> None:
     """Subscribes to a name or removes the subscription, whether or not there is such a mailbox."""
     if isinstance(request, Subscribe):
         await session.mail.subscribe(request.mailbox)
     else:
         await session.mail.unsubscribe(request.mailbox)
-    return None

@@ -18,7 +18,7 @@ SLICE_MESSAGES = 2000
 """Answers are written in slices of so many messages, so that other sessions can run in between."""
 
 
-async def run(session: Conversation, request: Thread) -> bytes | None:
+async def run(session: Conversation, request: Thread) -> None:
     """Tells which messages match, as threads. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     scope = scoped(request.key, view)
@@ -35,7 +35,6 @@ async def run(session: Conversation, request: Thread) -> bytes | None:
         await session.peer.drain()
     session.write(b"\r\n")
     session.peer.in_response = False
-    return None
 
 
 def thread_lists(numbers: Sequence[int], replies: Sequence[int]) -> Iterator[bytes]:

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-async def run(session: Conversation, request: Unselect) -> bytes | None:
+async def run(session: Conversation, request: Unselect) -> None:
     """Closes the mailbox and removes nothing."""
     session.leave_mailbox()
-    return None
