@@ -4,7 +4,7 @@ import pytest
 
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.wire.cursor import CommandCursor
-from mektup.wire.fetch_grammar import _MEMO_ENTRIES, _MEMO_OCTETS, _asked_lately, fetch_items
+from mektup.wire.fetch_grammar import CACHED, CACHED_BYTES, _items, fetch_items
 from mektup.wire.fetch_items import (
     ALL,
     FAST,
@@ -159,10 +159,10 @@ def test_cached_items_do_not_hide_the_text_after_them() -> None:
 
 
 def test_the_cache_is_bounded() -> None:
-    for number in range(1, 2 * _MEMO_ENTRIES):
+    for number in range(1, 2 * CACHED):
         (item,) = items(f"BODY[{number}]")
         assert item == BodySection(Section((number,)), False, label=b"BODY[%d]" % number)
-    assert len(_asked_lately) <= _MEMO_ENTRIES
-    long = "(" + "UID " * _MEMO_OCTETS + ")"
-    assert items(long) == (Item.UID,)
-    assert long.encode() not in _asked_lately
+    assert _items.cache_info().currsize == CACHED
+    before = _items.cache_info().misses
+    assert items("(" + "UID " * CACHED_BYTES + "UID)") == (Item.UID,)
+    assert _items.cache_info().misses == before

@@ -7,8 +7,10 @@ from msgspec.structs import replace
 
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.sets import SequenceSet
-from mektup.wire.repeated import MOST, Repeated
-from mektup.wire.requests import Copy, Login, Noop, Request, Select, Status
+from mektup.wire.commands import _of_one_message, _whole
+from mektup.wire.grammar import REPEATED
+from mektup.wire.repeated import LINE_BYTES, MOST
+from mektup.wire.requests import Copy, Noop, Select
 from tests.wire.parsing import complaint, parsed
 
 
@@ -58,33 +60,35 @@ def test_utf8_is_part_of_the_key() -> None:
     assert parsed(line) == Select(b"a1", "é", read_only=False)
 
 
-def find(repeated: Repeated, line: bytes, limits: object = DEFAULT_LIMITS) -> Request | None:
-    return repeated.find(line, utf8=False, limits=limits)  # type: ignore[arg-type]
+def test_limits_are_part_of_the_key() -> None:
+    line = "a1 FETCH 1 (UID FLAGS)"
+    narrow = with_limits(DEFAULT_LIMITS, fetch_items=1)
+    assert parsed(line)
+    assert complaint(line, limits=narrow) == "Expected at most 1 items at column 17"
+    assert parsed(line)
 
 
-def test_other_limits_clear_the_cache() -> None:
-    repeated = Repeated()
-    repeated.keep(b"a1 NOOP", Noop(b"a1"), utf8=False, limits=DEFAULT_LIMITS)
-    assert find(repeated, b"a2 NOOP") == Noop(b"a2")
-    assert find(repeated, b"a2 NOOP", with_limits(DEFAULT_LIMITS, line_bytes=100)) is None
+def test_an_error_has_the_column_in_the_line_of_the_client() -> None:
+    assert complaint("a1 STATUS INBOX (NONSENSE)").endswith("at column 18")
+    assert complaint("a-longer-tag STATUS INBOX (NONSENSE)").endswith("at column 28")
 
 
-def test_secrets_and_long_lines_are_not_kept() -> None:
-    repeated = Repeated()
-    repeated.keep(b"a1 LOGIN a b", Login(b"a1", b"a", b"b"), utf8=False, limits=DEFAULT_LIMITS)
-    assert find(repeated, b"a1 LOGIN a b") is None
-    long = "x" * 300
-    repeated.keep(b"a1 STATUS %b (UNSEEN)" % long.encode(), Status(b"a1", long, ()), utf8=False, limits=DEFAULT_LIMITS)
-    assert find(repeated, b"a1 STATUS %b (UNSEEN)" % long.encode()) is None
+@pytest.mark.parametrize("line", ["LOGIN linda 7 ", "LOGIN 7 Pa$$123", "AUTHENTICATE PLAIN AGEAYg==", "SEARCH TEXT x"])
+def test_secrets_and_rare_commands_are_not_cached(line: str) -> None:
+    assert REPEATED.fullmatch(b"a1 " + line.encode()) is None
 
 
-def test_the_cache_is_bounded() -> None:
-    repeated = Repeated()
-    lines = [b"a SELECT m%d" % number for number in range(2 * MOST)]
-    for line in lines:
-        repeated.keep(line, Select(b"a", line[9:].decode(), read_only=False), utf8=False, limits=DEFAULT_LIMITS)
-    copies = [b"a COPY 1 m%d" % number for number in range(2 * MOST)]
-    for line in copies:
-        copy = Copy(b"a", by_uid=False, numbers=SequenceSet(((1, 1),)), mailbox=line[9:].decode())
-        repeated.keep(line, copy, utf8=False, limits=DEFAULT_LIMITS)
-    assert 0 < sum(find(repeated, line) is not None for line in lines + copies) <= MOST
+def test_long_lines_are_not_cached() -> None:
+    before = _whole.cache_info().misses
+    assert parsed(f"a1 STATUS {'x' * LINE_BYTES} (UNSEEN)")
+    assert _whole.cache_info().misses == before
+    assert parsed("a1 STATUS short (UNSEEN)")
+    assert _whole.cache_info().misses == before + 1
+
+
+def test_the_caches_are_bounded() -> None:
+    for number in range(2 * MOST):
+        assert parsed(f"a SELECT m{number}") == Select(b"a", f"m{number}", read_only=False)
+        copied = parsed(f"a COPY 1 m{number}")
+        assert copied == Copy(b"a", by_uid=False, numbers=SequenceSet(((1, 1),)), mailbox=f"m{number}")
+    assert _whole.cache_info().currsize == _of_one_message.cache_info().currsize == MOST

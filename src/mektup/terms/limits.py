@@ -115,6 +115,10 @@ class Limits:
     sync_flags: bool = False
     """Whether a change of flags alone also waits until it is on disk."""
 
+    def __hash__(self) -> int:
+        # one field, because limits are part of the key of caches that every command uses
+        return self.line_bytes
+
 
 MOST_BYTES = 1024 * MIB
 """The largest message that the store can keep; no other limit in octets needs to be higher."""

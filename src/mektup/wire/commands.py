@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
-from mektup.terms.errors import ClientError
+from mektup.terms.errors import ClientError, Refused
 from mektup.terms.limits import Limits
 from mektup.wire.access_commands import authenticate, enable, id_, login
 from mektup.wire.append_command import append, append_start
 from mektup.wire.cursor import CommandCursor
-from mektup.wire.grammar import COMMAND, WITH_SEQUENCE_NUMBERS, tag_in
+from mektup.wire.grammar import COMMAND, REPEATED, WITH_SEQUENCE_NUMBERS, tag_in
 from mektup.wire.mailbox_commands import create, delete, list_, lsub, named, rename, select, status
 from mektup.wire.message_commands import copy, expunge, fetch, search, store, uid_expunge
 from mektup.wire.receiver import RawCommand
-from mektup.wire.repeated import Repeated
+from mektup.wire.repeated import LINE_BYTES, MOST, with_tag, with_tag_and_number
 from mektup.wire.requests import (
     AppendStart,
     Capability,
@@ -34,6 +34,7 @@ from mektup.wire.requests import (
     Noop,
     Request,
     StartTls,
+    StoredLiteral,
     Subscribe,
     Unselect,
     Unsubscribe,
@@ -103,9 +104,6 @@ COMMANDS: Final[dict[bytes, Parser]] = {
 """Every command, by its word in upper case; or by its two words with one space between them."""
 
 
-_REPEATED: Final = Repeated()
-
-
 def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
     """The request of *command*.
 
@@ -113,14 +111,34 @@ def parse(command: RawCommand, *, utf8: bool, limits: Limits) -> Request:
     is accepted too. Raises ClientError with the column, and Refused(BADCHARSET) for an unknown SEARCH charset.
     """
     line = command.fragments[0]
-    request = None if command.literals else _REPEATED.find(line, utf8=utf8, limits=limits)
-    if request is None:
-        cursor = CommandCursor(command.fragments, command.literals, utf8=utf8, limits=limits)
-        tag, read = _begin(cursor)
-        request = read(cursor, tag)
-        if not command.literals:
-            _REPEATED.keep(line, request, utf8=utf8, limits=limits)
-    return request
+    repeated = None if command.literals or len(line) > LINE_BYTES else REPEATED.fullmatch(line)
+    if repeated is not None:
+        tag, before, number, after, rest = repeated.groups()
+        try:
+            if rest is not None:
+                return _whole(rest, utf8, limits)(tag)
+            return _of_one_message(before, after, utf8, limits)(tag, int(number))
+        except (ClientError, Refused):
+            pass  # parsed again below, so that the error has the column in the client's own line
+    return _parsed(command.fragments, command.literals, utf8=utf8, limits=limits)
+
+
+@lru_cache(MOST)
+def _whole(line: bytes, utf8: bool, limits: Limits) -> Callable[[bytes], Request]:
+    return with_tag(_parsed((b"a " + line,), (), utf8=utf8, limits=limits))
+
+
+@lru_cache(MOST)
+def _of_one_message(before: bytes, after: bytes, utf8: bool, limits: Limits) -> Callable[[bytes, int], Request]:
+    return with_tag_and_number(_parsed((b"a %b1%b" % (before, after),), (), utf8=utf8, limits=limits))
+
+
+def _parsed(
+    fragments: tuple[bytes, ...], literals: tuple[bytes | StoredLiteral, ...], *, utf8: bool, limits: Limits
+) -> Request:
+    cursor = CommandCursor(fragments, literals, utf8=utf8, limits=limits)
+    tag, read = _begin(cursor)
+    return read(cursor, tag)
 
 
 def parse_append_start(command: RawCommand, *, utf8: bool, limits: Limits) -> AppendStart | None:

@@ -6,6 +6,7 @@ A module of its own, because ``requests`` uses those values, and this grammar ne
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from mektup.terms.errors import ClientError
@@ -52,13 +53,11 @@ _WORDS: Final[dict[bytes, FetchItem]] = {
 }
 _MACROS: Final[dict[bytes, tuple[FetchItem, ...]]] = {b"ALL": ALL, b"FAST": FAST, b"FULL": FULL}
 
-_MEMO_OCTETS: Final = 300
-_MEMO_ENTRIES: Final = 500
-_asked_lately: Final[dict[bytes, tuple[Limits, tuple[FetchItem, ...]]]] = {}
-"""A cache of items by their text: a client sends the same text all day, and frozen values can be shared.
+CACHED_BYTES: Final = 300
+"""The longest text of items that is cached."""
 
-An entry includes the limits under which it was parsed, because other limits may refuse the same text.
-"""
+CACHED: Final = 500
+"""How many texts are cached: a client sends the same text all day, and frozen values can be shared."""
 
 
 def fetch_items(cursor: CommandCursor) -> tuple[FetchItem, ...]:
@@ -67,16 +66,21 @@ def fetch_items(cursor: CommandCursor) -> tuple[FetchItem, ...]:
     fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")
     """
     rest = cursor.text[cursor.at :]
-    known = _asked_lately.get(rest)
-    if known is not None and known[0] is cursor.limits:
-        cursor.at += len(rest)
-        return known[1]
-    items = _read(cursor)
-    if cursor.at_end and len(rest) <= _MEMO_OCTETS and not cursor.literals:
-        if len(_asked_lately) >= _MEMO_ENTRIES:
-            _asked_lately.clear()
-        _asked_lately[rest] = cursor.limits, items
+    if cursor.literals or len(rest) > CACHED_BYTES:
+        return _read(cursor)
+    try:
+        items, octets = _items(rest, cursor.limits)
+    except ClientError:
+        return _read(cursor)  # raises it again, with the column in the whole command
+    cursor.at += octets
     return items
+
+
+@lru_cache(CACHED)
+def _items(text: bytes, limits: Limits) -> tuple[tuple[FetchItem, ...], int]:
+    """The items at the start of *text*, and how many octets they take."""
+    cursor = CommandCursor((text,), (), utf8=False, limits=limits)
+    return _read(cursor), cursor.at
 
 
 def _read(cursor: CommandCursor) -> tuple[FetchItem, ...]:

@@ -62,8 +62,14 @@ of memory for each round of a repetition."""
 ONE_RANGE: Final = re.compile(rb"([1-9][0-9]{0,8})(?::([1-9][0-9]{0,8}|\*))?(?= )")
 """The most common sequence sets: one number or range, too short to exceed 32 bits, with a space after it."""
 
-OF_ONE_MESSAGE: Final = re.compile(rb"((?:UID )?[A-Z]{4,5} )([1-9][0-9]{0,8})( .+)", re.IGNORECASE | re.DOTALL)
-"""A command without its tag, whose sequence set is one number: the text before it, the number, the text after it."""
+REPEATED: Final = re.compile(
+    rb"(" + _TAG + rb") "
+    rb"(?:((?:UID )?(?:FETCH|STORE|COPY|MOVE) )([1-9][0-9]{0,8})( .+)"
+    rb"|(CHECK|IDLE|NOOP|(?:LIST|SELECT|EXAMINE|STATUS) .+))",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A whole command that clients repeat: its tag; then, with a sequence set of one number, the text before the number,
+the number, and the text after it; else all behind the tag."""
 
 # flag = "\Answered" / ... / flag-keyword / flag-extension
 # flag-keyword = "$MDNSent" / ... / atom; flag-extension = "\" atom
