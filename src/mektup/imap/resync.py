@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,7 @@ from mektup.imap import updates
 from mektup.imap.fetch_plan import Plan
 from mektup.imap.view import View
 from mektup.store.interface import Mailbox
-from mektup.terms.limits import MIB
-from mektup.terms.numbers import AccountId, MailboxId, ModSeq
+from mektup.terms.numbers import ModSeq
 from mektup.terms.sets import NumberSet, Seqs, Uids
 from mektup.wire.fetch_items import Item
 from mektup.wire.requests import KnownState
@@ -23,19 +21,6 @@ if TYPE_CHECKING:
 
 ITEMS = (Item.UID, Item.FLAGS, Item.MODSEQ)
 
-ANSWERS = 8
-"""How many answers a process keeps; the least recently used goes first. Clients on a bad connection repeat a request
-until its answer comes through, and devices that disconnected together send the same request."""
-
-ANSWER_BYTES = 8 * MIB
-"""The longest answer that is kept: for some 150,000 changed messages."""
-
-ANSWERS_BYTES = 16 * MIB
-"""The most octets of all kept answers together."""
-
-_ANSWERS: OrderedDict[tuple[AccountId, MailboxId, ModSeq, KnownState], bytes] = OrderedDict()
-"""Answers by request and HIGHESTMODSEQ: an answer is valid while the mailbox has that HIGHESTMODSEQ."""
-
 
 async def resync(session: Conversation, mailbox: Mailbox, known: KnownState) -> None:
     """Tells what was expunged and changed since *known*: VANISHED (EARLIER), then FETCH lines.
@@ -44,28 +29,9 @@ async def resync(session: Conversation, mailbox: Mailbox, known: KnownState) -> 
     """
     if known.uidvalidity != mailbox.uidvalidity or known.modseq == mailbox.highestmodseq:
         return
-    account, peer = session.mail, session.peer
-    key = (account.id, mailbox.id, mailbox.highestmodseq, known)
-    # \Recent differs between sessions, so such an answer is not shared
-    is_for_all = session.rev2 or not session.selected.recent
-    if is_for_all and (answer := _ANSWERS.pop(key, None)) is not None:
-        _ANSWERS[key] = answer
-        session.write(answer)
-        await peer.drain()
-        return
-    kept: list[bytes] = []
-    octets = 0
     async for lines in _missed(session, mailbox, known):
         session.write(lines)
-        octets += len(lines)
-        if octets <= ANSWER_BYTES:
-            kept.append(lines)
-        await peer.drain()
-    # an answer that took in a change made meanwhile must not be kept
-    if is_for_all and octets <= ANSWER_BYTES and await account.modseq(mailbox.id) == mailbox.highestmodseq:
-        _ANSWERS[key] = b"".join(kept)
-        while len(_ANSWERS) > ANSWERS or sum(map(len, _ANSWERS.values())) > ANSWERS_BYTES:
-            _ANSWERS.popitem(last=False)
+        await session.peer.drain()
 
 
 async def _missed(session: Conversation, mailbox: Mailbox, known: KnownState) -> AsyncIterator[bytes]:
