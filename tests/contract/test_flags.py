@@ -101,6 +101,16 @@ async def test_system_flags_are_spelled_in_their_usual_order(account: Account) -
     assert account.flag_names(word) == ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft", "$a", "$z")
 
 
+async def test_words_that_were_looked_up_are_known_to_the_next_session(account: Account) -> None:
+    mailbox = await inbox(account)
+    await account.append(mailbox, [incoming("$a"), incoming("\\Seen")])
+    assert account.known_words(64) == ()
+    words = [word for _, word in await fetched(account, mailbox, EVERYTHING, Column.FLAGS)]
+    names = [account.flag_names(word) for word in words]
+    assert account.known_words(64) == tuple(zip(words, names, strict=True))
+    assert account.known_words(1) is None
+
+
 async def test_recent_is_not_stored(account: Account) -> None:
     mailbox = await inbox(account)
     await account.append(mailbox, [incoming("\\Recent")])

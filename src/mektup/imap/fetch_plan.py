@@ -198,13 +198,12 @@ class Plan:
         if Column.FLAGS in self.columns:
             spelled = session.flag_words
             recent: Uids = NumberSet() if session.rev2 else view.recent & uids
-            if not spelled.shared_are_all or (recent and recent != uids):
+            if recent and recent != uids:
                 return None
-            if len(uids) * max(map(len, spelled.shared.values()), default=0) > SLICE_BYTES:
+            told = spelled.told()
+            if told is None or len(uids) * max((len(flags) for _, flags in told), default=0) > SLICE_BYTES:
                 return None
-            words = spelled.told()
-            if recent:
-                words = [(word, with_recent(flags)) for word, flags in words]
+            words = [(word, with_recent(flags)) for word, flags in told] if recent else told
         form = Form(self._pieces, tuple(words))
         found = await session.mail.text(view.mailbox, uids, form, view.seq(uids.first))
         if found is None:

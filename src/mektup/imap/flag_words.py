@@ -1,29 +1,31 @@
-"""A cache of flag words in their wire form. A mailbox has few different ones.
+"""The wire form of flag words, for one selected mailbox. A mailbox has few different ones.
 
-The meaning of a flag word never changes within an account, so sessions share rendered words. But a client must hear of
-a keyword in FLAGS before a FETCH line shows it (RFC 9051 §7.3.5), and rows of the store may be newer than anything the
-client was told. So each selected mailbox has its own cache, and a word with a keyword that is new to the client is
-rendered only after FLAGS is written.
+A client must hear of a keyword in FLAGS before a FETCH line shows it (RFC 9051 §7.3.5), and rows of the store may be
+newer than anything the client was told. So each selected mailbox has its own words, and a word with a keyword that is
+new to the client is rendered only after FLAGS is written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from weakref import WeakKeyDictionary
+from functools import lru_cache
 
 from mektup.imap.view import View
 from mektup.store.interface import Account
 from mektup.terms.flags import without_invalid_flags
 from mektup.terms.limits import MIB
 
-MOST_SHARED = 64
-"""The most words of an account that sessions share. In an account with more words, most are rare."""
+MOST_LISTED = 64
+"""The most words of an account from which the store builds lines. In an account with more words, most are rare."""
 
-MOST_SHARED_OCTETS = MIB // 4
-"""The most octets of the shared words of an account."""
+MOST_LISTED_OCTETS = MIB // 4
+"""The most octets of these words."""
 
 MOST_OCTETS = 4 * MIB
-"""The most octets in the cache of a session; a larger cache is cleared."""
+"""The most octets of the words of a session; when there are more, they are cleared."""
+
+FEW_FLAGS = 8
+"""The most flags of a word that sessions share."""
 
 
 class FlagWords(dict[int, bytes]):
@@ -32,7 +34,7 @@ class FlagWords(dict[int, bytes]):
     Looking a word up may write FLAGS, so do it before the line that shows the word begins.
     """
 
-    __slots__ = ("_account", "_announce", "_octets", "_view", "shared", "widest")
+    __slots__ = ("_account", "_announce", "_octets", "_view", "widest")
 
     def __init__(self, account: Account, view: View, announce: Callable[[tuple[str, ...]], None]) -> None:
         """*announce* tells the client keywords that are new to it."""
@@ -43,13 +45,6 @@ class FlagWords(dict[int, bytes]):
         self._octets = 0
         self.widest = 0
         """Octets of the longest flags that were looked up."""
-        self.shared = _SHARED.setdefault(account, {})
-        """Words of this account that any session has looked up; not all of them if there are many."""
-
-    @property
-    def shared_are_all(self) -> bool:
-        """Whether *shared* has every word that was looked up."""
-        return len(self.shared) < MOST_SHARED and sum(map(len, self.shared.values())) <= MOST_SHARED_OCTETS
 
     def spell(self, words: Iterable[int]) -> None:
         """Looks *words* up, so that ``widest`` includes them."""
@@ -60,11 +55,10 @@ class FlagWords(dict[int, bytes]):
         names = without_invalid_flags(self._account.flag_names(word))
         if new := self._view.new_keywords(names):
             self._announce(new)
-        flags = self.shared.get(word)
-        if flags is None:
-            flags = " ".join(names).encode("ascii")
-            if self.shared_are_all:
-                self.shared[word] = flags
+        return self._keep(word, names)
+
+    def _keep(self, word: int, names: tuple[str, ...]) -> bytes:
+        flags = _few_spelled(names) if len(names) <= FEW_FLAGS else _spelled(names)
         if self._octets > MOST_OCTETS:
             self.clear()
             self._octets = 0
@@ -73,17 +67,25 @@ class FlagWords(dict[int, bytes]):
         self[word] = flags
         return flags
 
-    def told(self) -> list[tuple[int, bytes]]:
-        """The shared words that may be shown now, because the client knows each of their keywords."""
+    def told(self) -> list[tuple[int, bytes]] | None:
+        """The words of the account that may be shown now, because the client knows each of their keywords.
+
+        They are words that any session has looked up. None where these are many or long.
+        """
+        known = self._account.known_words(MOST_LISTED)
+        if known is None:
+            return None
         told: list[tuple[int, bytes]] = []
-        for word, flags in self.shared.items():
-            if word not in self:
-                if self._view.new_keywords(self._account.flag_names(word)):
+        octets = 0
+        for word, names in known:
+            flags = self.get(word)
+            if flags is None:
+                if self._view.new_keywords(names):
                     continue
-                self[word] = flags
-                self.widest = max(self.widest, len(flags))
+                flags = self._keep(word, without_invalid_flags(names))
+            octets += len(flags)
             told.append((word, flags))
-        return told
+        return told if octets <= MOST_LISTED_OCTETS else None
 
     def with_recent(self, word: int) -> bytes:
         """The flags of *word* and \\Recent."""
@@ -95,4 +97,9 @@ def with_recent(flags: bytes) -> bytes:
     return b"%b \\Recent" % flags if flags else b"\\Recent"
 
 
-_SHARED: WeakKeyDictionary[Account, dict[int, bytes]] = WeakKeyDictionary()
+def _spelled(names: tuple[str, ...]) -> bytes:
+    return " ".join(names).encode("ascii")
+
+
+_few_spelled = lru_cache(1024)(_spelled)
+"""Most words have few flags, and are the same in most accounts."""

@@ -395,6 +395,9 @@ class Account(Protocol):
     def flag_names(self, word: int) -> tuple[str, ...]:
         """The flags of a flag word of this account: system flags in their usual order, then keywords."""
 
+    def known_words(self, most: int) -> Sequence[tuple[int, tuple[str, ...]]] | None:
+        """The flag words that ``flag_names`` was asked for lately, each with its flags; None for more than *most*."""
+
     async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None) -> Found:
         """The messages of *within* that match *key*; the caller has already replaced InSeqs, InUidSet and Recent.
 

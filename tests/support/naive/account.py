@@ -64,6 +64,7 @@ class NaiveAccount:
         self._state = State()
         self._notifier, self._limits, self._sort_keys = notifier, limits, sort_keys
         self._keyword_sets = NaiveKeywordSets(most=limits.keyword_sets_bytes)
+        self.flag_names, self.known_words = self._keyword_sets.flags, self._keyword_sets.known_words
 
     def _read(self) -> State:
         if self.ended is not None:
@@ -239,9 +240,6 @@ class NaiveAccount:
         stop = min(stop, arrival.size)
         for first, last in pairwise([*range(start, stop, PIECE_BYTES), stop]):
             yield arrival.raw[first:last]
-
-    def flag_names(self, word: int) -> tuple[str, ...]:
-        return self._keyword_sets.flags(word)
 
     async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None) -> Found:
         found = self._search(mailbox, key, within)

@@ -32,6 +32,9 @@ _NAMES = tuple((int(flag), name) for flag, name in SYSTEM_FLAG_NAMES.items())
 
 Names = tuple[str, ...]
 
+MOST_WORDS: Final = 4096
+"""How many words are remembered with their flags."""
+
 SET_OCTETS = 100
 """The octets that a set counts in addition to its names."""
 
@@ -198,8 +201,14 @@ class KeywordSets(ABC, Generic[C]):
         if names is None:
             names = tuple(name for bit, name in _NAMES if word & bit) + self.keywords(word)
             if self.known(word):
+                if len(self._words) >= MOST_WORDS:
+                    self._words.clear()
                 self._words[word] = names
         return names
+
+    def known_words(self, most: int) -> Sequence[tuple[int, Names]] | None:
+        """The words that ``flags`` was asked for lately, each with its flags; None for more than *most*."""
+        return tuple(self._words.items()) if len(self._words) <= most else None
 
     def __len__(self) -> int:
         """How many sets are known."""

@@ -281,6 +281,9 @@ class SqliteAccount:
             self.database.read_now(partial(self._keyword_sets.load_of, word=word))
         return self._keyword_sets.flags(word)
 
+    def known_words(self, most: int) -> Sequence[tuple[int, tuple[str, ...]]] | None:
+        return self._keyword_sets.known_words(most)
+
     def search(
         self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None
     ) -> Coroutine[Any, Any, Found]:
