@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mektup.store.interface import Changes
-from mektup.store.rules.flag_index import EVERY, KINDS, NOT_ASKED, FlagIndex, answers, followed
+from mektup.store.rules.flag_index import ANSWERS, EVERY, KINDS, NOT_ASKED, SMALL, FlagIndex, answers, followed
 from mektup.terms.numbers import ModSeq, Uid
 from mektup.terms.search import All, And, HasFlag, InSubject, InUids, Not, Or, SearchKey
 from mektup.terms.sets import Uids
@@ -42,8 +42,22 @@ def test_flags_are_searched(key: SearchKey, expected: list[int]) -> None:
     index = followed(NOT_ASKED, changes(5, {1: SEEN, 2: ANSWERED, 3: SEEN | ANSWERED, 4: 0}))
     assert answers(key)
     for _ in range(2):  # the second time it is remembered
-        assert list(index.search(key, EVERYTHING, DictionarySets())) == expected
-        assert list(index.search(key, uids(3, 4), DictionarySets())) == [uid for uid in expected if uid in (3, 4)]
+        found, index = index.search(key, EVERYTHING, DictionarySets())
+        assert list(found) == expected
+        found, index = index.search(key, uids(3, 4), DictionarySets())
+        assert list(found) == [uid for uid in expected if uid in (3, 4)]
+        assert len(index.answered) == 1
+
+
+def test_only_the_latest_answers_are_remembered() -> None:
+    index = followed(NOT_ASKED, changes(5, {1: SEEN, 2: 0}))
+    for number in range(2 * ANSWERS):
+        _, index = index.search(HasFlag(f"$k{number}"), EVERYTHING, DictionarySets())
+    assert list(index.answered) == [And((HasFlag(f"$k{number}"),)) for number in range(ANSWERS, 2 * ANSWERS)]
+    deep: SearchKey = HasFlag("\\Seen")
+    for _ in range(SMALL):
+        deep = Not(deep)
+    assert index.search(deep, EVERYTHING, DictionarySets())[1] is index
 
 
 @pytest.mark.parametrize("key", [InSubject("x"), Not(InSubject("x")), Not(InUids(uids(1))), Or(All(), InSubject("x"))])

@@ -7,8 +7,8 @@ is updated with the changes since its modseq.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import compress
 from operator import and_, or_
@@ -44,20 +44,24 @@ class FlagIndex:
     """The different flag words."""
     kinds: bytes
     """For each message, in the order of the UIDs, the index of its word in *words*."""
-    answered: dict[SearchKey, Uids] = field(default_factory=dict)
+    answered: Mapping[SearchKey, Uids] = field(default_factory=dict)
     """The matches in the whole mailbox for the last few keys, because clients repeat the same searches."""
 
-    def search(self, key: SearchKey, within: Uids, keyword_sets: AnyKeywordSets) -> Uids:
-        """The messages of *within* that match *key*, for which ``answers`` must be true."""
+    def search(self, key: SearchKey, within: Uids, keyword_sets: AnyKeywordSets) -> tuple[Uids, FlagIndex]:
+        """The messages of *within* that match *key*, for which ``answers`` must be true; and the index to remember."""
         key, within = narrowed(key, within)
         if _size(key) > SMALL:
-            return self._matching(key, keyword_sets) & within
+            return self._matching(key, keyword_sets) & within, self
         found = self.answered.get(key)
-        if found is None:
-            while len(self.answered) >= ANSWERS:
-                del self.answered[next(iter(self.answered))]
-            found = self.answered[key] = self._matching(key, keyword_sets)
-        return found & within
+        if found is not None:
+            return found & within, self
+        found = self._matching(key, keyword_sets)
+        return found & within, self._answered(key, found)
+
+    def _answered(self, key: SearchKey, found: Uids) -> FlagIndex:
+        """A copy with the answer *found* for *key*, and old answers beyond ANSWERS removed."""
+        others = list(self.answered.items())[1 - ANSWERS :]
+        return replace(self, answered={**dict(others), key: found})
 
     def _matching(self, key: SearchKey, keyword_sets: AnyKeywordSets) -> Uids:
         every = (1 << len(self.words)) - 1

@@ -77,7 +77,8 @@ class Searching:
         if modseq_of is None and flag_index.answers(key):
             index = await self._flag_index(mailbox)
             if index is not None:
-                return Found(index.search(key, within, self._keyword_sets), None)
+                found, self._flags[mailbox] = index.search(key, within, self._keyword_sets)
+                return Found(found, None)
         takes_long = is_long(key)
         if takes_long:
             self._indexer.wake()  # in case a process died before it indexed
