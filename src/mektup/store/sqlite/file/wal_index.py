@@ -14,25 +14,43 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 HEADER_BYTES = 48
 
 
-@dataclass(slots=True)
-class _Shared:
-    """A shared descriptor of this process."""
+class _Files:
+    """The descriptors that this process has open on WAL-indices.
 
-    file: int
-    users: int = 0
+    For any thread, because an application may have a store in each of several threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users: dict[tuple[int, int], tuple[int, int]] = {}
+        """The descriptor and the number of its users, by device and inode, because a database that was reopened has
+        another file with the same name."""
+
+    def open(self, path: str) -> tuple[tuple[int, int], int]:
+        """The key and the descriptor of *path*, for one user more. Raises OSError."""
+        with self._lock:
+            status = os.stat(path)
+            key = status.st_dev, status.st_ino
+            file, users = self._users.get(key) or (os.open(path, os.O_RDONLY), 0)
+            self._users[key] = file, users + 1
+            return key, file
+
+    def close(self, key: tuple[int, int]) -> None:
+        """Ends one use; closes the descriptor after the last one."""
+        with self._lock:
+            file, users = self._users.pop(key)
+            if users > 1:
+                self._users[key] = file, users - 1
+            else:
+                os.close(file)
 
 
-_shared: dict[tuple[int, int], _Shared] = {}
-"""By device and inode, because a database that was reopened has another file with the same name."""
-
-_sharing = threading.Lock()
-"""For applications with a store in each of several threads."""
+_files = _Files()
 
 
 class WalIndex:
@@ -42,15 +60,7 @@ class WalIndex:
 
     def __init__(self, database: Path) -> None:
         """Raises OSError where nothing was read from *database* yet."""
-        path = f"{database}-shm"
-        with _sharing:
-            status = os.stat(path)
-            self._key = status.st_dev, status.st_ino
-            shared = _shared.get(self._key)
-            if shared is None:
-                shared = _shared[self._key] = _Shared(os.open(path, os.O_RDONLY))
-            shared.users += 1
-            self._file = shared.file
+        self._key, self._file = _files.open(f"{database}-shm")
 
     def header(self) -> bytes:
         """HEADER_BYTES octets that differ after every commit."""
@@ -58,9 +68,4 @@ class WalIndex:
 
     def close(self) -> None:
         """Closes it. Call it once."""
-        with _sharing:
-            shared = _shared[self._key]
-            shared.users -= 1
-            if not shared.users:
-                del _shared[self._key]
-                os.close(shared.file)
+        _files.close(self._key)
