@@ -1,7 +1,7 @@
 """The shape of the source as figures: ``python -m tests.architecture.figures``, or ``make sizes``.
 
-What is measured: sizes of files and functions, circles between files (imports under TYPE_CHECKING count), containers at
-module level that a function writes to, and SQL by folder. Tests that hold a bound use the same functions.
+What is measured: sizes of files and functions, circles between files (imports under TYPE_CHECKING count), state of
+modules and classes that a function writes to, and SQL by folder. Tests that hold a bound use the same functions.
 """
 
 from __future__ import annotations
@@ -22,8 +22,14 @@ TESTS = ROOT / "tests"
 _RFC = re.compile(r"\bRFC \d{3,5}\b")
 _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|ALTER|PRAGMA|BEGIN|COMMIT|WITH|VACUUM)\s+[A-Za-z(*\"]")
 _WRITES = frozenset(
-    {"add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "setdefault", "update"}
+    {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "move_to_end", "pop", "popitem", "popleft"}
+    | {"remove", "setdefault", "update"}
 )
+_CONTAINERS = frozenset({"dict", "list", "set", "OrderedDict", "defaultdict", "deque", "Counter", "array"}) | {
+    "WeakKeyDictionary",
+    "WeakValueDictionary",
+    "WeakSet",
+}
 
 _NO_CODE = frozenset(
     {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
@@ -120,19 +126,130 @@ def _reachable(start: str, edges: Mapping[str, set[str]]) -> set[str]:
     return found
 
 
+RESOURCES: Mapping[str, str] = {
+    "mektup.store.sqlite.file.wal_index._files": "descriptors, whose locks POSIX counts by process",
+}
+"""State of modules that is allowed: files, threads, connections; each with the reason why it belongs to the process."""
+
+VALUES = frozenset({"NumberSet"})
+"""Classes of values that note something about themselves, computed once from what never changes."""
+
+
+def written_state() -> set[str]:
+    """The state that outlives its caller: what a module, a class or a module's object holds, and a function writes to.
+
+    ``lru_cache`` is none: it holds what follows from the arguments.
+    """
+    found = {f"{name}.{each}" for name, tree in modules().items() for each in module_state(tree) | class_state(tree)}
+    return found | {f"{name}.{each}" for name in modules() for each in changing_objects(name)}
+
+
 def module_state(tree: ast.Module) -> set[str]:
     """Names of containers at module level that some function of the module writes to, or rebinds."""
-    containers = {
-        target.id
-        for node in tree.body
+    return {name for function in functions(tree) for name in _written(function)} & set(_assigned(tree.body))
+
+
+def class_state(tree: ast.Module) -> set[str]:
+    """Containers that all objects of a class share, and that some function of the module writes to."""
+    found = set()
+    written = {name for function in functions(tree) for name in _written_attributes(function)}
+    for each in ast.walk(tree):
+        if isinstance(each, ast.ClassDef):
+            own = {name for function in functions(each) for name in _own_attributes(function)}
+            shared = {name for name, value in _assigned(each.body).items() if _is_container(value)}
+            found |= {f"{each.name}.{name}" for name in (shared - own) & written}
+    return found
+
+
+def changing_objects(name: str) -> set[str]:
+    """Names at module level of objects whose methods change them, such as a cache that is made once."""
+    return {
+        target
+        for target, value in _assigned(modules()[name].body).items()
+        if isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        and (made := _class_named(name, value.func.id)) is not None
+        and made.name not in VALUES
+        and _changes(made)
+    }
+
+
+def unbounded_caches(tree: ast.Module) -> set[str]:
+    """Functions with arguments whose results are cached without a bound."""
+    return {
+        function.name
+        for function in functions(tree)
+        if function.args.args or function.args.kwonlyargs or function.args.vararg
+        for decorator in function.decorator_list
+        if ast.unparse(decorator).rpartition(".")[2] in ("cache", "lru_cache(None)", "lru_cache(maxsize=None)")
+    }
+
+
+def _assigned(body: Sequence[ast.stmt]) -> dict[str, ast.expr | None]:
+    """What is assigned to which name in *body*, not below it."""
+    return {
+        target.id: node.value
+        for node in body
         if isinstance(node, ast.Assign | ast.AnnAssign)
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name)
     }
-    return {name for function in functions(tree) for name in _written(function)} & containers
+
+
+def _is_container(value: ast.expr | None) -> bool:
+    if isinstance(value, ast.Call):
+        named = value.func.value if isinstance(value.func, ast.Subscript) else value.func
+        return ast.unparse(named).rpartition(".")[2] in _CONTAINERS
+    return isinstance(value, ast.Dict | ast.List | ast.Set | ast.DictComp | ast.ListComp | ast.SetComp)
+
+
+def _class_named(module: str, name: str) -> ast.ClassDef | None:
+    """The class of the source that *module* calls *name*; None for anything else."""
+    tree = modules()[module]
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return node
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in modules():
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _class_named(node.module, alias.name)
+    return None
+
+
+def _changes(made: ast.ClassDef) -> bool:
+    """Whether a method of the class writes to its object, except the one that makes it."""
+    return any(
+        set(_own_attributes(function)) or set(_written_attributes(function))
+        for function in functions(made)
+        if function.name not in ("__init__", "__post_init__", "__new__")
+    )
+
+
+def _own_attributes(function: Function) -> Iterator[str]:
+    """Attributes of ``self`` that *function* assigns."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self":
+            yield node.attr
+
+
+def _written_attributes(function: Function) -> Iterator[str]:
+    """Attributes, of any object, that *function* writes into."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+            if isinstance(node.value, ast.Attribute):
+                yield node.value.attr
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in _WRITES
+            and isinstance(node.func.value, ast.Attribute)
+        ):
+            yield node.func.value.attr
 
 
 def _written(function: Function) -> Iterator[str]:
+    """Names that are not local to *function*, and that it writes into or rebinds."""
     local = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     for node in ast.walk(function):
         if isinstance(node, ast.Global):
@@ -175,7 +292,7 @@ def report() -> Iterator[str]:
     tests = _code_lines(TESTS, ".py", ".txt")
     sizes = sorted(length(function) for tree in modules().values() for function in functions(tree))
     mentions = sum(len(_RFC.findall(path.read_text(encoding="utf-8"))) for path in SOURCE.rglob("*.py"))
-    state = {f"{name}.{each}" for name, tree in modules().items() for each in module_state(tree)}
+    state = written_state()
     sql = {name.rpartition(".")[0] for name, tree in modules().items() if has_sql(tree)}
     yield f"source lines / files            {sum(files):,} / {len(files)}"
     yield f"median / largest file           {median(files):g} / {max(files)}"
@@ -183,7 +300,8 @@ def report() -> Iterator[str]:
     yield f"RFC mentions                    {mentions}"
     yield f"test : source                   {sum(tests) / sum(files):.2f}"
     yield f"circles between files           {', '.join(f'{len(group)} files' for group in circles()) or 'none'}"
-    yield f"written state of modules        {', '.join(sorted(state)) or 'none'}"
+    yield f"written state of modules        {', '.join(sorted(state - RESOURCES.keys())) or 'none'}"
+    yield f"resources of the process        {', '.join(sorted(state & RESOURCES.keys())) or 'none'}"
     yield f"folders with SQL                {', '.join(sorted(sql))}"
 
 

@@ -8,7 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.figures import circles, code_lines, functions, has_sql, imported, length, modules
+from tests.architecture.figures import (
+    RESOURCES,
+    circles,
+    class_state,
+    code_lines,
+    functions,
+    has_sql,
+    imported,
+    length,
+    module_state,
+    modules,
+    unbounded_caches,
+    written_state,
+)
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "src").rglob("*.py"))
@@ -119,3 +132,33 @@ def test_what_stands_in_the_engine_knows_sql_or_a_file() -> None:
 
 def test_no_files_import_each_other_in_a_circle() -> None:
     assert not circles(), "imports for type checking count, too"
+
+
+def test_a_module_holds_no_state_but_resources() -> None:
+    """What is remembered is a function of its arguments (lru_cache), or goes through ``store/memo.py``."""
+    assert written_state() == RESOURCES.keys()
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("SEEN = {}\ndef see(x): SEEN[x] = 1", {"SEEN"}),
+        ("SEEN = []\ndef see(x): SEEN.append(x)", {"SEEN"}),
+        ("LAST = None\ndef see(x):\n global LAST\n LAST = x", {"LAST"}),
+        ("class Reader:\n seen = {}\n def see(self, x): self.seen[x] = 1", {"Reader.seen"}),
+        ("class Reader:\n seen = set()\ndef see(x): Reader.seen.add(x)", {"Reader.seen"}),
+        ("TABLE = {1: 2}\ndef see(x): return TABLE[x]", set()),
+        ("def see(x):\n seen = {}\n seen[x] = 1", set()),
+        (
+            "class Reader:\n seen = None\n def __init__(self): self.seen = {}\n def see(self, x): self.seen[x] = 1",
+            set(),
+        ),
+    ],
+)
+def test_state_is_found(source: str, found: set[str]) -> None:
+    tree = ast.parse(source)
+    assert module_state(tree) | class_state(tree) == found
+
+
+def test_no_cache_grows_without_bound() -> None:
+    assert not [f"{name}.{each}" for name, tree in modules().items() for each in unbounded_caches(tree)]
