@@ -16,7 +16,7 @@ FORBIDDEN = {
     "Rooms use only what stands to their right": ("store/wrong_room.py", "mektup.server.config"),
     "Terms, message and wire know no I/O, no log and no engine": ("terms/wrong.py", "asyncio"),
     "Sessions and delivery know no event loop, no socket and no engine": ("imap/commands/wrong.py", "asyncio"),
-    "POP3, LMTP and delivery speak no IMAP": ("delivery/wrong.py", "mektup.wire.strings"),
+    "Only imap speaks IMAP": ("delivery/wrong.py", "mektup.wire.strings"),
     "In the store, only arrival renders what goes over the wire": ("store/wrong_wire.py", "mektup.wire.strings"),
     "In wire, only bodies knows what a message is made of": ("wire/wrong.py", "mektup.message.scan"),
     "Rules of mail and sorting know no engine": ("store/rules/wrong.py", "apsw"),

@@ -38,8 +38,7 @@ UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 BOUNDARIES = frozenset(
     {
         "mektup/imap/session.py",
-        "mektup/pop3/session.py",
-        "mektup/lmtp/session.py",
+        "mektup/session/line_session.py",
     }
 )
 """Where a bug of ours becomes an answer, or goes from one thread to another; below ``server`` a session as a whole has

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.processors import format_exc_info
 
-from mektup.auth.services import LOGGED_NAME_BYTES
 from mektup.imap.session import ImapSession
 from mektup.pop3.commands import Pop3State
 from mektup.pop3.commands import parse as parse_pop3
+from mektup.session.services import LOGGED_NAME_BYTES
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.peer import Peer

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mektup.auth.services import Services
 from mektup.imap.session import ImapSession
 from mektup.imap.table import TABLE, SessionState
+from mektup.session.services import Services
 from mektup.terms.peer import Peer
 from mektup.wire import requests
 from tests.support.backend import open_world

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mektup.auth.services import Services
 from mektup.imap.session import ImapSession
 from mektup.imap.uploads import HELD_BYTES, Uploads
+from mektup.session.services import Services
 from mektup.store.spool import MEMORY_BYTES, Spool
 from mektup.terms.peer import Peer
 from mektup.wire.receiver import LiteralOffered, RawCommand

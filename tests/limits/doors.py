@@ -14,10 +14,10 @@ import structlog
 
 from mektup import DeliveryRules, Limits, Server
 from mektup.auth.authenticator import Authenticator
-from mektup.auth.services import Services
 from mektup.imap.session import ImapSession
 from mektup.lmtp.session import LmtpSession
 from mektup.pop3.session import Pop3Session
+from mektup.session.services import Services
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES
 from tests.support.dialogue import Dialogue
 

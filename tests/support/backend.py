@@ -11,10 +11,10 @@ import structlog
 
 from mektup.auth.authenticator import Authenticator
 from mektup.auth.plaintext import Plaintext
-from mektup.auth.services import Services
 from mektup.imap.session import ImapSession
 from mektup.lmtp.session import LmtpSession
 from mektup.pop3.session import Pop3Session
+from mektup.session.services import Services
 from mektup.store.arrival import prepare
 from mektup.store.interface import Incoming, Store
 from mektup.store.sqlite import open_store

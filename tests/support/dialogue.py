@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from types import TracebackType
 
-from mektup.auth.services import Services
+from mektup.session.services import Services
 from mektup.terms.peer import Peer
 from tests.support.memory import Clock, MemoryPeer, RunsASession
 

@@ -13,7 +13,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from mektup.auth.authenticator import Authenticator
-from mektup.auth.services import Services
+from mektup.session.services import Services
 from mektup.store.interface import Account, Appended, Column, Incoming
 from mektup.store.prepare import prepare_in_turn
 from mektup.store.sqlite import open_store

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterator
 from typing import Protocol, TypeVar
 
-from mektup.auth.services import Services
 from mektup.imap.answers import Answer
 from mektup.imap.flag_words import FlagWords
 from mektup.imap.view import View
+from mektup.session.services import Services
 from mektup.store.interface import Account, AccountEntry
 from mektup.terms.errors import Refused
 from mektup.terms.peer import Peer

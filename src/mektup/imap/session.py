@@ -18,7 +18,6 @@ from functools import partial
 from typing import TypeVar
 
 from mektup.auth.connections import AccountConnection
-from mektup.auth.services import FAILED_LOGINS, Services
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.answers import Answer
 from mektup.imap.capabilities import capabilities
@@ -26,6 +25,7 @@ from mektup.imap.flag_words import FlagWords
 from mektup.imap.table import TABLE, CommandRow, SessionState, Tells
 from mektup.imap.uploads import Uploads
 from mektup.imap.view import View
+from mektup.session.services import FAILED_LOGINS, Services
 from mektup.store.interface import Account, AccountEntry
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
 from mektup.terms.peer import Peer

@@ -9,9 +9,9 @@ operator turned them off. The rest of a message stays as it came.
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
-from mektup.auth.services import Services
 from mektup.delivery.address import Address
 from mektup.delivery.deliver import Copies, Reception, require_size
 from mektup.delivery.recipients import Recipient, resolve
@@ -32,9 +32,11 @@ from mektup.lmtp.commands import (
     parse,
 )
 from mektup.lmtp.data import Unstuffer
+from mektup.session.life import Ending
+from mektup.session.line_session import LineSession
+from mektup.session.services import Services
 from mektup.store.arrival import Arrival
-from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
-from mektup.terms.lines import LineBuffer
+from mektup.terms.errors import ClientError, Refused, TimedOut
 from mektup.terms.peer import Peer
 
 NO_CODE = "550 5.0.0"
@@ -50,98 +52,63 @@ class Transaction:
     recipients: list[Recipient] = field(default_factory=list)
 
 
-class LmtpSession:
+class LmtpSession(LineSession):
     """One client, from greeting to QUIT."""
 
+    __slots__ = ("_client", "_owed", "_transaction")
+
+    protocol = "LMTP"
+    logs_in = False
+
     def __init__(self, peer: Peer, services: Services) -> None:
-        self._peer = peer
-        self._services = services
-        self._lines = LineBuffer(services.limits.login_line_bytes)
+        super().__init__(peer, services)
         self._client = b""
         """The client's name from LHLO; empty before."""
         self._transaction: Transaction | None = None
         self._owed = 0
         """Replies that the current command still owes: one (RFC 5321 §4.2), or after the data one per recipient."""
-        self._bad_commands = 0
-        self._ending = False
 
-    async def run(self) -> None:
-        """Serves the peer until either side ends the session; raises only at a bug outside of any command."""
-        self._write(f"220 {self._services.hostname} LMTP mektup ready, session {self._services.session_id}")
-        try:
-            while not self._ending:
-                await self._serve()
-            await self._peer.drain()
-        except Disconnected:
-            pass
-        except TimedOut as silence:
-            await self._leave(str(silence))
+    # See ``LineSession`` and ``Life``
 
-    async def _serve(self) -> None:
+    def greet(self) -> None:
+        """RFC 5321 §4.2, with the reply code 220."""
+        self._write(f"220 {self.services.hostname} LMTP mektup ready, session {self.services.session_id}")
+
+    def command(self, line: bytes) -> tuple[str, Awaitable[None]]:
+        """See ``LineSession``."""
         self._owed = 1
-        try:
-            line = self._lines.next_line()
-        except ClientError as mistake:
-            self._complain(mistake)
-            return
-        if self._peer.dismissal is not None:
-            raise TimedOut("Shutting down")
-        if line is not None:
-            await self._obey(line)
-            # the client may pipeline many commands, and read no answers
-            if self._peer.is_due:
-                await self._peer.drain()
-        elif await self._peer.wait(None, self._services.limits.idle_seconds):
-            self._lines.feed(await self._peer.read(self._services.limits.idle_seconds))
-        else:
-            raise TimedOut("Shutting down" if self._peer.stopping else "Idle for too long")
+        command = parse(line)
+        return type(command).__name__.upper(), self._run(command)
 
-    async def _leave(self, text: str) -> None:
-        # RFC 5321 §3.8: 421 may come at any time
-        self._write(f"421 4.4.2 {self._services.hostname} {text}")
-        try:
-            await self._peer.drain()
-        except Disconnected:
-            pass
-
-    async def _obey(self, line: bytes) -> None:
-        self._services.tally.commands += 1
-        began = time.monotonic()
-        name = ""
-        try:
-            command = parse(line)
-            name = type(command).__name__.upper()
-            if isinstance(command, Rcpt):
-                await self._add(command)
-            elif isinstance(command, Data):
-                await self._receive()
-            else:
-                self._run(command)
-        except ClientError as mistake:
-            self._complain(mistake)
-        except Refused as refusal:
-            self._answer_rest(_refusal(refusal))
-        except (Disconnected, TimedOut):
-            raise
-        except Exception:
-            # the boundary: a bug is answered, logged with its traceback, and the session goes on
-            self._services.tally.bugs += 1
-            self._services.log.exception("command_failed", verb=line[:4])
-            self._answer_rest(f"{Code.SERVERBUG.lmtp} Internal error, session {self._services.session_id}")
-        finally:
-            if name:
-                self._services.tally.durations.add(name, time.monotonic() - began)
-
-    def _complain(self, mistake: ClientError) -> None:
+    def complain(self, mistake: ClientError) -> None:
+        """See ``LineSession``."""
+        # a line that is too long is no command, but is answered like one
+        self._owed = self._owed or 1
         status = mistake.status if isinstance(mistake, CommandError) else "500 5.5.2"
         self._answer_rest(f"{status} {mistake}")
-        self._bad_commands += 1
-        if self._bad_commands >= self._services.limits.bad_commands:
-            self._write(f"421 4.7.0 {self._services.hostname} Too many commands that are no LMTP")
-            self._ending = True
 
-    def _run(self, command: Command) -> None:
+    def refuse(self, refusal: Refused) -> None:
+        """See ``LineSession``."""
+        self._answer_rest(_reply(refusal))
+
+    def throw_out(self, text: str) -> None:
+        """See ``Life``."""
+        self._write(f"421 4.7.0 {self.services.hostname} {text}")
+        self.ending = Ending.THROWN_OUT
+
+    def take_leave(self, silence: TimedOut) -> None:
+        """RFC 5321 §3.8: 421 may come at any time."""
+        text = silence if self.peer.dismissal is None else "Shutting down"
+        self._write(f"421 4.4.2 {self.services.hostname} {text}")
+
+    # Commands
+
+    async def _run(self, command: Command) -> None:
         match command:
+            case Rcpt():
+                await self._add(command)
+            case Data():
+                await self._receive()
             case Lhlo():
                 self._greet(command)
             case Mail():
@@ -157,16 +124,16 @@ class LmtpSession:
             case Noop():
                 self._answer("250 2.0.0 Here")
             case Quit():
-                self._answer(f"221 2.0.0 {self._services.hostname} Goodbye")
-                self._ending = True
+                self._answer(f"221 2.0.0 {self.services.hostname} Goodbye")
+                self.ending = Ending.LOGOUT
 
     def _greet(self, command: Lhlo) -> None:
         # RFC 5321 §4.1.4: a greeting in the middle of a transaction ends it, as RSET does
         self._client = command.domain
         self._transaction = None
         # RFC 5321 §2.2.2, §4.2.1: only registered extensions, and the same code on each line
-        extensions = ("PIPELINING", "8BITMIME", "SMTPUTF8", f"SIZE {self._services.limits.message_bytes}")
-        for extension in (self._services.hostname, *extensions):
+        extensions = ("PIPELINING", "8BITMIME", "SMTPUTF8", f"SIZE {self.services.limits.message_bytes}")
+        for extension in (self.services.hostname, *extensions):
             self._write(f"250-{extension}")
         self._answer("250 ENHANCEDSTATUSCODES")
 
@@ -175,7 +142,7 @@ class LmtpSession:
             raise CommandError("Say LHLO first", status=BAD_SEQUENCE)
         if self._transaction is not None:
             raise CommandError("A transaction is under way: DATA or RSET come first", status=BAD_SEQUENCE)
-        require_size(command.size or 0, self._services.limits)
+        require_size(command.size or 0, self.services.limits)
         self._transaction = Transaction(command.sender, command.utf8)
         self._answer("250 2.1.0 Sender accepted")
 
@@ -183,11 +150,11 @@ class LmtpSession:
         if self._transaction is None:
             raise CommandError("MAIL comes before RCPT", status=BAD_SEQUENCE)
         recipients = self._transaction.recipients
-        if len(recipients) >= self._services.limits.lmtp_recipients:
+        if len(recipients) >= self.services.limits.lmtp_recipients:
             # RFC 5321 §4.5.3.1.10: the client sends to these recipients, and to the others in a new transaction
             self._answer("452 4.5.3 Too many recipients for one message")
             return
-        recipients.append(await resolve(command.recipient, self._services.store.directory))
+        recipients.append(await resolve(command.recipient, self.services.store.directory))
         self._answer("250 2.1.5 Recipient accepted")
 
     async def _receive(self) -> None:
@@ -198,16 +165,16 @@ class LmtpSession:
         self._write("354 Go ahead, CRLF.CRLF ends it")
         self._owed = len(transaction.recipients)
         self._transaction = None
-        services = self._services
+        services = self.services
         trace = self._trace(transaction) if services.delivery.trace else b""
         with Reception(
             services.limits, trace=trace, directory=services.spool_directory, faults=services.faults
         ) as reception:
-            self._peer.uploading = True
+            self.peer.uploading = True
             try:
                 await self._fill(reception)
             finally:
-                self._peer.uploading = False
+                self.peer.uploading = False
             await self._deliver(await reception.arrival(), transaction.recipients)
 
     def _trace(self, transaction: Transaction) -> bytes:
@@ -215,9 +182,9 @@ class LmtpSession:
         return Trace(
             sender=transaction.sender,
             client=self._client,
-            address=self._peer.address,
-            hostname=self._services.hostname,
-            session_id=self._services.session_id,
+            address=self.peer.address,
+            hostname=self.services.hostname,
+            session_id=self.services.session_id,
             utf8=transaction.utf8,
             recipients=tuple(recipient.address for recipient in transaction.recipients),
             at=int(time.time()),
@@ -225,34 +192,34 @@ class LmtpSession:
 
     async def _fill(self, reception: Reception) -> None:
         unstuffer = Unstuffer()
-        came = self._lines.take_all()
+        came = self.lines.take_all()
         after = None
         while after is None:
-            octets, after = unstuffer.take(came or await self._peer.read(self._services.limits.idle_seconds))
+            octets, after = unstuffer.take(came or await self.peer.read(self.services.limits.idle_seconds))
             came = b""
             reception.write(octets)
-        self._lines.feed(after)
+        self.lines.feed(after)
 
     async def _deliver(self, arrival: Arrival, recipients: list[Recipient]) -> None:
         """Delivers to each recipient, in order, with one reply each (RFC 2033 §4.2). Logs one line for each copy.
 
         A copy is on disk before its 250 (RFC 5321 §2.1, §6.1); a refused one is not tried again (RFC 5321 §4.2.5).
         """
-        copies = Copies(arrival, self._services.store, self._services.delivery)
+        copies = Copies(arrival, self.services.store, self.services.delivery)
         try:
             for recipient in recipients:
                 try:
                     if await copies.deliver(recipient):
-                        self._services.tally.messages += 1
+                        self.services.tally.messages += 1
                     self._answer(f"250 2.0.0 <{recipient.address}> Saved")
                 except Refused as refusal:
-                    self._answer(_refusal(refusal))
-                await self._peer.drain()
+                    self._answer(_reply(refusal))
+                await self.peer.drain()
         finally:
             # after the replies: the client need not wait for the log
             for ones in copies.made.values():
                 addresses = " ".join([str(each.address) for each in ones])
-                self._services.log.info("delivered", user=ones[0].entry.name, octets=arrival.size, recipients=addresses)
+                self.services.log.info("delivered", user=ones[0].entry.name, octets=arrival.size, recipients=addresses)
 
     def _answer(self, reply: str) -> None:
         self._write(reply)
@@ -263,8 +230,8 @@ class LmtpSession:
             self._answer(reply)
 
     def _write(self, reply: str) -> None:
-        self._peer.write(reply.encode("utf-8", "replace") + b"\r\n")
+        self.peer.write(reply.encode("utf-8", "replace") + b"\r\n")
 
 
-def _refusal(refusal: Refused) -> str:
+def _reply(refusal: Refused) -> str:
     return f"{refusal.code.lmtp if refusal.code is not None else NO_CODE} {refusal}"

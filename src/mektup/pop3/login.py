@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from mektup.auth.sasl import Complaints, converse, initial_response
-from mektup.auth.services import Services
 from mektup.pop3.commands import Command
+from mektup.session.services import Services
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.peer import Peer
@@ -19,7 +19,7 @@ class LoginConversation(Protocol):
 
     peer: Peer
     services: Services
-    user: bytes | None
+    user_given: bytes | None
     """The name that USER gave, until PASS."""
 
     def say(self, line: str) -> None:
@@ -37,16 +37,16 @@ class LoginConversation(Protocol):
 
 async def user(session: LoginConversation, command: Command) -> None:
     """USER: remembers the name, whether or not there is such an account."""
-    session.user = None
+    session.user_given = None
     if not session.services.authenticator.may_send_password(session.peer):
         raise Refused(Code.PRIVACYREQUIRED, "Encrypt the connection first: STLS")
-    session.user = command.text
+    session.user_given = command.text
     session.say("+OK Now the password")
 
 
 async def password(session: LoginConversation, command: Command) -> None:
     """PASS: logs in. After a failure, the client must send USER again."""
-    name, session.user = session.user, None
+    name, session.user_given = session.user_given, None
     if name is None:
         raise ClientError("USER comes before PASS")
     try:
@@ -59,7 +59,7 @@ async def password(session: LoginConversation, command: Command) -> None:
 
 async def auth(session: LoginConversation, command: Command) -> None:
     """AUTH: a SASL exchange. Without an argument, lists the mechanisms: Outlook asks for them this way."""
-    session.user = None
+    session.user_given = None
     mechanism, _, initial = command.text.decode("ascii", "replace").partition(" ")
     if not mechanism:
         mechanisms = session.services.authenticator.mechanisms(session.peer)

@@ -6,132 +6,79 @@ messages (RFC 1939 §6): a session that breaks off, times out or is shut down ch
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterator
 
-from mektup.auth.connections import AccountConnection
-from mektup.auth.services import FAILED_LOGINS, Services
 from mektup.pop3 import login
 from mektup.pop3.commands import Command, Pop3State, parse
 from mektup.pop3.maildrop import Maildrop, open_maildrop
 from mektup.pop3.multiline import Stuffer, TopCutter
+from mektup.session.life import Ending
+from mektup.session.line_session import LineSession
+from mektup.session.services import Services
 from mektup.store.interface import AccountEntry
-from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
-from mektup.terms.lines import LineBuffer
+from mektup.terms.errors import ClientError, Refused, TimedOut
 from mektup.terms.peer import Peer
 
 LISTED_AT_ONCE = 1000
 """Lines of a listing between two drains."""
 
 
-class Pop3Session:
+class Pop3Session(LineSession):
     """One client, from greeting to QUIT."""
 
+    __slots__ = ("_maildrop", "_midway", "_state", "user_given")
+
+    protocol = "POP3"
+
     def __init__(self, peer: Peer, services: Services) -> None:
-        self.peer = peer
-        self.services = services
-        self.user: bytes | None = None
+        super().__init__(peer, services)
+        self.user_given: bytes | None = None
         """The name from USER, for the next PASS."""
-        self._lines = LineBuffer(services.limits.login_line_bytes)
         self._state = Pop3State.AUTHORIZATION
         self._maildrop: Maildrop | None = None
-        self._place: AccountConnection | None = None
         self._midway = False
         """Whether a multi-line response has begun and not ended, so that no error can be sent."""
-        self._login_failures = 0
-        self._bad_commands = 0
-        self._ending = False
-        self._deadline = time.monotonic() + services.limits.login_seconds
 
-    async def run(self) -> None:
-        """Serves the peer until either side ends the session; raises only at a bug outside of any command."""
+    # See ``LineSession`` and ``Life``
+
+    def greet(self) -> None:
+        """RFC 1939 §4."""
         self.say(f"+OK mektup POP3 ready, session {self.services.session_id}")
-        try:
-            while not self._ending:
-                await self._serve()
-            await self.peer.drain()
-        except Disconnected:
-            pass
-        except TimedOut:
-            # RFC 1939 §3: after an idle timeout, the server sends nothing and removes nothing
-            if self.peer.dismissal is not None:
-                self.end(f"-ERR [SYS/TEMP] {self.peer.dismissal}; nothing was removed")
-        finally:
-            if self._place is not None:
-                self._place.close()
 
-    async def _serve(self) -> None:
-        if self.peer.dismissal is not None:
-            raise TimedOut(self.peer.dismissal)
-        try:
-            line = self._lines.next_line()
-        except ClientError as mistake:
-            self._complain(mistake)
-            return
-        if line is not None:
-            await self._obey(line)
-            # the client may pipeline many commands, and read no answers
-            if self.peer.is_due:
-                await self.peer.drain()
-        elif await self.peer.wait(None, self._patience()):
-            self._lines.feed(await self.peer.read(self._patience()))
-        elif not self.peer.stopping:
-            raise TimedOut
+    def command(self, line: bytes) -> tuple[str, Awaitable[None]]:
+        """See ``LineSession``."""
+        command = parse(line, self._state)
+        return command.verb, _RUNS[command.verb](self, command)
 
-    def _patience(self) -> float:
-        if self._state is Pop3State.TRANSACTION:
-            return self.services.limits.idle_seconds
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimedOut
-        return left
+    def complain(self, mistake: ClientError) -> None:
+        """See ``LineSession``."""
+        self.say(f"-ERR {mistake}")
 
-    async def _obey(self, line: bytes) -> None:
-        verb = line[:4]
-        self.services.tally.commands += 1
-        try:
-            command = parse(line, self._state)
-            verb = command.verb.encode()
-            await self._run(command)
-        except ClientError as mistake:
-            self._complain(mistake)
-        except Refused as refusal:
-            if refusal.code is Code.PRIVACYREQUIRED:
-                self.services.log.warning("login_refused", reason="the connection is not encrypted")
-            self._tell(error(refusal))
-        except (Disconnected, TimedOut):
-            raise
-        except Exception:
-            # the boundary: a bug is answered, logged with its traceback, and the session goes on
-            self.services.tally.bugs += 1
-            self.services.log.exception("command_failed", verb=verb)
-            self._tell(f"-ERR [{Code.SERVERBUG.pop3}] Internal error, session {self.services.session_id}")
-
-    async def _run(self, command: Command) -> None:
-        began = time.monotonic()
-        try:
-            await _RUNS[command.verb](self, command)
-        finally:
-            self.services.tally.durations.add(command.verb, time.monotonic() - began)
-
-    def _tell(self, line: str) -> None:
+    def refuse(self, refusal: Refused) -> None:
+        """See ``LineSession``."""
         if self._midway:
             # In the middle of a message, the client would take the error for a part of it. A connection that ends
             # without the final dot shows that the message is incomplete.
-            self._ending = True
+            self.ending = Ending.THROWN_OUT
         else:
-            self.say(line)
+            self.say(error(refusal))
+
+    def throw_out(self, text: str) -> None:
+        """See ``Life``."""
+        self.say(f"-ERR {text}")
+        self.ending = Ending.THROWN_OUT
+
+    def take_leave(self, silence: TimedOut) -> None:
+        """RFC 1939 §3: after an idle timeout, the server sends nothing and removes nothing."""
+        if self.peer.dismissal is not None:
+            self.say(f"-ERR [SYS/TEMP] {self.peer.dismissal}; nothing was removed")
+
+    def end_logins(self) -> None:
+        """See ``Life``. The answer to the login is the last line."""
+        self.ending = Ending.THROWN_OUT
 
     def _set_midway(self, midway: bool) -> None:
         self._midway = self.peer.in_response = midway
-
-    def _complain(self, mistake: ClientError) -> None:
-        self.say(f"-ERR {mistake}")
-        self._bad_commands += 1
-        limits = self.services.limits
-        most = limits.bad_commands if self._state is Pop3State.TRANSACTION else limits.login_bad_commands
-        if self._bad_commands >= most:
-            self.end("-ERR Too many commands that are no POP3")
 
     # For commands
 
@@ -139,41 +86,19 @@ class Pop3Session:
         """Queues one line."""
         self.peer.write(line.encode("ascii", "replace") + b"\r\n")
 
-    def end(self, line: str) -> None:
-        """Queues the last line of the session."""
-        self.say(line)
-        self._ending = True
-
     async def read_line(self) -> bytes:
         """The next line where no command is expected. Raises ClientError for one that is too long."""
-        while (line := self._lines.next_line()) is None:
-            self._lines.feed(await self.peer.read(self._patience()))
+        while (line := self.lines.next_line()) is None:
+            self.lines.feed(await self.peer.read(self.patience()))
         return line
 
     async def enter(self, entry: AccountEntry) -> None:
         """Logs the client in to the account of *entry*, and opens its maildrop. Raises Refused."""
-        place = self.services.authenticator.connections.open(entry.id)
-        try:
-            self._maildrop = await open_maildrop(await self.services.store.account(entry.id))
-        except BaseException:
-            place.close()
-            raise
-        self._place = place
-        place.occupy(entry, self.peer)
+        with self.entering(entry):
+            maildrop = self._maildrop = await open_maildrop(await self.services.store.account(entry.id))
         self._state = Pop3State.TRANSACTION
-        self._bad_commands = 0
-        self.services.log.info("login", user=entry.name)
-        messages, octets = self._maildrop.stat()
+        messages, octets = maildrop.stat()
         self.say(f"+OK Welcome, there are {messages} messages ({octets} octets)")
-
-    def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
-        """Counts a failed login; too many end the session."""
-        if refusal.code not in FAILED_LOGINS:
-            return
-        self.services.log_failed_login(refusal, mechanism, name, self.peer.address)
-        self._login_failures += 1
-        if self._login_failures >= self.services.limits.login_failures:
-            self._ending = True
 
     @property
     def drop(self) -> Maildrop:
@@ -208,7 +133,7 @@ class Pop3Session:
 
     async def quit(self, command: Command) -> None:
         """RFC 1939 §4, and §6 after a login: the UPDATE state."""
-        self._ending = True
+        self.ending = Ending.LOGOUT
         if self._maildrop is None:
             self.say("+OK Goodbye")
             return
@@ -224,14 +149,14 @@ class Pop3Session:
             raise Refused(
                 None, "The connection is encrypted already" if self.peer.secure else "There is no certificate"
             )
-        if self._lines.has_buffered or self.peer.has_unread:
+        if self.lines.has_buffered or self.peer.has_unread:
             # An attacker may have injected it; after TLS it would pass for the client's.
-            self.end("-ERR Nothing may follow STLS before the connection is encrypted")
+            self.throw_out("Nothing may follow STLS before the connection is encrypted")
             return
         self.say("+OK Go ahead with TLS")
         await self.peer.start_tls()
         # RFC 2595 §4: the server forgets what the client sent before TLS
-        self.user = None
+        self.user_given = None
 
     async def utf8(self, command: Command) -> None:
         """RFC 6856 §2.1. Messages are sent unchanged in both modes: there is nothing to convert."""

@@ -1,6 +1,6 @@
 """The metrics: a server's state in the text format of Prometheus.
 
-Each process counts in plain numbers (``auth.services.Tally``). Here they are only rendered, with one sample for each
+Each process counts in plain numbers (``session.services.Tally``). Here they are only rendered, with one sample for each
 worker, so that a restart of a worker shows as a restart of its own counters.
 """
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from mektup.auth.services import Services, Tally
 from mektup.imap.session import ImapSession
 from mektup.lmtp.session import LmtpSession
 from mektup.pop3.session import Pop3Session
@@ -31,6 +30,7 @@ from mektup.server.logs import Log
 from mektup.server.report import Report, process_figures
 from mektup.server.sessions import Begin, Session, Sessions
 from mektup.server.tls import LOOK_SECONDS, Certificates, Loaded
+from mektup.session.services import Services, Tally
 from mektup.store import files
 from mektup.store.faults import in_words
 from mektup.store.interface import Store

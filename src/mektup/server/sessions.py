@@ -19,13 +19,13 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from mektup.auth.services import Tally
 from mektup.server.addresses import Service
 from mektup.server.busy_poll import BusyPoll
 from mektup.server.connection import SHUTTING_DOWN, Connection, NotTls
 from mektup.server.door import FULL, Door
 from mektup.server.fair_turns import FairTurns
 from mektup.server.tuning import DEFAULT_TUNING, Tuning
+from mektup.session.services import Tally
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import MektupError
 from mektup.terms.limits import Limits

@@ -1,0 +1,152 @@
+"""The life of a session, the same in every protocol: how long it waits, what it counts, and how it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from enum import Enum, auto
+from typing import ClassVar
+
+from mektup.auth.connections import AccountConnection
+from mektup.session.services import FAILED_LOGINS, Services
+from mektup.store.interface import AccountEntry
+from mektup.terms.errors import Code, Disconnected, Refused, TimedOut
+from mektup.terms.peer import Peer
+
+
+class Ending(Enum):
+    """How a session ended."""
+
+    LOGOUT = auto()
+    """The client said goodbye."""
+    GONE = auto()
+    """The connection is closed or broken."""
+    TIMED_OUT = auto()
+    """The client was silent for too long, or the server ended the session between two commands."""
+    THROWN_OUT = auto()
+    """The client made too many mistakes, or one after which the session cannot go on."""
+
+
+class Life:
+    """The base of a session with one client. A protocol adds how it reads commands, and what it says."""
+
+    __slots__ = (
+        "_bad_commands",
+        "_deadline",
+        "_login_failures",
+        "_place",
+        "ending",
+        "is_stranger",
+        "peer",
+        "services",
+        "user",
+    )
+
+    protocol: ClassVar[str]
+    """The name of the protocol, for texts."""
+    logs_in: ClassVar[bool] = True
+    """Whether a client must log in."""
+
+    def __init__(self, peer: Peer, services: Services) -> None:
+        self.peer = peer
+        self.services = services
+        self.ending: Ending | None = None
+        """None while the session goes on; it ends after the current command."""
+        self.is_stranger = self.logs_in
+        """Whether the client has yet to log in: its time and its mistakes then have lower limits."""
+        self.user: str | None = None
+        """The account's name, after the login."""
+        self._place: AccountConnection | None = None
+        self._bad_commands = 0
+        self._login_failures = 0
+        self._deadline = time.monotonic() + services.limits.login_seconds
+
+    # What a protocol defines
+
+    def throw_out(self, text: str) -> None:
+        """Tells the client why the session ends, and ends it after the current command."""
+        raise NotImplementedError
+
+    def take_leave(self, silence: TimedOut) -> None:
+        """Queues the last words, if the protocol has any for a client that did not ask for the end."""
+        raise NotImplementedError
+
+    def end_logins(self) -> None:
+        """Ends the session after too many failed logins."""
+        self.throw_out("Too many failed logins")
+
+    # Waiting and ending
+
+    def patience(self) -> float:
+        """Seconds that the client may stay silent now. Raises TimedOut when its time to log in is over."""
+        if not self.is_stranger:
+            return self.services.limits.idle_seconds
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimedOut("Too slow to log in")
+        return left
+
+    async def part(self, cause: Disconnected | TimedOut) -> None:
+        """Ends the session because of *cause*, which a read, a wait or a drain has raised."""
+        if isinstance(cause, Disconnected):
+            self.ending = Ending.GONE
+            return
+        self.ending = Ending.TIMED_OUT
+        self.take_leave(cause)
+        try:
+            await self.peer.drain()
+        except Disconnected:
+            self.ending = Ending.GONE
+
+    def release(self) -> None:
+        """Gives back what the session holds; to be called at its end, whatever ended it."""
+        if self._place is not None:
+            self._place.close()
+
+    # Logging in
+
+    @contextmanager
+    def entering(self, entry: AccountEntry) -> Iterator[None]:
+        """Logs the client in to the account of *entry*, if the ``with`` block, which opens the mail, does not fail.
+
+        Raises Refused(LIMIT) if the account has too many sessions.
+        """
+        with ExitStack() as stack:
+            place = stack.enter_context(self.services.authenticator.connections.open(entry.id))
+            yield
+            stack.pop_all()
+        self._place = place
+        place.occupy(entry, self.peer)
+        self.user = entry.name
+        self.is_stranger = False
+        self._bad_commands = 0
+        self.services.log.info("login", user=entry.name)
+
+    def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
+        """Logs and counts a failed login; too many end the session."""
+        if refusal.code not in FAILED_LOGINS:
+            return
+        self.services.log_failed_login(refusal, mechanism, name, self.peer.address)
+        self._login_failures += 1
+        if self._login_failures >= self.services.limits.login_failures:
+            self.end_logins()
+
+    # Errors of commands
+
+    def count_bad_command(self) -> None:
+        """Counts a mistake; too many end the session. A login forgets the mistakes before it."""
+        self._bad_commands += 1
+        limits = self.services.limits
+        if self._bad_commands >= (limits.login_bad_commands if self.is_stranger else limits.bad_commands):
+            self.throw_out(f"Too many commands that are no {self.protocol}")
+
+    def note_refusal(self, refusal: Refused) -> None:
+        """Logs a refusal that an operator should know of: somebody's client sends passwords in the clear."""
+        if refusal.code is Code.PRIVACYREQUIRED:
+            self.services.log.warning("login_refused", reason="the connection is not encrypted")
+
+    def note_bug(self, failure: Exception, **command: object) -> None:
+        """Counts an error of ours, and logs it with its traceback and what is known of the *command*."""
+        self.services.tally.bugs += 1
+        self.services.log.error("command_failed", user=self.user, exc_info=failure, **command)
