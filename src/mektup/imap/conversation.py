@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Iterator
 from typing import Protocol, TypeVar
 
 from mektup.imap.answers import Answer
+from mektup.imap.client import Client
 from mektup.imap.flag_words import FlagWords
 from mektup.imap.view import View
 from mektup.session.services import Services
@@ -31,12 +32,8 @@ class Conversation(Protocol):
     """The account; None before login."""
     view: View | None
     """The view of the selected mailbox."""
-    rev2: bool
-    """Whether the client enabled IMAP4rev2: names are UTF-8, ESEARCH replaces SEARCH, there is no \\Recent."""
-    condstore: bool
-    """Whether the client knows modseqs: FETCH lines then carry them (RFC 7162 §3.1)."""
-    qresync: bool
-    """Whether the client enabled QRESYNC: VANISHED replaces EXPUNGE (RFC 7162 §3.2.3)."""
+    client: Client
+    """What the client has enabled."""
     has_identified: bool
     """Whether the client has sent ID."""
 
@@ -104,6 +101,12 @@ class Conversation(Protocol):
 
     def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
         """Counts a failed login; too many end the session."""
+
+    def enable(self, client: Client) -> None:
+        """Replaces ``client`` by *client*, which has enabled more.
+
+        Writes HIGHESTMODSEQ if modseqs are new to it and a mailbox is open.
+        """
 
     def look_at(self, view: View) -> None:
         """Makes *view* the selected mailbox."""

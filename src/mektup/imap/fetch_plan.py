@@ -143,7 +143,7 @@ class Plan:
             case Item.FLAGS:
                 return self._flags()
             case Item():
-                return SIMPLE[item] if self._session.rev2 else IN_REV1.get(item) or SIMPLE[item]
+                return SIMPLE[item] if self._session.client.rev2 else IN_REV1.get(item) or SIMPLE[item]
             case BodySection() if (choice := chosen_fields(item)) is not None:
                 return _plain(_label(item), b"%b", choice)
             case BodySection():
@@ -162,7 +162,7 @@ class Plan:
         def spelled(columns: Columns) -> Iterable[bytes]:
             recent = view.recent
             # a list and not an iterator: a new word may write FLAGS, which must come before the line begins
-            if not recent or session.rev2:
+            if not recent or session.client.rev2:
                 return list(map(words.__getitem__, columns[Column.FLAGS]))
             return [
                 words.with_recent(word) if uid in recent else words[word]
@@ -197,7 +197,7 @@ class Plan:
         words: Iterable[tuple[int, bytes]] = ()
         if Column.FLAGS in self.columns:
             spelled = session.flag_words
-            recent: Uids = NumberSet() if session.rev2 else view.recent & uids
+            recent: Uids = NumberSet() if session.client.rev2 else view.recent & uids
             if recent and recent != uids:
                 return None
             told = spelled.told()

@@ -12,23 +12,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from mektup.imap.answers import Answer, untagged_ok
 from mektup.terms.numbers import ModSeq
 from mektup.wire import codes
 
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
+    from mektup.imap.view import View
 
 
 def use(session: Conversation) -> None:
-    """Records that the client knows modseqs; tells it HIGHESTMODSEQ if a mailbox is open (RFC 7162 §3.1)."""
-    if session.condstore:
-        return
-    session.condstore = True
-    view = session.view
-    if view is not None:
-        view.client_modseq = view.expunged_modseq
-        session.write(untagged_ok(codes.highest_modseq(view.client_modseq), "The latest change"))
+    """Records that the client knows modseqs: its command had a parameter of CONDSTORE (RFC 7162 §3.1)."""
+    if not session.client.condstore:
+        session.enable(replace(session.client, condstore=True))
+
+
+def begin(session: Conversation, view: View) -> None:
+    """Tells HIGHESTMODSEQ to a client that has just enabled CONDSTORE, *view* being open (RFC 7162 §3.1)."""
+    view.client_modseq = view.expunged_modseq
+    session.write(untagged_ok(codes.highest_modseq(view.client_modseq), "The latest change"))
 
 
 def tell_due(session: Conversation) -> None:
@@ -52,9 +56,9 @@ def in_answer(session: Conversation, answer: Answer | None, usual: str) -> Answe
 
 def _take_due(session: Conversation) -> ModSeq | None:
     view = session.view
-    if not session.condstore or view is None or view.client_modseq == view.expunged_modseq:
+    if not session.client.condstore or view is None or view.client_modseq == view.expunged_modseq:
         return None
-    if view.client_modseq < view.expunged_modseq and not session.qresync:
+    if view.client_modseq < view.expunged_modseq and not session.client.qresync:
         return None
     view.client_modseq = view.expunged_modseq
     return view.client_modseq

@@ -21,6 +21,7 @@ from mektup.auth.connections import AccountConnection
 from mektup.imap import answers, modseqs, updates
 from mektup.imap.answers import Answer
 from mektup.imap.capabilities import capabilities
+from mektup.imap.client import NEW, Client
 from mektup.imap.flag_words import FlagWords
 from mektup.imap.table import TABLE, CommandRow, SessionState, Tells
 from mektup.imap.uploads import Uploads
@@ -58,13 +59,11 @@ class ImapSession:
         "_tag",
         "_tally",
         "account",
-        "condstore",
+        "client",
         "ending",
         "has_identified",
         "peer",
-        "qresync",
         "receiver",
-        "rev2",
         "services",
         "state",
         "uploads",
@@ -80,9 +79,7 @@ class ImapSession:
         self.account: Account | None = None
         self.user: str | None = None
         self.view: View | None = None
-        self.rev2 = False
-        self.condstore = False
-        self.qresync = False
+        self.client = NEW
         self.uploads = Uploads()
         self.ending: Ending | None = None
         self.has_identified = False
@@ -165,7 +162,7 @@ class ImapSession:
             request = self.uploads.request(command)
         try:
             if request is None:
-                request = commands.parse(command, utf8=self.rev2, limits=self.services.limits)
+                request = commands.parse(command, utf8=self.client.utf8, limits=self.services.limits)
             row = TABLE[type(request)]
             row.check(self.state)
             await self._run(row, request)
@@ -220,7 +217,7 @@ class ImapSession:
         tag = self._tag
         if tag is None:
             return
-        if self.condstore:
+        if self.client.condstore:
             answer = modseqs.in_answer(self, answer, row.usual)
         self.peer.write(row.done % tag if answer is None else answers.ok(tag, answer))
 
@@ -271,7 +268,7 @@ class ImapSession:
     async def _consider(self, offer: LiteralOffered) -> None:
         """Decides whether the client may send a literal, and answers it."""
         try:
-            start = commands.parse_append_start(offer.command, utf8=self.rev2, limits=self.services.limits)
+            start = commands.parse_append_start(offer.command, utf8=self.client.utf8, limits=self.services.limits)
             if start is None:
                 self.receiver.accept()
             else:
@@ -342,14 +339,14 @@ class ImapSession:
             if line.endswith(b"}"):
                 return
             try:
-                yield commands.parse(RawCommand((line,)), utf8=self.rev2, limits=self.services.limits)
+                yield commands.parse(RawCommand((line,)), utf8=self.client.utf8, limits=self.services.limits)
             except (ClientError, Refused):
                 return
 
     def go_on(self, coming: Request, outcome: Answer | Refused | None = None) -> None:
         """See ``Conversation``."""
         row = TABLE[type(coming)]
-        if outcome is None and not self.condstore:
+        if outcome is None and not self.client.condstore:
             # clients pipeline thousands of FETCHes and STOREs
             self.peer.write(row.done % self._tag)
         elif isinstance(outcome, Refused):
@@ -411,6 +408,14 @@ class ImapSession:
         self._login_failures += 1
         if self._login_failures >= self.services.limits.login_failures:
             self.throw_out("Too many failed logins")
+
+    def enable(self, client: Client) -> None:
+        """See ``Conversation``."""
+        before, self.client = self.client, client
+        if self.view is not None:
+            self.view.plan = None  # it was made for the client as it was
+            if client.condstore and not before.condstore:
+                modseqs.begin(self, self.view)
 
     def look_at(self, view: View) -> None:
         """See ``Conversation``."""

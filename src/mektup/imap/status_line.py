@@ -21,10 +21,10 @@ COUNTERS = frozenset(("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED",
 def status_line(session: Conversation, mailbox: Mailbox, items: tuple[str, ...]) -> bytes:
     """``* STATUS name (item value ...)``, in the order asked for."""
     form, values = _form(items, session.services.limits.message_bytes)
-    if not session.condstore and "HIGHESTMODSEQ" in items:
+    if not session.client.condstore and "HIGHESTMODSEQ" in items:
         # RFC 7162 §3.1.2.1: asking for it says that the client knows modseqs
         modseqs.use(session)
-    return form % (encode(mailbox.name, utf8=session.rev2), *values(mailbox))
+    return form % (encode(mailbox.name, utf8=session.client.utf8), *values(mailbox))
 
 
 @lru_cache(maxsize=64)

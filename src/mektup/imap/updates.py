@@ -130,7 +130,7 @@ async def _tell(
         since=view.modseq,
         expunged_since=view.expunged_modseq,
         uidnext=view.uidnext,
-        claim_recent=not view.read_only and not session.rev2,
+        claim_recent=not view.read_only and not session.client.rev2,
     )
     # many sessions may have waited for the same change
     await session.give_way()
@@ -138,7 +138,7 @@ async def _tell(
     await _tell_expunges(session, view, changes, expunges=expunges)
     if view.arrive(changes):
         session.write(b"* %d EXISTS\r\n" % len(view))
-        if not session.rev2:
+        if not session.client.rev2:
             session.write(b"* %d RECENT\r\n" % len(view.recent))
     told = await _tell_flags(session, view, account, changes, show or NumberSet(), with_uid=with_uid)
     view.modseq = changes.modseq
@@ -162,7 +162,7 @@ async def _tell_expunges(session: Conversation, view: View, changes: Changes, *,
     for some in gone.pieces(RANGES_OF_LINE):
         seqs = view.expunge(some)
         # RFC 7162 §3.2.10: VANISHED replaces EXPUNGE from now on, and names only messages that the client knows
-        if session.qresync:
+        if session.client.qresync:
             await tell_vanished(session, some)
         else:
             await say(session, (b"* %d EXPUNGE\r\n" % seq for seq in seqs))
@@ -180,11 +180,11 @@ async def _tell_flags(
     await session.give_way()
     if changes.flags is None:
         await show_flags(session, view, told & asked, with_uid=with_uid)
-        await show_flags(session, view, told - asked, with_uid=with_uid or session.rev2)
+        await show_flags(session, view, told - asked, with_uid=with_uid or session.client.rev2)
         return told
     rows = [row for row in changes.flags if row[0] in told]
     lines = (
-        _flags_fetch(session, view, uid, word, modseq, with_uid=with_uid or (session.rev2 and uid not in asked))
+        _flags_fetch(session, view, uid, word, modseq, with_uid=with_uid or (session.client.rev2 and uid not in asked))
         for uid, word, modseq in rows
     )
     await say(session, lines)
@@ -235,9 +235,9 @@ async def tell_modseq(session: Conversation, view: View, uids: Uids, modseq: Mod
 
 
 def _flags_fetch(session: Conversation, view: View, uid: Uid, word: int, modseq: ModSeq, *, with_uid: bool) -> bytes:
-    words = session.flag_words
-    flags = words.with_recent(word) if view.recent and not session.rev2 and uid in view.recent else words[word]
+    client, words = session.client, session.flag_words
+    flags = words.with_recent(word) if view.recent and not client.rev2 and uid in view.recent else words[word]
     # RFC 7162 §3.2.4: once the client knows modseqs, every change of flags tells UID and modseq
-    uid_item = b"UID %d " % uid if with_uid or session.condstore else b""
-    modseq_item = b" MODSEQ (%d)" % modseq if session.condstore else b""
+    uid_item = b"UID %d " % uid if with_uid or client.condstore else b""
+    modseq_item = b" MODSEQ (%d)" % modseq if client.condstore else b""
     return b"* %d FETCH (%bFLAGS (%b)%b)\r\n" % (view.seq(uid), uid_item, flags, modseq_item)

@@ -39,7 +39,7 @@ TOGETHER = 64
 async def run(session: Conversation, request: Fetch) -> Answer | None:
     """Writes the items of each message. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
-    if request.vanished and not session.qresync:
+    if request.vanished and not session.client.qresync:
         raise ClientError("VANISHED needs ENABLE QRESYNC first")
     uids = view.resolve(request.numbers, by_uid=request.by_uid)
     items = _complete(session, request)
@@ -142,6 +142,6 @@ async def _mark_seen(session: Conversation, view: View, uids: Uids, plan: Plan) 
         return plan, NumberSet()
     view.made(stored)
     # RFC 7162 §3.2.4: a client that knows modseqs is told of a flag that FETCH sets as of any other change
-    due = (Item.UID, Item.FLAGS, Item.MODSEQ) if session.condstore else (Item.FLAGS,)
+    due = (Item.UID, Item.FLAGS, Item.MODSEQ) if session.client.condstore else (Item.FLAGS,)
     plan = Plan(session, view, (*plan.items, *(item for item in due if item not in plan.items)))
     return plan, stored.changed

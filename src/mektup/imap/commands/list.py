@@ -43,7 +43,7 @@ def _tell(session: Conversation, request: List, entry: Entry, *, above_hidden: b
     if not (selected or above_hidden):
         return
     extended = b'("CHILDINFO" ("SUBSCRIBED"))' if above_hidden else b""
-    session.write(list_line(entry.name, _attributes(request, entry), utf8=session.rev2, extended=extended))
+    session.write(list_line(entry.name, _attributes(request, entry), utf8=session.client.utf8, extended=extended))
     # RFC 5819 §2: STATUS follows its LIST; a name that is listed only for its children has none
     mailbox = entry.mailbox if selected else None
     if request.return_status is not None and mailbox is not None and mailbox.selectable:

@@ -23,7 +23,7 @@ async def run(session: Conversation, request: Lsub) -> None:
         entry = tree.find(name)
         if entry is not None and entry.special_use is not None:
             attributes.append(entry.special_use)
-        session.write(list_line(name, attributes, utf8=session.rev2, word=b"LSUB"))
+        session.write(list_line(name, attributes, utf8=session.client.utf8, word=b"LSUB"))
 
 
 async def _names(session: Conversation, tree: MailboxTree, pattern: Pattern) -> dict[str, bool]:

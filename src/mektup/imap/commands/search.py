@@ -35,7 +35,7 @@ async def run(session: Conversation, request: Search) -> None:
         # RFC 7162 §3.1.5, §3.1.6: a client that searches by modseq knows modseqs, and its answer has the highest one
         modseqs.use(session)
     options = request.return_options
-    if options is None and session.rev2:
+    if options is None and session.client.rev2:
         # RFC 9051 §6.4.4: in rev2 the answer is always ESEARCH
         options = frozenset({"ALL"})
     if options is None:

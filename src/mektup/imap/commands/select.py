@@ -30,7 +30,7 @@ async def run(session: Conversation, request: Select) -> Answer:
 
     Raises Refused(NONEXISTENT), and ClientError for QRESYNC if it was not enabled.
     """
-    if request.qresync is not None and not session.qresync:
+    if request.qresync is not None and not session.client.qresync:
         raise ClientError("QRESYNC needs ENABLE QRESYNC first")
     if session.view is not None:
         session.leave_mailbox()
@@ -38,7 +38,7 @@ async def run(session: Conversation, request: Select) -> Answer:
     if request.condstore:
         modseqs.use(session)
     account = session.mail
-    selection = await account.select(request.mailbox, claim_recent=not request.read_only and not session.rev2)
+    selection = await account.select(request.mailbox, claim_recent=not request.read_only and not session.client.rev2)
     watch = account.watch(selection.mailbox.id)
     # a change between the two calls would be missed, so the first command asks the store
     watch.fire()
@@ -60,7 +60,7 @@ async def run(session: Conversation, request: Select) -> Answer:
 def _summary(session: Conversation, request: Select, view: View, selection: Selection) -> bytes:
     mailbox, unseen = selection.mailbox, selection.first_unseen
     numbers = (len(view), mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq)
-    if session.rev2:
+    if session.client.rev2:
         named = list_line(mailbox.name, (), utf8=True, extended=old_name(request.old_name))
         return _lines(view.keywords, view.read_only, *numbers) + named
     return _lines(

@@ -105,7 +105,7 @@ async def _tell(session: Conversation, request: Store, uids: Uids, stored: Flags
                 await updates.tell_flags(session, view, stored.flags, with_uid=request.by_uid)
             else:
                 await updates.show_flags(session, view, uids - stored.failed, with_uid=request.by_uid)
-        elif session.condstore:
+        elif session.client.condstore:
             # RFC 7162 §3.1.3: a client that knows modseqs is told the new ones. With UNCHANGEDSINCE, it is told the
             # modseq of every message that passed the test, changed or not.
             passed = uids - stored.failed if conditional else stored.changed
@@ -119,4 +119,4 @@ async def _tell(session: Conversation, request: Store, uids: Uids, stored: Flags
             # RFC 7162 §3.1.3: it is RECOMMENDED to tell the present flags, so that the client need not ask
             await updates.show_flags(session, view, stored.failed, with_uid=True)
     except Refused:
-        session.selected.owe(uids if not request.silent or session.condstore else stored.failed)
+        session.selected.owe(uids if not request.silent or session.client.condstore else stored.failed)
