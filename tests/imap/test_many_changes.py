@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mektup.imap import updates
 from mektup.imap.commands import search
 from mektup.imap.session import ImapSession
+from mektup.imap.sync import updates
 from mektup.store.sqlite import account as engine
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import Uid

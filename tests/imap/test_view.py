@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mektup.imap.view import View
+from mektup.imap.sync.view import View
 from mektup.store.interface import Changes, Mailbox, Selection
 from mektup.store.watch import WatchHub
 from mektup.terms.errors import ClientError, Refused

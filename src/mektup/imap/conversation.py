@@ -10,8 +10,8 @@ from typing import Protocol, TypeVar
 
 from mektup.imap.answers import Answer
 from mektup.imap.client import Client
-from mektup.imap.flag_words import FlagWords
-from mektup.imap.view import View
+from mektup.imap.fetch.flag_words import FlagWords
+from mektup.imap.sync.view import View
 from mektup.session.services import Services
 from mektup.store.interface import Account, AccountEntry
 from mektup.terms.errors import Refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mektup.imap.view import View
+from mektup.imap.sync.view import View
 from mektup.terms.search import And, InSeqs, InUids, InUidSet, Not, Or, Part, Recent, SearchKey
 
 

@@ -18,14 +18,15 @@ from functools import partial
 from typing import TypeVar
 
 from mektup.auth.connections import AccountConnection
-from mektup.imap import answers, modseqs, updates
+from mektup.imap import answers
 from mektup.imap.answers import Answer
 from mektup.imap.capabilities import capabilities
 from mektup.imap.client import NEW, Client
-from mektup.imap.flag_words import FlagWords
+from mektup.imap.fetch.flag_words import FlagWords
+from mektup.imap.sync import modseqs, updates
+from mektup.imap.sync.view import View
 from mektup.imap.table import TABLE, CommandRow, SessionState, Tells
 from mektup.imap.uploads import Uploads
-from mektup.imap.view import View
 from mektup.session.services import FAILED_LOGINS, Services
 from mektup.store.interface import Account, AccountEntry
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut

@@ -7,7 +7,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from mektup.imap import modseqs
+from mektup.imap.sync import modseqs
 from mektup.store.interface import Mailbox
 from mektup.wire.mailbox_names import encode
 

@@ -1,6 +1,6 @@
 """FETCH and UID FETCH (RFC 9051 §6.4.5).
 
-A plan comes first (``fetch_plan``): which columns are needed, and how a row becomes a line. Then one query returns the
+A plan comes first (``fetch.plan``): which columns are needed, and how a row becomes a line. Then one query returns the
 rows in slices, and each slice is one join of bytes.
 
 Many clients fetch one message per command, and pipeline these commands. One query answers those that ask for the same
@@ -12,10 +12,10 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from mektup.imap import modseqs, updates
 from mektup.imap.answers import Answer
-from mektup.imap.fetch_plan import Plan, plan_for
+from mektup.imap.fetch.plan import Plan, plan_for
 from mektup.imap.pipelining import pipelined
+from mektup.imap.sync import modseqs, updates
 from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq, Uid
@@ -26,7 +26,7 @@ from mektup.wire.requests import Fetch
 
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
-    from mektup.imap.view import View
+    from mektup.imap.sync.view import View
 
 SEEN = frozenset({"\\Seen"})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from mektup.imap import modseqs, updates
+from mektup.imap.sync import modseqs, updates
 from mektup.terms.errors import ClientError, Code, Refused, TimedOut
 from mektup.wire.requests import Idle
 

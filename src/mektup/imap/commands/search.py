@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mektup.imap import modseqs
 from mektup.imap.search_scope import part_told, scoped
-from mektup.imap.view import View
+from mektup.imap.sync import modseqs
+from mektup.imap.sync.view import View
 from mektup.terms.search import ChangedSince
 from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.requests import Search

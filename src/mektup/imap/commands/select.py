@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from mektup.imap import modseqs, updates
 from mektup.imap.answers import Answer, untagged_ok
 from mektup.imap.list_line import list_line, old_name
-from mektup.imap.resync import resync
-from mektup.imap.view import View
+from mektup.imap.sync import modseqs, updates
+from mektup.imap.sync.resync import resync
+from mektup.imap.sync.view import View
 from mektup.store.interface import Selection
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.numbers import ModSeq, Seq, Uid, UidValidity

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mektup.imap import modseqs
 from mektup.imap.search_scope import part_told, scoped
+from mektup.imap.sync import modseqs
 from mektup.terms.search import ChangedSince
 from mektup.wire.requests import Sort
 

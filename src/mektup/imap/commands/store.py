@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from mektup.imap import modseqs, updates
 from mektup.imap.answers import Answer
-from mektup.imap.fetch_plan import Plan
+from mektup.imap.fetch.plan import Plan
 from mektup.imap.pipelining import pipelined
+from mektup.imap.sync import modseqs, updates
 from mektup.store.interface import FlagOrder, FlagsStored
 from mektup.terms.errors import Refused
 from mektup.terms.numbers import ModSeq

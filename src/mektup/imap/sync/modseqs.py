@@ -20,7 +20,7 @@ from mektup.wire import codes
 
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
-    from mektup.imap.view import View
+    from mektup.imap.sync.view import View
 
 
 def use(session: Conversation) -> None:

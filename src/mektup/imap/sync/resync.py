@@ -6,9 +6,9 @@ from bisect import bisect_left
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from mektup.imap import updates
-from mektup.imap.fetch_plan import Plan
-from mektup.imap.view import View
+from mektup.imap.fetch.plan import Plan
+from mektup.imap.sync import updates
+from mektup.imap.sync.view import View
 from mektup.store.interface import Mailbox
 from mektup.terms.numbers import ModSeq
 from mektup.terms.sets import NumberSet, Seqs, Uids

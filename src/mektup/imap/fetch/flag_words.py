@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from mektup.imap.view import View
+from mektup.imap.sync.view import View
 from mektup.store.interface import Account
 from mektup.terms.flags import without_invalid_flags
 from mektup.terms.limits import MIB

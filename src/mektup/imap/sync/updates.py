@@ -25,7 +25,7 @@ from mektup.wire import codes
 
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
-    from mektup.imap.view import View
+    from mektup.imap.sync.view import View
 
 RANGES_OF_LINE = 1000
 """The most ranges of UIDs in one VANISHED response, and the most that are taken out of a view in one turn."""

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from mektup.imap.flag_words import with_recent
-from mektup.imap.sections import (
+from mektup.imap.fetch.flag_words import with_recent
+from mektup.imap.fetch.sections import (
     Columns,
     Later,
     binary_reader,
@@ -36,7 +36,7 @@ from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, 
 
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
-    from mektup.imap.view import View
+    from mektup.imap.sync.view import View
 
 LINES_BYTES = 128 * 1024
 """Lines with bodies are collected up to this many octets, then written."""

@@ -75,7 +75,7 @@ class View:
         self.untold: Uids = NONE
         """Messages whose flags must still be told, because they could not be told when they changed."""
         self.plan: object = None
-        """The ``fetch_plan.Plan`` of the last FETCH, or None."""
+        """The ``fetch.plan.Plan`` of the last FETCH, or None."""
         self.uids = selection.uids
         """Every message that the client knows of, ascending."""
 

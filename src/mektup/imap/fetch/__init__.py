@@ -1,0 +1,1 @@
+"""FETCH: from the items that a client asks for to the lines of its answer."""
