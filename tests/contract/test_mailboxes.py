@@ -47,6 +47,24 @@ async def test_a_new_mailbox_is_empty_and_has_numbers_of_its_own(account: Accoun
     assert all(made.uidvalidity > mailbox.uidvalidity for mailbox in others)
 
 
+async def test_mail_goes_to_a_name_until_that_is_another_mailbox(account: Account) -> None:
+    await account.create("work/now")
+    work, now = (await account.mailbox("work")).id, (await account.mailbox("work/now")).id
+    assert (await account.target("work"), await account.target("work/now")) == (work, now)
+    await account.append(work, [incoming()])
+    assert await account.target("work") == work
+    await account.rename("work/now", "later")
+    assert await account.target("later") == now
+    await refused(Code.NONEXISTENT, account.target("work/now"))
+    await account.create("work/now")
+    assert await account.target("work/now") not in (work, now)
+    await account.delete("work")
+    await refused(Code.NONEXISTENT, account.target("work"))
+    await account.create("work")
+    assert await account.target("work") not in (work, now)
+    assert await account.target("inBox") == await inbox(account)
+
+
 async def test_create_makes_the_levels_above(account: Account) -> None:
     await account.create("a/b/c")
     assert [name for name in await names(account) if name.startswith("a")] == ["a", "a/b", "a/b/c"]

@@ -18,7 +18,7 @@ from mektup.delivery.recipients import Destination, Recipient, destination_of
 from mektup.delivery.trace import ReturnPathRemover
 from mektup.store.arrival import Arrival
 from mektup.store.faults import Faults
-from mektup.store.interface import Appended, Incoming, Mailbox, Store
+from mektup.store.interface import Appended, Incoming, Store
 from mektup.store.prepare import prepare_in_turn
 from mektup.store.spool import Spool
 from mektup.terms.delivery import DeliveryRules
@@ -91,7 +91,7 @@ def checked_flags(flags: Iterable[str], limits: Limits) -> frozenset[str]:
     return frozenset(each_once(given))
 
 
-async def put(to: Destination, message: Incoming) -> tuple[Mailbox, Appended]:
+async def put(to: Destination, message: Incoming) -> tuple[MailboxId, Appended]:
     """Adds *message* to the mailbox, and returns that. The message is on disk then, and open sessions see it.
 
     Where the mailbox was deleted just now, the message goes to INBOX if *to* allows that. Raises Refused(NONEXISTENT,
@@ -99,12 +99,12 @@ async def put(to: Destination, message: Incoming) -> tuple[Mailbox, Appended]:
     """
     account, mailbox = to.account, to.mailbox
     try:
-        return mailbox, await account.append(mailbox.id, [message])
+        return mailbox, await account.append(mailbox, [message])
     except Refused as refusal:
-        if refusal.code is not Code.NONEXISTENT or not to.or_inbox or mailbox.name == INBOX:
+        if refusal.code is not Code.NONEXISTENT or not to.or_inbox:
             raise
-    mailbox = await account.mailbox(INBOX)
-    return mailbox, await account.append(mailbox.id, [message])
+    mailbox = await account.target(INBOX)
+    return mailbox, await account.append(mailbox, [message])
 
 
 class Copies:
@@ -122,10 +122,10 @@ class Copies:
     async def deliver(self, recipient: Recipient) -> bool:
         """Delivers to *recipient*; false where the mailbox has its copy already. Raises Refused as ``put`` does."""
         to = await destination_of(recipient, self._store, self._rules)
-        sharing = self.made.get((to.account.id, to.mailbox.id))
+        sharing = self.made.get((to.account.id, to.mailbox))
         if sharing is not None:
             sharing.append(recipient)
             return False
         mailbox, _ = await put(to, self._message)
-        self.made.setdefault((to.account.id, mailbox.id), []).append(recipient)
+        self.made.setdefault((to.account.id, mailbox), []).append(recipient)
         return True

@@ -14,6 +14,7 @@ from mektup.terms.account_names import LONGEST_ACCOUNT_NAME_OCTETS
 from mektup.terms.delivery import DeliveryRules
 from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
 from mektup.terms.names import DELIMITER, INBOX
+from mektup.terms.numbers import MailboxId
 
 ASCII_FORM = "xn--"
 """The beginning of a label that encodes letters beyond ASCII (RFC 5890 §2.3.2.1)."""
@@ -115,7 +116,7 @@ class Destination:
     """Where a message goes."""
 
     account: Account
-    mailbox: Mailbox
+    mailbox: MailboxId
     or_inbox: bool
     """Whether the message goes to INBOX where the mailbox is deleted meanwhile: mail must not bounce for that."""
 
@@ -132,8 +133,8 @@ async def destination_of(recipient: Recipient, store: Store, rules: DeliveryRule
         mailboxes = await account.mailboxes()
         found = _named(wanted, mailboxes)
         if found is not None and not _is_closed(found, mailboxes):
-            return Destination(account, found, or_inbox=True)
-    return Destination(account, await account.mailbox(INBOX), or_inbox=True)
+            return Destination(account, found.id, or_inbox=found.name != INBOX)
+    return Destination(account, await account.target(INBOX), or_inbox=False)
 
 
 async def destination_named(user: str, mailbox: str, store: Store) -> Destination:
@@ -143,18 +144,11 @@ async def destination_named(user: str, mailbox: str, store: Store) -> Destinatio
         raise Refused(Code.NONEXISTENT, f"No such account: {user}")
     account = await store.account(entry.id)
     try:
-        found = await account.mailbox(mailbox)
+        return Destination(account, await account.target(mailbox), or_inbox=False)
     except Refused as refusal:
         if refusal.code is not Code.NONEXISTENT:
             raise
-        raise _no_such_mailbox(mailbox) from refusal
-    if not found.selectable:
-        raise _no_such_mailbox(mailbox)
-    return Destination(account, found, or_inbox=False)
-
-
-def _no_such_mailbox(name: str) -> Refused:
-    return Refused(Code.NONEXISTENT, f"{NO_SUCH_MAILBOX}: {name}")
+        raise Refused(Code.NONEXISTENT, f"{NO_SUCH_MAILBOX}: {mailbox}") from refusal
 
 
 def _named(wanted: str, mailboxes: Sequence[Mailbox]) -> Mailbox | None:

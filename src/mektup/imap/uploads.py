@@ -56,13 +56,11 @@ class Uploads:
         if offer.size + size > limit:
             raise Refused(Code.TOOBIG, f"A message may have at most {limit} octets, and so may all of an APPEND")
         try:
-            mailbox = await session.account.mailbox(start.mailbox)
+            await session.account.target(start.mailbox)
         except Refused as refusal:
             if refusal.code is Code.NONEXISTENT:
                 raise Refused(Code.TRYCREATE, NO_SUCH_MAILBOX) from refusal
             raise
-        if not mailbox.selectable:
-            raise Refused(Code.TRYCREATE, NO_SUCH_MAILBOX)
         memory = MEMORY_BYTES if held < HELD_BYTES else SMALL_BYTES
         services = session.services
         directory = services.spool_directory

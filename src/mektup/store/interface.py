@@ -317,6 +317,12 @@ class Account(Protocol):
     async def mailbox(self, name: str) -> Mailbox:
         """The current state of one mailbox. Raises Refused(NONEXISTENT)."""
 
+    async def target(self, name: str) -> MailboxId:
+        """The ID of a mailbox that messages can be added to. Cheaper than ``mailbox`` while mail comes in.
+
+        Raises Refused(NONEXISTENT), also where the name is not selectable.
+        """
+
     async def create(self, name: str, *, special_use: str | None = None) -> Mailbox:
         """Creates *name* and any missing level above it (RFC 9051 §6.3.4).
 

@@ -15,8 +15,9 @@ from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import mailboxes
+from mektup.terms.errors import Refused
 from mektup.terms.flags import FlagChange
-from tests.contract.mail import fill, inbox, uids
+from tests.contract.mail import fill, inbox, incoming, uids
 from tests.store.sqlite.conftest import file_of
 
 
@@ -62,6 +63,38 @@ async def test_nothing_is_asked_twice_of_what_did_not_change(
     monkeypatch.setattr(mailboxes, "find", None)
     monkeypatch.setattr(mailboxes, "selectable", None)
     assert (await account.mailbox("INBOX"), await account.select("INBOX", claim_recent=False)) == before
+
+
+async def test_the_place_of_new_mail_is_not_asked_for_again_while_only_mail_comes(
+    account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox_id = await account.target("INBOX")
+    monkeypatch.setattr(mailboxes, "find", None)
+    for _ in range(3):
+        await account.append(inbox_id, [incoming()])
+        with monkeypatch.context() as context:
+            context.setattr(account.database, "read", None)
+            assert await account.target("INBOX") == inbox_id
+
+
+async def test_mail_never_goes_where_another_process_took_the_name_away(account: SqliteAccount, data: Path) -> None:
+    there = (await account.create("there")).id
+    other = apsw.Connection(str(file_of(data, account.id)))
+    rename = "UPDATE mailboxes SET name = ? WHERE id = ?"
+    try:
+        for changes in (1, 2):
+            assert await account.target("there") == there
+            # between two commits of ours, so that our next one is not the only one since the name was read
+            for _ in range(changes):
+                other.execute(rename, ("elsewhere", there))
+            await account.append(there, [incoming()])
+            with pytest.raises(Refused):
+                await account.target("there")
+            assert await account.target("elsewhere") == there
+            other.execute(rename, ("there", there))
+            other.pragma("wal_checkpoint(TRUNCATE)")
+    finally:
+        other.close()
 
 
 async def test_however_many_are_asked_about_few_are_kept(account: SqliteAccount) -> None:

@@ -114,6 +114,9 @@ class NaiveAccount:
     async def mailbox(self, name: str) -> store.Mailbox:
         return names.require_mailbox(self._read().named(name)).counted()
 
+    async def target(self, name: str) -> MailboxId:
+        return self._read().selectable((await self.mailbox(name)).id).id
+
     @writes
     def create(self, change: Transaction, name: str, *, special_use: str | None = None) -> store.Mailbox:
         return self._create(change, name, special_use).counted()

@@ -23,9 +23,9 @@ async def run(session: Conversation, request: Append) -> Answer:
     """Adds the spooled messages; they are on disk before the OK. Raises Refused(TRYCREATE, OVERQUOTA)."""
     account = session.mail
     try:
-        mailbox = await account.mailbox(request.mailbox)
+        mailbox = await account.target(request.mailbox)
         incoming = await _prepared(session, request)
-        appended = await account.append(mailbox.id, incoming)
+        appended = await account.append(mailbox, incoming)
     except Refused as refusal:
         if refusal.code is Code.NONEXISTENT:
             raise Refused(Code.TRYCREATE, refusal.text) from refusal

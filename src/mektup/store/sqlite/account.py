@@ -104,6 +104,7 @@ class SqliteAccount:
         self._fetching = Fetching(database, self._audit)
         self._searching = Searching(account, database, self.indexer, searching, limits, self._keyword_sets, sort_keys)
         self._recall = Recall(self.database)
+        self._targets = Recall(self.database.names)
         self._shared = SharedReads(self.database)
         self._recall_long = Recall(self._shared)
         self._notifier = notifier
@@ -147,6 +148,9 @@ class SqliteAccount:
 
     async def mailbox(self, name: str) -> Mailbox:
         return await self._recall.read(mailboxes.mailbox, name)
+
+    def target(self, name: str) -> Coroutine[Any, Any, MailboxId]:
+        return self._targets.read(mailboxes.target, name)
 
     async def create(self, name: str, *, special_use: str | None = None) -> Mailbox:
         return await self.database.write(

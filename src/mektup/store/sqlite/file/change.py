@@ -12,7 +12,7 @@ from mektup.terms.numbers import MAX_MODSEQ, MailboxId, ModSeq
 class Change:
     """A running write transaction."""
 
-    __slots__ = ("_modseq", "afterwards", "cursor", "is_first", "on_rollback", "touched")
+    __slots__ = ("_modseq", "afterwards", "cursor", "is_first", "keeps_names", "on_rollback", "touched")
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
@@ -23,6 +23,8 @@ class Change:
         """Callbacks that undo changes of the process's memory, if the transaction ends without a commit."""
         self.afterwards: Callable[[Change], None] | None = None
         """Follow-up work in a thread, in a transaction of its own; if it fails, nothing is lost."""
+        self.keeps_names = False
+        """Whether it certainly creates, removes and renames no mailbox."""
         self._modseq = 0
         self.is_first = False
         """Whether it takes the first modseq after the file was closed properly."""

@@ -51,7 +51,7 @@ from mektup.store.sqlite.file.settings import (
     NEAR_CACHE_KIB,
 )
 from mektup.store.sqlite.file.thread_connection import Spare
-from mektup.store.sqlite.file.wal_index import WalIndex
+from mektup.store.sqlite.file.wal_index import NamesState, WalIndex
 from mektup.store.sqlite.file.wal_sync import WalSync
 from mektup.store.threads import Threads
 from mektup.terms.errors import Code, Refused
@@ -104,6 +104,8 @@ class Database:
         self._openings = 0
         self._spare = OnlyOne(lambda: self._cursor, self._pass_on) if path is None else Spare(threads, open_spares)
         self._wal_index: WalIndex | None = None
+        self.names = NamesState(self)
+        """For answers about the names of mailboxes, which outlive commits of messages."""
         self._left_open: list[WalIndex] = []
         self._lock = asyncio.Lock()
         self._in_flight = InFlight()
@@ -453,6 +455,8 @@ class Database:
                 self._roll_back(cursor.connection, change)
         self._sync.written += 1
         self._closing.note_written(change, is_synced=is_synced)
+        if change.keeps_names and cursor is self._near:
+            self.names.note_kept()
         committed.append(change)
         return result
 

@@ -13,10 +13,21 @@ connections.
 from __future__ import annotations
 
 import os
+import sys
 import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from mektup.store.sqlite.file.cursor import Cursor
+
+T = TypeVar("T")
+P = ParamSpec("P")
 
 HEADER_BYTES = 48
+
+_COUNTER = slice(8, 12)
+"""The place of the counter in the header (``iChange`` in SQLite's source), in the machine's order of octets."""
 
 
 class _Files:
@@ -69,3 +80,57 @@ class WalIndex:
     def close(self) -> None:
         """Closes it. Call it once."""
         _files.close(self._key)
+
+
+class Stateful(Protocol):
+    """What is needed of a database."""
+
+    def state(self) -> bytes | None:
+        """See ``Database``."""
+
+    def read(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """See ``Database``."""
+
+
+class NamesState:
+    """The file, for answers about the names of mailboxes, which outlive commits of new messages: a ``memo.Readable``.
+
+    Where mail comes in, a commit lies between any two questions for a mailbox. So a commit of this process may say that
+    it leaves names as they are. The counter in the header, which every commit of every process increments, shows that
+    nobody else committed meanwhile.
+    """
+
+    __slots__ = ("_at", "_database", "_number")
+
+    def __init__(self, database: Stateful) -> None:
+        self._database = database
+        self._at: bytes | None = None
+        """The last state of the file at which the names are known to be the same."""
+        self._number = 0
+
+    def state(self) -> bytes | None:
+        """Octets that differ after every commit that may have changed a name; None where they are not known."""
+        now = self._database.state()
+        if now != self._at:
+            self._at = now
+            self._number += 1
+        return None if now is None else self._number.to_bytes(8)
+
+    def read(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
+        """See ``Database.read``."""
+        return self._database.read(ask, *args, **kwargs)
+
+    def note_kept(self) -> None:
+        """Says that the last commit of this process, which has just ended, left all names as they were."""
+        if self._at is not None:
+            now = self._database.state()
+            if now is not None and _is_next(self._at, now):
+                self._at = now
+
+
+def _is_next(before: bytes, now: bytes) -> bool:
+    """Whether exactly one commit lies between two states."""
+    if len(now) == 8:  # in memory, see ``Database.state``
+        return int.from_bytes(now) == int.from_bytes(before) + 1
+    counted = int.from_bytes(now[_COUNTER], sys.byteorder) - int.from_bytes(before[_COUNTER], sys.byteorder)
+    return counted == 1 and now[HEADER_BYTES:] == before[HEADER_BYTES:]

@@ -68,6 +68,14 @@ def selectable(cursor: Cursor, name: str) -> tuple[Mailbox, tuple[str, ...]]:
     return _mailbox(row[:-1]), tuple(row[-1].split())
 
 
+def target(cursor: Cursor, name: str) -> MailboxId:
+    """See ``interface.Account.target``."""
+    number = cursor.execute("SELECT id FROM mailboxes WHERE name = ? AND selectable", (mailbox_key(name),)).get
+    if number is None:
+        raise no_such_mailbox()
+    return MailboxId(number)
+
+
 def size(cursor: Cursor, mailbox: MailboxId) -> int:
     """The octets of all messages of *mailbox*; 0 where it is gone."""
     return int(cursor.execute("SELECT ifnull(max(size), 0) FROM mailboxes WHERE id = ?", (mailbox,)).get)

@@ -123,6 +123,7 @@ def append(
     limits: Limits,
 ) -> Appended:
     """See ``interface.Account.append``."""
+    change.keeps_names = True
     box = _open(change.cursor, mailbox)
     now = int(time.time())
     uids = box.name_uids(len(messages))
