@@ -11,7 +11,7 @@ import pytest
 
 from mektup.imap.capabilities import CAPABILITIES
 from mektup.imap.table import TABLE
-from mektup.server.tuning import Tuning
+from mektup.server.tuning.switches import Tuning
 from mektup.terms.delivery import DeliveryRules
 from mektup.terms.limits import Limits
 from tests.support.transcript import Send, Transcript, read

@@ -12,7 +12,7 @@ from mektup.auth.plaintext import Plaintext
 from mektup.server import config
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import ConfigError
-from mektup.server.tuning import Tuning
+from mektup.server.tuning.switches import Tuning
 from mektup.terms.delivery import DeliveryRules
 from mektup.terms.limits import Limits
 

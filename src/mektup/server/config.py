@@ -20,7 +20,7 @@ import msgspec
 from mektup.auth.plaintext import Plaintext
 from mektup.server.addresses import Endpoint, Service, endpoint
 from mektup.server.hostnames import objection_to_hostname
-from mektup.server.tuning import DEFAULT_TUNING, Tuning
+from mektup.server.tuning.switches import DEFAULT_TUNING, Tuning
 from mektup.store import files
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import Limits, most_of

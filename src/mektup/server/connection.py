@@ -26,10 +26,10 @@ from ssl import SSLContext
 from typing import cast
 
 from mektup.server.addresses import address_of
-from mektup.server.busy_poll import BusyPoll
 from mektup.server.fair_turns import FairTurns
-from mektup.server.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
 from mektup.server.tls_stream import TlsStream
+from mektup.server.tuning.busy_poll import BusyPoll
+from mektup.server.tuning.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
 from mektup.store import system
 from mektup.terms.errors import Disconnected, Refused, TimedOut
 from mektup.terms.peer import Watch

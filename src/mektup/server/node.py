@@ -30,6 +30,7 @@ from mektup.server.logs import Log
 from mektup.server.report import Report, process_figures
 from mektup.server.sessions import Begin, Session, Sessions
 from mektup.server.tls import LOOK_SECONDS, Certificates, Loaded
+from mektup.server.tuning.malloc_trim import trim_memory
 from mektup.session.services import Services, Tally
 from mektup.store import files
 from mektup.store.faults import in_words
@@ -231,7 +232,7 @@ async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None =
             compression=config.compression,
             faults=faults,
             reserve=reserve,
-            trim_memory=config.tuning.trim_memory,
+            trim_memory=trim_memory if config.tuning.trim_memory else None,
         )
         if not reserve.refill():
             log.warning("no_reserve", file=str(reserve), consequence="no mail is taken until there is room for it")

@@ -13,9 +13,9 @@ from structlog.typing import FilteringBoundLogger
 
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import Config, ConfigError, blamed_on
-from mektup.server.garbage import search_each_object_once
 from mektup.server.logs import Log
 from mektup.server.single import open_single
+from mektup.server.tuning.garbage import search_each_object_once
 from mektup.server.workers import open_parent, workers_wanted
 from mektup.store import system
 

@@ -20,11 +20,11 @@ from typing import Protocol
 from structlog.typing import FilteringBoundLogger
 
 from mektup.server.addresses import Service
-from mektup.server.busy_poll import BusyPoll
 from mektup.server.connection import SHUTTING_DOWN, Connection, NotTls
 from mektup.server.door import FULL, Door
 from mektup.server.fair_turns import FairTurns
-from mektup.server.tuning import DEFAULT_TUNING, Tuning
+from mektup.server.tuning.busy_poll import BusyPoll
+from mektup.server.tuning.switches import DEFAULT_TUNING, Tuning
 from mektup.session.services import Tally
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import MektupError

@@ -27,10 +27,10 @@ from mektup.server.channel import (
     StopListening,
 )
 from mektup.server.config import Config, ConfigError
-from mektup.server.garbage import search_each_object_once
 from mektup.server.listeners import BACKLOG
 from mektup.server.logs import Log
 from mektup.server.node import Node, PreparedConfig, open_node
+from mektup.server.tuning.garbage import search_each_object_once
 from mektup.store import system
 
 

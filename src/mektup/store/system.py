@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import errno
 import importlib
 import os
@@ -196,12 +195,6 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return asyncio.SelectorEventLoop()
 
 
-def trim_memory() -> None:
-    """Returns free memory to the system, where the C library can do that."""
-    if _malloc_trim is not None:
-        _malloc_trim(0)
-
-
 def acknowledge(client: socket.socket) -> None:
     """Acknowledges received TCP data at once, where the system supports that. Raises OSError."""
     if _ACKNOWLEDGE is not None and client.family != UNIX_SOCKETS:
@@ -214,7 +207,3 @@ def keep_alive(listening: socket.socket, seconds: int) -> None:
     for name, value in (("TCP_KEEPIDLE", seconds), ("TCP_KEEPINTVL", seconds // 10)):
         if hasattr(socket, name):
             listening.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-"""glibc has it; other C libraries do not have it or do not need it."""

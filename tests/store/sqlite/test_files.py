@@ -14,10 +14,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from mektup.store import open_files
 from mektup.store.interface import Column
+from mektup.store.open_files import OpenFiles
 from mektup.store.sqlite import open_store
-from mektup.store.sqlite.file import open_files
-from mektup.store.sqlite.file.open_files import OpenFiles
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from mektup.store.sqlite.file.open_files import OpenFiles
+from mektup.store.open_files import OpenFiles
 from mektup.store.sqlite.file.thread_connection import MOST_LENT, Spare
 from mektup.store.threads import Threads
 
@@ -23,7 +23,7 @@ async def threads() -> AsyncIterator[Threads]:
 
 @pytest.fixture
 def spare(threads: Threads) -> Spare:
-    return Spare(threads, OpenFiles(9, threads, trim_memory=False))
+    return Spare(threads, OpenFiles(9, threads))
 
 
 class Opened:

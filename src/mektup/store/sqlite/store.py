@@ -9,7 +9,7 @@ A user's name never becomes a path. Directories have mode 0700, files 0600.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ import apsw
 from mektup.store import files
 from mektup.store.faults import Fault, FaultRefused, Faults, Kind, fault_of_os_error, in_words
 from mektup.store.interface import Bus, Tidied
+from mektup.store.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
 from mektup.store.rules.account_names import account_is_gone
 from mektup.store.rules.gaps import Now
 from mektup.store.searches import searches_of_all
@@ -27,7 +28,6 @@ from mektup.store.sorting.sort_keys import Remembered
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.file.disk import Disk
-from mektup.store.sqlite.file.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
 from mektup.store.sqlite.file.place import place_of
 from mektup.store.sqlite.file.reserve import Reserve, Room
 from mektup.store.sqlite.file.wal_again import lost_commits
@@ -60,13 +60,13 @@ async def open_store(
     compression: int | None = None,
     faults: Faults | None = None,
     reserve: Reserve | None = None,
-    trim_memory: bool = True,
+    trim_memory: Callable[[], None] | None = None,
 ) -> SqliteStore:
     """Opens the data directory *data*, and creates it if needed; for None, opens a store in memory.
 
     *bus* receives every change, for other processes; *faults* every fault of the machine. *compression* is zstandard's
-    level for new messages, None for no compression. *reserve* is the space to use on a full disk. With *trim_memory*,
-    the memory of closed files is returned to the system. Call it in the event loop that will use the store. Raises
+    level for new messages, None for no compression. *reserve* is the space to use on a full disk. *trim_memory* is
+    called in a thread after files were closed. Call it in the event loop that will use the store. Raises
     Refused(UNAVAILABLE, CORRUPTION).
     """
     store = SqliteStore(data, bus, limits, Packing(compression), faults, reserve or Reserve(None), trim_memory)
@@ -89,7 +89,7 @@ class SqliteStore:
         packing: Packing,
         faults: Faults | None,
         reserve: Reserve,
-        trim_memory: bool,
+        trim_memory: Callable[[], None] | None,
     ) -> None:
         self._data = data
         self._faults = faults

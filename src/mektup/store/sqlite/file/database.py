@@ -32,6 +32,7 @@ import apsw
 
 from mektup.store.faults import Fault, FaultRefused, Kind
 from mektup.store.in_flight import InFlight
+from mektup.store.open_files import OpenFiles
 from mektup.store.sqlite.file import settings
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.checkpoints import Checkpoints
@@ -40,7 +41,6 @@ from mektup.store.sqlite.file.cursor import Cursor, ask_of
 from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS, fault_of, is_full, refusal
 from mektup.store.sqlite.file.only_one import InUse, OnlyOne
-from mektup.store.sqlite.file.open_files import OpenFiles
 from mektup.store.sqlite.file.rescue import save
 from mektup.store.sqlite.file.reserve import FREEING_BYTES, OPENING_BYTES, Reserve, Room
 from mektup.store.sqlite.file.schema import Schema, bring_up_to_date, create, create_file, is_outdated

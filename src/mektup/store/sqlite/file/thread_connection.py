@@ -15,8 +15,8 @@ from typing import Final
 
 import apsw
 
+from mektup.store.open_files import OpenFiles
 from mektup.store.searches import SHARE_OF_SEARCHES
-from mektup.store.sqlite.file.open_files import OpenFiles
 from mektup.store.threads import Threads
 
 MOST_LENT: Final = SHARE_OF_SEARCHES + 1

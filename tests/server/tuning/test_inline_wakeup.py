@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from mektup.server.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
+from mektup.server.tuning.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
 
 either = pytest.mark.parametrize("kind", [InlineWakeup, PlainWakeup])
 

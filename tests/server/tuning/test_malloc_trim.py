@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mektup.store import system
-from mektup.store.sqlite.file import open_files
+from mektup.server.tuning import malloc_trim
+from mektup.store import open_files
 from mektup.store.sqlite.store import open_store
 
 PIECES = 16_384
@@ -28,21 +28,17 @@ def test_memory_that_was_freed_is_given_back_though_some_of_it_stays() -> None:
     full = resident()
     kept = pieces[::100]
     del pieces
-    system.trim_memory()
+    malloc_trim.trim_memory()
     assert resident() < full - PIECES * PIECE_BYTES * 3 // 4
     assert [piece[0] for piece in kept] == [number % 255 + 1 for number in range(0, PIECES, 100)]
 
 
-@pytest.mark.parametrize("trim_memory", [True, False])
-async def test_a_store_gives_it_back_when_files_were_closed_unless_it_shall_not(
-    trim_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given_back: list[int] = []
-    monkeypatch.setattr(system, "_malloc_trim", given_back.append)
+async def test_a_store_gives_it_back_when_files_were_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back: list[bool] = []
     monkeypatch.setattr(open_files, "REST_SECONDS", 0.0)
     monkeypatch.setattr(open_files, "FEW_AT_REST", 1)
     monkeypatch.setattr(open_files, "SYNCED_REST_SECONDS", 0.0)
-    store = await open_store(tmp_path, trim_memory=trim_memory)
+    store = await open_store(tmp_path, trim_memory=lambda: given_back.append(True))
     accounts = [await store.account((await store.directory.add(name, {})).id) for name in ("linda", "deniz")]
     for account in accounts:
         await account.mailbox("INBOX")
@@ -50,4 +46,4 @@ async def test_a_store_gives_it_back_when_files_were_closed_unless_it_shall_not(
         while len(store._open_files) > 1:
             await asyncio.sleep(0)
     await store.close()
-    assert bool(given_back) is trim_memory
+    assert given_back

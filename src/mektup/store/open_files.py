@@ -8,11 +8,10 @@ waits for at most one of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
 from typing import Any, Protocol
 
-from mektup.store import system
 from mektup.store.threads import Threads
 
 MOST_OPEN = 512
@@ -61,7 +60,8 @@ class Closable(Protocol):
 class OpenFiles:
     """The open files of a store."""
 
-    def __init__(self, most: int, threads: Threads, *, trim_memory: bool = True) -> None:
+    def __init__(self, most: int, threads: Threads, *, trim_memory: Callable[[], None] | None = None) -> None:
+        """*trim_memory* is called in a thread after files that rested were closed."""
         self._most = most
         self._threads = threads
         self._trim_memory = trim_memory
@@ -132,8 +132,8 @@ class OpenFiles:
         for file in files:
             if file.rests:  # not used again meanwhile
                 await self._release(file)
-        if self._trim_memory:
-            await self._threads.sync(system.trim_memory)
+        if self._trim_memory is not None:
+            await self._threads.sync(self._trim_memory)
 
     async def settle(self) -> None:
         """Waits for files that are being closed, and ends."""

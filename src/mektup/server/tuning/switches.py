@@ -20,7 +20,7 @@ class Tuning:
     freeze_objects: bool = True
     """Objects that outlive a full garbage collection are not examined again. See ``garbage``."""
     trim_memory: bool = True
-    """Memory of closed files goes back to the system at once."""
+    """Memory of closed files goes back to the system at once. See ``malloc_trim``."""
 
 
 DEFAULT_TUNING = Tuning()

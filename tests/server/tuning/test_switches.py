@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mektup.server.tuning import Tuning
+from mektup.server.tuning.switches import Tuning
+from tests.server.process import Process, serving
 from tests.support.command import mektup
-
-from .process import Process, serving
 
 PIECES = [field.name for field in dataclasses.fields(Tuning)]
 NOTE = b"Subject: note\r\n\r\nhello\r\n"

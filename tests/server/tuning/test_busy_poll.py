@@ -12,7 +12,7 @@ from time import monotonic
 import pytest
 import uvloop
 
-from mektup.server.busy_poll import AWAKE_SECONDS, QUICK_IN_A_ROW, BusyPoll
+from mektup.server.tuning.busy_poll import AWAKE_SECONDS, QUICK_IN_A_ROW, BusyPoll
 
 TRIES = 200
 """A machine that is busy may take a thread's processor at any time, but not each time."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mektup import Server
-from mektup.server.garbage import search_each_object_once
+from mektup.server.tuning.garbage import search_each_object_once
 
 LINDA = {"linda": "Pa$$123"}
 NOTE = b"Subject: note\r\n\r\nhello\r\n"

@@ -1,0 +1,1 @@
+"""Unusual optimizations: each has a switch in ``switches`` and a decision in docs/decisions."""
