@@ -24,6 +24,7 @@ from enum import Enum, IntEnum, auto
 from typing import Any, NamedTuple, Protocol
 
 from mektup.store.arrival import Arrival
+from mektup.store.mailbox_changes import MailboxChanges
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.peer import Watch
@@ -311,6 +312,13 @@ class Account(Protocol):
     async def mailboxes(self) -> Sequence[Mailbox]:
         """All mailboxes at one consistent moment: INBOX first, then by name, parents before children."""
 
+    async def mailbox_changes(self, since: ModSeq) -> MailboxChanges:
+        """The mailboxes and subscriptions that changed after *since*, read at one consistent moment.
+
+        *since* is the ``modseq`` of an earlier answer, or 0 for everything. Where the log does not reach back so far,
+        the answer is ``whole``. Changes of messages are not part of the log.
+        """
+
     async def subscriptions(self) -> frozenset[str]:
         """The subscribed names; some may not exist (RFC 9051 §6.3.7)."""
 
@@ -475,7 +483,7 @@ class Account(Protocol):
     # Notification
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
-        """A Watch that fires at each change of *mailbox*, or of any mailbox of the account for None."""
+        """A Watch that fires at each change of *mailbox*; for None, at each change of any mailbox or subscription."""
 
 
 @dataclass(frozen=True, slots=True)

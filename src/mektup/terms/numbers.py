@@ -1,6 +1,6 @@
 """The numbers of IMAP. Each has its own type, so that a UID is never used as a sequence number."""
 
-from typing import NewType
+from typing import Final, NewType
 
 Uid = NewType("Uid", int)
 """A message's permanent number in its mailbox: 1 to 2**32-1, ascending (RFC 9051 §2.3.1.1)."""
@@ -16,6 +16,9 @@ UidValidity = NewType("UidValidity", int)
 
 MailboxId = NewType("MailboxId", int)
 """A mailbox within its account; a rename does not change it."""
+
+ACCOUNT_ITSELF: Final = MailboxId(0)
+"""In a notice of a change: the account changed, and no mailbox (a subscription, for example). No mailbox has it."""
 
 ContentId = NewType("ContentId", int)
 """The immutable bytes of a message within its account; copies of a message share it."""

@@ -65,6 +65,9 @@ def shape_of(path: Path) -> set[tuple[object, ...]]:
 
 
 _STEPS_BACK = {
+    7: "DROP TABLE tombstones; DROP INDEX mailboxes_by_change; DROP INDEX subscriptions_by_change; "
+    "ALTER TABLE account DROP COLUMN log_floor; ALTER TABLE subscriptions DROP COLUMN changed; "
+    "ALTER TABLE mailboxes DROP COLUMN created; ALTER TABLE mailboxes DROP COLUMN changed",
     6: "ALTER TABLE account DROP COLUMN closed; ALTER TABLE account DROP COLUMN place",
     5: "INSERT INTO trigrams (trigrams) VALUES ('delete-all'); "
     "INSERT INTO trigrams (rowid, document) SELECT id, 'another document' FROM contents",

@@ -88,7 +88,7 @@ async def test_a_file_of_today_is_left_alone(old: Path) -> None:
 
 async def test_a_file_of_tomorrow_or_of_another_program_is_refused(old: Path) -> None:
     upgrade(old, NEXT)
-    with pytest.raises(NewerError, match="it has version 8, and this mektup knows versions up to 6"):
+    with pytest.raises(NewerError, match="it has version 9, and this mektup knows versions up to 7"):
         upgrade(old, ACCOUNT)
     with pytest.raises(DamagedError, match="not a file of mektup's"):
         upgrade(old, schema.DIRECTORY)
@@ -106,8 +106,8 @@ async def test_the_store_upgrades_what_it_opens(data: Path, old: Path, monkeypat
 
 async def test_a_backup_holds_what_others_are_still_writing_to(old: Path, tmp_path: Path) -> None:
     writer = apsw.Connection(str(old), flags=apsw.SQLITE_OPEN_READWRITE)
-    writer.execute("INSERT INTO subscriptions VALUES ('committed')")
-    writer.execute("BEGIN IMMEDIATE; INSERT INTO subscriptions VALUES ('not committed')")
+    writer.execute("INSERT INTO subscriptions VALUES ('committed', 1)")
+    writer.execute("BEGIN IMMEDIATE; INSERT INTO subscriptions VALUES ('not committed', 1)")
     back_up(old, tmp_path / "backup")
     writer.execute("ROLLBACK")
     writer.close()

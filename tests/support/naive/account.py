@@ -13,7 +13,9 @@ from msgspec.structs import replace as replace_struct
 
 from mektup.store import interface as store
 from mektup.store.interface import FORM_BYTES, SLICE_ROWS, Column, Found, Row
+from mektup.store.mailbox_changes import MailboxChanges
 from mektup.store.rules import mailbox_names as names
+from mektup.store.rules.account_log import LogSince
 from mektup.store.rules.changes import Known, Since, selection, with_recent, with_recent_arrived
 from mektup.store.rules.counters import DELETED, SEEN
 from mektup.store.rules.flag_changes import FEW_SHOWN, changed_since, store_in_turn
@@ -93,11 +95,11 @@ class NaiveAccount:
     @writes
     def renew(self, change: Transaction) -> None:
         for old in list(change.state.folders.values()):
-            del change.state.folders[old.id]
+            change.remove(old)
             made = change.make(old.name, special_use=old.special_use, selectable=old.selectable)
             made.uidnext, made.recent_from, made.keywords = old.uidnext, old.recent_from, old.keywords
             made.messages = {uid: replace(each, modseq=change.modseq) for uid, each in old.messages.items()}
-            change.touched.add(old.id)
+        change.state.log_floor = change.modseq
 
     async def compact(self) -> None:
         self._read()
@@ -109,7 +111,12 @@ class NaiveAccount:
         return sorted(found, key=lambda each: names.listed_order(each.name))
 
     async def subscriptions(self) -> frozenset[str]:
-        return frozenset(self._read().subscriptions)
+        return self._read().subscribed()
+
+    async def mailbox_changes(self, since: ModSeq) -> MailboxChanges:
+        state = self._read()
+        asked = LogSince(since, ModSeq(state.log_floor), ModSeq(state.modseq))
+        return asked.told((each.logged() for each in state.folders.values()), state.gone, state.subscriptions.values())
 
     async def mailbox(self, name: str) -> store.Mailbox:
         return names.require_mailbox(self._read().named(name)).counted()
@@ -128,7 +135,7 @@ class NaiveAccount:
         is_taken = special_use is not None and any(each.special_use == special_use for each in folders.values())
         names.require_creatable(None if there is None else there.counted(), special_use, use_is_taken=is_taken)
         if there is not None:
-            del folders[there.id]
+            change.remove(there)
         _make_superiors(change, name)
         made = change.make(name, special_use=special_use)
         names.require_few_mailboxes(len(folders), self._limits)
@@ -139,8 +146,7 @@ class NaiveAccount:
         doomed = names.require_mailbox(change.state.named(name))
         has_inferiors = bool(change.state.below(doomed))
         names.require_deletable(doomed.counted(), has_inferiors=has_inferiors)
-        del change.state.folders[doomed.id]
-        change.touched.add(doomed.id)
+        change.remove(doomed)
         if has_inferiors:
             change.make(doomed.name, selectable=False)
 
@@ -156,18 +162,18 @@ class NaiveAccount:
         all_moved = [moved, *change.state.below(moved)]
         targets = names.renamed(moved.name, new, [each.name for each in all_moved], self._limits)
         for folder, target in zip(all_moved, targets, strict=True):
-            folder.name = target
+            folder.name, folder.changed = target, change.modseq
             change.touched.add(folder.id)
 
     @writes
     def subscribe(self, change: Transaction, name: str) -> None:
         names.check_name(mailbox_key(name), self._limits)
-        change.state.subscriptions.add(mailbox_key(name))
-        names.require_few_subscriptions(len(change.state.subscriptions), self._limits)
+        change.subscribe(mailbox_key(name), subscribed=True)
+        names.require_few_subscriptions(len(change.state.subscribed()), self._limits)
 
     @writes
     def unsubscribe(self, change: Transaction, name: str) -> None:
-        change.state.subscriptions.discard(mailbox_key(name))
+        change.subscribe(mailbox_key(name), subscribed=False)
 
     # One mailbox, read
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 
 from mektup.store.arrival import Arrival
 from mektup.store.interface import Expunged, Mailbox
+from mektup.store.mailbox_changes import GoneMailbox, LoggedMailbox, LoggedSubscription
 from mektup.store.rules.counters import DELETED, SEEN, Box, next_uidvalidity
 from mektup.store.rules.keyword_sets import KeywordSets
 from mektup.store.rules.mailbox_names import inferiors, new_mailboxid, no_such_mailbox
 from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
 from mektup.terms.names import mailbox_key
-from mektup.terms.numbers import ContentId, MailboxId, ModSeq, Uid, UidValidity
+from mektup.terms.numbers import ACCOUNT_ITSELF, ContentId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.sets import NumberSet, Uids
 
 
@@ -41,6 +43,8 @@ class Folder:
     uidvalidity: UidValidity
     highestmodseq: ModSeq
     mailboxid: str
+    created: ModSeq
+    changed: ModSeq
     special_use: str | None = None
     selectable: bool = True
     uidnext: int = 1
@@ -65,28 +69,19 @@ class Folder:
         return NumberSet.of_sorted([each.uid for each in self.messages.values() if each.modseq > modseq])
 
     def expunged_since(self, modseq: int) -> Uids:
-        gone: Uids = NumberSet()
-        for at, uids in self.expunged:
-            gone = gone | uids if at > modseq else gone
-        return gone
+        return NumberSet(chain.from_iterable(uids.runs for at, uids in self.expunged if at > modseq))
 
     def counted(self) -> Mailbox:
         there = self.messages.values()
-        return Mailbox(
-            self.id,
-            self.name,
-            self.uidvalidity,
-            Uid(self.uidnext),
-            self.highestmodseq,
-            len(there),
-            sum(not each.word & SEEN for each in there),
-            sum(bool(each.word & DELETED) for each in there),
-            sum(each.size for each in there),
-            sum(each.uid >= self.recent_from for each in there),
-            self.mailboxid,
-            self.special_use,
-            self.selectable,
-        )
+        numbers = self.id, self.name, self.uidvalidity, Uid(self.uidnext), self.highestmodseq
+        unseen, deleted = sum(not each.word & SEEN for each in there), sum(bool(each.word & DELETED) for each in there)
+        size, recent = sum(each.size for each in there), sum(each.uid >= self.recent_from for each in there)
+        counters = len(there), unseen, deleted, size, recent
+        return Mailbox(*numbers, *counters, self.mailboxid, self.special_use, self.selectable)
+
+    def logged(self) -> LoggedMailbox:
+        named = self.id, self.name, self.uidvalidity, self.mailboxid, self.special_use, self.selectable
+        return LoggedMailbox(*named, self.created, self.changed)
 
 
 @dataclass(slots=True)
@@ -99,28 +94,20 @@ class State:
     last_folder: int = 0
     last_content: int = 0
     folders: dict[MailboxId, Folder] = field(default_factory=dict)
-    subscriptions: set[str] = field(default_factory=set)
+    subscriptions: dict[str, LoggedSubscription] = field(default_factory=dict)
+    """Ended ones, too."""
+    gone: list[GoneMailbox] = field(default_factory=list)
+    log_floor: int = 0
     contents: dict[ContentId, Arrival] = field(default_factory=dict)
     keyword_sets: dict[int, str] = field(default_factory=dict)
 
     def copy(self) -> State:
-        return replace(
-            self,
-            folders={number: each.copy() for number, each in self.folders.items()},
-            subscriptions=set(self.subscriptions),
-            contents=dict(self.contents),
-            keyword_sets=dict(self.keyword_sets),
-        )
+        copied = {each.name: copy(getattr(self, each.name)) for each in fields(self)}
+        return State(**copied | {"folders": {number: each.copy() for number, each in self.folders.items()}})
 
     def messages(self) -> Iterator[Message]:
         """Those of all folders."""
         return chain.from_iterable(folder.messages.values() for folder in self.folders.values())
-
-    def new_numbers(self) -> tuple[MailboxId, UidValidity]:
-        """Those of a mailbox that is made."""
-        self.uidvalidity = next_uidvalidity(self.uidvalidity, int(time.time()))
-        self.last_folder += 1
-        return MailboxId(self.last_folder), UidValidity(self.uidvalidity)
 
     def selectable(self, mailbox: MailboxId) -> Folder:
         """Raises Refused(NONEXISTENT)."""
@@ -128,6 +115,9 @@ class State:
         if folder is None or not folder.selectable:
             raise no_such_mailbox()
         return folder
+
+    def subscribed(self) -> frozenset[str]:
+        return frozenset(name for name, each in self.subscriptions.items() if each.subscribed)
 
     def below(self, folder: Folder) -> list[Folder]:
         """Its inferiors."""
@@ -172,11 +162,25 @@ class Transaction:
 
     def make(self, name: str, *, special_use: str | None = None, selectable: bool = True) -> Folder:
         """A mailbox of that canonical name."""
-        number, validity = self.state.new_numbers()
-        made = Folder(number, name, validity, self.modseq, new_mailboxid(), special_use, selectable)
-        self.state.folders[number] = made
+        state, now = self.state, self.modseq
+        state.last_folder += 1
+        number, state.uidvalidity = MailboxId(state.last_folder), next_uidvalidity(state.uidvalidity, int(time.time()))
+        made = Folder(number, name, state.uidvalidity, now, new_mailboxid(), now, now, special_use, selectable)
+        state.folders[number] = made
         self.touched.add(number)
         return made
+
+    def remove(self, folder: Folder) -> None:
+        """Removes a mailbox."""
+        del self.state.folders[folder.id]
+        self.state.gone.append(GoneMailbox(folder.id, folder.name, folder.mailboxid, folder.created, self.modseq))
+        self.touched.add(folder.id)
+
+    def subscribe(self, name: str, *, subscribed: bool) -> None:
+        """Begins or ends the subscription of that canonical name."""
+        if subscribed != (name in self.state.subscribed()):
+            self.state.subscriptions[name] = LoggedSubscription(name, subscribed, self.modseq)
+            self.touched.add(ACCOUNT_ITSELF)
 
     def put(self, folder: Folder, box: Box, messages: Sequence[Message]) -> Uids:
         """Adds *messages*, by new UIDs and with the modseq of this transaction."""
@@ -214,7 +218,8 @@ def new_account(change: Transaction) -> None:
     """Makes its mailboxes."""
     for name, special_use in NEW_ACCOUNT_MAILBOXES:
         change.make(name, special_use=special_use)
-        change.state.subscriptions.add(name)
+        change.subscribe(name, subscribed=True)
+    change.state.log_floor = change.modseq
 
 
 class NaiveKeywordSets(KeywordSets[Transaction]):

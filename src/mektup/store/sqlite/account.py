@@ -32,6 +32,7 @@ from mektup.store.interface import (
     Sorted,
     Touched,
 )
+from mektup.store.mailbox_changes import MailboxChanges
 from mektup.store.memo import Recall
 from mektup.store.rules.changes import Known, Since, with_recent, with_recent_arrived, with_recent_unclaimed
 from mektup.store.shared_reads import SharedReads
@@ -52,7 +53,7 @@ from mektup.store.sqlite.loop_limits import (
     ROW_BYTES,
 )
 from mektup.store.sqlite.searching import Searching, learn_keywords
-from mektup.store.sqlite.tables import changes, mailboxes, recovery, text_index
+from mektup.store.sqlite.tables import account_log, changes, mailboxes, recovery, text_index
 from mektup.store.sqlite.tables import messages as writing
 from mektup.store.sqlite.tables.audit import Audit
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
@@ -142,6 +143,13 @@ class SqliteAccount:
     async def mailboxes(self) -> Sequence[Mailbox]:
         few = await self._recall.read(mailboxes.highest) <= FEW_LISTED
         return await (self._recall if few else self._recall_long).read(mailboxes.mailboxes)
+
+    async def mailbox_changes(self, since: ModSeq) -> MailboxChanges:
+        found = await self.database.read(account_log.changes, since, FEW_LISTED)
+        if found is None:
+            found = await self.database.read_long(account_log.changes, since)
+        assert found is not None
+        return found
 
     async def subscriptions(self) -> frozenset[str]:
         return await self._recall.read(mailboxes.subscriptions)

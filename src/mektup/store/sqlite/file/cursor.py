@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import apsw
@@ -35,6 +36,21 @@ class Cursor(Protocol):
 def add_function(connection: apsw.Connection, name: str, count: int, function: Callable[..., Any]) -> None:
     """Adds *function*, with *count* arguments, to the SQL of *connection* as *name*."""
     connection.create_scalar_function(name, function, count)
+
+
+@contextmanager
+def moment(cursor: Cursor) -> Iterator[None]:
+    """A block whose reads all see one committed state; also works inside an open transaction."""
+    if cursor.connection.in_transaction:
+        yield
+        return
+    cursor.execute("BEGIN")
+    try:
+        yield
+    finally:
+        # after some errors SQLite has already ended it; then a COMMIT would hide the first error
+        if cursor.connection.in_transaction:
+            cursor.execute("COMMIT")
 
 
 def ask_of(

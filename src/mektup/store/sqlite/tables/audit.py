@@ -12,10 +12,9 @@ import random
 from hashlib import blake2b
 from typing import Final
 
-from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.file.cursor import Cursor, moment
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.tables import content
-from mektup.store.sqlite.tables.changes import moment
 from mektup.terms.errors import Refused
 from mektup.terms.numbers import ContentId, MailboxId, Uid
 from mektup.terms.sets import NumberSet, Uids

@@ -7,8 +7,7 @@ the result (``Known``), and updates it with the changes since its modseq.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -18,7 +17,7 @@ from mektup.store.rules.counters import SEEN
 from mektup.store.rules.flag_index import EVERY, FlagIndex, followed
 from mektup.store.rules.mailbox_names import no_such_mailbox
 from mektup.store.sqlite.file.change import Change
-from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.file.cursor import Cursor, moment
 from mektup.store.sqlite.tables import changed_runs, mailboxes
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.uids import Query, read_slice, runs_since, slices
@@ -31,21 +30,6 @@ F = TypeVar("F", Uids, Sequence[Uid])
 _FLAGS = Query("m.flags, m.modseq")
 _UNSEEN = Query("", condition=f"AND m.flags & {SEEN} = 0")
 _THERE = Query("")
-
-
-@contextmanager
-def moment(cursor: Cursor) -> Iterator[None]:
-    """A block whose reads all see one committed state; also works inside an open transaction."""
-    if cursor.connection.in_transaction:
-        yield
-        return
-    cursor.execute("BEGIN")
-    try:
-        yield
-    finally:
-        # after some errors SQLite has already ended it; then a COMMIT would hide the first error
-        if cursor.connection.in_transaction:
-            cursor.execute("COMMIT")
 
 
 def modseq(cursor: Cursor, mailbox: MailboxId) -> ModSeq:

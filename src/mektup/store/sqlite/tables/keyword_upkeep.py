@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from mektup.store.rules.keyword_sets import KEYWORD_SHIFT
 from mektup.store.sqlite.file.change import Change
-from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables.changes import moment
+from mektup.store.sqlite.file.cursor import Cursor, moment
 
 FEW_SETS = 100
 """How many sets an account may have before unused ones are looked for."""

@@ -25,7 +25,7 @@ from mektup.store.rules.mailbox_names import (
 )
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables import content
+from mektup.store.sqlite.tables import account_log, content
 from mektup.store.sqlite.tables.uids import Query, slices
 from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
 from mektup.terms.limits import Limits
@@ -109,10 +109,11 @@ def subscriptions(cursor: Cursor) -> frozenset[str]:
 
 def populate(change: Change, name: str, boot: str, place: str) -> None:
     """Creates a new account's row and its mailboxes."""
-    change.cursor.execute("INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, -1, ?)", (name, boot, place))
+    change.cursor.execute("INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, -1, ?, 0)", (name, boot, place))
+    account_log.begin_anew(change)
     for each, special_use in NEW_ACCOUNT_MAILBOXES:
         _insert(change, each, special_use=special_use)
-        change.cursor.execute("INSERT INTO subscriptions VALUES (?)", (each,))
+        account_log.add_subscription(change, each)
 
 
 def _insert(change: Change, name: str, *, special_use: str | None = None, selectable: bool = True) -> None:
@@ -121,8 +122,8 @@ def _insert(change: Change, name: str, *, special_use: str | None = None, select
     uidvalidity = next_uidvalidity(highest, int(time.time()))
     change.cursor.execute("UPDATE account SET uidvalidity = ? WHERE id = 1", (uidvalidity,))
     number = change.cursor.execute(
-        "INSERT INTO mailboxes (name, uidvalidity, uidnext, highestmodseq, mailboxid, special_use, selectable) "
-        "VALUES (?, ?, 1, ?, ?, ?, ?) RETURNING id",
+        "INSERT INTO mailboxes (name, uidvalidity, uidnext, highestmodseq, mailboxid, special_use, selectable, "
+        "created, changed) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?3, ?3) RETURNING id",
         (name, uidvalidity, modseq, new_mailboxid(), special_use, selectable),
     ).get
     change.touched.add(MailboxId(number))
@@ -140,7 +141,7 @@ def create(change: Change, name: str, special_use: str | None, limits: Limits) -
     require_creatable(there, special_use, use_is_taken=use_is_taken)
     if there is not None:
         # a new row, so that a session with the deleted mailbox does not mistake this one for it
-        change.cursor.execute("DELETE FROM mailboxes WHERE id = ?", (there.id,))
+        account_log.remove_mailbox(change, there.id)
     _make_superiors(change, name)
     _insert(change, name, special_use=special_use)
     require_few_mailboxes(change.cursor.execute("SELECT count(*) FROM mailboxes").get, limits)
@@ -163,9 +164,7 @@ def delete(change: Change, name: str) -> None:
         content.release(change.cursor, [number for _, number in rows])
     for table in ("messages", "touched", "expunged", "header_fields"):
         change.cursor.execute(f"DELETE FROM {table} WHERE mailbox = ?", (doomed.id,))
-    change.cursor.execute("DELETE FROM mailboxes WHERE id = ?", (doomed.id,))
-    assert change.modseq  # takes a modseq, because the account changed although no mailbox shows it
-    change.touched.add(doomed.id)
+    account_log.remove_mailbox(change, doomed.id)
     if has_inferiors:
         _insert(change, doomed.name, selectable=False)
 
@@ -181,22 +180,31 @@ def rename(change: Change, old: str, new: str, limits: Limits) -> None:
     rows = [(moved.id, moved.name), *change.cursor.execute(below, inferiors(moved.name)).fetchall()]
     targets = renamed(moved.name, new, [name for _, name in rows], limits)
     for (number, _), target in zip(rows, targets, strict=True):
-        change.cursor.execute("UPDATE mailboxes SET name = ? WHERE id = ?", (target, number))
+        change.cursor.execute(
+            "UPDATE mailboxes SET name = ?, changed = ? WHERE id = ?", (target, change.modseq, number)
+        )
         change.touched.add(MailboxId(number))
-    assert change.modseq
 
 
 def subscribe(change: Change, name: str, limits: Limits) -> None:
     """Subscribes *name*."""
     name = mailbox_key(name)
     check_name(name, limits)
-    change.cursor.execute("INSERT OR IGNORE INTO subscriptions VALUES (?)", (name,))
+    if _is_subscribed(change.cursor, name):
+        return
+    account_log.add_subscription(change, name)
     require_few_subscriptions(change.cursor.execute("SELECT count(*) FROM subscriptions").get, limits)
 
 
 def unsubscribe(change: Change, name: str) -> None:
     """Ends the subscription of *name*."""
-    change.cursor.execute("DELETE FROM subscriptions WHERE name = ?", (mailbox_key(name),))
+    name = mailbox_key(name)
+    if _is_subscribed(change.cursor, name):
+        account_log.remove_subscription(change, name)
+
+
+def _is_subscribed(cursor: Cursor, name: str) -> bool:
+    return cursor.execute("SELECT 1 FROM subscriptions WHERE name = ?", (name,)).get is not None
 
 
 def wipe(change: Change) -> None:

@@ -28,7 +28,7 @@ from mektup.store.rules.gaps import (
 from mektup.store.rules.mailbox_names import new_mailboxid
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables import changed_runs
+from mektup.store.sqlite.tables import account_log, changed_runs
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq
 
@@ -84,6 +84,7 @@ def recover(change: Change, now: Now) -> Loss:
 def _leave_gap(change: Change, uids: int, modseqs: int) -> None:
     change.cursor.execute("UPDATE account SET modseq = modseq + ?", (modseqs,))
     modseq = change.modseq
+    account_log.begin_anew(change)
     # a client may have seen a change of flags that is lost now, so the current flags must count as changed
     change.cursor.execute("UPDATE messages SET modseq = ?", (modseq,))
     change.cursor.execute(
@@ -107,6 +108,7 @@ def renew(change: Change, seen: int = 0) -> None:
         "UPDATE account SET modseq = max(modseq, ?) + ?, content = content + ?", (seen, OLD_MODSEQ_GAP, OLD_CONTENT_GAP)
     )
     modseq = change.modseq
+    account_log.begin_anew(change)
     first = next_uidvalidity(cursor.execute("SELECT uidvalidity FROM account").get, int(time.time()))
     last_id = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mailboxes'").get or 0
     new_id = last_id + OLD_MAILBOX_GAP
@@ -116,7 +118,8 @@ def renew(change: Change, seen: int = 0) -> None:
             raise Refused(Code.LIMIT, "No UIDVALIDITY is left")
         new_id += 1
         cursor.execute(
-            "UPDATE mailboxes SET id = ?, uidvalidity = ?, highestmodseq = ?, mailboxid = ? WHERE id = ?",
+            "UPDATE mailboxes SET id = ?1, uidvalidity = ?2, highestmodseq = ?3, mailboxid = ?4, created = ?3, "
+            "changed = ?3 WHERE id = ?5",
             (new_id, uidvalidity, modseq, new_mailboxid(), old),
         )
         for table in ("messages", "expunged", "header_fields"):

@@ -13,7 +13,7 @@ import apsw
 
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.file.schema import Schema
-from mektup.store.sqlite.tables import changed_runs, header_fields, text_blocks, trigrams
+from mektup.store.sqlite.tables import account_log, changed_runs, header_fields, text_blocks, trigrams
 from mektup.terms.numbers import MailboxId
 
 CHUNK_BYTES = 256 * 1024
@@ -31,7 +31,8 @@ CREATE TABLE account (
     content INTEGER NOT NULL,       -- the highest contents.id ever used
     boot TEXT NOT NULL,             -- the machine's boot when the file was last opened, see recovery.py
     closed INTEGER NOT NULL DEFAULT -1,  -- the modseq when it was last closed properly
-    place TEXT NOT NULL DEFAULT ''  -- the place of the file, see place.py
+    place TEXT NOT NULL DEFAULT '', -- the place of the file, see place.py
+    log_floor INTEGER NOT NULL DEFAULT 0  -- the first modseq since which the log is complete, see account_log.py
 );
 CREATE TABLE mailboxes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -49,9 +50,14 @@ CREATE TABLE mailboxes (
     selectable INTEGER NOT NULL DEFAULT 1,
     recent_from INTEGER NOT NULL DEFAULT 1,   -- the first UID that no session has claimed as \\Recent
     keywords TEXT NOT NULL DEFAULT '',        -- in order of first use, separated by spaces
-    runs INTEGER NOT NULL DEFAULT 0           -- the number of its rows in "touched"
+    runs INTEGER NOT NULL DEFAULT 0,          -- the number of its rows in "touched"
+    created INTEGER NOT NULL DEFAULT 0,       -- the modseq of its creation, see account_log.py
+    changed INTEGER NOT NULL DEFAULT 0        -- the modseq of the last change of its name or its attributes
 );
-CREATE TABLE subscriptions (name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE subscriptions (
+    name TEXT PRIMARY KEY,
+    changed INTEGER NOT NULL DEFAULT 0        -- the modseq at which it began
+) WITHOUT ROWID;
 CREATE TABLE keyword_sets (
     id INTEGER PRIMARY KEY,
     names TEXT NOT NULL UNIQUE                -- sorted by their folded spelling, separated by spaces
@@ -182,13 +188,23 @@ def _add_recovery(connection: apsw.Connection) -> None:
     )
 
 
+def _add_log(connection: apsw.Connection) -> None:
+    connection.execute(
+        "ALTER TABLE account ADD COLUMN log_floor INTEGER NOT NULL DEFAULT 0; "
+        "ALTER TABLE mailboxes ADD COLUMN created INTEGER NOT NULL DEFAULT 0; "
+        "ALTER TABLE mailboxes ADD COLUMN changed INTEGER NOT NULL DEFAULT 0; "
+        "ALTER TABLE subscriptions ADD COLUMN changed INTEGER NOT NULL DEFAULT 0; "
+        f"{account_log.TABLE} UPDATE account SET log_floor = modseq"
+    )
+
+
 def _add_unfinished(connection: apsw.Connection) -> None:
     connection.execute(f"ALTER TABLE accounts ADD COLUMN seen INTEGER NOT NULL DEFAULT 0; {UNFINISHED_TABLE}")
 
 
 ACCOUNT = Schema(
     application_id=0x6D656B41,
-    tables=ACCOUNT_TABLES + SEARCH_TABLES,
-    upgrades=(_add_search, _add_touched, _add_header_fields, _index_anew, _add_recovery),
+    tables=ACCOUNT_TABLES + SEARCH_TABLES + account_log.TABLE,
+    upgrades=(_add_search, _add_touched, _add_header_fields, _index_anew, _add_recovery, _add_log),
 )
 DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES + UNFINISHED_TABLE, upgrades=(_add_unfinished,))

@@ -24,9 +24,9 @@ from typing import Any
 from mektup.message.text import fold, fold_header
 from mektup.store.rules.keyword_sets import KEYWORD_SHIFT
 from mektup.store.rules.search_cost import seconds_of
-from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.file.cursor import Cursor, moment
 from mektup.store.sqlite.tables import trigrams
-from mektup.store.sqlite.tables.changes import modseq, moment
+from mektup.store.sqlite.tables.changes import modseq
 from mektup.store.sqlite.tables.chunk_compression import octets_of
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.schema import CHUNK_BITS

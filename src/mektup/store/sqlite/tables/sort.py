@@ -21,8 +21,7 @@ from mektup.store.sorting.sort_keys import (
     keys_of,
     require_few,
 )
-from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables.changes import moment
+from mektup.store.sqlite.file.cursor import Cursor, moment
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.search import search
 from mektup.store.sqlite.tables.uids import Query, slices

@@ -24,9 +24,8 @@ from mektup.store.interface import SearchStatus
 from mektup.store.rules.text_documents import ALWAYS, LONGEST_DOCUMENT, document_of_message
 from mektup.store.spool import Spool
 from mektup.store.sqlite.file.change import Change
-from mektup.store.sqlite.file.cursor import Cursor, add_function
+from mektup.store.sqlite.file.cursor import Cursor, add_function, moment
 from mektup.store.sqlite.tables import content, text_blocks, trigrams
-from mektup.store.sqlite.tables.changes import moment
 from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.store.sqlite.tables.schema import CHUNK_BYTES
 from mektup.store.sqlite.tables.text_blocks import KeptTexts, Text, encode
