@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 BEFORE ?= HEAD~1
 COMMIT = $(shell git rev-parse --short=10 $(BEFORE))
 
-.PHONY: run test check lint types imports sizes coverage rfc-coverage test-clients test-peer bench bench-before bench-scale hostile hostile-short clean
+.PHONY: run test check lint types imports sizes coverage rfc-coverage texts test-clients test-peer bench bench-before bench-scale hostile hostile-short clean
 
 run: $(STAMP)
 	@$(BIN)/mektup demo
@@ -38,6 +38,10 @@ coverage: $(STAMP)
 
 rfc-coverage: $(STAMP)
 	$(BIN)/python -m tests.architecture.rfc_coverage
+
+# the catalogs of all languages, from the sentences in texts.py
+texts: $(STAMP)
+	$(BIN)/python -m tests.architecture.catalogs
 
 test-clients: $(STAMP)
 	$(BIN)/pytest tests/clients

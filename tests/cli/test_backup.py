@@ -91,7 +91,7 @@ async def test_compact_leaves_all_as_it_was(tmp_path: Path) -> None:
         (("backup", "mektup-data"), 1, "mektup-data is in mektup-data"),
         (("restore", "full/file", "--data", "new"), 1, "full/file is no backup"),
         (("restore", "mektup-data", "--data", "full/file"), 1, "full/file is no directory"),
-        (("backup", "new", "--data", "nowhere"), 1, "nowhere is no data directory"),
+        (("backup", "new", "--data", "nowhere"), 1, "nowhere is not a data directory"),
         (("restore", "full"), 1, "full is no backup"),
         (("restore", "mektup-data"), 1, "mektup-data is not empty"),
     ],

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mektup.store.interface import Account
-from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
+from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
 from mektup.terms.limits import Limits
+from mektup.terms.texts import NO_SUCH_MAILBOX
 from tests.contract.conftest import OpenStore
 from tests.contract.mail import EVERYTHING, START, fetched, fill, inbox, incoming, uids
 
@@ -118,7 +119,7 @@ async def test_what_is_not_there_is_refused_with_one_text(account: Account) -> N
         account.delete("none"),
         account.rename("none", "some"),
     ):
-        with pytest.raises(Refused, match=NO_SUCH_MAILBOX):
+        with pytest.raises(Refused, match=str(NO_SUCH_MAILBOX)):
             await asking
 
 

@@ -7,10 +7,16 @@ from contextlib import contextmanager
 
 import typer
 
+from mektup.cli import texts
+from mektup.cli.language import told
 from mektup.server.config import ConfigError
 from mektup.store import files
 from mektup.store.faults import in_words
 from mektup.terms.errors import Refused
+from mektup.terms.texts import Text
+
+WRONG_USAGE = 2
+"""The exit status for arguments that do not fit each other."""
 
 
 @contextmanager
@@ -18,8 +24,10 @@ def complaints() -> Iterator[None]:
     """Turns errors that the user can act on into one line. Bugs keep their tracebacks."""
     try:
         yield
-    except (ConfigError, Refused) as error:
-        raise complain(in_words(error) if isinstance(error, Refused) else str(error)) from error
+    except ConfigError as error:
+        raise complain(error.whole) from error
+    except Refused as error:
+        raise complain(in_words(error)) from error
     except BrokenPipeError:
         # such as ``mektup user list | head``: typer then ends without a message
         raise
@@ -27,12 +35,7 @@ def complaints() -> Iterator[None]:
         raise complain(files.reason(error) if error.filename else error.strerror or str(error)) from error
 
 
-def complain(text: str) -> typer.Exit:
-    """Prints *text*; raise the result."""
-    typer.echo(f"mektup: {text}", err=True)
-    return typer.Exit(1)
-
-
-def counted(number: int, thing: str) -> str:
-    """``1 account``, ``2 accounts``."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+def complain(problem: Text | str, status: int = 1) -> typer.Exit:
+    """Prints *problem*, which may be a text of the system; raise the result."""
+    typer.echo(told(texts.COMPLAINT.of(problem=problem)), err=True)
+    return typer.Exit(status)

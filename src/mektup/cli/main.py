@@ -14,15 +14,17 @@ from typing import Annotated
 import typer
 
 import mektup
+from mektup.cli import texts
+from mektup.cli.language import Command, Group, command_of
 
 COMMANDS = {
-    "serve": "Serve mail.",
-    "demo": "Serve a demo: account linda, password Pa$$123, three messages.",
-    "backup": "Copy all accounts and their mail to DIR, each as it is at one moment; servers go on meanwhile.",
-    "restore": "Make a data directory of the backup DIR, where there is none yet.",
-    "user": "Accounts: add, list, passwd, remove, import, renew, compact.",
+    "serve": texts.SERVE,
+    "demo": texts.DEMO,
+    "backup": texts.BACKUP,
+    "restore": texts.RESTORE,
+    "user": texts.USER,
 }
-"""The subcommands. Each is a module of this name in this package, with ``register``; the text begins its help."""
+"""The subcommands. Each is a module of this name in this package, with ``register``; the text is its help."""
 
 
 def main() -> None:
@@ -32,25 +34,26 @@ def main() -> None:
             # a letter that the terminal cannot show must not be an error
             stream.reconfigure(errors="backslashreplace")
     app = typer.Typer(
-        help="Mektup: an IMAP server, with LMTP and POP3 beside it.",
+        cls=Group,
+        help=str(texts.MEKTUP),
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )
-    app.callback()(_root)
+    app.callback(help=str(texts.MEKTUP), cls=Group, no_args_is_help=True)(_root)
     word = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     if word == "serve" and hasattr(signal, "SIGHUP"):
         # SIGHUP means to read the file again; before the handler is set, the default would end the process
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # only the called command is imported, so that --help does not load the server
-    for name, line in COMMANDS.items():
+    for name, text in COMMANDS.items():
         if name == word:
             importlib.import_module(f"mektup.cli.{name}").register(app)
         else:
-            app.command(name, help=line)(_listed)
-    app()
+            app.command(name, help=str(text), cls=Command)(_listed)
+    command_of(app)()
 
 
 def _listed() -> None:
@@ -65,7 +68,7 @@ def _show_version(wanted: bool) -> None:
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help=str(texts.VERSION))
     ] = False,
 ) -> None:
-    """Mektup: an IMAP server, with LMTP and POP3 beside it."""
+    """Has the options of ``mektup`` itself."""

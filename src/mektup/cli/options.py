@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from mektup.cli import texts
+from mektup.cli.complaints import WRONG_USAGE, complain
+from mektup.cli.language import told
 from mektup.server import config
 from mektup.store import system
 
@@ -18,15 +21,13 @@ DEFAULT_DATA = Path("mektup-data")
 DataDirectory = Annotated[
     Path | None,
     # not checked here: the code that opens it gives a better error
-    typer.Option("--data", metavar="DIR", readable=False, help="The data directory; ./mektup-data if nothing is said."),
+    typer.Option("--data", metavar="DIR", readable=False, help=str(texts.DATA)),
 ]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", readable=False, help="The server's TOML file.")
-]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", readable=False, help=str(texts.CONFIG))]
 
 
 def data_directory(data: Path | None, config_file: Path | None) -> Path:
-    """The data directory given by the options. Raises BadParameter, ConfigError."""
+    """The data directory given by the options. Raises ConfigError."""
     refuse_both(data, config_file)
     directory = config.load(config_file).data if config_file is not None else data or DEFAULT_DATA
     assert directory is not None
@@ -42,14 +43,11 @@ def said_whose(directory: Path) -> Iterator[None]:
     new = [each for each in (directory, *directory.parents) if not each.exists()]
     yield
     if new and system.effective_user() == 0 and directory.stat().st_uid == 0:
-        typer.echo(
-            f"mektup: {new[-1]} is new and belongs to root; where the server runs as another user, "
-            f"give it to that user: chown -R USER {shlex.quote(str(new[-1]))}",
-            err=True,
-        )
+        warning = texts.BELONGS_TO_ROOT.of(directory=new[-1], quoted=shlex.quote(str(new[-1])))
+        typer.echo(told(texts.COMPLAINT.of(problem=warning)), err=True)
 
 
 def refuse_both(data: Path | None, config_file: Path | None) -> None:
-    """Raises BadParameter if both options are given, because the file names a data directory, too."""
+    """Complains if both options are given, because the file names a data directory, too."""
     if data is not None and config_file is not None:
-        raise typer.BadParameter("give either --data or --config", param_hint="--data")
+        raise complain(texts.DATA_OR_CONFIG, WRONG_USAGE)

@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mektup.cli import texts
+from mektup.terms.texts import NOT_UTF8, Text
+
 FIELDS_BEHIND = re.compile(r":[^:]*:[^:]*:[^:]*:[^:]*:[^:]*(:.*)?$|:[0-9]+:[0-9]+(:[^:]*){0,3}$", re.DOTALL)
 """uid, gid, gecos, home, shell and extra fields, as in /etc/passwd. A password with five colons is not supported."""
 
@@ -24,8 +27,14 @@ class Line:
     """``{SCHEME}`` and the secret; or only a hash of crypt(3)."""
 
 
+@dataclass(eq=False)
 class PasswdFileError(Exception):
-    """A line that cannot be read; the text says why."""
+    """A line that cannot be imported; the text says why."""
+
+    text: Text | str
+
+    def __str__(self) -> str:
+        return str(self.text)
 
 
 def numbered(octets: bytes) -> Iterator[tuple[int, bytes]]:
@@ -44,15 +53,15 @@ def account(number: int, octets: bytes) -> Line:
     try:
         line = octets.decode()
     except UnicodeDecodeError as error:
-        raise PasswdFileError(f"not UTF-8 at octet {error.start + 1}") from None
+        raise PasswdFileError(NOT_UTF8.of(octet=error.start + 1)) from None
     name, colon, secret = line.partition(":")
     name = name.strip()
     if not colon or not name:
-        raise PasswdFileError("expected name:{SCHEME}secret")
+        raise PasswdFileError(texts.EXPECTED_LINE)
     if IN_CLEAR.match(secret):
         secret = FIELDS_BEHIND.sub("", secret)
     else:
         secret = secret.partition(":")[0].rstrip()
     if not secret:
-        raise PasswdFileError(f"{name} has no secret; expected name:{{SCHEME}}secret")
+        raise PasswdFileError(texts.NO_SECRET.of(name=name))
     return Line(number, name, secret)

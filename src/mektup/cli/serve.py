@@ -6,7 +6,9 @@ from functools import partial
 
 import typer
 
+from mektup.cli import texts
 from mektup.cli.complaints import complaints
+from mektup.cli.language import Command
 from mektup.cli.options import DEFAULT_DATA, ConfigFile, DataDirectory, refuse_both
 from mektup.server import config
 from mektup.server.run import serve as run_server
@@ -14,11 +16,11 @@ from mektup.server.run import serve as run_server
 
 def register(app: typer.Typer) -> None:
     """Adds the command to *app*."""
-    app.command("serve")(serve)
+    app.command("serve", help=str(texts.SERVE), cls=Command)(serve)
 
 
 def serve(config_file: ConfigFile = None, data: DataDirectory = None) -> None:
-    """Serve mail. SIGTERM stops when sessions have finished; SIGHUP reloads configuration and certificates."""
+    """Runs the command."""
     refuse_both(data, config_file)
     file = None if config_file is None else config_file.absolute()
     if file is not None:

@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.progress import track
 
 from mektup.auth import passwords, schemes
-from mektup.cli.complaints import complain, complaints, counted
+from mektup.cli import texts
+from mektup.cli.complaints import WRONG_USAGE, complain, complaints
+from mektup.cli.language import Command, Group, told
 from mektup.cli.options import ConfigFile, DataDirectory, data_directory, said_whose
 from mektup.cli.passwd_file import Line, PasswdFileError, account, numbered
 from mektup.server import accounts
@@ -28,6 +30,7 @@ from mektup.terms.account_names import require_account_name, shown
 from mektup.terms.errors import Refused
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.numbers import AccountId
+from mektup.terms.texts import ABOUT
 
 
 def _text(name: str) -> str:
@@ -35,57 +38,53 @@ def _text(name: str) -> str:
     try:
         return os.fsencode(name).decode()
     except UnicodeError:
-        raise typer.BadParameter("it is not UTF-8") from None
+        raise complain(texts.NAME_NOT_UTF8, WRONG_USAGE) from None
 
 
 def _text_or_none(name: str | None) -> str | None:
     return None if name is None else _text(name)
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="linda, or linda@example.org", callback=_text)]
-PasswordStdin = Annotated[
-    bool, typer.Option("--password-stdin", help="Take the password from the first line of standard input.")
-]
+Name = Annotated[str, typer.Argument(metavar="NAME", help=str(texts.NAME), callback=_text)]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help=str(texts.PASSWORD_STDIN))]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command and its subcommands to *app*."""
-    group = typer.Typer(
-        help="Accounts: add, list, passwd, remove, import, renew, compact.", no_args_is_help=True, rich_markup_mode=None
-    )
-    for name, command in (
-        ("add", add),
-        ("list", list_),
-        ("passwd", passwd),
-        ("remove", remove),
-        ("import", import_),
-        ("renew", renew),
-        ("compact", compact),
+    group = typer.Typer(cls=Group, help=str(texts.USER), no_args_is_help=True, rich_markup_mode=None)
+    for name, command, text in (
+        ("add", add, texts.USER_ADD),
+        ("list", list_, texts.USER_LIST),
+        ("passwd", passwd, texts.USER_PASSWD),
+        ("remove", remove, texts.USER_REMOVE),
+        ("import", import_, texts.USER_IMPORT),
+        ("renew", renew, texts.USER_RENEW),
+        ("compact", compact, texts.USER_COMPACT),
     ):
-        group.command(name)(command)
+        group.command(name, help=str(text), cls=Command)(command)
     app.add_typer(group, name="user")
 
 
 def add(
     name: Name, password_stdin: PasswordStdin = False, data: DataDirectory = None, config_file: ConfigFile = None
 ) -> None:
-    """Add an account, with INBOX, Drafts, Sent, Junk, Trash and Archive."""
+    """Runs ``mektup user add``."""
 
     async def run(store: Store) -> None:
         # checks the name before it asks for a password
         if await store.directory.find(name) is not None:
-            raise complain(f"there is an account {name} already; mektup user passwd changes its password")
+            raise complain(texts.ACCOUNT_EXISTS.of(name=name))
         secrets = await asyncio.to_thread(passwords.secrets_for, _password(password_stdin))
         await store.directory.add(name, secrets)
 
     with complaints():
         require_account_name(name)
     _with_store(data, config_file, run, make=True)
-    typer.echo(f"added {name}")
+    typer.echo(told(texts.ADDED.of(name=name)))
 
 
 def list_(data: DataDirectory = None, config_file: ConfigFile = None) -> None:
-    """List the accounts, one name a line."""
+    """Runs ``mektup user list``."""
 
     async def run(store: Store) -> None:
         for entry in await store.directory.entries():
@@ -97,47 +96,42 @@ def list_(data: DataDirectory = None, config_file: ConfigFile = None) -> None:
 def passwd(
     name: Name, password_stdin: PasswordStdin = False, data: DataDirectory = None, config_file: ConfigFile = None
 ) -> None:
-    """Change an account's password."""
+    """Runs ``mektup user passwd``."""
 
     async def run(store: Store) -> None:
         if await store.directory.find(name) is None:
-            raise complain(f"there is no account {name}")
+            raise complain(texts.NO_ACCOUNT.of(name=name))
         await accounts.set_password(store, name, _password(password_stdin))
 
     _with_store(data, config_file, run)
-    typer.echo(f"changed the password of {name}")
+    typer.echo(told(texts.PASSWORD_CHANGED.of(name=name)))
 
 
 def remove(
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help=str(texts.YES))] = False,
     data: DataDirectory = None,
     config_file: ConfigFile = None,
 ) -> None:
-    """Remove an account and all of its mail."""
+    """Runs ``mektup user remove``."""
 
     async def run(store: Store) -> None:
         if await store.directory.find(name) is None:
-            raise complain(f"there is no account {name}")
-        if not yes and not typer.confirm(f"Remove {name} and all of its mail?"):
-            raise complain("nothing was removed")
+            raise complain(texts.NO_ACCOUNT.of(name=name))
+        if not yes and not typer.confirm(told(texts.REALLY_REMOVE.of(name=name))):
+            raise complain(texts.NOT_REMOVED)
         await store.directory.remove(name)
 
     _with_store(data, config_file, run)
-    typer.echo(f"removed {name}")
+    typer.echo(told(texts.REMOVED.of(name=name)))
 
 
 def import_(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", readable=False, help="name:{SCHEME}secret a line, - for standard input")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help=str(texts.IMPORT_FILE))],
     data: DataDirectory = None,
     config_file: ConfigFile = None,
 ) -> None:
-    """Add accounts from a passwd-file, {PLAIN} and hashes alike; those that are there get the new password.
-
-    A line that cannot be imported is named, the others are imported, and the exit status is 1.
-    """
+    """Runs ``mektup user import``."""
     with complaints():
         found = list(
             numbered(_stdin().read().encode("utf-8", "surrogateescape") if str(file) == "-" else file.read_bytes())
@@ -147,23 +141,21 @@ def import_(
     async def run(store: Store) -> None:
         console = Console(stderr=True)
         for number, octets in track(
-            found, "importing", console=console, transient=True, disable=not console.is_terminal
+            found, told(texts.IMPORTING), console=console, transient=True, disable=not console.is_terminal
         ):
             try:
                 await _import_line(store, account(number, octets), imported)
             except PasswdFileError as error:
-                typer.echo(f"mektup: {file}: line {number}: {error}", err=True)
+                problem = texts.IN_LINE.of(file=file, line=number, problem=error.text)
+                typer.echo(told(texts.COMPLAINT.of(problem=problem)), err=True)
 
     try:
         _with_store(data, config_file, run, make=True)
     finally:
-        typer.echo(f"imported {counted(len(imported), 'account')}")
+        typer.echo(told(texts.IMPORTED.of(count=len(imported))))
     if len(imported) < len(found):
         left = len(found) - len(imported)
-        was = "was" if left == 1 else "were"
-        raise complain(
-            f"{file}: {counted(left, 'line')} {was} not imported; the schemes that are known: {schemes.KNOWN}"
-        )
+        raise complain(texts.NOT_IMPORTED.of(file=file, count=left, schemes=schemes.KNOWN))
 
 
 async def _import_line(store: Store, line: Line, imported: dict[AccountId, int]) -> None:
@@ -171,16 +163,16 @@ async def _import_line(store: Store, line: Line, imported: dict[AccountId, int])
     directory = store.directory
     entry = await directory.find(line.name)
     if entry is not None and entry.id in imported:
-        raise PasswdFileError(f"{shown(line.name)} stands in line {imported[entry.id]} already")
+        raise PasswdFileError(texts.NAME_TWICE.of(name=shown(line.name), line=imported[entry.id]))
     try:
         if entry is None:
             require_account_name(line.name)
     except Refused as error:
-        raise PasswdFileError(str(error)) from error
+        raise PasswdFileError(error.text) from error
     try:
         secrets = await asyncio.to_thread(passwords.imported_secrets, line.secret)
     except Refused as error:
-        raise PasswdFileError(f"{shown(line.name)}: {error}") from error
+        raise PasswdFileError(ABOUT.of(place=shown(line.name), problem=error.text)) from error
     if entry is None:
         entry = await directory.add(line.name, secrets)
     else:
@@ -191,7 +183,7 @@ async def _import_line(store: Store, line: Line, imported: dict[AccountId, int])
 def _stdin() -> TextIO:
     """Standard input as UTF-8, independent of the locale; octets that are not UTF-8 are kept as surrogates."""
     if sys.stdin is None:
-        raise complain("standard input is closed")
+        raise complain(texts.STDIN_CLOSED)
     return typer.get_text_stream("stdin", encoding="utf-8", errors="surrogateescape")
 
 
@@ -202,14 +194,14 @@ def _password(from_stdin: bool) -> str:
         # without a terminal the password cannot be hidden
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+            return str(
+                typer.prompt(told(texts.PASSWORD), hide_input=True, confirmation_prompt=told(texts.PASSWORD_AGAIN))
+            )
         except getpass.GetPassWarning:
-            raise complain(
-                "there is no terminal to ask for the password; --password-stdin takes it from a pipe"
-            ) from None
+            raise complain(texts.NO_TERMINAL) from None
 
 
-EVERY = typer.Option("--all", help="All accounts.")
+EVERY = typer.Option("--all", help=str(texts.ALL))
 
 
 def renew(
@@ -218,9 +210,9 @@ def renew(
     data: DataDirectory = None,
     config_file: ConfigFile = None,
 ) -> None:
-    """An older copy was put back: give every mailbox a new UIDVALIDITY, so that clients fetch what is there."""
+    """Runs ``mektup user renew``."""
     count = _with_each(name, every, data, config_file, lambda mail: mail.renew())
-    typer.echo(f"renewed {name or counted(count, 'account')}")
+    typer.echo(told(texts.RENEWED_ALL.of(count=count) if name is None else texts.RENEWED.of(name=name)))
 
 
 def compact(
@@ -229,9 +221,9 @@ def compact(
     data: DataDirectory = None,
     config_file: ConfigFile = None,
 ) -> None:
-    """Write an account's file anew, without the room that removed mail took; who writes to it meanwhile waits."""
+    """Runs ``mektup user compact``."""
     count = _with_each(name, every, data, config_file, lambda mail: mail.compact())
-    typer.echo(f"compacted {name or counted(count, 'account')}")
+    typer.echo(told(texts.COMPACTED_ALL.of(count=count) if name is None else texts.COMPACTED.of(name=name)))
 
 
 async def renew_all(directory: Path) -> int:
@@ -255,14 +247,14 @@ def _with_each(
     do: Callable[[Account], Coroutine[Any, Any, None]],
 ) -> int:
     if (name is None) is not every:
-        raise typer.BadParameter("give either the NAME of an account or --all", param_hint="NAME")
+        raise complain(texts.NAME_OR_ALL, WRONG_USAGE)
     count = 0
 
     async def run(store: Store) -> None:
         nonlocal count
         entry = None if name is None else await store.directory.find(name)
         if name is not None and entry is None:
-            raise complain(f"there is no account {name}")
+            raise complain(texts.NO_ACCOUNT.of(name=name))
         count = await _each(store, None if entry is None else entry.name, do)
 
     _with_store(data, config_file, run)
@@ -291,13 +283,12 @@ def _with_store(
 
 def _require_accounts(directory: Path) -> None:
     """Complains if *directory* is not a data directory, so that a wrong path is noticed and nothing is made there."""
-    where = "--data or --config says where the accounts are"
     if not directory.exists():
-        raise complain(f"{directory} is not there: {where}")
+        raise complain(texts.NOT_THERE.of(directory=directory))
     if not directory.is_dir():
-        raise complain(f"{directory} is no directory: {where}")
+        raise complain(texts.NO_DIRECTORY.of(directory=directory))
     if not (directory / "mektup.db").exists() and any(directory.iterdir()):
-        raise complain(f"{directory} has no accounts of mektup: {where}")
+        raise complain(texts.NO_ACCOUNTS.of(directory=directory))
 
 
 @asynccontextmanager

@@ -27,6 +27,7 @@ from mektup.terms.flags import each_once, objection_to_flag
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX
 from mektup.terms.numbers import AccountId, MailboxId
+from mektup.terms.texts import ABOUT, MESSAGE_TOO_BIG
 
 
 class Reception:
@@ -78,7 +79,7 @@ def require_size(octets: int, limits: Limits) -> None:
 
 
 def _too_big(limits: Limits) -> Refused:
-    return Refused(Code.TOOBIG, f"A message may have at most {limits.message_bytes} octets")
+    return Refused(Code.TOOBIG, MESSAGE_TOO_BIG.of(octets=limits.message_bytes))
 
 
 def checked_flags(flags: Iterable[str], limits: Limits) -> frozenset[str]:
@@ -87,7 +88,7 @@ def checked_flags(flags: Iterable[str], limits: Limits) -> frozenset[str]:
     for flag in given:
         objection = objection_to_flag(flag, limits.keyword_bytes)
         if objection:
-            raise Refused(Code.CANNOT, f"{flag!r} {objection}")
+            raise Refused(Code.CANNOT, ABOUT.of(place=repr(flag), problem=objection))
     return frozenset(each_once(given))
 
 

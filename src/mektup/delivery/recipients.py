@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from mektup.delivery import texts
 from mektup.delivery.address import Address
 from mektup.message.text import fold
 from mektup.store.interface import Account, AccountEntry, Directory, Mailbox, Store
 from mektup.terms.account_names import LONGEST_ACCOUNT_NAME_OCTETS
 from mektup.terms.delivery import DeliveryRules
-from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
+from mektup.terms.errors import Code, Refused
 from mektup.terms.names import DELIMITER, INBOX
 from mektup.terms.numbers import MailboxId
 
@@ -61,7 +62,7 @@ async def resolve(address: Address, directory: Directory) -> Recipient:
             entry = await directory.find(name)
             if entry is not None:
                 return Recipient(address, entry, detail)
-    raise Refused(Code.NONEXISTENT, "No such account here")
+    raise Refused(Code.NONEXISTENT, texts.NO_ACCOUNT_HERE)
 
 
 def _readings(local: str) -> Iterator[tuple[str, str]]:
@@ -141,14 +142,14 @@ async def destination_named(user: str, mailbox: str, store: Store) -> Destinatio
     """The mailbox *mailbox* of the account *user*. Raises Refused(NONEXISTENT), which says what is missing."""
     entry = await store.directory.find(user)
     if entry is None:
-        raise Refused(Code.NONEXISTENT, f"No such account: {user}")
+        raise Refused(Code.NONEXISTENT, texts.NO_SUCH_ACCOUNT.of(name=user))
     account = await store.account(entry.id)
     try:
         return Destination(account, await account.target(mailbox), or_inbox=False)
     except Refused as refusal:
         if refusal.code is not Code.NONEXISTENT:
             raise
-        raise Refused(Code.NONEXISTENT, f"{NO_SUCH_MAILBOX}: {mailbox}") from refusal
+        raise Refused(Code.NONEXISTENT, texts.NO_SUCH_MAILBOX_NAMED.of(name=mailbox)) from refusal
 
 
 def _named(wanted: str, mailboxes: Sequence[Mailbox]) -> Mailbox | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mektup.store.spool import MEMORY_BYTES, Spool, SpoolFile
-from mektup.terms.errors import NO_SUCH_MAILBOX, ClientError, Code, Refused
+from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.limits import KIB, MIB
+from mektup.terms.texts import NO_SUCH_MAILBOX
 from mektup.wire.receiver import LiteralOffered, RawCommand
 from mektup.wire.requests import Append, AppendMessage, AppendStart
 

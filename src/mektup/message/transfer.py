@@ -7,6 +7,7 @@ from binascii import Error, a2b_base64, a2b_qp
 from collections.abc import Iterator
 from mmap import mmap
 
+from mektup.message import texts
 from mektup.terms.errors import Code, Refused
 
 Octets = bytes | mmap
@@ -58,7 +59,7 @@ def decode_part(octets: bytes, encoding: str) -> bytes:
         return decode_base64(octets)
     if encoding == "quoted-printable":
         return decode_quoted_printable(octets)
-    raise Refused(Code.UNKNOWN_CTE, "Content-Transfer-Encoding is not known")
+    raise Refused(Code.UNKNOWN_CTE, texts.UNKNOWN_ENCODING)
 
 
 def decode_message(octets: bytes, encoding: str) -> bytes:

@@ -17,6 +17,7 @@ from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX
 from mektup.terms.numbers import Uid
+from mektup.terms.texts import PASSWORD_NOT_ALLOWED
 
 PIECE_BYTES = 1024 * 1024
 
@@ -39,7 +40,7 @@ async def set_password(store: Store, name: str, password: str, *, passing: bool 
 def _passing_secrets(password: str) -> dict[str, str]:
     prepared = opaque_string(password.encode("utf-8", "surrogatepass"))
     if prepared is None:
-        raise Refused(Code.CANNOT, "A password is not empty and has no control characters")
+        raise Refused(Code.CANNOT, PASSWORD_NOT_ALLOWED)
     return {passwords.PASSWORD: f"{{PLAIN}}{prepared}", scram_keys.MECHANISM: scram_keys.make(prepared)}
 
 

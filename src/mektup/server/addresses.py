@@ -7,6 +7,9 @@ from enum import Enum
 from ipaddress import ip_address
 from pathlib import Path
 
+from mektup.server import texts
+from mektup.terms.texts import AND_SO, Text
+
 
 class Service(Enum):
     """The service at an address, by its key under ``[listen]``."""
@@ -55,25 +58,38 @@ class Endpoint:
 MOST_PORT = 65535
 MOST_DIGITS = 5
 
-EXPECTED = '"host:port", "[IPv6 address]:port", "*:port" or "unix:/path"'
+
+@dataclass(eq=False)
+class AddressError(Exception):
+    """A text that is no address; ``text`` says what was expected."""
+
+    text: Text
+
+    def __str__(self) -> str:
+        return str(self.text)
 
 
 def endpoint(text: str, base: Path) -> Endpoint:
-    """Reads an address; a relative path is relative to *base*. Raises ValueError that says what was expected."""
+    """Reads an address; a relative path is relative to *base*. Raises AddressError."""
     if text.startswith("unix:"):
         if text == "unix:":
-            raise ValueError(f'expected {EXPECTED}, got "{text}"')
+            raise _unexpected(text)
         return Endpoint(path=(base / text[len("unix:") :]).absolute())
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
-        raise ValueError(f'expected {EXPECTED}, got "{text}": an IPv6 address needs brackets')
+        raise AddressError(AND_SO.of(first=_unexpected(text).text, then=texts.IPV6_BRACKETS))
     if not colon or not host or not port.isascii() or not port.isdigit():
-        raise ValueError(f'expected {EXPECTED}, got "{text}"')
+        raise _unexpected(text)
     if len(port) > MOST_DIGITS or int(port) > MOST_PORT:
-        raise ValueError(f'expected {EXPECTED} with a port up to {MOST_PORT}, got "{text}"')
+        expected = texts.ADDRESS_PORT.of(most=MOST_PORT)
+        raise AddressError(texts.EXPECTED.of(expected=expected, got=f'"{text}"'))
     return Endpoint(host="" if host == "*" else host, port=int(port))
+
+
+def _unexpected(text: str) -> AddressError:
+    return AddressError(texts.EXPECTED.of(expected=texts.ADDRESS, got=f'"{text}"'))
 
 
 def address_of(peer_name: object) -> tuple[str, bool]:

@@ -31,9 +31,9 @@ from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
 from mektup.auth.plaintext import Plaintext
-from mektup.server import accounts, logs
-from mektup.server.addresses import Endpoint, Service, endpoint
-from mektup.server.config import Config, ConfigError
+from mektup.server import accounts, logs, texts
+from mektup.server.addresses import AddressError, Endpoint, Service, endpoint
+from mektup.server.config import Config, ConfigError, unexpected
 from mektup.server.embedded import Message
 from mektup.server.single import Single, open_single
 from mektup.store import system
@@ -42,6 +42,7 @@ from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.names import INBOX
 from mektup.terms.numbers import Uid
+from mektup.terms.texts import ABOUT
 
 T = TypeVar("T")
 
@@ -291,39 +292,47 @@ def _run_until_stopped(runner: asyncio.Runner) -> None:
         runner.get_loop().run_forever()
 
 
+_SERVICES = ", ".join(each.value for each in Service)
+
+
 def _service(name: str) -> Service:
-    try:
-        return Service(name)
-    except ValueError:
-        raise KeyError(f"{name}: expected one of {', '.join(each.value for each in Service)}") from None
+    service = _service_or_none(name)
+    if service is None:
+        raise KeyError(f"{name}: expected one of {_SERVICES}")
+    return service
+
+
+def _service_or_none(name: str) -> Service | None:
+    return next((each for each in Service if each.value == name), None)
 
 
 def _endpoints(listen: Mapping[str, str | Sequence[str]]) -> dict[Service, tuple[Endpoint, ...]]:
     if not isinstance(listen, Mapping):
-        raise ConfigError(f'listen: expected services and addresses, as in {{"imap": "{ANY_PORT}"}}, got {listen!r}')
+        expected = texts.LISTEN_MAPPING.of(example=f'{{"imap": "{ANY_PORT}"}}')
+        raise unexpected("listen", expected, repr(listen))
     endpoints = {}
-    for name, texts in listen.items():
-        addresses = [texts] if isinstance(texts, str) else texts
+    for name, given in listen.items():
+        addresses = [given] if isinstance(given, str) else given
         if not isinstance(addresses, Sequence) or not all(isinstance(each, str) for each in addresses):
-            raise ConfigError(f'listen: {name}: expected an address such as "{ANY_PORT}", or a list, got {texts!r}')
+            raise unexpected(f"listen: {name}", texts.LISTEN_ADDRESS.of(example=ANY_PORT), repr(given))
+        service = _service_or_none(name)
+        if service is None:
+            raise unexpected(f"listen: {name}", texts.ONE_OF.of(allowed=_SERVICES), repr(name))
         try:
-            endpoints[_service(name)] = tuple(endpoint(text, Path.cwd()) for text in addresses)
-        except KeyError as error:
-            raise ConfigError(f"listen: {error.args[0]}") from error
-        except ValueError as error:
-            raise ConfigError(f"listen: {name}: {error}") from error
+            endpoints[service] = tuple(endpoint(text, Path.cwd()) for text in addresses)
+        except AddressError as error:
+            raise ConfigError(ABOUT.of(place=f"listen: {name}", problem=error.text)) from error
     return endpoints
 
 
 def _checked_users(users: Mapping[str, str]) -> dict[str, str]:
-    example = 'as in {"linda": "Pa$$123"}'
+    example = '{"linda": "Pa$$123"}'
     if not isinstance(users, Mapping):
-        raise ConfigError(f"users: expected names and passwords, {example}, got {type(users).__name__}")
+        raise unexpected("users", texts.USERS.of(example=example), type(users).__name__)
     for name, password in users.items():
         if not isinstance(name, str) or not isinstance(password, str):
-            raise ConfigError(
-                f"users: expected each name and password as a str, {example}, got it otherwise for {name!r}"
-            )
+            got = texts.OTHERWISE.of(name=repr(name))
+            raise unexpected("users", texts.USER_AND_PASSWORD.of(example=example), got)
     return dict(users)
 
 
@@ -332,4 +341,4 @@ def _plaintext(word: str) -> Plaintext:
         return Plaintext(word)
     except ValueError:
         allowed = ", ".join(repr(each.value) for each in Plaintext)
-        raise ConfigError(f"plaintext: expected one of {allowed}, got {word!r}") from None
+        raise unexpected("plaintext", texts.ONE_OF.of(allowed=allowed), repr(word)) from None

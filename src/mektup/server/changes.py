@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import ConfigError
 from mektup.server.listeners import endpoint_of, open_sockets, remove_path
+from mektup.terms.texts import ABOUT
 
 Key = tuple[Service, Endpoint]
 
@@ -45,7 +46,7 @@ def prepare_addresses(
                 try:
                     added[key] = open_sockets(key[1], shared=True, ours=ours)
                 except ConfigError as error:
-                    raise ConfigError(f"listen.{key[0].value}: {error}") from error
+                    raise ConfigError(ABOUT.of(place=f"listen.{key[0].value}", problem=error.text)) from error
     except BaseException:
         AddressChange(added, ()).abandon()
         raise

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import Config
 from mektup.server.report import Report
+from mektup.terms.texts import Text
 
 MESSAGE_BYTES = 128 * 1024
 MAX_SOCKETS = 64
@@ -97,7 +98,7 @@ class Ready:
 class Failed:
     """From a worker: it cannot start, or cannot prepare the change."""
 
-    reason: str
+    reason: Text | str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
+from mektup.server import texts
 from mektup.server.channel import (
     AskReport,
     Channel,
@@ -25,6 +26,7 @@ from mektup.server.channel import (
 )
 from mektup.server.config import Config, ConfigError
 from mektup.server.report import Report
+from mektup.terms.texts import Text
 
 START_SECONDS = 60.0
 REPORT_SECONDS = 2.0
@@ -43,7 +45,7 @@ class Child:
         self.is_ready = False
         self.is_silent = False
         """Whether it did not answer the last ping."""
-        self.failure: str | None = None
+        self.failure: Text | str | None = None
         """Why it could not start."""
         self.prepared: int | None = None
         """The number of the change that it has prepared."""
@@ -131,7 +133,7 @@ class Child:
         try:
             await asyncio.wait_for(self._preparing, seconds)
         except TimeoutError:
-            raise ConfigError(f"worker {self.number} does not answer") from None
+            raise ConfigError(texts.WORKER_DOES_NOT_ANSWER.of(number=self.number)) from None
         finally:
             self._preparing = None
 
@@ -149,7 +151,7 @@ class Child:
                     self._settle_preparing(ConfigError(reason))
                     return
                 self.failure = reason
-                self._log.error("worker_failed", worker=self.number, reason=reason)
+                self._log.error("worker_failed", worker=self.number, reason=str(reason))
                 self._news()
             case Prepared(change):
                 self.prepared = change

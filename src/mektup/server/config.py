@@ -18,12 +18,14 @@ from typing import Any, Literal
 import msgspec
 
 from mektup.auth.plaintext import Plaintext
-from mektup.server.addresses import Endpoint, Service, endpoint
+from mektup.server import texts
+from mektup.server.addresses import AddressError, Endpoint, Service, endpoint
 from mektup.server.hostnames import objection_to_hostname
 from mektup.server.tuning.switches import DEFAULT_TUNING, Tuning
 from mektup.store import files
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import Limits, most_of
+from mektup.terms.texts import ABOUT, AND_SO, NOT_UTF8, Text
 
 DEFAULT_LISTEN: Mapping[Service, tuple[str, ...]] = {
     Service.IMAP: ("127.0.0.1:1143",),
@@ -35,19 +37,33 @@ DEFAULT_LISTEN: Mapping[Service, tuple[str, ...]] = {
 }
 
 
+@dataclasses.dataclass(eq=False)
 class ConfigError(Exception):
     """The configuration cannot be used. The text says where and why, for the person who wrote it."""
+
+    text: Text | str
+    """A plain str is the error of a library."""
+    source: Text | str = ""
+    """The file; empty where there is none, or where it is not known yet."""
+
+    @property
+    def whole(self) -> Text | str:
+        """The text with the source."""
+        return ABOUT.of(place=self.source, problem=self.text) if self.source else self.text
+
+    def __str__(self) -> str:
+        return str(self.whole)
 
 
 @contextmanager
 def blamed_on(file: Path | None) -> Iterator[None]:
-    """Adds the name of *file* to each ConfigError raised inside; the errors of ``load`` have it already."""
+    """Adds the name of *file*, if there is one, to each ConfigError raised inside."""
     try:
         yield
     except ConfigError as error:
-        if file is None or str(error).startswith(f"{file}: "):
+        if file is None:
             raise
-        raise ConfigError(f"{file}: {error}") from error
+        raise ConfigError(error.text, str(file)) from error
 
 
 class _Listen(msgspec.Struct, forbid_unknown_fields=True):
@@ -117,15 +133,15 @@ class Config:
         """Raises ConfigError for values that no server can run with, from a file or from a program."""
         for name, kind in (("hostname", str), ("limits", Limits), ("delivery", DeliveryRules)):
             if not isinstance(value := getattr(self, name), kind):
-                raise ConfigError(f"{name}: expected {kind.__name__}, got {type(value).__name__}")
+                raise unexpected(name, kind.__name__, type(value).__name__)
         if objection := objection_to_hostname(self.hostname):
-            raise ConfigError(f"hostname: {objection}")
+            raise ConfigError(ABOUT.of(place="hostname", problem=objection))
         if self.key is not None and self.cert is None:
-            raise ConfigError("tls.key needs tls.cert beside it")
+            raise ConfigError(texts.TLS_KEY_ALONE)
         for field in dataclasses.fields(Limits):
             value, most = getattr(self.limits, field.name), most_of(field.name)
             if not isinstance(value, bool) and not value <= most:
-                raise ConfigError(f"limits.{field.name}: expected at most {most}, got {value}")
+                raise unexpected(f"limits.{field.name}", texts.AT_MOST.of(most=most), value)
 
 
 def load(file: Path) -> Config:
@@ -136,38 +152,35 @@ def load(file: Path) -> Config:
     except OSError as error:
         raise ConfigError(files.reason(error, file)) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: not UTF-8 at octet {error.start + 1}") from error
+        raise ConfigError(NOT_UTF8.of(octet=error.start + 1), str(file)) from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: {error}") from error
-    return _read(table, str(file), file.absolute().parent)
+        raise ConfigError(str(error), str(file)) from error
+    with blamed_on(file):
+        return _read(table, file.absolute().parent)
 
 
 def default(data: Path) -> Config:
     """The configuration without a file: *data*, and the ports of DEFAULT_LISTEN on 127.0.0.1."""
-    return _read({"data": str(data)}, "default configuration", Path.cwd())
+    try:
+        return _read({"data": str(data)}, Path.cwd())
+    except ConfigError as error:
+        raise ConfigError(error.text, texts.DEFAULT_CONFIGURATION) from error
 
 
-def _read(table: dict[str, Any], source: str, base: Path) -> Config:
-    _refuse_unknown_keys(table, source)
+def _read(table: dict[str, Any], base: Path) -> Config:
+    _refuse_unknown_keys(table)
     try:
         file = msgspec.convert(table, _File)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{source}: {_in_words(str(error))}") from error
-    _check_texts(table, "", source)
-    _check_numbers(file, source)
+        raise ConfigError(_in_words(str(error))) from error
+    _check_texts(table, "")
+    _check_numbers(file)
     settled = {} if file.hostname is None else {"hostname": file.hostname}
-    try:
-        return _config(file, source, base, settled)
-    except ConfigError as error:
-        raise ConfigError(f"{source}: {str(error).removeprefix(f'{source}: ')}") from error
-
-
-def _config(file: _File, source: str, base: Path, settled: dict[str, str]) -> Config:
     return Config(
         data=base / file.data,
         workers=file.workers,
         compression=file.compression or None,
-        listen=_endpoints(file.listen, source, base),
+        listen=_endpoints(file.listen, base),
         cert=None if file.tls.cert is None else base / file.tls.cert,
         key=None if file.tls.key is None else base / file.tls.key,
         plaintext=file.auth.plaintext,
@@ -191,52 +204,61 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _refuse_unknown_keys(table: Mapping[str, Any], source: str) -> None:
-    _refuse_unknown(table, _File.__struct_fields__, "", source)
+def _refuse_unknown_keys(table: Mapping[str, Any]) -> None:
+    _refuse_unknown(table, _File.__struct_fields__, "")
     for name, allowed in _TABLES.items():
         inner = table.get(name)
         if isinstance(inner, dict):
-            _refuse_unknown(inner, allowed, f"{name}.", source)
+            _refuse_unknown(inner, allowed, f"{name}.")
 
 
-def _refuse_unknown(keys: Iterable[str], allowed: tuple[str, ...], prefix: str, source: str) -> None:
+def _refuse_unknown(keys: Iterable[str], allowed: tuple[str, ...], prefix: str) -> None:
     for key in keys:
         if key not in allowed:
-            raise ConfigError(f"{source}: unknown key {prefix}{key}; {_suggestion(key, allowed, prefix)}")
+            raise ConfigError(_unknown(key, allowed, prefix))
 
 
-def _suggestion(key: str, allowed: tuple[str, ...], prefix: str) -> str:
-    near = difflib.get_close_matches(key.lower(), allowed, n=1)
-    if near:
-        return f"did you mean {prefix}{near[0]}?"
+def _unknown(key: str, allowed: tuple[str, ...], prefix: str) -> Text:
+    near = [f"{prefix}{name}" for name in difflib.get_close_matches(key.lower(), allowed, n=1)]
     homes = [f"{table}.{key}" for table, names in _TABLES.items() if key in names]
-    if homes:
-        return f"did you mean {homes[0]}?"
-    return f"allowed here: {', '.join(sorted(allowed))}"
+    for meant in near + homes:
+        return texts.MISSPELT_KEY.of(key=prefix + key, near=meant)
+    return texts.UNKNOWN_KEY.of(key=prefix + key, allowed=", ".join(sorted(allowed)))
 
 
-def _in_words(message: str) -> str:
+_TYPES: Mapping[str, Text] = {
+    "int | float": texts.NUMBER,
+    "float": texts.NUMBER,
+    "int": texts.WHOLE_NUMBER,
+    "str": texts.STRING,
+    "bool": texts.TRUE_OR_FALSE,
+    "array": texts.ARRAY,
+    "object": texts.TABLE,
+}
+"""What TOML calls the types of msgspec."""
+
+_WRONG_TYPE = re.compile(r"Expected `(.*)`, got `(.*)`")
+_WRONG_VALUE = re.compile(r"Invalid enum value (.*)")
+
+
+def _in_words(message: str) -> Text:
     """Rewrites ``Expected `int`, got `str` - at `$.limits.line_bytes` ``: the key first, and TOML's names of types."""
     what, _, place = message.replace(" | null`", "`").partition(" - at ")
-    key = place.strip("`").removeprefix("$.") or "the file"
-    for name, word in (
-        ("int | float", "number"),
-        ("float", "number"),
-        ("int", "whole number"),
-        ("str", "string"),
-        ("bool", "true or false"),
-        ("array", "array"),
-        ("object", "table"),
-    ):
-        what = what.replace(f"`{name}`", word)
-    what = what.replace("`", "")
-    if what.startswith("Invalid enum value"):
-        what = f"{what[0].lower()}{what[1:]}; allowed: {', '.join(_allowed_values(key))}"
-    else:
-        what = what[0].lower() + what[1:]
-    if key.startswith("listen.") and what == "expected array, got string":
-        what += '; even one address stands in brackets: ["127.0.0.1:1143"]'
-    return f"{key}: {what}"
+    key = place.strip("`").removeprefix("$.")
+    problem: Text | str = what
+    if types := _WRONG_TYPE.fullmatch(what):
+        expected, got = (_TYPES.get(name, name) for name in types.groups())
+        problem = texts.EXPECTED.of(expected=expected, got=got)
+        if key.startswith("listen.") and (expected, got) == (texts.ARRAY, texts.STRING):
+            problem = AND_SO.of(first=problem, then=texts.ADDRESS_IN_BRACKETS)
+    elif value := _WRONG_VALUE.fullmatch(what):
+        problem = texts.INVALID_VALUE.of(value=value[1], allowed=", ".join(_allowed_values(key)))
+    return ABOUT.of(place=key or texts.THE_FILE, problem=problem)
+
+
+def unexpected(key: str, expected: Text | str, got: object) -> ConfigError:
+    """The error for a value *got* in place of what is *expected*."""
+    return ConfigError(ABOUT.of(place=key, problem=texts.EXPECTED.of(expected=expected, got=got)))
 
 
 def _allowed_values(key: str) -> list[str]:
@@ -257,48 +279,45 @@ MAY_BE_ZERO = frozenset({"password_remembered_seconds"})
 """Limits that may be 0, which switches them off."""
 
 
-def _check_texts(table: Mapping[str, Any], prefix: str, source: str) -> None:
+def _check_texts(table: Mapping[str, Any], prefix: str) -> None:
     """Refuses an empty text, and a control character in any text: in a name or a path both are mistakes."""
     for key, value in table.items():
         if isinstance(value, dict):
-            _check_texts(value, f"{prefix}{key}.", source)
+            _check_texts(value, f"{prefix}{key}.")
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and (not text or not text.isprintable()):
-                what = "nothing" if not text else f"{text[:40]!r}"
-                raise ConfigError(f"{source}: {prefix}{key}: expected printable characters, got {what}")
+                got = repr(text[:40]) if text else texts.NOTHING
+                raise unexpected(f"{prefix}{key}", texts.PRINTABLE, got)
 
 
-def _check_numbers(file: _File, source: str) -> None:
+def _check_numbers(file: _File) -> None:
     if not 0 <= file.workers <= MOST_WORKERS:
-        allowed = f"0 (one for each core) or up to {MOST_WORKERS}"
-        raise ConfigError(f"{source}: workers: expected {allowed}, got {file.workers}")
+        raise unexpected("workers", texts.WORKERS.of(most=MOST_WORKERS), file.workers)
     if not 0 <= file.compression <= HIGHEST_COMPRESSION:
-        allowed = f"0 (none) to {HIGHEST_COMPRESSION}"
-        raise ConfigError(f"{source}: compression: expected {allowed}, got {file.compression}")
+        raise unexpected("compression", texts.COMPRESSION.of(most=HIGHEST_COMPRESSION), file.compression)
     for field in dataclasses.fields(Limits):
         value = getattr(file.limits, field.name)
         if value == 0 and field.name in MAY_BE_ZERO:
             continue
         if not isinstance(value, bool) and not value > 0:
-            raise ConfigError(f"{source}: limits.{field.name}: expected more than 0, got {value}")
+            raise unexpected(f"limits.{field.name}", texts.MORE_THAN_0, value)
 
 
-def _endpoints(listen: _Listen | None, source: str, base: Path) -> dict[Service, tuple[Endpoint, ...]]:
+def _endpoints(listen: _Listen | None, base: Path) -> dict[Service, tuple[Endpoint, ...]]:
     endpoints: dict[Service, tuple[Endpoint, ...]] = {}
     taken: dict[str, Endpoint] = {}
     for service in Service:
-        texts = DEFAULT_LISTEN[service] if listen is None else getattr(listen, service.value)
+        written = DEFAULT_LISTEN[service] if listen is None else getattr(listen, service.value)
         try:
-            endpoints[service] = tuple(endpoint(text, base) for text in texts)
-        except ValueError as error:
-            raise ConfigError(f"{source}: listen.{service.value}: {error}") from error
+            endpoints[service] = tuple(endpoint(text, base) for text in written)
+        except AddressError as error:
+            raise ConfigError(ABOUT.of(place=f"listen.{service.value}", problem=error.text)) from error
         for each in endpoints[service]:
             if other := next((name for name, there in taken.items() if each.meets(there)), None):
-                raise ConfigError(f"{source}: listen.{service.value}: {each} is taken already, by listen.{other}")
+                taken_by = texts.TAKEN.of(address=each, other=other)
+                raise ConfigError(ABOUT.of(place=f"listen.{service.value}", problem=taken_by))
             taken[f"{service.value}, {each}"] = each
     if not taken:
-        raise ConfigError(
-            f"{source}: listen: expected an address for one service at least, of {', '.join(_TABLES['listen'])}; "
-            f"without the table, the defaults are listened at"
-        )
+        problem = texts.NO_ADDRESS.of(services=", ".join(_TABLES["listen"]))
+        raise ConfigError(ABOUT.of(place="listen", problem=problem))
     return endpoints

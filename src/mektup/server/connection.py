@@ -25,6 +25,7 @@ from collections.abc import Callable
 from ssl import SSLContext
 from typing import cast
 
+from mektup.server import texts
 from mektup.server.addresses import address_of
 from mektup.server.fair_turns import FairTurns
 from mektup.server.tls_stream import TlsStream
@@ -386,7 +387,7 @@ class Connection(asyncio.Protocol):
         """From now on all octets are TLS. Raises Refused."""
         context = self._certificate()
         if context is None:
-            raise Refused(None, "There is no certificate for TLS")
+            raise Refused(None, texts.NO_CERTIFICATE_FOR_TLS)
         self._tls = TlsStream(context)
         self.secure = True
 

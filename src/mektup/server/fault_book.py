@@ -67,7 +67,7 @@ class FaultBook:
             return
         more = {"passed_over": passed_over} if (passed_over := self._passed_over.pop(kind, 0)) else {}
         self._log.error(
-            "store_fault", kind=kind.label, account=fault.account, file=fault.file, reason=fault.reason, **more
+            "store_fault", kind=kind.label, account=fault.account, file=fault.file, reason=str(fault.reason), **more
         )
 
     def _may_be_logged(self, kind: Kind, file: str, now: float) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from mektup.server import texts
+from mektup.terms.texts import AND_SO, Text
+
 MOST_OCTETS = 255
 """The longest domain (RFC 5321 §4.5.3.1.2)."""
 
@@ -14,29 +17,29 @@ MOST_LABEL_OCTETS = 63
 _LABEL = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?")
 """sub-domain = Let-dig [Ldh-str] (RFC 5321 §4.1.2)."""
 
-EXPECTED = 'a host name such as "mail.example.org", or an address in brackets'
 
-
-def objection_to_hostname(text: str) -> str | None:
+def objection_to_hostname(text: str) -> Text | None:
     """Why *text* cannot be the server's name; None if it can.
 
     The protocols write the name in ASCII, so a name in other letters must be given in its ``xn--`` form.
     """
     if not text:
-        return f"expected {EXPECTED}, got nothing"
+        return texts.EXPECTED.of(expected=texts.HOSTNAME, got=texts.NOTHING)
     shown = repr(text if len(text) <= MOST_OCTETS else text[:20] + "...")
     if len(text.encode("utf-8", "replace")) > MOST_OCTETS:
-        return f"expected at most {MOST_OCTETS} octets, got {shown} of {len(text)}"
+        got = texts.OCTETS_OF.of(text=shown, octets=len(text))
+        return texts.EXPECTED.of(expected=texts.MOST_OCTETS.of(most=MOST_OCTETS), got=got)
     if text.startswith("["):
-        return None if _is_address_literal(text) else f"expected {EXPECTED}, got {shown}"
+        return None if _is_address_literal(text) else texts.EXPECTED.of(expected=texts.HOSTNAME, got=shown)
     if not text.isascii():
         written = _in_ascii(text)
-        return f"expected {EXPECTED}, in ASCII, got {shown}" + (f"; write it as {written!r}" if written else "")
+        objection = texts.EXPECTED.of(expected=texts.HOSTNAME_ASCII, got=shown)
+        return AND_SO.of(first=objection, then=texts.WRITE_IT_AS.of(written=repr(written))) if written else objection
     for label in text.split("."):
         if len(label) > MOST_LABEL_OCTETS:
-            return f"expected at most {MOST_LABEL_OCTETS} octets between two dots, got {shown}"
+            return texts.EXPECTED.of(expected=texts.MOST_LABEL_OCTETS.of(most=MOST_LABEL_OCTETS), got=shown)
         if not _LABEL.fullmatch(label):
-            return f"expected {EXPECTED}, got {shown}"
+            return texts.EXPECTED.of(expected=texts.HOSTNAME, got=shown)
     return None
 
 

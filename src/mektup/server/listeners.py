@@ -12,9 +12,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from mektup.server import texts
 from mektup.server.addresses import Endpoint
 from mektup.server.config import ConfigError
 from mektup.store import files, system
+from mektup.terms.texts import AND_SO, Text
 
 BACKLOG = 4096
 ACCEPTS_PER_TURN = 16
@@ -46,27 +48,26 @@ def open_sockets(endpoint: Endpoint, *, shared: bool, ours: frozenset[int] = fro
             return [_bound_path(endpoint.path)]
         return _bound_host(endpoint, shared=shared, ours=ours)
     except OSError as error:
-        raise ConfigError(
-            f"cannot listen at {endpoint}: {_reason(endpoint, error)}{_advice(endpoint, error)}"
-        ) from error
+        problem, advice = (
+            texts.CANNOT_LISTEN.of(address=endpoint, reason=_reason(endpoint, error)),
+            _advice(endpoint, error),
+        )
+        raise ConfigError(problem if advice is None else AND_SO.of(first=problem, then=advice)) from error
 
 
-def _reason(endpoint: Endpoint, error: OSError) -> str:
+def _reason(endpoint: Endpoint, error: OSError) -> Text | str:
     """Names the directory above a Unix socket if that directory is the cause."""
     if endpoint.path is not None and (error.filename or error.errno in (errno.EACCES, errno.EPERM)):
         return files.reason(error, endpoint.path)
     return error.strerror or str(error)
 
 
-def _advice(endpoint: Endpoint, error: OSError) -> str:
+def _advice(endpoint: Endpoint, error: OSError) -> Text | None:
     if endpoint.path is not None and endpoint.path.parent.parent == RUN and not endpoint.path.parent.exists():
-        return f"; RuntimeDirectory={endpoint.path.parent.name} in a unit of systemd makes it"
+        return texts.RUNTIME_DIRECTORY.of(name=endpoint.path.parent.name)
     if endpoint.path is None and error.errno in (errno.EACCES, errno.EPERM) and endpoint.port < FIRST_FREE_PORT:
-        return (
-            f"; a port below {FIRST_FREE_PORT} takes root, or the capability CAP_NET_BIND_SERVICE "
-            "(AmbientCapabilities=CAP_NET_BIND_SERVICE in a unit of systemd)"
-        )
-    return ""
+        return texts.LOW_PORT.of(port=FIRST_FREE_PORT)
+    return None
 
 
 def bind_again(bound: socket.socket) -> socket.socket:

@@ -37,6 +37,7 @@ from mektup.store.faults import in_words
 from mektup.store.interface import Store
 from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.errors import Refused
+from mektup.terms.texts import ABOUT
 
 NOBODYS_KEY_BYTES = 32
 
@@ -219,9 +220,9 @@ async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None =
         try:
             bus = Bus(config.data)
         except OSError as error:
-            raise ConfigError(f"data: {files.reason(error, config.data)}") from error
+            raise ConfigError(ABOUT.of(place="data", problem=files.reason(error, config.data))) from error
         except Refused as error:
-            raise ConfigError(f"data: {error}") from error
+            raise ConfigError(ABOUT.of(place="data", problem=error.text)) from error
     reserve = Reserve(config.data)
     faults = FaultBook(log, reserve)
     try:
@@ -243,7 +244,7 @@ async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None =
         if bus is not None:
             bus.close()
         words = in_words(error) if isinstance(error, Refused) else files.reason(error, config.data or Path())
-        raise ConfigError(f"data: {words}") from error
+        raise ConfigError(ABOUT.of(place="data", problem=words)) from error
     node.troubles.append(faults.trouble)
     if own is not None:
         node.counters["log_lines_dropped"] = lambda: own.dropped

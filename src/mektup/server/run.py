@@ -41,12 +41,14 @@ def serve(load: Callable[[], Config], announce: Callable[[Endpoints], None], fil
 
     Calls *announce* when it listens. Raises ConfigError if it cannot start; the error names *file*, which *load* reads.
     """
-    with blamed_on(file):
-        _serve_blamed(load, announce, file)
-
-
-def _serve_blamed(load: Callable[[], Config], announce: Callable[[Endpoints], None], file: Path | None) -> None:
     config = load()
+    with blamed_on(file):
+        _serve_blamed(config, load, announce, file)
+
+
+def _serve_blamed(
+    config: Config, load: Callable[[], Config], announce: Callable[[Endpoints], None], file: Path | None
+) -> None:
     raise_descriptor_limit()
     occupy_standard_descriptors()
     log = Log(config.log_level, config.log_format)
@@ -76,8 +78,9 @@ async def _serve(
     async def reload() -> None:
         running = await started
         async with one_at_a_time:
+            config = load()
             with blamed_on(file):
-                await running.reload(load())
+                await running.reload(config)
 
     def hang_up() -> None:
         task = loop.create_task(_told(reload(), log))

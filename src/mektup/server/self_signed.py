@@ -25,7 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mektup.server import texts
 from mektup.store import files
+from mektup.terms.texts import Text
 
 VALID_DAYS = 3650
 
@@ -38,7 +40,9 @@ class Pair:
     key: Path
 
 
-def pair_under(directory: Path, hostname: str, made_anew: Callable[[Path, str], None] = lambda path, why: None) -> Pair:
+def pair_under(
+    directory: Path, hostname: str, made_anew: Callable[[Path, Text], None] = lambda path, why: None
+) -> Pair:
     """The self-signed pair in *directory*, made now if it is missing. Safe if several processes start at once.
 
     If the pair cannot be used, it is made anew, and *made_anew* is called with the wrong file and the reason.
@@ -50,7 +54,7 @@ def pair_under(directory: Path, hostname: str, made_anew: Callable[[Path, str], 
         there = pair.cert.exists(), pair.key.exists()
         wrong = what_is_wrong(pair) if all(there) else None
         if any(there) and not all(there):
-            wrong = (pair.key if there[0] else pair.cert), "is not there"
+            wrong = (pair.key if there[0] else pair.cert), texts.PAIR_FILE_MISSING
         if wrong is not None or not all(there):
             cert, key = make(hostname)
             files.write(pair.key, key)
@@ -60,22 +64,19 @@ def pair_under(directory: Path, hostname: str, made_anew: Callable[[Path, str], 
     return pair
 
 
-NO_KEY = "holds no key"
-
-
-def what_is_wrong(pair: Pair) -> tuple[Path, str] | None:
+def what_is_wrong(pair: Pair) -> tuple[Path, Text] | None:
     """The file of a pair that cannot be used, and why; None if both can. For any pair. Raises OSError."""
     try:
         certificates = x509.load_pem_x509_certificates(pair.cert.read_bytes())
     except ValueError:
-        return pair.cert, "holds no certificate"
+        return pair.cert, texts.NO_CERTIFICATE
     try:
         key = load_pem_private_key(pair.key.read_bytes(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return pair.key, NO_KEY
+        return pair.key, texts.NO_KEY
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if certificates[0].public_key().public_bytes(*form) != key.public_key().public_bytes(*form):
-        return pair.key, "is the key of another certificate"
+        return pair.key, texts.OTHER_KEY
     return None
 
 

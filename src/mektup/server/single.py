@@ -17,6 +17,7 @@ from mektup.server.node import Node, open_node, tidy, warn_of_data
 from mektup.server.status_page import StatusPage
 from mektup.store.faults import in_words
 from mektup.terms.errors import Refused
+from mektup.terms.texts import ABOUT
 
 
 class Single:
@@ -103,7 +104,7 @@ async def open_single(config: Config, log: FilteringBoundLogger, own: Log | None
         await single.listen(config.listen)
     except Refused as error:
         await single.stop()
-        raise ConfigError(f"data: {in_words(error)}") from error
+        raise ConfigError(ABOUT.of(place="data", problem=in_words(error))) from error
     except ConfigError:
         await single.stop()
         raise

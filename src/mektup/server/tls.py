@@ -16,10 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from structlog.typing import FilteringBoundLogger
 
-from mektup.server import self_signed
+from mektup.server import self_signed, texts
 from mektup.server.config import Config, ConfigError
 from mektup.store import files
 from mektup.terms.errors import Refused
+from mektup.terms.texts import ABOUT, AND_SO, Text
 
 LOOK_SECONDS = 30.0
 """How often the files are checked, because a program that renews a certificate may not send SIGHUP."""
@@ -39,34 +40,34 @@ def server_context(cert: Path, key: Path | None) -> ssl.SSLContext:
         context.load_cert_chain(cert, key, password=lambda: "")
     except FileNotFoundError as error:
         missing = next((path for path in (cert, key) if path is not None and not path.exists()), cert)
-        raise ConfigError(f"tls: {missing} is not there") from error
+        raise ConfigError(ABOUT.of(place="tls", problem=texts.NOT_THERE.of(file=missing))) from error
     except ssl.SSLError as error:
-        raise ConfigError(f"tls: {_why_refused(cert, key, error)}") from error
+        raise ConfigError(ABOUT.of(place="tls", problem=_why_refused(cert, key, error))) from error
     except OSError as error:
-        raise ConfigError(f"tls: {files.reason(error, cert)}") from error
+        raise ConfigError(ABOUT.of(place="tls", problem=files.reason(error, cert))) from error
     return context
 
 
-def _why_refused(cert: Path, key: Path | None, error: ssl.SSLError) -> str:
+def _why_refused(cert: Path, key: Path | None, error: ssl.SSLError) -> Text:
     """Says which file the library refused, and why; its own error seldom names a file."""
     if error.reason == "KEY_VALUES_MISMATCH":
-        what = f"the key in {key or cert} is not the key of the certificate in {cert}"
-        return f"{key or cert} cannot be used: key values mismatch, {what}"
+        return texts.UNUSABLE.of(file=key or cert, reason=texts.WRONG_KEY.of(file=key or cert, cert=cert))
     if _has_passphrase(key or cert):
-        return f"the key in {key or cert} has a passphrase, and nobody is there to give it"
+        return texts.PASSPHRASE.of(file=key or cert)
     if wrong := self_signed.what_is_wrong(self_signed.Pair(cert, key or cert)):
         path, why = wrong
-        return f"{path} cannot be used: it {why}{_advice(cert, key, why)}"
-    names = f"{cert}" if key is None else f"{cert} and {key}"
+        unusable, advice = texts.UNUSABLE_BECAUSE_IT.of(file=path, reason=why), _advice(cert, key, why)
+        return unusable if advice is None else AND_SO.of(first=unusable, then=advice)
+    names = cert if key is None else texts.TWO_FILES.of(first=cert, second=key)
     reason = (error.reason or "").replace("_", " ").lower() or str(error)
-    return f"{names} cannot be used: {reason}"
+    return texts.UNUSABLE.of(file=names, reason=reason)
 
 
-def _advice(cert: Path, key: Path | None, why: str) -> str:
+def _advice(cert: Path, key: Path | None, why: Text) -> Text | None:
     if key is None:
-        return "; tls.key names the file that has it" if why == self_signed.NO_KEY else ""
+        return texts.KEY_NAMES_FILE if why is texts.NO_KEY else None
     exchanged = self_signed.what_is_wrong(self_signed.Pair(key, cert)) is None
-    return "; tls.cert and tls.key are exchanged" if exchanged else ""
+    return texts.EXCHANGED if exchanged else None
 
 
 def _check_readable(cert: Path, key: Path | None) -> None:
@@ -155,20 +156,20 @@ class Certificates:
             try:
                 pair = self_signed.pair_under(config.data / "tls", config.hostname, self._note_made_anew)
             except OSError as error:
-                raise ConfigError(f"data: {files.reason(error, config.data)}") from error
+                raise ConfigError(ABOUT.of(place="data", problem=files.reason(error, config.data))) from error
             except Refused as error:
-                raise ConfigError(f"data: {error}") from error
+                raise ConfigError(ABOUT.of(place="data", problem=error.text)) from error
             return _load_pair(pair.cert, pair.key)
         # the library reads a pair only from files; these are removed before anyone connects
         with tempfile.TemporaryDirectory(prefix="mektup-") as directory:
             pair = self_signed.pair_under(Path(directory), config.hostname)
             return dataclasses.replace(_load_pair(pair.cert, pair.key), cert=None, key=None)
 
-    def _note_made_anew(self, path: Path, why: str) -> None:
+    def _note_made_anew(self, path: Path, why: Text) -> None:
         if self._log is None:
             return
         consequence = "a new pair was made; who trusted the old certificate has to trust the new one"
-        self._log.warning("certificate_made_anew", file=str(path), reason=why, consequence=consequence)
+        self._log.warning("certificate_made_anew", file=str(path), reason=str(why), consequence=consequence)
 
 
 def _load_pair(cert: Path, key: Path | None) -> Loaded:

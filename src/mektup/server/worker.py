@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 
+from mektup.server import texts
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.channel import (
     Abandon,
@@ -71,7 +72,7 @@ class Worker:
         try:
             self._node = await open_node(start.config, log.logger.bind(worker=start.number), log)
         except ConfigError as error:
-            self._channel.send(Failed(str(error)))
+            self._channel.send(Failed(error.whole))
             stopping.cancel()
             return 1
         for message, sockets in self._early:
@@ -125,9 +126,9 @@ class Worker:
                     each.listen(BACKLOG)
             self._prepared = change, node.prepare(config)
         except ConfigError as error:
-            self._channel.send(Failed(str(error)))
+            self._channel.send(Failed(error.whole))
         except OSError as error:
-            self._channel.send(Failed(f"cannot listen: {error.strerror or error}"))
+            self._channel.send(Failed(texts.CANNOT_LISTEN_NOW.of(reason=error.strerror or str(error))))
         else:
             self._channel.send(Prepared(change))
 

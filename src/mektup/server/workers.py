@@ -17,6 +17,7 @@ from collections.abc import Mapping
 
 from structlog.typing import FilteringBoundLogger
 
+from mektup.server import texts
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.changes import AddressChange, Key, prepare_addresses
 from mektup.server.channel import Abandon, Commit, Listen, Offer, Prepare, StopListening
@@ -33,6 +34,7 @@ from mektup.store import system
 from mektup.store.faults import in_words
 from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.errors import Refused
+from mektup.terms.texts import ABOUT
 
 KILL_SECONDS = 5.0
 """A worker that has not ended so long after ``limits.stop_seconds`` is killed."""
@@ -113,7 +115,7 @@ class Parent:
                         if child.failure is not None:
                             raise ConfigError(child.failure)
         except TimeoutError as error:
-            raise ConfigError("the workers do not start") from error
+            raise ConfigError(texts.WORKERS_DO_NOT_START) from error
         finally:
             stopped.cancel()
 
@@ -234,7 +236,8 @@ class Parent:
             handed.extend(each.dup() if each.family == system.UNIX_SOCKETS else bind_again(each) for each in bound)
             child.channel.send(message, handed)
         except OSError as error:
-            raise ConfigError(f"cannot listen at {message.configured}: {error.strerror or error}") from error
+            reason = error.strerror or str(error)
+            raise ConfigError(texts.CANNOT_LISTEN.of(address=message.configured, reason=reason)) from error
         finally:
             for each in handed:
                 each.close()
@@ -315,7 +318,7 @@ async def open_parent(
         finally:
             await store.close()
     except Refused as error:
-        raise ConfigError(f"data: {in_words(error)}") from error
+        raise ConfigError(ABOUT.of(place="data", problem=in_words(error))) from error
     warn_of_data(config.data, log)
     parent = Parent(config, workers, log, own, stopping)
     try:

@@ -13,24 +13,26 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from mektup.store import texts
 from mektup.terms.errors import Code, Refused
+from mektup.terms.texts import ABOUT, Text
 
 
 class Kind(Enum):
     """A kind of fault: its name in metrics and log, and the code and text of its refusal."""
 
-    FULL = ("full", Code.DISKFULL, "No room is left on the server's disk")
-    FAILED = ("failed", Code.UNAVAILABLE, "The server's disk failed")
-    READ_ONLY = ("read-only", Code.UNAVAILABLE, "The server's disk cannot be written to now")
-    DESCRIPTORS = ("descriptors", Code.UNAVAILABLE, "The server has too many files open, try again later")
-    MEMORY = ("memory", Code.UNAVAILABLE, "The server is out of memory, try again later")
-    DAMAGED = ("damaged", Code.CORRUPTION, "The account's file is damaged")
-    CUT_OFF = ("cut off", Code.UNAVAILABLE, "A file of the account was removed or replaced while it was in use")
-    DENIED = ("denied", Code.UNAVAILABLE, "The server may not use a file of the account")
-    NEWER = ("newer", Code.UNAVAILABLE, "The account's file was written by a newer version of mektup")
-    OTHER = ("other", Code.UNAVAILABLE, "The account cannot be read or written now")
+    FULL = ("full", Code.DISKFULL, texts.DISK_FULL)
+    FAILED = ("failed", Code.UNAVAILABLE, texts.DISK_FAILED)
+    READ_ONLY = ("read-only", Code.UNAVAILABLE, texts.DISK_READ_ONLY)
+    DESCRIPTORS = ("descriptors", Code.UNAVAILABLE, texts.TOO_MANY_FILES)
+    MEMORY = ("memory", Code.UNAVAILABLE, texts.OUT_OF_MEMORY)
+    DAMAGED = ("damaged", Code.CORRUPTION, texts.FILE_DAMAGED)
+    CUT_OFF = ("cut off", Code.UNAVAILABLE, texts.FILE_REPLACED)
+    DENIED = ("denied", Code.UNAVAILABLE, texts.FILE_DENIED)
+    NEWER = ("newer", Code.UNAVAILABLE, texts.FILE_NEWER)
+    OTHER = ("other", Code.UNAVAILABLE, texts.ACCOUNT_UNUSABLE)
 
-    def __init__(self, label: str, code: Code, text: str) -> None:
+    def __init__(self, label: str, code: Code, text: Text) -> None:
         self.label = label
         """The value of the metric's label."""
         self.code = code
@@ -61,7 +63,7 @@ class Fault:
     kind: Kind
     file: str
     """The path of the file."""
-    reason: str
+    reason: Text | str
     """The system's error, for a person."""
     account: str = ""
     """The account's name; empty where the file belongs to no account."""
@@ -106,6 +108,9 @@ def words_of_errno(number: int) -> str:
     return f"{errno.errorcode.get(number, number)}, {os.strerror(number)}" if number else "no reason given"
 
 
-def in_words(refusal: Refused) -> str:
+def in_words(refusal: Refused) -> Text | str:
     """The refusal and, for a fault, its file and reason: for an operator who runs a command."""
-    return f"{refusal}: {refusal.fault}" if isinstance(refusal, FaultRefused) else str(refusal)
+    text = refusal.text
+    if not isinstance(refusal, FaultRefused):
+        return text
+    return ABOUT.of(place=text, problem=ABOUT.of(place=refusal.fault.file, problem=refusal.fault.reason))

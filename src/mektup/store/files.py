@@ -19,8 +19,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from mektup.store import system
+from mektup.store import system, texts
 from mektup.terms.errors import Code, Refused
+from mektup.terms.texts import ABOUT, Text
 
 DIRECTORY_MODE = 0o700
 FILE_MODE = 0o600
@@ -146,7 +147,7 @@ def hand_over(path: Path) -> None:
     _give_to_owner(path, path)
 
 
-def why_not(path: Path) -> str | None:
+def why_not(path: Path) -> Text | None:
     """Why this process cannot use *path*, in words for an operator; None where no reason is visible."""
     if denied := why_denied(path):
         return denied
@@ -154,11 +155,11 @@ def why_not(path: Path) -> str | None:
         try:
             os.stat(each)
         except OSError as error:
-            return f"{each}: {error.strerror}"
+            return ABOUT.of(place=each, problem=error.strerror)
     return None
 
 
-def why_denied(path: Path) -> str | None:
+def why_denied(path: Path) -> Text | None:
     """The file or directory on the way to *path* that denies access, with its owner; None where there is none."""
     for each in (*reversed(path.parents), path):
         try:
@@ -166,7 +167,7 @@ def why_denied(path: Path) -> str | None:
         except FileNotFoundError:
             # a missing entry would be created, so the directory above it may deny access
             denied = _denied(each.parent, os.stat(each.parent), os.W_OK)
-            return f"{each} cannot be made: {denied}" if denied else None
+            return texts.CANNOT_BE_MADE.of(path=each, reason=denied) if denied else None
         except OSError:
             return None
         if denied := _denied(each, status, os.R_OK | os.W_OK if each == path else 0):
@@ -174,20 +175,20 @@ def why_denied(path: Path) -> str | None:
     return None
 
 
-def _denied(path: Path, status: os.stat_result, needed: int) -> str | None:
+def _denied(path: Path, status: os.stat_result, needed: int) -> Text | None:
     if stat.S_ISDIR(status.st_mode):
         needed |= os.X_OK
     if os.access(path, needed, effective_ids=os.access in os.supports_effective_ids):
         return None
     owner, runs_as = user_name(status.st_uid), user_name(system.effective_user())
-    return f"{path}: Permission denied; it belongs to {owner}, mektup runs as {runs_as}"
+    return texts.PERMISSION_DENIED.of(path=path, owner=owner, user=runs_as)
 
 
-def reason(error: OSError, path: Path = Path()) -> str:
+def reason(error: OSError, path: Path = Path()) -> Text:
     """Where and why the system refused, in words for an operator; uses *path* where the error names no file."""
     place = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
     denied = why_not(place) if error.errno in (errno.EACCES, errno.EPERM) else None
-    return denied or f"{place}: {error.strerror or error}"
+    return denied or ABOUT.of(place=place, problem=error.strerror or str(error))
 
 
 def open_to_others(data: Path) -> list[Path]:
@@ -239,6 +240,4 @@ def _give_to_owner(file: int | Path, path: Path) -> None:
             os.chown(file, above.st_uid, above.st_gid, follow_symlinks=False)
     except PermissionError as error:
         owner = user_name(above.st_uid)
-        raise Refused(
-            Code.UNAVAILABLE, f"{path}: root may not give it to {owner}; use that user: sudo -u {owner} mektup ..."
-        ) from error
+        raise Refused(Code.UNAVAILABLE, texts.ROOT_MAY_NOT_GIVE.of(path=path, owner=owner)) from error

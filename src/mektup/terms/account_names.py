@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from mektup.terms import texts
 from mektup.terms.errors import Code, Refused
+from mektup.terms.texts import Text
 
 LONGEST_ACCOUNT_NAME_OCTETS = 255
 """In UTF-8. An address of SMTP has at most 254 octets (RFC 5321 §4.5.3.1.3, with its angle brackets)."""
@@ -21,44 +23,44 @@ def require_account_name(name: str) -> None:
     """Raises Refused(CANNOT), with the reason, if *name* is not allowed as an account name."""
     reason = _objection(name)
     if reason:
-        raise Refused(Code.CANNOT, f"{shown(name)} cannot be the name of an account: {reason}")
+        raise Refused(Code.CANNOT, texts.NO_ACCOUNT_NAME.of(name=shown(name), reason=reason))
 
 
-def _objection(name: str) -> str:
-    """The reason why *name* is not allowed; empty if it is."""
+def _objection(name: str) -> Text | None:
+    """The reason why *name* is not allowed; None if it is."""
     user, at, domain = name.partition("@")
     if not user:
-        return "it is empty" if not at else 'it has no text before the "@"'
+        return texts.NAME_EMPTY if not at else texts.NAME_BEGINS_WITH_AT
     for character in name:
         reason = _objection_to(character)
         if reason:
             return reason
     if len(name.encode()) > LONGEST_ACCOUNT_NAME_OCTETS:
-        return f"it has more than {LONGEST_ACCOUNT_NAME_OCTETS} octets"
+        return texts.NAME_TOO_LONG.of(octets=LONGEST_ACCOUNT_NAME_OCTETS)
     if name.startswith("-"):
-        return 'it begins with "-", like an option of a command'
+        return texts.NAME_LIKE_AN_OPTION
     if not user.strip("."):
-        return "it has only dots"
-    return _objection_to_domain(domain) if at else ""
+        return texts.NAME_ONLY_DOTS
+    return _objection_to_domain(domain) if at else None
 
 
-def _objection_to(character: str) -> str:
+def _objection_to(character: str) -> Text | None:
     category = unicodedata.category(character)
     if category.startswith("Z"):
-        return "it contains a space"
+        return texts.NAME_WITH_SPACE
     if category in ("Cc", "Cs") or (category == "Cf" and character not in _JOINERS):
-        return f"it contains an invisible character (U+{ord(character):04X})"
+        return texts.NAME_WITH_INVISIBLE.of(character=f"U+{ord(character):04X}")
     if _SPECIALS.match(character):
-        return f"it contains {character}"
-    return ""
+        return texts.NAME_WITH.of(character=character)
+    return None
 
 
-def _objection_to_domain(domain: str) -> str:
+def _objection_to_domain(domain: str) -> Text | None:
     if "@" in domain:
-        return 'it has more than one "@"'
+        return texts.NAME_WITH_TWO_AT
     if not all(domain.split(".")):
-        return 'the text after the "@" is no domain'
-    return ""
+        return texts.NAME_WITHOUT_DOMAIN
+    return None
 
 
 def shown(name: str) -> str:

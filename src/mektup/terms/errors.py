@@ -5,8 +5,8 @@
     ├── Refused         a refusal, with a code:     IMAP NO [code],  LMTP 4xx/5xx,  POP3 -ERR [code]
     └── Disconnected    the peer is gone:           nothing
 
-Any other exception is our bug: the session answers NO [SERVERBUG] and goes on. Errors carry fields;
-``__str__`` makes the text. They are caught only in a session's ``run``; a library's errors are caught
+Any other exception is our bug: the session answers NO [SERVERBUG] and goes on. An error carries a ``Text``;
+``str()`` of the error is English. They are caught only in a session's ``run``; a library's errors are caught
 where an engine calls the library.
 """
 
@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+
+from mektup.terms.texts import AT_COLUMN, IDLE_TOO_LONG, Text
 
 
 class Code(Enum):
@@ -64,13 +66,18 @@ class MektupError(Exception):
 class ClientError(MektupError):
     """The peer sent what the grammar or the state does not allow; the session goes on."""
 
-    text: str
-    """What was expected, for a person to read; ASCII, one line."""
+    text: Text | str
+    """What was expected, for a person to read; one line."""
     column: int | None = None
     """Position in the command, in octets from 1; None if the error has no position."""
 
+    @property
+    def whole(self) -> Text | str:
+        """The text with the column."""
+        return self.text if self.column is None else AT_COLUMN.of(problem=self.text, column=self.column)
+
     def __str__(self) -> str:
-        return self.text if self.column is None else f"{self.text} at column {self.column}"
+        return str(self.whole)
 
 
 @dataclass(eq=False)
@@ -78,10 +85,10 @@ class Refused(MektupError):
     """The request was understood, but is not carried out."""
 
     code: Code | None
-    text: str
+    text: Text | str
 
     def __str__(self) -> str:
-        return self.text
+        return str(self.text)
 
 
 class Disconnected(MektupError):
@@ -92,11 +99,7 @@ class Disconnected(MektupError):
 class TimedOut(MektupError):
     """The peer was silent for too long; it gets a farewell and the connection closes."""
 
-    text: str = "Idle for too long"
+    text: Text | str = IDLE_TOO_LONG
 
     def __str__(self) -> str:
-        return self.text
-
-
-NO_SUCH_MAILBOX = "No such mailbox"
-"""The same text for a missing and for a forbidden mailbox, so that clients cannot tell them apart."""
+        return str(self.text)

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from enum import Enum, IntFlag
 from functools import lru_cache
 
+from mektup.terms import texts
 from mektup.terms.names import INBOX
+from mektup.terms.texts import Text
 
 
 class SystemFlag(IntFlag):
@@ -41,21 +43,21 @@ KEYWORD = re.compile(r"[!#$&'+,./0-9:;<=>?@A-Z\[^_`a-z|}~-]+", re.ASCII)
 """flag-keyword = atom (RFC 9051 §9): ASCII without spaces, control characters and ( ) { % * " \\ ]."""
 
 
-def objection_to_flag(flag: str, longest_keyword: int) -> str:
-    """Why a message cannot have *flag*, as words that can follow the flag in a sentence; empty if it can.
+def objection_to_flag(flag: str, longest_keyword: int) -> Text | None:
+    """Why a message cannot have *flag*; None if it can.
 
     *longest_keyword* is in octets. RFC 9051 §2.3.2: a keyword does not begin with a backslash. \\Recent belongs to a
     session (RFC 3501 §2.3.2). Other system flags must not be invented (RFC 9051 §9, flag-extension).
     """
     if flag.lower() in SYSTEM_FLAGS_BY_NAME:
-        return ""
+        return None
     if flag.startswith("\\"):
-        return f"is no flag that can be set; those with a backslash are {' '.join(SYSTEM_FLAG_NAMES.values())}"
+        return texts.NO_SYSTEM_FLAG.of(flags=" ".join(SYSTEM_FLAG_NAMES.values()))
     if not KEYWORD.fullmatch(flag):
-        return 'is no flag: a keyword is ASCII without spaces, control characters and ( ) { % * " \\ ]'
+        return texts.NO_KEYWORD
     if len(flag) > longest_keyword:
-        return f"is longer than {longest_keyword} octets"
-    return ""
+        return texts.KEYWORD_TOO_LONG.of(octets=longest_keyword)
+    return None
 
 
 def each_once(flags: Sequence[str]) -> tuple[str, ...]:

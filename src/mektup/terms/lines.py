@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mektup.terms import texts
 from mektup.terms.errors import ClientError
 
 
@@ -52,12 +53,12 @@ class LineBuffer:
             if len(self._buffer) > self._longest + 1:
                 self._buffer.clear()
                 self._skipping = True
-                raise ClientError(f"A line may have at most {self._longest} octets")
+                raise ClientError(texts.LINE_TOO_LONG.of(octets=self._longest))
             return None
         line = without_end(bytes(self._buffer[:end]))
         del self._buffer[: end + 1]
         if len(line) > self._longest:
-            raise ClientError(f"A line may have at most {self._longest} octets")
+            raise ClientError(texts.LINE_TOO_LONG.of(octets=self._longest))
         return line
 
     def take_all(self) -> bytes:

@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mektup.cli import texts
 from mektup.cli.complaints import complaints
+from mektup.cli.language import Command, told
 from mektup.server.app import Server
 from mektup.server.config import DEFAULT_LISTEN
 from mektup.server.run import raise_descriptor_limit, stop_requested
@@ -18,21 +20,21 @@ from mektup.store import system
 USER, PASSWORD = "linda", "Pa$$123"
 
 WORDS = {
-    "imap": "IMAP, STARTTLS",
-    "imaps": "IMAP over TLS",
-    "pop3": "POP3, STLS",
-    "pop3s": "POP3 over TLS",
-    "lmtp": "LMTP, mail comes in here",
+    "imap": texts.DEMO_IMAP,
+    "imaps": texts.DEMO_IMAPS,
+    "pop3": texts.DEMO_POP3,
+    "pop3s": texts.DEMO_POP3S,
+    "lmtp": texts.DEMO_LMTP,
 }
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command to *app*."""
-    app.command("demo")(demo)
+    app.command("demo", help=str(texts.DEMO), cls=Command)(demo)
 
 
 def demo() -> None:
-    """Serve a demo: account linda, password Pa$$123, three messages. Nothing is kept when it stops."""
+    """Runs the command."""
     raise_descriptor_limit()
     with complaints(), asyncio.Runner(loop_factory=system.new_event_loop) as runner:
         runner.run(_demo())
@@ -57,12 +59,12 @@ def _announce(server: Server) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2))
     for service, words in WORDS.items():
         host, port = server.address(service)
-        table.add_row(words, f"{host}:{port}")
-    table.add_row("account", USER)
-    table.add_row("password", PASSWORD)
+        table.add_row(told(words), f"{host}:{port}")
+    table.add_row(told(texts.DEMO_ACCOUNT), USER)
+    table.add_row(told(texts.DEMO_PASSWORD), PASSWORD)
     host, port = server.address("imap")
-    console.print("[bold]mektup demo[/bold]: a mail server in memory, with three messages for linda\n")
+    console.print(f"[bold]mektup demo[/bold]: {told(texts.DEMO_IS)}\n")
     console.print(table)
-    console.print(f"\nTry it in another terminal:\n\n    telnet {host} {port}")
+    console.print(f"\n{told(texts.DEMO_TRY)}\n\n    telnet {host} {port}")
     console.print(f"    A001 LOGIN {USER} {PASSWORD}\n", markup=False)
-    console.print("Ctrl-C stops it, and nothing is kept.")
+    console.print(told(texts.DEMO_STOP))

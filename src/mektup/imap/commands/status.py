@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mektup.imap.status_line import status_line
-from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
+from mektup.terms.errors import Code, Refused
+from mektup.terms.texts import NO_SUCH_MAILBOX
 from mektup.wire.requests import Status
 
 if TYPE_CHECKING:

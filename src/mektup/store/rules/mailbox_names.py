@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from mektup.store.interface import Mailbox
-from mektup.terms.errors import NO_SUCH_MAILBOX, Code, Refused
+from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.names import DELIMITER, INBOX
+from mektup.terms.texts import NO_SUCH_MAILBOX
 
 T = TypeVar("T")
 

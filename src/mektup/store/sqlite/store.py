@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 import apsw
 
-from mektup.store import files
+from mektup.store import files, texts
 from mektup.store.faults import Fault, FaultRefused, Faults, Kind, fault_of_os_error, in_words
 from mektup.store.interface import Bus, Tidied
 from mektup.store.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
@@ -50,6 +50,7 @@ from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.numbers import AccountId, ContentId, MailboxId
+from mektup.terms.texts import ABOUT
 
 
 async def open_store(
@@ -146,7 +147,7 @@ class SqliteStore:
         except Refused as error:
             if isinstance(error, FaultRefused) and error.fault.kind not in (Kind.OTHER, Kind.DENIED):
                 raise Refused(error.code, in_words(error)) from error
-            raise Refused(error.code, files.why_not(names) or f"{names}: {error}") from error
+            raise Refused(error.code, files.why_not(names) or ABOUT.of(place=names, problem=error.text)) from error
 
     async def account(self, account: AccountId) -> SqliteAccount:
         """See ``interface.Store``."""
@@ -330,4 +331,4 @@ def _account_files(accounts: Path) -> list[Path]:
 
 
 def _closed() -> Refused:
-    return Refused(Code.UNAVAILABLE, "The server is stopping")
+    return Refused(Code.UNAVAILABLE, texts.STOPPING)

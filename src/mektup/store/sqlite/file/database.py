@@ -30,6 +30,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
 
+from mektup.store import texts
 from mektup.store.faults import Fault, FaultRefused, Kind
 from mektup.store.in_flight import InFlight
 from mektup.store.open_files import OpenFiles
@@ -56,11 +57,10 @@ from mektup.store.sqlite.file.wal_sync import WalSync
 from mektup.store.threads import Threads
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MailboxId, ModSeq
+from mektup.terms.texts import AND_SO
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-NOT_KNOWN = "; whether this was done is not known"
 
 
 class _MustBeSynced(Exception):
@@ -333,7 +333,7 @@ class Database:
                 if committed and not (
                     undo and await self._took_back(lambda change: undo(change, result), committed, long)
                 ):
-                    refused = replace(refused, text=refused.text + NOT_KNOWN)
+                    refused = replace(refused, text=AND_SO.of(first=refused.text, then=texts.NOT_KNOWN))
                 raise refused from error
             finally:
                 for change in committed:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from mektup.store import files, system
+from mektup.store import files, system, texts
 from mektup.store.faults import Fault, Kind, fault_of_os_error, kind_of_errno, words_of_errno
 from mektup.terms.errors import Code, Refused
 
@@ -69,8 +69,8 @@ _FEW_BYTES = 64 * 1024
 def refusal(error: Exception) -> Refused:
     """The refusal for an error that is no fault (RFC 5530 §3)."""
     if isinstance(error, apsw.BusyError | apsw.LockedError | apsw.ProtocolError):
-        return Refused(Code.INUSE, "The account is busy, try again")
-    return Refused(Code.UNAVAILABLE, "The account cannot be read or written now")
+        return Refused(Code.INUSE, texts.ACCOUNT_BUSY)
+    return Refused(Code.UNAVAILABLE, texts.ACCOUNT_UNUSABLE)
 
 
 def fault_of(error: Exception, file: Path, number: int = 0) -> Fault | None:

@@ -1,0 +1,9 @@
+"""What delivery says to people who send mail."""
+
+from __future__ import annotations
+
+from mektup.terms.texts import Text
+
+NO_ACCOUNT_HERE = Text("No such account here")
+NO_SUCH_ACCOUNT = Text("No such account: {name}")
+NO_SUCH_MAILBOX_NAMED = Text("No such mailbox: {name}")

@@ -1,0 +1,85 @@
+"""What the server says to people: mistakes in the configuration, and addresses and files that cannot be used."""
+
+from __future__ import annotations
+
+from mektup.terms.texts import Text
+
+# The configuration
+
+DEFAULT_CONFIGURATION = Text("default configuration")
+UNKNOWN_KEY = Text("unknown key {key}; allowed here: {allowed}")
+MISSPELT_KEY = Text("unknown key {key}; did you mean {near}?")
+EXPECTED = Text("expected {expected}, got {got}")
+ADDRESS_IN_BRACKETS = Text('write even one address in brackets: ["127.0.0.1:1143"]')
+INVALID_VALUE = Text("invalid value {value}; allowed: {allowed}")
+TLS_KEY_ALONE = Text("tls.key needs tls.cert beside it")
+
+# What is expected or was found there
+
+THE_FILE = Text("the file")
+NOTHING = Text("nothing")
+NUMBER = Text("number")
+WHOLE_NUMBER = Text("whole number")
+STRING = Text("string")
+TRUE_OR_FALSE = Text("true or false")
+ARRAY = Text("array")
+TABLE = Text("table")
+AT_MOST = Text("at most {most}")
+MORE_THAN_0 = Text("more than 0")
+PRINTABLE = Text("printable characters")
+WORKERS = Text("0 (one for each core) or up to {most}")
+COMPRESSION = Text("0 (none) to {most}")
+
+# Addresses to listen at
+
+ADDRESS = Text('"host:port", "[IPv6 address]:port", "*:port" or "unix:/path"')
+ADDRESS_PORT = Text('"host:port", "[IPv6 address]:port", "*:port" or "unix:/path" with a port up to {most}')
+IPV6_BRACKETS = Text("an IPv6 address needs brackets")
+TAKEN = Text("{address} is taken already, by listen.{other}")
+NO_ADDRESS = Text("expected an address of at least one service of {services}; without the table, the defaults apply")
+LISTEN_MAPPING = Text("services and addresses, as in {example}")
+LISTEN_ADDRESS = Text('an address such as "{example}", or a list')
+ONE_OF = Text("one of {allowed}")
+CANNOT_LISTEN = Text("cannot listen at {address}: {reason}")
+CANNOT_LISTEN_NOW = Text("cannot listen: {reason}")
+RUNTIME_DIRECTORY = Text("RuntimeDirectory={name} in a unit of systemd makes it")
+LOW_PORT = Text(
+    "a port below {port} needs root, or the capability CAP_NET_BIND_SERVICE "
+    "(AmbientCapabilities=CAP_NET_BIND_SERVICE in a unit of systemd)"
+)
+
+# The host name
+
+HOSTNAME = Text('a host name such as "mail.example.org", or an address in brackets')
+HOSTNAME_ASCII = Text('a host name such as "mail.example.org", or an address in brackets, in ASCII')
+WRITE_IT_AS = Text("write it as {written}")
+MOST_OCTETS = Text("at most {most} octets")
+MOST_LABEL_OCTETS = Text("at most {most} octets between two dots")
+OCTETS_OF = Text("{text} of {octets}")
+
+# The certificate
+
+NOT_THERE = Text("{file} is not there")
+WRONG_KEY = Text("key values mismatch, the key in {file} is not the key of the certificate in {cert}")
+PASSPHRASE = Text("the key in {file} has a passphrase, and nobody is there to give it")
+UNUSABLE = Text("{file} cannot be used: {reason}")
+UNUSABLE_BECAUSE_IT = Text("{file} cannot be used: it {reason}")
+TWO_FILES = Text("{first} and {second}")
+NO_CERTIFICATE = Text("holds no certificate")
+NO_KEY = Text("holds no key")
+OTHER_KEY = Text("is the key of another certificate")
+PAIR_FILE_MISSING = Text("is not there")
+KEY_NAMES_FILE = Text("tls.key names the file that has it")
+EXCHANGED = Text("tls.cert and tls.key are exchanged")
+NO_CERTIFICATE_FOR_TLS = Text("There is no certificate for TLS")
+
+# Workers
+
+WORKERS_DO_NOT_START = Text("the workers do not start")
+WORKER_DOES_NOT_ANSWER = Text("worker {number} does not answer")
+
+# Users from a program
+
+USERS = Text("names and passwords, as in {example}")
+USER_AND_PASSWORD = Text("each name and password as a str, as in {example}")
+OTHERWISE = Text("it otherwise for {name}")

@@ -1,0 +1,110 @@
+"""The command line speaks the language of LC_ALL, LC_MESSAGES or LANG."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mektup.locale import languages, translation_of, translation_to
+from mektup.terms.texts import ENGLISH
+
+TURKISH = {"LANG": "tr_TR.UTF-8"}
+
+
+def mektup(*arguments: str, language: dict[str, str], typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Runs ``mektup`` in a process of its own, with these variables of the language and no others."""
+    environment = {
+        name: value for name, value in os.environ.items() if name != "LANGUAGE" and not name.startswith(("LC_", "LANG"))
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "mektup", *arguments],
+        env={**environment, "PYTHONUTF8": "1", **language},
+        input=typed,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+
+
+def test_accounts_in_turkish(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path / "veri"))
+    added = mektup("user", "add", "linda", "--password-stdin", *data, language=TURKISH, typed="Pa$$123\n")
+    assert (added.returncode, added.stdout) == (0, "linda eklendi\n")
+    again = mektup("user", "add", "linda", "--password-stdin", *data, language=TURKISH, typed="x\n")
+    assert again.returncode == 1
+    assert again.stderr == ("mektup: linda adlı bir hesap zaten var; parolasını mektup user passwd değiştirir\n")
+    wrong = mektup("user", "add", "a@b@c", "--password-stdin", *data, language=TURKISH, typed="x\n")
+    assert wrong.stderr == 'mektup: a@b@c bir hesap adı olamaz: birden çok "@" içeriyor\n'
+    kept = mektup("user", "remove", "linda", *data, language=TURKISH, typed="n\n")
+    assert kept.stdout == "linda ve bütün postası silinsin mi? [y/N]: "
+    assert kept.stderr == "mektup: hiçbir şey silinmedi\n"
+
+
+@pytest.mark.parametrize(
+    "language", [{}, {"LANG": "C"}, {"LANG": "en_US.UTF-8"}, {"LC_ALL": "C", "LANG": "tr_TR.UTF-8"}]
+)
+def test_accounts_in_english(tmp_path: Path, language: dict[str, str]) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    added = mektup("user", "add", "linda", "--password-stdin", *data, language=language, typed="Pa$$123\n")
+    assert (added.returncode, added.stdout) == (0, "added linda\n")
+    again = mektup("user", "add", "linda", "--password-stdin", *data, language=language, typed="x\n")
+    assert again.stderr == "mektup: there is an account linda already; mektup user passwd changes its password\n"
+
+
+def test_the_help_in_turkish() -> None:
+    told = mektup("user", "add", "--help", language=TURKISH).stdout
+    assert told.startswith("Kullanım: ")
+    for words in ("klasörleriyle bir hesap ekler.", "Seçenekler:", "Sunucunun TOML dosyası.", "gösterir ve çıkar."):
+        assert words in told
+    assert "{PLAIN}" in mektup("user", "import", "--help", language=TURKISH).stdout
+    assert "\nKomutlar:\n" in mektup("--help", language=TURKISH).stdout
+
+
+def test_a_mistake_in_the_configuration_in_turkish(tmp_path: Path) -> None:
+    file = tmp_path / "mektup.toml"
+    for written, told in (
+        (
+            "[limits]\nidle_secnds = 3",
+            "limits.idle_secnds anahtarı bilinmiyor; limits.idle_seconds mi",
+        ),
+        ("workers = 'x'", "workers: tam sayı bekleniyordu, dize bulundu"),
+        ('[listen]\nimap = ["::1:143"]', "IPv6 adresi köşeli ayraç içinde yazılır"),
+    ):
+        file.write_text(written)
+        done = mektup("user", "list", "--config", str(file), language=TURKISH)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"mektup: {file}: ")
+        assert told in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, None),
+        ({"LANG": "C.UTF-8"}, None),
+        ({"LANG": "xx_XX"}, None),
+        ({"LANG": "tr_TR.UTF-8"}, "tr"),
+        ({"LANG": "tr"}, "tr"),
+        ({"LANG": "en_GB", "LC_MESSAGES": "tr_TR"}, "tr"),
+        ({"LC_MESSAGES": "tr_TR", "LC_ALL": "en_GB"}, None),
+        ({"LANG": "de_DE", "LANGUAGE": "xx:tr:en"}, "tr"),
+        ({"LANG": "de_DE", "LANGUAGE": "en:tr"}, None),
+        ({"LANG": "C", "LANGUAGE": "tr"}, None),
+        ({"LANG": "tr_TR", "LC_ALL": ""}, "tr"),
+    ],
+)
+def test_the_environment_chooses_the_language(environment: dict[str, str], language: str | None) -> None:
+    expected = ENGLISH if language is None else translation_to(language)
+    assert expected is not None
+    assert translation_of(environment).info() == expected.info()
+
+
+def test_turkish_has_a_catalog_and_english_needs_none() -> None:
+    assert "tr" in languages()
+    assert "en" not in languages()
+    assert translation_to("xx") is None
