@@ -90,7 +90,7 @@ async def test_a_bug_in_admitting_a_literal_is_answered_too(given: Given, monkey
 
     async with Dialogue(ImapSession, given.services) as dialogue:
         await log_in(dialogue)
-        monkeypatch.setattr(type(account), "mailbox", lambda self, name: broken(name))
+        monkeypatch.setattr(type(account), "target", lambda self, name: broken(name))
         dialogue.send(b"c APPEND INBOX {5}\r\n")
         assert (await dialogue.line()).startswith(b"c NO [SERVERBUG] ")
         dialogue.send(b"d NOOP\r\n")

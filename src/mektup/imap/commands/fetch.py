@@ -54,7 +54,7 @@ async def run(session: Conversation, request: Fetch) -> Answer | None:
             return await _answer(plan, uids)
         except Refused:
             if marked:
-                view.owe(marked)  # they have \Seen now, and the client may not have been told
+                updates.owe(view, marked)  # they have \Seen now, and the client may not have been told
             raise
     elif _is_simple(request, uids) and (ahead := _pipelined(session, request)):
         return await _answer_together(session, plan, uids.first, ahead)
@@ -140,7 +140,7 @@ async def _mark_seen(session: Conversation, view: View, uids: Uids, plan: Plan) 
         return plan, NumberSet()  # the disk is full, or another process writes for long: mail can be read nevertheless
     if not stored.changed:
         return plan, NumberSet()
-    view.made(stored)
+    updates.follow(view, stored)
     # RFC 7162 §3.2.4: a client that knows modseqs is told of a flag that FETCH sets as of any other change
     due = (Item.UID, Item.FLAGS, Item.MODSEQ) if session.client.condstore else (Item.FLAGS,)
     plan = Plan(session, view, (*plan.items, *(item for item in due if item not in plan.items)))

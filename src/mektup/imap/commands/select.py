@@ -13,7 +13,6 @@ from mektup.imap.sync.view import View
 from mektup.store.interface import Selection
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.numbers import ModSeq, Seq, Uid, UidValidity
-from mektup.terms.sets import NumberSet
 from mektup.wire import codes
 from mektup.wire.requests import Select
 
@@ -43,9 +42,6 @@ async def run(session: Conversation, request: Select) -> Answer:
     # a change between the two calls would be missed, so the first command asks the store
     watch.fire()
     view = View(selection, watch, read_only=request.read_only)
-    if request.read_only:
-        # RFC 3501 §6.3.2: EXAMINE claims no \\Recent, but shows it: on the last messages, which no session has claimed
-        view.recent = view.uids.at(NumberSet.span(len(view) - selection.mailbox.recent + 1, len(view)))
     session.look_at(view)
     session.write(_summary(session, request, view, selection))
     if request.qresync is not None:

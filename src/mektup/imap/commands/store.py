@@ -94,7 +94,7 @@ async def _tell(session: Conversation, request: Store, uids: Uids, stored: Flags
     try:
         view = session.selected
         conditional = request.unchanged_since is not None
-        if not view.made(stored):
+        if not updates.follow(view, stored):
             show = uids if conditional or not request.silent else None
             await updates.tell(session, expunges=False, with_uid=request.by_uid, show=show)
             return
@@ -119,4 +119,5 @@ async def _tell(session: Conversation, request: Store, uids: Uids, stored: Flags
             # RFC 7162 §3.1.3: it is RECOMMENDED to tell the present flags, so that the client need not ask
             await updates.show_flags(session, view, stored.failed, with_uid=True)
     except Refused:
-        session.selected.owe(uids if not request.silent or session.client.condstore else stored.failed)
+        owed = uids if not request.silent or session.client.condstore else stored.failed
+        updates.owe(session.selected, owed)

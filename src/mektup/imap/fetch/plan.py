@@ -20,6 +20,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from mektup.imap.fetch.flag_words import with_recent
+from mektup.imap.fetch.lines import AFTER_NUMBER, BEFORE_NUMBER, BEGIN, END, fetch_line
 from mektup.imap.fetch.sections import (
     Columns,
     Later,
@@ -134,8 +135,8 @@ class Plan:
         """The columns to ask the store for. UID is not among them, because it always comes first."""
         self._wide_at = [at for at, column in enumerate(self.columns, 1) if column in (Column.RAW, Column.HEADER)]
         self._flags_at = self.columns.index(Column.FLAGS) + 1 if Column.FLAGS in self.columns else 0
-        line = b" ".join(field.label.replace(b"%", b"%%") + field.place + field.end for field in self._fields)
-        self._template = b"* %d FETCH (" + line + b")\r\n"
+        fields = [field.label.replace(b"%", b"%%") + field.place + field.end for field in self._fields]
+        self._template = fetch_line(b" ".join(fields))
         self._pieces = _pieces(self._fields)
 
     def _field(self, item: FetchItem) -> Field:
@@ -363,7 +364,7 @@ class Plan:
         """Writes a line item by item, and a large value in pieces. After its start, no item can be refused."""
         account, peer, say = self._session.mail, self._session.peer, self.say
         peer.in_response = True
-        before = b"* %d FETCH (" % seq
+        before = BEGIN % seq
         for field, value in items:
             if isinstance(value, Later):
                 await say(before + field.label)
@@ -375,7 +376,7 @@ class Plan:
                 await say(before + field.label + field.place % value + field.end)
             before = b" "
         peer.in_response = False
-        await say(b")\r\n")
+        await say(END)
 
 
 def _only(values: Iterable[Any]) -> Any:
@@ -385,14 +386,14 @@ def _only(values: Iterable[Any]) -> Any:
 
 def _pieces(fields: Sequence[Field]) -> tuple[bytes | AnyColumn | None, ...] | None:
     """The line of *fields* as the pieces of a Form; None if a field is not a stored column."""
-    pieces: list[bytes | AnyColumn | None] = [b"* ", None]
-    before = b" FETCH ("
+    pieces: list[bytes | AnyColumn | None] = [BEFORE_NUMBER, None]
+    before = AFTER_NUMBER
     for field in fields:
         if field.as_stored is None:
             return None
         pieces += (before + field.label, field.as_stored)
         before = field.end + b" "
-    return (*pieces, fields[-1].end + b")\r\n")
+    return (*pieces, fields[-1].end + END)
 
 
 def plan_for(session: Conversation, view: View, items: tuple[FetchItem, ...]) -> Plan:

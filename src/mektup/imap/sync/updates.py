@@ -16,10 +16,11 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from mektup.imap.answers import untagged_ok
-from mektup.store.interface import SLICE_ROWS, Account, Changes, Column, Row
+from mektup.imap.fetch.lines import FETCH_MODSEQ, fetch_flags, fetch_line
+from mektup.store.interface import SLICE_ROWS, Account, Changes, Column, FlagsStored, Row
 from mektup.terms.errors import Refused
 from mektup.terms.flags import SYSTEM_FLAG_NAMES
-from mektup.terms.numbers import ModSeq, Uid
+from mektup.terms.numbers import ModSeq
 from mektup.terms.sets import NumberSet, Uids
 from mektup.wire import codes
 
@@ -117,7 +118,7 @@ async def tell(
     try:
         await _tell(session, view, account, expunges=expunges, with_uid=with_uid, show=show)
     except Refused:
-        view.owe(show or NumberSet())
+        owe(view, show or NumberSet())
         raise
     view.untold = NumberSet()
 
@@ -184,12 +185,33 @@ async def _tell_flags(
         return told
     rows = [row for row in changes.flags if row[0] in told]
     lines = (
-        _flags_fetch(session, view, uid, word, modseq, with_uid=with_uid or (session.client.rev2 and uid not in asked))
+        fetch_flags(session, view, uid, word, modseq, with_uid=with_uid or (session.client.rev2 and uid not in asked))
         for uid, word, modseq in rows
     )
     await say(session, lines)
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
     return told
+
+
+def follow(view: View, stored: FlagsStored) -> bool:
+    """Moves *view* over a change of flags that this session made; the caller tells its client what it asked for.
+
+    Returns False and moves nothing if another session made a change just before: the client must then see the result
+    of both.
+    """
+    if stored.previous != view.modseq:
+        return False
+    view.modseq = stored.modseq
+    if not view.owes_expunges:
+        view.expunged_modseq = stored.modseq
+    view.watch.made(stored.modseq)
+    return True
+
+
+def owe(view: View, uids: Uids) -> None:
+    """Records that the flags of *uids* and other changes could not be told; a later command tells them."""
+    view.untold = view.untold | uids
+    view.watch.fire()
 
 
 async def show_flags(session: Conversation, view: View, uids: Uids, *, with_uid: bool) -> None:
@@ -207,37 +229,27 @@ async def tell_flags(session: Conversation, view: View, rows: Sequence[Row], *, 
     if len(rows) == 1:
         # a STORE of one message: clients send thousands of them
         uid, word, modseq = rows[0]
-        session.write(_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid))
+        session.write(fetch_flags(session, view, uid, word, modseq, with_uid=with_uid))
         view.show_modseq(modseq)
         return
     await say(
         session,
-        (_flags_fetch(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows),
+        (fetch_flags(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows),
     )
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
 
 
 async def tell_modseqs(session: Conversation, view: View, rows: Sequence[Row]) -> None:
     """Writes a FETCH line with the modseq of each of *rows*, as ``tell_flags`` takes them."""
-    lines = (b"* %d FETCH (UID %d MODSEQ (%d))\r\n" % (view.seq(uid), uid, modseq) for uid, _, modseq in rows)
-    await say(session, lines)
+    await say(session, (FETCH_MODSEQ % (view.seq(uid), uid, modseq) for uid, _, modseq in rows))
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
 
 
 async def tell_modseq(session: Conversation, view: View, uids: Uids, modseq: ModSeq) -> None:
     """Writes a FETCH line with *modseq* for each of *uids*, which are in the view."""
-    line = b"* %%d FETCH (UID %%d MODSEQ (%d))\r\n" % modseq
+    line = fetch_line(b"UID %%d MODSEQ (%d)" % modseq)
     numbers = chain.from_iterable(zip(view.seqs(uids), uids, strict=True))
     while some := tuple(islice(numbers, 2 * SLICE_ROWS)):
         session.write(line * (len(some) // 2) % some)
         await session.peer.drain()
     view.show_modseq(modseq)
-
-
-def _flags_fetch(session: Conversation, view: View, uid: Uid, word: int, modseq: ModSeq, *, with_uid: bool) -> bytes:
-    client, words = session.client, session.flag_words
-    flags = words.with_recent(word) if view.recent and not client.rev2 and uid in view.recent else words[word]
-    # RFC 7162 §3.2.4: once the client knows modseqs, every change of flags tells UID and modseq
-    uid_item = b"UID %d " % uid if with_uid or client.condstore else b""
-    modseq_item = b" MODSEQ (%d)" % modseq if client.condstore else b""
-    return b"* %d FETCH (%bFLAGS (%b)%b)\r\n" % (view.seq(uid), uid_item, flags, modseq_item)

@@ -3,7 +3,7 @@
 A client and its server must at every moment agree which message a sequence number means. The client learns of changes
 only from what it is told, and it must not be told of expunges while it may still use old numbers (RFC 9051 §7.5.1). So
 each session keeps its own View: the UIDs that the client knows, in order; position *n* is sequence number *n*. The
-store moves on meanwhile. Only ``updates.tell`` brings the View up to date, and it tells the client at the same time.
+store moves on meanwhile. Only ``updates`` moves the View, and it tells the client at the same time.
 
 Invariants: *uids* changes only together with an EXISTS or EXPUNGE that is written to the client. Arrivals and flags are
 told up to *modseq*, expunges up to *expunged_modseq*; the second is never ahead of the first. UIDs are kept as runs, so
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 
-from mektup.store.interface import Changes, FlagsStored, Row, Selection
+from mektup.store.interface import Changes, Row, Selection
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.flags import KEYWORD, without_invalid_flags
 from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
@@ -67,7 +67,12 @@ class View:
         """Every keyword that FLAGS told the client."""
         self._known_keywords: set[str] | None = None
         """The same in lower case, once it is asked for."""
+        self.uids = selection.uids
+        """Every message that the client knows of, ascending."""
         self.recent: Uids = selection.recent
+        if read_only:
+            # RFC 3501 §6.3.2: EXAMINE claims no \\Recent, but shows it: on the last messages, which no session claimed
+            self.recent = self.uids.at(NumberSet.span(len(self) - selection.mailbox.recent + 1, len(self)))
         self.saved: Uids = NONE
         """The search result variable ``$`` (RFC 9051 §6.4.4.1)."""
         self.owes_expunges = False
@@ -76,30 +81,9 @@ class View:
         """Messages whose flags must still be told, because they could not be told when they changed."""
         self.plan: object = None
         """The ``fetch.plan.Plan`` of the last FETCH, or None."""
-        self.uids = selection.uids
-        """Every message that the client knows of, ascending."""
 
     def __len__(self) -> int:
         return len(self.uids)
-
-    def made(self, stored: FlagsStored) -> bool:
-        """Records a change of flags that this session made. The caller tells its client, unless it asked for silence.
-
-        Returns False and records nothing if another session made a change just before: the client must then see the
-        result of both.
-        """
-        if stored.previous != self.modseq:
-            return False
-        self.modseq = stored.modseq
-        if not self.owes_expunges:
-            self.expunged_modseq = stored.modseq
-        self.watch.made(stored.modseq)
-        return True
-
-    def owe(self, uids: Uids) -> None:
-        """Records that the flags of *uids* and other changes could not be told; a later command tells them."""
-        self.untold = self.untold | uids
-        self.watch.fire()
 
     def new_keywords(self, flags: Iterable[str]) -> tuple[str, ...]:
         """The keywords among *flags*, as the store spells them, that are new to the client."""

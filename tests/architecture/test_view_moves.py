@@ -1,0 +1,82 @@
+"""One module moves the view of a selected mailbox, and one begins the lines of FETCH.
+
+A view says which message a sequence number means to a client. It moves together with what the client is told, so both
+are done in one place.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from tests.architecture.figures import functions, modules
+
+VIEW = "mektup.imap.sync.view"
+UPDATES = "mektup.imap.sync.updates"
+LINES = "mektup.imap.fetch.lines"
+
+ELSEWHERE = frozenset({"saved", "plan", "client_modseq", "show_modseq"})
+"""What is not part of which messages and flags the client was told: the result of its last search, the plan of its last
+FETCH, and the HIGHESTMODSEQ that it computes from the lines that it reads."""
+
+
+def targets(tree: ast.AST) -> list[ast.Attribute]:
+    """Every attribute that *tree* assigns to."""
+    return [
+        node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del)
+    ]
+
+
+def is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def of_a_view(node: ast.Attribute) -> bool:
+    """Whether *node* is an attribute of a view, by the names that views have in sessions and commands."""
+    return ast.unparse(node.value).rpartition(".")[2].lstrip("_") in ("view", "selected")
+
+
+def moves() -> tuple[set[str], set[str]]:
+    """The attributes of a view that move, and the methods that move one of them."""
+    tree = modules()[VIEW]
+    (begin,) = (function for function in functions(tree) if function.name == "__init__")
+    fields = {target.attr for target in targets(begin) if is_self(target.value)} - ELSEWHERE
+    methods = {
+        function.name
+        for function in functions(tree)
+        if function is not begin
+        and any(target.attr in fields for target in targets(function))
+        and not function.name.startswith("_")
+    }
+    return fields, methods - ELSEWHERE
+
+
+def test_only_updates_moves_a_view() -> None:
+    fields, methods = moves()
+    assert {"uids", "modseq"} <= fields
+    assert {"arrive", "expunge"} <= methods
+    movers = {
+        name
+        for name, tree in modules().items()
+        if name.startswith("mektup.imap.") and name != VIEW
+        if any(target.attr in fields and of_a_view(target) for target in targets(tree))
+        or any(
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in methods
+            and of_a_view(node.func)
+            for node in ast.walk(tree)
+        )
+    }
+    assert movers == {UPDATES}
+
+
+def test_a_line_of_fetch_begins_in_one_place() -> None:
+    places = {
+        name
+        for name, tree in modules().items()
+        if any(
+            isinstance(node, ast.Constant) and isinstance(node.value, bytes) and b"FETCH (" in node.value
+            for node in ast.walk(tree)
+        )
+    }
+    assert places == {LINES}
