@@ -28,7 +28,8 @@ from typing import cast
 from mektup.server import texts
 from mektup.server.addresses import address_of
 from mektup.server.fair_turns import FairTurns
-from mektup.server.tls_stream import TlsStream
+from mektup.server.layers.stack import Stack
+from mektup.server.layers.tls import TlsLayer
 from mektup.server.tuning.busy_poll import BusyPoll
 from mektup.server.tuning.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
 from mektup.store import system
@@ -94,6 +95,7 @@ class Connection(asyncio.Protocol):
         "_hurried",
         "_incoming",
         "_interest_seconds",
+        "_layers",
         "_loop",
         "_lost",
         "_on_lost",
@@ -105,7 +107,6 @@ class Connection(asyncio.Protocol):
         "_taken",
         "_timer",
         "_timer_at",
-        "_tls",
         "_transport",
         "_turn_began",
         "_turns",
@@ -172,7 +173,7 @@ class Connection(asyncio.Protocol):
         self._lost = self._reading_paused = self._writing_paused = self._discarding = False
         self._cut_off: asyncio.TimerHandle | None = None
         self._unread_bytes = STRANGERS_UNREAD_BYTES
-        self._tls: TlsStream | None = None
+        self._layers: Stack | None = None  # in the clear, octets go straight
         self._wakeup: Wakeup = InlineWakeup(self._loop) if inline_wakeup else PlainWakeup(self._loop)
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -193,8 +194,8 @@ class Connection(asyncio.Protocol):
         is_full = len(data) >= FULL_READ_BYTES
         self._busy_poll.heard()
         self._owes_acknowledgement = _CAN_ACKNOWLEDGE
-        if self._tls is not None:
-            data = self._decrypted(self._tls, data)
+        if self._layers is not None:
+            data = self._received(self._layers, data)
         if self._discarding:
             self._heard_after_close = True
             if self._ended and self._transport is not None:
@@ -378,30 +379,29 @@ class Connection(asyncio.Protocol):
         if self._incoming:
             self.close()
             raise Disconnected
-        self.expect_tls()
-        await self.shake_hands()
+        await self.shake_hands(self.expect_tls())
 
     # Called by the server
 
-    def expect_tls(self) -> None:
-        """From now on all octets are TLS. Raises Refused."""
+    def expect_tls(self) -> TlsLayer:
+        """From now on all octets are TLS, of the layer that is returned. Raises Refused."""
         context = self._certificate()
         if context is None:
             raise Refused(None, texts.NO_CERTIFICATE_FOR_TLS)
-        self._tls = TlsStream(context)
+        tls = TlsLayer(context)
+        self._layers = Stack(tls)
         self.secure = True
+        return tls
 
-    async def shake_hands(self) -> None:
-        """Completes the handshake, after ``expect_tls``. Raises Disconnected, or its subclass NotTls."""
-        tls = self._tls
-        assert tls is not None
+    async def shake_hands(self, tls: TlsLayer) -> None:
+        """Completes the handshake of *tls*. Raises Disconnected, or its subclass NotTls."""
         began = time.monotonic()
         while not (tls.established or self._ended):
             if not await self._sleep_until(began + (STOPPING_SECONDS if self.stopping else HANDSHAKE_SECONDS)):
                 break
         if tls.said_in_clear is not None:
             # the answer must be in the clear, too, so that this client can read it
-            self._tls, self.secure, self._ended = None, False, False
+            self._layers, self.secure, self._ended = None, False, False
             raise NotTls(tls.said_in_clear)
         if not tls.established or self._lost:
             raise Disconnected from tls.failure
@@ -464,13 +464,13 @@ class Connection(asyncio.Protocol):
         self._send()
         self._heard_after_close = bool(self._incoming)
         self._discarding, self._incoming, self._taken = True, b"", 0
-        if self._tls is not None:
-            transport.write(self._tls.close())
+        if self._layers is not None:
+            transport.write(self._layers.close())
         if self._ended or not transport.can_write_eof():
             transport.close()
         else:
             # some clients discard unread octets when the end of TCP follows the end of TLS at once
-            if self._tls is None:
+            if self._layers is None:
                 transport.write_eof()
             self._resume_reading()
         if self._timer is not None:
@@ -501,8 +501,8 @@ class Connection(asyncio.Protocol):
         self.bytes_out += size
         if len(queued) > 1 and size <= JOIN_BYTES:
             queued = [b"".join(queued)]
-        if self._tls is not None:
-            queued = [b"".join(self._tls.send(octets)) for octets in queued]
+        if self._layers is not None:
+            queued = [self._layers.send(octets) for octets in queued]
         if len(queued) > 1 or transport.is_closing() or transport.get_write_buffer_size():
             # not writelines(): after it, asyncio of 3.12.0 to 3.12.8, 3.13.0 and 3.13.1 does not call pause_writing
             # (gh-127655), so a client that reads nothing would fill the memory
@@ -520,12 +520,12 @@ class Connection(asyncio.Protocol):
         if written < len(octets):
             transport.write(memoryview(octets)[written:])
 
-    def _decrypted(self, tls: TlsStream, data: bytes) -> bytes:
-        octets = tls.receive(data)
-        answer = tls.to_send()
+    def _received(self, layers: Stack, data: bytes) -> bytes:
+        octets = layers.receive(data)
+        answer = layers.to_send()
         if answer and self._transport is not None:
             self._transport.write(answer)
-        self._ended = self._ended or tls.ended
+        self._ended = self._ended or layers.ended
         return octets
 
     def _linger(self) -> None:

@@ -353,12 +353,11 @@ class Sessions:
             connection.stop()
         connected = False
         try:
-            if service.implicit_tls:
-                connection.expect_tls()
+            tls = connection.expect_tls() if service.implicit_tls else None
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, accepted)
             connected = True
-            if service.implicit_tls:
-                await connection.shake_hands()
+            if tls is not None:
+                await connection.shake_hands(tls)
         except NotTls as error:
             # the clear text is not logged, because it may hold a password
             visit.log.info("tls_expected", spoken="HTTP" if _HTTP.match(error.said) else service.protocol.upper())

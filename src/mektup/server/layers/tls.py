@@ -1,4 +1,4 @@
-"""TLS of one connection without its socket: turns encrypted octets into clear ones, and clear ones into encrypted ones.
+"""TLS as a layer: turns encrypted octets into clear ones, and clear ones into encrypted ones (RFC 8446).
 
 The TLS of event loops keeps a buffer of 256 KiB for each connection. Its touched pages would be half the memory of an
 idle connection. Here only the buffers of the library remain. They grow to the size of the largest piece that they get,
@@ -14,8 +14,8 @@ RECORD_BYTES = 16 * 1024
 """The most that one record of TLS holds (RFC 8446 §5.1)."""
 
 
-class TlsStream:
-    """The server's end. After each call of another method, send what ``to_send`` returns."""
+class TlsLayer:
+    """The server's end; a ``stack.Layer``."""
 
     __slots__ = ("_from_wire", "_is_first", "_layer", "_to_wire", "ended", "established", "failure", "said_in_clear")
 
@@ -30,12 +30,12 @@ class TlsStream:
         self.ended = False
         """Whether no more octets will come: the client has closed TLS, or TLS failed."""
         self.failure: ssl.SSLError | None = None
-        """Why the stream can no longer be used."""
+        """Why the layer can no longer be used."""
         self.said_in_clear: bytes | None = None
         """The first octets of a client that does not speak TLS; None for any other client."""
 
     def receive(self, octets: bytes) -> bytes:
-        """The clear octets in *octets*, which came from the wire; empty during the handshake."""
+        """The clear octets in *octets*; none during the handshake. See Layer."""
         if self._is_first and _is_text(octets):
             self.said_in_clear, self.ended = octets, True
             self.failure = ssl.SSLError("no TLS, but words in the clear")
@@ -50,7 +50,7 @@ class TlsStream:
                 self._from_wire.write(whole[start : start + RECORD_BYTES])
                 self._read_to(said)
         except ssl.SSLError as error:
-            # the traceback would keep this stream alive
+            # the traceback would keep this layer alive
             self.failure, self.ended = error.with_traceback(None), True
         return said[0] if len(said) == 1 else b"".join(said)
 
@@ -64,22 +64,22 @@ class TlsStream:
             self.ended = True
 
     def to_send(self) -> bytes:
-        """Octets that the library itself sends, often none: for the handshake, new keys, or a failure."""
+        """Octets of the handshake, of new keys, or of a failure. See Layer."""
         return self._to_wire.read()
 
-    def send(self, octets: bytes) -> list[bytes]:
-        """The encrypted records for *octets*; empty after a failure."""
-        records: list[bytes] = []
+    def send(self, octets: bytes) -> bytes:
+        """The encrypted records for *octets*; none after a failure. See Layer."""
         if self.failure is not None:
-            return records
+            return b""
+        records: list[bytes] = []
         whole, at = memoryview(octets), 0
         while at < len(octets):
             at += self._layer.write(whole[at : at + RECORD_BYTES])
             records.append(self._to_wire.read())
-        return records
+        return b"".join(records)
 
     def close(self) -> bytes:
-        """The closure alert for the client (RFC 8446 §6.1)."""
+        """The closure alert (RFC 8446 §6.1). See Layer."""
         if self.established and self.failure is None:
             # does not wait for the closure alert of the client
             with contextlib.suppress(ssl.SSLError):
