@@ -16,6 +16,10 @@ FORBIDDEN = {
     "Rooms use only what stands to their right": ("store/wrong_room.py", "mektup.server.config"),
     "Terms, message and wire know no I/O, no log and no engine": ("terms/wrong.py", "asyncio"),
     "Sessions and delivery know no event loop, no socket and no engine": ("imap/commands/wrong.py", "asyncio"),
+    "In imap, commands do not know the session, and what they use does not know them": (
+        "imap/sync/wrong.py",
+        "mektup.imap.commands.noop",
+    ),
     "Only imap speaks IMAP": ("delivery/wrong.py", "mektup.wire.strings"),
     "In the store, only arrival renders what goes over the wire": ("store/wrong_wire.py", "mektup.wire.strings"),
     "In wire, only bodies knows what a message is made of": ("wire/wrong.py", "mektup.message.scan"),

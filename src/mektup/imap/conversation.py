@@ -108,8 +108,8 @@ class Conversation(Protocol):
         Writes HIGHESTMODSEQ if modseqs are new to it and a mailbox is open.
         """
 
-    def look_at(self, view: View) -> None:
-        """Makes *view* the selected mailbox."""
+    def select(self, view: View) -> None:
+        """Makes *view* the selected mailbox; unselects the one before."""
 
-    def leave_mailbox(self) -> None:
-        """Closes the selected mailbox, if there is one."""
+    def unselect(self) -> None:
+        """Closes the selected mailbox, if there is one, and changes nothing in it."""

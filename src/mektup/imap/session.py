@@ -128,7 +128,7 @@ class ImapSession:
         except TimedOut as silence:
             await self._take_leave(self.peer.dismissal or str(silence))
         finally:
-            self.leave_mailbox()
+            self.unselect()
             self.uploads.close()
             if self._place is not None:
                 self._place.close()
@@ -236,7 +236,7 @@ class ImapSession:
         try:
             if tells is Tells.LOOKS:
                 await updates.look(self)
-            if view.watch.fired or view.owes_expunges:
+            if view.watch.fired or view.has_untold_expunges:
                 by_uid = getattr(request, "by_uid", False)
                 await updates.tell(self, expunges=self._may_tell_expunges(tells, request), with_uid=by_uid)
         except (Disconnected, TimedOut):
@@ -418,13 +418,13 @@ class ImapSession:
             if client.condstore and not before.condstore:
                 modseqs.begin(self, self.view)
 
-    def look_at(self, view: View) -> None:
+    def select(self, view: View) -> None:
         """See ``Conversation``."""
-        self.leave_mailbox()
+        self.unselect()
         self.view = view
         self.state = SessionState.SELECTED
 
-    def leave_mailbox(self) -> None:
+    def unselect(self) -> None:
         """See ``Conversation``."""
         if self.view is not None:
             self.view.watch.close()

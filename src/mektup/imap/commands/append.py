@@ -23,6 +23,7 @@ async def run(session: Conversation, request: Append) -> Answer:
     """Adds the spooled messages; they are on disk before the OK. Raises Refused(TRYCREATE, OVERQUOTA)."""
     account = session.mail
     try:
+        # asked again, because the mailbox may be deleted or renamed while the client sends the message
         mailbox = await account.target(request.mailbox)
         incoming = await _prepared(session, request)
         appended = await account.append(mailbox, incoming)

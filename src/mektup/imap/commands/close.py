@@ -15,4 +15,4 @@ async def run(session: Conversation, request: Close) -> None:
     view = session.selected
     if not view.read_only:
         await session.mail.expunge(view.mailbox, None)
-    session.leave_mailbox()
+    session.unselect()

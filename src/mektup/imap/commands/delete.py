@@ -20,5 +20,5 @@ async def run(session: Conversation, request: Delete) -> None:
     await account.delete(request.mailbox)
     session.write(normal_name(request.mailbox, request.old_name, ("\\NonExistent",)))
     if closes:
-        session.leave_mailbox()
+        session.unselect()
         session.write(untagged_ok(codes.CLOSED, "The selected mailbox is deleted"))

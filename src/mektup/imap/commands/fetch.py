@@ -54,7 +54,7 @@ async def run(session: Conversation, request: Fetch) -> Answer | None:
             return await _answer(plan, uids)
         except Refused:
             if marked:
-                updates.owe(view, marked)  # they have \Seen now, and the client may not have been told
+                updates.tell_later(view, marked)  # they have \Seen now, and the client may not have been told
             raise
     elif _is_simple(request, uids) and (ahead := _pipelined(session, request)):
         return await _answer_together(session, plan, uids.first, ahead)

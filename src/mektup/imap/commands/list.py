@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 NAMES_AT_ONCE = 4
-"""How many names are compared with the patterns before others may have their turn: a comparison may take long."""
+"""How many names are compared with the patterns before other sessions may run: a comparison may take long."""
 
 
 async def run(session: Conversation, request: List) -> None:

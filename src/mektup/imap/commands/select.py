@@ -32,7 +32,7 @@ async def run(session: Conversation, request: Select) -> Answer:
     if request.qresync is not None and not session.client.qresync:
         raise ClientError("QRESYNC needs ENABLE QRESYNC first")
     if session.view is not None:
-        session.leave_mailbox()
+        session.unselect()
         session.write(CLOSED)
     if request.condstore:
         modseqs.use(session)
@@ -42,13 +42,13 @@ async def run(session: Conversation, request: Select) -> Answer:
     # a change between the two calls would be missed, so the first command asks the store
     watch.fire()
     view = View(selection, watch, read_only=request.read_only)
-    session.look_at(view)
+    session.select(view)
     session.write(_summary(session, request, view, selection))
     if request.qresync is not None:
         try:
             await resync(session, selection.mailbox, request.qresync)
         except Refused:
-            session.leave_mailbox()
+            session.unselect()
             raise
     return OPENED_READ_ONLY if request.read_only else OPENED
 

@@ -120,4 +120,4 @@ async def _tell(session: Conversation, request: Store, uids: Uids, stored: Flags
             await updates.show_flags(session, view, stored.failed, with_uid=True)
     except Refused:
         owed = uids if not request.silent or session.client.condstore else stored.failed
-        updates.owe(session.selected, owed)
+        updates.tell_later(session.selected, owed)

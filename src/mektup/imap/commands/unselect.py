@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 async def run(session: Conversation, request: Unselect) -> None:
     """Closes the mailbox and removes nothing."""
-    session.leave_mailbox()
+    session.unselect()

@@ -54,7 +54,7 @@ async def tell_vanished(session: Conversation, uids: Uids, *, earlier: bool = Fa
 
     *earlier*: the messages were expunged before they could be in the view.
     """
-    await say(session, vanished_lines(uids, earlier=earlier))
+    await write_lines(session, vanished_lines(uids, earlier=earlier))
 
 
 def vanished_lines(uids: Uids, *, earlier: bool = False) -> Iterator[bytes]:
@@ -64,7 +64,7 @@ def vanished_lines(uids: Uids, *, earlier: bool = False) -> Iterator[bytes]:
         yield word % bytes(some)
 
 
-async def say(session: Conversation, lines: Iterable[bytes]) -> None:
+async def write_lines(session: Conversation, lines: Iterable[bytes]) -> None:
     """Writes *lines*, some at a time, because there may be many or long ones."""
     some: list[bytes] = []
     octets = 0
@@ -110,7 +110,7 @@ async def tell(
     view, account = session.view, session.account
     if view is None or account is None:
         return
-    if not view.watch.fired and show is None and not (expunges and view.owes_expunges):
+    if not view.watch.fired and show is None and not (expunges and view.has_untold_expunges):
         return
     if view.untold:
         show = view.untold if show is None else show | view.untold
@@ -118,7 +118,7 @@ async def tell(
     try:
         await _tell(session, view, account, expunges=expunges, with_uid=with_uid, show=show)
     except Refused:
-        owe(view, show or NumberSet())
+        tell_later(view, show or NumberSet())
         raise
     view.untold = NumberSet()
 
@@ -157,8 +157,8 @@ def tell_keywords(session: Conversation, view: View, keywords: Iterable[str]) ->
 
 async def _tell_expunges(session: Conversation, view: View, changes: Changes, *, expunges: bool) -> None:
     gone = changes.expunged & view.uids
-    view.owes_expunges = bool(gone) and not expunges
-    if view.owes_expunges:
+    view.has_untold_expunges = bool(gone) and not expunges
+    if view.has_untold_expunges:
         return
     for some in gone.pieces(RANGES_OF_LINE):
         seqs = view.expunge(some)
@@ -166,7 +166,7 @@ async def _tell_expunges(session: Conversation, view: View, changes: Changes, *,
         if session.client.qresync:
             await tell_vanished(session, some)
         else:
-            await say(session, (b"* %d EXPUNGE\r\n" % seq for seq in seqs))
+            await write_lines(session, (b"* %d EXPUNGE\r\n" % seq for seq in seqs))
     view.expunged_modseq = changes.modseq
 
 
@@ -188,7 +188,7 @@ async def _tell_flags(
         fetch_flags(session, view, uid, word, modseq, with_uid=with_uid or (session.client.rev2 and uid not in asked))
         for uid, word, modseq in rows
     )
-    await say(session, lines)
+    await write_lines(session, lines)
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
     return told
 
@@ -202,13 +202,13 @@ def follow(view: View, stored: FlagsStored) -> bool:
     if stored.previous != view.modseq:
         return False
     view.modseq = stored.modseq
-    if not view.owes_expunges:
+    if not view.has_untold_expunges:
         view.expunged_modseq = stored.modseq
     view.watch.made(stored.modseq)
     return True
 
 
-def owe(view: View, uids: Uids) -> None:
+def tell_later(view: View, uids: Uids) -> None:
     """Records that the flags of *uids* and other changes could not be told; a later command tells them."""
     view.untold = view.untold | uids
     view.watch.fire()
@@ -232,7 +232,7 @@ async def tell_flags(session: Conversation, view: View, rows: Sequence[Row], *, 
         session.write(fetch_flags(session, view, uid, word, modseq, with_uid=with_uid))
         view.show_modseq(modseq)
         return
-    await say(
+    await write_lines(
         session,
         (fetch_flags(session, view, uid, word, modseq, with_uid=with_uid) for uid, word, modseq in rows),
     )
@@ -241,7 +241,7 @@ async def tell_flags(session: Conversation, view: View, rows: Sequence[Row], *, 
 
 async def tell_modseqs(session: Conversation, view: View, rows: Sequence[Row]) -> None:
     """Writes a FETCH line with the modseq of each of *rows*, as ``tell_flags`` takes them."""
-    await say(session, (FETCH_MODSEQ % (view.seq(uid), uid, modseq) for uid, _, modseq in rows))
+    await write_lines(session, (FETCH_MODSEQ % (view.seq(uid), uid, modseq) for uid, _, modseq in rows))
     view.show_modseq(max([modseq for _, _, modseq in rows], default=ModSeq(0)))
 
 

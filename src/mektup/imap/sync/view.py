@@ -38,11 +38,11 @@ class View:
         "_known_keywords",
         "client_modseq",
         "expunged_modseq",
+        "has_untold_expunges",
         "keywords",
         "mailbox",
         "modseq",
         "name",
-        "owes_expunges",
         "plan",
         "read_only",
         "recent",
@@ -75,7 +75,7 @@ class View:
             self.recent = self.uids.at(NumberSet.span(len(self) - selection.mailbox.recent + 1, len(self)))
         self.saved: Uids = NONE
         """The search result variable ``$`` (RFC 9051 §6.4.4.1)."""
-        self.owes_expunges = False
+        self.has_untold_expunges = False
         """Whether there are expunges that the client could not be told yet."""
         self.untold: Uids = NONE
         """Messages whose flags must still be told, because they could not be told when they changed."""
