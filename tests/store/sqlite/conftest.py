@@ -64,6 +64,8 @@ def shape_of(path: Path) -> set[tuple[object, ...]]:
         connection.close()
 
 
+_STEPS_BACK_OF_DIRECTORY = {2: "DROP TABLE unfinished; ALTER TABLE accounts DROP COLUMN seen"}
+
 _STEPS_BACK = {
     7: "DROP TABLE tombstones; DROP INDEX mailboxes_by_change; DROP INDEX subscriptions_by_change; "
     "ALTER TABLE account DROP COLUMN log_floor; ALTER TABLE subscriptions DROP COLUMN changed; "
@@ -78,11 +80,12 @@ _STEPS_BACK = {
 }
 
 
-def make_older(path: Path, version: int) -> None:
-    """Turns an account's file of today into one of *version*."""
+def make_older(path: Path, version: int, kind: str = "account") -> None:
+    """Turns an account's file, or the directory, of today into one of *version*."""
+    steps = _STEPS_BACK if kind == "account" else _STEPS_BACK_OF_DIRECTORY
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     for step in range(connection.pragma("user_version"), version, -1):
-        connection.execute(_STEPS_BACK[step])
+        connection.execute(steps[step])
     connection.pragma("user_version", version)
     connection.close()
 
