@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 
@@ -76,3 +77,50 @@ async def test_a_fetch_of_an_expunged_message_tells_the_rest(given: Given) -> No
         dialogue.send(b"c FETCH 1:* (UID)\r\n")
         told = await dialogue.until(b"c OK [EXPUNGEISSUED] Some messages are gone\r\n")
     assert told.splitlines()[:-1] == [b"* %d FETCH (UID %d)" % (uid, uid) for uid in range(1, 41) if uid != 20]
+
+
+@pytest.mark.parametrize("rounds", [3, 20])
+async def test_recent_messages_between_others(given: Given, rounds: int) -> None:
+    account = await given.account()
+    async with Dialogue(ImapSession, given.services) as dialogue:
+        dialogue.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\n")
+        await dialogue.until(b"] Opened\r\n")
+        for number in range(rounds):
+            for claim in (b"c NOOP\r\n", b""):
+                for _ in range(9):
+                    await append(account, LINES.replace(b"%d", b"%d" % number))
+                dialogue.send(claim or b"c STATUS INBOX (MESSAGES)\r\n")
+                if not claim:
+                    await account.select("INBOX", claim_recent=True)
+                await dialogue.until(b"completed\r\n")
+        each = b""
+        dialogue.send(b"c NOOP\r\n")
+        await dialogue.until(b"c OK NOOP completed\r\n")
+        for number in range(1, MESSAGES + 18 * rounds + 1):
+            dialogue.send(b"d FETCH %d (UID FLAGS)\r\n" % number)
+            each += (await dialogue.until(b"d OK FETCH completed\r\n")).removesuffix(b"d OK FETCH completed\r\n")
+        dialogue.send(b"e FETCH 1:* (UID FLAGS)\r\n")
+        assert await dialogue.until(b"e OK FETCH completed\r\n") == each + b"e OK FETCH completed\r\n"
+    recent = [b"Recent" in line for line in each.splitlines()]
+    assert sum(one != other for one, other in pairwise(recent)) >= 2 * rounds - 1
+
+
+async def test_flags_that_come_up_in_a_later_slice(given: Given) -> None:
+    account = await given.account()
+    mailbox = (await account.mailbox("INBOX")).id
+    await account.copy(mailbox, NumberSet.span(1, MESSAGES), "Archive")
+    archive = (await account.mailbox("Archive")).id
+    for _ in range(6):
+        await account.copy(archive, NumberSet.span(1, 2**31), "Archive")
+    count = (await account.mailbox("Archive")).messages
+    for number in range(0, count, 300):
+        some = NumberSet.span(Uid(number + 1), Uid(number + 300))
+        await account.store_flags(archive, some, FlagChange.ADD, frozenset({f"$K{number}"}))
+    async with Dialogue(ImapSession, given.services) as dialogue:
+        dialogue.send(b"a LOGIN linda Pa$$123\r\nb EXAMINE Archive\r\n")
+        await dialogue.until(b"] Opened\r\n")
+        for _ in range(2):
+            dialogue.send(b"c FETCH 1:* (FLAGS)\r\n")
+            told = (await dialogue.until(b"c OK FETCH completed\r\n")).splitlines()
+            assert [int(line.split()[1]) for line in told[:-1]] == list(range(1, count + 1))
+            assert all(b"$K%d" % ((number - 1) // 300 * 300) in told[number - 1] for number in (1, 300, 301, count))

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mektup.imap.session import ImapSession
-from mektup.store.interface import RAW_BYTES
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import Uid
 from mektup.terms.sets import NumberSet
@@ -16,7 +15,7 @@ from tests.support.dialogue import Dialogue
 from tests.support.services import Given, append, given_services
 
 SMALL = b"Subject: small\r\n\r\nfirst line\r\n"
-LARGE = b"Subject: large\r\n\r\n" + b"x" * RAW_BYTES + b"\r\n"
+LARGE = b"Subject: large\r\n\r\n" + b"x" * 256 * 1024 + b"\r\n"
 MESSAGES = [SMALL, LARGE, SMALL, SMALL, LARGE, SMALL]
 
 LOGIN = b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\n"

@@ -9,7 +9,7 @@ import pytest
 from scramp import ScramClient
 
 from mektup.pop3.session import Pop3Session
-from mektup.store.interface import RAW_BYTES, Account
+from mektup.store.interface import Account
 from mektup.terms.flags import FlagChange
 from mektup.terms.sets import Uids
 from tests.support.dialogue import Dialogue
@@ -52,7 +52,7 @@ async def test_messages_come_back_octet_for_octet(given: Given, by_octet: bool) 
 @pytest.mark.parametrize("extra", [0, 1, 3_000_000])
 async def test_large_messages_stream(given: Given, extra: int) -> None:
     line = b".23456789\r\n"
-    raw = b"Subject: large\r\n\r\n" + line * (RAW_BYTES // len(line)) + b"x" * extra + b"\r\n"
+    raw = b"Subject: large\r\n\r\n" + line * (256 * 1024 // len(line)) + b"x" * extra + b"\r\n"
     await append(await given.account(), raw)
     async with Dialogue(Pop3Session, given.services) as client:
         await _login(client)

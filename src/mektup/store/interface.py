@@ -18,7 +18,7 @@ Rules that hold for every method here:
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
 from typing import Any, NamedTuple, Protocol
@@ -233,7 +233,7 @@ class Column(IntEnum):
     HEADER = auto()
     """bytes: the message's header, with the empty line that ends it."""
     RAW = auto()
-    """bytes, or None where the message is larger than RAW_BYTES and ``Account.content`` must stream it."""
+    """bytes, or None where the message is too large to hold and ``Account.content`` must stream it."""
     PREVIEW = auto()
     """str: the first characters of its text (RFC 8970)."""
     EMAILID = auto()
@@ -255,23 +255,17 @@ class HeaderColumn(Enum):
     """A message's header, for a fetch that must not load a large one."""
 
     SMALL = auto()
-    """bytes, as Column.HEADER; None where it is larger than RAW_BYTES and ``Account.content`` must stream it."""
+    """bytes, as Column.HEADER; None where it is too large to hold and ``Account.content`` must stream it."""
     SIZE = auto()
     """int: the header's size in octets."""
 
 
 AnyColumn = Column | HeaderColumn | HeaderFields
 
-RAW_BYTES = 256 * 1024
-"""The largest message, in octets, that a fetch returns whole."""
-
-SLICE_ROWS = 500
-"""How many messages a fetch reads at a time."""
-
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A template for the text of one message: fixed octets and columns, in order."""
+    """A template for the line of one message: fixed octets and columns, in order."""
 
     pieces: tuple[bytes | AnyColumn | None, ...]
     """None stands for the message's number, which the caller counts."""
@@ -279,8 +273,8 @@ class Form:
     """Flag words, and the octets to write for each."""
 
 
-FORM_BYTES = 4096
-"""The most octets that a column's value may have in a Form."""
+Lines = tuple[Uids, bytes | None, ModSeq]
+"""Some messages, their lines, and the highest modseq of them. None where the caller has to use ``Account.fetch``."""
 
 Row = tuple[Any, ...]
 """One message: its UID, then the requested columns in order. See Column for the types; mypy does not check them."""
@@ -386,18 +380,20 @@ class Account(Protocol):
         """
 
     def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]) -> AsyncGenerator[list[Row], None]:
-        """The existing messages of *uids*, ascending, in slices of at most SLICE_ROWS rows and of bounded octets.
+        """The existing messages of *uids*, ascending, in slices of bounded rows and octets, which the engine chooses.
 
         Each row is the UID and then the *columns*. Slices that take long are read in a thread. The caller owns each
         list: emptying the list frees its memory, even before the next slice is asked for.
         """
 
-    async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
-        """The text of *form* for all messages of *uids*, joined in ascending order; and their highest modseq.
+    def lines(
+        self, mailbox: MailboxId, uids: Uids, form: Form, number: Callable[[Uid], int]
+    ) -> AsyncGenerator[Lines, None]:
+        """The lines of *form* for *uids*, joined in ascending order, in slices that the engine chooses.
 
-        *uids* is one run of at most SLICE_ROWS messages; *number* is the number of the first one, and the others
-        follow. Returns None where the caller has to use ``fetch``: a message is gone, its flag word is not in *form*,
-        a column has more than FORM_BYTES, or header fields are not kept.
+        The slices ascend, and together they are *uids*. *number* gives the number of a message; those of consecutive
+        UIDs are consecutive. An engine may leave the lines of any slice to the caller (see Lines), and it does where a
+        message is gone, where a flag word is not in *form*, and where it does not build such lines.
         """
 
     def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:

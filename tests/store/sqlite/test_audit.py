@@ -44,9 +44,9 @@ async def until_told(book: Book) -> None:
 
 
 @pytest.mark.parametrize("size", [3, 20_000])  # in a row, and in pieces
-@pytest.mark.parametrize("by_text", [False, True])
+@pytest.mark.parametrize("by_lines", [False, True])
 async def test_a_message_that_has_changed_is_told_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, by_text: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, by_lines: bool
 ) -> None:
     monkeypatch.setattr(audit, "ROUND_SECONDS", 0.0)
     identity = await stored(tmp_path, None, [TEXT, TEXT * size, TEXT])
@@ -55,8 +55,9 @@ async def test_a_message_that_has_changed_is_told_of(
     store = await open_store(tmp_path, faults=book)
     account = await store.account(identity)
     mailbox = await inbox(account)
-    if by_text:
-        await account.text(mailbox, uids(1, 2, 3), Form((Column.RAW,), ()), 1)
+    if by_lines:
+        async for _ in account.lines(mailbox, uids(1, 2, 3), Form((Column.RAW,)), int):
+            pass
     else:
         await fetched(account, mailbox, uids(1, 2, 3), Column.RAW)
     await until_told(book)

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from msgspec.structs import replace as replace_struct
 
 from mektup.store import interface as store
-from mektup.store.interface import FORM_BYTES, SLICE_ROWS, Column, Found, Row
+from mektup.store.interface import Column, Found, Row
 from mektup.store.mailbox_changes import MailboxChanges
 from mektup.store.rules import mailbox_names as names
 from mektup.store.rules.account_log import LogSince
@@ -33,15 +33,15 @@ from mektup.terms.peer import Watch
 from mektup.terms.search import Part, SearchKey
 from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
-from tests.support.naive.columns import KeysOfFolder, search, value
+from tests.support.naive.columns import KeysOfFolder, line, search, value
 from tests.support.naive.state import Folder, Message, NaiveKeywordSets, State, Transaction
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 PIECE_BYTES = 256 * 1024
-ROWS_OF_BYTES = 4
-"""In a slice that has all octets of its messages."""
+ROWS, ROWS_OF_BYTES, LINES_AT_ONCE = 70, 4, 7
+"""In a slice; in one that has all octets of its messages; in one of lines. Other than those of SQLite."""
 
 
 def writes(
@@ -203,9 +203,8 @@ class NaiveAccount:
         state = Since(since, expunged_since, uidnext)
         expunged = folder.expunged_since(expunged_since)
         changed = state.flags_changed(folder.changed_since(since), expunged)
-        flags, modseq = _flags(folder.some(changed)), folder.highestmodseq
-        told = flags if len(changed) <= FEW_SHOWN else None
-        found = state.told(modseq, Uid(folder.uidnext), folder.keywords, changed, told, expunged)
+        flags = _flags(folder.some(changed)) if len(changed) <= FEW_SHOWN else None
+        found = state.told(folder.highestmodseq, Uid(folder.uidnext), folder.keywords, changed, flags, expunged)
         return with_recent_arrived(found, self._claim_recent(folder)) if claim_recent and found.arrived else found
 
     async def touched(self, mailbox: MailboxId, since: ModSeq) -> store.Touched:
@@ -219,28 +218,22 @@ class NaiveAccount:
     ) -> AsyncGenerator[Sequence[Row], None]:
         state = self._read()
         there = state.selectable(mailbox).some(uids)
-        count = ROWS_OF_BYTES if {Column.RAW, Column.HEADER} & set(columns) else SLICE_ROWS
+        count = ROWS_OF_BYTES if {Column.RAW, Column.HEADER} & set(columns) else ROWS
         rows = [(one.uid, *(value(column, one, state.contents[one.content]) for column in columns)) for one in there]
         for start in range(0, len(rows), count):
             yield rows[start : start + count]
 
-    async def text(self, mailbox: MailboxId, uids: Uids, form: store.Form, number: int) -> tuple[bytes, ModSeq] | None:
-        state = self._read()
-        folder = state.folders.get(mailbox)
-        there = [] if folder is None else folder.some(uids)
-        words, lines = dict(form.words), []
-        if len(there) < len(uids):
-            return None
-        for at, message in enumerate(there, number):
-            arrival = state.contents[message.content]
-            for piece in form.pieces:
-                found = at if piece is None else piece if isinstance(piece, bytes) else value(piece, message, arrival)
-                found = words.get(int(found)) if piece is Column.FLAGS else found
-                octets = found if isinstance(found, bytes) else str(found).encode()
-                if found is None or (not isinstance(piece, bytes) and len(octets) > FORM_BYTES):
-                    return None
-                lines.append(octets)
-        return b"".join(lines), max(message.modseq for message in there)
+    async def lines(
+        self, mailbox: MailboxId, uids: Uids, form: store.Form, number: Callable[[Uid], int]
+    ) -> AsyncGenerator[store.Lines, None]:
+        for some in uids.slices(LINES_AT_ONCE):
+            state = self._read()
+            there = state.folders[mailbox].some(some) if mailbox in state.folders else []
+            lines = [line(form, number(each.uid), each, state.contents[each.content]) for each in there]
+            if len(there) < len(some) or None in lines:
+                yield some, None, ModSeq(0)
+            else:
+                yield some, b"".join(filter(None, lines)), max(each.modseq for each in there)
 
     async def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         arrival = self._read().contents.get(content)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mektup.message.text import fold, fold_header, header_values, search_text
 from mektup.store.arrival import Arrival, field_chooser, internaldate, one_form
-from mektup.store.interface import RAW_BYTES, AnyColumn, Column, HeaderColumn, HeaderFields
+from mektup.store.interface import AnyColumn, Column, Form, HeaderColumn, HeaderFields
 from mektup.store.rules.keyword_sets import AnyKeywordSets
 from mektup.store.rules.search_cost import seconds_of
 from mektup.store.sorting.columns import Column as SortColumn
@@ -21,6 +21,8 @@ from mektup.terms.search_walk import set_algebra, walk
 from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortKey
 from tests.support.naive.state import Folder, Message, State
+
+RAW_BYTES = 10_000
 
 
 def _small(octets: Any) -> Any:
@@ -54,6 +56,16 @@ def value(column: AnyColumn, message: Message, arrival: Arrival) -> Any:
     if isinstance(column, HeaderFields):
         return field_chooser(column.names)(arrival.raw[: arrival.header_size])
     return _COLUMNS[column](message, arrival)
+
+
+def line(form: Form, number: int, message: Message, arrival: Arrival) -> bytes | None:
+    """The line of *form*; None where it lacks the flags, or the message is large."""
+    known = {None: number, Column.FLAGS: dict(form.words).get(message.word)}
+    made = [
+        piece if isinstance(piece, bytes) else known[piece] if piece in known else value(piece, message, arrival)
+        for piece in form.pieces
+    ]
+    return None if None in made else b"".join(each if isinstance(each, bytes) else str(each).encode() for each in made)
 
 
 def search(state: State, folder: Folder, key: SearchKey, within: Uids, keyword_sets: AnyKeywordSets) -> Uids:

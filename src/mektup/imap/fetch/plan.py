@@ -31,7 +31,7 @@ from mektup.imap.fetch.sections import (
     section_reader,
 )
 from mektup.message.layout import unpack
-from mektup.store.interface import SLICE_ROWS, AnyColumn, Column, Form, Row
+from mektup.store.interface import AnyColumn, Column, Form, Row
 from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
 
@@ -93,8 +93,11 @@ FEW_BODIES = 3
 """The most bodies of one message that are held in memory together; with more, a line is written item by item."""
 
 SLICE_BYTES = 256 * 1024
-"""The lines of a slice are built together up to this many octets; counts their flags and fixed text, not other
+"""The lines of a slice of rows are built together up to this many octets; counts their flags and fixed text, not other
 values."""
+
+FEW_RUNS = 16
+"""If \\Recent messages lie in more runs than this between others, the store does not build the lines."""
 
 FEW_LINES = 8
 """For fewer messages than this, the store does not build the lines: that costs more than it saves."""
@@ -110,6 +113,7 @@ class Plan:
         "_pieces",
         "_session",
         "_streams",
+        "_tells_modseq",
         "_template",
         "_to_decode",
         "_view",
@@ -135,6 +139,7 @@ class Plan:
         """The columns to ask the store for. UID is not among them, because it always comes first."""
         self._wide_at = [at for at, column in enumerate(self.columns, 1) if column in (Column.RAW, Column.HEADER)]
         self._flags_at = self.columns.index(Column.FLAGS) + 1 if Column.FLAGS in self.columns else 0
+        self._tells_modseq = Column.MODSEQ in self.columns
         fields = [field.label.replace(b"%", b"%%") + field.place + field.end for field in self._fields]
         self._template = fetch_line(b" ".join(fields))
         self._pieces = _pieces(self._fields)
@@ -176,43 +181,53 @@ class Plan:
         """Writes the lines of *uids*, which are in the view; returns how many of these messages still exist."""
         if self._pieces is None or len(uids) < FEW_LINES:
             return await self._answer_by_rows(uids)
-        found = 0
-        for some in self.slices(uids):
-            text = await self.text(some)
-            if text is None:
-                found += await self._answer_by_rows(some)
-            else:
-                found += len(some)
-                await self.say(text)
+        recent: Uids = NumberSet() if self._session.client.rev2 or not self._flags_at else self._view.recent & uids
+        if not recent or recent == uids:
+            return await self._answer_by_lines(uids, are_recent=bool(recent))
+        if len(recent.runs) > FEW_RUNS:
+            return await self._answer_by_rows(uids)
+        found = upto = 0
+        for first, last in (*recent.runs, (uids.last + 1, uids.last)):
+            found += await self._answer_by_lines(uids & NumberSet.span(upto + 1, first - 1), are_recent=False)
+            found += await self._answer_by_lines(uids & NumberSet.span(first, last), are_recent=True)
+            upto = last
         return found
 
-    def slices(self, uids: Uids) -> Iterator[Uids]:
-        """*uids* in slices that ``text`` accepts, each small enough to hold its lines in memory."""
-        return uids.slices(self._rows_at_once(SLICE_ROWS))
+    async def _answer_by_lines(self, uids: Uids, *, are_recent: bool) -> int:
+        """Like ``answer``; the store builds most lines. Either all of *uids* have \\Recent, or none of them has."""
+        found = 0
+        while len(uids) >= FEW_LINES and (form := self._form(are_recent=are_recent)) is not None:
+            upto = uids.last
+            parts = self._session.mail.lines(self._view.mailbox, uids, form, self._view.seq)
+            try:
+                async for some, lines, modseq in parts:
+                    if lines is None:
+                        found += await self._answer_by_rows(some)
+                        if self._flags_at and self._form(are_recent=are_recent) != form:
+                            upto = some.last  # the rows had new flags, so the store can build more lines now
+                            break
+                        continue
+                    found += len(some)
+                    if self._tells_modseq:
+                        self._view.show_modseq(modseq)
+                    await self.say(lines)
+            finally:
+                await parts.aclose()
+            if upto == uids.last:
+                return found
+            uids = uids & NumberSet.span(upto + 1, uids.last)
+        return found + await self._answer_by_rows(uids) if uids else found
 
-    async def text(self, uids: Uids) -> bytes | None:
-        """The lines of *uids*, SLICE_ROWS at most, built by the store; None if the store cannot build them."""
-        session, view = self._session, self._view
-        if self._pieces is None or len(uids.runs) > 1:
+    def _form(self, *, are_recent: bool) -> Form | None:
+        """The form of lines for the store, with the flags that may be shown now; None if there are too many."""
+        assert self._pieces is not None
+        if not self._flags_at:
+            return Form(self._pieces)
+        told = self._session.flag_words.told()
+        if told is None:
             return None
-        words: Iterable[tuple[int, bytes]] = ()
-        if Column.FLAGS in self.columns:
-            spelled = session.flag_words
-            recent: Uids = NumberSet() if session.client.rev2 else view.recent & uids
-            if recent and recent != uids:
-                return None
-            told = spelled.told()
-            if told is None or len(uids) * max((len(flags) for _, flags in told), default=0) > SLICE_BYTES:
-                return None
-            words = [(word, with_recent(flags)) for word, flags in told] if recent else told
-        form = Form(self._pieces, tuple(words))
-        found = await session.mail.text(view.mailbox, uids, form, view.seq(uids.first))
-        if found is None:
-            return None
-        text, modseq = found
-        if Column.MODSEQ in self.columns:
-            view.show_modseq(modseq)
-        return text
+        words = [(word, with_recent(flags)) for word, flags in told] if are_recent else told
+        return Form(self._pieces, tuple(words))
 
     async def _answer_by_rows(self, uids: Uids) -> int:
         found = 0
@@ -239,7 +254,7 @@ class Plan:
 
         Leaves out lines that must be streamed. Empty if the lines are long.
         """
-        if self._bodies > FEW_BODIES or self._rows_at_once(SLICE_ROWS) < SLICE_ROWS:
+        if self._bodies > FEW_BODIES or self._rows_at_once(len(uids)) < len(uids):
             return {}
         async with aclosing(self._session.mail.fetch(self._view.mailbox, uids, self.columns)) as slices:
             async for rows in slices:

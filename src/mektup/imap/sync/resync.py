@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from mektup.imap.fetch.plan import Plan
@@ -29,12 +28,6 @@ async def resync(session: Conversation, mailbox: Mailbox, known: KnownState) -> 
     """
     if known.uidvalidity != mailbox.uidvalidity or known.modseq == mailbox.highestmodseq:
         return
-    async for lines in _missed(session, mailbox, known):
-        session.write(lines)
-        await session.peer.drain()
-
-
-async def _missed(session: Conversation, mailbox: Mailbox, known: KnownState) -> AsyncIterator[bytes]:
     view = session.selected
     # a modseq from the future: the account was restored from a backup, so nothing that the client knows is certain
     since = ModSeq(known.modseq if known.modseq < mailbox.highestmodseq else 0)
@@ -44,22 +37,16 @@ async def _missed(session: Conversation, mailbox: Mailbox, known: KnownState) ->
     gone = (touched.expunged & uids) - view.uids
     if gone and known.sample is not None:
         gone = gone - NumberSet.span(1, _agreed(view, *known.sample))
-    for line in updates.vanished_lines(gone, earlier=True):
-        yield line
+    await updates.tell_vanished(session, gone, earlier=True)
     changed = touched.changed & uids & view.uids
+    if not changed:
+        return
     plan = Plan(session, view, ITEMS)
     if touched.flags is None:
-        for some in plan.slices(changed):
-            text = await plan.text(some)
-            if text is not None:
-                yield text
-                continue
-            async for rows in session.mail.fetch(view.mailbox, some, plan.columns):
-                for lines in plan.lines(rows):
-                    yield lines
-    elif changed:
+        await plan.answer(changed)
+    else:
         for lines in plan.lines([row for row in touched.flags if row[0] in changed]):
-            yield lines
+            await plan.say(lines)
 
 
 def _agreed(view: View, seqs: Seqs, uids: Uids) -> int:

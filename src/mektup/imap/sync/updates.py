@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from mektup.imap.answers import untagged_ok
 from mektup.imap.fetch.lines import FETCH_MODSEQ, fetch_flags, fetch_line
-from mektup.store.interface import SLICE_ROWS, Account, Changes, Column, FlagsStored, Row
+from mektup.store.interface import Account, Changes, Column, FlagsStored, Row
 from mektup.terms.errors import Refused
 from mektup.terms.flags import SYSTEM_FLAG_NAMES
 from mektup.terms.numbers import ModSeq
@@ -33,6 +33,9 @@ RANGES_OF_LINE = 1000
 
 LINES_BYTES = 64 * 1024
 """Lines are collected up to this many octets, then written."""
+
+LINES_AT_ONCE = 500
+"""Lines that differ only in their numbers are made so many at a time."""
 
 SYSTEM_FLAGS = " ".join(SYSTEM_FLAG_NAMES.values())
 
@@ -249,7 +252,7 @@ async def tell_modseq(session: Conversation, view: View, uids: Uids, modseq: Mod
     """Writes a FETCH line with *modseq* for each of *uids*, which are in the view."""
     line = fetch_line(b"UID %%d MODSEQ (%d)" % modseq)
     numbers = chain.from_iterable(zip(view.seqs(uids), uids, strict=True))
-    while some := tuple(islice(numbers, 2 * SLICE_ROWS)):
+    while some := tuple(islice(numbers, 2 * LINES_AT_ONCE)):
         session.write(line * (len(some) // 2) % some)
         await session.peer.drain()
     view.show_modseq(modseq)

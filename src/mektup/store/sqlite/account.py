@@ -25,6 +25,7 @@ from mektup.store.interface import (
     Form,
     Found,
     Incoming,
+    Lines,
     Mailbox,
     Row,
     SearchStatus,
@@ -258,10 +259,10 @@ class SqliteAccount:
     def fetch(self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]) -> AsyncGenerator[list[Row], None]:
         return self._fetching.fetch(mailbox, uids, columns)
 
-    def text(
-        self, mailbox: MailboxId, uids: Uids, form: Form, number: int
-    ) -> Coroutine[Any, Any, tuple[bytes, ModSeq] | None]:
-        return self._fetching.text(mailbox, uids, form, number)
+    def lines(
+        self, mailbox: MailboxId, uids: Uids, form: Form, number: Callable[[Uid], int]
+    ) -> AsyncGenerator[Lines, None]:
+        return self._fetching.lines(mailbox, uids, form, number)
 
     def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         return self._fetching.content(content, start, stop)

@@ -1,9 +1,9 @@
-"""FETCH of one account: reads rows or text, in the loop or in a thread, and header fields from their blocks."""
+"""FETCH of one account: reads rows or lines, in the loop or in a thread, and header fields from their blocks."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain, groupby, islice
@@ -14,6 +14,7 @@ from mektup.store.interface import (
     Column,
     Form,
     HeaderFields,
+    Lines,
     Row,
 )
 from mektup.store.rules.header_blocks import MANY, MOST_CHOICES, Fields, are_many
@@ -23,10 +24,19 @@ from mektup.store.sqlite.tables import content as contents
 from mektup.store.sqlite.tables import header_fields
 from mektup.store.sqlite.tables.audit import Audit
 from mektup.store.sqlite.tables.changes import modseq
-from mektup.store.sqlite.tables.fetch import Columns, choices_in, query_for, read_text, reads_messages
+from mektup.store.sqlite.tables.fetch import (
+    NO_MODSEQ,
+    Columns,
+    LinesQuery,
+    choices_in,
+    lines_query,
+    query_for,
+    read_lines,
+    reads_messages,
+)
 from mektup.store.sqlite.tables.uids import read_slice
 from mektup.terms.errors import Refused
-from mektup.terms.numbers import ContentId, MailboxId, ModSeq
+from mektup.terms.numbers import ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.sets import NumberSet, Uids
 
 
@@ -101,22 +111,32 @@ class Fetching:
                 await self._database.write(put, durable=False, long=True)
         return fields
 
-    async def text(self, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
-        if Column.RAW in form.pieces:
-            self._audit.note(mailbox, uids)
-        choices = [piece for piece in form.pieces if isinstance(piece, HeaderFields)]
-        if not choices:
-            return await self._database.read(read_text, mailbox, uids, form, number)
-        if len(choices) > MOST_CHOICES:
-            return None
-        kept = [await self._kept(mailbox, uids, choice) for choice in choices]
+    async def lines(
+        self, mailbox: MailboxId, uids: Uids, form: Form, number: Callable[[Uid], int]
+    ) -> AsyncGenerator[Lines, None]:
+        query = lines_query(form)
+        for some in uids.slices(query.rows):
+            if len(some.runs) > 1 or len(query.choices) > MOST_CHOICES:
+                yield some, None, NO_MODSEQ
+                continue
+            if query.reads_whole:
+                self._audit.note(mailbox, some)
+            if query.choices:
+                lines, modseq = await self._lines_with_fields(mailbox, some, query, number(some.first))
+            else:
+                lines, modseq = await self._database.read(read_lines, query, mailbox, some, number(some.first))
+            yield some, lines, modseq
+
+    async def _lines_with_fields(
+        self, mailbox: MailboxId, uids: Uids, query: LinesQuery, number: int
+    ) -> tuple[bytes | None, ModSeq]:
+        kept = [await self._kept(mailbox, uids, choice) for choice in query.choices]
         numbers = range(uids.first, uids.last + 1)
         if not all(fields.keys() >= set(numbers) for fields in kept):
-            return None
-        found = await self._database.read(read_text, mailbox, uids, form, number)
-        if found is None:
-            return None
-        template, modseq = found
+            return None, NO_MODSEQ
+        template, modseq = await self._database.read(read_lines, query, mailbox, uids, number)
+        if template is None:
+            return None, NO_MODSEQ
         chosen = zip(*(map(fields.__getitem__, numbers) for fields in kept), strict=True)
         return template % tuple(chain.from_iterable(chosen)), modseq
 

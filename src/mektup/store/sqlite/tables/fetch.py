@@ -1,20 +1,21 @@
 """The columns of a fetch in SQL: values are stored ready to send, and only the needed tables are joined.
 
-SQLite itself builds the text for a list of many messages, because making Python rows and values of them takes more
+SQLite itself builds the lines of a list of many messages, because making Python rows and values of them takes more
 time than finding them.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 from mektup.store.arrival import TWO_FORMS_BYTES
-from mektup.store.interface import FORM_BYTES, RAW_BYTES, AnyColumn, Column, Form, HeaderColumn, HeaderFields
+from mektup.store.interface import AnyColumn, Column, Form, HeaderColumn, HeaderFields
 from mektup.store.rules.header_blocks import names_of
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables.chunk_compression import octets_of
 from mektup.store.sqlite.tables.schema import CHUNK_BITS, CHUNK_BYTES
-from mektup.store.sqlite.tables.uids import Query
+from mektup.store.sqlite.tables.uids import SLICE_ROWS, Query
 from mektup.terms.numbers import MailboxId, ModSeq
 from mektup.terms.sets import Uids
 
@@ -23,6 +24,18 @@ _STRUCTURES = "CROSS JOIN structures AS s ON s.content = m.content"
 _TEXTS = "CROSS JOIN texts AS t ON t.content = m.content"
 _HEADER = f"CROSS JOIN chunks AS h ON h.id = m.content << {CHUNK_BITS}"
 _REST = f"LEFT JOIN chunks AS r ON r.id = m.content << {CHUNK_BITS} | 1"
+
+RAW_BYTES = 256 * 1024
+"""The largest message or header, in octets, that a fetch returns whole."""
+
+FORM_BYTES = 4096
+"""The most octets that a column's value may have in a line of a Form. A list has few wider ones."""
+
+LINES_BYTES = 256 * 1024
+"""The most octets of a slice of lines, not counting the values of columns."""
+
+NO_MODSEQ = ModSeq(0)
+"""Of lines that were not built."""
 
 # a message of at most RAW_BYTES fits into two chunks: its header, and its body
 assert RAW_BYTES <= CHUNK_BYTES
@@ -126,31 +139,54 @@ def _source(column: AnyColumn, *, is_for_thread: bool) -> tuple[str, tuple[str, 
     return _COLUMNS[column]
 
 
-def read_text(cursor: Cursor, mailbox: MailboxId, uids: Uids, form: Form, number: int) -> tuple[bytes, ModSeq] | None:
-    """See ``interface.Account.text``; with HeaderFields in *form*, returns a template with ``%b`` for each of them."""
-    first, last = uids.runs[0]
-    offset = (first - number,) if None in form.pieces else ()
-    count, text, modseq = cursor.execute(_text_query(form), (mailbox, first, last, *offset)).get
-    return (text, modseq) if count == last - first + 1 else None
+@dataclass(frozen=True, slots=True)
+class LinesQuery:
+    """The query for the lines of a Form."""
+
+    sql: str
+    has_number: bool
+    choices: tuple[HeaderFields, ...]
+    """The header fields of a line; the lines are a template with ``%b`` for each of them."""
+    reads_whole: bool
+    """Whether it reads whole messages."""
+    rows: int
+    """How many lines may be built together."""
 
 
 @lru_cache(256)
-def _text_query(form: Form) -> str:
-    """The query for the number of messages that fit *form*, their text, and their highest modseq."""
+def lines_query(form: Form) -> LinesQuery:
+    """The query for the lines of *form*."""
     joins = dict.fromkeys(
         join for piece in form.pieces if isinstance(piece, Column | HeaderColumn) for join in _COLUMNS[piece][1]
     )
-    is_template = any(isinstance(piece, HeaderFields) for piece in form.pieces)
-    line = " || ".join(_in_text(piece, form, is_template=is_template) for piece in form.pieces)
+    choices = tuple(piece for piece in form.pieces if isinstance(piece, HeaderFields))
+    line = " || ".join(_in_line(piece, form, is_template=bool(choices)) for piece in form.pieces)
     # a NULL value makes the line NULL, so it is not counted; group_concat keeps the order of the subquery in SQLite
-    return (
+    sql = (
         "SELECT count(line), CAST(group_concat(line, '') AS BLOB), max(modseq) FROM "
         f"(SELECT {line} AS line, m.modseq FROM messages AS m {' '.join(joins)} "
         "WHERE m.mailbox = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid)"
     )
+    width = sum(len(piece) for piece in form.pieces if isinstance(piece, bytes))
+    width += max((len(flags) for _, flags in form.words), default=0)
+    rows = max(1, min(SLICE_ROWS, LINES_BYTES // max(width, 1)))
+    return LinesQuery(sql, None in form.pieces, choices, Column.RAW in form.pieces, rows)
 
 
-def _in_text(piece: bytes | AnyColumn | None, form: Form, *, is_template: bool) -> str:
+def read_lines(
+    cursor: Cursor, query: LinesQuery, mailbox: MailboxId, uids: Uids, number: int
+) -> tuple[bytes | None, ModSeq]:
+    """The lines of *uids*, which are one run, and their highest modseq; see ``interface.Account.lines``.
+
+    *number* is the number of the first one.
+    """
+    first, last = uids.runs[0]
+    offset = (first - number,) if query.has_number else ()
+    count, lines, modseq = cursor.execute(query.sql, (mailbox, first, last, *offset)).get
+    return (lines, modseq) if count == last - first + 1 else (None, NO_MODSEQ)
+
+
+def _in_line(piece: bytes | AnyColumn | None, form: Form, *, is_template: bool) -> str:
     match piece:
         case bytes():
             return f"X'{(piece.replace(b'%', b'%%') if is_template else piece).hex()}'"
@@ -159,7 +195,7 @@ def _in_text(piece: bytes | AnyColumn | None, form: Form, *, is_template: bool) 
         case HeaderFields():
             return "'%b'"
         case Column.FLAGS:
-            words = [(word, _in_text(spelled, form, is_template=is_template)) for word, spelled in form.words]
+            words = [(word, _in_line(spelled, form, is_template=is_template)) for word, spelled in form.words]
             cases = " ".join(f"WHEN {word} THEN {spelled}" for word, spelled in words)
             return f"CASE m.flags {cases} END" if cases else "NULL"
     expression, _ = _COLUMNS[piece]

@@ -14,13 +14,16 @@ from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
 
-from mektup.store.interface import SLICE_ROWS, Row
+from mektup.store.interface import Row
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.terms.numbers import MailboxId, ModSeq
 from mektup.terms.sets import NumberSet, Uids
 
 _LENGTH_BITS = 30
 _LENGTH_MASK = (1 << _LENGTH_BITS) - 1
+
+SLICE_ROWS = 500
+"""How many messages are read at a time: more at a time cost about as much, and hold up other sessions."""
 
 SLICE_BYTES = 1024 * 1024
 """The approximate octets at which a slice ends, although it could have more rows."""
