@@ -18,7 +18,8 @@ from mektup.terms.limits import Limits
 from mektup.terms.numbers import AccountId
 from mektup.terms.peer import Peer
 
-ACCOUNT = AccountId("ac")
+ACCOUNTS = (AccountId("ac"), AccountId("bd"))
+"""Each session watches them."""
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Echo:
 
     peer: Peer
     seconds: float = 30.0
-    watch: MailboxWatch | None = None
+    watches: tuple[MailboxWatch, ...] = ()
     ended_by: BaseException | None = None
     buffered: bytes = b""
 
@@ -63,9 +64,9 @@ class Echo:
                 await self.peer.drain()
             self.peer.write(b"\r\n")
         elif word == b"wait":
-            readable = await self.peer.wait(self.watch, float(rest))
-            fired = self.watch is not None and self.watch.fired
-            self.peer.write(b"readable\r\n" if readable else b"fired\r\n" if fired else b"nothing\r\n")
+            readable = await self.peer.wait(self.watches, float(rest))
+            fired = b" ".join(b"%d" % number for number, watch in enumerate(self.watches) if watch.fired)
+            self.peer.write(b"readable\r\n" if readable else b"fired %b\r\n" % fired if fired else b"nothing\r\n")
         elif word == b"fail":
             raise ZeroDivisionError("as asked")
         else:
@@ -99,7 +100,7 @@ async def house(
     hub = WatchHub()
 
     def begin(what: Begin) -> Echo:
-        echo = Echo(what.connection, seconds, hub.watch(ACCOUNT, None))
+        echo = Echo(what.connection, seconds, tuple(hub.watch(account, None) for account in ACCOUNTS))
         made.echoes.append(echo)
         return echo
 

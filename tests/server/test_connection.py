@@ -20,7 +20,7 @@ from mektup.terms.errors import Disconnected
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import MailboxId
 
-from .echo import ACCOUNT, House, house
+from .echo import ACCOUNTS, House, house
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -155,24 +155,25 @@ async def _read_slowly(reader: asyncio.StreamReader) -> bytes:
     return b"".join(pieces)
 
 
-async def test_a_wait_ends_by_what_is_watched() -> None:
+@pytest.mark.parametrize("number", [0, 1])
+async def test_a_wait_ends_by_any_of_what_is_watched(number: int) -> None:
     async with house() as at:
         reader, writer = await connect(at)
         writer.write(b"wait 30\r\n")
-        await until(lambda: at.echoes[0].watch.on_fire is not None)
-        at.hub.changed(ACCOUNT, MailboxId(1))
-        assert await reader.readline() == b"fired\r\n"
-        assert at.echoes[0].watch is not None
-        assert at.echoes[0].watch.on_fire is None
+        await until(lambda: at.echoes[0].watches[0].on_fire is not None)
+        at.hub.changed(ACCOUNTS[number], MailboxId(1))
+        assert await reader.readline() == b"fired %d\r\n" % number
+        assert [watch.on_fire for watch in at.echoes[0].watches] == [None, None]
         await part((reader, writer))
 
 
-async def test_a_wait_on_what_fired_already_ends_at_once() -> None:
+@pytest.mark.parametrize("number", [0, 1])
+async def test_a_wait_on_what_fired_already_ends_at_once(number: int) -> None:
     async with house() as at:
         reader, writer = await connect(at)
-        at.hub.changed(ACCOUNT, MailboxId(1))
+        at.hub.changed(ACCOUNTS[number], MailboxId(1))
         writer.write(b"wait 30\r\n")
-        assert await reader.readline() == b"fired\r\n"
+        assert await reader.readline() == b"fired %d\r\n" % number
         await part((reader, writer))
 
 
@@ -182,7 +183,7 @@ async def test_a_wait_ends_by_time_and_by_octets() -> None:
         writer.write(b"wait 0.02\r\n")
         assert await reader.readline() == b"nothing\r\n"
         writer.write(b"wait 30\r\n")
-        await until(lambda: at.echoes[0].watch.on_fire is not None)
+        await until(lambda: at.echoes[0].watches[0].on_fire is not None)
         writer.write(b"here\r\n")
         assert await reader.readline() == b"readable\r\n"
         assert await reader.readline() == b"here\r\n"
@@ -193,7 +194,7 @@ async def test_a_wait_ends_when_the_client_is_gone() -> None:
     async with house() as at:
         streams = await connect(at)
         streams[1].write(b"wait 30\r\n")
-        await until(lambda: at.echoes[0].watch.on_fire is not None)
+        await until(lambda: at.echoes[0].watches[0].on_fire is not None)
         await part(streams)
         await until(lambda: at.sessions.count == 0)
 
@@ -352,7 +353,7 @@ async def test_plaintext_that_comes_in_its_own_segment_is_never_obeyed(server_tl
     async with house(context=server_tls) as at:
         reader, writer = await connect(at)
         writer.write(b"wait 30\r\n")
-        await until(lambda: at.echoes[0].watch.on_fire is not None)
+        await until(lambda: at.echoes[0].watches[0].on_fire is not None)
         writer.write(b"tls\r\n")
         assert await reader.readline() == b"readable\r\n"
         assert await reader.readline() == b"go\r\n"

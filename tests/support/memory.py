@@ -6,7 +6,7 @@ Time is a clock that the script moves, so a test of a thirty-minute timeout take
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from mektup.terms.errors import Disconnected, TimedOut
@@ -105,17 +105,17 @@ class MemoryPeer:
             raise Disconnected
         await asyncio.sleep(0)
 
-    async def wait(self, watch: Watch | None, seconds: float) -> bool:
+    async def wait(self, watches: Sequence[Watch], seconds: float) -> bool:
         deadline = self._clock.now + seconds
-        if watch is not None:
+        for watch in watches:
             watch.on_fire = self._changed.set
         try:
             while not (self._incoming or self._ended or self.stopping or self._clock.now >= deadline):
-                if watch is not None and watch.fired:
+                if any(watch.fired for watch in watches):
                     break
                 await self._change()
         finally:
-            if watch is not None:
+            for watch in watches:
                 watch.on_fire = None
         self._flush()
         return bool(self._incoming or self._ended)

@@ -21,7 +21,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ssl import SSLContext
 from typing import cast
 
@@ -349,22 +349,22 @@ class Connection(asyncio.Protocol):
         if self._lost:
             raise Disconnected
 
-    async def wait(self, watch: Watch | None, seconds: float) -> bool:
-        """Waits for bytes to read, for *watch* to fire, for the server to stop, or for *seconds*. Raises Disconnected.
+    async def wait(self, watches: Sequence[Watch], seconds: float) -> bool:
+        """Waits for bytes to read, for a watch to fire, for the server to stop, or for *seconds*. Raises Disconnected.
 
         Returns whether there are bytes to read, or the stream has ended.
         """
         await self.drain()
         deadline = time.monotonic() + seconds
-        if watch is not None:
+        for watch in watches:
             watch.on_fire = self._wakeup.wake
         try:
-            while not (self._incoming or self._ended or self.stopping or (watch is not None and watch.fired)):
+            while not (self._incoming or self._ended or self.stopping or any(watch.fired for watch in watches)):
                 self._was_busy = False
                 if not await self._sleep_until(deadline):
                     break
         finally:
-            if watch is not None:
+            for watch in watches:
                 watch.on_fire = None
         return bool(self._incoming) or self._ended
 

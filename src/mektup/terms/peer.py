@@ -6,7 +6,7 @@ byte by byte. ``server/connection.py`` implements Peer over asyncio.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mektup.terms.numbers import ModSeq
@@ -75,8 +75,8 @@ class Peer(Protocol):
         Call it between the slices of a long answer. Raises Disconnected.
         """
 
-    async def wait(self, watch: Watch | None, seconds: float) -> bool:
-        """Waits until there are bytes to read, *watch* fires, or *seconds* are over.
+    async def wait(self, watches: Sequence[Watch], seconds: float) -> bool:
+        """Waits until there are bytes to read, one of *watches* fires or has fired, or *seconds* are over.
 
         Sends queued output first. Returns whether :meth:`read` will return at once: there are bytes to read, or the
         stream has ended.

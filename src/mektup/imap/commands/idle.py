@@ -37,11 +37,11 @@ async def run(session: Conversation, request: Idle) -> None:
                 raise ClientError("Only DONE can end IDLE")
             break
         # if the store could not answer, the watch stays fired: wait for a time, not for the watch
-        watch = session.view.watch if session.view is not None and not is_behind else None
+        watches = (session.view.watch,) if session.view is not None and not is_behind else ()
         patience = min(AGAIN_SECONDS, limits.still_here_seconds) if is_behind else limits.still_here_seconds
-        if await session.peer.wait(watch, patience):
+        if await session.peer.wait(watches, patience):
             session.receiver.feed(await session.peer.read(limits.idle_seconds))
-        elif (watch is not None and watch.fired) or (
+        elif any(watch.fired for watch in watches) or (
             is_behind and not session.peer.stopping and time.monotonic() < ends
         ):
             is_behind = not await _tell(session, look=False)
