@@ -18,6 +18,12 @@ REMEMBERED: Final = 1024
 """How many values are cached."""
 
 
+class ShortAddresses(tuple[Address, ...]):
+    """Addresses from a value of at most REMEMBERED_BYTES: so short that what is made of them may be cached, too."""
+
+    __slots__ = ()
+
+
 class Envelope(NamedTuple):
     """The fields as unfolded octets, single spaces in the subject. None, or no addresses, for a missing field.
 
@@ -76,7 +82,9 @@ def _read(value: bytes, most: int) -> Addresses:
     return tuple(parse_addresses(unfold(value), most))
 
 
-_known = lru_cache(REMEMBERED)(_read)
+@lru_cache(REMEMBERED)
+def _known(value: bytes, most: int) -> Addresses:
+    return ShortAddresses(_read(value, most))
 
 
 def _first(most: int, values: list[bytes]) -> Iterator[Address]:

@@ -54,7 +54,8 @@ _PARAM = re.compile(rb';[ \t]*(%b)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))
 _FIRST_PARAM = re.compile(rb"[ \t;]*%b[ \t]*=" % _TOKEN)
 _QUOTED_VALUE = re.compile(rb'[ \t]*"[ \t]*(%b)[ \t]*"' % _TOKEN)
 _ATTACHMENT = b"attachment"
-_CACHED_BYTES = 50
+CACHED_BYTES = 50
+"""The longest value of Content-Type that is cached, in octets."""
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -64,7 +65,7 @@ def parse_content_type(value: bytes) -> ContentType:
     If *value* is not valid by RFC 2045 §5.1, the type is text/plain (§5.2), with the parameters that can be read.
     """
     # Most mail has one of a few short values. Long ones, such as those with a boundary, are rarely repeated.
-    return _cached_content_type(value) if len(value) <= _CACHED_BYTES else _read_content_type(value)
+    return _cached_content_type(value) if len(value) <= CACHED_BYTES else _read_content_type(value)
 
 
 def _read_content_type(value: bytes) -> ContentType:

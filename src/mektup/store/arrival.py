@@ -14,7 +14,7 @@ import msgspec
 
 from mektup.message.addresses import Address
 from mektup.message.dates import parse_date
-from mektup.message.envelope import REMEMBERED, REMEMBERED_BYTES, Envelope, read_envelope
+from mektup.message.envelope import REMEMBERED, REMEMBERED_BYTES, Envelope, ShortAddresses, read_envelope
 from mektup.message.headers import Fields, decode_words, field_text, selector, unfold
 from mektup.message.layout import pack
 from mektup.message.message_ids import first_message_id, message_ids
@@ -104,6 +104,8 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
     subject = field_text(envelope.subject) if envelope.subject is not None else ""
     base, is_reply = base_subject(subject)
     sent = parse_date(envelope.date) if envelope.date is not None else None
+    from_key, display_from = _keys(envelope.from_)
+    to_key, display_to = _keys(envelope.to)
     return Arrival(
         raw=raw,
         size=len(raw),
@@ -122,11 +124,11 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
         bcc=_searchable(fields, b"bcc", limits.addresses),
         base_subject=fold(base),
         is_reply=is_reply,
-        from_key=_mailbox_key(envelope.from_),
-        to_key=_mailbox_key(envelope.to),
-        cc_key=_mailbox_key(envelope.cc),
-        display_from=_display_key(envelope.from_),
-        display_to=_display_key(envelope.to),
+        from_key=from_key,
+        to_key=to_key,
+        cc_key=_keys(envelope.cc)[0],
+        display_from=display_from,
+        display_to=display_to,
         message_id=_message_id(envelope.message_id),
         references=_references(fields, envelope, limits.references),
         preview=preview(raw, parts),
@@ -192,16 +194,23 @@ def _searchable(fields: Fields, name: bytes, most_addresses: int) -> str:
 _known_text = lru_cache(REMEMBERED)(value_text)
 
 
-def _mailbox_key(addresses: Sequence[Address]) -> str:
-    """RFC 5256 §3, FROM: the mailbox of the first address."""
-    return fold(decode_words(addresses[0].mailbox or b"")) if addresses else ""
-
-
-def _display_key(addresses: Sequence[Address]) -> str:
-    """RFC 5957 §3: the name of the first address, else ``mailbox@host``, else its mailbox."""
+def _keys(addresses: Sequence[Address]) -> tuple[str, str]:
+    """The mailbox of the first address (RFC 5256 §3, FROM), and what is shown for it (RFC 5957 §3); both folded."""
     if not addresses:
-        return ""
-    name, _, mailbox, host = addresses[0]
+        return "", ""
+    return (_known_keys if type(addresses) is ShortAddresses else _read_keys)(addresses[0])
+
+
+def _read_keys(address: Address) -> tuple[str, str]:
+    return fold(decode_words(address.mailbox or b"")), _display_key(address)
+
+
+_known_keys = lru_cache(REMEMBERED)(_read_keys)
+
+
+def _display_key(address: Address) -> str:
+    """RFC 5957 §3: the name of the address, else ``mailbox@host``, else its mailbox."""
+    name, _, mailbox, host = address
     shown = decode_words(name).strip() if name else ""
     if not shown and mailbox is not None:
         shown = decode_words(mailbox if host is None else b"%b@%b" % (mailbox, host))

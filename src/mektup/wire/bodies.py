@@ -7,12 +7,13 @@ make a literal (``docs/decisions/0001-raw-8-bit-headers.md``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from mektup.message.addresses import Address
 from mektup.message.content_fields import content_id, content_location, content_md5
-from mektup.message.envelope import Envelope, read_envelope
+from mektup.message.envelope import REMEMBERED, Envelope, ShortAddresses, read_envelope
 from mektup.message.headers import unfold
-from mektup.message.params import parse_disposition, parse_languages
+from mektup.message.params import CACHED_BYTES, ContentType, parse_disposition, parse_languages
 from mektup.message.rfc2231 import Params
 from mektup.message.scan import Part
 from mektup.wire.strings import nstring, string
@@ -79,15 +80,11 @@ def _multipart(part: Part, inner: list[tuple[bytes, bytes]]) -> tuple[bytes, byt
 
 def _single(part: Part, inner: list[tuple[bytes, bytes]], most_addresses: int) -> tuple[bytes, bytes]:
     """body-type-1part, without and with body-ext-1part. *inner*: the same of the embedded message, if there is one."""
-    content_type = part.content_type
-    params = content_type.params
-    if part.is_text and content_type.param(b"charset") is None:
-        params = (*params, _US_ASCII)
+    values = part.fields.get(b"content-type")
+    is_short = values is None or len(values[0]) <= CACHED_BYTES
     encoding = part.encoding
-    fields = b"%b %b %b %b %b %b %d" % (
-        string(content_type.type),
-        string(content_type.subtype),
-        _params(params),
+    fields = b"%b %b %b %b %d" % (
+        (_known_type if is_short else _type)(part.content_type, part.is_text),
         _read(part, b"content-id", content_id),
         _read(part, b"content-description", unfold),
         string(encoding) if encoding is not None else b'"7bit"',
@@ -104,6 +101,17 @@ def _single(part: Part, inner: list[tuple[bytes, bytes]], most_addresses: int) -
     if part.is_text:
         fields = b"%b %d" % (fields, part.lines)
     return b"(%b)" % fields, b"(%b %b)" % (fields, extension)
+
+
+def _type(content_type: ContentType, is_text: bool) -> bytes:
+    """The type, the subtype and body-fld-param."""
+    params = content_type.params
+    if is_text and content_type.param(b"charset") is None:
+        params = (*params, _US_ASCII)
+    return b"%b %b %b" % (string(content_type.type), string(content_type.subtype), _params(params))
+
+
+_known_type = lru_cache(256)(_type)
 
 
 def _extension(part: Part) -> bytes:
@@ -135,9 +143,16 @@ def _addresses(addresses: tuple[Address, ...]) -> bytes:
     """env-from and the other address lists."""
     if not addresses:
         return b"NIL"
+    return (_known_addresses if type(addresses) is ShortAddresses else _address_list)(addresses)
+
+
+def _address_list(addresses: tuple[Address, ...]) -> bytes:
     return b"(%b)" % b"".join(
         [
             b"(%b %b %b %b)" % (nstring(name), nstring(route), nstring(mailbox), nstring(host))
             for name, route, mailbox, host in addresses
         ]
     )
+
+
+_known_addresses = lru_cache(REMEMBERED)(_address_list)
