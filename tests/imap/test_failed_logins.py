@@ -11,7 +11,7 @@ from structlog.processors import format_exc_info
 from mektup.imap.session import ImapSession
 from mektup.pop3.commands import Pop3State
 from mektup.pop3.commands import parse as parse_pop3
-from mektup.session.services import LOGGED_NAME_BYTES
+from mektup.session.life import LOGGED_NAME_BYTES
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 from mektup.terms.peer import Peer

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Iterator
-from enum import Enum, auto
 from functools import partial
 from typing import TypeVar
 
-from mektup.auth.connections import AccountConnection
 from mektup.imap import answers
 from mektup.imap.answers import Answer
 from mektup.imap.capabilities import capabilities
@@ -27,7 +25,8 @@ from mektup.imap.sync import modseqs, updates
 from mektup.imap.sync.view import View
 from mektup.imap.table import TABLE, CommandRow, SessionState, Tells
 from mektup.imap.uploads import Uploads
-from mektup.session.services import FAILED_LOGINS, Services
+from mektup.session.life import Ending, Life
+from mektup.session.services import Services
 from mektup.store.interface import Account, AccountEntry
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
 from mektup.terms.peer import Peer
@@ -38,62 +37,40 @@ from mektup.wire.requests import Request, names_seqs
 T = TypeVar("T")
 
 
-class Ending(Enum):
-    """How a session ended, for the log."""
-
-    LOGOUT = auto()
-    GONE = auto()
-    TIMED_OUT = auto()
-    THROWN_OUT = auto()
-
-
-class ImapSession:
+class ImapSession(Life):
     """One client, from greeting to BYE: a ``Conversation`` for its commands."""
 
     __slots__ = (
-        "_bad_commands",
         "_clock",
-        "_deadline",
         "_flag_words",
-        "_login_failures",
-        "_place",
         "_tag",
         "_tally",
         "account",
         "client",
-        "ending",
         "has_identified",
-        "peer",
         "receiver",
-        "services",
         "state",
         "uploads",
-        "user",
         "view",
     )
 
+    protocol = "IMAP"
+
     def __init__(self, peer: Peer, services: Services) -> None:
-        self.peer: Peer = peer
-        self.services: Services = services
+        super().__init__(peer, services)
         self.receiver = Receiver(services.limits)
         self.state = SessionState.NOT_AUTHENTICATED
         self.account: Account | None = None
-        self.user: str | None = None
         self.view: View | None = None
         self.client = NEW
         self.uploads = Uploads()
-        self.ending: Ending | None = None
         self.has_identified = False
         self._flag_words: FlagWords | None = None
         self._tag: bytes | None = None
         """The tag of the current command, until it is answered."""
-        self._place: AccountConnection | None = None
-        self._login_failures = 0
-        self._bad_commands = 0
         self._tally = services.tally
         self._clock = time.monotonic()
         """When the current command began. Set as octets arrive and as a command ends."""
-        self._deadline = self._clock + services.limits.login_seconds
 
     # The life of the session
 
@@ -123,35 +100,15 @@ class ImapSession:
                 else:
                     self._complain(event)
             await self.peer.drain()
-        except Disconnected:
-            self.ending = Ending.GONE
-        except TimedOut as silence:
-            await self._take_leave(self.peer.dismissal or str(silence))
+        except (Disconnected, TimedOut) as cause:
+            await self.part(cause)
         finally:
             self.unselect()
             self.uploads.close()
-            if self._place is not None:
-                self._place.close()
-
-    async def _take_leave(self, text: str) -> None:
-        self.ending = Ending.TIMED_OUT
-        self.write(answers.bye(text))
-        try:
-            await self.peer.drain()
-        except Disconnected:
-            self.ending = Ending.GONE
+            self.release()
 
     def _greeting(self) -> str:
         return f"mektup ready, session {self.services.session_id}"
-
-    def patience(self) -> float:
-        """See ``Conversation``."""
-        if self.account is not None:
-            return self.services.limits.idle_seconds
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimedOut("Too slow to log in")
-        return left
 
     # One command
 
@@ -185,17 +142,12 @@ class ImapSession:
                 self.write(answers.bad(tag, failure))
                 self.count_bad_command()
             case Refused():
-                if failure.code is Code.PRIVACYREQUIRED:
-                    self.services.log.warning("login_refused", reason="the connection is not encrypted")
+                self.note_refusal(failure)
                 self._forget_saved(command)
                 self.write(answers.no(tag, failure))
             case _:
-                self._note_bug(failure, tag)
+                self.note_bug(failure, tag=tag)
                 self.write(answers.server_bug(tag, self.services.session_id))
-
-    def _note_bug(self, failure: Exception, tag: bytes | None) -> None:
-        self._tally.bugs += 1
-        self.services.log.error("command_failed", tag=tag, user=self.user, exc_info=failure)
 
     async def _run(self, row: CommandRow, request: Request) -> None:
         self._tag = request.tag
@@ -250,7 +202,7 @@ class ImapSession:
         except Exception as failure:
             # a boundary, too: the command itself succeeded
             view.watch.fire()
-            self._note_bug(failure, request.tag)
+            self.note_bug(failure, tag=request.tag)
 
     def _may_tell_expunges(self, tells: Tells, request: Request) -> bool:
         if tells is Tells.OWN_EXPUNGES:
@@ -298,18 +250,15 @@ class ImapSession:
         else:
             self.count_bad_command()
 
-    def count_bad_command(self) -> None:
-        """Counts a mistake; too many end the session."""
-        self._bad_commands += 1
-        limits = self.services.limits
-        if self._bad_commands >= (limits.login_bad_commands if self.account is None else limits.bad_commands):
-            self.throw_out("Too many commands that are no IMAP")
-
     def throw_out(self, text: str) -> None:
         """See ``Conversation``."""
         if self.ending is None:
             self.write(answers.bye(text))
             self.ending = Ending.THROWN_OUT
+
+    def take_leave(self, silence: TimedOut) -> None:
+        """See ``Life``."""
+        self.write(answers.bye(self.peer.dismissal or str(silence)))
 
     def log_out(self) -> None:
         """See ``Conversation``."""
@@ -392,23 +341,10 @@ class ImapSession:
 
     async def enter(self, entry: AccountEntry) -> None:
         """See ``Conversation``."""
-        account = await self.services.store.account(entry.id)
-        self._place = self.services.authenticator.connections.open(entry.id)
-        self._place.occupy(entry, self.peer)
-        self.account = account
-        self.user = entry.name
+        with self.entering(entry):
+            self.account = await self.services.store.account(entry.id)
         self.state = SessionState.AUTHENTICATED
         self.receiver.logged_in()
-        self.services.log.info("login", user=entry.name)
-
-    def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
-        """See ``Conversation``."""
-        if refusal.code not in FAILED_LOGINS:
-            return
-        self.services.log_failed_login(refusal, mechanism, name, self.peer.address)
-        self._login_failures += 1
-        if self._login_failures >= self.services.limits.login_failures:
-            self.throw_out("Too many failed logins")
 
     def enable(self, client: Client) -> None:
         """See ``Conversation``."""

@@ -9,10 +9,16 @@ from enum import Enum, auto
 from typing import ClassVar
 
 from mektup.auth.connections import AccountConnection
-from mektup.session.services import FAILED_LOGINS, Services
+from mektup.session.services import Services
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import Code, Disconnected, Refused, TimedOut
 from mektup.terms.peer import Peer
+
+FAILED_LOGINS = frozenset({Code.AUTHENTICATIONFAILED, Code.AUTHORIZATIONFAILED, Code.UNAVAILABLE})
+"""Refusals that count towards ``limits.login_failures``. UNAVAILABLE: attempts came too fast to be checked."""
+
+LOGGED_NAME_BYTES = 256
+"""The log has at most so many octets of the name in a failed login."""
 
 
 class Ending(Enum):
@@ -124,10 +130,12 @@ class Life:
         self.services.log.info("login", user=entry.name)
 
     def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
-        """Logs and counts a failed login; too many end the session."""
-        if refusal.code not in FAILED_LOGINS:
+        """Counts a failed login; too many end the session. The log has *name* as given, but cut and escaped."""
+        if refusal.code is None or refusal.code not in FAILED_LOGINS:
             return
-        self.services.log_failed_login(refusal, mechanism, name, self.peer.address)
+        shown = name[:LOGGED_NAME_BYTES].decode("utf-8", "backslashreplace")
+        reason, address = refusal.code.imap, self.peer.address
+        self.services.log.warning("auth_failed", user=shown, ip=address, mech=mechanism, reason=reason)
         self._login_failures += 1
         if self._login_failures >= self.services.limits.login_failures:
             self.end_logins()

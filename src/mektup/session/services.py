@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.durations import Durations
-from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
 
 if TYPE_CHECKING:
@@ -43,12 +42,6 @@ class Tally:
     """Durations of all commands that could be parsed."""
 
 
-FAILED_LOGINS = frozenset({Code.AUTHENTICATIONFAILED, Code.AUTHORIZATIONFAILED, Code.UNAVAILABLE})
-"""Refusals that count towards ``limits.login_failures``. UNAVAILABLE: attempts came too fast to be checked."""
-
-LOGGED_NAME_BYTES = 256
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """The store, the authenticator, the limits, and a log that already contains the session's id."""
@@ -71,9 +64,3 @@ class Services:
     """Gets faults of the machine outside of the store, such as of the disk of ``spool_directory``."""
     tally: Tally = field(default_factory=Tally)
     """Shared by this process's sessions of one protocol. A session counts commands, messages and bugs in it."""
-
-    def log_failed_login(self, refusal: Refused, mechanism: str, name: bytes, address: str) -> None:
-        """Logs a failed login from *address* for *name*. The log has *name* as given, but cut and escaped."""
-        shown = name[:LOGGED_NAME_BYTES].decode("utf-8", "backslashreplace")
-        reason = "" if refusal.code is None else refusal.code.imap
-        self.log.warning("auth_failed", user=shown, ip=address, mech=mechanism, reason=reason)
