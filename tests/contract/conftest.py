@@ -10,7 +10,7 @@ import pytest
 from mektup.store.interface import Account, Bus, Store
 from mektup.store.sqlite import open_store
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
-from mektup.terms.numbers import AccountId, MailboxId
+from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 from tests.support import naive
 
 OpenStore = Callable[..., Awaitable[Store]]
@@ -21,9 +21,11 @@ class RecordingBus:
 
     def __init__(self) -> None:
         self.told: list[tuple[AccountId, MailboxId]] = []
+        self.modseqs: list[ModSeq | None] = []
 
-    def publish(self, account: AccountId, mailbox: MailboxId) -> None:
+    def publish(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         self.told.append((account, mailbox))
+        self.modseqs.append(modseq)
 
 
 @pytest.fixture(params=["sqlite on disk", "sqlite in memory", "naive"])

@@ -251,7 +251,7 @@ async def test_a_watch_of_the_account_fires_at_each_of_them(account: Account, bu
 
 async def test_a_change_of_another_process_fires_the_watches_of_the_account(store: Store, account: Account) -> None:
     one, every = account.watch(await inbox(account)), account.watch(None)
-    store.changed_elsewhere(account.id, ACCOUNT_ITSELF)
+    store.changed_elsewhere(account.id, ACCOUNT_ITSELF, None)
     assert every.fired
     assert not one.fired
 

@@ -251,9 +251,55 @@ async def test_a_watch_calls_once_until_it_is_rearmed(account: Account) -> None:
 async def test_a_change_of_another_process_fires_the_watches(store: Store, account: Account) -> None:
     mailbox = await inbox(account)
     watch = account.watch(mailbox)
-    store.changed_elsewhere(account.id, mailbox)
+    for modseq in (None, ModSeq(2**40)):
+        watch.rearm()
+        store.changed_elsewhere(account.id, mailbox, modseq)
+        assert watch.fired
+    store.changed_elsewhere(AccountId("0" * 32), mailbox, None)
+
+
+async def test_a_notice_of_a_known_change_fires_nothing(store: Store, account: Account) -> None:
+    mailbox = await inbox(account)
+    watch = account.watch(mailbox)
+    appended = await account.append(mailbox, [incoming()])
+    watch.knows(await account.modseq(mailbox))
+    assert not watch.fired
+    store.changed_elsewhere(account.id, mailbox, appended.modseq)
+    assert not watch.fired
+    store.changed_elsewhere(account.id, mailbox, ModSeq(appended.modseq + 1))
     assert watch.fired
-    store.changed_elsewhere(AccountId("0" * 32), mailbox)
+    watch.knows(appended.modseq)
+    assert watch.fired, "a later change was told of"
+    watch.rearm()
+    store.changed_elsewhere(account.id, mailbox, None)
+    assert watch.fired
+    watch.rearm()
+    await account.append(mailbox, [incoming()])
+    assert watch.fired
+
+
+async def test_missed_notices_fire_every_watch(store: Store, account: Account) -> None:
+    other = await store.account((await store.directory.add("ali", {})).id)
+    mailbox = await inbox(account)
+    watches = [account.watch(mailbox), account.watch(mailbox), account.watch(None), other.watch(await inbox(other))]
+    watches[0].knows(await account.modseq(mailbox))
+    store.missed_notices()
+    assert all(watch.fired for watch in watches)
+    closed = watches.pop()
+    closed.close()
+    for watch in (*watches, closed):
+        watch.rearm()
+    store.missed_notices()
+    assert all(watch.fired for watch in watches)
+    assert not closed.fired
+
+
+async def test_the_bus_is_given_the_modseq_of_a_change(account: Account, bus: RecordingBus) -> None:
+    mailbox = await inbox(account)
+    bus.modseqs.clear()
+    appended = await account.append(mailbox, [incoming()])
+    stored = await account.store_flags(mailbox, uids(1), ADD, SEEN)
+    assert bus.modseqs == [appended.modseq, stored.modseq]
 
 
 async def test_a_failed_write_fires_nothing(account: Account, bus: RecordingBus) -> None:

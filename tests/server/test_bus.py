@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import threading
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from mektup.server import bus as bus_module
-from mektup.server.bus import Bus, Notice
-from mektup.terms.numbers import AccountId, MailboxId
+from mektup.server.bus import Bus
+from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 
 LINDA = AccountId("aa01")
+ONE = ModSeq(1)
 
 
 class Ear:
@@ -23,17 +25,24 @@ class Ear:
 
     def __init__(self, data: Path) -> None:
         self.bus = Bus(data)
-        self.heard: list[Notice] = []
+        self.heard: list[tuple[AccountId, MailboxId]] = []
+        self.modseqs: dict[MailboxId, ModSeq | None] = {}
+        self.missed = 0
         self._news = asyncio.Event()
-        self.bus.start(self._hear)
+        self.bus.start(self._hear, self._miss)
 
-    def _hear(self, account: AccountId, mailbox: MailboxId) -> None:
+    def _hear(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         self.heard.append((account, mailbox))
+        self.modseqs[mailbox] = modseq
         self._news.set()
 
-    async def until(self, count: int) -> None:
+    def _miss(self) -> None:
+        self.missed += 1
+        self._news.set()
+
+    async def until(self, count: int, *, missed: int = 0) -> None:
         async with asyncio.timeout(5):
-            while len(set(self.heard)) < count:
+            while len(set(self.heard)) < count or self.missed < missed:
                 self._news.clear()
                 await self._news.wait()
 
@@ -48,7 +57,7 @@ async def ears(data: Path) -> AsyncIterator[list[Ear]]:
 
 
 async def test_all_others_hear_it(ears: list[Ear]) -> None:
-    ears[0].bus.publish(LINDA, MailboxId(7))
+    ears[0].bus.publish(LINDA, MailboxId(7), ONE)
     await ears[1].until(1)
     await ears[2].until(1)
     assert ears[1].heard == ears[2].heard == [(LINDA, MailboxId(7))]
@@ -57,14 +66,56 @@ async def test_all_others_hear_it(ears: list[Ear]) -> None:
 
 async def test_a_burst_is_one_notice(ears: list[Ear]) -> None:
     for _ in range(1000):
-        ears[0].bus.publish(LINDA, MailboxId(7))
+        ears[0].bus.publish(LINDA, MailboxId(7), ONE)
     await ears[1].until(1)
     assert ears[1].heard == [(LINDA, MailboxId(7))]
 
 
+async def test_the_latest_modseq_of_a_burst_arrives(ears: list[Ear]) -> None:
+    for modseq in (3, 9, 7):
+        ears[0].bus.publish(LINDA, MailboxId(7), ModSeq(modseq))
+        ears[0].bus.publish(LINDA, MailboxId(8), ModSeq(modseq))
+    ears[0].bus.publish(LINDA, MailboxId(8), None)
+    await ears[1].until(2)
+    assert ears[1].modseqs == {7: 9, 8: None}
+
+
+async def test_notices_that_are_too_many_to_be_kept_are_told_to_be_lost(
+    ears: list[Ear], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_module, "MAX_KEPT", 100)
+    loop = asyncio.get_running_loop()
+    stuck = ears[2].bus._socket.fileno()
+    loop.remove_reader(stuck)
+    for number in range(1, 60_001):
+        ears[0].bus.publish(LINDA, MailboxId(number), ONE)
+    await ears[1].until(1, missed=1)
+    loop.add_reader(stuck, ears[2].bus._receive)
+    await ears[2].until(0, missed=1)
+    ears[0].bus.publish(LINDA, MailboxId(70_000), ONE)
+    await asyncio.gather(ears[1].until(1), ears[2].until(1))
+    assert ears[2].heard[-1] == (LINDA, 70_000)
+    assert ears[2].missed == 1
+
+
+async def test_notices_are_lost_while_the_directory_cannot_be_read(
+    ears: list[Ear], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: int) -> list[str]:
+        raise OSError(errno.EMFILE, "")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "listdir", fails)
+        ears[0].bus._seen = None
+        ears[0].bus.publish(LINDA, MailboxId(1), ONE)
+        ears[0].bus._send()
+    await asyncio.gather(ears[1].until(0, missed=1), ears[2].until(0, missed=1))
+    assert ears[1].heard == ears[2].heard == []
+
+
 async def test_more_than_the_kernel_holds_arrives_all_the_same(ears: list[Ear]) -> None:
     for number in range(1, 5001):
-        ears[0].bus.publish(LINDA, MailboxId(number))
+        ears[0].bus.publish(LINDA, MailboxId(number), ONE)
     await ears[1].until(5000)
     await ears[2].until(5000)
     assert set(ears[1].heard) == {(LINDA, MailboxId(number)) for number in range(1, 5001)}
@@ -75,14 +126,14 @@ async def test_one_that_does_not_read_delays_only_itself(ears: list[Ear]) -> Non
     stuck = ears[2].bus._socket.fileno()
     loop.remove_reader(stuck)
     for number in range(1, 51):
-        ears[0].bus.publish(LINDA, MailboxId(number))
+        ears[0].bus.publish(LINDA, MailboxId(number), ONE)
         await ears[1].until(number)
     loop.add_reader(stuck, ears[2].bus._receive)
     await ears[2].until(50)
 
 
 async def test_it_may_be_called_from_any_thread(ears: list[Ear]) -> None:
-    threads = [threading.Thread(target=ears[0].bus.publish, args=(LINDA, MailboxId(n))) for n in range(1, 21)]
+    threads = [threading.Thread(target=ears[0].bus.publish, args=(LINDA, MailboxId(n), ONE)) for n in range(1, 21)]
     for thread in threads:
         thread.start()
     await ears[1].until(20)
@@ -91,10 +142,10 @@ async def test_it_may_be_called_from_any_thread(ears: list[Ear]) -> None:
 
 
 async def test_who_comes_later_is_found(ears: list[Ear], data: Path) -> None:
-    ears[0].bus.publish(LINDA, MailboxId(1))
+    ears[0].bus.publish(LINDA, MailboxId(1), ONE)
     await ears[1].until(1)
     late = Ear(data)
-    ears[0].bus.publish(LINDA, MailboxId(2))
+    ears[0].bus.publish(LINDA, MailboxId(2), ONE)
     await late.until(1)
     assert late.heard == [(LINDA, MailboxId(2))]
     late.bus.close()
@@ -110,7 +161,7 @@ async def test_what_the_dead_left_is_cleared_away(ears: list[Ear], data: Path) -
     finally:
         os.chdir(here)
     left.close()
-    ears[0].bus.publish(LINDA, MailboxId(1))
+    ears[0].bus.publish(LINDA, MailboxId(1), ONE)
     await ears[1].until(1)
     assert not dead.exists()
 
@@ -118,7 +169,7 @@ async def test_what_the_dead_left_is_cleared_away(ears: list[Ear], data: Path) -
 async def test_one_that_only_publishes_needs_no_loop_of_its_own(ears: list[Ear], data: Path) -> None:
     def command() -> None:
         short = Bus(data)
-        short.publish(LINDA, MailboxId(3))
+        short.publish(LINDA, MailboxId(3), ONE)
         short.close()
         short.close()
 
@@ -130,7 +181,7 @@ async def test_one_that_only_publishes_needs_no_loop_of_its_own(ears: list[Ear],
 async def test_a_deep_directory_will_do(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["a-directory-with-a-long-name"] * 6)
     one, other = Ear(deep), Ear(deep)
-    one.bus.publish(LINDA, MailboxId(1))
+    one.bus.publish(LINDA, MailboxId(1), ONE)
     await other.until(1)
     one.bus.close()
     other.bus.close()
@@ -138,19 +189,19 @@ async def test_a_deep_directory_will_do(tmp_path: Path) -> None:
 
 async def test_nonsense_is_passed_over(ears: list[Ear], data: Path) -> None:
     name = next(path.name for path in (data / "run").iterdir() if path.name == ears[1].bus._name)
-    ears[0].bus._socket.sendto(b"\xff\x00\naa 1 2\n\naa -1\nlinda 5", ears[0].bus._address(name))
+    ears[0].bus._socket.sendto(b"\xff\x00\naa 1\n\naa -1 1\naa 1 1 1\naa 1 x\nlinda 5 9", ears[0].bus._address(name))
     await ears[1].until(1)
     assert ears[1].heard == [(AccountId("linda"), MailboxId(5))]
 
 
 def test_a_datagram_holds_what_is_put_in_one() -> None:
-    longest = len(f"{'f' * 64} {2**63}\n")
+    longest = len(f"{'f' * 64} {2**63} {2**63}\n")
     assert bus_module.NOTICES_PER_DATAGRAM * longest < bus_module.DATAGRAM_BYTES
 
 
 async def test_a_name_that_cannot_be_removed_does_not_fail_the_end(data: Path) -> None:
     end = Bus(data)
-    end.start(lambda account, mailbox: None)
+    end.start(lambda account, mailbox, modseq: None, lambda: None)
     (data / "run").rename(data / "moved")
     (data / "run").touch()  # as on a disk that has become read-only, nothing can be removed there
     end.close()

@@ -2,10 +2,11 @@
 
 Each process that opens a data directory binds a Unix datagram socket under ``run/``, and sends to every other socket
 there. So independent servers and commands on one directory find each other without a broker. A notice names only the
-account and the mailbox; a process that needs to know more asks the store.
+account, the mailbox and the modseq of the change; a process that needs to know more asks the store.
 
 A kernel may hold only ten datagrams for a busy process. Notices that do not fit are kept here, each mailbox once, and
-sent again a moment later. The socket of a dead process is removed by the first sender that gets ECONNREFUSED.
+sent again a moment later. Where notices are lost nevertheless, one notice says so in their place, and the other process
+looks at all that it watches. The socket of a dead process is removed by the first sender that gets ECONNREFUSED.
 """
 
 from __future__ import annotations
@@ -18,24 +19,32 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mektup.store import files, system
-from mektup.terms.numbers import AccountId, MailboxId
+from mektup.terms.numbers import MAX_MODSEQ, AccountId, MailboxId, ModSeq
 
-Notice = tuple[AccountId, MailboxId]
+Notices = dict[tuple[AccountId, MailboxId], int]
+"""Changed mailboxes, and the modseq of the latest change; MAX_MODSEQ where it is not known."""
+
+LOST = (AccountId("*"), MailboxId(0))
+"""Stands for notices that are lost. No account has this ID."""
 
 SUFFIX = ".bus"
 RETRY_SECONDS = (0.002, 1.0)
 """The first pause before kept notices are sent again, and the longest."""
 MAX_KEPT = 100_000
-"""Notices kept for one process that does not read. More are dropped, and that process learns of a change late."""
+"""Notices kept for one process that does not read. More are dropped, and that process is told that some are lost."""
 NOTICES_PER_DATAGRAM = 100
 DATAGRAM_BYTES = 16 * 1024
 DATAGRAMS_PER_TURN = 100
 SETTLED_SECONDS = 0.1
 """A directory that changed less than this ago may change again without a new mtime."""
+
+
+_BUSY = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ENOBUFS, errno.ENOMEM})
+"""Why a datagram cannot be sent now, but can be later."""
 
 
 class Bus:
@@ -57,29 +66,35 @@ class Bus:
         self._others: list[str] = []
         self._seen: int | None = None
         self._lock = threading.Lock()
-        self._pending: set[Notice] = set()
-        self._kept: dict[str, set[Notice]] = {}
+        self._pending: Notices = {}
+        self._kept: dict[str, Notices] = {}
+        self._lost = False
+        """Whether notices were lost for all others."""
         self._retry: asyncio.TimerHandle | None = None
         self._pause = RETRY_SECONDS[0]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
-        self._changed: Callable[[AccountId, MailboxId], None] | None = None
+        self._changed: Callable[[AccountId, MailboxId, ModSeq | None], None] | None = None
+        self._missed: Callable[[], None] | None = None
 
-    def start(self, changed: Callable[[AccountId, MailboxId], None]) -> None:
-        """From now on *changed* is called in this event loop, once for each notice from another process."""
+    def start(self, changed: Callable[[AccountId, MailboxId, ModSeq | None], None], missed: Callable[[], None]) -> None:
+        """From now on *changed* is called in this event loop, once for each notice from another process.
+
+        *missed* is called where notices may be lost.
+        """
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._changed = changed
+        self._changed, self._missed = changed, missed
         self._loop.add_reader(self._socket.fileno(), self._receive)
 
-    def publish(self, account: AccountId, mailbox: MailboxId) -> None:
+    def publish(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """Tells the other processes. May be called from any thread; never blocks, never raises.
 
         The notice is sent in the next round of the loop, so a burst of changes to one mailbox is one notice.
         """
         with self._lock:
             first = not self._pending
-            self._pending.add((account, mailbox))
+            _add(self._pending, (account, mailbox), modseq or MAX_MODSEQ)
         if first and self._loop is not None:
             if threading.get_ident() == self._thread:
                 self._loop.call_soon(self._send)
@@ -106,29 +121,38 @@ class Bus:
     # Receiving
 
     def _receive(self) -> None:
-        heard: set[Notice] = set()
+        heard: Notices = {}
         for _ in range(DATAGRAMS_PER_TURN):
             try:
                 datagram = self._socket.recv(DATAGRAM_BYTES)
             except OSError:
                 break
-            heard.update(_unpack(datagram))
-        if self._changed is not None:
-            for account, mailbox in heard:
-                self._changed(account, mailbox)
+            for mailbox, modseq in _unpack(datagram):
+                _add(heard, mailbox, modseq)
+        if LOST in heard and self._missed is not None:
+            self._missed()
+        elif self._changed is not None:
+            for (account, number), modseq in heard.items():
+                self._changed(account, number, ModSeq(modseq) if modseq < MAX_MODSEQ else None)
 
     # Sending
 
     def _send(self) -> None:
         with self._lock:
-            pending, self._pending = self._pending, set()
+            pending, self._pending = self._pending, {}
         if self._socket.fileno() < 0:
             return
-        for other in self._find_others():
-            notices = pending | self._kept.pop(other, set())
+        others = self._find_others()
+        self._lost |= others is None
+        if self._lost and others is not None:
+            pending, self._lost = {LOST: MAX_MODSEQ}, False
+        for other in others or ():
+            notices = self._kept.pop(other, {})
+            for mailbox, modseq in pending.items():
+                _add(notices, mailbox, modseq)
             if notices:
                 self._send_to(other, notices)
-        if not self._kept:
+        if not self._kept and not self._lost:
             self._pause = RETRY_SECONDS[0]
         elif self._retry is None and self._loop is not None and not self._loop.is_closed():
             self._retry = self._loop.call_later(self._pause, self._send_again)
@@ -138,26 +162,28 @@ class Bus:
         self._retry = None
         self._send()
 
-    def _send_to(self, other: str, notices: set[Notice]) -> None:
-        left = list(notices)
+    def _send_to(self, other: str, notices: Notices) -> None:
+        left = [(LOST, MAX_MODSEQ)] if LOST in notices else list(notices.items())
         while left:
-            datagram = "\n".join(f"{account} {mailbox}" for account, mailbox in left[:NOTICES_PER_DATAGRAM])
+            datagram = "\n".join(
+                f"{account} {mailbox} {modseq}" for (account, mailbox), modseq in left[:NOTICES_PER_DATAGRAM]
+            )
             try:
                 self._socket.sendto(datagram.encode("ascii"), socket.MSG_DONTWAIT, self._address(other))
-            except (BlockingIOError, InterruptedError):
-                self._kept[other] = set(left[:MAX_KEPT])
-                return
             except OSError as error:
                 if error.errno == errno.ECONNREFUSED:
                     self._remove(other)
-                elif error.errno in (errno.ENOBUFS, errno.ENOMEM):
-                    self._kept[other] = set(left[:MAX_KEPT])
+                elif error.errno in _BUSY:
+                    self._kept[other] = dict(left) if len(left) <= MAX_KEPT else {LOST: MAX_MODSEQ}
                 else:
+                    # if it is gone, the next look into the directory tells
+                    self._kept[other] = {LOST: MAX_MODSEQ}
                     self._seen = None
                 return
             del left[:NOTICES_PER_DATAGRAM]
 
-    def _find_others(self) -> list[str]:
+    def _find_others(self) -> list[str] | None:
+        """The sockets of the other processes; None where they cannot be found now."""
         try:
             changed = os.fstat(self._handle).st_mtime_ns
             if changed != self._seen:
@@ -166,7 +192,8 @@ class Bus:
                 self._kept = {name: notices for name, notices in self._kept.items() if name in self._others}
                 self._seen = changed if time.time() - changed / 1e9 > SETTLED_SECONDS else None
         except OSError:
-            self._others = []
+            self._seen = None
+            return None
         return self._others
 
     def _remove(self, other: str) -> None:
@@ -177,10 +204,13 @@ class Bus:
         return f"{self._base}/{name}"
 
 
-def _unpack(datagram: bytes) -> list[Notice]:
-    notices = []
+def _add(notices: Notices, mailbox: tuple[AccountId, MailboxId], modseq: int) -> None:
+    notices[mailbox] = max(notices.get(mailbox, 0), modseq)
+
+
+def _unpack(datagram: bytes) -> Iterator[tuple[tuple[AccountId, MailboxId], int]]:
     for line in datagram.decode("ascii", "replace").split("\n"):
-        account, _, mailbox = line.partition(" ")
-        if account and mailbox.isdigit() and len(mailbox) < 20:
-            notices.append((AccountId(account), MailboxId(int(mailbox))))
-    return notices
+        account, *numbers = line.split(" ")
+        if account and len(numbers) == 2 and all(each.isdigit() and len(each) < 20 for each in numbers):
+            mailbox, modseq = map(int, numbers)
+            yield (AccountId(account), MailboxId(mailbox)), modseq

@@ -238,7 +238,7 @@ async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None =
         if not reserve.refill():
             log.warning("no_reserve", file=str(reserve), consequence="no mail is taken until there is room for it")
         if bus is not None:
-            bus.start(store.changed_elsewhere)
+            bus.start(store.changed_elsewhere, store.missed_notices)
         node = Node(config, store, bus, certificates, log, faults)
     except (Refused, OSError) as error:
         if bus is not None:

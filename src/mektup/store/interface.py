@@ -528,10 +528,16 @@ class Directory(Protocol):
 
 
 class Bus(Protocol):
-    """Tells other processes that a mailbox changed. A lost notice delays an update, but corrupts nothing."""
+    """Tells other processes that a mailbox changed. A lost notice delays an update, but corrupts nothing.
 
-    def publish(self, account: AccountId, mailbox: MailboxId) -> None:
-        """Tells the other processes, after the commit, from any thread. Never blocks, never raises."""
+    A bus that knows of lost notices calls ``Store.missed_notices``.
+    """
+
+    def publish(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
+        """Tells the other processes, after the commit, from any thread. Never blocks, never raises.
+
+        *modseq* is that of the change; None where it is not known.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -553,8 +559,14 @@ class Store(Protocol):
     async def account(self, account: AccountId) -> Account:
         """Opens an account; all callers get the same object. Raises Refused(UNAVAILABLE) when it is gone or broken."""
 
-    def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
-        """Fires the watches, because another process committed a change. For the bus, in the event loop's thread."""
+    def changed_elsewhere(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
+        """Fires the watches, because another process committed a change. For the bus, in the event loop's thread.
+
+        A notice costs nothing for a waiter that knows the change *modseq* already. None: it is not known.
+        """
+
+    def missed_notices(self) -> None:
+        """Fires all watches, because notices may be lost. For the bus, in the event loop's thread."""
 
     async def tidy(self) -> Tidied:
         """Finishes the work that a killed process left undone."""

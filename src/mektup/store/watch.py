@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 class MailboxWatch:
     """A ``terms.peer.Watch`` on one mailbox, or on every mailbox of an account."""
 
-    __slots__ = ("_heard", "_hub", "_key", "on_fire")
+    __slots__ = ("_heard", "_hub", "_key", "_known", "on_fire")
 
     def __init__(self, hub: WatchHub, key: tuple[AccountId, MailboxId | None]) -> None:
         self._hub = hub
         self._key = key
         self._heard = 0
         """The highest modseq of the changes since the flag was cleared; 0 while the flag is clear."""
+        self._known = 0
+        """The waiter knows all changes up to this modseq."""
         self.on_fire: Callable[[], None] | None = None
 
     @property
@@ -36,13 +38,16 @@ class MailboxWatch:
         """Clears the flag. Call it before reading the changes, never after."""
         self._heard = 0
 
-    def made(self, modseq: ModSeq) -> None:
-        """Clears the flag if the newest change is *modseq* or older: the waiter made that change itself."""
+    def knows(self, modseq: ModSeq) -> None:
+        """See ``terms.peer.Watch``: the waiter read or made the changes up to *modseq*."""
+        self._known = modseq
         if self._heard <= modseq:
             self._heard = 0
 
     def fire(self, modseq: int = MAX_MODSEQ) -> None:
         """Sets the flag for change *modseq*, or for one with an unknown modseq; wakes the waiter if it was clear."""
+        if modseq <= self._known:
+            return
         was_down = not self._heard
         self._heard = max(self._heard, modseq)
         if was_down and self.on_fire is not None:
@@ -76,11 +81,17 @@ class WatchHub:
             if not watches:
                 del self._watches[key]
 
-    def changed(self, account: AccountId, mailbox: MailboxId, modseq: int = MAX_MODSEQ) -> None:
-        """Fires every watch on *mailbox* and on its account, for change *modseq* where it is known."""
+    def changed(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
+        """Fires every watch on *mailbox* and on its account, for change *modseq*; None where it is not known."""
         for key in ((account, mailbox), (account, None)):
             for watch in tuple(self._watches.get(key, ())):
-                watch.fire(modseq)
+                watch.fire(modseq or MAX_MODSEQ)
+
+    def fire_all(self) -> None:
+        """Fires every watch."""
+        for watches in tuple(self._watches.values()):
+            for watch in tuple(watches):
+                watch.fire()
 
 
 class ChangeNotifier:
@@ -96,12 +107,16 @@ class ChangeNotifier:
         """See ``WatchHub.watch``."""
         return self._hub.watch(account, mailbox)
 
-    def changed(self, account: AccountId, mailbox: MailboxId, modseq: int) -> None:
+    def changed(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """Notifies all, because this process committed change *modseq* of *mailbox*."""
         self._hub.changed(account, mailbox, modseq)
         if self._bus is not None:
-            self._bus.publish(account, mailbox)
+            self._bus.publish(account, mailbox, modseq)
 
-    def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
-        """Notifies this process's watches, because another process committed a change."""
-        self._hub.changed(account, mailbox)
+    def changed_elsewhere(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
+        """Notifies this process's watches, because another process committed change *modseq*."""
+        self._hub.changed(account, mailbox, modseq)
+
+    def missed_notices(self) -> None:
+        """Notifies all watches of this process, because notices of other processes may be lost."""
+        self._hub.fire_all()

@@ -25,8 +25,11 @@ class Watch(Protocol):
     def rearm(self) -> None:
         """Lowers the flag. Call it before looking for changes, never after."""
 
-    def made(self, modseq: ModSeq) -> None:
-        """Lowers the flag unless a change newer than *modseq* was reported; the waiter made change *modseq* itself."""
+    def knows(self, modseq: ModSeq) -> None:
+        """Says that the waiter knows all changes up to *modseq*: a notice of these does not raise the flag any more.
+
+        Lowers the flag unless a newer change was reported.
+        """
 
     def fire(self) -> None:
         """Raises the flag as if something had changed, so that the session looks for changes."""

@@ -12,7 +12,7 @@ from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.names import account_key
-from mektup.terms.numbers import AccountId, MailboxId
+from mektup.terms.numbers import AccountId
 from tests.support.naive.account import NaiveAccount
 from tests.support.naive.state import new_account
 
@@ -27,6 +27,7 @@ class NaiveStore:
 
     def __init__(self, notifier: ChangeNotifier, limits: Limits) -> None:
         self._notifier, self._limits = notifier, limits
+        self.changed_elsewhere, self.missed_notices = notifier.changed_elsewhere, notifier.missed_notices
         self._sort_keys = Remembered(limits.sort_keys_bytes, limits.thread_references)
         self._accounts: dict[AccountId, NaiveAccount] = {}
         self.directory = NaiveDirectory(self)
@@ -47,9 +48,6 @@ class NaiveStore:
         if account not in self._accounts:
             raise names.account_is_gone()
         return self._accounts[account]
-
-    def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
-        self._notifier.changed_elsewhere(account, mailbox)
 
     async def tidy(self) -> Tidied:
         return Tidied(0, ())

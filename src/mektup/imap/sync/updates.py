@@ -146,6 +146,7 @@ async def _tell(
             session.write(b"* %d RECENT\r\n" % len(view.recent))
     told = await _tell_flags(session, view, account, changes, show or NumberSet(), with_uid=with_uid)
     view.modseq = changes.modseq
+    view.watch.knows(changes.modseq)
     if show is not None and (untold := (show & view.uids) - told):
         await show_flags(session, view, untold, with_uid=with_uid)
 
@@ -207,7 +208,7 @@ def follow(view: View, stored: FlagsStored) -> bool:
     view.modseq = stored.modseq
     if not view.has_untold_expunges:
         view.expunged_modseq = stored.modseq
-    view.watch.made(stored.modseq)
+    view.watch.knows(stored.modseq)
     return True
 
 

@@ -49,7 +49,7 @@ from mektup.store.threads import Threads
 from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
-from mektup.terms.numbers import AccountId, ContentId, MailboxId
+from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq
 from mektup.terms.texts import ABOUT
 
 
@@ -272,9 +272,13 @@ class SqliteStore:
         if self._faults is not None:
             self._faults.happened(replace(fault, account=account))
 
-    def changed_elsewhere(self, account: AccountId, mailbox: MailboxId) -> None:
+    def changed_elsewhere(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """See ``interface.Store``."""
-        self._notifier.changed_elsewhere(account, mailbox)
+        self._notifier.changed_elsewhere(account, mailbox, modseq)
+
+    def missed_notices(self) -> None:
+        """See ``interface.Store``."""
+        self._notifier.missed_notices()
 
     # Closing
 

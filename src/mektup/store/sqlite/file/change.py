@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mektup.store.rules.account_names import account_is_gone
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.terms.numbers import MAX_MODSEQ, MailboxId, ModSeq
+from mektup.terms.numbers import MailboxId, ModSeq
 
 
 class Change:
@@ -61,6 +61,6 @@ class Change:
         return int(highest)
 
     @property
-    def committed_as(self) -> int:
-        """The modseq for watches; MAX_MODSEQ, which means unknown, where the transaction took none."""
-        return self._modseq or MAX_MODSEQ
+    def committed_as(self) -> ModSeq | None:
+        """The modseq for watches; None where the transaction took none."""
+        return ModSeq(self._modseq) if self._modseq else None

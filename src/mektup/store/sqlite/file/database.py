@@ -79,7 +79,7 @@ class Database:
         open_spares: OpenFiles,
         *,
         equip: Callable[[apsw.Connection], None] = lambda connection: None,
-        changed: Callable[[MailboxId, int], None] = lambda mailbox, modseq: None,
+        changed: Callable[[MailboxId, ModSeq | None], None] = lambda mailbox, modseq: None,
         mark_closed: Mark | None = None,
         seen: Callable[[ModSeq], None] = lambda modseq: None,
         faulty: Callable[[Fault], None] = lambda fault: None,
