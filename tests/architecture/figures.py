@@ -267,18 +267,14 @@ def _written(function: Function) -> Iterator[str]:
             yield node.func.value.id
 
 
-def has_sql(tree: ast.Module) -> bool:
-    """Whether a string of the module, docstrings apart, begins as a statement of SQL."""
+def sql_verbs(tree: ast.Module) -> set[str]:
+    """The first words of the strings of a module, docstrings apart, that begin as a statement of SQL."""
     prose = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
-    return any(
-        isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and id(node) not in prose
-        and _SQL.match(node.value) is not None
-        for node in ast.walk(tree)
-    )
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in prose]
+    begun = [_SQL.match(text) for text in texts if isinstance(text, str)]
+    return {statement[1] for statement in begun if statement is not None}
 
 
 def _code_lines(folder: Path, *endings: str) -> Sequence[int]:
@@ -293,7 +289,7 @@ def report() -> Iterator[str]:
     sizes = sorted(length(function) for tree in modules().values() for function in functions(tree))
     mentions = sum(len(_RFC.findall(path.read_text(encoding="utf-8"))) for path in SOURCE.rglob("*.py"))
     state = written_state()
-    sql = {name.rpartition(".")[0] for name, tree in modules().items() if has_sql(tree)}
+    sql = {name.rpartition(".")[0] for name, tree in modules().items() if sql_verbs(tree)}
     yield f"source lines / files            {sum(files):,} / {len(files)}"
     yield f"median / largest file           {median(files):g} / {max(files)}"
     yield f"function median / p90 / longest {median(sizes):g} / {quantiles(sizes, n=10)[-1]:g} / {sizes[-1]}"

@@ -40,6 +40,7 @@ from mektup.store.sqlite.tables import (
     recovery,
     text_index,
 )
+from mektup.store.sqlite.tables.account_row import ACCOUNT_ROW
 from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.store.sqlite.tables.directory import SqliteDirectory, find_by_id
 from mektup.store.sqlite.tables.schema import ACCOUNT, DIRECTORY
@@ -205,7 +206,7 @@ class SqliteStore:
             self._open_spares,
             equip=partial(_equip, limits=self._limits),
             changed=partial(self._notifier.changed, account),
-            mark_closed=recovery.mark_closed,
+            account=ACCOUNT_ROW,
             seen=partial(self._seen.note, account),
             faulty=partial(self._happened, name),
             reserve=self._reserve,

@@ -1,20 +1,43 @@
-"""A write transaction for the code that makes a change: its statements, its modseq, and its follow-up work."""
+"""A write transaction for the code that makes a change: its statements, its modseq, and its follow-up work.
+
+The numbers that a change takes are in a row of the account's file. ``tables.account_row`` has the statements for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from mektup.store.rules.account_names import account_is_gone
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.terms.numbers import MailboxId, ModSeq
 
 
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """The statements for the row that an account's file keeps of itself."""
+
+    take_numbers: Callable[[Cursor, int, int], tuple[int, int, int] | None]
+    """Takes so many modseqs and IDs of contents.
+
+    Returns the last modseq, the last ID, and the modseq at which the file was last closed properly; None where the
+    account is removed.
+    """
+    last_closed: Callable[[Cursor], tuple[int, int] | None]
+    """The last modseq, and the one at which the file was last closed properly; None where the account is removed."""
+    mark_closed: Callable[[Cursor], ModSeq | None]
+    """Writes that the file was closed properly, and returns its last modseq; None where the account is removed."""
+
+
 class Change:
     """A running write transaction."""
 
-    __slots__ = ("_modseq", "afterwards", "cursor", "is_first", "keeps_names", "on_rollback", "touched")
+    __slots__ = ("_account", "_modseq", "afterwards", "cursor", "is_first", "keeps_names", "on_rollback", "touched")
 
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Cursor, account: AccountRow | None) -> None:
+        """Begins the transaction; *account* is None for a file without modseqs. Raises apsw's errors."""
+        cursor.execute("BEGIN IMMEDIATE")
+        self._account = account
         self.cursor = cursor
         """Runs one statement at a time: the next execute ends the one before."""
         self.touched: set[MailboxId] = set()
@@ -46,19 +69,15 @@ class Change:
 
     def _count_up(self, modseqs: int, contents: int) -> int:
         """Takes modseqs and IDs of contents; returns the highest ID."""
-        # with an ID, SQLite knows that the statement changes one row, and keeps no journal for it
-        found = self.cursor.execute(
-            "UPDATE account SET modseq = modseq + ?, content = content + ? WHERE id = 1 "
-            "RETURNING modseq, content, closed",
-            (modseqs, contents),
-        ).get
+        assert self._account is not None, "this file has no modseqs"
+        found = self._account.take_numbers(self.cursor, modseqs, contents)
         if found is None:
             raise account_is_gone()
         before = self._modseq
         self._modseq, highest, closed = found
         if not before:
             self.is_first = closed == self._modseq - modseqs
-        return int(highest)
+        return highest
 
     @property
     def committed_as(self) -> ModSeq | None:

@@ -1,6 +1,6 @@
 """What the process knows of a file between two openings, and the mark that it writes when it closes the file.
 
-See ``recovery`` for the purpose.
+See ``tables.account_row`` for the purpose.
 """
 
 from __future__ import annotations
@@ -11,22 +11,19 @@ from pathlib import Path
 
 import apsw
 
-from mektup.store.sqlite.file.change import Change
+from mektup.store.sqlite.file.change import AccountRow, Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS
 from mektup.terms.numbers import ModSeq
-
-Mark = Callable[[Cursor], ModSeq | None]
-"""Writes that a file was closed properly; see ``recovery.mark_closed``."""
 
 
 class Closing:
     """The closing of one account's file; does nothing for other files and for a database in memory."""
 
-    def __init__(self, path: Path | None, mark: Mark | None, seen: Callable[[ModSeq], None]) -> None:
-        """*mark* is for an account's file; *seen* receives, in any thread, modseqs that are used and on disk."""
+    def __init__(self, path: Path | None, account: AccountRow | None, seen: Callable[[ModSeq], None]) -> None:
+        """*account* is for an account's file; *seen* receives, in any thread, modseqs that are used and on disk."""
         self._path = path
-        self._mark = None if path is None else mark
+        self._account = None if path is None else account
         self._seen = seen
         self.is_vouched_for = False
         """Whether the file was checked for losses; before that, it gets no mark when it is closed."""
@@ -41,18 +38,18 @@ class Closing:
     @property
     def is_of_account(self) -> bool:
         """Whether the file is an account's."""
-        return self._mark is not None
+        return self._account is not None
 
     def is_gone(self, cursor: Cursor) -> bool:
         """Whether the account was removed."""
         try:
-            return self.is_of_account and cursor.execute("SELECT 1 FROM account").get is None
+            return self._account is not None and self._account.last_closed(cursor) is None
         except ENGINE_ERRORS:
             return False
 
     def is_another(self, cursor: Cursor) -> bool:
         """Whether another file, or an older copy, has replaced the file that was open before. Raises OSError."""
-        if self._mark is None or self._path is None:
+        if self._account is None or self._path is None:
             return False
         status = os.stat(self._path)
         before, self._file = self._file, (status.st_dev, status.st_ino)
@@ -60,7 +57,7 @@ class Closing:
             return True
         if not self.is_vouched_for:
             return False
-        row: tuple[int, int] | None = cursor.execute("SELECT modseq, closed FROM account").get
+        row = self._account.last_closed(cursor)
         self.is_well_closed = row is not None and row[0] == row[1]
         return row is not None and row[0] < self._closed_at
 
@@ -89,11 +86,11 @@ class Closing:
             self._seen(modseq)
 
     def _marked(self, connection: apsw.Connection) -> ModSeq | None:
-        if self._mark is None or not self.is_vouched_for:
+        if self._account is None or not self.is_vouched_for:
             return None
         cursor = connection.cursor()
         try:
-            return self._mark(cursor)
+            return self._account.mark_closed(cursor)
         except ENGINE_ERRORS:
             return None  # the only consequence is an unnecessary gap after the next boot
         finally:

@@ -11,7 +11,7 @@
   once cost two syncs, not eight. The wait is in a thread, or in the loop where the disk is quick (see ``disk``). The
   promise is that of ``synchronous=FULL``: nothing is acknowledged, and no watch fires, before the frames are on disk.
   (Other readers may see it earlier, see recovery.py.)
-* **The first change after the file was closed properly is on disk before anybody sees it** (see ``recovery``).
+* **The first change after the file was closed properly is on disk before anybody sees it** (``tables.account_row``).
 * **Checkpoints run in a thread**, too, when the WAL has grown.
 * **In memory** there is one connection, which the loop and the threads share (see ``only_one``).
 """
@@ -35,9 +35,9 @@ from mektup.store.faults import Fault, FaultRefused, Kind
 from mektup.store.in_flight import InFlight
 from mektup.store.open_files import OpenFiles
 from mektup.store.sqlite.file import settings
-from mektup.store.sqlite.file.change import Change
+from mektup.store.sqlite.file.change import AccountRow, Change
 from mektup.store.sqlite.file.checkpoints import Checkpoints
-from mektup.store.sqlite.file.closing import Closing, Mark
+from mektup.store.sqlite.file.closing import Closing
 from mektup.store.sqlite.file.cursor import Cursor, ask_of
 from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS, fault_of, is_full, refusal
@@ -80,7 +80,7 @@ class Database:
         *,
         equip: Callable[[apsw.Connection], None] = lambda connection: None,
         changed: Callable[[MailboxId, ModSeq | None], None] = lambda mailbox, modseq: None,
-        mark_closed: Mark | None = None,
+        account: AccountRow | None = None,
         seen: Callable[[ModSeq], None] = lambda modseq: None,
         faulty: Callable[[Fault], None] = lambda fault: None,
         reserve: Reserve | None = None,
@@ -89,7 +89,7 @@ class Database:
 
         *changed* receives each mailbox that a commit touched, with the commit's modseq; *faulty* receives each fault of
         the machine. Both are called in the event loop's thread. *reserve* is the space to use on a full disk.
-        *mark_closed* and *seen* are for an account's file, see ``Closing``.
+        *account* and *seen* are for an account's file, see ``Change`` and ``Closing``.
         """
         self._path = path
         self._threads = threads
@@ -111,7 +111,8 @@ class Database:
         self._in_flight = InFlight()
         self._upkeep: asyncio.Task[None] | None = None
         self._ended: Refused | None = None
-        self._closing = Closing(path, mark_closed, seen)
+        self._account = account
+        self._closing = Closing(path, account, seen)
         self._sync = WalSync(
             path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save, self.header
         )
@@ -440,8 +441,7 @@ class Database:
     def _commit(
         self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change], *, is_synced: bool = False
     ) -> T:
-        cursor.execute("BEGIN IMMEDIATE")
-        change = Change(cursor)
+        change = Change(cursor, self._account)
         is_committed = False
         try:
             result = make(change)

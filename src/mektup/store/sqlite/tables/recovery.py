@@ -1,9 +1,4 @@
-"""Applies ``rules.gaps`` to the tables: leaves gaps, or renews mailboxes.
-
-``account.closed`` is the modseq at which the file was last closed properly. A WAL is valid up to some commit; so where
-this mark survived, all commits before it survived, too. The next change takes a new modseq, so the two differ, and the
-mark need not be removed. But that change must be on disk before anybody sees it, see ``Database``.
-"""
+"""Applies ``rules.gaps`` to the tables: leaves gaps, or renews mailboxes."""
 
 from __future__ import annotations
 
@@ -30,7 +25,7 @@ from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables import account_log, changed_runs
 from mektup.terms.errors import Code, Refused
-from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq
+from mektup.terms.numbers import MAX_UINT32, MailboxId
 
 
 @cache
@@ -129,18 +124,3 @@ def renew(change: Change, seen: int = 0) -> None:
         cursor.execute("UPDATE account SET uidvalidity = max(uidvalidity, ?)", (uidvalidity,))
         change.touched |= {MailboxId(old), MailboxId(new_id)}
     cursor.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'mailboxes'", (new_id,))
-
-
-def mark_closed(cursor: Cursor) -> ModSeq | None:
-    """Writes that the file was closed properly, while this process has no running change.
-
-    Returns the account's modseq; None where the account is removed. A change of another process in between does no
-    harm: it is in the WAL before the mark, so it survives where the mark survives.
-    """
-    marked: tuple[int, bool] | None = cursor.execute("SELECT modseq, closed = modseq FROM account").get
-    if marked is None:
-        return None
-    modseq, is_closed = marked
-    if not is_closed:
-        modseq = cursor.execute("UPDATE account SET closed = modseq RETURNING modseq").get
-    return ModSeq(modseq)

@@ -30,7 +30,7 @@ CREATE TABLE account (
     uidvalidity INTEGER NOT NULL,   -- the highest ever used
     content INTEGER NOT NULL,       -- the highest contents.id ever used
     boot TEXT NOT NULL,             -- the machine's boot when the file was last opened, see recovery.py
-    closed INTEGER NOT NULL DEFAULT -1,  -- the modseq when it was last closed properly
+    closed INTEGER NOT NULL DEFAULT -1,  -- the modseq when it was last closed properly, see account_row.py
     place TEXT NOT NULL DEFAULT '', -- the place of the file, see place.py
     log_floor INTEGER NOT NULL DEFAULT 0  -- the first modseq since which the log is complete, see account_log.py
 );
