@@ -7,13 +7,15 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mektup.server import bus as bus_module
 from mektup.server.bus import Bus
+from mektup.store.sqlite import open_store
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 
 LINDA = AccountId("aa01")
@@ -205,3 +207,39 @@ async def test_a_name_that_cannot_be_removed_does_not_fail_the_end(data: Path) -
     (data / "run").rename(data / "moved")
     (data / "run").touch()  # as on a disk that has become read-only, nothing can be removed there
     end.close()
+
+
+async def test_a_change_of_mailboxes_or_subscriptions_is_heard_elsewhere(data: Path) -> None:
+    here_bus, there_bus = Bus(data), Bus(data)
+    here_store, there_store = await open_store(data, bus=here_bus), await open_store(data, bus=there_bus)
+    for bus, store in ((here_bus, here_store), (there_bus, there_store)):
+        bus.start(store.changed_elsewhere, store.missed_notices)
+    entry = await here_store.directory.add("linda", {})
+    here, there = await here_store.account(entry.id), await there_store.account(entry.id)
+    watch, news = there.watch(None), asyncio.Event()
+    watch.on_fire = news.set
+    since = (await there.mailbox_changes(ModSeq(0))).modseq
+    changing: list[Coroutine[Any, Any, object]] = [
+        here.create("work"),
+        here.subscribe("work"),
+        here.rename("work", "done"),
+        here.unsubscribe("work"),
+        here.delete("done"),
+    ]
+    for change in changing:
+        news.clear()
+        watch.rearm()
+        await change
+        async with asyncio.timeout(5):
+            while True:
+                await news.wait()
+                changes = await there.mailbox_changes(since)
+                if changes.modseq > since:
+                    break
+                news.clear()
+                watch.rearm()
+        assert len((*changes.mailboxes, *changes.gone, *changes.subscriptions)) == 1
+        since = changes.modseq
+    for bus, store in ((here_bus, here_store), (there_bus, there_store)):
+        await store.close()
+        bus.close()

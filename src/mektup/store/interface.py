@@ -536,7 +536,8 @@ class Bus(Protocol):
     def publish(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """Tells the other processes, after the commit, from any thread. Never blocks, never raises.
 
-        *modseq* is that of the change; None where it is not known.
+        *mailbox* is ACCOUNT_ITSELF where the account changed, and no mailbox. *modseq* is that of the change; None
+        where it is not known.
         """
 
 
