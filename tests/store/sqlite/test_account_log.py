@@ -15,7 +15,7 @@ from mektup.store.sqlite import back_up_all, open_store, restore_all
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import recovery
-from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
+from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES, FlagChange
 from mektup.terms.numbers import ModSeq
 from tests.contract.mail import START, fill, incoming
 from tests.store.sqlite.conftest import file_of, make_older
@@ -99,6 +99,40 @@ async def test_many_mailboxes_are_read_in_a_thread(store: SqliteStore, monkeypat
     everything = await account.mailbox_changes(START)
     assert len(everything.mailboxes) == len(NEW_ACCOUNT_MAILBOXES) + 4
     assert [each.name for each in (await account.mailbox_changes(since)).mailboxes] == ["d"]
+
+
+# What it costs others
+
+
+def pages_of(path: Path) -> list[int]:
+    """The pages that a WAL has, in the order in which they were written."""
+    octets = path.with_name(f"{path.name}-wal").read_bytes()
+    frame = 24 + int.from_bytes(octets[8:12], "big")
+    return [int.from_bytes(octets[at : at + 4], "big") for at in range(32, len(octets), frame)]
+
+
+async def test_changes_of_messages_write_no_page_of_the_log(data: Path, store: SqliteStore) -> None:
+    account = await linda(store)
+    mailbox = (await account.create("work")).id
+    await account.delete("Junk")
+    await fill(account, 1)
+    path = file_of(data, account.id)
+    roots = (
+        "SELECT rootpage FROM sqlite_schema "
+        "WHERE name IN ('tombstones', 'mailboxes_by_change', 'subscriptions_by_change')"
+    )
+    of_the_log = {page for (page,) in await account.database.read(lambda cursor: cursor.execute(roots).fetchall())}
+    assert len(of_the_log) == 3
+    before = len(pages_of(path))
+    appended = await account.append(mailbox, [incoming(), incoming()])
+    await account.store_flags(mailbox, appended.uids, FlagChange.ADD, frozenset({"\\Deleted"}))
+    await account.copy(mailbox, appended.uids, "INBOX")
+    await account.expunge(mailbox, None)
+    written = pages_of(path)[before:]
+    assert written
+    assert not of_the_log & set(written)
+    await account.create("new")
+    assert of_the_log & set(pages_of(path)[before:])
 
 
 # Older files
