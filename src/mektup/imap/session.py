@@ -122,7 +122,8 @@ class ImapSession(Life):
             if request is None:
                 request = commands.parse(command, utf8=self.client.utf8, limits=self.services.limits)
             row = TABLE[type(request)]
-            row.check(self.state)
+            if self.state not in row.states:
+                raise row.mistake(self.state)
             await self._run(row, request)
         except (Disconnected, TimedOut):
             raise

@@ -99,15 +99,13 @@ class CommandRow:
         object.__setattr__(self, "usual", f"{self.name} completed")
         object.__setattr__(self, "done", answers.ok(b"%b", Answer(b"", self.usual)))
 
-    def check(self, state: SessionState) -> None:
-        """Raises ClientError, which says what to do first, if the command is not allowed in *state*."""
-        if state in self.states:
-            return
+    def mistake(self, state: SessionState) -> ClientError:
+        """The error of the command in a *state* where it is not allowed; says what to do first."""
         if state is SessionState.NOT_AUTHENTICATED:
-            raise ClientError(f"{self.name} is not possible before LOGIN or AUTHENTICATE")
+            return ClientError(f"{self.name} is not possible before LOGIN or AUTHENTICATE")
         if self.states is OUT:
-            raise ClientError(f"{self.name} is not possible any more: you are logged in")
-        raise ClientError(f"{self.name} needs a mailbox: SELECT or EXAMINE one first")
+            return ClientError(f"{self.name} is not possible any more: you are logged in")
+        return ClientError(f"{self.name} needs a mailbox: SELECT or EXAMINE one first")
 
 
 TABLE: dict[type[requests.Request], CommandRow] = {

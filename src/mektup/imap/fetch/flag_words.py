@@ -46,7 +46,7 @@ class FlagWords(dict[int, bytes]):
         self.widest = 0
         """Octets of the longest flags that were looked up."""
 
-    def spell(self, words: Iterable[int]) -> None:
+    def look_up(self, words: Iterable[int]) -> None:
         """Looks *words* up, so that ``widest`` includes them."""
         for word in words:
             self[word]

@@ -13,27 +13,20 @@ queued output stays bounded, whatever a command asks for.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from mektup.imap.fetch.fields import Field, field_of
 from mektup.imap.fetch.flag_words import with_recent
 from mektup.imap.fetch.lines import AFTER_NUMBER, BEFORE_NUMBER, BEGIN, END, fetch_line
-from mektup.imap.fetch.sections import (
-    Columns,
-    Later,
-    binary_reader,
-    binary_size_reader,
-    chosen_fields,
-    require_known_encoding,
-    section_reader,
-)
+from mektup.imap.fetch.sections import Columns, require_known_encoding
+from mektup.imap.fetch.streamed import Streamed
 from mektup.message.layout import unpack
 from mektup.store.interface import AnyColumn, Column, Form, Row
 from mektup.terms.sets import NumberSet, Uids
-from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
+from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem
 
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
@@ -42,52 +35,6 @@ if TYPE_CHECKING:
 LINES_BYTES = 128 * 1024
 """Lines with bodies are collected up to this many octets, then written."""
 
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One item of a FETCH line."""
-
-    label: bytes
-    """The octets before the value, including the space."""
-    place: bytes
-    """The format of the value: ``%b`` or ``%d``."""
-    columns: tuple[AnyColumn, ...]
-    values: Callable[[Columns], Iterable[Any]]
-    """Gives one value per row: an argument for *place*, or a Later if *may_stream*."""
-    may_stream: bool = False
-    end: bytes = b""
-    """The octets after the value."""
-    as_stored: AnyColumn | None = None
-    """The stored column that is the value, for a Form; None if the value is not a stored column."""
-
-
-def _plain(label: bytes, place: bytes, column: AnyColumn, end: bytes = b"") -> Field:
-    return Field(label, place, (column,), lambda columns: columns[column], end=end, as_stored=column)
-
-
-SIMPLE: dict[Item, Field] = {
-    Item.UID: _plain(b"UID ", b"%d", Column.UID),
-    Item.INTERNALDATE: _plain(b"INTERNALDATE ", b"%b", Column.INTERNALDATE),
-    Item.SIZE: _plain(b"RFC822.SIZE ", b"%d", Column.SIZE),
-    Item.ENVELOPE: _plain(b"ENVELOPE ", b"%b", Column.ENVELOPE),
-    Item.BODY: _plain(b"BODY ", b"%b", Column.BODY),
-    Item.BODYSTRUCTURE: _plain(b"BODYSTRUCTURE ", b"%b", Column.BODYSTRUCTURE),
-    Item.MODSEQ: _plain(b"MODSEQ (", b"%d", Column.MODSEQ, end=b")"),
-    Item.EMAILID: Field(
-        b"EMAILID (",
-        b"%b",
-        (Column.EMAILID,),
-        lambda columns: map(str.encode, columns[Column.EMAILID]),
-        end=b")",
-        as_stored=Column.EMAILID,
-    ),
-}
-
-IN_REV1 = {
-    Item.BODY: _plain(b"BODY ", b"%b", Column.BODY_REV1),
-    Item.BODYSTRUCTURE: _plain(b"BODYSTRUCTURE ", b"%b", Column.BODYSTRUCTURE_REV1),
-}
-"""Replaces entries of SIMPLE for a client that knows only RFC 3501."""
 
 FEW_BODIES = 3
 """The most bodies of one message that are held in memory together; with more, a line is written item by item."""
@@ -129,7 +76,7 @@ class Plan:
         self.items = items
         self.marks_seen = any(isinstance(item, BodySection | Binary) and not item.peek for item in items)
         """Whether an item reads a body without PEEK, which sets \\Seen (RFC 9051 §6.4.5)."""
-        self._fields = [self._field(item) for item in items]
+        self._fields = [field_of(session, view, item) for item in items]
         self._to_decode = [item.part for item in items if isinstance(item, Binary | BinarySize)]
         self._bodies = sum(field.may_stream for field in self._fields)
         self._streams = self._bodies > 0
@@ -143,39 +90,6 @@ class Plan:
         fields = [field.label.replace(b"%", b"%%") + field.place + field.end for field in self._fields]
         self._template = fetch_line(b" ".join(fields))
         self._pieces = _pieces(self._fields)
-
-    def _field(self, item: FetchItem) -> Field:
-        match item:
-            case Item.FLAGS:
-                return self._flags()
-            case Item():
-                return SIMPLE[item] if self._session.client.rev2 else IN_REV1.get(item) or SIMPLE[item]
-            case BodySection() if (choice := chosen_fields(item)) is not None:
-                return _plain(_label(item), b"%b", choice)
-            case BodySection():
-                columns, read = section_reader(item, self._session.services.limits.header_bytes)
-                return Field(_label(item), b"%b", columns, read, may_stream=True)
-            case Binary():
-                columns, read = binary_reader(item)
-                return Field(_label(item), b"%b", columns, read, may_stream=True)
-            case BinarySize():
-                columns, read = binary_size_reader(item)
-                return Field(item.label + b" ", b"%b", columns, read, may_stream=True)
-
-    def _flags(self) -> Field:
-        words, session, view = self._session.flag_words, self._session, self._view
-
-        def spelled(columns: Columns) -> Iterable[bytes]:
-            recent = view.recent
-            # a list and not an iterator: a new word may write FLAGS, which must come before the line begins
-            if not recent or session.client.rev2:
-                return list(map(words.__getitem__, columns[Column.FLAGS]))
-            return [
-                words.with_recent(word) if uid in recent else words[word]
-                for uid, word in zip(columns[Column.UID], columns[Column.FLAGS], strict=True)
-            ]
-
-        return Field(b"FLAGS (", b"%b", (Column.FLAGS,), spelled, end=b")", as_stored=Column.FLAGS)
 
     async def answer(self, uids: Uids) -> int:
         """Writes the lines of *uids*, which are in the view; returns how many of these messages still exist."""
@@ -210,7 +124,7 @@ class Plan:
                     found += len(some)
                     if self._tells_modseq:
                         self._view.show_modseq(modseq)
-                    await self.say(lines)
+                    await self.send(lines)
             finally:
                 await parts.aclose()
             if upto == uids.last:
@@ -243,7 +157,7 @@ class Plan:
             width += self._session.flag_words.widest
         return most if most * width <= SLICE_BYTES else max(1, SLICE_BYTES // width)
 
-    async def say(self, octets: bytes) -> None:
+    async def send(self, octets: bytes) -> None:
         """Writes *octets*. Waits for the client if much is queued, by this command or earlier ones."""
         self._session.write(octets)
         if self._session.peer.is_due:
@@ -260,11 +174,11 @@ class Plan:
             async for rows in slices:
                 filled = self._filled(rows)
                 numbers = [row[0] for row in rows]
-                if self._streams and any(Later in set(map(type, row)) for row in filled):
+                if self._streams and any(Streamed in set(map(type, row)) for row in filled):
                     return {
                         uid: self._template % row
                         for uid, row in zip(numbers, filled, strict=True)
-                        if Later not in set(map(type, row))
+                        if Streamed not in set(map(type, row))
                     }
                 return dict(zip(numbers, map(self._template.__mod__, filled), strict=True))
         return {}
@@ -276,44 +190,44 @@ class Plan:
             return
         if not self._streams:
             for text in self.lines(rows):
-                await self.say(text)
+                await self.send(text)
             return
-        self._spell(rows)
+        self._look_up_flags(rows)
         for some in self._bodies_at_once(rows):
             filled = self._filled(some)
-            if any(Later in set(map(type, row)) for row in filled):
+            if any(Streamed in set(map(type, row)) for row in filled):
                 await self._write_each(filled)
                 continue
             text = b"".join(map(self._template.__mod__, filled))
             # the client may read slowly: hold only the text meanwhile, not the rows
             del filled
             some.clear()
-            await self.say(text)
+            await self.send(text)
 
     async def _write_each(self, filled: Iterable[tuple[Any, ...]]) -> None:
         """Writes lines, and streams those that are too large to hold."""
         lines: list[bytes] = []
         octets = 0
         for seq, *row in filled:
-            later = next((value for value in row if type(value) is Later), None)
-            if later is None:
+            streamed = next((value for value in row if type(value) is Streamed), None)
+            if streamed is None:
                 line = self._template % (seq, *row)
                 lines.append(line)
                 octets += len(line)
             else:
                 # the command can be refused only until the line begins
-                await later.check(self._session.mail)
-            if later is not None or octets > LINES_BYTES:
-                await self.say(b"".join(lines))
+                await streamed.check(self._session.mail)
+            if streamed is not None or octets > LINES_BYTES:
+                await self.send(b"".join(lines))
                 lines.clear()
                 octets = 0
-            if later is not None:
+            if streamed is not None:
                 await self._write_line(seq, zip(self._fields, row, strict=True))
-        await self.say(b"".join(lines))
+        await self.send(b"".join(lines))
 
     def lines(self, rows: list[Row]) -> Iterator[bytes]:
         """The lines of a slice, for items without bodies; in several parts if they are long."""
-        self._spell(rows)
+        self._look_up_flags(rows)
         for some in self._some_at_once(rows):
             seqs, values = self._values(some)
             yield b"".join(map(self._template.__mod__, zip(seqs, *values, strict=True)))
@@ -340,9 +254,9 @@ class Plan:
             del rows[:count]
             yield part
 
-    def _spell(self, rows: Sequence[Row]) -> None:
+    def _look_up_flags(self, rows: Sequence[Row]) -> None:
         if self._flags_at:
-            self._session.flag_words.spell({row[self._flags_at] for row in rows})
+            self._session.flag_words.look_up({row[self._flags_at] for row in rows})
 
     def _filled(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
         """The arguments of the template for each row: the sequence number and the value of each field."""
@@ -364,7 +278,7 @@ class Plan:
 
     async def _write_by_item(self, rows: Sequence[Row]) -> None:
         """Writes the lines of a slice, one item after the other."""
-        self._spell(rows)
+        self._look_up_flags(rows)
         for row in rows:
             (seq,) = self._view.number([row])
             columns = self._columns([row])
@@ -377,21 +291,21 @@ class Plan:
 
     async def _write_line(self, seq: int, items: Iterable[tuple[Field, Any]]) -> None:
         """Writes a line item by item, and a large value in pieces. After its start, no item can be refused."""
-        account, peer, say = self._session.mail, self._session.peer, self.say
+        account, peer, send = self._session.mail, self._session.peer, self.send
         peer.in_response = True
         before = BEGIN % seq
         for field, value in items:
-            if isinstance(value, Later):
-                await say(before + field.label)
+            if isinstance(value, Streamed):
+                await send(before + field.label)
                 async with aclosing(value.pieces(account)) as pieces:
                     async for piece in pieces:
-                        await say(piece)
-                await say(field.end)
+                        await send(piece)
+                await send(field.end)
             else:
-                await say(before + field.label + field.place % value + field.end)
+                await send(before + field.label + field.place % value + field.end)
             before = b" "
         peer.in_response = False
-        await say(END)
+        await send(END)
 
 
 def _only(values: Iterable[Any]) -> Any:
@@ -417,8 +331,3 @@ def plan_for(session: Conversation, view: View, items: tuple[FetchItem, ...]) ->
     if not isinstance(plan, Plan) or plan.items != items:
         plan = view.plan = Plan(session, view, items)
     return plan
-
-
-def _label(item: BodySection | Binary) -> bytes:
-    origin = b"<%d>" % item.partial.start if item.partial is not None else b""
-    return item.label + origin + b" "

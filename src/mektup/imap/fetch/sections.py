@@ -1,28 +1,26 @@
 """The bytes that BODY[...], BINARY[...] and BINARY.SIZE[...] name (RFC 9051 §6.4.5, §6.4.5.1).
 
 A reader takes a slice of rows, column by column, and gives the wire value of each row, one at a time: NIL, or a
-literal. If the store did not return a large message (or its header) whole, the value is a Later, which reads only the
-octets that are needed, in pieces.
+literal. If the store did not return a large message (or its header) whole, the value is a ``Streamed``, which reads
+only the octets that are needed, in pieces.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import partial as partial_of
-from typing import Any, Protocol
+from typing import Any
 
+from mektup.imap.fetch.streamed import Chain, Filter, Shape, Streamed, Window
 from mektup.message.headers import FieldChooser, selector
 from mektup.message.layout import Layout, PartPlace, Span
 from mektup.message.part_decoder import MessageDecoder, decoder
 from mektup.message.transfer import decode_message, decode_part
-from mektup.store.interface import Account, AnyColumn, Column, HeaderColumn, HeaderFields
-from mektup.terms.errors import Disconnected, Refused
+from mektup.store.interface import AnyColumn, Column, HeaderColumn, HeaderFields
 from mektup.terms.numbers import ContentId
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, Partial, Section, SectionText
-from mektup.wire.strings import literal, literal8, without_nul
+from mektup.wire.strings import literal, literal8
 
 Columns = dict[AnyColumn, Sequence[Any]]
 """A slice of rows, column by column; LAYOUT is unpacked."""
@@ -32,145 +30,6 @@ MESSAGE = (Column.RAW, Column.CONTENT, Column.SIZE)
 WHOLE = (Column.LAYOUT, Column.RAW, Column.CONTENT)
 HEADER = (HeaderColumn.SMALL, Column.CONTENT, HeaderColumn.SIZE)
 NIL = b"NIL"
-
-
-class Shape(Enum):
-    """The form of a value on the wire."""
-
-    LITERAL = auto()
-    BINARY = auto()
-    """A literal, or a literal8 if there is a NUL."""
-    SIZE = auto()
-    """A number: the octets of the value."""
-
-
-class Filter(Protocol):
-    """Takes the octets of a span in pieces of any size; returns the octets to send."""
-
-    def take(self, octets: bytes) -> bytes:
-        """The output that is certain so far."""
-
-    def finish(self) -> bytes:
-        """The rest of the output."""
-
-
-HELD_BYTES = 64 * 1024
-"""If the size of a value is not known before it is read, a value up to this size is held; a larger one is read
-twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """A value that is read only when it is sent, in pieces."""
-
-    content: ContentId
-    start: int
-    stop: int
-    filter: Callable[[], Filter] | None = None
-    """Makes the filter of the octets; None sends them unfiltered."""
-    partial: Partial | None = None
-    """The part of the filter's output that is sent; None for all of it."""
-    shape: Shape = Shape.LITERAL
-
-    async def check(self, account: Account) -> None:
-        """Raises Refused(EXPUNGEISSUED) where the message is gone."""
-        async with aclosing(account.content(self.content, 0, 0)) as nothing:
-            async for _ in nothing:
-                pass
-
-    async def pieces(self, account: Account) -> AsyncGenerator[bytes, None]:
-        """The wire form of the value, in pieces of bounded size; the pieces are empty while its size is measured.
-
-        Raises Disconnected when the message is removed while it is sent: the line has begun, and only the end of the
-        connection can tell the client that the rest is missing.
-        """
-        try:
-            if self.filter is None:
-                yield b"{%d}\r\n" % (self.stop - self.start)
-                async for piece in account.content(self.content, self.start, self.stop):
-                    yield without_nul(piece)
-                return
-            size, has_nul, held = 0, False, []
-            async for piece in self._filtered(account):
-                yield b""
-                size += len(piece)
-                has_nul = has_nul or b"\0" in piece
-                if size <= HELD_BYTES and self.shape is not Shape.SIZE:
-                    held.append(piece)
-            if self.shape is Shape.SIZE:
-                yield b"%d" % size
-                return
-            # RFC 9051 §7.5.2: a literal8 only if there is a NUL, so that a client need not search a literal for one
-            yield (b"~{%d}\r\n" if has_nul and self.shape is Shape.BINARY else b"{%d}\r\n") % size
-            if size <= HELD_BYTES:
-                yield self._shown(b"".join(held))
-                return
-            async for piece in self._filtered(account):
-                yield self._shown(piece)
-        except Refused as refusal:
-            raise Disconnected from refusal
-
-    def _shown(self, octets: bytes) -> bytes:
-        return octets if self.shape is Shape.BINARY else without_nul(octets)
-
-    async def _filtered(self, account: Account) -> AsyncIterator[bytes]:
-        """The filter's output, cut to *partial*."""
-        assert self.filter is not None
-        through = self.filter()
-        cut = _Window(0, None) if self.partial is None else _Window(self.partial.start, self.partial.count)
-        async with aclosing(account.content(self.content, self.start, self.stop)) as octets:
-            async for piece in octets:
-                yield cut.take(through.take(piece))
-                if cut.is_over:
-                    return
-        yield cut.take(through.finish())
-
-
-class _Window:
-    """A filter that passes *count* octets from *start* on; None passes all of them."""
-
-    __slots__ = ("_left", "_to_skip")
-
-    def __init__(self, start: int, count: int | None) -> None:
-        self._to_skip = start
-        self._left = count
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has passed its last octet."""
-        return self._left == 0
-
-    def take(self, octets: bytes) -> bytes:
-        seen = octets[self._to_skip :]
-        self._to_skip = max(0, self._to_skip - len(octets))
-        if self._left is None:
-            return seen
-        seen = seen[: self._left]
-        self._left -= len(seen)
-        return seen
-
-    def finish(self) -> bytes:
-        return b""
-
-
-class _Chain:
-    """A chain of filters."""
-
-    __slots__ = ("_filters",)
-
-    def __init__(self, *filters: Callable[[], Filter]) -> None:
-        self._filters = [make() for make in filters]
-
-    def take(self, octets: bytes) -> bytes:
-        for each in self._filters:
-            octets = each.take(octets)
-        return octets
-
-    def finish(self) -> bytes:
-        octets = b""
-        for each in self._filters:
-            octets = each.take(octets) + each.finish()
-        return octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,22 +53,22 @@ class _Place:
             octets = decode_message(octets, encoding)[start:stop]
         return octets
 
-    def later(
+    def streamed(
         self,
         content: ContentId,
         last: Callable[[], Filter] | None,
         partial: Partial | None,
         shape: Shape = Shape.LITERAL,
-    ) -> Later:
+    ) -> Streamed:
         """The same for a message that is not in memory; the octets pass through *last* at the end."""
         filters: list[Callable[[], Filter]] = []
         for encoding, (start, stop) in self.steps:
-            filters += (partial_of(MessageDecoder, encoding), partial_of(_Window, start, stop - start))
+            filters += (partial_of(MessageDecoder, encoding), partial_of(Window, start, stop - start))
         if last is not None:
             filters.append(last)
         if not filters:
-            return Later(content, *_cut(self.span, partial))
-        return Later(content, *self.span, partial_of(_Chain, *filters), partial, shape)
+            return Streamed(content, *_cut(self.span, partial))
+        return Streamed(content, *self.span, partial_of(Chain, *filters), partial, shape)
 
 
 def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...], Reader]:
@@ -227,9 +86,9 @@ def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...],
     if not section.part and choose is not None:
         chosen = choose
 
-        def choice(header: bytes | None, content: ContentId, size: int) -> bytes | Later:
+        def choice(header: bytes | None, content: ContentId, size: int) -> bytes | Streamed:
             if header is None:
-                return Later(content, 0, min(size, most), chosen.in_pieces, partial)
+                return Streamed(content, 0, min(size, most), chosen.in_pieces, partial)
             return literal(_partial(chosen.select(header), partial))
 
         return HEADER, lambda columns: map(choice, *(columns[column] for column in HEADER))
@@ -237,7 +96,7 @@ def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...],
     inside = section.text not in (SectionText.ALL, SectionText.MIME)
     is_content = section.text is SectionText.ALL
 
-    def value(layout: Layout, raw: bytes | None, content: ContentId) -> bytes | Later:
+    def value(layout: Layout, raw: bytes | None, content: ContentId) -> bytes | Streamed:
         if is_content and raw is not None:
             # the content of a part, which clients ask for most
             part = layout.part(section.part)
@@ -252,7 +111,7 @@ def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...],
             span = span[0], min(span[1], span[0] + most)
         place = _Place.of(around, span)
         if raw is None:
-            return place.later(content, None if choose is None else choose.in_pieces, partial)
+            return place.streamed(content, None if choose is None else choose.in_pieces, partial)
         octets = place.octets(raw)
         return literal(_partial(octets if choose is None else choose.select(octets), partial))
 
@@ -275,13 +134,13 @@ def _chooser(section: Section) -> _Chooser | None:
     return None
 
 
-def _octets(row: tuple[bytes | None, ContentId, int], partial: Partial | None) -> bytes | Later:
+def _octets(row: tuple[bytes | None, ContentId, int], partial: Partial | None) -> bytes | Streamed:
     """The *partial* of *row*: its octets if they are in memory, else a span from the start of its content."""
     octets, content, size = row
     if octets is not None:
         return literal(_partial(octets, partial))
     start, stop = _cut((0, size), partial)
-    return Later(content, start, stop)
+    return Streamed(content, start, stop)
 
 
 MOST_NAME_BYTES = 1000
@@ -334,7 +193,7 @@ def binary_size_reader(item: BinarySize) -> tuple[tuple[Column, ...], Reader]:
 
 
 def _decoding_reader(path: tuple[int, ...], partial: Partial | None, shape: Shape) -> tuple[tuple[Column, ...], Reader]:
-    def value(layout: Layout, raw: bytes | None, content: ContentId) -> bytes | Later:
+    def value(layout: Layout, raw: bytes | None, content: ContentId) -> bytes | Streamed:
         span = layout.whole(path)
         if span is None:
             return b"0" if shape is Shape.SIZE else NIL
@@ -342,7 +201,7 @@ def _decoding_reader(path: tuple[int, ...], partial: Partial | None, shape: Shap
         place = _Place.of(layout.encoded_around(path, inside=False), span)
         if raw is None:
             require_known_encoding(layout, path)
-            return place.later(content, partial_of(decoder, encoding), partial, shape)
+            return place.streamed(content, partial_of(decoder, encoding), partial, shape)
         octets = decode_part(place.octets(raw), encoding)
         return b"%d" % len(octets) if shape is Shape.SIZE else _binary(_partial(octets, partial))
 

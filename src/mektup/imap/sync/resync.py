@@ -46,7 +46,7 @@ async def resync(session: Conversation, mailbox: Mailbox, known: KnownState) -> 
         await plan.answer(changed)
     else:
         for lines in plan.lines([row for row in touched.flags if row[0] in changed]):
-            await plan.say(lines)
+            await plan.send(lines)
 
 
 def _agreed(view: View, seqs: Seqs, uids: Uids) -> int:
