@@ -115,8 +115,8 @@ def numbers(octets: bytes, name: bytes) -> list[list[int]]:
 def threads(octets: bytes) -> list[list[tuple[int, int]]]:
     """Pairs of message and parent, sorted by message, because servers order siblings differently.
 
-    0 means no parent. If the first message of a thread is missing (RFC 5256 §4), the parent is the negative lowest
-    root.
+    0 means no parent. If the first message of a thread is missing (RFC 5256 §4), the parent of its children is the
+    lowest number among them, negated.
     """
     found = []
     for response in responses(octets):

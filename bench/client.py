@@ -141,7 +141,7 @@ class ImapClient(Connection):
             pass
 
 
-class Apart(ImapClient):
+class SplitLiteralClient(ImapClient):
     """A client that sends a literal and the end of its line in two writes, with Nagle's algorithm on."""
 
     nodelay = False

@@ -1,7 +1,8 @@
 """A private Dovecot on loopback: the peer of the benchmark, and the witness of the client tests.
 
-It is Debian's own, with a configuration written here: sdbox, accounts from a passwd-file, fsync as it comes. What would
-only slow it down beside mektup is off: a process is kept for many connections, and nobody is limited to ten of them.
+It is Debian's package with a configuration written here: sdbox, accounts from a passwd-file, the default fsync. What
+would only slow it down in this comparison is off: a process serves many connections one after the other, and a user may
+have more than ten connections.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CANNOT_LISTEN = 89
 """The exit status of a Dovecot whose address is in use."""
 
 ATTEMPTS = 5
-"""How often it is started then."""
+"""How often a start is tried in that case."""
 
 LISTENERS = {
     "imap": ("imap-login", ""),
@@ -33,11 +34,11 @@ LISTENERS = {
     "pop3s": ("pop3-login", "ssl = yes"),
     "lmtp": ("lmtp", "address = 127.0.0.1"),
 }
-"""The service that listens for each protocol, and what its listener needs to be told."""
+"""For each protocol the service that listens, and settings of its listener."""
 
 
 def missing() -> str | None:
-    """Why there is no Dovecot to start, or None when there is one."""
+    """Why no Dovecot can be started, or None if one can."""
     if PROGRAM is None:
         return "dovecot is not installed (Debian: dovecot-imapd)"
     if not Path("/usr/lib/dovecot/lmtp").exists():
@@ -51,10 +52,10 @@ def has_pop3() -> bool:
 
 
 class Dovecot:
-    """A running Dovecot, to be used in a ``with``; *folder* must be on the file system to be measured.
+    """A running Dovecot, for use in a ``with``; *folder* must be on the file system to be measured.
 
-    With *certificate* and its key (PEM files) it speaks TLS, without them not. *settings* are more lines for the end
-    of its configuration.
+    With *certificate* and its key (PEM files) it speaks TLS; without them it does not. *settings* are more lines for
+    the end of its configuration.
     """
 
     name = kind = "Dovecot"
@@ -85,7 +86,7 @@ class Dovecot:
         self.stop()
 
     def start(self) -> None:
-        """Starts it, and returns when it listens."""
+        """Starts Dovecot; returns when it listens."""
         assert PROGRAM is not None
         for part in (self.folder, self.folder / "home", self.folder / "run", self.folder / "state"):
             part.mkdir(parents=True, exist_ok=True)
@@ -100,7 +101,7 @@ class Dovecot:
             try:
                 wait_for_listener(self._process, self.ports["imap"])
             except OSError:
-                # a process of the last run may listen a moment longer than its master lives
+                # a process of the last run may listen a moment after its master has ended
                 if not attempts or self._process.poll() != CANNOT_LISTEN:
                     raise
                 time.sleep(0.5)
@@ -108,35 +109,35 @@ class Dovecot:
                 return
 
     def stop(self) -> None:
-        """Ends it, if it runs."""
+        """Stops Dovecot, if it runs."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(timeout=20)
             self._process = None
 
     def restart(self, *, workers: int = 0) -> None:
-        """Ends it if it runs, and starts it. There is no number of workers to set: each connection gets a process."""
+        """Stops Dovecot if it runs, and starts it. *workers* has no effect: each connection gets a process."""
         self.stop()
         self.start()
 
     @property
     def mail_folder(self) -> str:
-        """All accounts' mail, and nothing else."""
+        """The folder with the mail of all accounts, and nothing else."""
         return str(self.folder / "home")
 
     @property
     def pid(self) -> int:
-        """The master process; all others are below it."""
+        """The master process; all others are its descendants."""
         assert self._process is not None
         return self._process.pid
 
     def address(self, protocol: str) -> tuple[str, int]:
-        """Where it listens for ``imap``, ``imaps``, ``pop3``, ``pop3s`` or ``lmtp``."""
+        """Host and port for ``imap``, ``imaps``, ``pop3``, ``pop3s`` or ``lmtp``."""
         return "127.0.0.1", self.ports[protocol]
 
     @property
     def version(self) -> str:
-        """As ``dovecot --version`` says it."""
+        """The output of ``dovecot --version``."""
         assert PROGRAM is not None
         return subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout.split()[0]
 

@@ -1,8 +1,8 @@
-"""Fills the servers before the measurement, each in its quickest public way.
+"""Fills the servers before the measurement, each through its fastest public interface.
 
-mektup is filled through its store's interface while it does not run, in its own process, so that the measuring process
-stays small. Dovecot is filled by MULTIAPPEND (RFC 3502), with fsync off meanwhile. Two checkouts of mektup are both
-filled by MULTIAPPEND, because their stores may have different interfaces.
+mektup is filled through the interface of its store while the server does not run. A separate process does that, so that
+the measuring process stays small. Dovecot is filled by MULTIAPPEND (RFC 3502), with fsync off meanwhile. If two
+checkouts of mektup are compared, both are filled by MULTIAPPEND, because their stores may have different interfaces.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class MektupFilling:
         self._process.start()
 
     def wait(self) -> Sequence[int]:
-        """Waits until it is filled; returns the octets of each account's mail. Raises OSError if that failed."""
+        """Waits for the process; returns the octets of each account's mail. Raises OSError if it failed."""
         self._process.join()
         if self._process.exitcode:
             raise OSError(f"mektup could not be filled: status {self._process.exitcode}")

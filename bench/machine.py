@@ -1,4 +1,4 @@
-"""Which machine it is, as far as it matters for what is measured on it."""
+"""Describes the machine: the parts that matter for the figures measured on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SYNCS = 50
 
 
 def machine(folder: Path) -> str:
-    """A line about processors, kernel, Python, and how long the disk under *folder* takes to keep 4 KiB."""
+    """One line: processor, kernel, Python, and how long an fdatasync of 4 KiB takes on the disk under *folder*."""
     return (
         f"{_processor()}, {os.cpu_count()} cores; Linux {platform.release()}; Python {platform.python_version()};"
         f" fdatasync of 4 KiB: {sync_seconds(folder) * 1000:.1f} ms"
@@ -21,7 +21,7 @@ def machine(folder: Path) -> str:
 
 
 def sync_seconds(folder: Path) -> float:
-    """The median time of an fdatasync, upon which every durable row waits."""
+    """The median time of an fdatasync of 4 KiB; every durable write waits for at least one."""
     times = []
     with tempfile.TemporaryFile(dir=folder) as file:
         for _ in range(SYNCS):

@@ -1,8 +1,8 @@
-"""The mail that both servers get: made up, but of the shapes and sizes that real mail has, and the same every time.
+"""Generates the mail that both servers get: shapes and sizes as in real mail, and the same messages every time.
 
-Words come from a made-up language with the frequencies of a real one, so that a search for a common word finds many
-messages and a search for a rare one finds few. On average a message has 5,400 octets. It comes with flags and an
-internal date, since a mailbox in which nothing was ever read is nobody's.
+Words come from an invented language with the word frequencies of a real one, so that a search for a common word finds
+many messages and a search for a rare one finds few. On average a message has 5,400 octets. Each has flags and an
+internal date, because in real mailboxes most messages have been read.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ SYLLABLES = "ka lo mi ren ta su vo bel dra fin gor hul is jen kol mar nos pel qu
 SEED = 20260305
 PEOPLE = 400
 RARE_WORDS = ("xylophonist", "marzipan", "quicksand", "thunderbolt", "woodpecker")
-"""Each stands in every five-hundredth message, and no two in the same one."""
+"""Each is in every five-hundredth message, and no two are in the same one."""
 
 BEGINNING = 1_767_225_600
-"""The internal date of the first message, seconds since 1970; each has another minute."""
+"""The internal date of the first message, in seconds since 1970; each next message is a minute later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A message and what a mailbox knows about it."""
+    """A message, with its flags and internal date."""
 
     raw: bytes
     """Lines end in CRLF."""
@@ -36,7 +36,7 @@ class Mail:
 
     @property
     def arguments(self) -> bytes:
-        """As APPEND wants it after the mailbox, with a literal that is not synchronising (RFC 7888)."""
+        """The arguments of APPEND after the mailbox, with a non-synchronizing literal (RFC 7888)."""
         date = time.strftime("%d-%b-%Y %H:%M:%S +0000", time.gmtime(self.internaldate))
         return f'({" ".join(self.flags)}) "{date}" {{{len(self.raw)}+}}\r\n'.encode() + self.raw
 
@@ -50,11 +50,11 @@ def generate(count: int) -> Iterator[Mail]:
 
 
 FLAGS = (("\\Seen", 0.67), ("\\Answered", 0.2), ("\\Flagged", 0.05), ("\\Deleted", 0.02), ("$Forwarded", 0.03))
-"""Which share of the messages has each flag."""
+"""The share of messages that has each flag."""
 
 
 class Generator:
-    """Makes messages one after the other; two generators make the same ones."""
+    """Makes messages one after the other; every generator makes the same ones."""
 
     def __init__(self) -> None:
         self._random = random.Random(SEED)
@@ -66,7 +66,7 @@ class Generator:
 
     @property
     def vocabulary(self) -> Sequence[str]:
-        """All words there are, the most frequent first."""
+        """All words of the language, the most frequent first."""
         return self._words
 
     def messages(self, count: int) -> Iterator[bytes]:

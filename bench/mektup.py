@@ -1,4 +1,4 @@
-"""``mektup serve`` as a process of its own, on a data directory of its own."""
+"""Runs ``mektup serve`` as a child process with its own data directory."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ BEFORE = "before"
 
 
 class Mektup:
-    """A running mektup, to be used in a ``with``; data, configuration and log are in *folder*.
+    """A running mektup, for use in a ``with``; data, configuration and log are in *folder*.
 
-    At the end it gets SIGTERM, which it must answer with exit status 0.
+    At the end it gets SIGTERM, and must then end with exit status 0.
     """
 
     kind = "mektup"
 
     def __init__(self, folder: Path, *, workers: int, settings: str = "", checkout: Path | None = None) -> None:
-        """*settings* are more lines for the top of the configuration file; a table of theirs ends the top.
+        """*settings* are more lines for the top of the configuration file; they may end with tables.
 
-        *checkout*: another tree of mektup, where `make` has made `.venv`; its program is run instead of this one.
+        *checkout*: another tree of mektup, where `make` has made `.venv`; its program runs instead of this one.
         """
         self.name = self.kind if checkout is None else BEFORE
         self._checkout = checkout
@@ -55,7 +55,7 @@ class Mektup:
         self.stop()
 
     def start(self) -> None:
-        """Starts it, and returns when it listens."""
+        """Starts mektup; returns when it listens."""
         with self.log.open("ab") as log:
             command = [str(self._program), "serve", "--config", str(self.configuration)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -63,7 +63,7 @@ class Mektup:
             wait_for_listener(self._process, port)
 
     def stop(self) -> None:
-        """Ends it, if it runs. Raises OSError where it did not end as it should."""
+        """Stops mektup, if it runs. Raises OSError if the exit status is not 0."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGTERM)
@@ -73,30 +73,30 @@ class Mektup:
             raise OSError(f"mektup ended with status {status}: {self.log.read_text(errors='replace')}")
 
     def restart(self, *, workers: int) -> None:
-        """Ends it if it runs, and starts it with so many workers."""
+        """Stops mektup if it runs, and starts it with *workers* workers."""
         self.stop()
         self._configure(workers)
         self.start()
 
     @property
     def mail_folder(self) -> str:
-        """All accounts' mail, and nothing else."""
+        """The folder with the mail of all accounts, and nothing else."""
         return str(self.data / "accounts")
 
     @property
     def pid(self) -> int:
-        """The parent process; the workers are below it."""
+        """The parent process; the workers are its descendants."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def certificate(self) -> Path:
-        """The self-signed one that it made for itself."""
+        """The self-signed certificate that mektup made."""
         return self.data / "tls" / "self-signed.crt"
 
     @property
     def version(self) -> str:
-        """Of the package that is installed; of another checkout, its commit."""
+        """The version of the installed package; for another checkout, its commit."""
         if self._checkout is None:
             return importlib.metadata.version("mektup")
         command = ["git", "-C", str(self._checkout), "describe", "--always", "--dirty"]
@@ -107,7 +107,7 @@ class Mektup:
         self._manage("add", name, "--password-stdin", given=f"{password}\n")
 
     def add_users(self, names: Iterable[str], password: str) -> None:
-        """Adds accounts that have all the same password, in one call of the command line."""
+        """Adds accounts that all have the same password, in one call of the command line."""
         listed = self.configuration.with_name("users")
         listed.write_text("".join(f"{name}:{{PLAIN}}{password}\n" for name in names))
         self._manage("import", str(listed))
@@ -119,7 +119,7 @@ class Mektup:
             raise OSError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
 
     def kill(self) -> None:
-        """Ends it at once, if it runs: it does not end by itself within a time that anybody would wait."""
+        """Kills mektup, if it runs; for a server that may be too busy to stop soon."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

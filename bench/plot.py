@@ -1,7 +1,7 @@
-"""``python -m bench.plot RESULTS.json PICTURE.svg``: what ``--json`` wrote, as a picture that needs no library.
+"""``python -m bench.plot RESULTS.json PICTURE.svg`` draws the results that ``--json`` wrote, without a library.
 
-The results of one size become a bar for each row, mektup's figure over Dovecot's, with a mark at what was asked; those
-of several sizes a small chart for each row, both servers' seconds by the size of the mailbox.
+Results of one size become a bar for each row: mektup's figure divided by Dovecot's, with a mark at the bound. Results
+of several sizes become a small chart for each row: the seconds of both servers by the size of the mailbox.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ INK, FAINT, GOOD, BAD = "#24292f", "#d0d7de", "#1a7f64", "#b35900"
 COLOURS = {"mektup": GOOD, "Dovecot": "#57606a"}
 
 Object = dict[str, Any]
-"""As JSON has it."""
+"""A JSON object."""
 
 
 def bars(found: Object) -> str:
-    """One size: how mektup's figures compare to Dovecot's, on a logarithmic scale."""
+    """For one size: mektup's figures divided by Dovecot's, on a logarithmic scale."""
     rows = [row for row in found["rows"] if row["ratio"]]
     step, left, right, top = 22, 420, 880, 64
     lowest, highest = -3.0, 1.0
@@ -56,7 +56,7 @@ def bars(found: Object) -> str:
 
 
 def charts(found: Sequence[Object]) -> str:
-    """Several sizes: each row in a chart of its own, both axes logarithmic."""
+    """For several sizes: a chart for each row, both axes logarithmic."""
     wide, high, columns = 280, 190, 4
     shapes = []
     for number, row in enumerate(found[-1]["rows"]):

@@ -1,4 +1,4 @@
-"""Free ports on loopback, and waiting for a server to listen on one of them."""
+"""Finds free ports on loopback, and waits until a server listens on one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 PROTOCOLS = ("imap", "imaps", "pop3", "pop3s", "lmtp")
 
 BELOW_EPHEMERAL = range(15_000, 30_000)
-"""Ports that no outgoing connection is given, so that one that is free now is free a moment later."""
+"""The kernel gives these ports to no outgoing connection, so a port that is free now stays free."""
 
 
 def choose_ports(protocols: Sequence[str]) -> dict[str, int]:
@@ -30,7 +30,7 @@ def choose_ports(protocols: Sequence[str]) -> dict[str, int]:
 
 
 def wait_for_listener(process: subprocess.Popen[bytes], port: int, *, seconds: float = 30) -> None:
-    """Returns when *process* accepts connections on *port*. Raises OSError when it ends first, or takes too long."""
+    """Returns when *process* accepts connections on *port*. Raises OSError if it ends first, or takes too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -38,7 +38,7 @@ def wait_for_listener(process: subprocess.Popen[bytes], port: int, *, seconds: f
             return
         except ConnectionRefusedError:
             try:
-                # Paces the attempts, and ends them when the process has ended.
+                # a pause between attempts that ends early when the process ends
                 process.wait(timeout=0.02)
             except subprocess.TimeoutExpired:
                 continue

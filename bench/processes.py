@@ -28,14 +28,15 @@ class ProcessTree:
     def cpu(self) -> float:
         """Seconds of processor time, user and system, since it began.
 
-        For a living process in nanoseconds; for an ended one as its parent got it, in ticks of 10 ms.
+        The resolution is a nanosecond for a running process. The time of an ended process comes from its parent, in
+        ticks of 10 ms.
         """
         return sum(map(_cpu, self.pids()))
 
     def proportional_memory(self) -> int:
         """Octets of memory (PSS): a page that several processes share is counted once in all.
 
-        If the kernel does not tell (the processes belong to another user), it returns the private memory.
+        If the kernel does not give it (the processes belong to another user), the private memory is returned.
         """
         try:
             return sum(map(_pss, self.pids()))
@@ -43,7 +44,7 @@ class ProcessTree:
             return self.private_memory()
 
     def private_memory(self) -> int:
-        """Octets of memory that belong to no file: quick to ask, for watching how it grows."""
+        """Octets of memory that belong to no file. It is quick to read, so growth can be watched with it."""
         return sum(map(_private, self.pids()))
 
 
@@ -56,7 +57,7 @@ def _children(pid: int) -> list[int]:
 
 def _cpu(pid: int) -> float:
     try:
-        # clock_getcpuclockid(3): the clock of another process, whose threads that have ended are counted too
+        # clock_getcpuclockid(3): the clock of another process; it counts ended threads too
         living = time.clock_gettime((~pid << 3) | 2)
     except OSError:
         return 0.0
@@ -78,7 +79,7 @@ def _private(pid: int) -> int:
 
 
 def _read(path: str) -> str:
-    """A file of /proc; empty where the process has ended meanwhile."""
+    """The content of a file of /proc; empty if the process has ended."""
     try:
         return Path(path).read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""All that came out, for programs and for what a table cannot say."""
+"""All results, as JSON for programs and as remarks that do not fit into the table."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Report:
 
     messages: int
     names: list[str]
-    """The servers'."""
+    """The names of the servers."""
     heading: str
     results: list[Result] = field(default_factory=list)
     sets: dict[str, list[Line]] = field(default_factory=dict)
 
 
 def remarks(results: Sequence[Result]) -> Iterator[str]:
-    """What the table cannot say, in lines."""
+    """Remarks that do not fit into the table, one a line."""
     for result in results:
         for remark in result.remarks:
             yield f"{result.row.key}: not measured: {remark}"
@@ -34,7 +34,7 @@ def remarks(results: Sequence[Result]) -> Iterator[str]:
 
 
 def as_json(reports: Sequence[Report]) -> str:
-    """Everything that was measured: an object, or a list of them where several sizes were."""
+    """Everything that was measured: an object, or a list of objects if several sizes were measured."""
     objects = [_object(report) for report in reports]
     return json.dumps(objects if len(objects) > 1 else objects[0], indent=2) + "\n"
 

@@ -10,7 +10,7 @@ GROWING = (
     "select status flags envelope structure thunderbird body partial store store-all unseen subject rare common sort "
     "thread copy qresync qresync-all"
 ).split()
-"""The rows that depend on how many messages there are."""
+"""The rows that depend on the number of messages."""
 
 
 def scale_table(reports: Sequence[Report]) -> str:

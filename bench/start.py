@@ -1,4 +1,4 @@
-"""Both servers, filled with the same mail."""
+"""Starts both servers, filled with the same mail."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from mektup.server.self_signed import pair_under
 LIMITS = "[limits]\nconnections_per_account = 2000\nconnections_per_address_before_login = 1000\n"
 
 KEPT = 1000
-"""How many messages the rows can use for themselves."""
+"""How many messages are kept in memory for the rows."""
 
 
 def filled(stack: ExitStack, folder: Path, messages: int, more_accounts: Sequence[str] = ()) -> list[Bench]:
-    """Both servers, filled and stopped, mektup first; each ends with *stack*. Without a Dovecot, says so."""
+    """Both servers, filled and stopped, mektup first. Each ends with *stack*. Prints a line if there is no Dovecot."""
     plan = _plan(messages, more_accounts)
     mektup = Mektup(folder / "mektup", workers=1, settings=LIMITS)
     say(f"filling {mektup.name} {mektup.version} with {messages:,} messages")
@@ -48,7 +48,7 @@ def filled(stack: ExitStack, folder: Path, messages: int, more_accounts: Sequenc
 def filled_beside_before(
     stack: ExitStack, folder: Path, messages: int, checkout: Path, more_accounts: Sequence[str] = ()
 ) -> list[Bench]:
-    """This mektup and that of another *checkout*, filled and stopped, this one first; each ends with *stack*."""
+    """This mektup and the one of *checkout*, filled and stopped, this one first. Each ends with *stack*."""
     servers = [
         Mektup(folder / "mektup", workers=1, settings=LIMITS),
         Mektup(folder / "before", workers=1, settings=LIMITS, checkout=checkout),
@@ -75,11 +75,11 @@ def _benches(stack: ExitStack, servers: Sequence[Server], messages: int, octets:
 
 
 def raise_descriptor_limit() -> None:
-    """As many open files as this user may have, for the clients here and for the servers, which inherit it."""
+    """Raises the limit of open files to the hard limit, for the clients here and for the servers, which inherit it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def say(text: str) -> None:
-    """Tells how far it has come."""
+    """Prints progress to standard error."""
     print(text, file=sys.stderr, flush=True)

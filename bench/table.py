@@ -1,4 +1,4 @@
-"""The results as a table, for people: at most 120 columns."""
+"""Prints the results as a table of at most 120 columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TITLE = 53
 
 
 def table(results: Sequence[Result], names: Sequence[str]) -> str:
-    """One line for each row: each server's figure and processor time, the ratio, what was asked, ``!`` where missed."""
+    """A line for each row: figure and processor time of each server, the ratio, the bound, ``!`` if it was missed."""
     is_pair = len(names) > 1
     head = f"{'':13}{'':{TITLE}}" + "".join(f"{name:>10}{'CPU':>8}" for name in names)
     lines = [head + (f"{'ratio':>8}{'asked':>8}" if is_pair else "")]

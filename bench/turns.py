@@ -1,4 +1,4 @@
-"""Runs rows on the servers in turn, and says where their answers differ."""
+"""Runs rows on the servers in turn, and reports where their answers differ."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FEWEST_RUNS = 3
 """How often a row is run on each server, if it takes long."""
 
 LONG = 8.0
-"""Seconds of all runs of a row, after which the fewest are enough."""
+"""If the runs of a row take so many seconds together, ``FEWEST_RUNS`` are enough."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Result:
 
     @property
     def is_above(self) -> bool:
-        """Whether mektup has missed its bound, or could not be measured."""
+        """Whether mektup missed its bound, or could not be measured."""
         mine = self.figure("mektup") if self.row.is_absolute else self.ratio()
         if mine is None:
             return not self.figures.get("mektup")
@@ -68,7 +68,7 @@ class Result:
 
 
 def measure(benches: Sequence[Bench], rows: Sequence[Row], runs: int, say: Callable[[str], None]) -> list[Result]:
-    """The results of *rows*, in their order. The servers are restarted as each stage asks."""
+    """The results of *rows*, in their order. The servers are restarted for each stage."""
     results = {row.key: Result(row) for row in rows}
     for stage, group in itertools.groupby(sorted(rows, key=lambda row: list(Stage).index(row.stage)), _stage):
         if stage is not Stage.FRESH:
@@ -99,7 +99,7 @@ def _run(benches: Sequence[Bench], result: Result, runs: int) -> None:
         _restart(benches, row.stage)
     able = [bench for bench in benches if _is_able(bench, result)]
     if row.stage is Stage.FRESH:
-        # memory that was allocated once is not allocated again, so a second run would show less
+        # a process reuses memory that it has allocated, so a second run would show less
         for bench in able:
             if measured := _measured(bench, result):
                 result.add(bench.name, measured)
@@ -109,7 +109,7 @@ def _run(benches: Sequence[Bench], result: Result, runs: int) -> None:
     for number in range(runs):
         if number >= FEWEST_RUNS and time.monotonic() - begun > LONG:
             break
-        # the order changes with each turn, because the first server finds the processor's caches cold
+        # the order changes with each turn, because the first server runs with cold processor caches
         for bench in able if number % 2 == 0 else reversed(able):
             if bench.name not in last:
                 continue

@@ -1,1 +1,1 @@
-"""What one hostile client, or one mail, does to others on the same worker: ``python -m bench.hostile``."""
+"""How much one hostile client, or one mail, disturbs others on the same worker: ``python -m bench.hostile``."""

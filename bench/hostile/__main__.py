@@ -1,7 +1,7 @@
-"""``python -m bench.hostile``: what one hostile client, or one mail, does to others on the same worker.
+"""``python -m bench.hostile``: how much one hostile client, or one mail, disturbs others on the same worker.
 
-For each attack: what a NOOP of another user waited for, and how much the server grew. The exit status is 1 when a
-bound did not hold. How to add an attack: see ``attacks/__init__.py``.
+For each attack it prints how long a NOOP of another user waited, and how much the server's memory grew. The exit status
+is 1 when a bound did not hold. ``attacks/__init__.py`` says how to add an attack.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from bench.mektup import Mektup
 from bench.rows.registry import PASSWORD
 
 SHORT_FACTOR = 10.0
-"""How much wider the bounds are in the short form, which runs on machines that do other things, too."""
+"""How much wider the bounds are in the short form, which also runs on busy machines."""
 
 SHORT_TRIES = 3
-"""How often an attack may break a bound in the short form before that counts: each try is printed."""
+"""In the short form an attack fails after so many tries that broke a bound; each try is printed."""
 
 HEAD = (
     f"{'attack':15}{'who':9}{'before':44}{'NOOP ms':>8}{'net':>7}{'machine':>8}{'p99':>6}{'MB':>6}{'CPU s':>7}"
@@ -35,7 +35,7 @@ HEAD = (
 
 
 def main(words: Sequence[str]) -> int:
-    """Runs the attacks; the exit status."""
+    """Runs the attacks; returns the exit status."""
     options = _parsed(words)
     factor = options.factor or (SHORT_FACTOR if options.short else 1.0)
     tries = SHORT_TRIES if options.short else 1
@@ -63,7 +63,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _outcome(attack: Attack, accounts: Path, place: Path, options: argparse.Namespace) -> Outcome:
-    """Runs *attack* on a server of its own, whose data is a copy of *accounts*."""
+    """Runs *attack* on a new server, whose data is a copy of *accounts*."""
     shutil.copytree(accounts, place / "data")
     with Mektup(place, workers=1, settings=attack.settings, checkout=options.checkout) as server:
         outcome = measured(attack, Stage(server, is_short=options.short))
@@ -76,7 +76,7 @@ def _make_accounts(data: Path, checkout: Path | None) -> None:
     if checkout is None:
         MektupFilling(data, dict.fromkeys(names, 0)).wait()
         return
-    # an older mektup cannot read what this one writes
+    # an older mektup cannot read the files of this one
     data.mkdir()
     command = [str(checkout / ".venv" / "bin" / "mektup"), "user", "add", "--data", str(data), "--password-stdin"]
     for name in names:

@@ -1,4 +1,4 @@
-"""What an attack is, and the stage that it runs on."""
+"""Defines an attack, and the server that it runs against."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bench.mektup import Mektup
 from bench.rows.registry import PASSWORD
 
 BYSTANDER, ATTACKER, OTHER = "alice", "mallory", "carol"
-"""Who waits for NOOPs, who attacks, and who else may be needed."""
+"""The user who sends NOOPs, the attacker, and one more user."""
 
 ATTACK_SECONDS = 20.0
 PREPARE_SECONDS = 120.0
 
 
 class Who(Enum):
-    """Who can do it."""
+    """Who can run an attack."""
 
     STRANGER = "stranger"
     USER = "user"
@@ -27,12 +27,12 @@ class Who(Enum):
 
 
 class Stage:
-    """A server with one worker, and the attacker's ways to it."""
+    """A server with one worker, and ways to connect to it."""
 
     def __init__(self, server: Mektup, *, is_short: bool) -> None:
         self.server = server
         self.is_short = is_short
-        """Whether it is to be done within seconds: smaller mailboxes, the same kind."""
+        """Whether the run should take only seconds: the same attacks on smaller mailboxes."""
         self.deadline = time.monotonic() + PREPARE_SECONDS
         self._clients: list[HostileClient] = []
 
@@ -47,14 +47,14 @@ class Stage:
     def imap(
         self, name: str = ATTACKER, mailbox: str | None = None, *, receive_buffer: int | None = None
     ) -> HostileClient:
-        """A connection that is logged in, with *mailbox* selected."""
+        """A connection that is logged in, with *mailbox* selected if one is named."""
         client = self.connect(receive_buffer=receive_buffer).log_in(name, PASSWORD)
         if mailbox is not None and b" OK" not in (answer := client.ask(b"SELECT " + mailbox.encode())):
             raise OSError(f"{mailbox} could not be selected: {answer!r}")
         return client
 
     def append(self, raw: Iterable[bytes], mailbox: str = "INBOX", name: str = ATTACKER) -> None:
-        """Puts messages there, by APPEND."""
+        """Adds the messages *raw* to *mailbox* by APPEND."""
         client = self.imap(name)
         for each in raw:
             client.send(b"a APPEND %b {%d}\r\n" % (mailbox.encode(), len(each)))
@@ -64,7 +64,7 @@ class Stage:
                 raise OSError(f"not appended: {answer!r}")
 
     def deliver(self, raw: bytes, name: str = ATTACKER) -> bytes:
-        """Sends a mail by LMTP; the answer to it."""
+        """Sends a mail by LMTP; returns the answer."""
         client = self.connect("lmtp")
         client.until(b"220 ")
         client.send(f"LHLO x\r\nMAIL FROM:<x@x.example>\r\nRCPT TO:<{name}>\r\nDATA\r\n".encode())
@@ -73,11 +73,11 @@ class Stage:
         return client.until(b"[245][0-9][0-9] ")
 
     def rest(self, seconds: float) -> None:
-        """Does nothing, but for as long as the attack may take."""
+        """Sleeps for *seconds*, but not beyond the deadline."""
         time.sleep(max(0.0, min(seconds, self.deadline - time.monotonic())))
 
     def hang_up(self) -> None:
-        """Ends all connections."""
+        """Closes all connections."""
         for client in self._clients:
             client.close()
         self._clients.clear()
@@ -91,17 +91,17 @@ class Attack:
     who: Who
     what: str
     before: str
-    """What it did at commit 6045af2, as it was measured then."""
+    """What it did to the server before the defences were built."""
     run: Callable[[Stage], str]
-    """Does it, for ATTACK_SECONDS at most; what the attacker got, in a few words. Overtime may pass."""
+    """Runs the attack, for ATTACK_SECONDS at most; returns the attacker's result in a few words. May raise Overtime."""
     prepare: Callable[[Stage], None] | None = None
-    """What has to be there first, where something has; the server is started anew behind it."""
+    """Prepares the data, if the attack needs any; the server is restarted afterwards."""
     settings: str = ""
     """More lines for the top of the server's configuration."""
     stall_ms: float = 50.0
     """How long a NOOP of another user may wait."""
     growth_mb: float = 64.0
-    """How much the server may grow."""
+    """How much the server's memory may grow."""
     is_in_short: bool = True
 
 

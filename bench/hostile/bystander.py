@@ -1,6 +1,6 @@
-"""Another user of the same worker: sends NOOP every few milliseconds, and tells how long it waited.
+"""Another user of the same worker: sends NOOP every few milliseconds, and measures how long each waits.
 
-A process of its own, so that the attacker's work is not taken for the server's:
+It is a separate process, so that the attacker's work does not delay it:
 ``python -m bench.hostile.bystander PORT NAME PASSWORD SERVER_PID``. It prints ``ready``, goes on until its standard
 input ends, and then prints its figures as JSON.
 """
@@ -20,7 +20,7 @@ from typing import IO, cast
 PAUSE_SECONDS = 0.004
 QUIET_NOOPS = 50
 PATIENCE_SECONDS = 60.0
-"""How long an answer is waited for."""
+"""The longest wait for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,16 @@ class Waits:
     count: int
     longest: float
     machine: float
-    """The part of the longest in which the server or the bystander waited for a core, and not for each other."""
+    """The part of the longest wait in which the server or the bystander was ready to run, but had no core."""
     net: float
-    """The longest without that part; it may be another NOOP's."""
+    """The longest wait after that part is subtracted from each; it may be another NOOP."""
     p99: float
     quiet: float
-    """The longest of those before the attack."""
+    """The longest wait before the attack."""
 
 
 class Bystander:
-    """The process, seen from the one that attacks."""
+    """Starts the process, and reads its figures."""
 
     def __init__(self, port: int, name: str, password: str, server: int) -> None:
         command = [sys.executable, "-m", "bench.hostile.bystander", str(port), name, password, str(server)]
@@ -52,7 +52,7 @@ class Bystander:
         return cast("IO[bytes]", self._process.stdout)
 
     def waits(self) -> Waits:
-        """Ends it, and returns its figures."""
+        """Ends the process, and returns its figures."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         told = self._out.read()
@@ -61,7 +61,7 @@ class Bystander:
         return Waits(**json.loads(told))
 
     def end(self) -> None:
-        """Ends it, if it still runs."""
+        """Ends the process, if it still runs."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -123,7 +123,7 @@ def _watch(client: socket.socket, server: str) -> Waits:
 
 
 def main(words: list[str]) -> int:
-    """The process."""
+    """The main function of the process."""
     port, name, password, server = words
     with socket.create_connection(("127.0.0.1", int(port)), timeout=PATIENCE_SECONDS) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

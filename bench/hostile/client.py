@@ -1,4 +1,4 @@
-"""The attacker's side of a connection: sends what it likes, reads or does not, and gives up when its time is over."""
+"""The attacker's side of a connection: it may send anything, read or not, and gives up at its deadline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RECEIVED_AT_ONCE = 1 << 18
 
 
 class Overtime(Exception):
-    """The attack's time was over before the server was done with it."""
+    """The server was not done when the attack's time was over."""
 
 
 class HostileClient:
@@ -32,7 +32,7 @@ class HostileClient:
         self._socket.connect(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.octets = 0
-        """Received so far."""
+        """The number of octets received so far."""
         self._tail = b""
 
     def __enter__(self) -> Self:
@@ -44,7 +44,7 @@ class HostileClient:
         self.close()
 
     def close(self) -> None:
-        """Hangs up, and wakes a thread that waits for it."""
+        """Closes the connection, and wakes a thread that waits for it."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -58,7 +58,7 @@ class HostileClient:
             raise Overtime from None
 
     def until(self, pattern: bytes) -> bytes:
-        """Reads until *pattern* matches at the start of a line; the end of what came (4 KiB of it, or that line)."""
+        """Reads until *pattern* matches at the start of a line; returns that line."""
         wanted = re.compile(rb"(?m)^(?:" + pattern + rb").*\r\n")
         seen = self._tail
         while (found := wanted.search(seen)) is None:
@@ -70,18 +70,18 @@ class HostileClient:
             if not octets:
                 raise OSError("the server closed the connection")
             self.octets += len(octets)
-            # a line that has begun is kept, so that its start is seen
+            # the last 4 KiB are kept, because the beginning of a line may have come before its end
             seen = seen[-4096:] + octets
         self._tail = seen[found.end() :]
         return found[0]
 
     def ask(self, command: bytes, tag: bytes = b"a") -> bytes:
-        """Sends *command*, reads and forgets what comes; the tagged answer."""
+        """Sends *command*, reads the answer without keeping it, and returns the tagged line."""
         self.send(b"%b %b\r\n" % (tag, command))
         return self.until(re.escape(tag) + b" (?:OK|NO|BAD)")
 
     def log_in(self, name: str, password: str) -> Self:
-        """Becomes a user."""
+        """Logs in, and returns the connection."""
         answer = self.ask(f'LOGIN "{name}" "{password}"'.encode())
         if b" OK" not in answer:
             raise OSError(f"no login: {answer!r}")
@@ -95,6 +95,6 @@ class HostileClient:
 
 
 def shown(answer: bytes) -> str:
-    """A tagged answer, for the table."""
+    """A tagged answer as text for the table."""
     text = answer.decode("ascii", "replace").strip()
     return text.partition(" ")[2][:40]

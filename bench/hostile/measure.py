@@ -1,4 +1,4 @@
-"""One attack measured: what a bystander waited for, and how much the server grew."""
+"""Measures one attack: how long a bystander waited, and how much the server's memory grew."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ SAMPLE_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an attack did."""
+    """The result of an attack."""
 
     attack: Attack
     waits: Waits
     growth: float
-    """Of the server's memory at its highest, MB."""
+    """The highest growth of the server's memory, in MB."""
     cpu: float
-    """Seconds of processor that the server used."""
+    """Processor seconds that the server used."""
     got: str
 
     def broken(self, factor: float) -> list[str]:
-        """Which bounds, each made *factor* times wider for a noisy machine, did not hold."""
+        """The bounds that did not hold, each made *factor* times wider for a noisy machine."""
         found = []
         if self.waits.net * 1000 > self.attack.stall_ms * factor:
             found.append(f"a NOOP waited {self.waits.net * 1000:.0f} ms ({self.attack.stall_ms:.0f} are allowed)")
@@ -62,7 +62,7 @@ class _Growth:
             self._most = max(self._most, self._tree.private_memory())
 
     def stop(self) -> float:
-        """MB at the highest, beyond those at the beginning."""
+        """Stops; returns the highest growth since the beginning, in MB."""
         self._ended.set()
         self._thread.join()
         return (self._most - self._first) / 1e6
@@ -80,7 +80,7 @@ def measured(attack: Attack, stage: Stage) -> Outcome:
     tree = ProcessTree(stage.server.pid)
     bystander = Bystander(stage.server.ports["imap"], BYSTANDER, PASSWORD, stage.server.pid)
     try:
-        # a password is hashed in 64 MB; from here on it is remembered
+        # to hash a password takes 64 MB; after the first login the password is remembered
         for name in (ATTACKER, OTHER):
             stage.imap(name)
         stage.hang_up()
@@ -93,7 +93,7 @@ def measured(attack: Attack, stage: Stage) -> Outcome:
     finally:
         bystander.end()
         stage.hang_up()
-        # what is still under way is of no interest
+        # commands in progress need not be finished
         stage.server.kill()
 
 

@@ -1,6 +1,6 @@
 """What is measured: one function for each row of the table, in modules by theme."""
 
-from bench.rows import apart, arriving, fetching, flagging, memory, searching, sessions, waking  # noqa: F401
+from bench.rows import arriving, fetching, flagging, memory, searching, sessions, split_literals, waking  # noqa: F401
 from bench.rows.registry import ROWS as _ROWS
 
 ORDER = (

@@ -1,4 +1,4 @@
-"""Rows in which messages come into a mailbox, and go again, so that the next run finds it as this one did."""
+"""Rows that add messages to a mailbox, and remove them, so that the next run begins with the same mailbox."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def lmtp(bench: Bench) -> Measured:
 
 
 def contents_of(client: ImapClient, mailbox: bytes) -> list[bytes]:
-    """The messages of *mailbox*, which is selected afterwards.
+    """The messages of *mailbox*, which stays selected.
 
-    Header fields above From are passed over: Dovecot's LMTP writes trace fields there.
+    Header fields above From are left out, because Dovecot's LMTP writes trace fields there.
     """
     client.run(b"SELECT " + mailbox)
     raws = literals(client.run(b"FETCH 1:* (BODY.PEEK[])").octets)

@@ -1,4 +1,4 @@
-"""Rows of FETCH: what a client shows in a list, in a message, and what it takes along."""
+"""Rows of FETCH: what clients ask for to show a list, to show a message, and to keep a copy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ THUNDERBIRD = (
 
 
 def _measured(bench: Bench, command: bytes, *names: bytes) -> Measured:
-    """One FETCH of all messages, of which *names* are compared."""
+    """One FETCH of all messages; the items *names* of the answers are compared."""
     client = bench.imap()
     with bench.stopwatch() as watch:
         answer = client.run(command)

@@ -18,7 +18,7 @@ def _flags(bench: Bench) -> list[str]:
 def store(bench: Bench) -> Measured:
     client = bench.imap()
     count = min(STORES, bench.messages)
-    # where there are fewer messages, every other round takes the flag away again
+    # with fewer messages than that, every second round removes the flag
     commands = [
         b"UID STORE %d %cFLAGS (%b)" % (1 + number % count, b"+-"[number // count % 2], UNUSED)
         for number in range(STORES)

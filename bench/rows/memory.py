@@ -1,4 +1,4 @@
-"""Rows of what a waiting connection costs: memory, measured on a server that was just started."""
+"""Rows of the memory that a waiting connection takes, measured on a server that was just started."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ WAITING = {"mektup": 1000, "Dovecot": 300}
 
 
 FIRST = 20
-"""Connections that are there before: with them, what is loaded once is loaded."""
+"""Connections that are opened before the measurement, so that everything that is loaded once is loaded."""
 
 
 def _memory(bench: Bench, protocol: str, *, tls: bool) -> Measured:
-    """KiB that each connection adds, logged in, with INBOX open, in IDLE; they are spread over the crowd's accounts.
+    """KiB that each connection adds: logged in, INBOX open, in IDLE.
 
-    What the accounts themselves take while they are open is in it.
+    The connections are spread over the crowd's accounts. The figure includes the memory of the open accounts.
     """
     count = WAITING[bench.kind]
     clients = [_in_idle(bench, protocol, WRITER, tls=tls) for _ in range(FIRST)]

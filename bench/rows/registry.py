@@ -1,7 +1,7 @@
-"""What a row is, and what it needs to talk to a server.
+"""Defines a row, and what a row needs to talk to a server.
 
-A row is a function that takes a :class:`Bench`, does its work on that server and returns a :class:`Measured`. What the
-server answered is boiled down to a value that must be the same for every server: a row that does less has not won.
+A row is a function that takes a :class:`Bench`, does its work on that server and returns a :class:`Measured`. The
+answers are reduced to a value that must be the same for every server, so that a server cannot be faster by doing less.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ CROWD = tuple(f"crowd{number:03}" for number in range(50))
 """Accounts for many connections at once."""
 
 CROWD_MESSAGES = 40
-"""How many messages the INBOX of each of them holds."""
+"""The number of messages in the INBOX of each of them."""
 
 PASSWORD = "benchmark"
-"""Everybody's."""
+"""The password of every account."""
 
 
 QUIET = 0.02
-"""A server is at rest when its processes use less than this share of a processor ..."""
+"""A server is at rest if its processes use less than this share of a processor ..."""
 
 QUIET_SECONDS = 1.8
-"""... for so long: an index is begun when nothing has arrived for a second."""
+"""... for this time: mektup begins to index when no mail has arrived for a second."""
 
 REST_SECONDS = 300.0
-"""How long that is waited for; it takes minutes where much mail is indexed."""
+"""The longest wait for a server to be at rest; to index much mail takes minutes."""
 
 
 class Server(Protocol):
-    """A mail server in processes of its own, which can be stopped and started again on the same mail."""
+    """A mail server in its own processes, which can be stopped, and started again on the same mail."""
 
     @property
     def name(self) -> str: ...
@@ -58,21 +58,21 @@ class Server(Protocol):
 
     @property
     def pid(self) -> int:
-        """The process above all others of it."""
+        """The main process; all others are its descendants."""
 
     @property
     def mail_folder(self) -> str:
-        """Where it keeps the accounts' mail, and nothing else."""
+        """The folder with the mail of all accounts, and nothing else."""
 
     def restart(self, *, workers: int) -> None:
-        """Ends it if it runs, and starts it; *workers* is for a server that has a number of them."""
+        """Stops the server if it runs, and starts it; *workers* is for a server that has a number of them."""
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops the server."""
 
 
 class Stage(Enum):
-    """In which state a server must be for a row."""
+    """The state that a server must be in for a row."""
 
     ONE = "one worker, warm"
     FRESH = "one worker, just started"
@@ -80,7 +80,7 @@ class Stage(Enum):
 
     @property
     def workers(self) -> int:
-        """How many processes serve, where the server has a number of them."""
+        """How many workers serve, if the server has a number of them."""
         return 2 if self is Stage.TWO else 1
 
 
@@ -98,11 +98,11 @@ class Bench:
 
     server: Server
     mail: Sequence[Mail]
-    """The first of the messages, as many as any row wants for itself."""
+    """The first messages, as many as a row may need."""
     messages: int
-    """How many the reader's INBOX holds."""
+    """The number of messages in the reader's INBOX."""
     octets: int
-    """How many these have together."""
+    """Their size together."""
     _imap: dict[str, ImapClient] = field(default_factory=dict)
     _lmtp: LmtpClient | None = None
     _done: set[str] = field(default_factory=set)
@@ -111,25 +111,25 @@ class Bench:
 
     @property
     def name(self) -> str:
-        """Of the server."""
+        """The name of the server."""
         return self.server.name
 
     @property
     def kind(self) -> str:
-        """Of the server."""
+        """The kind of the server."""
         return self.server.kind
 
     @property
     def processes(self) -> ProcessTree:
-        """All of the server's."""
+        """All processes of the server."""
         return ProcessTree(self.server.pid)
 
     def address(self, protocol: str) -> Address:
-        """Where the server listens for *protocol*."""
+        """Host and port of the server for *protocol*."""
         return "127.0.0.1", self.server.ports[protocol]
 
     def imap(self, account: str = READER) -> ImapClient:
-        """A session of *account*, the same one every time; the reader's has INBOX open."""
+        """The shared session of *account*; the reader's has INBOX open."""
         if account not in self._imap:
             self._imap[account] = self.new_imap(account)
             if account == READER:
@@ -137,7 +137,7 @@ class Bench:
         return self._imap[account]
 
     def new_imap(self, account: str = READER) -> ImapClient:
-        """A session of its own; to be closed."""
+        """A new session, which the caller closes."""
         return ImapClient(self.address("imap"), account, PASSWORD)
 
     def lmtp(self) -> LmtpClient:
@@ -147,13 +147,13 @@ class Bench:
         return self._lmtp
 
     def once(self, what: str) -> bool:
-        """Whether *what* is asked for the first time: what a row prepares, for all of its runs."""
+        """True at the first call with *what*: for what a row prepares once for all of its runs."""
         is_first = what not in self._done
         self._done.add(what)
         return is_first
 
     def restart(self, workers: int) -> None:
-        """The server anew, on the same mail, with no connection left from before."""
+        """Restarts the server on the same mail; all earlier connections are closed."""
         self.hang_up()
         self.server.restart(workers=workers)
         client = self.imap()
@@ -161,14 +161,14 @@ class Bench:
         self.capabilities = frozenset(word.decode() for word in words)
 
     def hang_up(self) -> None:
-        """Closes every connection that is kept here."""
+        """Closes the shared connections."""
         for client in [*self._imap.values(), *([self._lmtp] if self._lmtp else [])]:
             client.close()
         self._imap.clear()
         self._lmtp = None
 
     def open_all(self) -> None:
-        """Opens the crowd's accounts once, until what a server does on their first opening, as to index, is done."""
+        """Opens the crowd's accounts once, and waits for the work of a first opening, such as indexing."""
         if self.once("crowd"):
             self.restart(workers=1)
             clients = [self.new_imap(account) for account in CROWD]
@@ -179,7 +179,7 @@ class Bench:
                 client.close()
 
     def wait_for_rest(self) -> None:
-        """Returns when the server does nothing any more: what it does after a start, or to index, is nobody's row."""
+        """Waits until the server is idle, so that no row counts the work after a start or of indexing."""
         deadline = time.monotonic() + REST_SECONDS
         quiet_since, before = time.monotonic(), self.processes.cpu()
         while time.monotonic() < min(deadline, quiet_since + QUIET_SECONDS):
@@ -192,7 +192,7 @@ class Bench:
             print(f"{self.name} is not at rest after {REST_SECONDS:.0f} s", file=sys.stderr, flush=True)
 
     def stopwatch(self) -> Stopwatch:
-        """To be used in a ``with`` around what is measured, and nothing else."""
+        """A stopwatch, for a ``with`` around exactly what is measured."""
         return Stopwatch(self.processes)
 
 
@@ -203,15 +203,15 @@ class Measured:
     figure: float
     """In the row's unit."""
     cpu: float | None
-    """Seconds that the server's processes used; None where that is not what the row is about."""
+    """Processor seconds of the server; None if the row does not measure them."""
     check: Callable[[], Any]
-    """What the answer came to, boiled down when asked; equal on every server."""
+    """Reduces the answers to a value that is equal on every server; called after the measurement."""
 
 
 class Stopwatch:
-    """Seconds of wall time, and the processor time of all of the server's processes meanwhile.
+    """Measures wall time, and the processor time of all processes of the server.
 
-    Entered again, it adds up.
+    If it is entered again, the times add up.
     """
 
     def __init__(self, processes: ProcessTree) -> None:
@@ -228,7 +228,7 @@ class Stopwatch:
         self.cpu += self._processes.cpu()
 
     def measured(self, check: Callable[[], Any]) -> Measured:
-        """The run that it timed."""
+        """The timed run."""
         return Measured(self.seconds, self.cpu, check)
 
 
@@ -237,15 +237,15 @@ class Row:
     """A line of the table."""
 
     key: str
-    """By which it is chosen on the command line."""
+    """The name on the command line."""
     title: str
     measure: Callable[[Bench], Measured]
     asked: float
-    """What mektup is to reach: its figure over Dovecot's, or, where *is_absolute*, the figure itself."""
+    """The bound for mektup: its figure divided by Dovecot's, or, if *is_absolute*, the figure itself."""
     is_absolute: bool
     unit: Unit
     needs: tuple[str, ...]
-    """Capabilities without which it cannot be measured."""
+    """Capabilities that the row needs."""
     stage: Stage
 
 
@@ -263,7 +263,7 @@ def row(
     needs: tuple[str, ...] = (),
     stage: Stage = Stage.ONE,
 ) -> Callable[[Callable[[Bench], Measured]], Row]:
-    """Makes a function a row, of which mektup is to reach a *ratio* to Dovecot's figure, or a figure *at_most*."""
+    """Makes a row of a function. The bound is a *ratio* to Dovecot's figure, or a figure *at_most*."""
 
     def add(measure: Callable[[Bench], Measured]) -> Row:
         asked = ratio if at_most is None else at_most

@@ -1,4 +1,4 @@
-"""Rows of SEARCH, SORT and THREAD over all messages. No two commands of a row search for the same words."""
+"""Rows of SEARCH, SORT and THREAD over all messages. The commands of a row search for different words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ UNSEENS, SUBJECTS, COMMONS = 50, 10, 3
 
 
 def _searched(bench: Bench, commands: Sequence[bytes]) -> Measured:
-    """One search after the other; the same messages are found, in ascending order."""
+    """Runs one search after the other. Compared are the found messages, in ascending order."""
     client = bench.imap()
     with bench.stopwatch() as watch:
         answers = [client.run(command) for command in commands]

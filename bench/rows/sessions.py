@@ -1,4 +1,4 @@
-"""Rows of coming, looking at mailboxes and going: what a client does before it sees a message."""
+"""Rows of connecting, listing and opening mailboxes, and logging out: what a client does before it reads a message."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _resynchronised(bench: Bench, missed: Missed) -> Measured:
     client.close()
 
     def check() -> object:
-        # answers that are alike to the octet need to be read once; all of them tell the same
+        # equal answers are parsed once
         told = [_told(octets, missed) for octets in {answer.octets for answer in answers}]
         return told[0] if all(each == told[0] for each in told) else told
 
@@ -141,16 +141,16 @@ def _resynchronised(bench: Bench, missed: Missed) -> Measured:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What a client does not know that was away since *modseq*."""
+    """What a client has missed that last saw the mailbox at *modseq*."""
 
     uidvalidity: int
     modseq: int
     gone: range
-    """UIDs that it had seen and that are expunged."""
+    """UIDs that it had seen and that were expunged."""
 
 
 def _miss_changes(bench: Bench, changed: int) -> Missed:
-    """Lets messages come and go, and the flags of *changed* others change and back; afterwards INBOX is as before."""
+    """Adds and expunges messages, and sets and removes a flag of *changed* others; INBOX is then as before."""
     client = bench.imap()
     going = min(CHANGED, bench.messages)
     copied = client.run(b"UID COPY 1:%d INBOX" % going).octets
@@ -170,7 +170,7 @@ def _miss_changes(bench: Bench, changed: int) -> Missed:
 
 
 def _told(octets: bytes, missed: Missed) -> object:
-    """How much of what was missed a server told: a server may name more UIDs that are gone (RFC 7162 §3.2.5)."""
+    """Which missed changes a server told. It may also name other UIDs that are gone (RFC 7162 §3.2.5)."""
     vanished = [response for response in responses(octets) if response[0] == b"VANISHED"]
     gone = set[int]().union(*[uid_set(response[-1]) for response in vanished])
     return len(gone & set(missed.gone)), messages(octets, b"UID", b"FLAGS")

@@ -1,4 +1,4 @@
-"""Rows of being told: how long it takes until a second device knows."""
+"""Rows of notification: how long it takes until a second device knows of a message."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ WAKES = {"mektup": 40, "Dovecot": 3}
 """How many messages are appended; Dovecot takes half a second each time."""
 
 LONG = 5.0
-"""Seconds of one wait, after which no other is tried: a Dovecot without a free inotify looks every half minute."""
+"""After a wait of so many seconds no other is tried: a Dovecot without a free inotify looks every half minute."""
 
 ATTEMPTS = 50
 """How many connections are tried until one is served by the wanted process."""
 
 
 def _wait_for_exists(bench: Bench, waiting: ImapClient) -> Measured:
-    """Milliseconds from sending an APPEND to the EXISTS in another session, which is in IDLE; the median."""
+    """The median of the milliseconds from sending an APPEND to the EXISTS in another session, which is in IDLE."""
     writer = bench.imap(WRITER)
     waits = []
     waiting.run(b"SELECT INBOX")
@@ -51,7 +51,7 @@ def exists(bench: Bench) -> Measured:
 
 @row("exists-other", "the same, served by another worker", at_most=5, unit=Unit.MILLISECONDS, stage=Stage.TWO)
 def exists_other(bench: Bench) -> Measured:
-    """Which worker a connection gets is the kernel's choice, so connections are made until it is another one."""
+    """The kernel chooses the worker of a connection, so connections are made until one gets another worker."""
     served_by = owner(bench.processes, bench.imap(WRITER).port)
     for _ in range(ATTEMPTS):
         waiting = bench.new_imap(WRITER)

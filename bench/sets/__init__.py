@@ -1,4 +1,4 @@
-"""Sets of figures about one question each, beside the table of rows: chosen by their names as rows are."""
+"""Sets of figures, each about one question, beside the table of rows. They are chosen by name, as rows are."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,7 +15,7 @@ SETS: Mapping[str, Callable[[Bench], list[Line]]] = {
     "disk": disk,
     "idle-scale": idle_scale,
 }
-"""In the order in which they are run."""
+"""In the order in which they run."""
 
 ROUNDS = {"mixed": 3}
 """How often a set is measured on each server in turn, for medians; once, where it is not named."""

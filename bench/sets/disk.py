@@ -1,4 +1,4 @@
-"""``disk``: octets on disk for each octet of mail, and what the search index takes of them."""
+"""``disk``: octets on disk for each octet of mail, and the share of the search index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMPRESSION = 3
 
 
 def disk(bench: Bench) -> list[Line]:
-    """All accounts together, as the file system counts them, with the server at rest and stopped."""
+    """Measures all accounts together, as the file system counts them, after the server was at rest and has stopped."""
     bench.open_all()
     bench.restart(workers=1)
     bench.wait_for_rest()
@@ -33,7 +33,7 @@ def disk(bench: Bench) -> list[Line]:
 
 
 def on_disk(folder: Path) -> int:
-    """The octets of all blocks that the file system keeps for *folder*."""
+    """The octets of all blocks that the file system uses for *folder*."""
     return sum(
         (Path(place) / name).stat().st_blocks * 512 for place, _, names in os.walk(folder) for name in [".", *names]
     )
@@ -58,7 +58,7 @@ def _of_mektup(bench: Bench, folder: Path) -> list[Line]:
 
 
 def _index_and_text(file: Path) -> tuple[int, int]:
-    """Octets of the pages of an account's search index, and of the decoded texts that it is made of."""
+    """Octets of the pages of an account's search index, and of the decoded texts that it indexes."""
     connection = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
     pages = "SELECT total(pgsize) FROM dbstat WHERE name GLOB 'trigrams*' OR name = 'search_texts'"
     octets = "SELECT total(octets) FROM search_texts"

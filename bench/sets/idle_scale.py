@@ -1,6 +1,6 @@
 """``idle-scale``: ten thousand connections in IDLE over five hundred accounts, and a delivery to each account.
 
-With two workers. Dovecot gets far fewer, since each is a process there.
+The server has two workers. Dovecot gets far fewer connections, because it uses a process for each.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from bench.sets.lines import Line
 ACCOUNTS = tuple(f"idler{number:03}" for number in range(500))
 CONNECTIONS = {"mektup": 10_000, "Dovecot": 100}
 DELIVERIES = {"mektup": len(ACCOUNTS), "Dovecot": 20}
-"""Dovecot needs half a second for each, and an inotify instance for each session, of which Linux grants a user 128."""
+"""Dovecot takes half a second for each, and an inotify instance for each session; Linux allows a user 128 of these."""
 
 MOST_KIB, MOST_MS = 16, 100
 
 FROM_EACH_SOURCE = 5_000
-"""Connections from one loopback address to one port, of some 28,000 that there can be."""
+"""Connections from one loopback address to one port; about 28,000 are possible."""
 
 PATIENCE = 20.0
-"""Seconds after which an EXISTS that has not come counts as lost; Dovecot without a free inotify takes thirty."""
+"""Seconds after which a missing EXISTS counts as lost; Dovecot without a free inotify takes thirty."""
 
 
 def idle_scale(bench: Bench) -> list[Line]:
-    """Memory for each connection, how long an EXISTS takes under that load, and how many sessions were lost."""
+    """Measures memory for each connection, how long an EXISTS takes under that load, and how many sessions are lost."""
     bench.restart(workers=2)
     bench.wait_for_rest()
     count, deliveries = CONNECTIONS[bench.kind], DELIVERIES[bench.kind]
@@ -59,7 +59,7 @@ def idle_scale(bench: Bench) -> list[Line]:
 
 
 class _Waiting:
-    """Connections in IDLE, spread evenly over the accounts, and one epoll to watch them."""
+    """Connections in IDLE, spread evenly over the accounts, and one epoll that watches them."""
 
     def __init__(self, address: Address, count: int) -> None:
         self.poll = select.epoll()
@@ -74,7 +74,7 @@ class _Waiting:
             self.poll.register(opened, select.EPOLLIN)
 
     def end(self) -> int:
-        """Ends every IDLE; how many sessions do not answer."""
+        """Ends every IDLE; returns how many sessions do not answer."""
         dropped = 0
         for waiting in self.sockets.values():
             try:
@@ -108,7 +108,7 @@ def _read_until(opened: socket.socket, begin: bytes) -> None:
 
 
 def _delivered(bench: Bench, waiting: _Waiting, number: int) -> Sequence[float]:
-    """Delivers to one account; the seconds from the end of the message until each of its sessions knew."""
+    """Delivers to one account; returns the seconds from the end of the message to the EXISTS of each session."""
     client = LmtpClient(bench.address("lmtp"), f"{ACCOUNTS[number]}@example.org")
     pending = set(waiting.by_account[number])
     waits = []

@@ -1,4 +1,4 @@
-"""What a set of figures comes to."""
+"""The lines of a set of figures."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from statistics import median
 
 @dataclass(slots=True)
 class Line:
-    """One figure, of each server for which it was measured."""
+    """One figure, of each server that was measured."""
 
     title: str
     unit: str
     figures: dict[str, float]
     asked: float | None = None
-    """What mektup's figure is to stay at or below."""
+    """The bound for mektup's figure."""
 
     @property
     def is_above(self) -> bool:
-        """Whether mektup misses what was asked."""
+        """Whether mektup misses the bound."""
         mine = self.figures.get("mektup")
         return self.asked is not None and mine is not None and mine > self.asked
 
     @property
     def ratio(self) -> float | None:
-        """mektup's figure over the other server's."""
+        """mektup's figure divided by the other server's."""
         mine = self.figures.get("mektup")
         theirs = next((figure for name, figure in self.figures.items() if name != "mektup"), None)
         return None if mine is None or not theirs else mine / theirs
 
 
 def merged(found: Sequence[Line]) -> list[Line]:
-    """One line for each title, with the median of what each server's lines of that title say."""
+    """One line for each title, with the median of each server's figures."""
     titles: dict[str, list[Line]] = {}
     for line in found:
         titles.setdefault(line.title, []).append(line)

@@ -1,6 +1,6 @@
-"""``mixed``: fifty clients at once, each in the way of a person with two devices, on two workers.
+"""``mixed``: fifty clients at once on two workers; each behaves like a person with two devices.
 
-They list, read, flag, search, store, wait in IDLE and append, in an order that is drawn but the same on every server.
+They list, read, flag, search, store, wait in IDLE and append, in a random order that is the same on every server.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from bench.sets.lines import Line
 
 CLIENTS = 50
 COMMANDS = 80
-"""Of each client."""
+"""The number of commands of each client."""
 
 IDLE_PAUSE = 0.05
-"""Seconds that a client stays in IDLE; that wait is nobody's latency."""
+"""Seconds that a client stays in IDLE; they are not counted as latency."""
 
 SHARES = {"list": 25, "read": 25, "flag": 15, "search": 10, "noop": 10, "append": 8, "idle": 7}
-"""Of a hundred commands."""
+"""How many of a hundred commands are of each kind."""
 
 
 def mixed(bench: Bench) -> list[Line]:
-    """Commands per second of all clients together, and how long the slowest of a hundred commands takes."""
+    """Measures commands per second of all clients together, and the 99th percentile of the time of a command."""
     bench.open_all()
     bench.restart(workers=2)
     bench.wait_for_rest()

@@ -1,6 +1,6 @@
-"""``stall``: what one account's heavy work does to another's session, with one worker, and to the server's memory.
+"""``stall``: how heavy work of one account slows another account's session on the same worker, and its memory.
 
-The heavy client is a process of its own, so that it is the server that makes the other one wait.
+The heavy client is a separate process, so that only the server can make the other client wait.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ MOST_GROWTH_MIB = 64
 MOST_STALL_MS = 20
 
 SCANS = [b"UID SEARCH BODY %b" % word for word in (b"qxqx", b"xqxq")]
-"""They are nowhere, and without an index every text is decoded and looked through."""
+"""No message has these words, and without an index every text is decoded and searched."""
 
 
 def stall(bench: Bench) -> list[Line]:
-    """The 99th percentile of another session's NOOP, and how much private memory the server grew by meanwhile.
+    """Measures the 99th percentile of another session's NOOP, and how much the private memory of the server grew.
 
-    mektup gets a folder of its own, in which nothing is indexed.
+    mektup gets a new folder, in which nothing is indexed.
     """
     if not isinstance(bench.server, Mektup):
         return _stalls(bench)
@@ -74,7 +74,7 @@ def _stalls(bench: Bench) -> list[Line]:
 
 
 def _during(bench: Bench, commands: Sequence[bytes]) -> tuple[list[float], int, float]:
-    """The seconds of each NOOP, the octets that memory grew by at most, and the seconds that *commands* took."""
+    """The seconds of each NOOP, the highest growth of memory in octets, and the seconds that *commands* took."""
     client = bench.imap(WRITER)
     client.run(b"NOOP")
     processes = bench.processes

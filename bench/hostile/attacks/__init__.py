@@ -1,11 +1,11 @@
 """All attacks, in the order of the table.
 
-To add one: write a function that takes a ``Stage``, does what the attacker does and returns in a few words what it
-got; add an ``Attack`` with it to the ROWS of a module here (a new module goes into ATTACKS below). What must be there
-first is done by its *prepare*, behind which the server is started anew, so that memory counts from a fresh process.
-An attack takes 20 seconds at most; a wait of a ``HostileClient`` ends by itself then. Where the bounds of 50 ms and
-64 MB cannot be the right ones, it has its own, with a comment that says why. With ``stage.is_short`` it should be
-done within some two seconds, its *prepare* included.
+To add one: write a function that takes a ``Stage``, does what the attacker does, and returns the result in a few words.
+Add an ``Attack`` with it to the ROWS of a module here; a new module goes into ATTACKS below. Data that the attack needs
+is made by its *prepare*; afterwards the server is restarted, so that memory counts from a fresh process. An attack
+takes 20 seconds at most; then each wait of a ``HostileClient`` ends by itself. If the bounds of 50 ms and 64 MB do not
+fit, the attack has its own, with a comment that says why. With ``stage.is_short`` it should take about two seconds,
+*prepare* included.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from __future__ import annotations
 from bench.hostile.attack import Attack
 from bench.hostile.attacks import (
     appending,
+    before_login,
     delivering,
     fetching,
     flags,
     listing,
-    logged,
+    log_writing,
     mails,
     searching,
-    strangers,
     unread,
 )
 
@@ -33,6 +33,6 @@ ATTACKS: tuple[Attack, ...] = (
     *mails.ROWS,
     *appending.ROWS,
     *delivering.ROWS,
-    *strangers.ROWS,
-    *logged.ROWS,
+    *before_login.ROWS,
+    *log_writing.ROWS,
 )

@@ -1,4 +1,4 @@
-"""Envelopes of LMTP that strangers choose."""
+"""LMTP envelopes that anybody on the internet can cause."""
 
 from __future__ import annotations
 

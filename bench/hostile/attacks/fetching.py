@@ -1,4 +1,4 @@
-"""FETCH and STORE that ask for very much in very few octets."""
+"""FETCH and STORE commands of few octets whose answers are very large."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _keywords(stage: Stage) -> str:
 
 
 def _heard_keywords(stage: Stage) -> str:
-    """One session stores, another hears of it and does not read."""
+    """One session stores flags; another is told of them and does not read."""
     hears = stage.imap(mailbox="INBOX", receive_buffer=65536)
     words = b" ".join(b"keyword-that-is-as-long-as-one-may-well-be-%03d" % number for number in range(300))
     client = stage.imap(mailbox="INBOX")

@@ -1,4 +1,4 @@
-"""Keywords and flags: many of them, asked for all at once, or changed again and again before who does not read."""
+"""Keywords and flags: very many in one command, or changed again and again while other sessions do not read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORDS = [b"%x" % number for number in range(998)]
 
 
 def _put_sets(stage: Stage) -> None:
-    """Messages that have each nearly all of a thousand keywords."""
+    """Adds messages that each have nearly all of a thousand keywords."""
     count = 60 if stage.is_short else 250
     stage.append([b"Subject: x\r\n\r\nx\r\n"] * count)
     client = stage.imap(mailbox="INBOX")
@@ -28,7 +28,7 @@ def _keywords(stage: Stage) -> str:
 
 
 def _flips(stage: Stage) -> str:
-    """Sessions in IDLE that do not read what is told of flags, which change again and again."""
+    """Flags change again and again; sessions in IDLE are told of them and do not read."""
     listeners = [stage.imap(mailbox="INBOX", receive_buffer=65536) for _ in range(10 if stage.is_short else 50)]
     for listener in listeners:
         listener.send(b"i IDLE\r\n")
@@ -56,7 +56,7 @@ ROWS = (
         before="",
         prepare=put_copies,
         run=_flips,
-        # all that they do not read: what the bound of one session allows to so many
+        # 50 times the bound of one session for unread output
         growth_mb=50 * 2.0,
     ),
 )

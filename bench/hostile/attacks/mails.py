@@ -1,4 +1,4 @@
-"""Mails that cost much, by LMTP and by APPEND."""
+"""Mails that are expensive to parse, by LMTP and by APPEND."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _large_header(stage: Stage) -> str:
 
 
 def _many_in_one(stage: Stage) -> str:
-    """60 messages of just less than what a spool keeps in memory; the last octet never comes."""
+    """60 messages, each small enough for a spool to keep it in memory; the command never ends."""
     client = stage.imap()
     mail = b"Subject: x\r\n\r\n" + b"x" * 1_000_000
     client.send(b"a APPEND INBOX")
@@ -98,7 +98,7 @@ ROWS = (
         what="mails with texts of 6 MB that cost much to decode, and a SEARCH for a word in them",
         before="stall 2.4 s",
         run=_long_texts,
-        # one of them is delivered while another is indexed, and a third is searched
+        # one mail is delivered while another is indexed and a third is searched
         growth_mb=2 * 64.0,
     ),
     Attack(
@@ -121,7 +121,7 @@ ROWS = (
         what="60 messages of 1 MB in one APPEND that does not end",
         before="60 MiB a session",
         run=_many_in_one,
-        # the memory of a session's spools has a bound of its own
+        # a session's spools have a smaller bound of their own
         growth_mb=16,
     ),
 )

@@ -1,4 +1,4 @@
-"""Mails that cost much to look at."""
+"""Generates mails that are expensive to parse."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ COSTLY: Mapping[str, Callable[[], bytes]] = {
     ),
     "date": lambda: HEADER + b"Date: " + b"(a)" * 80_000 + b"\r\n\r\nx\r\n",
 }
-"""Of 255 KiB or less each: what is prepared in the loop, for its size."""
+"""Messages of at most 255 KiB, so that they are prepared in the event loop."""
 
 
 def large(kind: bytes, line: bytes, size: int) -> bytes:
-    """A message of *size* octets, *kind* its Content-Type, of the same line again and again."""
+    """A message of *size* octets with the Content-Type *kind*, whose body repeats one line."""
     return HEADER + b"Content-Type: " + kind + b"\r\n\r\n" + line * (size // len(line))
 
 
@@ -78,11 +78,11 @@ LONG_TEXTS: Mapping[str, tuple[bytes, bytes]] = {
     "not-7": (b"text/plain; charset=utf-7", b"+\xff"),
     "ligatures": (b"text/plain; charset=utf-8", "\ufdfa".encode()),
 }
-"""Of a Content-Type, and of octets that are said again and again: texts that cost much to decode."""
+"""Texts that are expensive to decode: a Content-Type, and the octets that are repeated."""
 
 
 def long_text(kind: str) -> bytes:
-    """The text *kind*, as long as one is searched; HTML in one tag that does not end."""
+    """A text of *kind*, of the longest size that is searched; HTML is one tag that does not end."""
     content_type, octets = LONG_TEXTS[kind]
     begins = b"<a " if content_type == b"text/html" else b""
     return large(content_type, octets, TEXT_BYTES).replace(b"\r\n\r\n", b"\r\n\r\n" + begins, 1)

@@ -20,14 +20,14 @@ def _put_texts(stage: Stage) -> None:
 
 
 def _keys() -> bytes:
-    """As many keys as may be, of two letters: too short to be looked up, so every message is read for each of them."""
+    """As many keys as a command may have. They have two letters, too few for the index, so each reads every message."""
     letters = b"!#$&'+,-/:;<=>?@^_`|~"
     keys = [b"OR TEXT %c%c" % pair for pair in product(letters, repeat=2)]
     return b"SEARCH NOT (" + b" ".join(keys[:440]) + b" TEXT zq) TEXT jumps"
 
 
 def _two_searches(stage: Stage) -> str:
-    """Two searches from one account; how long somebody else's takes meanwhile."""
+    """Two searches of one account; measures how long a search of another account takes meanwhile."""
     for _ in range(2):
         stage.imap(mailbox="INBOX").send(b"a %b\r\n" % _keys())
     other = stage.imap(OTHER, "INBOX")
@@ -36,7 +36,7 @@ def _two_searches(stage: Stage) -> str:
 
 
 def _all_kinds(stage: Stage) -> str:
-    """Sessions that each send many long questions ahead, and some that go."""
+    """Sessions that each pipeline many long searches; some of them close the connection."""
     keys = _keys().removeprefix(b"SEARCH ")
     questions = (
         b"a SEARCH %b\r\n" % keys * 20,
@@ -54,7 +54,7 @@ def _all_kinds(stage: Stage) -> str:
 
 
 def _hung_up(stage: Stage) -> str:
-    """Searches whose clients have gone; how long somebody else's takes then."""
+    """Searches whose clients have closed the connection; measures how long a search of another account takes then."""
     for _ in range(4):
         client = stage.imap(mailbox="INBOX")
         client.send(b"a %b\r\n" % _keys())
@@ -76,7 +76,7 @@ def _others(stage: Stage, client: HostileClient) -> str:
 
 
 PATIENCE_SECONDS = 3.0
-"""Of somebody else whose search takes a tenth of a second."""
+"""The longest acceptable wait for another user's search, which takes a tenth of a second by itself."""
 
 
 def _seconds(client: HostileClient) -> float:
@@ -108,7 +108,7 @@ def _unread_search(stage: Stage) -> str:
 
 
 def _uid_lists(stage: Stage) -> str:
-    """Many keys that name most of the mailbox each, in a few ranges."""
+    """Many keys; each names most of the mailbox in a few ranges."""
     client = stage.imap(mailbox="INBOX")
     width = 300 if stage.is_short else 3000
     client.send(b"a UID SEARCH RETURN (MIN) ALL\r\n")
@@ -125,7 +125,7 @@ def _mixed_sort(stage: Stage) -> str:
 
 
 def _put_long_subjects(stage: Stage) -> None:
-    """Subjects and Message-IDs that are as long as they may be."""
+    """Adds mails whose Subject and Message-ID are as long as allowed."""
     count = 100 if stage.is_short else 500
     stage.append(
         b"Subject: %d%b\r\nMessage-ID: <%d%b@x.example>\r\n\r\nx\r\n"
@@ -149,11 +149,11 @@ def _long_subjects(stage: Stage) -> str:
 
 
 COPIES, COPIES_IN_SHORT = 51_200, 6_400
-"""How many messages ``put_copies`` puts there."""
+"""How many messages ``put_copies`` adds."""
 
 
 def put_copies(stage: Stage) -> None:
-    """Many messages, of a few octets each."""
+    """Adds many messages of a few octets each."""
     stage.append(b"Subject: %d\r\n\r\nx\r\n" % number for number in range(100))
     client = stage.imap(mailbox="INBOX")
     for _ in range(6 if stage.is_short else 9):

@@ -1,4 +1,4 @@
-"""Clients that ask for much and read nothing."""
+"""Clients that ask for large answers and read nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.hostile.client import HostileClient, shown
 SMALL = 65536
 
 RANGES = 20_000
-"""Numbers from which every other one is named in one command."""
+"""One command names every second number of so many."""
 
 
 def _put_bodies(stage: Stage) -> None:
@@ -50,7 +50,7 @@ def _crowd(stage: Stage) -> str:
 
 
 def _idle(stage: Stage) -> str:
-    """Sessions in IDLE that do not read what is told of ever new changes."""
+    """Sessions in IDLE that are told of changes again and again, and do not read."""
     clients = [stage.imap(mailbox="INBOX", receive_buffer=SMALL) for _ in range(10)]
     for client in clients:
         client.send(b"a IDLE\r\n")
@@ -63,7 +63,7 @@ def _idle(stage: Stage) -> str:
 
 
 def _put_scattered(stage: Stage) -> None:
-    """Every other message of a large mailbox is marked as \\Deleted."""
+    """Marks every second message of a large mailbox as \\Deleted."""
     put_copies(stage)
     client = stage.imap(mailbox="INBOX")
     count = COPIES_IN_SHORT if stage.is_short else COPIES
@@ -73,7 +73,7 @@ def _put_scattered(stage: Stage) -> None:
 
 
 def _scattered(stage: Stage) -> str:
-    """Sessions that hear of many messages which went, none beside another, and do not read it."""
+    """Sessions that are told of many expunged messages, no two of them adjacent, and do not read."""
     clients = [stage.imap(mailbox="INBOX", receive_buffer=SMALL) for _ in range(30)]
     for client in clients:
         client.send(b"a IDLE\r\n")
@@ -109,7 +109,7 @@ ROWS = (
         before="",
         prepare=_put_bodies,
         run=_crowd,
-        # what the bound of one session allows to so many
+        # 90 times the bound of one session for unread output
         growth_mb=90 * 4.0,
     ),
     Attack(
@@ -127,7 +127,7 @@ ROWS = (
         before="",
         prepare=_put_scattered,
         run=_scattered,
-        # what the bound of one session allows to so many
+        # 30 times the bound of one session for unread output
         growth_mb=30 * 12.0,
     ),
 )

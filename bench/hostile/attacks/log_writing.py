@@ -1,4 +1,4 @@
-"""Who has no account and makes the server write its log."""
+"""Attacks before login that make the server write to its log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _log_bytes(stage: Stage) -> int:
 
 
 def _identify(stage: Stage) -> str:
-    """One connection without a login says ID again and again, as long as a line may be."""
+    """One connection without a login sends ID again and again, in lines of nearly 1,000 octets."""
     seconds = 1.0 if stage.is_short else 5.0
     line = b'ID ("name" "' + b"x" * 900 + b'")'
     before, begun, said = _log_bytes(stage), time.monotonic(), 0
@@ -26,7 +26,7 @@ def _identify(stage: Stage) -> str:
 
 
 def _knock(stage: Stage) -> str:
-    """Connections that come, say two wrong things, and go."""
+    """Connections that send two wrong commands and close."""
     seconds = 1.0 if stage.is_short else 5.0
     before, begun, knocks = _log_bytes(stage), time.monotonic(), 0
     while time.monotonic() < begun + seconds:
@@ -37,7 +37,7 @@ def _knock(stage: Stage) -> str:
         knocks += 1
     written = _log_bytes(stage) - before
     words = f"{knocks / seconds:.0f} connections a second, {written / 1000:.1f} kB of log in all"
-    # 64 KiB at once, and 4 a second
+    # the log's budget for clients: 64 KiB at once, and 4 KiB a second
     return words if written < 110_000 else f"failed: {words}"
 
 

@@ -1,4 +1,4 @@
-"""Who has no account: storms of logins, guesses, and connections that never log in."""
+"""Attacks before login: storms of logins, guesses of passwords, and connections that never log in."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bench.hostile.client import HostileClient, Overtime
 from mektup import Server
 
 ATTACKERS, ELSEWHERE = "127.0.0.66", "127.0.0.77"
-"""Addresses of this machine, where one stands for one network."""
+"""Two addresses of this machine; each stands for a network."""
 
 
 class Storm:
-    """Connections that log in under ever new names, until it is left."""
+    """Connections that try to log in, each time under a new name, until the ``with`` ends."""
 
     def __init__(self, stage: Stage, crowd: int) -> None:
         self.refused: list[float] = []
@@ -48,13 +48,13 @@ class Storm:
                     self.refused.append(time.monotonic())
                 client.close()
             except OSError:
-                continue  # refused, or hung up
+                continue  # refused, or closed
             except Overtime:
                 return
 
 
 def _logins(stage: Stage) -> str:
-    """95 connections log in under ever new names, while another logs in for the first time, from elsewhere."""
+    """95 connections try new names, while a user logs in for the first time from another network."""
     with Storm(stage, 95):
         stage.rest(1)
         client = stage.connect(source=ELSEWHERE)
@@ -105,11 +105,11 @@ def _who_is_there(stage: Stage) -> str:
 
 
 def _fill(stage: Stage) -> str:
-    """Connections that never log in, from one address; then mail comes, and another logs in."""
+    """Connections from one address that never log in; then a mail is delivered, and a user logs in from another one."""
     clients: list[HostileClient] = []
     for _ in range(300 if stage.is_short else 3000):
         clients.append(stage.connect(source=ATTACKERS))
-        # what keeps the session alive for as long as may be, and something unread
+        # a command that keeps the session alive for as long as possible, and unread input
         with contextlib.suppress(OSError):
             clients[-1].send(b"a AUTHENTICATE PLAIN\r\n" + b"x" * 4000)
     answer = stage.deliver(b"Subject: x\r\n\r\n", OTHER)
@@ -124,7 +124,7 @@ ROWS = (
         what="LOGIN from 95 connections of one address, ever new names",
         before="another's first login 38 to 56 s",
         run=_logins,
-        # two hashings at a time take 64 MiB each, and the threads' arenas as much again
+        # two passwords are hashed at a time, 64 MiB each, and the arenas of the threads take as much again
         growth_mb=300.0,
     ),
     Attack(
@@ -143,7 +143,7 @@ ROWS = (
         prepare=_import,
         run=_who_is_there,
         growth_mb=300.0,
-        # one login of each says little on a machine that does other things
+        # a median of two logins is too noisy on a busy machine
         is_in_short=False,
     ),
     Attack(

@@ -1,6 +1,6 @@
-"""Rows of a client that sends a literal and the end of its line apart, with Nagle's algorithm on, as imaplib does.
+"""Rows of a client that sends a literal and its CRLF in two writes, with Nagle's algorithm on, as imaplib does.
 
-The second of the two leaves the client only when the first was acknowledged, which a kernel likes to delay by 40 ms.
+The second write leaves the client only when the first is acknowledged, and a kernel may delay that by 40 ms.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.answers import numbers
-from bench.client import Apart
+from bench.client import SplitLiteralClient
 from bench.mail import Generator
 from bench.rows.arriving import contents_of
 from bench.rows.registry import PASSWORD, READER, WRITER, Bench, Measured, row
@@ -20,7 +20,7 @@ APPENDS, SEARCHES = 50, 20
 def append_apart(bench: Bench) -> Measured:
     looking = bench.imap(WRITER)
     looking.run(b"CREATE apart")
-    client = Apart(bench.address("imap"), WRITER, PASSWORD)
+    client = SplitLiteralClient(bench.address("imap"), WRITER, PASSWORD)
     mail = bench.mail[:APPENDS]
     with bench.stopwatch() as watch:
         for each in mail:
@@ -34,9 +34,9 @@ def append_apart(bench: Bench) -> Measured:
 
 @row("search-apart", f"{SEARCHES} x UID SEARCH, its CRLF sent apart, Nagle on", ratio=1.0)
 def search_apart(bench: Bench) -> Measured:
-    # other words than those of the row that searches for subjects
+    # words that the row "subject" does not search for
     words: Sequence[str] = Generator().vocabulary[200 : 200 + SEARCHES]
-    client = Apart(bench.address("imap"), READER, PASSWORD)
+    client = SplitLiteralClient(bench.address("imap"), READER, PASSWORD)
     client.run(b"SELECT INBOX")
     with bench.stopwatch() as watch:
         answers = [client.run_with_literal(b"UID SEARCH SUBJECT", word.encode()) for word in words]
