@@ -83,9 +83,6 @@ class Conversation(Protocol):
     async def read_line(self) -> bytes:
         """The next line where no command is expected, without CRLF: DONE, or a SASL response. Raises ClientError."""
 
-    def patience(self) -> float:
-        """Seconds that the client may stay silent now. Raises TimedOut when its time to log in is over."""
-
     def throw_out(self, text: str) -> None:
         """Says BYE and ends the session after the current command."""
 

@@ -24,9 +24,10 @@ def list_line(
 
 
 def normal_name(name: str, given: str | None, attributes: Sequence[str] = ()) -> bytes:
-    """The response that tells a client which *name* a mailbox has that it called *given* (RFC 9051 §6.3.9.7).
+    """The LIST response with the *name* of a mailbox, for a client that used another form of it, *given*.
 
-    Empty for None. *given* is known only of clients that use UTF-8, so *name* is written in UTF-8.
+    Empty where *given* is None. Only clients that use UTF-8 have such a form, so *name* is written in UTF-8
+    (RFC 9051 §6.3.9.7).
     """
     return b"" if given is None else list_line(name, attributes, utf8=True, extended=old_name(given))
 
