@@ -3,10 +3,10 @@
 Rules that hold for every method here:
 
 * It is asynchronous, and one IMAP command needs at most one read and one write.
-* A write is one transaction with one new modseq, shared by all messages that it changed (``store_flags_in_turn``
-  uses one modseq for each order). When it returns, the change and the counters are on disk (for flags alone, see
-  ``limits.sync_flags``), and every Watch on that mailbox has fired, in this process and, through the bus, in the
-  others. The store fires watches itself, inside its commit, so no caller can forget to.
+* A write is one transaction with one new modseq, shared by all messages, mailboxes and subscriptions that it changed
+  (``store_flags_in_turn`` uses one modseq for each order). When it returns, the change and the counters are on disk
+  (for flags alone, see ``limits.sync_flags``), and every Watch on that mailbox has fired, in this process and, through
+  the bus, in the others. The store fires watches itself, inside its commit, so no caller can forget to.
 * UIDs ascend and are never used twice; modseqs never go back; 1 is the smallest of each.
 * Mailbox names are decoded text in NFC, with "/" between levels; INBOX in any letter case is INBOX.
 * Messages are named by UID, never by sequence number: sequence numbers belong to a session's view.

@@ -2,7 +2,8 @@
 
 The log has no row for each change. An engine keeps, and changes in the same transaction as the mailboxes:
 
-* for each mailbox, the modseq of its creation and of the last change of its name or attributes;
+* for each mailbox, the modseq of its creation and of the last change of its name or attributes (whatever a mailbox gets
+  later, such as rights, changes this modseq, too);
 * for each subscription, the modseq at which it began;
 * *tombstones*: for each deleted mailbox its ID, MAILBOXID, last name and modseqs, for each ended subscription its name
   and modseq;
@@ -25,7 +26,7 @@ KEPT_TOMBSTONES = 1000
 """How many of the newest tombstones stay, however old they are."""
 
 SPARE_TOMBSTONES = 1000
-"""How many more there may be, so that they are rarely counted off."""
+"""How many more there may be before the oldest are removed, so many at a time."""
 
 
 def are_many(tombstones: int) -> bool:
