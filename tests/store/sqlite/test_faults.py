@@ -574,4 +574,4 @@ async def test_a_file_of_another_user_is_told_of_with_its_owner(mode: int) -> No
             os.seteuid(0)
         assert caught.value.code is Code.UNAVAILABLE
         told = f"{file}: Permission denied; it belongs to root, mektup runs as user 12345"
-        assert {(fault.kind, fault.reason) for fault in book.faults} == {(Kind.DENIED, told)}
+        assert {(fault.kind, str(fault.reason)) for fault in book.faults} == {(Kind.DENIED, told)}
