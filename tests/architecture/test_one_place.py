@@ -1,4 +1,4 @@
-"""One module moves the view of a selected mailbox, and one begins the lines of FETCH.
+"""What only one module of ``imap`` does: move a view, begin the lines of FETCH, write tagged responses.
 
 A view says which message a sequence number means to a client. It moves together with what the client is told, so both
 are done in one place.
@@ -7,12 +7,21 @@ are done in one place.
 from __future__ import annotations
 
 import ast
+import re
 
 from tests.architecture.figures import functions, modules
 
 VIEW = "mektup.imap.sync.view"
 UPDATES = "mektup.imap.sync.updates"
 LINES = "mektup.imap.fetch.lines"
+ANSWERS = "mektup.imap.answers"
+SESSION = "mektup.imap.session"
+TABLE = "mektup.imap.table"
+
+TAGGED = frozenset({"ok", "no", "bad", "server_bug"})
+"""The functions of ``answers`` that make a tagged response."""
+
+TAGGED_FORM = re.compile(rb"%b (OK|NO|BAD)\b")
 
 ELSEWHERE = frozenset({"saved", "plan", "client_modseq", "show_modseq"})
 """What is not part of which messages and flags the client was told: the result of its last search, the plan of its last
@@ -80,3 +89,25 @@ def test_a_line_of_fetch_begins_in_one_place() -> None:
         )
     }
     assert places == {LINES}
+
+
+def makes_tagged(node: ast.AST) -> bool:
+    """Whether *node* gets one of the functions that make a tagged response, or is a form of such a response."""
+    match node:
+        case ast.Attribute(value=ast.Name(id="answers"), attr=name):
+            return name in TAGGED
+        case ast.ImportFrom(module=module, names=names):
+            return module == ANSWERS and any(name.name in TAGGED for name in names)
+        case ast.Constant(value=bytes() as octets):
+            return TAGGED_FORM.match(octets) is not None
+    return False
+
+
+def test_only_the_session_writes_tagged_responses() -> None:
+    """The table makes the usual OK of each command, for the session to write."""
+    places = {
+        name
+        for name, tree in modules().items()
+        if name.startswith("mektup.imap.") and any(map(makes_tagged, ast.walk(tree)))
+    }
+    assert places == {ANSWERS, SESSION, TABLE}
