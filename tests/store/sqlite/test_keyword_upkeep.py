@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import apsw
 import pytest
 
+from mektup.store import quiet_work
 from mektup.store.arrival import prepare
 from mektup.store.interface import FlagChange, Incoming
 from mektup.store.sqlite import open_store
@@ -52,6 +54,12 @@ def sets(path: Path) -> dict[int, str]:
         connection.close()
 
 
+async def until_left(path: Path, count: int) -> None:
+    async with asyncio.timeout(30):
+        while len(sets(path)) > count:
+            await asyncio.sleep(0.01)
+
+
 async def flags(account: SqliteAccount) -> list[str]:
     mailbox = (await account.mailbox("INBOX")).id
     return [name for name in ("kept", "k7", "new") if (await account.search(mailbox, HasFlag(name), ALL)).uids]
@@ -67,6 +75,41 @@ async def test_what_no_message_has_goes(account: SqliteAccount, data: Path) -> N
     # the highest stays, so that its number is not given again
     assert sorted(sets(file_of(data, account.id)).values()) == ["kept", "last"]
     assert await flags(account) == ["kept"]
+
+
+async def test_two_thousand_new_sets_are_not_there_for_good(
+    account: SqliteAccount, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.01)
+    for number in range(1, 2001):
+        await replace(account, *[f"bit{bit}" for bit in range(11) if number >> bit & 1])
+    # nobody asks for it
+    await until_left(file_of(data, account.id), 1)
+    assert list(sets(file_of(data, account.id)).values()) == ["bit10 bit4 bit6 bit7 bit8 bit9"]
+    assert len(account._keyword_sets) == 2, "the set without keywords counts"
+
+
+@pytest.mark.parametrize("how", ["expunge", "move", "delete", "replace"])
+async def test_sets_that_messages_leave_go_although_none_was_added_since(
+    account: SqliteAccount, data: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    mailbox = await replace(account, "k0")
+    await account.append(mailbox, [Incoming(prepare(b""), frozenset({f"k{number}"})) for number in range(MANY)])
+    await account.indexer.tidy()
+    assert len(sets(file_of(data, account.id))) == MANY
+    monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.01)
+    match how:
+        case "expunge":
+            await account.remove(mailbox, ALL)
+        case "move":
+            await account.move(mailbox, ALL, "Trash")
+            await account.delete("Trash")
+        case "delete":
+            await account.rename("INBOX", "old")
+            await account.delete("old")
+        case "replace":
+            await account.store_flags(mailbox, ALL, FlagChange.REPLACE, frozenset({"\\Seen"}))
+    await until_left(file_of(data, account.id), 1)
 
 
 async def test_another_process_does_not_give_a_message_a_set_that_has_gone(account: SqliteAccount, data: Path) -> None:

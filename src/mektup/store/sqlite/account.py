@@ -10,7 +10,6 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mektup.store.faults import FaultRefused, Kind
@@ -172,7 +171,7 @@ class SqliteAccount:
         make = partial(mailboxes.delete, name=name)
         try:
             await self.database.write(make, long=long, room=Room.FREES)
-            self.indexer.wake()
+            self.indexer.wake_for_sets()
         except FaultRefused as refused:
             if not long or refused.fault.kind is not Kind.FULL:
                 raise
@@ -350,17 +349,17 @@ class SqliteAccount:
         *,
         unchanged_since: ModSeq | None = None,
     ) -> FlagsStored:
+        order = FlagOrder(uids, change, flags)
         make = partial(
             writing.store_flags,
             mailbox=mailbox,
-            order=FlagOrder(uids, change, flags),
+            order=order,
             unchanged_since=unchanged_since,
             keyword_sets=self._keyword_sets,
             limits=self._limits,
         )
         room = _room_for(change, flags)
-        await self._expect_sets(flags)
-        return await self.database.write(make, durable=self._limits.sync_flags, long=len(uids) > FEW_ROWS, room=room)
+        return await self._store((order,), make, long=len(uids) > FEW_ROWS, room=room)
 
     async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
         make = partial(
@@ -371,16 +370,18 @@ class SqliteAccount:
             limits=self._limits,
         )
         long = sum(len(order.uids) for order in orders) > FEW_ROWS
-        await self._expect_sets(chain.from_iterable(order.flags for order in orders))
         rooms = {_room_for(order.change, order.flags) for order in orders}
         room = Room.FREES if rooms == {Room.FREES} else Room.USUAL
-        return await self.database.write(make, durable=self._limits.sync_flags, long=long, room=room)
+        return await self._store(orders, make, long=long, room=room)
 
-    async def _expect_sets(self, flags: Iterable[str]) -> None:
-        # a change of keywords may leave a set that no message uses any more
-        if any(not flag.startswith("\\") for flag in flags):
-            self.indexer.wake()
+    async def _store(self, orders: Sequence[FlagOrder], make: Callable[[Change], T], *, long: bool, room: Room) -> T:
+        names_keywords = any(_names_keywords(order.flags) for order in orders)
+        if names_keywords:
             await self.learn_keywords()
+        stored = await self.database.write(make, durable=self._limits.sync_flags, long=long, room=room)
+        if names_keywords or any(order.change is FlagChange.REPLACE for order in orders):
+            self.indexer.wake_for_sets()
+        return stored
 
     async def copy(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
         def undo(change: Change, copied: Copied) -> None:
@@ -413,12 +414,12 @@ class SqliteAccount:
         if long:
             long = await self.database.read(changes.deleted, mailbox) > FEW_EXPUNGED
         expunged = await self._take_out(writing.expunge, mailbox, uids, long=long)
-        self.indexer.wake()
+        self.indexer.wake_for_sets()
         return expunged
 
     async def remove(self, mailbox: MailboxId, uids: Uids) -> Expunged:
         removed = await self._take_out(writing.remove, mailbox, uids, long=len(uids) > FEW_EXPUNGED)
-        self.indexer.wake()
+        self.indexer.wake_for_sets()
         return removed
 
     async def _take_out(
@@ -453,6 +454,10 @@ def _lost_keywords(account: weakref.ref[SqliteAccount]) -> None:
     found = account()
     if found is not None:
         found.have_keywords_mended()
+
+
+def _names_keywords(flags: Iterable[str]) -> bool:
+    return any(not flag.startswith("\\") for flag in flags)
 
 
 def _room_for(change: FlagChange, flags: frozenset[str]) -> Room:

@@ -37,12 +37,19 @@ class Indexer(QuietWork):
         """*turn* is held during each piece of work, and is shared by all accounts of the process."""
         self._database = database
         self._keyword_sets = keyword_sets
-        self._sets_seen = 0
-        """The latest set of keywords at the last search for unused ones."""
+        self._sets_left = 0
+        """How often messages left their sets of keywords, see ``wake_for_sets``."""
+        self._sets_seen = (0, 0)
+        """The latest set of keywords at the last search for unused ones, and ``_sets_left``."""
         self._limits = limits
         self._packing = packing
         self._turn = turn
         super().__init__(database.owner, is_off=database.in_memory)
+
+    def wake_for_sets(self) -> None:
+        """Like ``wake``, after messages may have left their sets of keywords: sets that no message uses are removed."""
+        self._sets_left += 1
+        self.wake()
 
     async def _do(self) -> bool:
         is_done = not await self._has_texts() or await self._finish()
@@ -69,14 +76,15 @@ class Indexer(QuietWork):
 
     async def _tidy_keywords(self) -> None:
         latest = await self._database.read(keyword_upkeep.latest)
-        if latest == self._sets_seen:
+        seen = (latest, self._sets_left)
+        if not latest or seen == self._sets_seen:
             return
         found = await self._database.read_long(keyword_upkeep.unused)
         if found.sets:
             remove = partial(keyword_upkeep.remove, found=found)
             if not await self._database.write(remove, durable=False, long=True, room=Room.FREES):
                 return  # the change meanwhile has woken the indexer, which tries again
-        self._sets_seen = latest
+        self._sets_seen = seen
         # other processes may have removed some, too
         self._keyword_sets.forget(await self._database.write(self._keyword_sets.gone, durable=False))
 
