@@ -223,7 +223,7 @@ async def test_a_few_of_a_large_mailbox_that_nobody_sorted_before(account: Accou
 
 @pytest.mark.parametrize("room", [0, 5000])
 async def test_nothing_need_be_remembered(opened: OpenStore, room: int) -> None:
-    store = await opened(limits=Limits(sort_keys_bytes=room))
+    store = await opened(limits=Limits(remembered_bytes=room))
     account = await store.account((await store.directory.add("ali", {})).id)
     for name in ("Archive", "Sent", "Trash"):
         messages = [Incoming(prepare(message(f"{name} {number}"))) for number in (3, 1, 2)]

@@ -11,7 +11,6 @@ import pytest
 
 from mektup.store import quiet_work
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.store import SqliteStore
 from tests.limits.doors import (
     LOGIN,
     SMALL,
@@ -152,18 +151,17 @@ def _noted(patch: pytest.MonkeyPatch) -> list[int]:
     return syncs
 
 
-async def _show_sort_keys() -> None:
+async def _show_remembered() -> None:
     for octets, is_remembered in ((1 << 20, True), (1, False)):
-        async with doors(sort_keys_bytes=octets) as house:
+        async with doors(remembered_bytes=octets) as house:
             for _ in range(3):
                 await house.server.deliver(USER, SMALL)
             async with house.imap(LOGIN, b"SELECT INBOX") as client:
                 assert b"* SORT 1 2 3" in await answer(client, b"SORT (SUBJECT) UTF-8 ALL")
-                store = house.server.store
-                assert isinstance(store, SqliteStore)
-                remembered = store._sort_keys
-                assert bool(remembered._keys) is is_remembered
-                assert remembered._room >= 0
+                assert b"* SEARCH 1 2 3" in await answer(client, b"SEARCH UNSEEN")
+                for kind, counts in house.server.store.memory.counts().items():
+                    assert bool(counts.octets) is is_remembered, kind
+                assert sum(counts.octets for counts in house.server.store.memory.counts().values()) <= octets
 
 
 SHOWN: dict[str, Demonstration] = {
@@ -174,5 +172,5 @@ SHOWN: dict[str, Demonstration] = {
     "lmtp_recipients": _show_recipients,
     "text_index": _show_text_index,
     "sync_flags": _show_sync_flags,
-    "sort_keys_bytes": _show_sort_keys,
+    "remembered_bytes": _show_remembered,
 }

@@ -70,6 +70,31 @@ def test_what_happens_is_counted(server: ThreadedServer) -> None:
     stranger.logout()
 
 
+def test_what_is_remembered_is_counted(server: ThreadedServer) -> None:
+    def remembered(name: str) -> dict[str, float]:
+        return {
+            sample.labels["kind"]: sample.value
+            for family in text_string_to_metric_families(get(server, "/metrics"))
+            for sample in family.samples
+            if sample.name == f"mektup_remembered_{name}"
+        }
+
+    before = remembered("hits_total")
+    assert before.keys() == {"answers", "uids", "flags", "sort_keys"}
+    client = imaplib.IMAP4(*server.address("imap"))
+    client.login("linda", "Pa$$123")
+    client.select()
+    for _ in range(2):
+        client.search(None, "SEEN")
+        client.noop()
+    assert remembered("hits_total")["flags"] == before["flags"] + 1
+    assert remembered("hits_total")["answers"] > before["answers"]
+    assert remembered("misses_total")["flags"] >= 1
+    assert remembered("bytes")["flags"] > 0
+    assert remembered("bytes")["sort_keys"] == 0
+    client.logout()
+
+
 def test_health(server: ThreadedServer) -> None:
     assert get(server, "/health") == "1 of 1 workers up\n"
 

@@ -87,6 +87,7 @@ class _Collector(Collector):
         yield self._durations()
         for name, text in _COUNTERS.items():
             yield self._counter(f"mektup_{name}", text, name)
+        yield from self._remembered()
         yield self._faults()
         yield from self._processes()
         yield GaugeMetricFamily("mektup_workers", "Workers that should be up", value=status.workers)
@@ -136,6 +137,19 @@ class _Collector(Collector):
             if name in report.counters:
                 counter.add_metric((worker,), report.counters[name])
         return counter
+
+    def _remembered(self) -> Iterator[Metric]:
+        labels = ("worker", "kind")
+        families: tuple[CounterMetricFamily | GaugeMetricFamily, ...] = (
+            CounterMetricFamily("mektup_remembered_hits", "Uses of what is remembered of the mail", labels=labels),
+            CounterMetricFamily("mektup_remembered_misses", "Times that it was not remembered", labels=labels),
+            GaugeMetricFamily("mektup_remembered_bytes", "Memory of what is remembered of the mail", labels=labels),
+        )
+        for worker, report in self._status.reports.items():
+            for kind, numbers in report.remembered.items():
+                for family, number in zip(families, numbers, strict=True):
+                    family.add_metric((worker, kind), number)
+        yield from families
 
     def _faults(self) -> Metric:
         counter = CounterMetricFamily(

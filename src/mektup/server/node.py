@@ -109,6 +109,10 @@ class Node:
             protocols={protocol: _numbers(tally) for protocol, tally in self.sessions.tallies.items()},
             durations={protocol: tally.durations.counted() for protocol, tally in self.sessions.tallies.items()},
             counters={name: count() for name, count in self.counters.items()},
+            remembered={
+                kind.value: (counts.hits, counts.misses, counts.octets)
+                for kind, counts in self.store.memory.counts().items()
+            },
             faults=self._faults.counts(),
             process=process_figures(),
             troubles=tuple(trouble for look in self.troubles if (trouble := look()) is not None),

@@ -22,6 +22,8 @@ class Report:
     """By protocol."""
     counters: Mapping[str, float] = field(default_factory=dict)
     """Counters of the whole process, by the name of the metric without ``mektup_`` and ``_total``."""
+    remembered: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    """Hits, misses and octets of what is remembered of the mail, by ``memo.MemoKind``."""
     faults: Mapping[str, int] = field(default_factory=dict)
     """Faults of the machine, by kind."""
     process: Mapping[str, float] = field(default_factory=dict)

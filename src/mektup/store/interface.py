@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, Protocol
 
 from mektup.store.arrival import Arrival
 from mektup.store.mailbox_changes import MailboxChanges
+from mektup.store.memo import Memory
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.peer import Watch
@@ -556,6 +557,10 @@ class Store(Protocol):
 
     @property
     def directory(self) -> Directory: ...
+
+    @property
+    def memory(self) -> Memory:
+        """What this process remembers of the mail."""
 
     async def account(self, account: AccountId) -> Account:
         """Opens an account; all callers get the same object. Raises Refused(UNAVAILABLE) when it is gone or broken."""

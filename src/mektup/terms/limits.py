@@ -74,8 +74,8 @@ class Limits:
     mailboxes: int = 10_000
     thread_references: int = 2_500_000
     """References of all messages of a mailbox together, for THREAD=REFERENCES; those of copies count once."""
-    sort_keys_bytes: int = 64 * MIB
-    """Memory of a process for the sort keys of the mailboxes that it sorted or threaded last."""
+    remembered_bytes: int = 64 * MIB
+    """Memory of a process for what it remembers of the mail: UIDs, flags, sort keys, answers to small queries."""
 
     # a message
     message_bytes: int = 64 * MIB
@@ -129,7 +129,7 @@ MOST_COUNT = 10_000_000
 
 def most_of(name: str) -> float:
     """The highest value allowed for the limit *name*. A higher one is a typing error, or has no effect."""
-    if name == "sort_keys_bytes":
+    if name == "remembered_bytes":
         # a limit on memory, not on what a peer sends
         return 1024 * MOST_BYTES
     if name.endswith("_bytes"):

@@ -40,6 +40,10 @@ def merge_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
     return tuple(merged)
 
 
+RUN_OCTETS = 160
+"""The approximate memory of a run, in octets: a tuple and three numbers."""
+
+
 class NumberSet(Generic[N]):
     """An immutable set of positive numbers, as ascending disjoint runs that do not touch.
 
@@ -77,6 +81,11 @@ class NumberSet(Generic[N]):
     def span(cls, first: int, last: int) -> NumberSet[N]:
         """All numbers from *first* to *last*; empty when *first* is larger."""
         return cls._ready(((first, last),) if first <= last else ())
+
+    @property
+    def octets(self) -> int:
+        """The approximate memory, in octets."""
+        return RUN_OCTETS * len(self.runs)
 
     def _cumulated(self) -> list[int]:
         if self._ends is None:

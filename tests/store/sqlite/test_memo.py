@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
+import weakref
 from pathlib import Path
 
 import apsw
 import pytest
 
 from mektup.store.interface import Account
-from mektup.store.memo import MOST
+from mektup.store.memo import MOST, MemoKind
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import mailboxes
 from mektup.terms.errors import Refused
 from mektup.terms.flags import FlagChange
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import Uid
+from mektup.terms.search import All, HasFlag
+from mektup.terms.sets import Uids
+from mektup.terms.sorting import SortCriterion, SortKey
 from tests.contract.mail import fill, inbox, incoming, uids
 from tests.store.sqlite.conftest import file_of
 
@@ -103,7 +110,52 @@ async def test_however_many_are_asked_about_few_are_kept(account: SqliteAccount)
         await account.create(name)
     for _ in range(2):
         assert [(await account.mailbox(name)).name for name in names] == names
-    assert len(account._recall._found) <= MOST
+    answers = account._recall._memo.peek(None)
+    assert answers is not None
+    assert len(answers.found) <= MOST
+
+
+async def test_one_budget_is_for_all_accounts(data: Path) -> None:
+    store = await open_store(data, limits=Limits(remembered_bytes=60_000))
+    accounts = [await store.account((await store.directory.add(name, {})).id) for name in ("linda", "ali", "fred")]
+    places = [(account, await fill(account, 3)) for account in accounts]
+    for turn in range(3):
+        for account, mailbox in places:
+            # every second message, so that each UID is a run
+            await account.store_flags(mailbox, uids(1 + turn), FlagChange.ADD, frozenset({"\\Seen"}))
+            await fill(account, 40)
+            await account.remove(mailbox, Uids.of(Uid(number) for number in range(5, 300, 2)))
+            for _ in range(2):
+                selection = await account.select("INBOX", claim_recent=False)
+                found = await account.search(mailbox, HasFlag("\\Seen"), selection.uids)
+                assert list(found.uids) == list(range(1, 2 + turn))
+                everything = await account.sort(mailbox, All(), selection.uids, [SortCriterion(SortKey.ARRIVAL)])
+                assert sorted(everything.uids) == list(selection.uids)
+            assert 0 < sum(counts.octets for counts in store.memory.counts().values()) <= 60_000
+    counts = store.memory.counts()
+    assert all(each.hits and each.misses for each in counts.values()), counts
+    last = accounts[-1]._searching._flags
+    assert last.peek(places[-1][1]) is not None
+    assert accounts[0]._searching._flags.peek(places[0][1]) is None, "it is the least recently used"
+    await store.close()
+
+
+async def test_what_was_remembered_of_an_account_goes_with_it(store: SqliteStore) -> None:
+    added = await store.directory.add("linda", {})
+    account = await store.account(added.id)
+    mailbox = await fill(account, 3)
+    await account.search(mailbox, HasFlag("\\Seen"), uids(1))
+    await account.select("INBOX", claim_recent=False)
+    assert store.memory.counts()[MemoKind.FLAGS].octets
+    assert store.memory.counts()[MemoKind.UIDS].octets
+    await account.database.release()
+    await account.indexer.close()
+    gone = weakref.ref(account)
+    del account
+    gc.collect()
+    assert gone() is None
+    counts = store.memory.counts()
+    assert counts[MemoKind.FLAGS].octets == counts[MemoKind.UIDS].octets == 0
 
 
 async def test_accounts_that_come_and_go_elsewhere_are_seen(store: SqliteStore, data: Path) -> None:

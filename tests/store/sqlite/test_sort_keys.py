@@ -9,14 +9,15 @@ import pytest
 
 from mektup.store.arrival import prepare
 from mektup.store.interface import Incoming
-from mektup.store.sorting.sort_keys import RUN_OCTETS, Place, Remembered, SortKeys
+from mektup.store.memo import Memory
+from mektup.store.sorting.sort_keys import Place, Remembered
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import sort
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.sort import Question
 from mektup.terms.errors import Code, Refused
-from mektup.terms.numbers import AccountId, MailboxId, Uid
+from mektup.terms.numbers import MailboxId
 from mektup.terms.search import All
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm
@@ -63,7 +64,7 @@ class Asker:
 
 async def test_messages_are_read_once(account: SqliteAccount, data: Path) -> None:
     mailbox = await deliver(account, "c", "a", "b")
-    asker = Asker(file_of(data, account.id), (account.id, mailbox), Remembered(10**6))
+    asker = Asker(file_of(data, account.id), (account.id, mailbox), Remembered(Memory(10**6)))
     assert asker.sort() == [2, 3, 1]
     assert asker.read_messages() > 0
     assert asker.sort() == [2, 3, 1]
@@ -79,7 +80,7 @@ async def test_messages_are_read_once(account: SqliteAccount, data: Path) -> Non
 
 async def test_a_question_is_answered_of_its_own_moment(account: SqliteAccount, data: Path) -> None:
     mailbox = await deliver(account, "c", "a")
-    remembered = Remembered(10**6)
+    remembered = Remembered(Memory(10**6))
     early, late = (Asker(file_of(data, account.id), (account.id, mailbox), remembered) for _ in range(2))
     early.connection.execute("BEGIN; SELECT count(*) FROM messages").fetchall()
     await deliver(account, "b")
@@ -99,7 +100,7 @@ async def test_a_question_is_answered_of_its_own_moment(account: SqliteAccount, 
 async def test_texts_of_what_is_gone_do_not_pile_up(account: SqliteAccount, data: Path) -> None:
     mailbox = await deliver(account, "kept")
     place = (account.id, mailbox)
-    remembered = Remembered(10**7)
+    remembered = Remembered(Memory(10**7))
     asker = Asker(file_of(data, account.id), place, remembered)
     sizes = []
     for turn in range(6):
@@ -114,36 +115,9 @@ async def test_texts_of_what_is_gone_do_not_pile_up(account: SqliteAccount, data
 
 async def test_a_damaged_file_gives_no_wrong_order(account: SqliteAccount, data: Path) -> None:
     mailbox = await deliver(account, "c", "a", "b")
-    asker = Asker(file_of(data, account.id), (account.id, mailbox), Remembered(10**6))
+    asker = Asker(file_of(data, account.id), (account.id, mailbox), Remembered(Memory(10**6)))
     asker.connection.execute("DELETE FROM texts WHERE base_subject = 'a'")
     with pytest.raises(Refused) as refusal:
         asker.sort()
     assert refusal.value.code is Code.CORRUPTION
     asker.connection.close()
-
-
-def of_octets(octets: int) -> SortKeys:
-    return SortKeys(Uids.of(Uid(2 * number) for number in range(1, octets // RUN_OCTETS + 1)), {})
-
-
-def test_room_is_for_those_asked_about_last() -> None:
-    def place(number: int) -> Place:
-        return AccountId("ab"), MailboxId(number)
-
-    def there() -> set[int]:
-        return {number for number in range(9) if remembered.get(place(number)).uids}
-
-    remembered = Remembered(10_000)
-    for number in range(4):
-        remembered.put(place(number), of_octets(3000))
-    assert there() == {1, 2, 3}
-    remembered.get(place(1))
-    remembered.put(place(4), of_octets(3000))
-    assert there() == {1, 3, 4}
-    remembered.put(place(4), of_octets(1000))  # in the place of what was there
-    remembered.put(place(5), of_octets(2000))
-    assert there() == {1, 3, 4, 5}
-    remembered.put(place(6), of_octets(20_000))
-    assert there() == set()
-    remembered.put(place(7), of_octets(9000))
-    assert there() == {7}

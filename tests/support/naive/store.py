@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mektup.store.interface import AccountEntry, Bus, Tidied
+from mektup.store.memo import Memory
 from mektup.store.rules import account_names as names
 from mektup.store.sorting.sort_keys import Remembered
 from mektup.store.watch import ChangeNotifier
@@ -28,7 +29,8 @@ class NaiveStore:
     def __init__(self, notifier: ChangeNotifier, limits: Limits) -> None:
         self._notifier, self._limits = notifier, limits
         self.changed_elsewhere, self.missed_notices = notifier.changed_elsewhere, notifier.missed_notices
-        self._sort_keys = Remembered(limits.sort_keys_bytes, limits.thread_references)
+        self.memory = Memory(limits.remembered_bytes)
+        self._sort_keys = Remembered(self.memory, limits.thread_references)
         self._accounts: dict[AccountId, NaiveAccount] = {}
         self.directory = NaiveDirectory(self)
 

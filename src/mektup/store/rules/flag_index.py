@@ -30,6 +30,11 @@ ANSWERS = 16
 SMALL = 32
 """The most keys of a search whose answer is remembered; no frequent search has more."""
 
+ANSWER_OCTETS = 2000
+"""The approximate memory of a key and its answer, without the UIDs, in octets."""
+
+WORD_OCTETS = 40
+
 EVERY = Uid(MAX_UINT32 + 1)
 """Above every UID, so that changes include the flags of new messages."""
 
@@ -46,6 +51,12 @@ class FlagIndex:
     """For each message, in the order of the UIDs, the index of its word in *words*."""
     answered: Mapping[SearchKey, Uids] = field(default_factory=dict)
     """The matches in the whole mailbox for the last few keys, because clients repeat the same searches."""
+
+    @property
+    def octets(self) -> int:
+        """The approximate memory, in octets."""
+        answers = sum([answer.octets for answer in self.answered.values()]) + ANSWER_OCTETS * len(self.answered)
+        return self.uids.octets + len(self.kinds) + WORD_OCTETS * len(self.words) + answers
 
     def search(self, key: SearchKey, within: Uids, keyword_sets: AnyKeywordSets) -> tuple[Uids, FlagIndex]:
         """The messages of *within* that match *key*, for which ``answers`` must be true; and the index to remember."""
@@ -100,11 +111,14 @@ def answers(key: SearchKey) -> bool:
 NOT_ASKED = FlagIndex(ModSeq(0), NumberSet(), (), b"")
 """The index of a mailbox before its first search."""
 
+TOO_MANY = FlagIndex(ModSeq(0), NumberSet(), (), b"")
+"""Stands for the index of a mailbox with more than KINDS words."""
+
 
 def followed(known: FlagIndex, found: Changes) -> FlagIndex:
     """*known*, updated with the changes *found* since, which include the flags of arrivals.
 
-    Returns NOT_ASKED where there are more than KINDS words.
+    Returns TOO_MANY where there are more than KINDS words.
     """
     gone = known.uids & found.expunged
     kept = known.uids - gone
@@ -117,7 +131,7 @@ def followed(known: FlagIndex, found: Changes) -> FlagIndex:
     words = list(known.words)
     uids = _changed(kept, kinds, words, [(uid, word) for uid, word, _ in found.flags or ()])
     if len(words) > KINDS:
-        return NOT_ASKED
+        return TOO_MANY
     return FlagIndex(found.modseq, uids, tuple(words), bytes(kinds))
 
 

@@ -7,13 +7,12 @@ one moment. So no answer is older than its query.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from threading import Lock
 from typing import Final, Protocol
 
+from mektup.store.memo import Memo, MemoKind, Memory
 from mektup.store.sorting.columns import Column, MessageIds, Numbers, Texts
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS
@@ -30,10 +29,6 @@ because only a hash of each is held.
 
 SMALL_PART: Final = 8
 """Where no keys of a mailbox are remembered, a query for less than one in so many messages remembers none."""
-
-
-RUN_OCTETS: Final = 128
-"""The approximate memory of a run of UIDs, in octets."""
 
 
 MOST_ANSWERS: Final = 8
@@ -87,7 +82,7 @@ class SortKeys:
     def octets(self) -> int:
         """The approximate memory, in octets."""
         numbers = len(self.uids) * len(self.answers) * 2
-        return sum(column.octets for column in self.columns.values()) + 4 * numbers + RUN_OCTETS * len(self.uids.runs)
+        return sum(column.octets for column in self.columns.values()) + 4 * numbers + self.uids.octets
 
     def answered(self, how: How, answer: Answer) -> SortKeys:
         """A copy with the *answer* for *how* added, and old answers beyond MOST_ANSWERS removed."""
@@ -115,30 +110,18 @@ Place = tuple[AccountId, MailboxId]
 class Remembered:
     """The sort keys of the mailboxes of all accounts that were queried last. For any thread."""
 
-    def __init__(self, octets: int, references: int = DEFAULT_LIMITS.thread_references) -> None:
-        """*octets*: the limit of memory. *references*: the most references of the contents that may be threaded."""
-        self._room = octets
+    def __init__(self, memory: Memory, references: int = DEFAULT_LIMITS.thread_references) -> None:
+        """*references*: the most references of the contents that may be threaded."""
         self.references = references
-        self._keys: OrderedDict[Place, SortKeys] = OrderedDict()
-        self._lock = Lock()
+        self._keys: Memo[Place, SortKeys] = Memo(memory, MemoKind.SORT_KEYS)
 
     def get(self, place: Place) -> SortKeys:
         """The remembered keys of the mailbox at *place*; empty where there are none."""
-        with self._lock:
-            keys = self._keys.get(place)
-            if keys is None:
-                return _NOTHING
-            self._keys.move_to_end(place)
-            return keys
+        return self._keys.get(place) or _NOTHING
 
     def put(self, place: Place, keys: SortKeys) -> None:
-        """Remembers *keys*; forgets the least recently used ones where memory is short."""
-        with self._lock:
-            self._room += self._keys.pop(place, _NOTHING).octets - keys.octets
-            self._keys[place] = keys
-            while self._room < 0:
-                _, forgotten = self._keys.popitem(last=False)
-                self._room += forgotten.octets
+        """Remembers *keys*, see ``Memo.put``."""
+        self._keys.put(place, keys, keys.octets)
 
 
 class Source(Protocol):

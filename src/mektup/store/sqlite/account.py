@@ -33,8 +33,9 @@ from mektup.store.interface import (
     Touched,
 )
 from mektup.store.mailbox_changes import MailboxChanges
-from mektup.store.memo import Recall
+from mektup.store.memo import Memo, MemoKind, Memory, Recall
 from mektup.store.rules.changes import Known, Since, with_recent, with_recent_arrived, with_recent_unclaimed
+from mektup.store.rules.octets import octets_of
 from mektup.store.shared_reads import SharedReads
 from mektup.store.sqlite.fetching import Fetching
 from mektup.store.sqlite.file import room
@@ -49,7 +50,6 @@ from mektup.store.sqlite.loop_limits import (
     FEW_RENAMED,
     FEW_ROWS,
     FEW_SCANNED,
-    KNOWN_MAILBOXES,
     ROW_BYTES,
 )
 from mektup.store.sqlite.searching import Searching, learn_keywords
@@ -90,6 +90,7 @@ class SqliteAccount:
         limits: Limits,
         packing: Packing,
         sort_keys: Remembered,
+        memory: Memory,
         indexing: asyncio.Lock,
         searching: asyncio.Semaphore,
     ) -> None:
@@ -103,17 +104,19 @@ class SqliteAccount:
         self.indexer = Indexer(self.database, limits, packing, indexing, self._keyword_sets)
         self._audit = Audit(database)
         self._fetching = Fetching(database, self._audit)
-        self._searching = Searching(account, database, self.indexer, searching, limits, self._keyword_sets, sort_keys)
-        self._recall = Recall(self.database)
-        self._targets = Recall(self.database.names)
+        self._searching = Searching(
+            account, database, self.indexer, searching, limits, self._keyword_sets, sort_keys, memory
+        )
+        self._recall = Recall(self.database, memory, octets_of)
+        self._targets = Recall(self.database.names, memory, octets_of)
         self._shared = SharedReads(self.database)
-        self._recall_long = Recall(self._shared)
+        self._recall_long = Recall(self._shared, memory, octets_of)
         self._notifier = notifier
         self._limits = limits
         self._packing = packing
         self._loop = asyncio.get_running_loop()
         self._mending: asyncio.Task[None] | None = None
-        self._known: dict[MailboxId, Known] = {}
+        self._known: Memo[MailboxId, Known] = Memo(memory, MemoKind.UIDS)
         self._select = partial(changes.select, known=self._known, most=FEW_SCANNED)
 
     async def close(self, why: Refused) -> None:
@@ -196,8 +199,6 @@ class SqliteAccount:
     # One mailbox, read
 
     async def select(self, name: str, *, claim_recent: bool) -> Selection:
-        while len(self._known) >= KNOWN_MAILBOXES:
-            del self._known[next(iter(self._known))]
         selection = await self._recall.read(self._select, name)
         if selection is None:
             selection = await self.database.read_long(changes.select, name, self._known)

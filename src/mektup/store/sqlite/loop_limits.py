@@ -45,6 +45,3 @@ ROW_BYTES = 2048
 
 FEW_CHUNKS = 2
 """The most chunks of a message that are read in the loop: its header and the start of its body."""
-
-KNOWN_MAILBOXES = 64
-"""How many mailboxes' UIDs are remembered between queries."""

@@ -8,8 +8,9 @@ from functools import partial
 from typing import TypeVar
 
 from mektup.store.interface import Found, Sorted
+from mektup.store.memo import Memo, MemoKind, Memory
 from mektup.store.rules import flag_index
-from mektup.store.rules.flag_index import NOT_ASKED, FlagIndex
+from mektup.store.rules.flag_index import NOT_ASKED, TOO_MANY, FlagIndex
 from mektup.store.rules.search_cost import is_long
 from mektup.store.searches import Searches
 from mektup.store.sorting.sort_keys import Remembered
@@ -23,7 +24,6 @@ from mektup.store.sqlite.loop_limits import (
     FEW_SORTED,
     FEW_SORTED_BYTES,
     FEW_TESTED,
-    KNOWN_MAILBOXES,
 )
 from mektup.store.sqlite.tables import changes, mailboxes, search, sort
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
@@ -61,6 +61,7 @@ class Searching:
         limits: Limits,
         keyword_sets: SqliteKeywordSets,
         sort_keys: Remembered,
+        memory: Memory,
     ) -> None:
         """*searching* limits all accounts together, see ``searches_of_all``."""
         self._account = account
@@ -69,15 +70,16 @@ class Searching:
         self._searches = Searches(database, searching, limits.search_seconds)
         self._keyword_sets = keyword_sets
         self._sort_keys = sort_keys
-        self._flags: dict[MailboxId, FlagIndex | None] = {}
-        """The least recently used first; None for a mailbox with too many different flag words."""
+        self._flags: Memo[MailboxId, FlagIndex] = Memo(memory, MemoKind.FLAGS)
 
     async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None) -> Found:
         await learn_keywords(self._database, self._keyword_sets)
         if modseq_of is None and flag_index.answers(key):
             index = await self._flag_index(mailbox)
             if index is not None:
-                found, self._flags[mailbox] = index.search(key, within, self._keyword_sets)
+                found, now = index.search(key, within, self._keyword_sets)
+                if now is not index:
+                    self._flags.put(mailbox, now, now.octets)
                 return Found(found, None)
         takes_long = is_long(key)
         if takes_long:
@@ -103,17 +105,17 @@ class Searching:
         return len(leaves(key)) * max(len(within), len(self._keyword_sets))
 
     async def _flag_index(self, mailbox: MailboxId) -> FlagIndex | None:
-        known = self._flags.pop(mailbox, NOT_ASKED)
-        if known is None:
-            self._flags[mailbox] = None
+        known = self._flags.get(mailbox) or NOT_ASKED
+        if known is TOO_MANY:
             return None
         index = await self._database.read(changes.learn_flags, mailbox, known, self._keyword_sets, FEW_CHANGED)
         if index is None:
             index = await self._database.read_long(changes.learn_flags, mailbox, known, self._keyword_sets)
-        self._flags[mailbox] = None if index is NOT_ASKED else index
-        while len(self._flags) > KNOWN_MAILBOXES:
-            del self._flags[next(iter(self._flags))]
-        return self._flags.get(mailbox)
+        if index is None or index is NOT_ASKED:
+            return None
+        if index is not known:
+            self._flags.put(mailbox, index, index.octets)
+        return None if index is TOO_MANY else index
 
     async def sort(
         self,

@@ -20,6 +20,7 @@ import apsw
 from mektup.store import files, texts
 from mektup.store.faults import Fault, FaultRefused, Faults, Kind, fault_of_os_error, in_words
 from mektup.store.interface import Bus, Tidied
+from mektup.store.memo import Memory
 from mektup.store.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
 from mektup.store.rules.account_names import account_is_gone
 from mektup.store.rules.gaps import Now
@@ -98,7 +99,8 @@ class SqliteStore:
         self._reserve = reserve
         self._limits = limits
         self._packing = packing
-        self._sort_keys = Remembered(limits.sort_keys_bytes, limits.thread_references)
+        self.memory = Memory(limits.remembered_bytes)
+        self._sort_keys = Remembered(self.memory, limits.thread_references)
         self._indexing = asyncio.Lock()
         self._searching = searches_of_all()
         self._notifier = ChangeNotifier(bus)
@@ -122,7 +124,9 @@ class SqliteStore:
         )
         self._seen = Seen(self._names)
         accounts = None if data is None else data / "accounts"
-        self._directory = SqliteDirectory(self._names, self._threads, accounts, self._make_mail, self._remove_mail)
+        self._directory = SqliteDirectory(
+            self._names, self._threads, self.memory, accounts, self._make_mail, self._remove_mail
+        )
 
     @property
     def directory(self) -> SqliteDirectory:
@@ -219,6 +223,7 @@ class SqliteStore:
             self._limits,
             self._packing,
             self._sort_keys,
+            self.memory,
             self._indexing,
             self._searching,
         )

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TypeVar
 
 from mektup.store.interface import Changes, Mailbox, Row, Selection, Touched
+from mektup.store.memo import Memo
 from mektup.store.rules.changes import NONE, UNKNOWN, Known, Since, selection
 from mektup.store.rules.counters import SEEN
 from mektup.store.rules.flag_index import EVERY, FlagIndex, followed
@@ -67,22 +68,24 @@ def _first_unseen(cursor: Cursor, box: Mailbox, known: Known, touched: Uids) -> 
     return Uid(found[0][0]) if found else None
 
 
-def select(cursor: Cursor, name: str, known: dict[MailboxId, Known], most: int | None = None) -> Selection | None:
+def select(cursor: Cursor, name: str, known: Memo[MailboxId, Known], most: int | None = None) -> Selection | None:
     """Opens *name*; uses and updates what is *known*. Raises Refused(NONEXISTENT).
 
     None where the mailbox is not known and has more than *most* messages, or has more changes than that.
     """
     box, keywords = mailboxes.selectable(cursor, name)
-    now = known.get(box.id, UNKNOWN)
+    # before the moment of reading, so that what is known is not newer than what is read
+    now = known.get(box.id) or UNKNOWN
     if most is not None and now is UNKNOWN and box.messages > most:
         return None
     if now.modseq != box.highestmodseq:
         with moment(cursor):
             box, keywords = mailboxes.selectable(cursor, name)
-            learnt = _learn(cursor, box, known.get(box.id, UNKNOWN), most)
+            learnt = _learn(cursor, box, now, most)
         if learnt is None:
             return None
-        now = known[box.id] = learnt
+        now = learnt
+        known.put(box.id, now, now.uids.octets)
     return selection(box, now, keywords)
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from mektup.store import files
 from mektup.store.interface import AccountEntry
-from mektup.store.memo import Recall
+from mektup.store.memo import Memory, Recall
 from mektup.store.rules.account_names import canonical, name_is_taken, new_account_id, require_there
+from mektup.store.rules.octets import octets_of
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.file.database import Database
@@ -122,6 +123,7 @@ class SqliteDirectory:
         self,
         database: Database,
         threads: Threads,
+        memory: Memory,
         accounts: Path | None,
         make_mail: Callable[[AccountId, str], Awaitable[None]],
         remove_mail: Callable[[AccountId], Awaitable[None]],
@@ -133,7 +135,7 @@ class SqliteDirectory:
         self._threads = threads
         self._accounts = accounts
         self._database = database
-        self._recall = Recall(database)
+        self._recall = Recall(database, memory, octets_of)
         self._make_mail = make_mail
         self._remove_mail = remove_mail
 
