@@ -1,4 +1,4 @@
-"""Two servers' answers are equal where they mean the same, and only there."""
+"""The answers of two servers are equal if they mean the same, and only then."""
 
 from __future__ import annotations
 

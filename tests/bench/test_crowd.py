@@ -1,4 +1,4 @@
-"""The loop of many clients, against a server of a few lines."""
+"""The loop of many clients, with an echo server."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ NAMES = ["mektup", "Dovecot"]
 
 
 def report(messages: int) -> Report:
-    """Figures for every row, of which mektup's are half of Dovecot's, and twice what was asked."""
+    """Figures for every row: mektup's are half of Dovecot's, and twice the bound."""
     made = Report(messages, NAMES, "heading")
     for row in ROWS:
         figures = {"mektup": [row.asked * 2] * 3, "Dovecot": [1000.0, row.asked * 4, 0.0001]}

@@ -1,4 +1,4 @@
-"""A server that fails in a row is said to, and the rest is measured."""
+"""If a server fails in a row, the report says so, and the rest is measured."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.turns import Result, measure
 
 @dataclass
 class Server:
-    """As much of a Bench as the turns ask for; it gives up at the run of that number."""
+    """The part of a Bench that ``turns`` uses; it fails at the run with a given number."""
 
     name: str
     fails_at: int | None = None

@@ -14,7 +14,7 @@ from .served import Account, Served, new_account, serving
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Served]:
-    """A server with two workers, on a data directory that goes when the tests have run."""
+    """A server with two workers, whose data directory is removed after the tests."""
     folder = Path(tempfile.mkdtemp(prefix="mektup-clients-"))
     folder.chmod(0o755)
     try:

@@ -1,4 +1,4 @@
-"""Real mail: the messages of a corpus beside the checkout, or where ``MEKTUP_CORPUS`` says."""
+"""Real mail: the messages of a corpus beside the checkout, or in the folder ``MEKTUP_CORPUS``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ BESIDE_CHECKOUT = Path(__file__).parents[3] / "shared" / "corpus"
 
 
 def corpus_folder() -> Path | None:
-    """Where the corpus is, or None where there is none."""
+    """The folder of the corpus, or None if there is none."""
     folder = Path(os.environ.get("MEKTUP_CORPUS", BESIDE_CHECKOUT))
     return folder if folder.is_dir() else None
 
 
 def messages(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Each message below *folder*, with a name to find it by; an mbox is taken apart."""
+    """Each message below *folder*, with a name; an mbox is split into messages."""
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".mbox":
             for number, raw in enumerate(split_mbox(path.read_bytes()), 1):
@@ -27,7 +27,7 @@ def messages(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def split_mbox(raw: bytes) -> list[bytes]:
-    """The messages of an mbox file, without the ``From `` line above each and the empty line below."""
+    """The messages of an mbox file, without the ``From `` line before each and the empty line after it."""
     starts = [match.end() for match in re.finditer(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n", raw)]
     stops = [match.start() for match in re.finditer(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n", raw)][1:]
     pieces = [raw[start:stop] for start, stop in zip(starts, [*stops, len(raw)], strict=True)]

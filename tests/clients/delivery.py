@@ -1,4 +1,4 @@
-"""A delivery command for clients that hand over what they fetch: it keeps the messages apart in one file."""
+"""A delivery command for clients that pass fetched messages to a program: it collects them in one file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class DeliveryCommand:
 
     @property
     def delivered(self) -> list[bytes]:
-        """The messages so far, in order, from their From field on: clients put fields of their own above it.
+        """The messages so far, in order, from their From field on, because clients add fields above it.
 
-        Line ends are LF and those at the end of a message are gone: there, too, each client has its own way.
+        Line ends are LF, and those at the end of a message are removed, because clients differ there, too.
         """
         messages = self._file.read_bytes().replace(b"\r\n", b"\n").split(SEPARATOR.encode())
         return [raw[raw.index(b"From: Ada") :].rstrip(b"\n") for raw in messages[:-1]]
 
 
 def as_handed_over(raw: bytes) -> bytes:
-    """*raw* in the form in which it stands among the delivered ones."""
+    """*raw* in the form that ``delivered`` returns."""
     return raw.replace(b"\r\n", b"\n").rstrip(b"\n")

@@ -1,4 +1,4 @@
-"""Mail of the kinds that people have, and a plain look at what a mailbox holds, by imaplib."""
+"""Typical mail, and functions that read a mailbox by imaplib."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def deliver(account: Account, *messages: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One message of a mailbox, as the server holds it; \\Recent is not among the flags."""
+    """One message of a mailbox, as the server stores it; its flags are without \\Recent."""
 
     uid: int
     flags: frozenset[str]
@@ -92,7 +92,7 @@ class Held:
 
 
 def held(account: Account, mailbox: str = "INBOX") -> list[Held]:
-    """What *mailbox* holds, by UID."""
+    """The messages of *mailbox*, by UID."""
     with logged_in(account) as client:
         status, answer = client.select(f'"{mailbox}"', readonly=True)
         assert status == "OK", answer
@@ -102,7 +102,7 @@ def held(account: Account, mailbox: str = "INBOX") -> list[Held]:
     for place, part in enumerate(parts):
         if isinstance(part, tuple):
             head, raw = part
-            # Whatever the server writes after the literal comes as the next, bare element.
+            # imaplib returns the text after the literal as the next element, without a tuple.
             around = head + parts[place + 1]
             uid = re.search(rb"UID (\d+)", around)
             flags = re.search(rb"FLAGS \(([^)]*)\)", around)
@@ -113,12 +113,12 @@ def held(account: Account, mailbox: str = "INBOX") -> list[Held]:
 
 
 def as_delivered(raw: bytes) -> bytes:
-    """*raw* as it was sent by LMTP: Return-Path and Received are put before it, of the witness in its own way."""
+    """*raw* as stored after LMTP: with Return-Path and Received before it, which the witness writes in its own form."""
     if WITNESS:
         return raw[raw.index(b"From: Ada") :]
     return untraced(raw) if raw.startswith(b"Return-Path: ") else raw
 
 
 def crlf(raw: bytes) -> bytes:
-    """*raw* with each bare LF as CRLF: the one change that the server makes."""
+    """*raw* with each bare LF as CRLF: the only change that the server makes."""
     return re.sub(rb"(?<!\r)\n", b"\r\n", raw)

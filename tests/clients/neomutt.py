@@ -1,4 +1,4 @@
-"""neomutt as it is set up for a test: one account, and all that it keeps in a folder of its own."""
+"""Configures neomutt for a test: one account, and all its files in one folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ set index_format = "%4C %Z %s"
 
 
 def configured(account: Account, scheme: str, home: Path, more: str = "") -> Path:
-    """A configuration file in *home*, for *account* at the port of *scheme*; *more* are lines for its end."""
+    """Writes a configuration file in *home*, for *account* at the port of *scheme*; *more* are lines for its end."""
     (home / "cache").mkdir()
     return private_file(
         home / "neomuttrc",
@@ -50,5 +50,5 @@ def configured(account: Account, scheme: str, home: Path, more: str = "") -> Pat
 
 
 def environment(home: Path) -> dict[str, str]:
-    """What it is started with."""
+    """The environment that neomutt gets."""
     return {"HOME": str(home), "LC_ALL": "C.UTF-8"}

@@ -1,4 +1,4 @@
-"""Running other people's programs: skipped with a reason when absent, their output shown when they fail."""
+"""Runs other people's programs: a test is skipped if one is absent, and shows its output if it fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program of Debian's, and the folder that it may take for its home."""
+    """A program of Debian, and the folder that it gets as its home."""
 
     path: str
     home: Path
@@ -27,7 +27,7 @@ class Program:
         environment: Mapping[str, str] | None = None,
         statuses: Sequence[int] = (0,),
     ) -> bytes:
-        """All that the program prints, on either stream; it must end with one of *statuses* within a minute."""
+        """Everything that the program prints, on both streams; it must end with one of *statuses* within a minute."""
         command = [self.path, *map(str, words)]
         done = subprocess.run(
             command,
@@ -43,14 +43,14 @@ class Program:
 
 
 def absent(what: str) -> NoReturn:
-    """Skips the test because *what* is not here; fails it where all must be, as in continuous integration."""
+    """Skips the test because *what* is missing; fails it where nothing may be missing, as in continuous integration."""
     if os.environ.get("MEKTUP_CLIENTS_REQUIRED"):
         pytest.fail(what)
     pytest.skip(what)
 
 
 def program(name: str, package: str, home: Path) -> Program:
-    """The program *name*; without it the test is skipped, naming Debian's *package*."""
+    """The program *name*; without it the test is skipped, and the reason names Debian's *package*."""
     path = shutil.which(name)
     if path is None:
         absent(f"{name} is not installed (Debian: {package})")
@@ -58,7 +58,7 @@ def program(name: str, package: str, home: Path) -> Program:
 
 
 def private_file(path: Path, text: str) -> Path:
-    """Writes a configuration file that holds a password; some clients refuse one that others may read."""
+    """Writes a configuration file with a password; some clients refuse such a file if other users can read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o600)

@@ -1,6 +1,6 @@
-"""The server that the clients talk to: ``mektup serve`` as a process of its own, with two workers.
+"""The server for the clients: ``mektup serve`` as a child process, with two workers.
 
-With ``MEKTUP_CLIENTS_SERVER=dovecot`` it is a Dovecot instead, which shows whether a test is right.
+With ``MEKTUP_CLIENTS_SERVER=dovecot`` it is a Dovecot instead, to check the tests themselves.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WITNESS = os.environ.get("MEKTUP_CLIENTS_SERVER") == "dovecot"
 
 
 class Served(Protocol):
-    """A server that is up."""
+    """A running server."""
 
     @property
     def ports(self) -> dict[str, int]: ...
@@ -35,7 +35,7 @@ class Served(Protocol):
 
     @property
     def certificate(self) -> Path | None:
-        """Its own certificate in PEM, self-signed."""
+        """Its self-signed certificate in PEM."""
 
     def add_user(self, name: str, password: str) -> None:
         """Adds an account; it can log in at once."""
@@ -55,7 +55,7 @@ class Account:
 
     @property
     def certificate(self) -> Path:
-        """The server's certificate, which is its own authority."""
+        """The server's self-signed certificate in PEM."""
         assert self.server.certificate is not None
         return self.server.certificate
 
@@ -68,12 +68,12 @@ class Witness(Dovecot):
         super().__init__(folder, users, certificate=folder / "cert.pem", key=_self_signed(folder))
 
     def add_user(self, name: str, password: str) -> None:
-        """There is nothing to do."""
+        """Does nothing, because every account exists."""
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Served]:
-    """The server under test, for as long as the ``with`` lasts; afterwards, its log must be free of bugs."""
+    """The server under test, until the ``with`` ends; then its log must have no bugs."""
     if WITNESS:
         with Witness(folder) as witness:
             yield witness

@@ -1,4 +1,4 @@
-"""A program on a terminal of its own, in tmux: keys go in, the screen is read."""
+"""Runs a program on a terminal in tmux, sends it keys, and reads its screen."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pathlib import Path
 
 
 class Terminal:
-    """What ``tmux send-keys`` and ``tmux capture-pane`` do for one program."""
+    """``tmux send-keys`` and ``tmux capture-pane`` for one program."""
 
     def __init__(self, tmux: Sequence[str], output: int) -> None:
         self._tmux = tmux
         self._output = output
 
     def press(self, *keys: str) -> None:
-        """Presses *keys*, by tmux's names for them."""
+        """Presses *keys*, which have the names of tmux."""
         subprocess.run([*self._tmux, "send-keys", *keys], check=True, timeout=10)
 
     def type(self, text: str) -> None:
-        """Types *text*, letter by letter as it stands, and Enter."""
+        """Types *text* literally, and Enter."""
         self.press("-l", text)
         self.press("Enter")
 
@@ -35,7 +35,7 @@ class Terminal:
         return subprocess.run(shown, check=True, capture_output=True, text=True, timeout=10).stdout
 
     def wait_for(self, *shown: str, gone: str | None = None, seconds: float = 20) -> str:
-        """The screen, once all of *shown* is on it and *gone* is not. Looks again whenever the program writes."""
+        """The screen, as soon as it shows all of *shown* and nothing of *gone*. Looks again when the program writes."""
         deadline = time.monotonic() + seconds
         while True:
             screen = self.screen
@@ -52,18 +52,18 @@ class Terminal:
         while subprocess.run([*self._tmux, "has-session"], capture_output=True, timeout=10).returncode == 0:
             left = deadline - time.monotonic()
             assert left > 0, f"the program goes on; the screen is\n{self.screen}"
-            # its last output may come a moment before its end
+            # the program may write its last output a moment before it ends
             if select.select([self._output], [], [], min(left, 0.1))[0]:
                 os.read(self._output, 65536)
 
 
 @contextmanager
 def terminal(tmux: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Iterator[Terminal]:
-    """Runs *command* on a screen of 100 columns and 30 lines; what still runs at the end is killed."""
+    """Runs *command* on a screen of 100 columns and 30 lines; kills it at the end if it still runs."""
     server = [tmux, "-S", str(folder / "tmux"), "-f", "/dev/null"]
     pipe = folder / "output"
     os.mkfifo(pipe)
-    # Open for both ways, so that the pipe never ends and opening it waits for nobody.
+    # Open for reading and writing, so that opening does not block and the pipe never ends.
     output = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
     try:
         started = [*server, "new-session", "-d", "-x", "100", "-y", "30", shlex.join(command)]

@@ -1,4 +1,4 @@
-"""aioimaplib, from PyPI: a program that sleeps in IDLE and is woken by what arrives."""
+"""aioimaplib, from PyPI: a program in IDLE is told of new mail and of changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_idle_is_pushed(account: Account) -> None:
 
 
 async def until(client: aioimaplib.IMAP4, word: bytes) -> list[bytes]:
-    """The lines that IDLE has been told, up to the push that holds *word*."""
+    """The lines that IDLE has received, up to the push that has *word*."""
     told: list[bytes] = []
     while not any(word in line for line in told):
         told += await asyncio.wait_for(client.wait_server_push(), 20)

@@ -1,4 +1,4 @@
-"""The benchmark, on little mail: rows are measured, and both servers give the same answers."""
+"""The benchmark with few messages: rows are measured, and both servers give the same answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_rows_are_measured_and_the_answers_agree(tmp_path: Path) -> None:
     assert found["servers"] == servers
     assert [row["key"] for row in found["rows"]] == CHOSEN
     for row in found["rows"]:
-        # Dovecot's own failures are told of in the table, and are not ours.
+        # A failure of Dovecot is shown in the table, and is no failure of this test.
         failed = {failure.partition(":")[0] for failure in row["failures"]} & {"Dovecot"}
         assert not [failure for failure in row["failures"] if not failure.startswith("Dovecot:")], row["key"]
         assert not row["remarks"], row["key"]

@@ -28,7 +28,7 @@ def test_log_in_select_fetch_log_out(account: Account, tmp_path: Path, way: str)
         "telnet": [HOST, str(account.port("imap"))],
         "tls": ["s_client", "-crlf", "-quiet", "-connect", f"{HOST}:{account.port('imaps')}"],
     }
-    # The shell stays, so that what the program printed last stays on the screen.
+    # The shell goes on, so that the last output of the program stays on the screen.
     command = ["sh", "-c", '"$@"; echo "it ended"; read -r _', "sh", client.path, *words[way]]
     with terminal(tmux.path, command, tmp_path, {"HOME": str(tmp_path)}) as screen:
         screen.wait_for("* OK [CAPABILITY")

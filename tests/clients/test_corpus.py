@@ -1,7 +1,7 @@
-"""Real mail goes in by LMTP and by APPEND, and comes out by IMAP and by POP3, byte for byte.
+"""Real mail is stored by LMTP and APPEND, and read by IMAP and POP3, byte for byte.
 
-A bare LF becomes CRLF on the way in, as the lines of mail need. LMTP puts Return-Path and Received before a message and
-takes away a Return-Path that it brought; nothing else is changed.
+A bare LF becomes CRLF when it is stored. LMTP puts Return-Path and Received before a message, and removes a Return-Path
+that the message had; nothing else is changed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def test_corpus_is_whole() -> None:
 def test_append_then_imap_and_pop3(account: Account) -> None:
     with logged_in(account) as imap:
         for name, raw in CORPUS.items():
-            # imaplib would turn bare LFs into CRLF itself; its APPEND is spelled out so that the server has to.
+            # imaplib would turn bare LFs into CRLF itself, so the test writes its own APPEND.
             status, answer = append_as_it_is(imap, raw)
             assert status == "OK", (name, answer)
     stored = {name: crlf(raw) for name, raw in CORPUS.items()}
@@ -50,7 +50,7 @@ def test_lmtp_then_imap_and_pop3(account: Account) -> None:
     with smtplib.LMTP(HOST, account.port("lmtp"), timeout=30) as lmtp:
         for name, raw in sent.items():
             assert lmtp.sendmail("ada@example.org", [f"{account.name}@example.org"], raw) == {}, name
-    # smtplib sees to it that the message ends with CRLF before the final dot, also where a bare LF stands there.
+    # smtplib adds CRLF before the final dot if the message does not end with CRLF, even after a bare LF.
     stored = {name: crlf(raw if raw.endswith(b"\r\n") else raw + b"\r\n") for name, raw in sent.items()}
     if WITNESS:
         assert differing(stored, by_imap(account)) == {}
@@ -62,12 +62,12 @@ def test_lmtp_then_imap_and_pop3(account: Account) -> None:
 
 
 def without_nul(mail: dict[str, bytes]) -> dict[str, bytes]:
-    """*mail* as BODY[] shows it: no string but BINARY's may hold a NUL (RFC 9051 §4.3.1). POP3 sends it as it came."""
+    """*mail* as BODY[] shows it: only strings of BINARY may hold a NUL (RFC 9051 §4.3.1). POP3 sends it unchanged."""
     return {name: raw.replace(b"\0", b"\x80") for name, raw in mail.items()}
 
 
 def without_return_path(raw: bytes) -> bytes:
-    """*raw*, line by line, as it is when the envelope's Return-Path takes the place of its own (RFC 5321 §4.4)."""
+    """*raw* without its Return-Path, which that of the envelope replaces (RFC 5321 §4.4)."""
     kept: list[bytes] = []
     lines = re.split(rb"(?<=\n)", raw)
     leaves_out = False
@@ -82,7 +82,7 @@ def without_return_path(raw: bytes) -> bytes:
 
 
 def append_as_it_is(imap: imaplib.IMAP4, raw: bytes) -> tuple[str, bytes]:
-    """APPENDs *raw* to INBOX with no byte changed; the tagged answer's status and text."""
+    """APPENDs *raw* to INBOX unchanged; returns status and text of the tagged answer."""
     # RFC 9051 §4.3: only a literal8 may hold a NUL.
     literal = b"~{%d}" if b"\0" in raw and not WITNESS else b"{%d}"
     imap.send(b"put APPEND INBOX " + literal % len(raw) + b"\r\n")
@@ -121,29 +121,29 @@ def by_pop3(account: Account) -> list[bytes]:
 
 
 def unfolded(lines: list[bytes]) -> list[bytes]:
-    """Lines that end in CRLF: a bare LF, were there one, ends none."""
+    """*raw* as lines that end in CRLF; a bare LF does not end a line."""
     return re.findall(rb".*?\r\n", b"".join(lines), re.DOTALL)
 
 
 def ended(raw: bytes) -> bytes:
-    """As POP3 sends it: always with a line end at the end."""
+    """*raw* as POP3 sends it: it always ends with a line end."""
     return raw if raw.endswith(b"\r\n") else raw + b"\r\n"
 
 
 def sendable(raw: bytes) -> bytes:
-    """*raw*, but with CRLF throughout where a dot follows a bare LF.
+    """*raw*, but with CRLF for every bare LF if a dot follows one.
 
-    Whether such a dot is to be doubled is not settled between clients and servers, as RFC 5321 knows no bare LF.
+    Clients and servers disagree on whether such a dot is doubled, because RFC 5321 allows no bare LF.
     """
     return crlf(raw) if re.search(rb"(?<!\r)\n\.", raw) else raw
 
 
 def differing(expected: dict[str, bytes], found: list[bytes]) -> dict[str, str]:
-    """The messages that came back changed, each with the place of its first difference."""
+    """The messages that were changed, each with the place of its first difference."""
     assert len(found) == len(expected)
     different = {}
     for (name, want), got in zip(expected.items(), found, strict=True):
-        # The witness puts trace fields on top of what LMTP brings.
+        # The witness puts trace fields before a message from LMTP.
         if want != got and not (WITNESS and got.endswith(want)):
             place = max(first_difference(want, got) - 20, 0)
             different[name] = f"{want[place : place + 60]!r} came back as {got[place : place + 60]!r}"
@@ -151,5 +151,5 @@ def differing(expected: dict[str, bytes], found: list[bytes]) -> dict[str, str]:
 
 
 def first_difference(one: bytes, other: bytes) -> int:
-    """How many octets two byte strings have in common at their start."""
+    """The length of the common start of two byte strings."""
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

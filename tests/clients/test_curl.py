@@ -19,9 +19,9 @@ class Curl:
         self._account = account
 
     def __call__(self, listener: str, path: str, *words: str | Path) -> bytes:
-        """What curl prints for *path* of the server that listens as *listener*."""
+        """The output of curl for *path* at the server's *listener*."""
         port = self._account.port(listener)
-        # curl wants TLS by its own name for it even where the scheme says it.
+        # curl needs its option for TLS even if the scheme demands TLS.
         url = f"{listener}://localhost:{port}/{path}"
         login = f"{self._account.name}:{self._account.password}"
         return self._curl.run("-sS", "--cacert", self._account.certificate, "-u", login, url, *words)

@@ -44,7 +44,7 @@ def test_fetch(account: Account, tmp_path: Path, listener: str) -> None:
     assert command.delivered == [as_handed_over(raw) for raw in SAMPLES]
     assert [m.raw for m in held(account)] == list(SAMPLES)
 
-    # Without --keep what was fetched is deleted, and the next run finds no mail: exit status 1.
+    # Without --keep the fetched mail is deleted, and the next run finds none: exit status 1.
     fetchmail.run(*once, "--nokeep", "--fetchall")
     assert held(account) == []
     assert b"No mail for" in fetchmail.run(*once, statuses=[1])

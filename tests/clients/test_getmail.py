@@ -1,7 +1,7 @@
-"""getmail: fetches by IMAP and by POP3, delivers by LMTP, and takes nothing twice.
+"""getmail: fetches by IMAP and by POP3, delivers by LMTP, and fetches nothing twice.
 
-Not through a delivery command: getmail 6.18 listens for the end of one only after it has started it, and one that has
-ended by then it waits for until this test is out of time.
+It uses no delivery command: getmail 6.18 waits for the end of a command only after it has started it, so it waits for
+ever for a command that ends at once.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ def test_fetch(server: Served, account: Account, tmp_path: Path, listener: str) 
         return getmail.run("--getmaildir", tmp_path, "--rcfile", tmp_path / "getmailrc")
 
     fetch(delete=False)
-    # It puts fields of its own on top; by IMAP one at the end of the header, which names the mailbox.
+    # getmail adds fields at the top; by IMAP also one at the end of the header, which names the mailbox.
     taken = [each.raw[each.raw.index(b"From: Ada") :].replace(MAILBOX_FIELD, b"") for each in held(recipient)]
     assert [as_handed_over(raw) for raw in taken] == [as_handed_over(raw) for raw in SAMPLES]
 
-    # What it has seen once, it knows by its UID or UIDL.
+    # getmail recognizes fetched mail by its UID or UIDL.
     assert b"0 messages (0 bytes) retrieved" in fetch(delete=False)
     assert len(held(recipient)) == len(SAMPLES)
 

@@ -21,7 +21,7 @@ RESYNC = SESSION.with_name("resync.mjs")
 
 @pytest.fixture(scope="module")
 def modules(request: pytest.FixtureRequest) -> Path:
-    """A folder in which imapflow is installed, kept in pytest's cache from run to run."""
+    """A folder with imapflow installed, in pytest's cache, so that later runs use it."""
     npm = shutil.which("npm")
     if npm is None:
         absent("npm is not installed (Debian: npm)")

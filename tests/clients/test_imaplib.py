@@ -1,4 +1,4 @@
-"""Python's imaplib: the everyday commands, TLS both ways, and two sessions on two workers that hear of each other."""
+"""Python's imaplib: the usual commands, both kinds of TLS, and two workers that tell each other's changes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_authenticate_plain(account: Account) -> None:
         assert imap.state == "AUTH"
 
 
-# Two sessions of one account, each in a worker of its own.
+# Two sessions of one account, on different workers.
 
 Change = Callable[[imaplib.IMAP4], object]
 
@@ -136,7 +136,7 @@ def test_idle_hears_at_once_what_the_other_worker_does(account: Account, change:
         while not line.startswith(b"idle "):
             line = reader.readline()
     assert line.startswith(b"idle OK")
-    # Milliseconds when the machine is quiet; the bound only tells a push from a poll.
+    # It takes milliseconds on an idle machine; the bound only distinguishes a push from a poll.
     assert waited < 2
 
 
@@ -156,7 +156,7 @@ def test_idle_hears_of_a_delivery(account: Account) -> None:
 
 
 def exchange(imap: imaplib.IMAP4, command: bytes) -> list[bytes]:
-    """The untagged lines that answer *command*."""
+    """The untagged lines of the answer to *command*."""
     imap.send(b"probe " + command + b"\r\n")
     lines = []
     while not (line := imap.readline().rstrip()).startswith(b"probe "):

@@ -60,11 +60,11 @@ class Mbsync:
         self._configuration = private_file(mbsync.home / "mbsyncrc", text)
 
     def sync(self) -> bytes:
-        """Runs it over all mailboxes; its log of the wire."""
+        """Syncs all mailboxes; returns mbsync's log of the commands."""
         return self._mbsync.run("-Dn", "-c", self._configuration, "-a")
 
     def only(self, mailbox: str, text: bytes) -> Path:
-        """The file of the one message in the local *mailbox* that holds *text*."""
+        """The file of the only message in the local *mailbox* that contains *text*."""
         paths = [p for part in ("cur", "new") for p in (self.mail / mailbox / part).iterdir() if text in p.read_bytes()]
         assert len(paths) == 1
         return paths[0]
@@ -121,7 +121,7 @@ def test_flags_and_deletions_travel_both_ways(account: Account, tmp_path: Path) 
 
 
 def untagged(raw: bytes) -> bytes:
-    """*raw* without the header field by which mbsync knows a message that it stored."""
+    """*raw* without the header field by which mbsync recognizes a message that it stored."""
     return re.sub(rb"X-TUID: [^\r\n]*\r\n", b"", raw)
 
 
@@ -137,6 +137,6 @@ def letters(flags: frozenset[str]) -> str:
 
 
 def transfers(wire: bytes) -> list[bytes]:
-    """The commands by which mbsync moved messages, changed flags or made mailboxes."""
+    """The commands that transferred messages, changed flags or made mailboxes."""
     sent = re.findall(rb"^>>> \d+ (\S.*)$", wire, re.MULTILINE)
     return [command for command in sent if re.search(rb"APPEND|STORE|COPY|MOVE|EXPUNGE|CREATE|BODY", command)]

@@ -1,4 +1,4 @@
-"""mpop: fetches by POP3, plain, by STLS and over TLS, pipelined, and deletes what it has taken."""
+"""mpop: fetches by POP3, plain, by STLS and over TLS, pipelined, and deletes what it has fetched."""
 
 from __future__ import annotations
 

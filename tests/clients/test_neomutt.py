@@ -1,4 +1,4 @@
-"""neomutt on a terminal: opens the mailbox, shows the subjects, reads, deletes, hears of new mail, syncs."""
+"""neomutt on a terminal: opens the mailbox, shows the subjects, reads, deletes, is told of new mail, syncs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""neomutt with a header cache and QRESYNC: it comes back, and hears what went, what came and what was flagged."""
+"""neomutt with a header cache and QRESYNC: after a reconnect it is told which messages are gone, new or flagged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_comes_back_by_qresync(account: Account, tmp_path: Path) -> None:
     append(account, "INBOX", [PLAIN, DOTS, ENCODED])
     configuration = configured(account, "imaps", tmp_path, RESYNCHRONISED)
     command = [neomutt.path, "-F", str(configuration), "-d", "2", "-l", str(tmp_path / "log")]
-    log = tmp_path / "log0"  # the last run's: neomutt numbers them
+    log = tmp_path / "log0"  # the log of the last run: neomutt numbers them
 
     with terminal(tmux.path, command, tmp_path, environment(tmp_path)) as screen:
         screen.wait_for("dinner at eight", "dots", "Akşam yemeği", "Msgs:3")
@@ -41,7 +41,7 @@ def test_comes_back_by_qresync(account: Account, tmp_path: Path) -> None:
         assert "!" in flagged
         screen.press("q")
         screen.wait_for_end()
-    # Debian's neomutt loses count after any VANISHED, a Dovecot's too, and then opens the mailbox a second time
+    # Debian's neomutt counts wrongly after any VANISHED, from Dovecot too, and then opens the mailbox again
     said = log.read_text()
     assert "CHANGEDSINCE" in said
     assert "VANISHED)" in said

@@ -56,7 +56,7 @@ class OfflineImap:
         self._configuration = private_file(offlineimap.home / "offlineimaprc", text)
 
     def sync(self) -> bytes:
-        """Runs it once; what it prints."""
+        """Runs OfflineIMAP once; returns its output."""
         return self._offlineimap.run("-o", "-c", self._configuration, "-u", "basic")
 
 

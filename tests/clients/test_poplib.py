@@ -1,4 +1,4 @@
-"""Python's poplib: retrieving, UIDL that stays, deletions that vanish for IMAP at QUIT and only then, TLS both ways."""
+"""Python's poplib: RETR, stable UIDL, deletions that take effect for IMAP only at QUIT, and both kinds of TLS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pop3(account: Account) -> poplib.POP3:
 
 
 def retrieved(client: poplib.POP3, number: int) -> bytes:
-    """Message *number*, with lines as they were sent."""
+    """Message *number*, with its lines as they were sent."""
     _, lines, _ = client.retr(number)
     return b"".join(line + b"\r\n" for line in lines)
 
@@ -31,7 +31,7 @@ def test_everything_comes_back(account: Account) -> None:
     client = pop3(account)
     assert client.stat() == (len(SAMPLES), sum(map(len, SAMPLES)))
     for number, raw in enumerate(SAMPLES, 1):
-        # RFC 1939 §3: what POP3 sends ends with a line end, even where the message does not.
+        # RFC 1939 §3: POP3 sends a line end at the end, even if the message has none.
         assert retrieved(client, number) == (raw if raw.endswith(b"\r\n") else raw + b"\r\n")
     assert client.list()[1] == [b"%d %d" % (number, len(raw)) for number, raw in enumerate(SAMPLES, 1)]
     header, _, body = DOTS.partition(b"\r\n\r\n")
@@ -65,7 +65,7 @@ def test_what_pop3_deletes_vanishes_for_imap_at_quit(account: Account) -> None:
         assert imap.response("EXPUNGE") == ("EXPUNGE", [None])
         client.quit()
         imap.noop()
-        # The second was the third message until the first had gone.
+        # The second message was the third one before the first was removed.
         assert imap.response("EXPUNGE") in [("EXPUNGE", [b"1", b"2"]), ("EXPUNGE", [b"3", b"1"])]
     assert [m.raw for m in held(account)] == [SAMPLES[1], *SAMPLES[3:]]
 
@@ -76,7 +76,7 @@ def test_a_session_that_dies_deletes_nothing(account: Account) -> None:
     client.dele(1)
     client.sock.shutdown(socket.SHUT_RDWR)
     client.close()
-    # A new session of the same maildrop: when it is let in, the dead one is over.
+    # A new session of the same maildrop: after its login, the broken one has ended.
     again = pop3(account)
     assert again.stat()[0] == len(SAMPLES)
     again.quit()

@@ -10,7 +10,7 @@ from .served import Account, new_account
 
 
 def swaks(program: Program, account: Account, recipients: str, raw: bytes, *, statuses: list[int]) -> bytes:
-    """What swaks prints on delivering *raw* to *recipients*."""
+    """The output of swaks when it delivers *raw* to *recipients*."""
     message = program.home / "message.eml"
     # swaks ends the last line by itself.
     message.write_bytes(raw.removesuffix(b"\r\n"))

@@ -1,4 +1,4 @@
-"""Maildirs and other trees that clients write: what is in them, and whether a second run changed anything."""
+"""Reads Maildirs and other folders that clients write, to see what a run changed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Each file below *folder* by its relative name, with its bytes."""
+    """The content of each file below *folder*, by its relative name."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def maildir(folder: Path) -> Counter[tuple[bytes, str]]:
     """The messages of a Maildir, each with the letters of its flags (``S`` seen, ``F`` flagged, ``T`` deleted...).
 
-    A Maildir keeps lines as LF; they are CRLF here, so that they compare with the server's.
+    Lines in a Maildir end in LF; they are returned with CRLF, to compare with the server's.
     """
     found: Counter[tuple[bytes, str]] = Counter()
     for part in ("cur", "new"):

@@ -1,4 +1,4 @@
-"""Which worker process serves a connection, as the kernel knows it."""
+"""Finds the worker process that serves a connection, from the kernel's tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ATTEMPTS = 64
 
 
 def worker_of(connection: socket.socket, parent: int) -> int:
-    """The process below *parent* that holds the other end of *connection*."""
+    """The process below *parent* that has the other end of *connection*."""
     here, there = connection.getsockname(), connection.getpeername()
     inode = _inode(local=there, remote=here)
     for pid in _descendants(parent):
@@ -49,7 +49,7 @@ def _descendants(pid: int) -> Iterator[int]:
 
 @contextmanager
 def on_two_workers(account: Account) -> Iterator[tuple[imaplib.IMAP4, imaplib.IMAP4]]:
-    """Two sessions of *account*, each in a process of its own."""
+    """Two sessions of *account*, on different workers."""
     with ExitStack() as sessions:
         first = sessions.enter_context(logged_in(account))
         for _ in range(ATTEMPTS):

@@ -1,4 +1,4 @@
-"""One suite for every engine, each opened fresh; nothing here or in the tests knows what is inside."""
+"""One suite for every engine. Each test opens a new store, and uses only the interface."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OpenStore = Callable[..., Awaitable[Store]]
 
 
 class RecordingBus:
-    """A bus that remembers what it was told."""
+    """A bus that records what is published."""
 
     def __init__(self) -> None:
         self.told: list[tuple[AccountId, MailboxId]] = []
@@ -30,7 +30,7 @@ class RecordingBus:
 
 @pytest.fixture(params=["sqlite on disk", "sqlite in memory", "naive"])
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
-    """Opens stores of one engine, and closes them."""
+    """Opens stores of one engine, and closes them at the end."""
     stores: list[Store] = []
 
     async def opening(*, bus: Bus | None = None, limits: Limits = DEFAULT_LIMITS) -> Store:

@@ -1,4 +1,4 @@
-"""Small messages, and what a test wants to know of a mailbox, asked through the interface alone."""
+"""Small messages, and short forms of the questions that tests ask, all through the interface."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START = ModSeq(0)
 
 
 def raw(subject: str = "dinner", text: str = "at eight", *, more: str = "") -> bytes:
-    """A message's bytes; *more* are header lines, each with its CRLF."""
+    """The octets of a message; *more* are header lines, each with its CRLF."""
     return (
         f"Date: Mon, 7 Feb 2022 21:52:25 -0800\r\nFrom: Linda <linda@example.org>\r\nTo: ali@example.org\r\n"
         f"Subject: {subject}\r\n{more}\r\n{text}\r\n"
@@ -22,7 +22,7 @@ def raw(subject: str = "dinner", text: str = "at eight", *, more: str = "") -> b
 
 
 def incoming(*flags: str, octets: bytes | None = None, internaldate: int | None = None, zone: int = 0) -> Incoming:
-    """A message on its way in."""
+    """A message to append."""
     return Incoming(prepare(octets or raw()), frozenset(flags), internaldate, zone)
 
 
@@ -32,7 +32,7 @@ def uids(*numbers: int) -> Uids:
 
 
 async def inbox(account: Account) -> MailboxId:
-    """INBOX's id."""
+    """The id of INBOX."""
     return (await account.mailbox("INBOX")).id
 
 
@@ -60,5 +60,5 @@ async def one(account: Account, mailbox: MailboxId, uid: int, column: Column) ->
 
 
 def numbers(found: Iterable[int]) -> list[int]:
-    """As a list, to compare."""
+    """The numbers as a list, to compare."""
     return list(found)

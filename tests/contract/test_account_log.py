@@ -1,4 +1,4 @@
-"""The log of an account: who asks with the modseq of an earlier answer learns which mailboxes and names changed."""
+"""The log of an account: a caller with the modseq of an earlier answer learns which mailboxes and names changed."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_subscriptions_are_told_by_name(account: Account) -> None:
     await account.unsubscribe("nowhere")
     await account.subscribe("INBOX")
     assert subscriptions(await account.mailbox_changes(changes.modseq)) == [("nowhere", False), ("INBOX", True)]
-    # one that began and ended in between may be mentioned, as ended
+    # a subscription that began and ended in between may be listed, as ended
     assert ("INBOX", True) in subscriptions(await account.mailbox_changes(since))
     assert ("nowhere", True) not in subscriptions(await account.mailbox_changes(since))
 
@@ -172,7 +172,7 @@ async def test_changes_of_messages_are_not_part_of_it(account: Account) -> None:
 
 
 async def test_the_answer_ascends_by_modseq(account: Account) -> None:
-    """So that it can be given in parts."""
+    """So that it can be sent in parts."""
     for name in ("b", "c", "a"):
         await account.create(name)
     since = await now(account)
@@ -266,7 +266,7 @@ async def test_an_account_that_is_removed_has_no_log(store: Store, account: Acco
 
 
 async def test_an_append_after_a_change_of_mailboxes_has_a_higher_modseq(account: Account) -> None:
-    """One order of all changes of the account."""
+    """All changes of the account have one order."""
     await account.subscribe("work")
     since = await now(account)
     appended = await account.append(await inbox(account), [incoming()])

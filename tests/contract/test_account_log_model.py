@@ -1,4 +1,4 @@
-"""Followers that know only what the log told them, against the full listing, over any sequence of changes."""
+"""Followers that know only what the log told them are compared with the full listing, after any sequence of changes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ uses = st.sampled_from((None, None, "\\All", "\\Junk"))
 
 @dataclass
 class Follower:
-    """Knows the mailboxes and subscriptions as of a modseq."""
+    """A follower: the mailboxes and subscriptions as of a modseq."""
 
     modseq: ModSeq = START
     mailboxes: dict[MailboxId, Attributes] = field(default_factory=dict)
     subscribed: set[str] = field(default_factory=set)
 
     async def catch_up(self, account: Account) -> bool:
-        """Applies what changed since; returns whether it had to forget what it knew."""
+        """Applies the changes since; returns whether it had to forget everything."""
         changes = await account.mailbox_changes(self.modseq)
         if changes.whole:
             self.mailboxes, self.subscribed = {}, set()
@@ -57,7 +57,7 @@ class Follower:
 
 
 async def listed(account: Account) -> Follower:
-    """What a follower must know now."""
+    """What a follower must know at this moment."""
     mailboxes = {
         each.id: (each.name, each.uidvalidity, each.mailboxid, each.special_use, each.selectable)
         for each in await account.mailboxes()
@@ -66,7 +66,7 @@ async def listed(account: Account) -> Follower:
 
 
 class AccountLogMachine(RuleBasedStateMachine):
-    """One follower catches up after each change, others now and then."""
+    """One follower catches up after each change, others sometimes."""
 
     engine: str
 
@@ -90,7 +90,7 @@ class AccountLogMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(asked)
 
     def tried(self, asked: Coroutine[Any, Any, object]) -> None:
-        """A command that may be refused; then nothing changed."""
+        """Runs a command that may be refused; then nothing may have changed."""
         try:
             self.run(asked)
         except Refused:

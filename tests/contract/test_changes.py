@@ -1,4 +1,4 @@
-"""What select and changes tell, and who is woken."""
+"""The results of select and changes, and which watches are woken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts: added, found by any spelling, removed with their mail."""
+"""Accounts are added, found by any spelling of the name, and removed with their mail."""
 
 from __future__ import annotations
 

@@ -206,6 +206,6 @@ async def test_the_sets_of_keywords_of_an_account_are_bounded(opened: OpenStore)
         with pytest.raises(Refused) as caught:
             await asking
         assert caught.value.code is Code.LIMIT
-    # those there are can be given to others
+    # existing keywords can be set on other messages
     await account.store_flags(mailbox, uids(1), FlagChange.REPLACE, frozenset({"B", "\\Seen"}))
     assert await flags_of(account, mailbox) == {1: {"b", "\\Seen"}, 2: {"b"}, 3: {"c"}}

@@ -1,4 +1,4 @@
-"""Header fields as a column: what is chosen of a header, however many are asked for and how often."""
+"""Selected header fields as a column, for any number of fields and of requests."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ OTHER = HeaderFields(frozenset({b"to", b"x-subject", b""}))
 
 
 def chosen(raw: bytes, choice: HeaderFields) -> bytes:
-    """As RFC 9051 §6.4.5.1 has it, with the size of the literal in front; no literal has NUL (§4.3.1)."""
+    """The selected fields as in RFC 9051 §6.4.5.1, after the size of the literal; no literal has NUL (§4.3.1)."""
     fields = select_fields(raw[: prepare(raw).header_size], choice.names, exclude=False)
     return b"{%d}\r\n" % len(fields) + fields.replace(b"\0", b"\x80")
 
 
 async def fill(account: Account, count: int) -> tuple[MailboxId, list[bytes]]:
-    """The messages that were put into INBOX."""
+    """Puts messages into INBOX, and returns them."""
     kinds = [*HEADERS, *messages().values()]
     raw = [kinds[number % len(kinds)] for number in range(count)]
     mailbox = await inbox(account)

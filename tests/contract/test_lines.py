@@ -1,4 +1,4 @@
-"""``Account.lines``: what an engine makes of a form is what fetch finds, whatever its slices are."""
+"""``Account.lines``: the lines that an engine builds have the values that fetch returns, whatever its slices are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FORM = Form((b"no ", None, *(piece for column in COLUMNS for piece in (b" '%\0\x
 
 
 async def built(account: Account, mailbox: MailboxId, wanted: Uids, form: Form, number: int = 1) -> list[Lines]:
-    """The slices, each of which is what fetch finds, or is left to fetch; *number* is that of UID 1."""
+    """The slices. Each equals what fetch returns, or is left to fetch. *number* is the sequence number of UID 1."""
     slices = [lines async for lines in account.lines(mailbox, wanted, form, lambda uid: uid + number - 1)]
     assert [uid for some, _, _ in slices for uid in some] == list(wanted)
     for some, lines, modseq in slices:
@@ -62,7 +62,7 @@ def line(form: Form, row: tuple[object, ...], number: int) -> bytes:
 
 
 async def whole(account: Account, mailbox: MailboxId, wanted: Uids, form: Form, number: int = 1) -> bytes | None:
-    """All lines; None where some are left to fetch."""
+    """All lines; None if some are left to fetch."""
     slices = await built(account, mailbox, wanted, form, number)
     return None if any(lines is None for _, lines, _ in slices) else b"".join([lines or b"" for _, lines, _ in slices])
 
@@ -126,13 +126,13 @@ async def test_wide_columns_are_built_or_left_to_fetch(account: Account) -> None
 async def test_many_messages_in_order(account: Account) -> None:
     mailbox, count = await inbox(account), 1100
     await account.append(mailbox, [incoming()] * count)
-    # so that rows lie elsewhere than where they were put first
+    # so that rows are not in their first place in the file
     seventh: Uids = NumberSet.of_sorted(range(1, count, 7))
     await account.store_flags(mailbox, seventh, FlagChange.ADD, frozenset({"\\Seen"}))
     form = Form((None, b" ", Column.UID, b"\n"))
     told = await whole(account, mailbox, Uids.span(1, count), form, 5)
     assert told == b"".join(b"%d %d\n" % (uid + 4, uid) for uid in range(1, count + 1))
-    # a line may be long for other reasons than its columns
+    # a line may also be long because of the text between its columns
     assert await whole(account, mailbox, Uids.span(1, count), Form((b"x" * 1000,))) == b"x" * 1000 * count
 
 

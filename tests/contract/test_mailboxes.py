@@ -1,4 +1,4 @@
-"""Mailboxes: names, levels, special uses, what DELETE and RENAME leave behind."""
+"""Mailboxes: names, levels, special uses, and the state after DELETE and RENAME."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages: what comes in is what is read, with UIDs, counters and shared contents in order."""
+"""Messages are read as they were stored, with the right UIDs, counters and shared contents."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.contract.conftest import OpenStore
 from tests.contract.mail import EVERYTHING, START, fetched, fill, flags_of, inbox, incoming, one, raw, uids
 
 CHUNK = 256 * 1024
-"""Where an engine cuts messages, if it does."""
+"""The size of the pieces in which an engine may store messages."""
 
 SMALL = 8 * 1024
-"""Messages of this size may be larger than an engine returns whole."""
+"""An engine may return messages of this size in pieces."""
 
 
 async def content(account: Account, mailbox: MailboxId, uid: int, start: int = 0, stop: int = 2**40) -> bytes:

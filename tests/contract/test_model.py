@@ -1,4 +1,4 @@
-"""Any sequence of changes against a naive mailbox: dictionaries, counted anew each time."""
+"""Any sequence of changes, compared with a naive mailbox: dictionaries that are counted each time."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def changed_flags(old: frozenset[str], change: FlagChange, flags: frozenset[str]
 
 
 class Naive:
-    """A mailbox as one would write it on the back of an envelope."""
+    """The simplest model of a mailbox."""
 
     def __init__(self) -> None:
         self.messages: dict[int, tuple[frozenset[str], int]] = {}
@@ -57,7 +57,7 @@ class Naive:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """The rules change the store and the model alike; the invariant compares all that can be asked."""
+    """Each rule changes the store and the model; the invariant compares everything that can be asked."""
 
     engine: str
 
@@ -130,7 +130,7 @@ class StoreMachine(RuleBasedStateMachine):
         orders=st.lists(st.builds(FlagOrder, uid_sets, st.sampled_from(FlagChange), flag_sets), min_size=1, max_size=4),
     )
     def store_flags_in_turn(self, name: str, orders: list[FlagOrder]) -> None:
-        """Of each message, what is told after each order is what it is then; and each change has a higher modseq."""
+        """After each order the store reports the flags as they are then, and each change has a higher modseq."""
         model, box = self.model[name], self.mailbox(name)
         highest = box.highestmodseq
         for order, stored in zip(orders, self.run(self.account.store_flags_in_turn(box.id, orders)), strict=True):
@@ -180,7 +180,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def empty_inbox(self) -> None:
-        """RENAME of INBOX leaves it empty; and the mailbox that was made goes again."""
+        """RENAME of INBOX leaves it empty; then the new mailbox is deleted."""
         flags = [flags for _, (flags, _) in sorted(self.model["INBOX"].messages.items())]
         self.run(self.account.rename("INBOX", "Old"))
         old = self.mailbox("Old")
@@ -203,7 +203,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(name=names, data=st.data())
     def catch_up(self, name: str, data: st.DataObject) -> None:
-        """From any earlier state, the changes since lead to the present one."""
+        """From any earlier state, the changes since lead to the present state."""
         if not self.earlier[name]:
             return
         then, known = data.draw(st.sampled_from(self.earlier[name]))

@@ -1,4 +1,4 @@
-"""SEARCH: each key, their combinations at any depth, always exact and current."""
+"""SEARCH: each key, and combinations of keys at any depth; answers are always exact and current."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ DAY = 86400
 
 @pytest.fixture
 async def mailbox(account: Account) -> MailboxId:
-    """Four messages, of which the second has \\Seen and $Work and came at 23:30 in its own zone."""
+    """Four messages. The second has \\Seen and $Work, and its internal date is 23:30 in its own zone."""
     box = await inbox(account)
     now = int(time.time())
     await account.append(
@@ -161,7 +161,7 @@ async def test_the_highest_modseq_of_a_part_comes_with_the_uids(
     }
     found = await account.search(mailbox, HasFlag("$New"), EVERYTHING, modseq_of=part)
     assert found == (uids(1, 2, 4), modseqs[highest])
-    # where the first and the last message are meant in the order of the answer
+    # the first and the last message in the order of the answer
     by_subject = [SortCriterion(SortKey.SUBJECT)]
     ends = await account.sort(mailbox, HasFlag("$New"), uids(1, 4), by_subject, modseq_of=part)
     assert (list(ends.uids), ends.modseq) == ([4, 1], modseqs["first" if part is Part.LAST else "second"])

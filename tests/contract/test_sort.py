@@ -1,4 +1,4 @@
-"""SORT and THREAD of a store: in the order asked for, as threads, and never of another moment than now."""
+"""SORT and THREAD of a store: the order, the threads, and that an answer is never out of date."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUBJECT, DATE = SortCriterion(SortKey.SUBJECT), SortCriterion(SortKey.DATE)
 def message(
     subject: str = "dinner", *, sent: int | None = 1, id: str = "", references: str = "", more: str = "", text: str = ""
 ) -> bytes:
-    """A message, *sent* on a day of January 2024."""
+    """A message, sent on the day *sent* of January 2024."""
     lines = [f"Subject: {subject}", *more.split("\n")]
     if sent is not None:
         lines.append(f"Date: {sent} Jan 2024 12:00:00 +0000")
@@ -97,7 +97,7 @@ async def test_each_key(account: Account, key: SortKey, expected: list[int]) -> 
         arrived=[3_000_000_000, 2_000_000_000, 1_000_000_000, 1_704_283_200 - 1],
     )
     assert await ordered(account, mailbox, SortCriterion(key)) == expected
-    # ties stay as they are in both directions; no two of these differ but by the key itself
+    # in reverse order the last message comes first; messages with equal keys are sorted by subject
     back = await ordered(account, mailbox, SortCriterion(key, reverse=True), SUBJECT)
     assert sorted(back) == [1, 2, 3, 4]
     assert back[0] == expected[-1]
@@ -159,7 +159,7 @@ async def test_threads(account: Account) -> None:
     )
     assert await threads(account, mailbox) == [(1, 1), (3, 1), (2, 0), (0, 3), (4, 0), (5, 0), (6, 0)]
     assert await threads(account, mailbox, ORDEREDSUBJECT) == [(1, 2), (3, 0), (2, 0), (4, 1), (6, 0), (5, 0)]
-    # who is not found does not count
+    # messages outside of *within* do not count for the order
     assert await threads(account, mailbox, within=uids(2, 3, 4, 6)) == [(4, 1), (6, 0), (3, 1), (2, 0)]
 
 

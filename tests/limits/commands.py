@@ -10,7 +10,7 @@ from tests.limits.doors import LOGIN, SMALL, Demonstration, answer, doors, padde
 
 @dataclass(frozen=True)
 class Bound:
-    """A limit, a command that is just within it, and one that is one beyond."""
+    """A limit, a command that just keeps it, and one that exceeds it by one."""
 
     limit: int
     within: bytes
@@ -20,7 +20,7 @@ class Bound:
 
 
 def _line(octets: int) -> bytes:
-    """A command whose line, with tag and space, has so many."""
+    """A command whose line, with tag and space, has so many octets."""
     return padded(b'LIST "" "', b'"', octets - len(b"a "))
 
 
@@ -58,7 +58,7 @@ async def _show(field: str) -> None:
 
 async def _show_command_bytes() -> None:
     within, beyond = (b'LIST "" {%d+}\r\n%b' % (octets, b"x" * octets) for octets in (40, 41))
-    # a literal's announcement is no part of it
+    # the announcement of the literal does not count
     async with doors(command_bytes=len(b'a LIST "" ') + 40) as house, house.imap(LOGIN) as client:
         assert await verdict(client, within) == b"OK"
         assert await verdict(client, beyond) == b"BAD"
@@ -66,7 +66,7 @@ async def _show_command_bytes() -> None:
 
 
 async def _show_keyword_sets() -> None:
-    # 100 for each set, and its letters; the messages without keywords have one too
+    # 100 for each set and its letters; the empty set of messages without keywords counts, too
     async with doors(keyword_sets_bytes=302) as house:
         for _ in range(3):
             await house.server.deliver("linda", SMALL)
@@ -114,7 +114,7 @@ async def _show_append_rendered_bytes() -> None:
     async with doors(append_rendered_bytes=30_000) as house, house.imap(LOGIN) as client:
         assert await verdict(client, b"APPEND INBOX" + one * 10) == b"NO"
         assert b"(MESSAGES 0)" in await answer(client, b"STATUS INBOX (MESSAGES)")
-        # one alone may be as large as it is
+        # a single message is not limited
         assert await verdict(client, b"APPEND INBOX" + one) == b"OK"
     async with doors() as house, house.imap(LOGIN) as client:
         assert await verdict(client, b"APPEND INBOX" + one * 10) == b"OK"

@@ -1,4 +1,4 @@
-"""The limits of connections, and the two settings of the store that say yes or no."""
+"""The limits of connections, and the two boolean settings of the store."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FULL = b"Too many connections"
 
 
 class Guests:
-    """Connections over sockets that stay until the end."""
+    """Connections over sockets that stay open until the end."""
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
@@ -37,7 +37,7 @@ class Guests:
     async def come(
         self, address: Address, source: str = "127.0.0.1"
     ) -> tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]:
-        """One more; the line that it is greeted by."""
+        """Opens one more; returns its greeting."""
         reader, writer = await streams(address, local_addr=(source, 0))
         self._stack.callback(writer.close)
         return await reader.readline(), reader, writer
@@ -63,7 +63,7 @@ async def _show_connections() -> None:
 
 
 async def _show_kept_for_lmtp() -> None:
-    # a twentieth would be two
+    # a twentieth of the connections would be two
     async with doors(connections=40, connections_kept_for_lmtp=1) as house, guests() as all_of_them:
         imap, lmtp = house.server.address("imap"), house.server.address("lmtp")
         for number in range(40):
@@ -82,7 +82,7 @@ async def _show_per_address() -> None:
         assert line.startswith(b"* BYE")
         assert b"from your address" in line
         assert (await all_of_them.come(imap, "127.0.0.2"))[0].startswith(b"* OK")
-        # who has logged in is counted no more
+        # a connection is not counted after its login
         assert (await tagged(reader, writer, LOGIN)).startswith(b"a OK")
         assert (await all_of_them.come(imap))[0].startswith(b"* OK")
 
@@ -94,7 +94,7 @@ async def _show_before_login() -> None:
         _, second, writer = await all_of_them.come(imap, "127.0.0.2")
         assert (await all_of_them.come(imap, "127.0.0.2"))[0].startswith(b"* BYE")
         assert (await all_of_them.come(imap, "127.0.0.3"))[0].startswith(b"* OK")
-        # the oldest of the network that had most
+        # the oldest connection of the network with the most
         assert FULL in await first.read()
         assert (await tagged(second, writer, b"NOOP")).startswith(b"a OK")
 
@@ -121,7 +121,7 @@ async def _show_text_index() -> None:
                 account = await house.server.store.account(entry.id)
                 assert isinstance(account, SqliteAccount)
                 async with asyncio.timeout(10):
-                    # it was woken by the search, and goes back to sleep
+                    # the search woke it, and it sleeps again
                     while account.indexer._timer is not None or account.indexer._work is not None:
                         await asyncio.sleep(0)
                 assert ((await account.search_status()).indexed > 0) is is_kept
@@ -139,7 +139,7 @@ async def _show_sync_flags() -> None:
 
 
 def _noted(patch: pytest.MonkeyPatch) -> list[int]:
-    """The files that are synced from now on."""
+    """Records the files that are synced from now on."""
     syncs: list[int] = []
     sync = os.fdatasync
 

@@ -1,4 +1,4 @@
-"""A server whose limits a demonstration chooses, and every door of it."""
+"""A server with the limits that a test chooses, and connections to each of its services."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mektup.terms.delivery import DEFAULT_DELIVERY_RULES
 from tests.support.dialogue import Dialogue
 
 Demonstration = Callable[[], Awaitable[None]]
-"""Sets one limit, goes through the door that it guards, and asserts what happens at the limit and beyond."""
+"""Sets one limit, uses the service that it limits, and checks what happens at the limit and beyond it."""
 
 USER, PASSWORD = "linda", "Pa$$123"
 LOGIN = b"LOGIN linda Pa$$123"
@@ -33,7 +33,7 @@ Address = tuple[str, int]
 
 @dataclass
 class Doors:
-    """Sessions in memory over the store of a server that runs; the server itself has sockets."""
+    """Sessions in memory over the store of a running server; the server itself has sockets."""
 
     server: Server
     limits: Limits
@@ -47,7 +47,7 @@ class Doors:
 
     @asynccontextmanager
     async def imap(self, *commands: bytes) -> AsyncIterator[Dialogue]:
-        """A session whose greeting is read, and each of *commands* answered by OK."""
+        """A session after its greeting and *commands*, each answered by OK."""
         async with Dialogue(ImapSession, self.services) as client:
             await client.line()
             for command in commands:
@@ -65,14 +65,14 @@ class Doors:
 async def doors(
     *, data: Path | None = None, delivery: DeliveryRules = DEFAULT_DELIVERY_RULES, **limits: Any
 ) -> AsyncIterator[Doors]:
-    """A server with the account linda, in memory where there is no *data*; *limits* differ from the defaults."""
+    """A server with the account linda, in memory if *data* is None; *limits* differ from the defaults."""
     chosen = Limits(**{"login_delay_seconds": 0.001, **limits})
     async with Server(data, users={USER: PASSWORD}, limits=chosen, delivery=delivery) as server:
         yield Doors(server, chosen, delivery)
 
 
 async def answer(client: Dialogue, command: bytes, tag: bytes = b"a") -> bytes:
-    """All that *command* is answered by, up to the tagged line; or the ``+`` that asks for the rest of it."""
+    """The answer to *command* up to the tagged line, or the ``+`` that asks for the rest of the command."""
     client.send(tag + b" " + command + b"\r\n")
     lines: list[bytes] = []
     while not lines or not lines[-1].startswith((tag + b" ", b"+ ")):
@@ -81,7 +81,7 @@ async def answer(client: Dialogue, command: bytes, tag: bytes = b"a") -> bytes:
 
 
 async def verdict(client: Dialogue, command: bytes) -> bytes:
-    """OK, NO or BAD; ``+`` where more is asked for."""
+    """OK, NO or BAD; or ``+``, which asks for the rest of the command."""
     last = (await answer(client, command)).split(b"\r\n")[-1]
     return last.split(b" ")[0 if last.startswith(b"+") else 1]
 
@@ -92,7 +92,7 @@ async def streams(address: Address, **options: Any) -> tuple[asyncio.StreamReade
 
 
 async def tagged(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, command: bytes) -> bytes:
-    """The tagged line by which *command* is answered over a socket."""
+    """The tagged answer to *command* over a socket."""
     writer.write(b"a " + command + b"\r\n")
     while not (line := await reader.readline()).startswith(b"a "):
         assert line, "the connection was closed"
@@ -100,7 +100,7 @@ async def tagged(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, com
 
 
 def padded(start: bytes, end: bytes, octets: int) -> bytes:
-    """*start*, then as many letters, then *end*, that together these are so many."""
+    """*start*, so many letters ``x`` that the result has *octets* octets, and *end*."""
     return start + b"x" * (octets - len(start) - len(end)) + end
 
 

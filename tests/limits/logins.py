@@ -18,7 +18,7 @@ WRONG = b"LOGIN linda wrong"
 
 
 def _login_of(octets: int) -> bytes:
-    """A failing login whose line, with its tag and a space, has so many."""
+    """A wrong login whose line, with its tag and a space, has so many octets."""
     return padded(b"LOGIN linda ", b"", octets - len(b"a "))
 
 
@@ -55,7 +55,7 @@ async def _show_id_bytes() -> None:
     async with doors(login_id_bytes=60, login_line_bytes=40) as house, house.imap() as client:
         assert await verdict(client, beyond) == b"BAD"
         assert await verdict(client, within) == b"OK"
-        # a literal counts towards it too
+        # a literal counts, too
         assert await verdict(client, b'ID ("name" {41+}\r\n%b)' % (b"x" * 41)) == b"OK"
         assert await verdict(client, b'ID ("name" {60+}\r\n%b)' % (b"x" * 60)) == b"BAD"
 
@@ -74,7 +74,7 @@ async def _show_seconds() -> None:
             await reader.until(b"\r\n.\r\n")
             reader.clock.advance(20.0)
             assert b"+OK" not in await reader.rest()
-    # from the connection on, whatever is said meanwhile
+    # the time counts from the connection, whatever is sent meanwhile
     async with doors(login_seconds=0.05) as house, house.imap() as client:
         async with asyncio.timeout(5):
             while not (await client.ask(b"a NOOP")).startswith(b"* BYE"):
@@ -126,7 +126,7 @@ async def _show_delay() -> None:
             assert await verdict(client, WRONG) == b"NO"
         authenticator = house.services.authenticator
         assert authenticator._gate.throttle.wait("192.0.2.1", "linda") <= 0.01
-        # each failure has doubled it, and only the limit held it down
+        # each failure has doubled the delay; only the limit bounds it
         authenticator.reload(replace(house.limits, login_delay_seconds=3600.0), Plaintext.LOOPBACK)
         assert authenticator._gate.throttle.wait("192.0.2.1", "linda") > 0.5
 
@@ -134,7 +134,7 @@ async def _show_delay() -> None:
 async def _show_waiting() -> None:
     async with doors(logins_waiting_per_address=2) as house:
         names = [f"user{number}" for number in range(AT_ONCE + 3)]
-        # these take their time, as those of real users
+        # these passwords take time to hash, as real ones do
         secrets = await asyncio.to_thread(secrets_for, PASSWORD)
         for name in names:
             await house.server.store.directory.add(name, secrets)
@@ -148,7 +148,7 @@ async def _show_waiting() -> None:
 
 
 async def _hashings(house: Doors, monkeypatch: pytest.MonkeyPatch, pause: float) -> int:
-    """How often two logins, one after the other, compute the hash."""
+    """How often two consecutive logins compute the hash."""
     checked: list[str] = []
     verify = argon2.PasswordHasher.verify
 

@@ -1,4 +1,4 @@
-"""The limits of a message, through each door by which one comes in."""
+"""The limits of a message, for each way by which a message comes in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Door = Callable[[Doors, bytes], Awaitable[None]]
 
 
 async def append(house: Doors, raw: bytes) -> None:
-    """Comes in by APPEND. Raises Refused where that is refused."""
+    """By APPEND. Raises Refused if it is refused."""
     async with house.imap(LOGIN) as client:
         said = await answer(client, b"APPEND INBOX {%d+}\r\n%b" % (len(raw), raw))
         if b"a NO [TOOBIG]" in said or b"a BAD A message may have" in said:
@@ -23,7 +23,7 @@ async def append(house: Doors, raw: bytes) -> None:
 
 
 async def lmtp(house: Doors, raw: bytes) -> None:
-    """Comes in by LMTP."""
+    """By LMTP."""
     async with house.lmtp() as client:
         await client.line()
         client.send(b"LHLO there\r\nMAIL FROM:<>\r\nRCPT TO:<linda>\r\nDATA\r\n")
@@ -37,7 +37,7 @@ async def lmtp(house: Doors, raw: bytes) -> None:
 
 
 async def deliver(house: Doors, raw: bytes) -> None:
-    """Comes in by the program that embeds the server."""
+    """By the program that embeds the server."""
     await house.server.deliver("linda", raw)
 
 
@@ -46,13 +46,13 @@ DOORS: dict[str, Door] = {"APPEND": append, "LMTP": lmtp, "Server.deliver": deli
 
 @dataclass(frozen=True)
 class Shown:
-    """Messages of which all is seen at the limit, and not below it."""
+    """Messages that are parsed whole at the limit, and not with a limit lower by one."""
 
     limit: int
     messages: tuple[bytes, ...]
     question: bytes
     seen: bytes
-    """What the answer has where all was looked at."""
+    """A part of the answer that appears only if everything was parsed."""
 
 
 def _multipart(boundary: bytes, *parts: bytes) -> bytes:
@@ -88,7 +88,7 @@ SHOWN = {
 
 
 async def demonstrate(field: str, door: Door) -> None:
-    """At its limit a message is seen whole, with one less it is not."""
+    """At its limit a message is parsed whole; with a limit lower by one it is not."""
     if field == "message_bytes":
         await _show_size(door)
         return

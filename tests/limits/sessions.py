@@ -30,7 +30,7 @@ from tests.server.test_workers import with_linda
 
 LONG = b"Subject: x\r\n\r\n" + b"0123456789 " * 100_000 + b"\r\n"
 KEYS = b" ".join(b"OR BODY %b" % f"{one}{other}".encode() for one, other in product(ascii_uppercase[:14], repeat=2))
-"""To look for one of them takes half a millisecond or more; there are 196."""
+"""196 keys; a search for one of them takes half a millisecond or more."""
 
 
 async def _show_idle() -> None:
@@ -95,7 +95,7 @@ async def _show_interest() -> None:
 
 
 async def _rest(reader: asyncio.StreamReader) -> bytes:
-    """All that comes, whichever way the connection ends."""
+    """Everything that comes, however the connection ends."""
     octets = b""
     try:
         while piece := await reader.read(1 << 20):
@@ -106,7 +106,7 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
 
 
 async def _unread(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A client that asks for much, and reads nothing of it."""
+    """A client that asks for much, and reads nothing."""
     small = socket.create_connection(server.address("imap"))
     small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     reader, writer = await asyncio.open_connection(sock=small)

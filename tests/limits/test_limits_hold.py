@@ -1,4 +1,4 @@
-"""Every limit that there is holds: each has a demonstration that sets it, and sees it hold at its own door."""
+"""Every limit has a test that sets it, and checks what happens at it and beyond it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN: dict[str, Demonstration] = {**logins.SHOWN, **commands.SHOWN, **sessions.
 
 
 def test_every_limit_has_a_demonstration() -> None:
-    # those of a message are shown beside this, by each door
+    # test_limits_of_a_message.py tests the limits of a message
     assert sorted([*SHOWN, *messages.FIELDS]) == sorted(field.name for field in dataclasses.fields(Limits))
 
 

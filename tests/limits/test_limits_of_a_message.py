@@ -1,4 +1,4 @@
-"""Each limit of a message holds by whichever door it comes in."""
+"""Each limit of a message holds for each way by which a message comes in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mailbox without any cleverness, and a client that believes only what it is told."""
+"""A simple model of a mailbox, and a client that knows only what it was told."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Flags = frozenset[str]
 
 
 def changed(old: Flags, how: str, flags: Flags) -> Flags:
-    """What STORE makes of flags (RFC 9051 §6.4.6)."""
+    """The flags after a STORE (RFC 9051 §6.4.6)."""
     return {"": flags, "+": old | flags, "-": old - flags}[how]
 
 
 @dataclass
 class NaiveMailbox:
-    """The truth: UIDs in order, each with its flags."""
+    """The true state: UIDs in order, each with its flags."""
 
     messages: dict[int, Flags] = field(default_factory=dict)
     uidnext: int = 1
@@ -57,7 +57,7 @@ class Known:
 
 
 class BelievingClient:
-    """The other end of one session: a list of what stands at each sequence number."""
+    """The client of one session: a list of what it knows for each sequence number."""
 
     def __init__(self) -> None:
         self.known: list[Known] = []
@@ -67,13 +67,13 @@ class BelievingClient:
         self.known = []
 
     def told(self, response: bytes, *, expunges: bool) -> None:
-        """Believes an untagged response; fails where it cannot be true."""
+        """Applies an untagged response; fails if it cannot be true."""
         match = TOLD.fullmatch(response)
         if match is None:
             return
         number = int(match[1])
         if match[2] == b"EXISTS":
-            # RFC 9051 §7.4.1: it only ever grows so; what is gone is told by EXPUNGE
+            # RFC 9051 §7.4.1: EXISTS never shrinks the mailbox; EXPUNGE tells what is gone
             assert number >= len(self.known), response
             self.known += [Known() for _ in range(number - len(self.known))]
             return
@@ -85,7 +85,7 @@ class BelievingClient:
         self._learn(self.known[number - 1], match[3], response)
 
     def assume(self, uids: list[int], how: str, flags: Flags) -> None:
-        """Works out what a silent STORE leaves, where it knows what was before."""
+        """Computes the flags after a silent STORE, if it knows the flags before."""
         for place in self.known:
             if place.uid in uids and (place.flags is not None or not how):
                 place.flags = changed(place.flags or frozenset(), how, flags)
@@ -99,5 +99,5 @@ class BelievingClient:
 
     @property
     def uids(self) -> list[int | None]:
-        """UID by sequence number, as far as it was told."""
+        """UID by sequence number, as far as the client was told."""
         return [place.uid for place in self.known]

@@ -1,7 +1,7 @@
-"""A client that loses its connection at any moment, and comes back with what it knows by QRESYNC, misses nothing.
+"""A client that loses its connection at any moment, and resynchronizes by QRESYNC, misses nothing.
 
-The phone believes what it is told and reckons its HIGHESTMODSEQ as RFC 7162 §6 says, to the letter. Meanwhile a desk
-changes the same mailbox. Whenever the phone is back, and has looked for new messages, its cache is the mailbox.
+The phone applies what it is told, and computes its HIGHESTMODSEQ exactly as RFC 7162 §6 says. Meanwhile a desk changes
+the same mailbox. Each time the phone is back, and has looked for new messages, its cache must equal the mailbox.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support.runner import Connection
 from tests.support.transcript import parse
 
 ENOUGH = 30
-"""Messages from which on none is added."""
+"""With so many messages none is added."""
 
 T = TypeVar("T")
 
@@ -40,12 +40,12 @@ acts = st.tuples(
     st.sampled_from(["append", "expunge", "move", "+FLAGS \\Seen", "-FLAGS \\Seen", "+FLAGS \\Flagged"]), share, share
 )
 LATE = ("FETCH 1:* (MODSEQ)", "FETCH 1 (FLAGS)", "SEARCH ALL")
-"""RFC 7162 §3.2.10.2: while these are answered VANISHED must wait."""
+"""RFC 7162 §3.2.10.2: while one of these is answered, no VANISHED may be sent."""
 QUESTIONS = (*LATE, "NOOP", "UID FETCH 1:* (FLAGS)", "UID SEARCH ALL", "CHECK")
 
 
 def numbers(text: bytes) -> list[int]:
-    """A sequence set's."""
+    """The numbers of a sequence set."""
     found: list[int] = []
     for part in text.split(b","):
         first, _, last = part.partition(b":")
@@ -64,17 +64,17 @@ class Phone:
         self.cache: dict[int, Flags] = {}
         self.modseqs: dict[int, int] = {}
         self.modseq = 0
-        """Its HIGHESTMODSEQ."""
+        """The client's HIGHESTMODSEQ."""
         self.uidvalidity = 0
         self.looked_upto = 1
-        """The first UID that it has not looked for yet."""
+        """The client has looked for all UIDs below this one."""
         self.uids: list[int | None] = []
-        """By sequence number, None where it was not told."""
+        """UIDs by sequence number; None if the client was not told."""
         self._connection: Connection | None = None
         self._shown = 0
         self._said: int | None = None
         self.told_flags: set[int] = set()
-        """In the answer to the last command."""
+        """UIDs whose flags the answer to the last command told."""
 
     @property
     def online(self) -> bool:
@@ -87,7 +87,7 @@ class Phone:
         await self.command("ENABLE QRESYNC")
 
     async def command(self, line: str, *, vanishes: bool = True, until: int | None = None) -> bytes:
-        """Gives a command and believes the answer; with *until*, only so many responses of it, and then it is gone."""
+        """Sends a command and applies the answer; with *until* only so many responses, and then it disconnects."""
         assert self._connection is not None
         self._shown, self._said = 0, None
         self.told_flags.clear()
@@ -110,7 +110,7 @@ class Phone:
         self._connection = None
 
     def _reckon(self, tagged: bytes) -> None:
-        # RFC 7162 §6: what HIGHESTMODSEQ says; else the highest MODSEQ since the last tagged response, if it is higher
+        # RFC 7162 §6: the value of HIGHESTMODSEQ, else the highest MODSEQ since the last tagged response
         if found := HIGHESTMODSEQ.match(tagged):
             self._said = int(found[1])
         self.modseq = max(self.modseq, self._shown) if self._said is None else self._said
@@ -138,7 +138,7 @@ class Phone:
                 assert uid not in self.uids, "RFC 7162 §3.2.10: EARLIER is for what is not in the mailbox any more"
             else:
                 assert vanishes, "RFC 7162 §3.2.10.2: not while answering FETCH, STORE or SEARCH"
-                # RFC 7162 §3.2.10.2: each names a message of this session, so one place is closed
+                # RFC 7162 §3.2.10.2: each UID is a message of this session, so the messages after it move up
                 place = self.uids.index(uid) if uid in self.uids else self._place_of_untold(uid)
                 del self.uids[place]
             self.cache.pop(uid, None)
@@ -165,7 +165,7 @@ class Phone:
             self.told_flags.add(uid)
 
     async def come_back(self, world: MemoryWorld, *, names_uids: bool, every: int) -> None:
-        """Connects and opens the mailbox with what it knows: of its sequence numbers every so many, 0 for none."""
+        """Connects, and opens the mailbox by QRESYNC; it names every n-th sequence number that it knows, none for 0."""
         known = f"{self.uidvalidity} {self.modseq}"
         if names_uids and self.cache:
             known += " " + as_set(sorted(self.cache))
@@ -179,13 +179,13 @@ class Phone:
         await self.look_for_new()
 
     async def look_for_new(self) -> None:
-        """RFC 7162 §6: discovers new messages; those up to there it has then."""
+        """RFC 7162 §6: discovers new messages; then it knows all messages up to the highest."""
         await self.command(f"UID FETCH {self.looked_upto}:* (FLAGS)")
         self.looked_upto = max([self.looked_upto - 1, *self.cache]) + 1
 
 
 class PhoneAndDesk(RuleBasedStateMachine):
-    """Each rule is one command of one of them, and the same done to the naive mailbox."""
+    """Each rule is one command of the phone or the desk, and the same change of the naive mailbox."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ class PhoneAndDesk(RuleBasedStateMachine):
             assert response != b"(closed)"
         assert response.startswith(b"d OK"), response
 
-    # The desk, by UID, so that its numbers need no thought
+    # The desk, by UID, because sequence numbers would differ between sessions
 
     def _some(self, start: float, stop: float) -> list[int]:
         there = list(self.truth.messages)
@@ -283,7 +283,7 @@ class PhoneAndDesk(RuleBasedStateMachine):
     @precondition(lambda self: self.phone.online)
     @rule(start=share, stop=share, how=how, flags=flags, by_uid=st.booleans(), silent=st.booleans(), sure=st.booleans())
     def stores(self, start: float, stop: float, how: str, flags: Flags, by_uid: bool, silent: bool, sure: bool) -> None:
-        """*sure*: only where it is as the phone last saw it."""
+        """*sure*: with UNCHANGEDSINCE, so only if the message is as the phone last saw it."""
         phone = self.phone
         if (picked := self._picked(start, stop, by_uid)) is None:
             return
@@ -297,7 +297,7 @@ class PhoneAndDesk(RuleBasedStateMachine):
         passed = [uid for uid in meant if uid not in (failed if by_uid else [places[number] for number in failed])]
         self.truth.change(passed, how, flags)
         for uid in passed:
-            # RFC 9051 §6.4.6: what it was not told it works out
+            # RFC 9051 §6.4.6: the client computes the flags that it was not told
             if uid in phone.cache and uid not in phone.told_flags:
                 phone.cache[uid] = changed(phone.cache[uid], how, flags)
 
@@ -335,7 +335,7 @@ class PhoneAndDesk(RuleBasedStateMachine):
     @precondition(lambda self: self.phone.online)
     @rule(since=share)
     def resyncs_within(self, since: float) -> None:
-        """RFC 7162 §3.2.6: the same by UID FETCH; what is in the session's view is not EARLIER."""
+        """RFC 7162 §3.2.6: the same by UID FETCH; expunged messages of the session's view are not EARLIER."""
         modseq = max(1, round(since * self.phone.modseq))
         self.run(self.phone.command(f"UID FETCH 1:* (FLAGS) (CHANGEDSINCE {modseq} VANISHED)"))
 
@@ -359,7 +359,7 @@ class PhoneAndDesk(RuleBasedStateMachine):
         every=st.integers(0, 3),
     )
     def reconnects(self, acts: list[tuple[str, float, float]], question: str, names_uids: bool, every: int) -> None:
-        """The desk is busy, the phone hears of some of it, and is gone and back."""
+        """The desk makes changes, the phone is told of some, disconnects, and comes back."""
         self.the_desk_is_busy(acts)
         self.asks(question)
         self.run(self.phone.leave())

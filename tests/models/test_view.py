@@ -1,7 +1,7 @@
-"""Three sessions on one mailbox, in any interleaving: what each was told adds up to the truth.
+"""Three sessions on one mailbox, in any order of commands: what each was told adds up to the true state.
 
-A session may hear late, but never wrong: whatever it was told of a sequence number must fit what it was told
-before, and after a NOOP its picture is the mailbox as it is (RFC 9051 §7.4.1, §7.5.1, §7.5.2).
+A session may be told late, but never wrongly: what it is told of a sequence number must fit what it was told before,
+and after a NOOP it knows the mailbox as it is (RFC 9051 §7.4.1, §7.5.1, §7.5.2).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support.transcript import parse
 
 SESSIONS = 3
 ENOUGH = 8
-"""Messages from which on none is added: the fewer there are, the more often two sessions mean the same."""
+"""With so many messages none is added: with few messages, sessions often change the same one."""
 
 T = TypeVar("T")
 
@@ -35,14 +35,14 @@ silent = st.booleans()
 
 
 class Client(BelievingClient):
-    """A believing client with a connection."""
+    """A client model with a connection."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__()
         self._connection = connection
 
     async def command(self, line: str, *, expunges: bool = True) -> list[bytes]:
-        """Gives a command, believes what comes, and returns it; the tagged answer must be OK or tell of an expunge."""
+        """Sends a command, applies and returns the responses; the tagged answer must be OK or report an expunge."""
         self._connection.wire.send(b"t " + line.encode() + b"\r\n")
         came: list[bytes] = []
         while (response := await self._connection.response()) is not None:
@@ -55,7 +55,7 @@ class Client(BelievingClient):
 
 
 class ThreeSessions(RuleBasedStateMachine):
-    """Each rule is one command of one session, and the same done to the naive mailbox."""
+    """Each rule is one command of one session, and the same change of the naive mailbox."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class ThreeSessions(RuleBasedStateMachine):
             self.clients.append(client)
 
     def _pick(self, client: Client, start: float, stop: float) -> tuple[int, int]:
-        """Two sequence numbers of the client's own."""
+        """Two sequence numbers of the client."""
         last = len(client.known)
         one, other = (1 + round(part * (last - 1)) for part in (start, stop))
         return min(one, other), max(one, other)
@@ -105,7 +105,7 @@ class ThreeSessions(RuleBasedStateMachine):
         first, last = self._pick(client, start, stop)
         meant = [uid for uid in client.uids[first - 1 : last] if uid is not None]
         if len(meant) != last - first + 1:
-            # a message that came and went before its UID was told: nobody can name it
+            # a message that was expunged before the client was told its UID: no UID command can name it
             return None
         return (",".join(map(str, meant)) if by_uid else f"{first}:{last}"), meant
 
@@ -125,7 +125,7 @@ class ThreeSessions(RuleBasedStateMachine):
             return
         line = f"STORE {named[0]} {how}FLAGS{'.SILENT' if silent else ''} ({' '.join(sorted(flags))})"
         if silent:
-            # RFC 9051 §6.4.6: the client works out the flags itself, unless it is told
+            # RFC 9051 §6.4.6: the client computes the flags, unless it is told
             client.assume(named[1], how, flags)
         self.run(client.command("UID " + line if by_uid else line, expunges=by_uid))
         self.truth.change(named[1], how, flags)
@@ -182,7 +182,7 @@ class ThreeSessions(RuleBasedStateMachine):
     def search(self, who: int, flag: str) -> None:
         came = self.run(self.clients[who].command(f"UID SEARCH RETURN (COUNT) {flag}"))
         wanted = sum(f"\\{flag.capitalize()}" in flags for flags in self.truth.messages.values())
-        # RFC 9051 §7.5.1: UID SEARCH may be answered from before what it then tells
+        # RFC 9051 §7.5.1: UID SEARCH may be answered before the changes that it then tells
         counts = [int(line.rsplit(b" ", 1)[1]) for line in came if line.startswith(b"* ESEARCH")]
         assert len(counts) == 1
         assert counts[0] <= wanted
@@ -205,7 +205,7 @@ class ThreeSessions(RuleBasedStateMachine):
         self._knows_the_truth(client)
 
     def _knows_the_truth(self, client: Client) -> None:
-        """Where the client was told a UID, it is the right one; asked for the rest, it has the mailbox as it is."""
+        """Each UID that the client was told is right; after it asks for the rest, it knows the mailbox as it is."""
         assert len(client.known) == len(self.truth.messages)
         for told, (uid, flags) in zip(client.known, self.truth.messages.items(), strict=True):
             assert told.uid in (None, uid)

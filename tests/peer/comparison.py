@@ -1,4 +1,4 @@
-"""What is compared of a message, and how: values, so that a quoted string equals a literal of the same octets."""
+"""Which items of a message are compared: as values, so that a quoted string equals a literal with the same octets."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mektup.store.arrival import prepare
 from tests.peer.imap_client import Value, parse
 
 Answers = dict[str, Value]
-"""Item, as FETCH answers it, to its value."""
+"""The value of each item, by its name in the answer to FETCH."""
 
 
 def items(layout: Layout) -> list[str]:
-    """What to fetch of a message of this layout: everything that a server makes of it."""
+    """The items to fetch of a message with this layout: everything that a server derives from it."""
     asked = ["ENVELOPE", "BODY", "BODYSTRUCTURE", "RFC822.SIZE", "BODY[]", "BODY[HEADER]", "BODY[TEXT]"]
     for place in layout.parts:
         number = _dotted(place.path)
@@ -30,7 +30,7 @@ def peeking(item: str) -> str:
 
 
 def prepared(raw: bytes) -> tuple[Layout, Answers]:
-    """What is stored of *raw* when it arrives, in the form of answers to ``items``."""
+    """The values that mektup stores when *raw* arrives, in the form of answers to ``items``."""
     arrival = prepare(raw)
     layout = unpack(arrival.layout)
     answers: Answers = {
@@ -57,7 +57,7 @@ def _octets(raw: bytes, layout: Layout, item: str) -> bytes:
     for place in layout.encoded_around(path, inside=words in (["HEADER"], ["TEXT"])):
         raw = decode_message(raw[place.content_start : place.stop], place.encoding)
     start, stop = _span(layout, path, words)
-    return raw[start:stop].replace(b"\0", b"\x80")  # RFC 9051 §9: no string holds a NUL but that of BINARY
+    return raw[start:stop].replace(b"\0", b"\x80")  # RFC 9051 §9: only strings of BINARY may hold a NUL
 
 
 def _span(layout: Layout, path: Path, words: list[str]) -> tuple[int, int]:
@@ -75,7 +75,7 @@ def _span(layout: Layout, path: Path, words: list[str]) -> tuple[int, int]:
 
 
 def differences(ours: Answers, theirs: Answers) -> Iterator[tuple[str, Value, Value]]:
-    """Item, our value and theirs, of every item that is not the same; UID and flags are not compared."""
+    """Item, our value and theirs, of every item that differs; UID and flags are not compared."""
     for item, value in ours.items():
         if item not in ("UID", "FLAGS") and theirs.get(item) != value:
             yield item, value, theirs.get(item)

@@ -17,7 +17,7 @@ MAILBOX = "corpus"
 
 @pytest.fixture(scope="session")
 def messages() -> dict[str, bytes]:
-    """The corpus: name to message."""
+    """The messages of the corpus, by name."""
     found = corpus.messages()
     if not found:
         pytest.skip("no corpus of messages: set MEKTUP_CORPUS, or put it at ../shared/corpus")
@@ -39,12 +39,12 @@ def witness() -> Iterator[ImapClient]:
 
 @pytest.fixture(scope="session")
 def testimony(witness: ImapClient, messages: dict[str, bytes]) -> dict[str, Answers]:
-    """What the witness answers for each message of the corpus."""
+    """The witness's answers for each message of the corpus."""
     return fetch_corpus(witness, messages)
 
 
 def fetch_corpus(client: ImapClient, messages: dict[str, bytes]) -> dict[str, Answers]:
-    """Appends every message to a mailbox of the server's and fetches all that is compared."""
+    """Appends every message to a mailbox of the server, and fetches everything that is compared."""
     client.command(f"CREATE {MAILBOX}".encode())
     for raw in messages.values():
         client.append(MAILBOX, raw)

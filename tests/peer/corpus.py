@@ -1,4 +1,4 @@
-"""Real mail to compare servers with: a folder of messages, in any depth, that stands beside the checkout."""
+"""Real mail to compare servers with: a folder of messages, at any depth, beside the checkout."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def folder() -> Path | None:
-    """``MEKTUP_CORPUS``, or ``../shared/corpus``; None where neither is there."""
+    """``MEKTUP_CORPUS``, or ``../shared/corpus``; None if neither exists."""
     path = Path(os.environ.get("MEKTUP_CORPUS", CHECKOUT.parent / "shared" / "corpus"))
     return path if path.is_dir() else None
 
 
 def messages() -> dict[str, bytes]:
-    """Path in the folder to message, its lines ended by CRLF as a server stores them; empty without a corpus."""
+    """The messages by their path in the folder, with CRLF as a server stores them; empty without a corpus."""
     root = folder()
     if root is None:
         return {}

@@ -1,6 +1,6 @@
-"""Where mektup and Dovecot differ over real mail, and the sentence that makes mektup right. All else is equal.
+"""Where mektup and Dovecot differ for real mail, and the rule by which mektup is right. Everything else is equal.
 
-A test fails for a difference that is not here, and for one here that is none any more.
+A test fails for a difference that is not listed, and for a listed one that no longer exists.
 """
 
 from __future__ import annotations
@@ -67,4 +67,4 @@ DIFFERENCES: dict[str, tuple[str, frozenset[str]]] = {
         ),
     )
 }
-"""Message to the reason and the items that differ."""
+"""By message: the reason, and the items that differ."""

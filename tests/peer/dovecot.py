@@ -1,4 +1,4 @@
-"""A private Dovecot, for a witness: its own directory and port, one account, gone at the end."""
+"""A private Dovecot as witness: with its own directory and port and one account; it is removed at the end."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ userdb {{
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is, and who may come in."""
+    """The address of a server, and the account to log in to."""
 
     host: str
     port: int
@@ -69,7 +69,7 @@ class Address:
 
 
 def missing() -> str | None:
-    """Why Dovecot cannot be started here, None where it can."""
+    """Why Dovecot cannot be started here, or None if it can."""
     if shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
         return "dovecot is not installed (Debian: dovecot-imapd)"
     return None
@@ -82,7 +82,7 @@ def _free_port() -> int:
 
 
 def _users() -> dict[str, str]:
-    """Under which users it runs: Debian's own where we are root, else ourselves for everything."""
+    """The users that it runs as: Debian's own users if we are root, else our own user for everything."""
     if os.getuid() == 0:
         return {
             "internal": "dovecot",
@@ -97,7 +97,7 @@ def _users() -> dict[str, str]:
 
 @contextmanager
 def running(root: Path) -> Iterator[Address]:
-    """A Dovecot under *root* that answers on a loopback port until the block ends."""
+    """A Dovecot in the directory *root* that answers on a loopback port until the block ends."""
     port = _free_port()
     users = _users()
     mail = root / "mail"

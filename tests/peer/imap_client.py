@@ -1,7 +1,7 @@
 """A small IMAP client for comparing servers: it sends one command and yields the untagged answers as values.
 
-A string is bytes, whether it came quoted or as a literal; NIL is None; a number or any other atom is a str; a list is a
-list. So two servers that say the same in different forms compare equal.
+A string is bytes, whether it is quoted or a literal; NIL is None; a number or any other atom is a str; a list is a
+list. So the same values in different forms compare equal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TOKEN = re.compile(
 
 
 def parse(octets: bytes) -> list[Value]:
-    """The values of one response, as they stand side by side."""
+    """The values of one response, in order."""
     stack: list[list[Value]] = [[]]
     position = 0
     while match := TOKEN.match(octets, position):
@@ -64,7 +64,7 @@ class ImapClient:
         self._socket.close()
 
     def _response(self) -> bytes:
-        """One response with the literals in it."""
+        """One response with its literals."""
         octets = self._input.readline()
         assert octets, "the server closed the connection"
         while literal := re.search(rb"\{(\d+)\}\r\n\Z", octets):
@@ -82,14 +82,14 @@ class ImapClient:
             return
 
     def command(self, command: bytes) -> list[bytes]:
-        """Sends *command* and yields the untagged responses, raw, without ``* ``. Fails unless it is answered by OK."""
+        """Sends *command* and yields the untagged responses, raw, without ``* ``. Fails if the answer is not OK."""
         self._tags += 1
         tag = b"t%d" % self._tags
         self._socket.sendall(tag + b" " + command + b"\r\n")
         return list(self._answers(tag, command))
 
     def append(self, mailbox: str, message: bytes, date: str | None = None) -> None:
-        """Appends *message* to *mailbox*, with the internal *date*."""
+        """Appends *message* to *mailbox*, with the internal date *date*."""
         arguments = mailbox if date is None else f'{mailbox} "{date}"'
         self._tags += 1
         tag = b"t%d" % self._tags
@@ -99,7 +99,7 @@ class ImapClient:
         list(self._answers(tag, b"APPEND"))
 
     def fetch(self, seq: int, *items: str) -> dict[str, Value]:
-        """The *items* of one message, by the names under which the server answers, upper case."""
+        """The *items* of one message, by their names in the answer, in upper case."""
         for octets in self.command(f"FETCH {seq} ({' '.join(items)})".encode()):
             values = parse(octets)
             if len(values) == 3 and values[1] == "FETCH":

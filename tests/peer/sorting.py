@@ -1,4 +1,4 @@
-"""SORT and THREAD of two servers over the same messages: a store of ours in memory, and the witness."""
+"""SORT and THREAD of the same messages by our store in memory and by the witness."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mektup.terms.sorting import SortCriterion, ThreadAlgorithm
 from tests.peer.imap_client import ImapClient
 
 ARRIVED = 1_700_000_000
-"""When the first message came, by its internal date; each of the others a second later."""
+"""The internal date of the first message; each next message is a second later."""
 
 
 class Ours:
-    """The messages in a store of ours."""
+    """The messages in our store."""
 
     def __init__(self, store: Store, account: Account, mailbox: MailboxId) -> None:
         self._store = store
@@ -69,7 +69,7 @@ class Theirs:
 
 
 def made_up(seed: int) -> list[bytes]:
-    """Messages that refer to each other every way there is, share subjects, dates and, sometimes, Message-IDs."""
+    """Messages that refer to each other in every possible way, and share subjects, dates and sometimes Message-IDs."""
     chance = random.Random(seed)
     ids = [f"id{number}@example.org" for number in range(chance.choice((5, 12, 60)))]
     subjects = chance.choice((2, 8, 100))

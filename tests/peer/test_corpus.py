@@ -1,4 +1,4 @@
-"""Every message of the corpus: mektup makes of it what Dovecot makes of it, but for what ``differences`` lists."""
+"""For every message of the corpus mektup answers as Dovecot does, except for the items that ``differences`` lists."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_what_a_running_mektup_answers(messages: dict[str, bytes], testimony: di
 
 
 def check(ours: dict[str, Answers], theirs: dict[str, Answers]) -> None:
-    """Fails for each difference that is not listed, and for each listed one that is none."""
+    """Fails for each difference that is not listed, and for each listed one that does not exist."""
     found = {}
     told = []
     for name, answers in ours.items():

@@ -1,4 +1,4 @@
-"""SORT and THREAD give what Dovecot gives: over the corpus, and over messages made up to be hard to thread."""
+"""SORT and THREAD answer as Dovecot does: for the corpus, and for invented messages that are hard to thread."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DIFFERENCES = {
     "mail-parser/legacy-052.eml": (EIGHT_BIT, {SortKey.SUBJECT, SortKey.DISPLAYTO}),
     "mail-parser/malformed-019.eml": (TWO_DATES, {SortKey.DATE}),
 }
-"""Message to the reason and the keys by which it sorts elsewhere."""
+"""By message: the reason, and the keys by which it sorts to another place."""
 
 SEEDS = range(60)
 

@@ -1,7 +1,7 @@
 """Transcripts that say ``witness: dovecot``, played against a Debian Dovecot.
 
-They hold for IMAP as such, not for mektup alone; a second server that agrees is evidence that we read the RFC right.
-Untagged responses may come in another order there, and more of them.
+They test IMAP itself, not only mektup: a second server that agrees is evidence that we understand the RFC. Dovecot may
+send untagged responses in another order, and more of them.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class DovecotWire:
 
     def end(self) -> None:
         if not self.writer.is_closing():
-            with contextlib.suppress(OSError):  # Dovecot has closed the connection, which this end has not read yet
+            with contextlib.suppress(OSError):  # Dovecot has closed the connection, but this end has not read that yet
                 self.writer.write_eof()
 
 
 class DovecotWorld:
-    """A ``support.runner.World``: one account of a Dovecot that runs already."""
+    """A ``support.runner.World``: one account of a running Dovecot."""
 
     lenient = True
 
@@ -89,13 +89,13 @@ class DovecotWorld:
     async def close(self) -> None:
         for wire in self._wires:
             wire.writer.close()
-            with contextlib.suppress(OSError):  # a Dovecot that was sent more than it read resets the connection
+            with contextlib.suppress(OSError):  # a Dovecot that ends with unread input resets the connection
                 await wire.writer.wait_closed()
 
 
 @pytest.fixture(scope="module")
 def dovecot() -> Iterator[Address]:
-    """One server for all transcripts, in a directory that its own user can reach, as pytest's cannot be."""
+    """One server for all transcripts, in a directory that its user can enter; pytest's directories are closed to it."""
     with tempfile.TemporaryDirectory(prefix="mektup-witness-") as folder, running(Path(folder)) as address:
         yield address
 

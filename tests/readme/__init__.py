@@ -1,1 +1,1 @@
-"""What the README shows is what happens: its sessions are played, its examples run."""
+"""The README shows what really happens: its sessions are played and its examples run."""

@@ -1,4 +1,4 @@
-"""``python -m tests.readme``: writes into the READMEs what the server answers now, where that has changed."""
+"""``python -m tests.readme``: updates the session in the READMEs, if the server now answers otherwise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.readme.sessions import demo, played, steady
 
 
 def main() -> None:
-    """Records the telnet session anew."""
+    """Records the telnet session again."""
     [session] = blocks(READMES[0], "telnet")
     with demo() as server:
         now = played(session, server)

@@ -1,4 +1,4 @@
-"""A Markdown document as its fenced blocks and its table of two sessions."""
+"""Reads the fenced blocks of a Markdown document, and its table of two sessions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEAD = re.compile(r"^\| IMAP, \w+ 1143 \| POP3, \w+ 1110 \|$\n^\|---\|---\|$\n"
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A line of a session: by the person who types, or by the server."""
+    """A line of a session: typed by the person, or sent by the server."""
 
     protocol: str
     typed: bool
@@ -25,13 +25,13 @@ class Said:
 
 
 def blocks(path: Path, language: str | None = None) -> list[str]:
-    """The fenced blocks of *path* in that language, or in any."""
+    """The fenced blocks of *path* in *language*, or in any."""
     found = _BLOCK.finditer(path.read_text(encoding="utf-8"))
     return [block["text"] for block in found if language in (None, block["language"])]
 
 
 def both_sessions(path: Path) -> list[Said]:
-    """The table of an IMAP and a POP3 session in *path*, line for line in the order of time."""
+    """The lines of the table with an IMAP and a POP3 session in *path*, in the order of time."""
     text = path.read_text(encoding="utf-8")
     head = _HEAD.search(text)
     assert head is not None, f"{path} shows no two sessions side by side"

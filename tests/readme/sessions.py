@@ -14,7 +14,7 @@ from mektup.cli.demo.command import PASSWORD, USER
 from mektup.server.app import ThreadedServer
 
 DIFFERENT_EACH_TIME = re.compile(r"(?<=session )[0-9a-f]+|(?<=UIDVALIDITY )\d+")
-"""What the text around the sessions says of itself: the session's name, and UIDVALIDITY."""
+"""What differs each time, as the README says: the session's name, and UIDVALIDITY."""
 
 TELNETS_OWN = re.compile(r"\$ telnet|Trying|Connected to|Escape character|Connection closed")
 TYPED = re.compile(r"A\d+ (?!OK|NO|BAD)")
@@ -22,7 +22,7 @@ TYPED = re.compile(r"A\d+ (?!OK|NO|BAD)")
 
 @contextmanager
 def demo() -> Iterator[ThreadedServer]:
-    """What ``mektup demo`` serves, on ports that are free."""
+    """The server of ``mektup demo``, on free ports."""
     mail = files("mektup.cli.demo")
     with Server(users={USER: PASSWORD}).in_thread() as server:
         for name in sorted(entry.name for entry in mail.iterdir() if entry.name.endswith(".eml")):
@@ -63,7 +63,7 @@ class Talk:
 
 
 def played(session: str, server: ThreadedServer) -> str:
-    """*session* with what the server answers now to each line that is typed in it."""
+    """*session* with the answers that the server now gives to the typed lines."""
     with Talk(server, "imap") as talk:
         lines = [talk.read()]
         for typed in filter(TYPED.match, session.splitlines()):
@@ -78,5 +78,5 @@ def played(session: str, server: ThreadedServer) -> str:
 
 
 def steady(session: str) -> str:
-    """*session* without what is different each time."""
+    """*session* without what differs each time."""
     return DIFFERENT_EACH_TIME.sub("*", session)

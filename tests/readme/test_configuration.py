@@ -1,4 +1,4 @@
-"""The page about configuration says what the code does."""
+"""docs/configuration.md agrees with the code."""
 
 from __future__ import annotations
 

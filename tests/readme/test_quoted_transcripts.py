@@ -1,4 +1,4 @@
-"""Transcripts that the documentation quotes are the ones that are played."""
+"""Transcripts that the documentation quotes are equal to the files that the tests play."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README in both languages, against the server that it speaks of."""
+"""The README in both languages is compared with the server that it describes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ readme = pytest.mark.parametrize("path", READMES, ids=lambda path: path.name)
 
 @pytest.fixture
 def server() -> Iterator[ThreadedServer]:
-    """What ``mektup demo`` serves, on ports that are free."""
+    """The server of ``mektup demo``, on free ports."""
     with demo() as served:
         yield served
 
@@ -53,13 +53,13 @@ def test_two_sessions_side_by_side(path: Path, server: ThreadedServer) -> None:
                 talks[step.protocol].type(step.line)
                 continue
             while not matches(came := talks[step.protocol].read(), step.line):
-                # Only what comes before the last word of a command may be left out.
+                # Only responses before the last line of an answer may be left out.
                 assert came.startswith("* "), f"{came!r} came in place of {step.line!r}"
     assert [step.line for step in steps if step.line.endswith("EXPUNGE")] == ["* 1 EXPUNGE"]
 
 
 def matches(came: str, shown: str) -> bool:
-    """Whether *came* is the line that is *shown*, in which a response code may be cut to ``[…]``."""
+    """Whether *came* is the line *shown*, in which a response code may be shortened to ``[…]``."""
     return re.fullmatch(re.escape(shown).replace(re.escape("[…]"), r"\[[^]]*\]"), came) is not None
 
 
@@ -124,20 +124,20 @@ def test_both_languages_show_the_same() -> None:
     assert blocks(english) == blocks(turkish)
     assert both_sessions(english) == both_sessions(turkish)
     said = [(inline_code(path), python_versions(path)) for path in READMES]
-    # the one code that is translated
+    # the only code that is translated
     assert said[0][0] - said[1][0] == {"name:{SCHEME}secret"}
     assert said[1][0] - said[0][0] == {"ad:{ŞEMA}parola"}
     assert said[0][1] == said[1][1] >= {"3.11", "3.11.2", "3.12.1", "3.13.0"}
 
 
 def inline_code(path: Path) -> set[str]:
-    """What stands between backticks in the running text."""
+    """The texts between backticks outside of fenced blocks."""
     running = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     return {" ".join(code.split()) for code in re.findall(r"`([^`]+)`", running)}
 
 
 def python_versions(path: Path) -> set[str]:
-    """The versions of Python that are named."""
+    """The versions of Python in the text."""
     return set(re.findall(r"(?<![\d.])3\.\d+(?:\.\d+)?(?![\d.]*\d)", path.read_text(encoding="utf-8")))
 
 

@@ -1,1 +1,1 @@
-"""What the tests share: the transcript runner, and the worlds in which a transcript plays."""
+"""What the tests share: the transcript runner, and the servers ("worlds") that it can run against."""

@@ -30,7 +30,7 @@ _SETTING = re.compile(r"(?P<key>[a-z_.]+) = (?P<value>\S+)")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
-    """What a transcript's ``config:`` heads ask for."""
+    """The settings that a transcript's ``config:`` heads name."""
 
     limits: Limits
     plaintext: Plaintext = Plaintext.LOOPBACK
@@ -38,7 +38,7 @@ class Settings:
 
 
 def settings_of(transcript: Transcript) -> Settings:
-    """Defaults, but that a wrong password is answered at once, and what *transcript* says otherwise."""
+    """The defaults, changed by the heads of *transcript*; a wrong password is answered without delay."""
     limits: dict[str, Any] = {"login_delay_seconds": 0.0}
     plaintext = Plaintext.LOOPBACK
     delivery: dict[str, bool] = {}
@@ -57,7 +57,7 @@ def settings_of(transcript: Transcript) -> Settings:
 
 
 def accounts_of(transcript: Transcript) -> dict[str, str]:
-    """Names and passwords: linda, and who else the heads name (``account: fred secret``)."""
+    """Names and passwords: linda, and the accounts in the heads (``account: fred secret``)."""
     accounts = {USER: PASSWORD}
     for value in transcript.all("account"):
         name, password = value[1:].split('" ', 1) if value.startswith('"') else value.split(" ", 1)
@@ -66,7 +66,7 @@ def accounts_of(transcript: Transcript) -> dict[str, str]:
 
 
 class ErrorLog:
-    """Keeps what was logged as an error: a bug that a session lived through is still a bug."""
+    """Keeps what was logged as an error, because a bug that a session survived is still a bug."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
@@ -81,7 +81,7 @@ class MektupInMemory:
     """A ``support.memory.Backend``."""
 
     def __init__(self, store: Store, folder: Path | None, settings: Settings) -> None:
-        """To be made by ``open_backend``."""
+        """Use ``open_backend`` instead."""
         self._store = store
         self._folder = folder
         self._settings = settings
@@ -129,13 +129,13 @@ class MektupInMemory:
 
 
 async def open_world(transcript: Transcript, folder: Path | None, *, by_octet: bool) -> MemoryWorld:
-    """A world in memory for *transcript*; *folder* is where its store is, None for memory too."""
+    """A world in memory for *transcript*. Its store is in *folder*, or in memory for None."""
     store = await open_store(folder, limits=settings_of(transcript).limits)
     return await _world_of(transcript, store, folder, by_octet=by_octet)
 
 
 async def open_naive_world(transcript: Transcript) -> MemoryWorld:
-    """The same with the naive engine, which forgets all when it is closed."""
+    """The same with the naive engine, which forgets everything when it is closed."""
     store = await naive.open_store(limits=settings_of(transcript).limits)
     return await _world_of(transcript, store, None, by_octet=False)
 

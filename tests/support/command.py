@@ -1,4 +1,4 @@
-"""The mektup command within this process: all of it but the start of an interpreter, which takes the longest."""
+"""Runs the mektup command in this process, because starting an interpreter would take most of the time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mektup.cli import main
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a command did."""
+    """The result of a command."""
 
     status: int
     stdout: str
@@ -24,7 +24,7 @@ class Done:
 def mektup(*arguments: str, typed: str = "", where: Path | None = None) -> Done:
     """Runs ``mektup`` with *arguments*; *typed* is its standard input, *where* its working directory.
 
-    An exception that is none of the command's own ways to end comes through: the traceback that a user would see.
+    Any exception except SystemExit is raised: a user would see its traceback.
     """
     stdout, stderr = io.StringIO(), io.StringIO()
     with (

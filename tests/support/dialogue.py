@@ -1,4 +1,4 @@
-"""A test that talks to one session in memory: lines out, lines in, and nothing that can wait for ever."""
+"""A dialogue with one session in memory: sends lines, reads lines, and never waits for ever."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mektup.terms.peer import Peer
 from tests.support.memory import Clock, MemoryPeer, RunsASession
 
 SECONDS = 10.0
-"""How long an answer may take before the test has failed."""
+"""A test fails if an answer takes longer."""
 
 
 class ObservedPeer(MemoryPeer):
-    """Knows whether its session waits for it."""
+    """A peer that knows whether its session waits for input."""
 
     waits = False
 
@@ -26,7 +26,7 @@ class ObservedPeer(MemoryPeer):
 
 
 class BusyPeer(ObservedPeer):
-    """Others wait for their turn all the time; counts how often it is given."""
+    """A peer on a loop where other sessions always wait for their turn; counts how often it gives up its turn."""
 
     turns = 0
 
@@ -40,7 +40,7 @@ class BusyPeer(ObservedPeer):
 
 
 class Dialogue:
-    """The client's end of a session of any protocol; to be used as ``async with``."""
+    """The client's end of a session of any protocol, for use in an ``async with``."""
 
     def __init__(
         self,
@@ -74,11 +74,11 @@ class Dialogue:
             await self._task
 
     def send(self, octets: bytes) -> None:
-        """Octets, as they are."""
+        """Sends *octets* unchanged."""
         self.peer.send(octets)
 
     async def taken(self) -> None:
-        """Returns once the session has read what was sent, and waits for more."""
+        """Returns when the session has read everything that was sent, and waits for more."""
         async with asyncio.timeout(SECONDS):
             while self.peer.has_unread or not self.peer.waits:
                 await asyncio.sleep(0)
@@ -92,7 +92,7 @@ class Dialogue:
         return [await self.line() for _ in range(count)]
 
     async def until(self, end: bytes) -> bytes:
-        """All up to *end*, and that."""
+        """Everything up to and including *end*."""
         while end not in self._buffer:
             octets = await self._receive()
             assert octets, f"closed after {self._buffer!r}"
@@ -102,12 +102,12 @@ class Dialogue:
         return taken
 
     async def ask(self, line: bytes) -> bytes:
-        """Says *line*; the first line of the answer."""
+        """Sends *line*; returns the first line of the answer."""
         self.send(line + b"\r\n")
         return await self.line()
 
     async def rest(self) -> bytes:
-        """All that comes until the session ends by itself."""
+        """Everything until the session ends by itself."""
         while octets := await self._receive():
             self._buffer += octets
         taken, self._buffer = self._buffer, b""

@@ -1,4 +1,4 @@
-"""A disk that fails when a test says so: a VFS of SQLite's, which every connection uses that is opened meanwhile."""
+"""A disk that fails when a test says so. It is a VFS of SQLite, used by every connection that is opened meanwhile."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from contextlib import contextmanager
 import apsw
 
 BASE = apsw.vfs_names()[0]
-"""The system's own."""
+"""The VFS of the system."""
 
 Raise = Callable[[], Exception]
 
 
 def full() -> Exception:
-    """No room."""
+    """The disk is full."""
     return apsw.FullError("no room, says the test")
 
 
 def failed() -> Exception:
-    """An error of the disk."""
+    """An input or output error."""
     return apsw.IOError("the disk fails, says the test")
 
 
@@ -34,7 +34,7 @@ def no_memory() -> Exception:
 
 
 class FaultyDisk:
-    """Counts down writes and syncs of database files; the one at 0 fails, and all that follow until ``works``."""
+    """Counts writes and syncs of database files; the chosen one fails, and all after it until ``works``."""
 
     def __init__(self) -> None:
         self._left: int | None = None
@@ -42,38 +42,38 @@ class FaultyDisk:
         self._unreadable: Raise | None = None
         self._while: Callable[[], bool] = lambda: False
         self.room_for_wals: int | None = None
-        """How many octets a WAL may have; None for any."""
+        """The highest size of a WAL in octets; None for no limit."""
         self.failures = 0
         self._reads_left: int | None = None
         self._opens_left: int | None = None
 
     def fails_to_read_at(self, number: int) -> None:
-        """The read *number*, from 1 on, fails, and so do those after it."""
+        """The read with this *number*, counted from 1, fails, and all reads after it."""
         self._reads_left, self.failures = number, 0
 
     def fails_to_open_at(self, number: int) -> None:
-        """The file *number*, from 1 on, cannot be opened, nor can those after it."""
+        """The opening with this *number*, counted from 1, fails, and all after it."""
         self._opens_left, self.failures = number, 0
 
     def fails_at(self, number: int, error: Raise) -> None:
-        """The write or sync *number*, from 1 on, fails, and so do those after it."""
+        """The write or sync with this *number*, counted from 1, fails, and all after it."""
         self._left, self._error, self.failures = number, error, 0
 
     def works(self) -> None:
-        """From now on all is well."""
+        """From now on nothing fails."""
         self._left = self._unreadable = self.room_for_wals = self._reads_left = self._opens_left = None
         self._while = lambda: False
 
     def fails_while(self, condition: Callable[[], bool]) -> None:
-        """There is no room as long as *condition* holds."""
+        """The disk is full as long as *condition* holds."""
         self._while = condition
 
     def cannot_be_read(self, error: Raise) -> None:
-        """Reading fails, too."""
+        """From now on reads fail, too."""
         self._unreadable = error
 
     def read(self) -> None:
-        """One read is made."""
+        """Called for each read."""
         if self._reads_left is not None:
             self._reads_left -= 1
             if self._reads_left <= 0:
@@ -83,7 +83,7 @@ class FaultyDisk:
             raise self._unreadable()
 
     def open(self) -> None:
-        """One file is opened."""
+        """Called when a file is opened."""
         if self._opens_left is not None:
             self._opens_left -= 1
             if self._opens_left <= 0:
@@ -91,12 +91,12 @@ class FaultyDisk:
                 raise cannot_open()
 
     def grow(self, name: str, octets: int) -> None:
-        """A file gets so long."""
+        """Called when a file grows to so many octets."""
         if self.room_for_wals is not None and name.endswith("-wal") and octets > self.room_for_wals:
             raise full()
 
     def touch(self) -> None:
-        """One write or sync is made."""
+        """Called for each write or sync."""
         if self._while():
             raise full()
         if self._left is None:
@@ -143,7 +143,7 @@ class _Vfs(apsw.VFS):
 
 @contextmanager
 def faulty_disk() -> Iterator[FaultyDisk]:
-    """The disk, on which all is well at first."""
+    """The disk; at first nothing fails."""
     disk = FaultyDisk()
     vfs = _Vfs(disk)
     try:

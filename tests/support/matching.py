@@ -1,7 +1,7 @@
-"""Whether a response is the one expected, and where they first differ.
+"""Compares a response with the expected one, and finds where they first differ.
 
-``$name`` stands for a word or a quoted string; it is bound at first sight and must agree afterwards. ``$...`` is
-whatever follows, literals included. Everything else must be the same octet for octet.
+``$name`` stands for a word or a quoted string: its first match binds it, and later ones must be equal. ``$...`` is
+the rest, literals included. Everything else must be equal octet for octet.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ _WORD = re.compile(rb'"[^"]*"|[^][ ()"\r\n]+')
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """It is the one; *bound* are the names that it gave a value to."""
+    """They are equal; *bound* are the names that got a value."""
 
     bound: dict[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Differs:
-    """It is not; *at* is the first octet that differs, counted from 0, of the *expected* whole."""
+    """They differ; *at* is the first different octet, counted from 0; *expected* is the whole expected response."""
 
     at: int
     expected: bytes
 
 
 def match(pieces: tuple[Piece, ...], came: bytes, bound: Mapping[str, bytes]) -> Matched | Differs:
-    """Compares a response, without its last CRLF, with what was expected."""
+    """Compares a response, without its last CRLF, with the expected one."""
     new: dict[str, bytes] = {}
     shown = _flat(pieces)
     at = 0
@@ -52,7 +52,7 @@ def match(pieces: tuple[Piece, ...], came: bytes, bound: Mapping[str, bytes]) ->
 
 
 def fill(text: bytes, bound: Mapping[str, bytes]) -> bytes:
-    """*text* with the value of each name that has one; the rest (``$Junk``, ``Pa$$123``) stays as it is."""
+    """*text* with the values of the bound names; other words with ``$`` (``$Junk``, ``Pa$$123``) stay as they are."""
     return _NAME.sub(lambda found: bound.get(found[1].decode(), found[0]), text)
 
 
@@ -71,7 +71,7 @@ def _tokens(pieces: tuple[Piece, ...]) -> Iterator[tuple[str, bytes]]:
 
 
 def announced(piece: Piece) -> bytes:
-    """The literal of *piece* as a server sends it, ``{n}`` and all."""
+    """The literal of *piece* as a server sends it, with its ``{n}``."""
     return b"" if piece.literal is None else b"{%d}\r\n%b" % (len(piece.literal), piece.literal)
 
 

@@ -1,6 +1,6 @@
 """A server in memory: sessions and clients joined by a pipe that can pass one octet at a time.
 
-Time is a clock that the script moves, so a test of a thirty-minute timeout takes no time and nothing sleeps.
+The script moves the clock, so a test of a thirty-minute timeout takes no time, and nothing sleeps.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from tests.support.runner import PASSWORD, USER
 
 
 class Clock:
-    """Seconds that pass only when told to."""
+    """A clock that only ``advance`` moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self._listeners: set[Callable[[], None]] = set()
 
     def advance(self, seconds: float) -> None:
-        """Lets *seconds* pass, and wakes who waits for that."""
+        """Moves the clock by *seconds*, and wakes the sessions whose time has come."""
         self.now += seconds
         for listener in tuple(self._listeners):
             listener()
@@ -35,7 +35,7 @@ class Clock:
 class MemoryPeer:
     """A ``terms.peer.Peer`` whose other end is in the same process: the test.
 
-    *by_octet*: each read yields one octet, so that every boundary in the stream is tried.
+    *by_octet*: each read returns one octet, so that every boundary in the stream is tested.
     """
 
     def __init__(self, clock: Clock, *, secure: bool, by_octet: bool) -> None:
@@ -147,18 +147,18 @@ class MemoryPeer:
         self.dismiss("The server is shutting down")
 
     def finish(self) -> None:
-        """The session is over: what it wrote is sent, then the stream ends."""
+        """The session has ended: its output is sent, then the stream ends."""
         self._closed = True
         self._settled.set()
         self._flush()
 
     def send(self, octets: bytes) -> None:
-        """Octets from the client; none after its end."""
+        """Sends octets to the session; not allowed after ``end``."""
         self._incoming += octets
         self._changed.set()
 
     async def receive(self) -> bytes:
-        """What the session sent since, at least one octet; nothing when it is over."""
+        """The new output of the session, at least one octet; empty when the session has ended."""
         while not self._sent and not self._closed:
             self._can_receive.clear()
             await self._can_receive.wait()
@@ -167,7 +167,7 @@ class MemoryPeer:
         return octets
 
     async def handshake(self) -> None:
-        """The client's end of ``start_tls``; returns when both are in TLS, or the session is over."""
+        """The client's part of ``start_tls``; returns when both use TLS, or the session has ended."""
         self._handshaken.set()
         await self._settled.wait()
 
@@ -179,19 +179,19 @@ class MemoryPeer:
 
 
 class RunsASession(Protocol):
-    """What ``ImapSession``, ``Pop3Session`` and ``LmtpSession`` have."""
+    """What ``ImapSession``, ``Pop3Session`` and ``LmtpSession`` have in common."""
 
     async def run(self) -> None: ...
 
 
 class Backend(Protocol):
-    """What the sessions stand on: the store and all that, or a toy."""
+    """What makes sessions: a store with its services, or a toy."""
 
     def session(self, protocol: str, peer: MemoryPeer) -> RunsASession:
-        """A session of ``imap``, ``pop3`` or ``lmtp`` over *peer*."""
+        """A session of *protocol* (``imap``, ``pop3`` or ``lmtp``) over *peer*."""
 
     async def deliver(self, raw: bytes, account: str) -> None:
-        """A message arrives."""
+        """Delivers a message."""
 
     async def reopen(self) -> None:
         """Closes the store and opens it again, as a restart does."""
@@ -231,12 +231,12 @@ class MemoryWorld:
         self._clock.advance(seconds)
 
     async def stop(self) -> None:
-        """The server is told to shut down: sessions say goodbye."""
+        """Tells the server to shut down: sessions say goodbye."""
         for peer in self._running:
             peer.stop()
 
     async def restart(self) -> None:
-        """Every connection breaks, the store closes, and opens again."""
+        """Breaks every connection, closes the store, and opens it again."""
         await self._end_all()
         await self._backend.reopen()
 

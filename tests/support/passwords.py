@@ -1,4 +1,4 @@
-"""Secrets of the shape that is kept for a user, but soon hashed: nothing in a test is worth guarding."""
+"""Secrets in the form that the directory stores, but with a quick hash."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 @cache
 def quick_secrets(password: str) -> dict[str, str]:
-    """As ``passwords.secrets_for``, each password with one salt."""
+    """Like ``passwords.secrets_for``, with the same salt for a password each time."""
     prepared = opaque_string(password.encode())
     assert prepared is not None
     return {

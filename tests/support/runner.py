@@ -1,7 +1,7 @@
-"""Plays a transcript against a world: in memory, over sockets, or another server as witness.
+"""Plays a transcript against a world: a server in memory, a server over sockets, or another server as witness.
 
-A world gives connections; the runner sends what ``C:`` says, and compares each response with what ``S:`` says. What
-is left unread at the end fails, as does a response that does not come.
+A world gives connections; the runner sends the ``C:`` lines, and compares each response with the ``S:`` lines. Octets
+that are unread at the end are a failure, and so is a response that does not come.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from tests.support.matching import Differs, fill, match
 from tests.support.transcript import Act, Expect, ExpectClosed, Piece, Send, SkipTo, Step, Transcript
 
 SECONDS = 10.0
-"""How long a response may take before the run has failed."""
+"""A run fails if a response takes longer."""
 
 PROTOCOLS = frozenset({"imap", "pop3", "lmtp"})
-"""A connection with one of these names speaks it, whatever the head says, so that one transcript can have several."""
+"""A connection with such a name uses that protocol, whatever the head says, so a transcript can use several."""
 
 USER, PASSWORD = "linda", "Pa$$123"
-"""The account that a world of our own has; a ``World`` says which its is."""
+"""The account in a world of mektup; ``World.login`` names the account of any world."""
 
 _ANNOUNCED = re.compile(rb"\{(\d+)\}$")
 _DURATION = re.compile(r"\+(\d+)([smhd])")
@@ -35,23 +35,23 @@ class Wire(Protocol):
     def send(self, octets: bytes) -> None: ...
 
     async def receive(self) -> bytes:
-        """At least one octet; none at the end of the stream."""
+        """The next octets, at least one; empty at the end of the stream."""
 
     async def handshake(self) -> None:
-        """Turns to TLS, after STARTTLS was answered."""
+        """Starts TLS, after STARTTLS was answered."""
 
     def end(self) -> None:
-        """Closes; what the server still sends can be received as far as the transport allows."""
+        """Closes the client's side. What the server still sends can be received, if the transport allows it."""
 
 
 class World(Protocol):
-    """A server with an account, and whatever a transcript's heads asked for."""
+    """A server with an account and everything that the heads of a transcript ask for."""
 
     login: tuple[str, str]
     """Name and password of the account in which a transcript begins."""
 
     lenient: bool
-    """Whether untagged responses may come in another order, and more than expected: a witness of another make."""
+    """Whether untagged responses may come in another order, and with others between: for another server than mektup."""
 
     async def connect(self, protocol: str) -> Wire: ...
 
@@ -67,16 +67,16 @@ class World(Protocol):
 
 
 class TranscriptFailed(AssertionError):
-    """What came is not what the transcript says."""
+    """The responses are not those of the transcript."""
 
 
 class Connection:
-    """A client's end that reads whole responses: a line, with its literals and what follows them."""
+    """A client's end that reads whole responses: a line with its literals."""
 
     def __init__(self, wire: Wire, *, literals: bool) -> None:
         self.wire = wire
         self.held: deque[bytes] = deque()
-        """What waits for the server's ``+``."""
+        """The octets that wait for the server's ``+``."""
         self.held_tag = b""
         self.skipping = False
         self.closed = False
@@ -84,7 +84,7 @@ class Connection:
         self._buffer = b""
 
     async def response(self) -> bytes | None:
-        """The next one, without its last CRLF; None at the end of the stream. Raises TimeoutError."""
+        """The next response, without its last CRLF; None at the end of the stream. Raises TimeoutError."""
         while (response := self._take()) is None:
             async with asyncio.timeout(SECONDS):
                 octets = await self.wire.receive()
@@ -94,7 +94,7 @@ class Connection:
         return response
 
     async def rest(self) -> bytes:
-        """All that is unread, to the end of the stream, once the client has closed."""
+        """Everything unread, up to the end of the stream, after the client has closed."""
         self.wire.end()
         async with asyncio.timeout(SECONDS):
             while octets := await self.wire.receive():
@@ -118,7 +118,7 @@ class Connection:
         return None
 
     def send(self, step: Send, pieces: tuple[Piece, ...]) -> None:
-        """Sends up to the first literal that has to wait for leave, and holds the rest."""
+        """Sends up to the first literal that must wait for the server's ``+``, and holds the rest."""
         out = b""
         chunks: list[bytes] = []
         for piece in pieces:
@@ -135,7 +135,7 @@ class Connection:
         self.held_tag = chunks[0].split(b" ", 1)[0]
 
     def continued(self, response: bytes) -> None:
-        """Lets go of what was held, if *response* is the leave; forgets it if it is the refusal."""
+        """Sends the held octets if *response* is the ``+``; drops them if *response* refuses the command."""
         if self.held and response.startswith(b"+"):
             self.wire.send(self.held.popleft())
         elif self.held and response.startswith(self.held_tag + b" "):
@@ -155,7 +155,7 @@ class Player:
         self._bound: dict[str, bytes] = {}
 
     async def play(self) -> None:
-        """Raises TranscriptFailed where the server says something else."""
+        """Runs all steps. Raises TranscriptFailed if a response differs."""
         steps = deque(self._transcript.steps)
         while steps:
             step = steps.popleft()
@@ -300,7 +300,7 @@ class Player:
 
 
 async def silently(connection: Connection, command: bytes) -> bytes | None:
-    """Gives a command outside of the transcript; the tagged response if it is not OK."""
+    """Sends a command outside the transcript; returns the tagged response if it is not OK."""
     connection.wire.send(b"silent " + command + b"\r\n")
     while (came := await connection.response()) is not None:
         if came.startswith(b"silent "):
@@ -309,7 +309,7 @@ async def silently(connection: Connection, command: bytes) -> bytes | None:
 
 
 async def play(transcript: Transcript, world: World, mail: Path) -> None:
-    """Plays *transcript*, with ``! deliver`` taking messages from the directory *mail*, and closes the world."""
+    """Plays *transcript* and closes the world. ``! deliver`` takes messages from the directory *mail*."""
     try:
         await Player(transcript, world, mail).play()
     finally:
@@ -317,7 +317,7 @@ async def play(transcript: Transcript, world: World, mail: Path) -> None:
 
 
 def crlf(raw: bytes) -> bytes:
-    """A message from a file, with the line ends of the wire."""
+    """A message from a file, with CRLF as line ends."""
     return raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 

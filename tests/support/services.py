@@ -1,4 +1,4 @@
-"""What a session is given in a test: a store in memory with the account linda, and a log that can be looked at."""
+"""The services of a session in a test: a store in memory with the account linda, and a log that tests can read."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ LIMITS = Limits(login_delay_seconds=0.001, text_index=False)
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Services, and what the test wants to see of them."""
+    """Services, and what a test checks in them."""
 
     services: Services
     capture: LogCapture
 
     def limited(self, **changes: Any) -> Services:
-        """The same, with other limits for the session."""
+        """The same services, with other limits for the session."""
         return replace(self.services, limits=replace(self.services.limits, **changes))
 
     @property
     def events(self) -> list[str]:
-        """Names of what was logged."""
+        """The names of the logged events."""
         return [entry["event"] for entry in self.capture.entries]
 
     async def account(self, name: str = "linda") -> Account:
-        """An account that is there."""
+        """An account that exists."""
         entry = await self.services.store.directory.find(name)
         assert entry is not None
         return await self.services.store.account(entry.id)
 
     async def add(self, name: str) -> Account:
-        """Another account, with linda's password."""
+        """Adds an account with linda's password."""
         entry = await self.services.store.directory.add(name, {"password": "{PLAIN}Pa$$123"})
         return await self.services.store.account(entry.id)
 
 
 @asynccontextmanager
 async def given_services(data: Path | None = None) -> AsyncIterator[Given]:
-    """Ends with the store closed; *data* is where it is, in memory for None."""
+    """Services whose store is in *data*, or in memory for None; the store is closed at the end."""
     store = await open_store(data, limits=LIMITS)
     capture = LogCapture()
     log = structlog.wrap_logger(
@@ -75,7 +75,7 @@ async def append(account: Account, raw: bytes, mailbox: str = "INBOX") -> Append
 
 
 async def messages(account: Account, mailbox: str = "INBOX") -> list[bytes]:
-    """All that are in a mailbox, whole, in order."""
+    """All messages of a mailbox, whole, in order."""
     selection = await account.select(mailbox, claim_recent=False)
     found: list[bytes] = []
     columns = (Column.RAW, Column.CONTENT, Column.SIZE)
@@ -90,14 +90,14 @@ _TRACE = re.compile(rb"Return-Path: <[^\r\n]*>\r\nReceived: from (?:[^\r\n]+\r\n
 
 
 def untraced(raw: bytes) -> bytes:
-    """A message that came by LMTP, without the two fields that it begins with."""
+    """A message that came by LMTP, without the two fields that were put before it."""
     found = _TRACE.match(raw)
     assert found is not None, raw[:500]
     return raw[found.end() :]
 
 
 async def flags(account: Account, mailbox: str = "INBOX") -> list[tuple[str, ...]]:
-    """Of every message in a mailbox, in order."""
+    """The flags of every message in a mailbox, in order."""
     selection = await account.select(mailbox, claim_recent=False)
     found: list[tuple[str, ...]] = []
     async for rows in account.fetch(selection.mailbox.id, selection.uids, (Column.FLAGS,)):
@@ -106,6 +106,6 @@ async def flags(account: Account, mailbox: str = "INBOX") -> list[tuple[str, ...
 
 
 async def remove_first(account: Account, mailbox: str = "INBOX") -> None:
-    """As another session might."""
+    """Expunges the first message, as another session might."""
     selection = await account.select(mailbox, claim_recent=False)
     await account.remove(selection.mailbox.id, Uids.of([selection.uids.first]))

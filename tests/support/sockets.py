@@ -1,4 +1,4 @@
-"""mektup as it is run: a ``Server`` on sockets of this machine, with TLS unless a transcript says otherwise."""
+"""mektup on sockets of this machine: a ``Server``, with TLS unless a transcript says otherwise."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.support.transcript import Transcript
 
 @dataclass(frozen=True)
 class Certificate:
-    """PEM files of a certificate that is good for 127.0.0.1."""
+    """PEM files of a certificate for 127.0.0.1."""
 
     cert: Path
     key: Path
 
     @cached_property
     def client_context(self) -> ssl.SSLContext:
-        """Trusts this certificate and no other."""
+        """A context that trusts only this certificate."""
         context = ssl.create_default_context(cafile=str(self.cert))
         context.check_hostname = False
         return context
@@ -55,7 +55,7 @@ class SocketWire:
         self._secure = True
 
     def end(self) -> None:
-        # TLS has no half-closed connections in asyncio: what the server still sends is lost
+        # asyncio has no half-closed TLS connections: what the server still sends is lost
         if self._secure:
             self._writer.close()
         elif not self._writer.is_closing():
@@ -63,25 +63,25 @@ class SocketWire:
                 self._writer.write_eof()
 
     async def close(self) -> None:
-        """Closes for good."""
+        """Closes both directions."""
         self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 
 
 class Servers:
-    """Servers in memory that transcripts with the same settings share, one after the other.
+    """Servers in memory, which transcripts with the same settings share, one after the other.
 
-    Each leaves its server without accounts, and so without anything of its own.
+    Each transcript removes its accounts at the end, and so everything that it stored.
     """
 
     def __init__(self, certificate: Certificate) -> None:
-        """Starts one when it is first asked for."""
+        """A server starts when it is first needed."""
         self.certificate = certificate
         self._running: dict[Settings, Server] = {}
 
     def make(self, settings: Settings, folder: Path | None) -> Server:
-        """One for a single transcript, to be started."""
+        """A new server for a single transcript, not started yet."""
         return Server(
             folder,
             limits=settings.limits,
@@ -92,7 +92,7 @@ class Servers:
         )
 
     async def shared(self, settings: Settings) -> Server:
-        """One that runs, and stays."""
+        """A running server, which stays."""
         if settings not in self._running:
             server = self.make(settings, None)
             self._running[settings] = await server.__aenter__()
@@ -111,7 +111,7 @@ class SocketWorld:
     login = (USER, PASSWORD)
 
     def __init__(self, transcript: Transcript, folder: Path | None, servers: Servers) -> None:
-        """To be opened before use; *folder* is for a server that is to be restarted."""
+        """Call ``open`` before use. *folder* is needed for a server that is restarted."""
         self._transcript = transcript
         self._folder = folder
         self._servers = servers

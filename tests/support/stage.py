@@ -1,6 +1,6 @@
-"""Sets the stage for a transcript: what its heads say must be there, put there over IMAP itself.
+"""Prepares the account for a transcript: makes what its heads name, over IMAP.
 
-So one piece of code serves mektup in memory, mektup over sockets, and a server of another make.
+So the same code works for mektup in memory, mektup over sockets, and another server.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.support.runner import Connection, Player, World, crlf, silently
 from tests.support.transcript import MalformedTranscript, Transcript
 
 INTERNALDATE = "17-Jul-1996 02:44:25 -0700"
-"""Of every message that a transcript starts with."""
+"""The internal date of every message that a transcript starts with."""
 
 _COUNT = re.compile(r"(\S+|\"[^\"]*\")(?: (\d+) messages)?")
 _FILES = re.compile(r"(\S+\.eml)(?: (\([^)]*\)))?")
@@ -22,7 +22,7 @@ _FILES = re.compile(r"(\S+\.eml)(?: (\([^)]*\)))?")
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A message that is there before the first step."""
+    """A message that exists before the first step."""
 
     mailbox: str
     raw: bytes
@@ -30,7 +30,7 @@ class Prepared:
 
 
 def numbered_message(number: int) -> bytes:
-    """What ``mailbox: NAME n messages`` puts in: small, plain, each different."""
+    """A message of ``mailbox: NAME n messages``: small, plain, each different."""
     return crlf(
         b"Date: Wed, 17 Jul 1996 02:23:25 -0700\n"
         b"From: Terry Gray <terry@example.org>\n"
@@ -43,13 +43,13 @@ def numbered_message(number: int) -> bytes:
 
 
 def mailboxes(transcript: Transcript) -> Iterator[str]:
-    """Names of the mailboxes that its heads ask for, as on the wire."""
+    """Names of the mailboxes in the heads, as on the wire."""
     for value in transcript.all("mailbox"):
         yield value.split(" ")[0] if not value.startswith('"') else value[: value.index('"', 1) + 1]
 
 
 def messages(transcript: Transcript, mail: Path) -> Iterator[Prepared]:
-    """The messages that its heads ask for: ``NAME n messages``, or ``NAME one.eml (\\Seen) two.eml``."""
+    """The messages in the heads: ``NAME n messages``, or ``NAME one.eml (\\Seen) two.eml``."""
     for mailbox, value in zip(mailboxes(transcript), transcript.all("mailbox"), strict=True):
         rest = value[len(mailbox) :].strip()
         if count := _COUNT.fullmatch(value):
@@ -63,9 +63,9 @@ def messages(transcript: Transcript, mail: Path) -> Iterator[Prepared]:
 
 
 async def set_stage(transcript: Transcript, world: World, mail: Path) -> None:
-    """Makes the mailboxes, messages and subscriptions that the heads ask for, in the world's account."""
+    """Makes the mailboxes, messages and subscriptions in the heads, in the world's account."""
     commands: list[str | Prepared] = []
-    # a name and what is below it: the lowest first
+    # the mailboxes below come first
     for name in sorted(transcript.words("delete"), reverse=True):
         commands += [f"DELETE {name}", f"UNSUBSCRIBE {name}"]
     commands += [f"CREATE {name}" for name in mailboxes(transcript) if name.upper() != "INBOX"]
@@ -81,7 +81,7 @@ async def set_stage(transcript: Transcript, world: World, mail: Path) -> None:
 
 
 async def perform(transcript: Transcript, world: World, mail: Path) -> None:
-    """Sets the stage, plays, and closes the world, whatever happens. Raises TranscriptFailed."""
+    """Prepares, plays, and always closes the world. Raises TranscriptFailed."""
     try:
         await set_stage(transcript, world, mail)
         await Player(transcript, world, mail).play()

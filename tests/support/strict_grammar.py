@@ -1,6 +1,6 @@
-"""A strict reader of what FETCH says of a message: RFC 9051 §9, rule by rule, and nothing that is not in it.
+"""A strict parser of ENVELOPE and BODYSTRUCTURE: exactly the grammar of RFC 9051 §9, rule by rule.
 
-It is slow and forgives nothing. ``Malformed`` says which rule was broken, and where.
+It is slow and accepts nothing else. ``Malformed`` says which rule was broken, and where.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NUMBER = re.compile(rb"0|[1-9][0-9]{0,18}")
 
 
 class Malformed(AssertionError):
-    """What is there is not what the grammar wants."""
+    """The octets do not match the grammar."""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class Envelope:
 
 @dataclass(slots=True)
 class Body:
-    """body-type-1part or body-type-mpart, with its body-ext where it has one."""
+    """body-type-1part or body-type-mpart, with its body-ext if it has one."""
 
     type: bytes
     subtype: bytes
@@ -53,7 +53,7 @@ class Body:
         return self.type == b"multipart"
 
     def numbered(self, prefix: str = "") -> list[tuple[str, Body]]:
-        """Every part that has a number of its own, with that number (RFC 9051 §6.4.5.1)."""
+        """Every part that has a number, with that number (RFC 9051 §6.4.5.1)."""
         return self._children_of(prefix) if self.is_multipart else self._single(f"{prefix}1")
 
     def _children_of(self, prefix: str) -> list[tuple[str, Body]]:
@@ -74,7 +74,7 @@ class Body:
 
 
 class Reader:
-    """Reads values off the front of *octets*."""
+    """Reads values from the front of *octets*."""
 
     def __init__(self, octets: bytes, *, rev1: bool = False) -> None:
         self._octets = octets
@@ -82,7 +82,7 @@ class Reader:
         self._media_messages = {b"rfc822"} if rev1 else {b"rfc822", b"global"}
 
     def end(self) -> None:
-        """Nothing is left."""
+        """Raises Malformed if octets are left."""
         if self._at != len(self._octets):
             raise self._malformed("nothing more")
 
@@ -99,7 +99,7 @@ class Reader:
         return Envelope(date, subject, addresses, in_reply_to, message_id)
 
     def body(self, *, extensible: bool) -> Body:
-        """body; with *extensible* all of body-ext is to be there, else none of it."""
+        """body; with *extensible* all of body-ext must be present, else none of it."""
         self._expect(b"(")
         found = self._multipart(extensible) if self._next() == b"(" else self._single_part(extensible)
         self._expect(b")")

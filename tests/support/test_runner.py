@@ -1,4 +1,4 @@
-"""The runner itself, against a toy session that speaks just enough to be asked."""
+"""Tests of the runner, against a toy session with just enough of a protocol."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.transcript import Expect, MalformedTranscript, Piece, Send, T
 
 
 class ToySession:
-    """Counts messages and hands one out; enough grammar for one literal a command."""
+    """Counts messages and shows one; it understands one literal in each command."""
 
     def __init__(self, toys: Toys, peer: MemoryPeer) -> None:
         self._toys = toys
@@ -208,7 +208,7 @@ BAD: dict[str, tuple[str, str]] = {
 
 
 async def play_toy(text: str, by_octet: bool, mail: Path) -> None:
-    """Plays a transcript of toys."""
+    """Plays a transcript against toy sessions."""
     transcript = parse(text)
     await play(transcript, MemoryWorld(Toys(), by_octet=by_octet, secure=transcript.head("tls") != "no"), mail)
 

@@ -1,6 +1,6 @@
-"""A transcript as a value: reads the text of a ``.txt`` file, knows nothing of who plays it.
+"""Parses the text of a ``.txt`` transcript into a value, which any runner can play.
 
-The format, in short (docs/architecture.md has it at length)::
+The format in short (docs/architecture.md has the details)::
 
     RFC 9051 §6.3.13: what this shows
     mailbox: INBOX 3 messages
@@ -10,8 +10,8 @@ The format, in short (docs/architecture.md has it at length)::
     phone S: + $...
 
 ``C:`` sends a line and ``S:`` expects exactly the next response; the word before it names the connection. ``C<:``
-sends without CRLF. A line that ends in ``{}`` (``{+}``, ``~{}``) has a literal, whose octets are the ``|`` lines below,
-CRLF between them (``|<`` joins without one), and may go on with a ``>`` line after them. ``\\xNN`` is an odd octet.
+sends without CRLF. A line that ends in ``{}`` (``{+}``, ``~{}``) has a literal: its octets are the ``|`` lines below,
+with CRLF between them (``|<`` joins without one). A ``>`` line after them continues the line. ``\\xNN`` is one octet.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from pathlib import Path
 HEADS = frozenset(
     "mailbox account needs config order witness protocol state enable delete subscribe unsubscribe tls".split()
 )
-"""The keys that may stand above the steps."""
+"""The keys of heads."""
 
 ACTS = frozenset("deliver clock restart tls close stop".split())
-"""The first words of ``!`` lines: what can happen outside of the wire."""
+"""The first words of ``!`` lines: events outside the connection."""
 
 _STEP = re.compile(r"(?:(?P<name>[a-z][a-z0-9]*) )?(?P<kind>C<:|C:|S:|!)(?: (?P<text>.*)|$)")
 _HEAD = re.compile(r"(?P<key>[a-z]+): *(?P<value>.*)")
@@ -36,7 +36,7 @@ _ODD_OCTET = re.compile(rb"\\x([0-9A-Fa-f]{2})")
 
 
 class MalformedTranscript(Exception):
-    """The file itself is wrong, not the server."""
+    """The file is wrong, not the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,15 @@ class Piece:
     """A run of text, and the literal that follows it, if any."""
 
     text: bytes
-    """Without the announcement of the literal, without CRLF."""
+    """The text, without the announcement of the literal and without CRLF."""
     literal: bytes | None = None
     waits: bool = True
-    """Whether the literal is synchronizing: its octets are held back until the server's ``+``."""
+    """Whether the literal is synchronizing: its octets wait for the server's ``+``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Anything below the heads, with the line on which it starts, counted from 1."""
+    """A step, with the line on which it starts, counted from 1."""
 
     line: int
     connection: str
@@ -79,7 +79,7 @@ class Expect(Step):
 
 @dataclass(frozen=True, slots=True)
 class SkipTo(Step):
-    """``S: ...``: whatever comes before what this connection expects next."""
+    """``S: ...``: skips responses until the next expected one of this connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +96,25 @@ class Act(Step):
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A file, read."""
+    """A parsed transcript."""
 
     title: str
     heads: tuple[tuple[str, str], ...]
     steps: tuple[Step, ...]
     lines: tuple[str, ...]
-    """The file's text, for showing where a run went wrong."""
+    """The file's text, to show where a run failed."""
     path: Path | None = field(default=None, compare=False)
 
     def all(self, key: str) -> Iterator[str]:
-        """Every value of a head that may stand more than once."""
+        """Every value of a head that may be repeated."""
         return (value for name, value in self.heads if name == key)
 
     def head(self, key: str, default: str = "") -> str:
-        """The value of a head that stands once."""
+        """The value of a head that may not be repeated."""
         return next(self.all(key), default)
 
     def words(self, key: str) -> list[str]:
-        """The words of a head, of all its lines."""
+        """The words of all values of a head."""
         return [word for value in self.all(key) for word in value.split()]
 
     @property
@@ -129,7 +129,7 @@ def read(path: Path) -> Transcript:
 
 
 def parse(text: str, path: Path | None = None) -> Transcript:
-    """The transcript that *text* is. Raises MalformedTranscript."""
+    """Parses *text*. Raises MalformedTranscript."""
     lines = tuple(text.rstrip("\n").split("\n"))
     heads: list[tuple[str, str]] = []
     number = 1

@@ -1,7 +1,7 @@
-"""A second engine, as simple as it can be: dictionaries in memory, copied before each write, counted anew each time.
+"""A second engine, as simple as possible: dictionaries in memory, copied before each write, counted each time.
 
-It shows that ``store/rules`` and ``store/sorting`` suffice to write an engine, and it is the model that the contract
-tests hold the real one against. It has no file: it knows neither durability nor faults nor other processes.
+It shows that ``store/rules`` and ``store/sorting`` are enough to write an engine. The contract tests run on it, too. It
+has no file, so it has no durability, no faults and no other processes.
 """
 
 from tests.support.naive.store import NaiveStore, open_store

@@ -41,13 +41,13 @@ P = ParamSpec("P")
 
 PIECE_BYTES = 256 * 1024
 ROWS, ROWS_OF_BYTES, LINES_AT_ONCE = 70, 4, 7
-"""In a slice; in one that has all octets of its messages; in one of lines. Other than those of SQLite."""
+"""Rows in a slice; rows in a slice with all octets of the messages; lines in a slice. SQLite has other numbers."""
 
 
 def writes(
     make: Callable[Concatenate[NaiveAccount, Transaction, P], T],
 ) -> Callable[Concatenate[NaiveAccount, P], Coroutine[Any, Any, T]]:
-    """Makes a verb of what is to be done in a transaction."""
+    """Turns a function that works in a transaction into a verb of the account."""
 
     async def verb(account: NaiveAccount, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return account.write(lambda change: make(account, change, *args, **kwargs))
@@ -56,7 +56,7 @@ def writes(
 
 
 class NaiveAccount:
-    """Every verb is done before another begins, as none waits for anything."""
+    """An account. Each verb is finished before the next begins, because none waits for anything."""
 
     def __init__(
         self, account: AccountId, name: str, notifier: ChangeNotifier, limits: Limits, sort_keys: Remembered
@@ -74,7 +74,7 @@ class NaiveAccount:
         return self._state
 
     def write(self, make: Callable[[Transaction], T]) -> T:
-        """Does *make* in a transaction, and fires the watches."""
+        """Runs *make* in a transaction, and fires the watches."""
         before = self._read()
         self._state = before.copy()
         change = Transaction(self._state)
@@ -367,7 +367,7 @@ class NaiveAccount:
         folder = change.state.selectable(mailbox)
         return change.take_out(folder, folder.some(uids))
 
-    # Being told
+    # Watches
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
         return self._notifier.watch(self.id, mailbox)

@@ -1,4 +1,4 @@
-"""What FETCH, SEARCH, SORT and THREAD see of a message."""
+"""The values of a message that FETCH, SEARCH, SORT and THREAD use."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ _COLUMNS: Mapping[AnyColumn, Callable[[Message, Arrival], Any]] = {
 
 
 def value(column: AnyColumn, message: Message, arrival: Arrival) -> Any:
-    """A column of a row, see ``interface.Column``."""
+    """The value of a column, see ``interface.Column``."""
     if isinstance(column, HeaderFields):
         return field_chooser(column.names)(arrival.raw[: arrival.header_size])
     return _COLUMNS[column](message, arrival)
 
 
 def line(form: Form, number: int, message: Message, arrival: Arrival) -> bytes | None:
-    """The line of *form*; None where it lacks the flags, or the message is large."""
+    """The line of *form*; None if *form* has no words for the flags, or the message is large."""
     known = {None: number, Column.FLAGS: dict(form.words).get(message.word)}
     made = [
         piece if isinstance(piece, bytes) else known[piece] if piece in known else value(piece, message, arrival)
@@ -69,7 +69,7 @@ def line(form: Form, number: int, message: Message, arrival: Arrival) -> bytes |
 
 
 def search(state: State, folder: Folder, key: SearchKey, within: Uids, keyword_sets: AnyKeywordSets) -> Uids:
-    """Those of *within* that match *key*."""
+    """The messages of *within* that match *key*."""
     every = folder.uids & within
 
     def leaf(part: SearchKey) -> Uids:
@@ -122,7 +122,7 @@ def _matches(key: SearchKey, message: Message, arrival: Arrival, keyword_sets: A
 _SORT_KEYS: Mapping[Key, Callable[[Message, Arrival], int | str]] = {
     SortKey.ARRIVAL: lambda message, arrival: message.arrived,
     SortKey.CC: lambda message, arrival: arrival.cc_key[:KEY_LETTERS],
-    # RFC 5256 §2.2: where the sent date cannot be determined, the internal date is used
+    # RFC 5256 §2.2: if the sent date cannot be determined, the internal date is used
     SortKey.DATE: lambda message, arrival: message.arrived if arrival.sent is None else arrival.sent,
     SortKey.DISPLAYFROM: lambda message, arrival: arrival.display_from[:KEY_LETTERS],
     SortKey.DISPLAYTO: lambda message, arrival: arrival.display_to[:KEY_LETTERS],

@@ -1,4 +1,4 @@
-"""What an account holds, and a transaction upon it."""
+"""The state of an account, and a transaction that changes it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Message:
 
 @dataclass(slots=True)
 class Folder:
-    """A mailbox. What can be counted is not kept."""
+    """A mailbox. Nothing is stored that can be counted."""
 
     id: MailboxId
     name: str
@@ -62,7 +62,7 @@ class Folder:
         return NumberSet.of_sorted(self.messages)
 
     def some(self, uids: Uids) -> list[Message]:
-        """Those of *uids* that are there."""
+        """The UIDs of *uids* that exist."""
         return [self.messages[uid] for uid in self.uids & uids]
 
     def changed_since(self, modseq: int) -> Uids:
@@ -86,16 +86,16 @@ class Folder:
 
 @dataclass(slots=True)
 class State:
-    """All that is kept of an account."""
+    """Everything that is stored of an account."""
 
     modseq: int = 0
     uidvalidity: int = 0
-    """The highest ever given, as for the numbers that follow."""
+    """The highest that was ever assigned; so are the next numbers."""
     last_folder: int = 0
     last_content: int = 0
     folders: dict[MailboxId, Folder] = field(default_factory=dict)
     subscriptions: dict[str, LoggedSubscription] = field(default_factory=dict)
-    """Ended ones, too."""
+    """Includes ended ones."""
     gone: list[GoneMailbox] = field(default_factory=list)
     log_floor: int = 0
     contents: dict[ContentId, Arrival] = field(default_factory=dict)
@@ -106,11 +106,11 @@ class State:
         return State(**copied | {"folders": {number: each.copy() for number, each in self.folders.items()}})
 
     def messages(self) -> Iterator[Message]:
-        """Those of all folders."""
+        """The messages of all folders."""
         return chain.from_iterable(folder.messages.values() for folder in self.folders.values())
 
     def selectable(self, mailbox: MailboxId) -> Folder:
-        """Raises Refused(NONEXISTENT)."""
+        """The folder of that id. Raises Refused(NONEXISTENT)."""
         folder = self.folders.get(mailbox)
         if folder is None or not folder.selectable:
             raise no_such_mailbox()
@@ -120,17 +120,17 @@ class State:
         return frozenset(name for name, each in self.subscriptions.items() if each.subscribed)
 
     def below(self, folder: Folder) -> list[Folder]:
-        """Its inferiors."""
+        """The folders below *folder*."""
         low, high = inferiors(folder.name)
         return [each for each in self.folders.values() if low <= each.name < high]
 
     def named(self, name: str) -> Folder | None:
-        """The folder of that name, which need not be canonical."""
+        """The folder of that name, in any spelling."""
         return next((folder for folder in self.folders.values() if folder.name == mailbox_key(name)), None)
 
 
 class Transaction:
-    """A write under way, upon a state that is put back where it fails."""
+    """A write in progress; if it fails, the old state is restored."""
 
     def __init__(self, state: State) -> None:
         self.state, self._modseq = state, 0
@@ -142,13 +142,13 @@ class Transaction:
         return ModSeq(self._modseq or self.take(1)[0])
 
     def take(self, count: int) -> range:
-        """As many modseqs; the last is the transaction's."""
+        """Takes *count* modseqs; the last one is the transaction's."""
         self._modseq = self.state.modseq = self.state.modseq + count
         return range(self._modseq - count + 1, self._modseq + 1)
 
     @contextmanager
     def opened(self, folder: Folder) -> Iterator[Box]:
-        """For changes of *folder*, which becomes what the box says; its counters are compared with a count."""
+        """A box for changes of *folder*, which gets its values at the end; its counters are compared with a count."""
         uidnext, modseq, before = folder.uidnext, folder.highestmodseq, folder.counted()
         box = Box(folder.id, folder.uidvalidity, uidnext, modseq, folder.recent_from, folder.keywords)
         yield box
@@ -177,13 +177,13 @@ class Transaction:
         self.touched.add(folder.id)
 
     def subscribe(self, name: str, *, subscribed: bool) -> None:
-        """Begins or ends the subscription of that canonical name."""
+        """Begins or ends the subscription to a canonical name."""
         if subscribed != (name in self.state.subscribed()):
             self.state.subscriptions[name] = LoggedSubscription(name, subscribed, self.modseq)
             self.touched.add(ACCOUNT_ITSELF)
 
     def put(self, folder: Folder, box: Box, messages: Sequence[Message]) -> Uids:
-        """Adds *messages*, by new UIDs and with the modseq of this transaction."""
+        """Adds *messages* with new UIDs and the modseq of this transaction."""
         uids = box.name_uids(len(messages))
         for uid, message in zip(uids, messages, strict=True):
             folder.messages[Uid(uid)] = replace(message, uid=Uid(uid), modseq=self.modseq)
@@ -191,13 +191,13 @@ class Transaction:
         return NumberSet.span(uids.start, uids.stop - 1)
 
     def keep(self, arrival: Arrival) -> ContentId:
-        """Keeps a content."""
+        """Stores a content."""
         self.state.last_content += 1
         self.state.contents[ContentId(self.state.last_content)] = arrival
         return ContentId(self.state.last_content)
 
     def take_out(self, folder: Folder, messages: Sequence[Message]) -> Expunged:
-        """Removes *messages*, ascending, which go with the modseq of this transaction."""
+        """Removes *messages*, ascending, with the modseq of this transaction."""
         gone: Uids = NumberSet.of_sorted([message.uid for message in messages])
         if not messages:
             return Expunged(gone, folder.highestmodseq)
@@ -209,13 +209,13 @@ class Transaction:
         return Expunged(gone, self.modseq)
 
     def forget_contents(self) -> None:
-        """Forgets those that no message refers to."""
+        """Removes the contents that no message refers to."""
         used = {each.content for each in self.state.messages()}
         self.state.contents = {number: each for number, each in self.state.contents.items() if number in used}
 
 
 def new_account(change: Transaction) -> None:
-    """Makes its mailboxes."""
+    """Makes the mailboxes of a new account."""
     for name, special_use in NEW_ACCOUNT_MAILBOXES:
         change.make(name, special_use=special_use)
         change.subscribe(name, subscribed=True)
@@ -223,7 +223,7 @@ def new_account(change: Transaction) -> None:
 
 
 class NaiveKeywordSets(KeywordSets[Transaction]):
-    """Sets of keywords, of which none ever goes."""
+    """Sets of keywords; none is ever removed."""
 
     __slots__ = ()
 

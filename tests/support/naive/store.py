@@ -1,4 +1,4 @@
-"""The accounts there are, in memory: an ``interface.Store`` and its ``Directory``."""
+"""The accounts in memory: an ``interface.Store`` and its ``Directory``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.naive.state import new_account
 
 
 async def open_store(*, bus: Bus | None = None, limits: Limits = DEFAULT_LIMITS) -> NaiveStore:
-    """A new store, empty."""
+    """A new, empty store."""
     return NaiveStore(ChangeNotifier(bus), limits)
 
 
@@ -35,13 +35,13 @@ class NaiveStore:
         self.directory = NaiveDirectory(self)
 
     def add(self, entry: AccountEntry) -> None:
-        """Makes the mail of a new account."""
+        """Makes the mailboxes of a new account."""
         account = NaiveAccount(entry.id, entry.name, self._notifier, self._limits, self._sort_keys)
         account.write(new_account)
         self._accounts[entry.id] = account
 
     def remove(self, account: AccountId) -> None:
-        """Removes it."""
+        """Removes the account's mail."""
         removed = self._accounts.pop(account)
         removed.write(lambda change: change.touched.update(change.state.folders))
         removed.ended = names.account_is_gone()
