@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from mektup.auth.authenticator import Authenticator
-from mektup.auth.gate import WRONG
 from mektup.auth.passwords import AT_ONCE, PasswordVerdict, secrets_for
 from mektup.auth.plaintext import Plaintext
+from mektup.auth.texts import WRONG_NAME_OR_PASSWORD
 from mektup.store.interface import Directory
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
@@ -49,7 +49,7 @@ async def test_all_refusals_have_the_same_text(
 ) -> None:
     with pytest.raises(Refused) as refused:
         await authenticator.login(name, password, peer)
-    assert (refused.value.code, refused.value.text) == (Code.AUTHENTICATIONFAILED, WRONG)
+    assert (refused.value.code, refused.value.text) == (Code.AUTHENTICATIONFAILED, WRONG_NAME_OR_PASSWORD)
 
 
 async def test_a_right_password_is_remembered_and_a_changed_one_is_not(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mektup.auth.authenticator import Authenticator
-from mektup.auth.connections import ALERT_SECONDS, CHANGED, REMOVED, AccountConnection, AccountConnections
+from mektup.auth.connections import ALERT_SECONDS, AccountConnection, AccountConnections
+from mektup.auth.texts import ACCOUNT_REMOVED, PASSWORD_CHANGED
 from mektup.store.interface import AccountEntry, Directory
 from mektup.terms.numbers import AccountId
 from tests.support.memory import Clock, MemoryPeer
@@ -46,7 +47,7 @@ async def test_a_changed_password_ends_all_sessions_of_that_account(house: House
     await house.review()
     await house.directory.set_secrets("linda", quick_secrets("another"))
     await house.review()
-    assert (linda.dismissal, again.dismissal, helene.dismissal) == (CHANGED, CHANGED, None)
+    assert (linda.dismissal, again.dismissal, helene.dismissal) == (PASSWORD_CHANGED, PASSWORD_CHANGED, None)
     # a session that logs in with the new password stays
     new = await house.enter("linda")
     await house.review()
@@ -58,7 +59,7 @@ async def test_removing_an_account_ends_its_sessions_even_if_the_name_is_used_ag
     await house.directory.remove("linda")
     await house.directory.add("linda", quick_secrets("Pa$$123"))
     await house.review()
-    assert linda.dismissal == REMOVED
+    assert linda.dismissal == ACCOUNT_REMOVED
 
 
 async def test_a_session_that_has_ended_is_left_alone(house: House) -> None:
@@ -81,7 +82,7 @@ async def test_a_login_during_a_change_of_the_password_is_reviewed(house: House)
     house.clock.advance(ALERT_SECONDS / 2)
     late, _ = house.seat(entry)
     await house.review()
-    assert late.dismissal == CHANGED
+    assert late.dismissal == PASSWORD_CHANGED
 
 
 async def test_an_unchanged_directory_is_not_read(house: House) -> None:
@@ -111,7 +112,7 @@ async def test_a_renewed_hash_ends_no_session(house: House) -> None:
     assert (early.dismissal, late.dismissal) == (None, None)
     await house.directory.set_secrets("ada", quick_secrets("another"))
     await house.review()
-    assert (early.dismissal, late.dismissal) == (CHANGED, CHANGED)
+    assert (early.dismissal, late.dismissal) == (PASSWORD_CHANGED, PASSWORD_CHANGED)
 
 
 async def test_one_unchanged_secret_is_enough(house: House) -> None:
@@ -130,4 +131,4 @@ async def test_the_authenticator_reviews_its_sessions(authenticator: Authenticat
     assert peer.dismissal is None
     await directory.set_secrets("linda", quick_secrets("another"))
     await authenticator.review()
-    assert peer.dismissal == CHANGED
+    assert peer.dismissal == PASSWORD_CHANGED

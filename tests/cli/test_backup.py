@@ -84,15 +84,15 @@ async def test_compact_leaves_all_as_it_was(tmp_path: Path) -> None:
         (("user", "renew", "nobody"), 1, "there is no account nobody"),
         (("user", "compact", "nobody"), 1, "there is no account nobody"),
         (("backup", "full"), 1, "full is not empty"),
-        (("backup", "full/file"), 1, "full/file is no directory"),
+        (("backup", "full/file"), 1, "full/file is not a directory"),
         (("backup", "full/file/new"), 1, "full/file: Not a directory"),
         (("backup", "mektup-data/new"), 1, "mektup-data/new is in mektup-data"),
         (("backup", "full/../mektup-data/accounts/new"), 1, "is in mektup-data"),
         (("backup", "mektup-data"), 1, "mektup-data is in mektup-data"),
-        (("restore", "full/file", "--data", "new"), 1, "full/file is no backup"),
-        (("restore", "mektup-data", "--data", "full/file"), 1, "full/file is no directory"),
+        (("restore", "full/file", "--data", "new"), 1, "full/file is not a backup"),
+        (("restore", "mektup-data", "--data", "full/file"), 1, "full/file is not a directory"),
         (("backup", "new", "--data", "nowhere"), 1, "nowhere is not a data directory"),
-        (("restore", "full"), 1, "full is no backup"),
+        (("restore", "full"), 1, "full is not a backup"),
         (("restore", "mektup-data"), 1, "mektup-data is not empty"),
     ],
 )
@@ -136,7 +136,7 @@ async def test_a_backup_that_failed_half_way_is_none(tmp_path: Path, is_there: b
     assert path.name in done.stderr
     assert list(backup.glob("accounts/*/*.db"))
     done = await asyncio.to_thread(mektup, "restore", str(backup), "--data", str(tmp_path / "new"))
-    assert (done.status, done.stderr) == (1, f"mektup: {backup} is no backup: there is no mektup.db in it\n")
+    assert (done.status, done.stderr) == (1, f"mektup: {backup} is not a backup: there is no mektup.db in it\n")
 
 
 async def test_a_backup_that_lacks_an_account_is_not_restored(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ async def test_a_backup_that_lacks_an_account_is_not_restored(tmp_path: Path) ->
     broken(backup).unlink()
     done = await asyncio.to_thread(mektup, "restore", str(backup), "--data", str(new))
     assert done.status == 1
-    assert "is no whole backup: there is no accounts/" in done.stderr
+    assert "is not a whole backup: there is no accounts/" in done.stderr
     assert not [path for path in new.rglob("*") if path.is_file()]
 
 

@@ -43,7 +43,7 @@ async def test_messages_come_back_octet_for_octet(given: Given, by_octet: bool) 
     raw = RAW + b".\r\n..\r\nlone CR \r, 8 bit \xe4\xff, NUL \0\r\n\r\n"
     await append(await given.account(), raw)
     async with Dialogue(Pop3Session, given.services, by_octet=by_octet) as client:
-        assert b"1 messages (%d octets)" % len(raw) in await _login(client)
+        assert b"1 message (%d octets)" % len(raw) in await _login(client)
         assert await client.ask(b"LIST 1") == b"+OK 1 %d" % len(raw)
         got = await _multi(client, b"RETR 1")
     assert (b"\r\n" + got).replace(b"\r\n.", b"\r\n")[2:] == raw
@@ -208,7 +208,7 @@ async def test_commands_may_be_pipelined(given: Given) -> None:
     assert came.split(b"\r\n", 3)[3] == (
         b"+OK 2 %d\r\n+OK %d octets\r\n%b.\r\n+OK %d octets\r\n%b.\r\n"
         % (sum(sizes), sizes[0], raws[0], sizes[1], raws[1])
-        + b"+OK Message 1 will be removed at QUIT\r\n+OK\r\n+OK Goodbye, 1 messages left\r\n"
+        + b"+OK Message 1 will be removed at QUIT\r\n+OK\r\n+OK Goodbye, 1 message left\r\n"
     )
     assert await messages(account) == raws[1:]
 

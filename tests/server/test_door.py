@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mektup.server.addresses import Service
-from mektup.server.door import FULL, FULL_FOR_NETWORK, GRACE_SECONDS, Door, Verdict
+from mektup.server.door import GRACE_SECONDS, Door, Verdict
+from mektup.server.texts import FULL, FULL_FOR_NETWORK
 from mektup.terms.limits import Limits
 from mektup.terms.networks import network_of
 

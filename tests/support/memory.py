@@ -9,8 +9,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
+from mektup.server.texts import SHUTTING_DOWN
 from mektup.terms.errors import Disconnected, TimedOut
 from mektup.terms.peer import Watch
+from mektup.terms.texts import Text
 from tests.support.runner import PASSWORD, USER
 
 
@@ -42,7 +44,7 @@ class MemoryPeer:
         self.secure = secure
         self.local = True
         self.address = "127.0.0.1"
-        self.dismissal: str | None = None
+        self.dismissal: Text | None = None
         self.uploading = False
         self.in_response = False
         self.seeking = False
@@ -69,7 +71,7 @@ class MemoryPeer:
     def stopping(self) -> bool:
         return self.dismissal is not None
 
-    def dismiss(self, reason: str) -> None:
+    def dismiss(self, reason: Text) -> None:
         self.dismissal = reason
         self._changed.set()
 
@@ -144,7 +146,7 @@ class MemoryPeer:
 
     def stop(self) -> None:
         """The server shuts down."""
-        self.dismiss("The server is shutting down")
+        self.dismiss(SHUTTING_DOWN)
 
     def finish(self) -> None:
         """The session has ended: its output is sent, then the stream ends."""

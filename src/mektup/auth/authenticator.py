@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from mektup.auth import texts
 from mektup.auth.connections import AccountConnections
 from mektup.auth.gate import Gate
 from mektup.auth.login_queue import LoginQueue
@@ -113,11 +114,11 @@ class Authenticator:
         """Begins *mechanism* (upper case). Raises Refused(CANNOT) for an unknown one, PRIVACYREQUIRED."""
         begin = _MECHANISMS.get(mechanism)
         if begin is None:
-            raise Refused(Code.CANNOT, "No such mechanism, try one of " + " ".join(self.mechanisms(peer)))
+            raise Refused(Code.CANNOT, texts.NO_SUCH_MECHANISM.of(mechanisms=" ".join(self.mechanisms(peer))))
         if mechanism not in _SENDS_NO_PASSWORD:
             self._require_privacy(peer)
         return begin(self._gate, peer.address)
 
     def _require_privacy(self, peer: Peer) -> None:
         if not self.may_send_password(peer):
-            raise Refused(Code.PRIVACYREQUIRED, "Encrypt the connection first, so that nobody can read the password")
+            raise Refused(Code.PRIVACYREQUIRED, texts.ENCRYPT_FIRST)

@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 
+from mektup.auth import texts
 from mektup.store.interface import AccountEntry, Directory
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
 from mektup.terms.peer import Peer
-
-REMOVED = "This account was removed"
-CHANGED = "The password was changed, log in again"
+from mektup.terms.texts import Text
 
 ALERT_SECONDS = 120.0
 """How long after a change of the directory new sessions are reviewed: a login may have used the old secrets."""
@@ -47,7 +46,7 @@ class AccountConnections:
         if count >= self.limit:
             raise Refused(
                 Code.LIMIT,
-                f"The password is right, but this account has {count} connections open, which is the limit; close one",
+                texts.TOO_MANY_CONNECTIONS.of(connections=count),
             )
         self._open[account] = count + 1
         return AccountConnection(self, account)
@@ -87,11 +86,11 @@ class AccountConnections:
 
     def _judge(self, connection: AccountConnection, secrets: Mapping[str, str] | None) -> None:
         if secrets is None:
-            connection.dismiss(REMOVED)
+            connection.dismiss(texts.ACCOUNT_REMOVED)
             return
         valid = _marks(secrets)
         if not any(mark in valid or self._renewed.get(mark) in valid for mark in connection.marks):
-            connection.dismiss(CHANGED)
+            connection.dismiss(texts.PASSWORD_CHANGED)
 
     def _occupied(self, connection: AccountConnection, entry: AccountEntry, peer: Peer) -> None:
         self._sessions.setdefault(connection.account, set()).add(connection)
@@ -131,7 +130,7 @@ class AccountConnection:
             self._peer, self.marks = peer, _marks(entry.secrets)
             self._connections._occupied(self, entry, peer)
 
-    def dismiss(self, reason: str) -> None:
+    def dismiss(self, reason: Text) -> None:
         """Ends the session, unless it has ended already."""
         if self._connections is not None and self._peer is not None:
             self._peer.dismiss(reason)

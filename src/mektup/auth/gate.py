@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from mektup.auth import scram_keys
+from mektup.auth import scram_keys, texts
 from mektup.auth.login_queue import LoginQueue
 from mektup.auth.passwords import PASSWORD, PasswordVerdict, Verifier
 from mektup.auth.renewal import Renewal
@@ -16,7 +16,6 @@ from mektup.store.interface import AccountEntry, Directory
 from mektup.terms.errors import Code, Refused
 from mektup.terms.names import account_key
 
-WRONG = "Wrong name or password"
 """The same text for an unknown name and a wrong password, so that clients cannot tell them apart."""
 
 
@@ -73,7 +72,7 @@ class Gate:
         if found.entry is None or found.secret is None or not verdict.is_right:
             self.throttle.failed(address, text)
             await self._verifier.wait_to_answer(verdict)
-            raise Refused(Code.AUTHENTICATIONFAILED, WRONG)
+            raise Refused(Code.AUTHENTICATIONFAILED, texts.WRONG_NAME_OR_PASSWORD)
         self.verified.remember(found.entry, found.secret, password)
         if self.renewal is not None:
             self.renewal.begin(found.entry, password)
@@ -105,7 +104,7 @@ class Gate:
         """Counts a success. If *entry* is None, counts a failure and raises Refused(AUTHENTICATIONFAILED)."""
         if entry is None:
             self.throttle.failed(address, name)
-            raise Refused(Code.AUTHENTICATIONFAILED, WRONG)
+            raise Refused(Code.AUTHENTICATIONFAILED, texts.WRONG_NAME_OR_PASSWORD)
         self.throttle.succeeded(address, name)
         return entry
 
@@ -117,7 +116,7 @@ class Gate:
         if identity:
             wanted = await self._directory.find(comparable(identity))
             if wanted is None or wanted.id != entry.id:
-                raise Refused(Code.AUTHORIZATIONFAILED, "Leave the authorization identity empty, or give your own name")
+                raise Refused(Code.AUTHORIZATIONFAILED, texts.NO_OTHER_IDENTITY)
         return entry
 
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
+from mektup.auth import texts
 from mektup.auth.throttle import Standing
 from mektup.terms.errors import Code, Refused
 from mektup.terms.networks import neighbourhood_of, network_of
@@ -93,7 +94,7 @@ class LoginQueue:
         place = network, standing
         count = self._counts.get(place, 0)
         if count >= self.most_of_network:
-            raise Refused(Code.UNAVAILABLE, "Too many logins from your address wait already, try again later")
+            raise Refused(Code.UNAVAILABLE, texts.TOO_MANY_LOGINS)
         self._counts[place] = count + 1
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.add((standing.value, neighbourhood_of(address), network, name), waiter)

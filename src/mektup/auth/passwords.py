@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError
 
-from mektup.auth import schemes, scram_keys
+from mektup.auth import schemes, scram_keys, texts
 from mektup.auth.preparation import opaque_string
 from mektup.auth.schemes import matches
 from mektup.terms.errors import Code, Refused
@@ -55,7 +55,7 @@ def secrets_for(password: str) -> dict[str, str]:
     """
     prepared = opaque_string(password.encode("utf-8", "surrogatepass"))
     if prepared is None:
-        raise Refused(Code.CANNOT, "A password is UTF-8, not empty, at most 4096 octets, and has no control characters")
+        raise Refused(Code.CANNOT, texts.PASSWORD_RULES)
     return {
         PASSWORD: "{ARGON2ID}" + _hasher.hash(prepared),
         scram_keys.MECHANISM: scram_keys.make(prepared),

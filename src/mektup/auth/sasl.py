@@ -10,9 +10,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from mektup.auth import texts
 from mektup.auth.gate import Gate
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError
+from mektup.terms.texts import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ Raises ClientError for a line that is too long for the protocol.
 class Complaints:
     """How a protocol answers a line that is no response, for a person to read."""
 
-    cancelled: str
+    cancelled: Text
     """To ``*``, by which a client ends the exchange."""
-    not_base64: str
+    not_base64: Text
 
 
 async def converse(exchange: Exchange, initial: bytes | None, ask: Ask, complaints: Complaints) -> AccountEntry:
@@ -107,7 +109,7 @@ class PlainMechanism:
         parts = response.split(b"\0")
         # RFC 4616 §2: message = [authzid] UTF8NUL authcid UTF8NUL passwd
         if len(parts) != 3:
-            raise ClientError("PLAIN expects [identity] NUL name NUL password, in base64")
+            raise ClientError(texts.PLAIN_EXPECTS)
         identity, self.name, password = parts
         entry = await self._gate.check_password(self.name, password, self._address)
         return await self._gate.authorize(entry, identity)
@@ -135,6 +137,6 @@ class LoginMechanism:
             self.name = response
             return Challenge(b"Password:")
         if self._asked:
-            raise ClientError("LOGIN expects a name, in base64")
+            raise ClientError(texts.LOGIN_EXPECTS)
         self._asked = True
         return Challenge(b"Username:")

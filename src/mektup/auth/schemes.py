@@ -18,7 +18,7 @@ import bcrypt
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from mektup.auth import md5_crypt, scram_keys
+from mektup.auth import md5_crypt, scram_keys, texts
 from mektup.auth.scram_keys import ScramKeys
 from mektup.auth.sha_crypt import SHA256_CRYPT, SHA512_CRYPT
 from mektup.terms.errors import Code, Refused
@@ -93,8 +93,8 @@ def canonical(secret: str) -> str:
         written, stored = "CRYPT", secret
     else:
         if _SCHEME_ALONE.fullmatch(secret):
-            raise Refused(Code.CANNOT, f"There is no secret after {secret}")
-        raise Refused(Code.CANNOT, "A secret starts with its scheme, as in {PLAIN}secret")
+            raise Refused(Code.CANNOT, texts.NO_SECRET_AFTER.of(scheme=secret))
+        raise Refused(Code.CANNOT, texts.NO_SCHEME)
     name, _, encoding = written.partition(".")
     name = _ALIASES.get(name, name)
     stored = _decoded(name, stored, encoding)
@@ -105,9 +105,9 @@ def canonical(secret: str) -> str:
         return f"{{{PLAIN}}}{stored}"
     scheme = _SCHEMES.get(name)
     if scheme is None:
-        raise Refused(Code.CANNOT, f"The scheme {{{written}}} is not known here")
+        raise Refused(Code.CANNOT, texts.UNKNOWN_SCHEME.of(scheme=f"{{{written}}}"))
     if not scheme.is_sound(stored):
-        raise Refused(Code.CANNOT, f"Not a hash of {{{name}}}, or one that would take too long to check")
+        raise Refused(Code.CANNOT, texts.NO_HASH.of(scheme=f"{{{name}}}"))
     return f"{{{name}}}{stored}"
 
 
@@ -123,24 +123,24 @@ def _of_crypt(stored: str) -> str:
         if stored.startswith(beginning):
             return name
     known = ", ".join(beginning for beginning, _ in _CRYPT_BEGINNINGS)
-    raise Refused(Code.CANNOT, f"Not a hash of crypt(3) that can be checked here; these begin with {known}")
+    raise Refused(Code.CANNOT, texts.NO_CRYPT_HASH.of(beginnings=known))
 
 
 def _decoded(name: str, stored: str, encoding: str) -> str:
     """*stored* in the scheme's own form, converted from the encoding ``.HEX`` or ``.B64`` of the scheme's name."""
     if encoding not in ("", "HEX", "B64", "BASE64"):
-        raise Refused(Code.CANNOT, f"The encoding .{encoding} is not known here, known are .HEX and .B64")
+        raise Refused(Code.CANNOT, texts.UNKNOWN_ENCODING.of(encoding=encoding))
     if not encoding and name != "PLAIN-MD5":
         return stored
     octets = _from_base64(stored) if encoding in ("B64", "BASE64") else _from_hex(stored)
     if octets is None:
-        raise Refused(Code.CANNOT, f"Not {encoding or 'HEX'}")
+        raise Refused(Code.CANNOT, texts.NOT_ENCODED.of(encoding=encoding or "HEX"))
     if name in _DIGESTS or name in _DIGEST_NAMES:
         return b64encode(octets).decode()
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        raise Refused(Code.CANNOT, "A secret is UTF-8") from None
+        raise Refused(Code.CANNOT, texts.SECRET_NOT_UTF8) from None
 
 
 def _from_base64(text: str) -> bytes | None:

@@ -14,6 +14,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from dataclasses import dataclass
 
+from mektup.auth import texts
 from mektup.auth.gate import Gate, comparable
 from mektup.auth.sasl import Challenge
 from mektup.auth.scram_keys import ScramKeys, digest
@@ -65,7 +66,7 @@ class ScramSha256:
         """Takes client-first-message, then client-final-message, then nothing. See Exchange."""
         if self._proven is not None:
             if response:
-                raise ClientError("SCRAM expects an empty response to the server's signature")
+                raise ClientError(texts.SCRAM_EXPECTS_NOTHING)
             return self._proven
         if self._offer is None:
             self._offer = await self._answer_first(response)
@@ -76,11 +77,11 @@ class ScramSha256:
         found = _CLIENT_FIRST.fullmatch(response)
         # RFC 5802 §5: another first letter, or a mandatory extension (m=), must fail.
         if found is None:
-            raise ClientError("SCRAM expects n,,n=name,r=nonce, in base64")
+            raise ClientError(texts.SCRAM_EXPECTS_FIRST)
         self.name = _unescaped(found["name"])
         if found["binding"].startswith(b"p="):
             # RFC 5802 §6, §6.1: fail if the requested type is not supported.
-            raise Refused(Code.AUTHENTICATIONFAILED, "Channel binding is not offered here")
+            raise Refused(Code.AUTHENTICATIONFAILED, texts.NO_CHANNEL_BINDING)
         entry, keys = await self._gate.scram_keys(self.name)
         nonce = found["nonce"] + b64encode(secrets.token_bytes(18))
         server_first = b"r=%b,s=%b,i=%d" % (nonce, b64encode(keys.salt), keys.iterations)
@@ -90,7 +91,7 @@ class ScramSha256:
     async def _judge(self, response: bytes, offer: _Offer) -> Challenge:
         found = _CLIENT_FINAL.fullmatch(response)
         if found is None:
-            raise ClientError("SCRAM expects c=binding,r=nonce,p=proof, in base64")
+            raise ClientError(texts.SCRAM_EXPECTS_FINAL)
         await self._gate.pause(self.name, self._address)
         # RFC 5802 §5.1: nonce and header must be those of the first messages. A changed header shows that someone
         # on the way tried to downgrade channel binding.
@@ -114,7 +115,7 @@ def _is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
 def _unescaped(name: bytes) -> bytes:
     # RFC 5802 §5.1: "=" is allowed only before 2C or 3D; otherwise the authentication fails.
     if _LONE_EQUALS.search(name):
-        raise ClientError("In a SCRAM name, write =2C for a comma and =3D for an equals sign")
+        raise ClientError(texts.SCRAM_NAME)
     return name.replace(b"=2C", b",").replace(b"=3D", b"=")
 
 
@@ -122,4 +123,4 @@ def _decoded(text: bytes) -> bytes:
     try:
         return b64decode(text, validate=True)
     except Base64Error:
-        raise ClientError("SCRAM expects base64 in c= and p=") from None
+        raise ClientError(texts.SCRAM_EXPECTS_BASE64) from None

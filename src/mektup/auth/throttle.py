@@ -21,6 +21,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Generic, TypeVar
 
+from mektup.auth import texts
 from mektup.terms.errors import Code, Refused
 from mektup.terms.networks import LOOPBACK, UNIX, neighbourhood_of, network_of
 
@@ -188,7 +189,7 @@ class Throttle:
             return False
         failures = self._pairs.get(_pair(address, name)) or _Failures(0, 0.0)
         if failures.waiting >= MOST_WAITING:
-            raise Refused(Code.UNAVAILABLE, f"Too many failed logins from here, try again in {seconds:.0f} seconds")
+            raise Refused(Code.UNAVAILABLE, texts.TOO_MANY_FAILURES.of(count=round(seconds)))
         failures.waiting += 1
         try:
             await self._sleep(seconds)

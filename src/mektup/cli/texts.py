@@ -68,7 +68,6 @@ REALLY_REMOVE = Text("Remove {name} and all of its mail?")
 # Errors
 
 COMPLAINT = Text("mektup: {problem}")
-NOT_REMOVED = Text("nothing was removed")
 NO_ACCOUNT = Text("there is no account {name}")
 ACCOUNT_EXISTS = Text("there is an account {name} already; mektup user passwd changes its password")
 DATA_OR_CONFIG = Text("give either --data or --config")

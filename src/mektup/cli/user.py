@@ -30,7 +30,7 @@ from mektup.terms.account_names import require_account_name, shown
 from mektup.terms.errors import Refused
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.numbers import AccountId
-from mektup.terms.texts import ABOUT
+from mektup.terms.texts import ABOUT, NOTHING_REMOVED
 
 
 def _text(name: str) -> str:
@@ -119,7 +119,7 @@ def remove(
         if await store.directory.find(name) is None:
             raise complain(texts.NO_ACCOUNT.of(name=name))
         if not yes and not typer.confirm(told(texts.REALLY_REMOVE.of(name=name))):
-            raise complain(texts.NOT_REMOVED)
+            raise complain(NOTHING_REMOVED)
         await store.directory.remove(name)
 
     _with_store(data, config_file, run)

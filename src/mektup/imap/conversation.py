@@ -16,6 +16,7 @@ from mektup.session.services import Services
 from mektup.store.interface import Account, AccountEntry
 from mektup.terms.errors import Refused
 from mektup.terms.peer import Peer
+from mektup.terms.texts import Text
 from mektup.wire.receiver import Receiver
 from mektup.wire.requests import Request
 
@@ -83,7 +84,10 @@ class Conversation(Protocol):
     async def read_line(self) -> bytes:
         """The next line where no command is expected, without CRLF: DONE, or a SASL response. Raises ClientError."""
 
-    def throw_out(self, text: str) -> None:
+    def in_words(self, text: Text | str) -> str:
+        """*text* in the client's language."""
+
+    def throw_out(self, text: Text) -> None:
         """Says BYE and ends the session after the current command."""
 
     def log_out(self) -> None:

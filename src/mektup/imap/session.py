@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Iterator
 from functools import partial
 from typing import TypeVar
 
-from mektup.imap import answers
+from mektup.imap import answers, texts
 from mektup.imap.answers import Answer
 from mektup.imap.capabilities import capabilities
 from mektup.imap.client import NEW, Client
@@ -30,6 +30,7 @@ from mektup.session.services import Services
 from mektup.store.interface import Account, AccountEntry
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
 from mektup.terms.peer import Peer
+from mektup.terms.texts import Text
 from mektup.wire import codes, commands
 from mektup.wire.receiver import CommandFault, LiteralOffered, RawCommand, Receiver
 from mektup.wire.requests import Request, names_seqs
@@ -197,7 +198,7 @@ class ImapSession(Life):
         except Refused as refusal:
             if refusal.code is Code.NONEXISTENT:
                 # IMAP cannot tell a client that its mailbox is gone, so the session ends
-                self.throw_out("The selected mailbox was deleted")
+                self.throw_out(texts.MAILBOX_DELETED)
             else:
                 view.watch.fire()
         except Exception as failure:
@@ -247,19 +248,19 @@ class ImapSession(Life):
         self.peer.uploading = False
         self.uploads.close()
         if fault.fatal:
-            self.throw_out("Nothing that follows could be understood")
+            self.throw_out(texts.NOT_UNDERSTOOD)
         else:
             self.count_bad_command()
 
-    def throw_out(self, text: str) -> None:
+    def throw_out(self, text: Text) -> None:
         """See ``Conversation``."""
         if self.ending is None:
-            self.write(answers.bye(text))
+            self.write(answers.bye(self.in_words(text)))
             self.ending = Ending.THROWN_OUT
 
     def take_leave(self, silence: TimedOut) -> None:
         """See ``Life``."""
-        self.write(answers.bye(self.peer.dismissal or str(silence)))
+        self.write(answers.bye(self.in_words(self.peer.dismissal or silence.text)))
 
     def log_out(self) -> None:
         """See ``Conversation``."""

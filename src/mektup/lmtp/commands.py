@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mektup.delivery.address import Address
+from mektup.lmtp import texts
 from mektup.terms.errors import ClientError
 
 BAD_ARGUMENTS = "501 5.5.4"
@@ -103,15 +104,15 @@ def parse(line: bytes) -> Command:
         return rule(argument.strip(b" "))
     if word in (b"HELO", b"EHLO"):
         # RFC 2033 §4.1: LHLO replaces these, and they must be refused with 500.
-        raise ClientError("This is LMTP: say LHLO in place of HELO or EHLO")
+        raise ClientError(texts.LHLO_FOR_HELO)
     if word in _KNOWN_ELSEWHERE:
-        raise CommandError(f"{word.decode()} is not offered here", status=NOT_IMPLEMENTED)
-    raise ClientError("Unknown command, known are LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT")
+        raise CommandError(texts.NOT_OFFERED.of(command=word.decode()), status=NOT_IMPLEMENTED)
+    raise ClientError(texts.UNKNOWN_COMMAND)
 
 
 def _lhlo(argument: bytes) -> Lhlo:
     if not argument:
-        raise CommandError("LHLO expects the name of the client, as in LHLO mail.example.org")
+        raise CommandError(texts.LHLO_EXPECTS)
     return Lhlo(argument)
 
 
@@ -128,25 +129,25 @@ def _mail(argument: bytes) -> Mail:
             case "SMTPUTF8", None:
                 utf8 = True
             case "SIZE" | "BODY" | "SMTPUTF8", _:
-                raise CommandError("MAIL expects SIZE=octets, BODY=7BIT or BODY=8BITMIME, SMTPUTF8")
+                raise CommandError(texts.MAIL_EXPECTS)
             case _:
-                raise CommandError(f"MAIL knows no parameter {_shown(keyword)}", status=BAD_PARAMETER)
+                raise _unknown_parameter("MAIL", keyword)
     return Mail(None if path == "<>" else _address(path), size, utf8)
 
 
 def _rcpt(argument: bytes) -> Rcpt:
     path, parameters = _path_and_parameters("TO", argument)
     if parameters:
-        raise CommandError(f"RCPT knows no parameter {_shown(parameters[0][0])}", status=BAD_PARAMETER)
+        raise _unknown_parameter("RCPT", parameters[0][0])
     return Rcpt(_address(path))
 
 
 def _path_and_parameters(word: str, argument: bytes) -> tuple[str, list[tuple[str, str | None]]]:
-    expected = f"{'MAIL' if word == 'FROM' else 'RCPT'} {word}:<address> is expected"
+    expected = texts.PATH_EXPECTED.of(command="MAIL" if word == "FROM" else "RCPT", word=word)
     try:
         text = argument.decode()
     except UnicodeDecodeError:
-        raise CommandError("An address is UTF-8", status=BAD_ADDRESS) from None
+        raise CommandError(texts.ADDRESS_NOT_UTF8, status=BAD_ADDRESS) from None
     before, colon, rest = text.partition(":")
     if before.strip(" ").upper() != word or not colon:
         raise CommandError(expected)
@@ -168,27 +169,27 @@ def _path_and_parameters(word: str, argument: bytes) -> tuple[str, list[tuple[st
 def _parameter(text: str) -> tuple[str, str | None]:
     found = _PARAMETER.fullmatch(text)
     if found is None:
-        raise CommandError("A parameter is KEYWORD or KEYWORD=value")
+        raise CommandError(texts.PARAMETER)
     return found["keyword"].upper(), found["value"]
 
 
 def _address(path: str) -> Address:
     found = _PATH.fullmatch(path)
     if found is None:
-        raise CommandError("RCPT TO:<> names nobody", status=BAD_ADDRESS)
+        raise CommandError(texts.NOBODY, status=BAD_ADDRESS)
     quoted = found["quoted"]
     local = found["plain"] if quoted is None else _QUOTED_PAIR.sub(r"\1", quoted)
     return Address(local, found["domain"] or "")
 
 
-def _shown(keyword: str) -> str:
-    return keyword[:40]
+def _unknown_parameter(command: str, keyword: str) -> CommandError:
+    return CommandError(texts.UNKNOWN_PARAMETER.of(command=command, parameter=keyword[:40]), status=BAD_PARAMETER)
 
 
 def _alone(command: Command) -> Callable[[bytes], Command]:
     def rule(argument: bytes) -> Command:
         if argument:
-            raise CommandError(f"{type(command).__name__.upper()} stands alone")
+            raise CommandError(texts.NO_ARGUMENTS.of(command=type(command).__name__.upper()))
         return command
 
     return rule

@@ -16,6 +16,7 @@ from mektup.delivery.address import Address
 from mektup.delivery.deliver import Copies, Reception, require_size
 from mektup.delivery.recipients import Recipient, resolve
 from mektup.delivery.trace import Trace
+from mektup.lmtp import texts
 from mektup.lmtp.commands import (
     BAD_SEQUENCE,
     Command,
@@ -35,9 +36,11 @@ from mektup.lmtp.data import Unstuffer
 from mektup.session.life import Ending
 from mektup.session.line_session import LineSession
 from mektup.session.services import Services
+from mektup.session.texts import GOODBYE
 from mektup.store.arrival import Arrival
 from mektup.terms.errors import ClientError, Refused, TimedOut
 from mektup.terms.peer import Peer
+from mektup.terms.texts import Text
 
 NO_CODE = "550 5.0.0"
 """The reply code of a refusal without a code."""
@@ -72,7 +75,8 @@ class LmtpSession(LineSession):
 
     def greet(self) -> None:
         """RFC 5321 §4.2, with the reply code 220."""
-        self._write(f"220 {self.services.hostname} LMTP mektup ready, session {self.services.session_id}")
+        ready = self.in_words(texts.READY.of(session=self.services.session_id))
+        self._write(f"220 {self.services.hostname} LMTP {ready}")
 
     def command(self, line: bytes) -> tuple[str, Awaitable[None]]:
         """See ``LineSession``."""
@@ -85,21 +89,21 @@ class LmtpSession(LineSession):
         # a line that is too long is no command, but is answered like one
         self._owed = self._owed or 1
         status = mistake.status if isinstance(mistake, CommandError) else "500 5.5.2"
-        self._answer_rest(f"{status} {mistake}")
+        self._answer_rest(f"{status} {self.in_words(mistake.whole)}")
 
     def refuse(self, refusal: Refused) -> None:
         """See ``LineSession``."""
-        self._answer_rest(_reply(refusal))
+        self._answer_rest(self._refusal(refusal))
 
-    def throw_out(self, text: str) -> None:
+    def throw_out(self, text: Text) -> None:
         """See ``Life``."""
-        self._write(f"421 4.7.0 {self.services.hostname} {text}")
+        self._write(f"421 4.7.0 {self.services.hostname} {self.in_words(text)}")
         self.ending = Ending.THROWN_OUT
 
     def take_leave(self, silence: TimedOut) -> None:
         """RFC 5321 §3.8: 421 may come at any time."""
-        text = silence if self.peer.dismissal is None else "Shutting down"
-        self._write(f"421 4.4.2 {self.services.hostname} {text}")
+        text = silence.text if self.peer.dismissal is None else texts.SHUTTING_DOWN
+        self._write(f"421 4.4.2 {self.services.hostname} {self.in_words(text)}")
 
     # Commands
 
@@ -115,16 +119,16 @@ class LmtpSession(LineSession):
                 self._begin(command)
             case Rset():
                 self._transaction = None
-                self._answer("250 2.0.0 Forgotten")
+                self._reply("250 2.0.0", texts.RESET)
             case Vrfy():
                 # RFC 5321 §7.3, §3.5.3: does not reveal who has an account, and does not claim by a 250 that it looked
-                self._answer("252 2.1.5 Send some mail, and it will be seen")
+                self._reply("252 2.1.5", texts.VERIFY)
             case Help():
-                self._answer("214 2.0.0 LHLO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT: see RFC 2033")
+                self._reply("214 2.0.0", texts.HELP)
             case Noop():
-                self._answer("250 2.0.0 Here")
+                self._reply("250 2.0.0", texts.DONE)
             case Quit():
-                self._answer(f"221 2.0.0 {self.services.hostname} Goodbye")
+                self._reply(f"221 2.0.0 {self.services.hostname}", GOODBYE)
                 self.ending = Ending.LOGOUT
 
     def _greet(self, command: Lhlo) -> None:
@@ -139,30 +143,30 @@ class LmtpSession(LineSession):
 
     def _begin(self, command: Mail) -> None:
         if not self._client:
-            raise CommandError("Say LHLO first", status=BAD_SEQUENCE)
+            raise CommandError(texts.LHLO_FIRST, status=BAD_SEQUENCE)
         if self._transaction is not None:
-            raise CommandError("A transaction is under way: DATA or RSET come first", status=BAD_SEQUENCE)
+            raise CommandError(texts.TRANSACTION_HAS_BEGUN, status=BAD_SEQUENCE)
         require_size(command.size or 0, self.services.limits)
         self._transaction = Transaction(command.sender, command.utf8)
-        self._answer("250 2.1.0 Sender accepted")
+        self._reply("250 2.1.0", texts.SENDER_ACCEPTED)
 
     async def _add(self, command: Rcpt) -> None:
         if self._transaction is None:
-            raise CommandError("MAIL comes before RCPT", status=BAD_SEQUENCE)
+            raise CommandError(texts.MAIL_FIRST, status=BAD_SEQUENCE)
         recipients = self._transaction.recipients
         if len(recipients) >= self.services.limits.lmtp_recipients:
             # RFC 5321 §4.5.3.1.10: the client sends to these recipients, and to the others in a new transaction
-            self._answer("452 4.5.3 Too many recipients for one message")
+            self._reply("452 4.5.3", texts.TOO_MANY_RECIPIENTS)
             return
         recipients.append(await resolve(command.recipient, self.services.store.directory))
-        self._answer("250 2.1.5 Recipient accepted")
+        self._reply("250 2.1.5", texts.RECIPIENT_ACCEPTED)
 
     async def _receive(self) -> None:
         transaction = self._transaction
         # RFC 2033 §4.2: where no RCPT was accepted, DATA must fail
         if transaction is None or not transaction.recipients:
-            raise CommandError("MAIL and RCPT come before DATA", status=BAD_SEQUENCE)
-        self._write("354 Go ahead, CRLF.CRLF ends it")
+            raise CommandError(texts.RCPT_FIRST, status=BAD_SEQUENCE)
+        self._write(f"354 {self.in_words(texts.SEND_THE_MESSAGE)}")
         self._owed = len(transaction.recipients)
         self._transaction = None
         services = self.services
@@ -211,15 +215,22 @@ class LmtpSession(LineSession):
                 try:
                     if await copies.deliver(recipient):
                         self.services.tally.messages += 1
-                    self._answer(f"250 2.0.0 <{recipient.address}> Saved")
+                    self._reply(f"250 2.0.0 <{recipient.address}>", texts.SAVED)
                 except Refused as refusal:
-                    self._answer(_reply(refusal))
+                    self._answer(self._refusal(refusal))
                 await self.peer.drain()
         finally:
             # after the replies: the client need not wait for the log
             for ones in copies.made.values():
                 addresses = " ".join([str(each.address) for each in ones])
                 self.services.log.info("delivered", user=ones[0].entry.name, octets=arrival.size, recipients=addresses)
+
+    def _reply(self, status: str, text: Text) -> None:
+        self._answer(f"{status} {self.in_words(text)}")
+
+    def _refusal(self, refusal: Refused) -> str:
+        status = refusal.code.lmtp if refusal.code is not None else NO_CODE
+        return f"{status} {self.in_words(refusal.text)}"
 
     def _answer(self, reply: str) -> None:
         self._write(reply)
@@ -231,7 +242,3 @@ class LmtpSession(LineSession):
 
     def _write(self, reply: str) -> None:
         self.peer.write(reply.encode("utf-8", "replace") + b"\r\n")
-
-
-def _reply(refusal: Refused) -> str:
-    return f"{refusal.code.lmtp if refusal.code is not None else NO_CODE} {refusal}"

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, auto
 
+from mektup.pop3 import texts
 from mektup.terms.errors import ClientError
+from mektup.terms.texts import Text
 
 
 class Pop3State(Enum):
     """RFC 1939 §3. UPDATE has no commands: it is what QUIT does."""
 
-    AUTHORIZATION = "before login"
-    TRANSACTION = "after login"
+    AUTHORIZATION = auto()
+    """Before login."""
+    TRANSACTION = auto()
+    """After login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,22 @@ def parse(line: bytes, state: Pop3State) -> Command:
     rule = RULES.get(name)
     if rule is None:
         known = " ".join(name for name, rule in RULES.items() if state in rule.states)
-        raise ClientError(f"Unknown command, {state.value} there are {known}")
+        raise ClientError(_unknown(state, known))
     if state not in rule.states:
-        raise ClientError(f"{name} is not possible {state.value}")
+        raise ClientError(_not_possible(state, name))
     return rule.arguments(rule, name, text)
+
+
+def _unknown(state: Pop3State, known: str) -> Text:
+    if state is Pop3State.AUTHORIZATION:
+        return texts.UNKNOWN_BEFORE_LOGIN.of(commands=known)
+    return texts.UNKNOWN_AFTER_LOGIN.of(commands=known)
+
+
+def _not_possible(state: Pop3State, command: str) -> Text:
+    if state is Pop3State.AUTHORIZATION:
+        return texts.NOT_BEFORE_LOGIN.of(command=command)
+    return texts.NOT_AFTER_LOGIN.of(command=command)
 
 
 def _nothing(rule: Rule, verb: str, text: bytes) -> Command:
@@ -75,13 +91,13 @@ def _message_and_lines(rule: Rule, verb: str, text: bytes) -> Command:
 def _counted(rule: Rule, verb: str, text: bytes, least: int, most: int) -> Command:
     words = text.split()
     if not least <= len(words) <= most or not all(map(_NUMBER.fullmatch, words)):
-        raise ClientError(f"{rule.usage} is expected")
+        raise ClientError(texts.EXPECTED.of(usage=rule.usage))
     return Command(verb, numbers=tuple(map(int, words)))
 
 
 def _text(rule: Rule, verb: str, text: bytes) -> Command:
     if not text:
-        raise ClientError(f"{rule.usage} is expected")
+        raise ClientError(texts.EXPECTED.of(usage=rule.usage))
     # RFC 1939 §7: a password may have spaces in it, and at its ends.
     return Command(verb, text)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Protocol
 
 from mektup.auth.sasl import Complaints, converse, initial_response
+from mektup.pop3 import texts
 from mektup.pop3.commands import Command
 from mektup.session.services import Services
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.peer import Peer
+from mektup.terms.texts import Text
 
-_COMPLAINTS = Complaints(cancelled="Given up, as you wish", not_base64="A base64 response is expected")
+_COMPLAINTS = Complaints(cancelled=texts.CANCELLED, not_base64=texts.BASE64_EXPECTED)
 
 
 class LoginConversation(Protocol):
@@ -24,6 +26,9 @@ class LoginConversation(Protocol):
 
     def say(self, line: str) -> None:
         """Queues one line."""
+
+    def succeed(self, text: Text) -> None:
+        """Queues ``+OK`` and *text*."""
 
     async def read_line(self) -> bytes:
         """The next line where no command is expected. Raises ClientError for one that is too long."""
@@ -39,16 +44,16 @@ async def user(session: LoginConversation, command: Command) -> None:
     """USER: remembers the name, whether or not there is such an account."""
     session.user_given = None
     if not session.services.authenticator.may_send_password(session.peer):
-        raise Refused(Code.PRIVACYREQUIRED, "Encrypt the connection first: STLS")
+        raise Refused(Code.PRIVACYREQUIRED, texts.ENCRYPT_FIRST)
     session.user_given = command.text
-    session.say("+OK Now the password")
+    session.succeed(texts.NOW_THE_PASSWORD)
 
 
 async def password(session: LoginConversation, command: Command) -> None:
     """PASS: logs in. After a failure, the client must send USER again."""
     name, session.user_given = session.user_given, None
     if name is None:
-        raise ClientError("USER comes before PASS")
+        raise ClientError(texts.USER_BEFORE_PASS)
     try:
         entry = await session.services.authenticator.login(name, command.text, session.peer)
     except Refused as refusal:
@@ -63,7 +68,8 @@ async def auth(session: LoginConversation, command: Command) -> None:
     mechanism, _, initial = command.text.decode("ascii", "replace").partition(" ")
     if not mechanism:
         mechanisms = session.services.authenticator.mechanisms(session.peer)
-        for line in ("+OK These are the mechanisms", *mechanisms, "."):
+        session.succeed(texts.MECHANISMS)
+        for line in (*mechanisms, "."):
             session.say(line)
         return
 

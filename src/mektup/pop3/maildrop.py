@@ -11,6 +11,7 @@ from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 
+from mektup.pop3 import texts
 from mektup.store.interface import Account, Column, Mailbox
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.flags import FlagChange
@@ -46,9 +47,9 @@ class Maildrop:
     def require(self, number: int) -> None:
         """Raises ClientError when there is no message *number*, or it is marked as deleted."""
         if not 1 <= number <= len(self._uids):
-            raise ClientError(f"No such message, there are {len(self._uids)}")
+            raise ClientError(texts.NO_SUCH_MESSAGE.of(count=len(self._uids)))
         if number in self._deleted:
-            raise ClientError(f"Message {number} is marked as deleted")
+            raise ClientError(texts.MARKED_AS_DELETED.of(number=number))
 
     def size(self, number: int) -> int:
         """The octets of the message, exactly as RETR sends it, without the stuffed dots."""
@@ -85,7 +86,7 @@ class Maildrop:
             for _, raw, content in rows:
                 found = raw, content
         if found is None:
-            raise Refused(None, f"Message {number} is no longer there, another session removed it")
+            raise Refused(None, texts.MESSAGE_GONE.of(number=number))
         return found
 
     def retrieved(self, number: int) -> None:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 
-from mektup.pop3 import login
+from mektup.pop3 import login, texts
 from mektup.pop3.commands import Command, Pop3State, parse
 from mektup.pop3.maildrop import Maildrop, open_maildrop
 from mektup.pop3.multiline import Stuffer, TopCutter
 from mektup.session.life import Ending
 from mektup.session.line_session import LineSession
 from mektup.session.services import Services
+from mektup.session.texts import GOODBYE
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError, Refused, TimedOut
 from mektup.terms.peer import Peer
+from mektup.terms.texts import AND_SO, ENGLISH, NOTHING_REMOVED, Text
 
 LISTED_AT_ONCE = 1000
 """Lines of a listing between two drains."""
@@ -43,7 +45,7 @@ class Pop3Session(LineSession):
 
     def greet(self) -> None:
         """RFC 1939 §4."""
-        self.say(f"+OK mektup POP3 ready, session {self.services.session_id}")
+        self.succeed(texts.READY.of(session=self.services.session_id))
 
     def command(self, line: bytes) -> tuple[str, Awaitable[None]]:
         """See ``LineSession``."""
@@ -52,7 +54,7 @@ class Pop3Session(LineSession):
 
     def complain(self, mistake: ClientError) -> None:
         """See ``LineSession``."""
-        self.say(f"-ERR {mistake}")
+        self.say(f"-ERR {self.in_words(mistake.whole)}")
 
     def refuse(self, refusal: Refused) -> None:
         """See ``LineSession``."""
@@ -61,17 +63,18 @@ class Pop3Session(LineSession):
             # without the final dot shows that the message is incomplete.
             self.ending = Ending.THROWN_OUT
         else:
-            self.say(error(refusal))
+            self.say(f"{_error(refusal)} {self.in_words(refusal.text)}")
 
-    def throw_out(self, text: str) -> None:
+    def throw_out(self, text: Text) -> None:
         """See ``Life``."""
-        self.say(f"-ERR {text}")
+        self.say(f"-ERR {self.in_words(text)}")
         self.ending = Ending.THROWN_OUT
 
     def take_leave(self, silence: TimedOut) -> None:
         """RFC 1939 §3: after an idle timeout, the server sends nothing and removes nothing."""
         if self.peer.dismissal is not None:
-            self.say(f"-ERR [SYS/TEMP] {self.peer.dismissal}; nothing was removed")
+            farewell = AND_SO.of(first=self.peer.dismissal, then=NOTHING_REMOVED)
+            self.say(f"-ERR [SYS/TEMP] {self.in_words(farewell)}")
 
     def end_logins(self) -> None:
         """See ``Life``. The answer to the login is the last line."""
@@ -84,7 +87,12 @@ class Pop3Session(LineSession):
 
     def say(self, line: str) -> None:
         """Queues one line."""
-        self.peer.write(line.encode("ascii", "replace") + b"\r\n")
+        # RFC 6856 §3: only in a language that the client chose may a text have letters beyond ASCII
+        self.peer.write(line.encode("ascii" if self.translation is ENGLISH else "utf-8", "replace") + b"\r\n")
+
+    def succeed(self, text: Text) -> None:
+        """Queues ``+OK`` and *text*."""
+        self.say(f"+OK {self.in_words(text)}")
 
     async def read_line(self) -> bytes:
         """The next line where no command is expected. Raises ClientError for one that is too long."""
@@ -98,7 +106,7 @@ class Pop3Session(LineSession):
             maildrop = self._maildrop = await open_maildrop(await self.services.store.account(entry.id))
         self._state = Pop3State.TRANSACTION
         messages, octets = maildrop.stat()
-        self.say(f"+OK Welcome, there are {messages} messages ({octets} octets)")
+        self.succeed(texts.WELCOME.of(count=messages, octets=octets))
 
     @property
     def drop(self) -> Maildrop:
@@ -110,7 +118,7 @@ class Pop3Session(LineSession):
 
     async def capa(self, command: Command) -> None:
         """RFC 2449 §5. SASL is listed after the login, too (RFC 5034 §3)."""
-        self.say("+OK This is what can be done here")
+        self.succeed(texts.CAPABILITIES)
         for capability in self._capabilities():
             self.say(capability)
         self.say(".")
@@ -135,32 +143,30 @@ class Pop3Session(LineSession):
         """RFC 1939 §4, and §6 after a login: the UPDATE state."""
         self.ending = Ending.LOGOUT
         if self._maildrop is None:
-            self.say("+OK Goodbye")
+            self.succeed(GOODBYE)
             return
         await self._maildrop.update()
         messages, _ = self._maildrop.stat()
-        self.say(f"+OK Goodbye, {messages} messages left")
+        self.succeed(texts.GOODBYE_LEFT.of(count=messages))
 
     # Commands before the login; USER, PASS and AUTH are in ``pop3.login``
 
     async def stls(self, command: Command) -> None:
         """RFC 2595 §4."""
         if not self._may_start_tls():
-            raise Refused(
-                None, "The connection is encrypted already" if self.peer.secure else "There is no certificate"
-            )
+            raise Refused(None, texts.ENCRYPTED_ALREADY if self.peer.secure else texts.NO_CERTIFICATE)
         if self.lines.has_buffered or self.peer.has_unread:
             # An attacker may have injected it; after TLS it would pass for the client's.
-            self.throw_out("Nothing may follow STLS before the connection is encrypted")
+            self.throw_out(texts.NOTHING_AFTER_STLS)
             return
-        self.say("+OK Go ahead with TLS")
+        self.succeed(texts.GO_AHEAD_WITH_TLS)
         await self.peer.start_tls()
         # RFC 2595 §4: the server forgets what the client sent before TLS
         self.user_given = None
 
     async def utf8(self, command: Command) -> None:
         """RFC 6856 §2.1. Messages are sent unchanged in both modes: there is nothing to convert."""
-        self.say("+OK UTF-8 it is")
+        self.succeed(texts.UTF8_IS_ON)
 
     # Commands after the login
 
@@ -184,7 +190,8 @@ class Pop3Session(LineSession):
             self.say(f"+OK {number} {about(number)}")
             return
         messages, octets = self.drop.stat()
-        lines = [f"+OK {messages} messages ({octets} octets)\r\n"]
+        self.succeed(texts.MESSAGES.of(count=messages, octets=octets))
+        lines: list[str] = []
         self._set_midway(True)
         for number in self.drop.numbers():
             lines.append(f"{number} {about(number)}\r\n")
@@ -200,22 +207,22 @@ class Pop3Session(LineSession):
         """RFC 1939 §5."""
         (number,) = command.numbers
         self.drop.require(number)
-        await self._give(number, f"+OK {self.drop.size(number)} octets", None)
+        await self._give(number, texts.OCTETS.of(count=self.drop.size(number)), None)
         self.drop.retrieved(number)
 
     async def top(self, command: Command) -> None:
         """RFC 1939 §7."""
         number, lines = command.numbers
         self.drop.require(number)
-        await self._give(number, "+OK The top of it", TopCutter(lines))
+        await self._give(number, texts.TOP, TopCutter(lines))
 
-    async def _give(self, number: int, first: str, cutter: TopCutter | None) -> None:
+    async def _give(self, number: int, first: Text, cutter: TopCutter | None) -> None:
         stuffer = Stuffer()
         enough = (lambda: False) if cutter is None else (lambda: cutter.is_done)
         async for piece in self.drop.content(number, enough):
             if not self._midway:
                 # only once there is a piece: before that, a message that is gone can be refused
-                self.say(first)
+                self.succeed(first)
                 self._set_midway(True)
             if ready := stuffer.take(piece if cutter is None else cutter.take(piece)):
                 self.peer.write(ready)
@@ -229,23 +236,23 @@ class Pop3Session(LineSession):
         (number,) = command.numbers
         self.drop.require(number)
         self.drop.delete(number)
-        self.say(f"+OK Message {number} will be removed at QUIT")
+        self.succeed(texts.WILL_BE_REMOVED.of(number=number))
 
     async def rset(self, command: Command) -> None:
         """RFC 1939 §5."""
         self.drop.undelete_all()
         messages, octets = self.drop.stat()
-        self.say(f"+OK {messages} messages ({octets} octets)")
+        self.succeed(texts.MESSAGES.of(count=messages, octets=octets))
 
     async def noop(self, command: Command) -> None:
         """RFC 1939 §5."""
         self.say("+OK")
 
 
-def error(refusal: Refused) -> str:
-    """The line for a refusal, with its response code where POP3 has one (RFC 2449 §8, RFC 3206)."""
+def _error(refusal: Refused) -> str:
+    """The beginning of the line for a refusal, with its response code where there is one (RFC 2449 §8, RFC 3206)."""
     code = refusal.code.pop3 if refusal.code is not None else ""
-    return f"-ERR [{code}] {refusal}" if code else f"-ERR {refusal}"
+    return f"-ERR [{code}]" if code else "-ERR"
 
 
 _RUNS: dict[str, Callable[[Pop3Session, Command], Awaitable[None]]] = {

@@ -35,6 +35,7 @@ from mektup.server.tuning.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
 from mektup.store import system
 from mektup.terms.errors import Disconnected, Refused, TimedOut
 from mektup.terms.peer import Watch
+from mektup.terms.texts import Text
 
 UNREAD_BYTES = 256 * 1024
 """With more unread octets than this, the socket is not read."""
@@ -68,8 +69,6 @@ _CAN_ACKNOWLEDGE = sys.platform == "linux"
 
 STOPPING_SECONDS = 0.25
 """How long a TLS handshake may take while the server shuts down."""
-
-SHUTTING_DOWN = "The server is shutting down"
 
 
 class NotTls(Disconnected):
@@ -145,7 +144,7 @@ class Connection(asyncio.Protocol):
         """
         self.address, self.local = address_of(peer_name)
         self.secure = False
-        self.dismissal: str | None = None
+        self.dismissal: Text | None = None
         self.uploading = False
         self.in_response = False
         self._seeking = False
@@ -409,14 +408,14 @@ class Connection(asyncio.Protocol):
     def stop(self) -> None:
         """Tells the session that the server is shutting down: it ends between two commands."""
         if self.dismissal is None:
-            self.dismissal = SHUTTING_DOWN
+            self.dismissal = texts.SHUTTING_DOWN
         self._wakeup.wake()
 
     def trust(self) -> None:
         """Allows more unread octets: the client has logged in, or need not."""
         self._unread_bytes = UNREAD_BYTES
 
-    def dismiss(self, reason: str) -> None:
+    def dismiss(self, reason: Text) -> None:
         """See ``terms.peer.Peer``; after DISMISSAL_SECONDS the connection is aborted."""
         if self._cut_off is not None or self._lost:
             return

@@ -12,17 +12,16 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from mektup.server import texts
 from mektup.server.addresses import Service
 from mektup.terms.limits import Limits
+from mektup.terms.texts import Text
 
 GRACE_SECONDS = 5.0
 """How long the only connection of a network may stay before login, even if others need its place."""
 
 LARGEST_RESERVE = 20
 """At most one place in so many is reserved for mail transfer agents."""
-
-FULL = "Too many connections, try again later"
-FULL_FOR_NETWORK = "Too many connections from your address that did not log in"
 
 G = TypeVar("G", bound=Hashable)
 
@@ -31,7 +30,7 @@ G = TypeVar("G", bound=Hashable)
 class Verdict(Generic[G]):
     """Whether one more connection may enter."""
 
-    objection: str | None = None
+    objection: Text | None = None
     """Why it may not; None if it may."""
     gives_way: G | None = None
     """The guest that has to leave for it."""
@@ -59,9 +58,9 @@ class Door(Generic[G]):
     def ask(self, network: str, service: Service, limits: Limits, now: float) -> Verdict[G]:
         """Whether one more connection from *network* may enter at the time *now*."""
         if service is Service.LMTP:
-            return Verdict(FULL if self.open >= limits.connections else None)
+            return Verdict(texts.FULL if self.open >= limits.connections else None)
         if len(self._networks.get(network, ())) >= limits.connections_per_address_before_login:
-            return Verdict(FULL_FOR_NETWORK)
+            return Verdict(texts.FULL_FOR_NETWORK)
         kept = min(limits.connections_kept_for_lmtp, limits.connections // LARGEST_RESERVE)
         places = limits.connections - kept
         if self.open - self._transfer_agents < places and self.open < limits.connections:
@@ -101,12 +100,12 @@ class Door(Generic[G]):
     def _make_room(self, network: str, now: float) -> Verdict[G]:
         own = len(self._networks.get(network, ()))
         if self._most <= own:
-            return Verdict(FULL)
+            return Verdict(texts.FULL)
         busiest = next(iter(self._by_count[self._most]))
         guest, came = next(iter(self._networks[busiest].items()))
         if self._most == 1 and now - came < GRACE_SECONDS:
             # each network has one stranger: one that has just come may be about to log in
-            return Verdict(FULL)
+            return Verdict(texts.FULL)
         return Verdict(gives_way=guest)
 
     def _recount(self, network: str, before: int, after: int) -> None:

@@ -19,9 +19,10 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from mektup.server import texts
 from mektup.server.addresses import Service
-from mektup.server.connection import SHUTTING_DOWN, Connection, NotTls
-from mektup.server.door import FULL, Door
+from mektup.server.connection import Connection, NotTls
+from mektup.server.door import Door
 from mektup.server.fair_turns import FairTurns
 from mektup.server.tuning.busy_poll import BusyPoll
 from mektup.server.tuning.switches import DEFAULT_TUNING, Tuning
@@ -30,6 +31,7 @@ from mektup.store.interface import AccountEntry
 from mektup.terms.errors import MektupError
 from mektup.terms.limits import Limits
 from mektup.terms.networks import network_of
+from mektup.terms.texts import Text
 
 FAREWELL_SECONDS = 0.5
 """When the server stops: how long a client may take to close after its farewell, if it has sent octets meanwhile."""
@@ -70,7 +72,6 @@ class Begin:
     tally: Tally
 
 
-_TLS_EXPECTED = "TLS is expected here from the first octet on"
 _HTTP = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH) ")
 _HTTP_ANSWER = (
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}\n"
@@ -80,9 +81,9 @@ _HTTP_ANSWER = (
 def _tls_expected(protocol: str, said: bytes) -> bytes:
     """The answer to a client that sent clear text where TLS is expected, in its own protocol."""
     if _HTTP.match(said):
-        text = f"This is no web server, and {_TLS_EXPECTED}"
+        text = str(texts.NO_WEB_SERVER)
         return _HTTP_ANSWER.format(len(text) + 1, text).encode("ascii")
-    return _FAREWELLS[protocol].format(_TLS_EXPECTED).encode("ascii")
+    return _FAREWELLS[protocol].format(texts.TLS_EXPECTED).encode("ascii")
 
 
 _FAREWELLS: Mapping[str, str] = {
@@ -231,7 +232,7 @@ class Sessions:
         if visit is not None:
             visit.tally.refused_connections += 1
             visit.log.info("connection_gave_way")
-        connection.dismiss(FULL)
+        connection.dismiss(texts.FULL)
         if len(self._giving_way) < FAREWELLS_AT_ONCE:
             self._giving_way.add(connection)
         else:
@@ -294,9 +295,9 @@ class Sessions:
 
     # One connection
 
-    def _note_refusal(self, connection: Connection, service: Service, objection: str) -> None:
+    def _note_refusal(self, connection: Connection, service: Service, objection: Text) -> None:
         self.tallies[service.protocol].refused_connections += 1
-        self._refusals.note(service.value, objection, connection.address)
+        self._refusals.note(service.value, str(objection), connection.address)
 
     async def _serve(self, connection: Connection, accepted: socket.socket, service: Service) -> None:
         began = time.monotonic()
@@ -314,7 +315,7 @@ class Sessions:
         except asyncio.CancelledError:
             # the server stops, and the time of this session is over
             if not connection.in_response:
-                connection.write(_FAREWELLS[service.protocol].format(SHUTTING_DOWN).encode("ascii"))
+                connection.write(_FAREWELLS[service.protocol].format(texts.SHUTTING_DOWN).encode("ascii"))
             raise
         except Exception:
             # the last boundary: the other sessions go on, whatever happened
@@ -334,7 +335,7 @@ class Sessions:
                 seconds=round(time.monotonic() - began, 3),
             )
 
-    async def _refuse(self, connection: Connection, accepted: socket.socket, service: Service, objection: str) -> None:
+    async def _refuse(self, connection: Connection, accepted: socket.socket, service: Service, objection: Text) -> None:
         tally = self.tallies[service.protocol]
         log = self._log.bind(protocol=service.value, address=connection.address)
         try:

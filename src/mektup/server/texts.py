@@ -73,6 +73,14 @@ KEY_NAMES_FILE = Text("tls.key names the file that has it")
 EXCHANGED = Text("tls.cert and tls.key are exchanged")
 NO_CERTIFICATE_FOR_TLS = Text("There is no certificate for TLS")
 
+# The end of a connection, for its client
+
+SHUTTING_DOWN = Text("The server is shutting down")
+FULL = Text("Too many connections, try again later")
+FULL_FOR_NETWORK = Text("Too many connections from your address that did not log in")
+TLS_EXPECTED = Text("TLS is expected here from the first octet on")
+NO_WEB_SERVER = Text("This is not a web server; TLS is expected here from the first octet on")
+
 # Workers
 
 WORKERS_DO_NOT_START = Text("the workers do not start")

@@ -9,10 +9,12 @@ from enum import Enum, auto
 from typing import ClassVar
 
 from mektup.auth.connections import AccountConnection
+from mektup.session import texts
 from mektup.session.services import Services
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import Code, Disconnected, Refused, TimedOut
 from mektup.terms.peer import Peer
+from mektup.terms.texts import ENGLISH, Text, say
 
 FAILED_LOGINS = frozenset({Code.AUTHENTICATIONFAILED, Code.AUTHORIZATIONFAILED, Code.UNAVAILABLE})
 """Refusals that count towards ``limits.login_failures``. UNAVAILABLE: attempts came too fast to be checked."""
@@ -46,6 +48,7 @@ class Life:
         "is_stranger",
         "peer",
         "services",
+        "translation",
         "user",
     )
 
@@ -61,6 +64,8 @@ class Life:
         """None while the session goes on; it ends after the current command."""
         self.is_stranger = self.logs_in
         """Whether the client has yet to log in: its time and its mistakes then have lower limits."""
+        self.translation = ENGLISH
+        """The language of all texts for the client; only this attribute says which one it is."""
         self.user: str | None = None
         """The account's name, after the login."""
         self._place: AccountConnection | None = None
@@ -70,7 +75,7 @@ class Life:
 
     # What a protocol defines
 
-    def throw_out(self, text: str) -> None:
+    def throw_out(self, text: Text) -> None:
         """Tells the client why the session ends, and ends it after the current command."""
         raise NotImplementedError
 
@@ -80,7 +85,13 @@ class Life:
 
     def end_logins(self) -> None:
         """Ends the session after too many failed logins."""
-        self.throw_out("Too many failed logins")
+        self.throw_out(texts.TOO_MANY_FAILED_LOGINS)
+
+    # Texts
+
+    def in_words(self, text: Text | str) -> str:
+        """*text* in the client's language; a str has no other language."""
+        return say(text, self.translation) if isinstance(text, Text) else text
 
     # Waiting and ending
 
@@ -90,7 +101,7 @@ class Life:
             return self.services.limits.idle_seconds
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise TimedOut("Too slow to log in")
+            raise TimedOut(texts.TOO_SLOW_TO_LOG_IN)
         return left
 
     async def part(self, cause: Disconnected | TimedOut) -> None:
@@ -147,7 +158,7 @@ class Life:
         self._bad_commands += 1
         limits = self.services.limits
         if self._bad_commands >= (limits.login_bad_commands if self.is_stranger else limits.bad_commands):
-            self.throw_out(f"Too many commands that are no {self.protocol}")
+            self.throw_out(texts.TOO_MANY_BAD_COMMANDS.of(protocol=self.protocol))
 
     def note_refusal(self, refusal: Refused) -> None:
         """Logs a refusal that an operator should know of: somebody's client sends passwords in the clear."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable
 
+from mektup.session import texts
 from mektup.session.life import Life
 from mektup.session.services import Services
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
@@ -87,7 +88,7 @@ class LineSession(Life):
         except Exception as failure:
             # the boundary: a bug is answered, and the session goes on
             self.note_bug(failure, verb=name or line[:4])
-            self.refuse(Refused(Code.SERVERBUG, f"Internal error, session {self.services.session_id}"))
+            self.refuse(Refused(Code.SERVERBUG, texts.INTERNAL_ERROR.of(session=self.services.session_id)))
         finally:
             if name:
                 tally.durations.add(name, time.monotonic() - began)

@@ -103,9 +103,9 @@ def fault_of_os_error(error: OSError, file: Path | str) -> Fault:
     return Fault(kind_of_errno(number) or Kind.OTHER, str(error.filename or file), words_of_errno(number))
 
 
-def words_of_errno(number: int) -> str:
+def words_of_errno(number: int) -> Text | str:
     """For example ``ENOSPC, No space left on device``; 0 means that no reason is known."""
-    return f"{errno.errorcode.get(number, number)}, {os.strerror(number)}" if number else "no reason given"
+    return f"{errno.errorcode.get(number, number)}, {os.strerror(number)}" if number else texts.NO_REASON
 
 
 def in_words(refusal: Refused) -> Text | str:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
+from mektup.store import texts
 from mektup.terms.errors import Code, Refused
 
 C_co = TypeVar("C_co", covariant=True)
@@ -48,8 +49,7 @@ class Searches(Generic[C]):
                 async with asyncio.timeout(self._seconds):
                     return await self._database.read_long(ask)
             except TimeoutError as error:
-                text = f"This took more than {self._seconds:g} seconds; ask for less at a time"
-                raise Refused(Code.LIMIT, text) from error
+                raise Refused(Code.LIMIT, texts.TOO_LONG.of(seconds=f"{self._seconds:g}")) from error
 
 
 def searches_of_all() -> asyncio.Semaphore:

@@ -25,3 +25,56 @@ NOT_KNOWN = Text("whether this was done is not known")
 CANNOT_BE_MADE = Text("{path} cannot be made: {reason}")
 PERMISSION_DENIED = Text("{path}: Permission denied; it belongs to {owner}, mektup runs as {user}")
 ROOT_MAY_NOT_GIVE = Text("{path}: root may not give it to {owner}; use that user: sudo -u {owner} mektup ...")
+
+# Accounts
+
+ACCOUNT_NAME_RULES = Text('The name of an account is not empty and holds no control character and no "/"')
+NO_ACCOUNT = Text("There is no account of that name")
+ACCOUNT_EXISTS = Text("There is an account of that name")
+ACCOUNT_GONE = Text("The account is gone")
+ACCOUNT_REPLACED = Text("The account's file was replaced; log in again")
+
+# Mailboxes
+
+NO_TARGET = Text("There is no such mailbox to copy to; it could be created")
+NAME_NOT_UNICODE = Text("The name is not valid Unicode")
+NAME_WITH_EMPTY_LEVEL = Text("A level of the name is empty")
+NAME_WITH_CONTROL = Text("The name holds a control character")
+NAME_TOO_LONG = Text("The name is too long or has too many levels")
+MAILBOX_EXISTS = Text("There is a mailbox of that name")
+SPECIAL_USE_TAKEN = Text("Another mailbox is {special_use} already")
+TOO_MANY_MAILBOXES = Text("There are {mailboxes} mailboxes, which is the limit")
+TOO_MANY_SUBSCRIPTIONS = Text("There are {subscriptions} subscriptions, which is the limit")
+INBOX_STAYS = Text("INBOX cannot be deleted")
+HAS_CHILDREN = Text("There are mailboxes below it")
+MOVES_BELOW_ITSELF = Text("A mailbox cannot move below itself")
+
+# Messages
+
+MESSAGE_GONE = Text("The message is gone")
+NO_UIDVALIDITY_LEFT = Text("No UIDVALIDITY is left")
+NO_UIDS_LEFT = Text("No UIDs are left in the mailbox")
+TOO_MANY_KEYWORDS = Text("A mailbox has at most {keywords} keywords")
+KEYWORD_TOO_LONG = Text("A keyword has at most {octets} octets")
+TOO_MANY_KEYWORD_SETS = Text("The messages of this account have too many different sets of keywords")
+TOO_MANY_SETS_ASKED = Text("This asks for keywords that are in too many different sets; ask for fewer at a time")
+TOO_MANY_REFERENCES = Text("These messages have more than {references} references, too many to be threaded")
+TOO_LONG = Text("This took more than {seconds} seconds; ask for less at a time")
+
+# Backups, for an operator
+
+TARGET_IN_DATA = Text("{target} is in {data}, and would be lost with it; name a directory elsewhere")
+NO_BACKUP = Text("{backup} is not a backup: there is no {file} in it")
+NO_WHOLE_BACKUP = Text("{backup} is not a whole backup: there is no {file} in it")
+NO_DIRECTORY = Text("{directory} is not a directory; name one that does not exist yet")
+NOT_EMPTY = Text("{directory} is not empty; name a directory that does not exist yet")
+
+# What is wrong with a file, for an operator
+
+NO_FILE_OF_MEKTUP = Text("not a file of mektup: its application_id is {found}, not {expected}")
+NEWER_VERSION = Text("it has version {version}, and this mektup knows versions up to {known}")
+WAL_LOST = Text("the system has lost data that it did not write to the WAL")
+WAL_TOO_SHORT = Text("the WAL is shorter than its committed data")
+TEXT_MISSING = Text("content {content} is compressed with a text that is missing")
+CANNOT_DECOMPRESS = Text("a compressed piece of a message cannot be decompressed: {error}")
+NO_REASON = Text("no reason given")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mektup.terms.numbers import ModSeq
+from mektup.terms.texts import Text
 
 
 class Watch(Protocol):
@@ -109,14 +110,14 @@ class Peer(Protocol):
         """Whether bytes were received that no read has returned yet."""
 
     @property
-    def dismissal(self) -> str | None:
+    def dismissal(self) -> Text | None:
         """Why the session must end now, as text for the client; None while it may go on."""
 
     @property
     def stopping(self) -> bool:
         """Whether there is a ``dismissal``. If so, a wait ends at once, and a read ends soon."""
 
-    def dismiss(self, reason: str) -> None:
+    def dismiss(self, reason: Text) -> None:
         """Makes the session end within a second or two, whatever it is doing; may be called twice.
 
         A read or a wait ends at once, with TimedOut or without bytes, even where there are bytes to read.

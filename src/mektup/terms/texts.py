@@ -14,7 +14,7 @@ A text is for people. Protocol words, response codes, log events and exceptions 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from gettext import NullTranslations
 
 ENGLISH = NullTranslations()
@@ -34,7 +34,7 @@ class Text:
 
     def of(self, **fields: object) -> Text:
         """This sentence with values for its fields."""
-        return replace(self, fields=fields)
+        return Text(self.english, self.plural, fields)
 
     def __str__(self) -> str:
         return say(self, ENGLISH)
@@ -76,6 +76,7 @@ NO_SUCH_MAILBOX = Text("No such mailbox")
 IDLE_TOO_LONG = Text("Idle for too long")
 
 LINE_TOO_LONG = Text("A line may have at most {octets} octets")
+NOTHING_REMOVED = Text("nothing was removed")
 MESSAGE_TOO_BIG = Text("A message may have at most {octets} octets")
 
 # Passwords and names of accounts

@@ -62,7 +62,7 @@ async def test_a_message_that_has_changed_is_told_of(
         await fetched(account, mailbox, uids(1, 2, 3), Column.RAW)
     await until_told(book)
     assert [(fault.kind, fault.account, fault.lasts) for fault in book.faults] == [(Kind.DAMAGED, "linda", True)]
-    assert book.faults[0].reason.startswith("message 2 of mailbox 1 ")
+    assert str(book.faults[0].reason).startswith("message 2 of mailbox 1 ")
     assert book.faults[0].file == str(file_of(tmp_path, identity))
     await store.close()
 

@@ -542,7 +542,7 @@ async def test_a_file_that_is_none_of_this_mektup_is_told_of(
     with pytest.raises(Refused) as caught:
         await store.account(account.id)
     assert caught.value.code is code
-    assert [(fault.kind, reason in fault.reason) for fault in book.faults] == [(kind, True)]
+    assert [(fault.kind, reason in str(fault.reason)) for fault in book.faults] == [(kind, True)]
     await store.close()
     for names in (_empty, _of_tomorrow):
         names(tmp_path / "data" / "mektup.db")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mektup.auth.sasl import Complaints, converse
+from mektup.imap import texts
 from mektup.imap.answers import Answer
 from mektup.imap.capabilities import capabilities
 from mektup.terms.errors import Refused
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 _COMPLAINTS = Complaints(
-    cancelled="Authentication cancelled, as you wished",
-    not_base64="A line of an AUTHENTICATE exchange must be base64, or * to cancel",
+    cancelled=texts.CANCELLED,
+    not_base64=texts.NOT_BASE64,
 )
 
 

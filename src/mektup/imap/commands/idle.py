@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.imap.sync import modseqs, updates
 from mektup.terms.errors import ClientError, Code, Refused, TimedOut
 from mektup.wire.requests import Idle
@@ -62,5 +63,5 @@ async def _tell(session: Conversation, *, look: bool) -> bool:
     except Refused as refusal:
         if refusal.code is not Code.NONEXISTENT:
             return False
-        session.throw_out("The selected mailbox was deleted")
+        session.throw_out(texts.MAILBOX_DELETED)
     return True

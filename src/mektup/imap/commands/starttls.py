@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.imap.answers import Answer
 from mektup.terms.errors import ClientError, Refused
 from mektup.wire.requests import StartTls
@@ -25,7 +26,7 @@ async def run(session: Conversation, request: StartTls) -> None:
         raise Refused(None, "This server has no certificate")
     if session.receiver.has_buffered or session.peer.has_unread:
         # an attacker may have injected the commands, to have them obeyed as if they came encrypted
-        session.throw_out("Nothing may follow STARTTLS before the TLS handshake")
+        session.throw_out(texts.NOTHING_AFTER_STARTTLS)
         raise ClientError("Commands came after STARTTLS in the clear")
     session.answer(BEGIN)
     await session.peer.start_tls()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import unicodedata
 
+from mektup.store import texts
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
@@ -19,22 +20,22 @@ def canonical(name: str) -> str:
     """The *name* of a new account in NFC. Raises Refused(CANNOT) for an invalid name."""
     name = unicodedata.normalize("NFC", name)
     if not name or "/" in name or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        raise Refused(Code.CANNOT, 'The name of an account is not empty and holds no control character and no "/"')
+        raise Refused(Code.CANNOT, texts.ACCOUNT_NAME_RULES)
     return name
 
 
 def require_there(entry: AccountEntry | None) -> AccountEntry:
     """Returns *entry*. Raises Refused(NONEXISTENT) for None."""
     if entry is None:
-        raise Refused(Code.NONEXISTENT, "There is no account of that name")
+        raise Refused(Code.NONEXISTENT, texts.NO_ACCOUNT)
     return entry
 
 
 def name_is_taken() -> Refused:
     """The refusal to add an account with the name of another account."""
-    return Refused(Code.ALREADYEXISTS, "There is an account of that name")
+    return Refused(Code.ALREADYEXISTS, texts.ACCOUNT_EXISTS)
 
 
 def account_is_gone() -> Refused:
     """The refusal for sessions of an account that was removed."""
-    return Refused(Code.UNAVAILABLE, "The account is gone")
+    return Refused(Code.UNAVAILABLE, texts.ACCOUNT_GONE)

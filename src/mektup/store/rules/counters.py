@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from mektup.store import texts
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import SystemFlag
 from mektup.terms.limits import Limits
@@ -23,7 +24,7 @@ def next_uidvalidity(highest: int, now: int) -> UidValidity:
     """
     following = max(highest + 1, now)
     if following > MAX_UINT32:
-        raise Refused(Code.LIMIT, "No UIDVALIDITY is left")
+        raise Refused(Code.LIMIT, texts.NO_UIDVALIDITY_LEFT)
     return UidValidity(following)
 
 
@@ -66,7 +67,7 @@ class Box:
         first = self.uidnext
         self.uidnext += count
         if self.uidnext > MAX_UINT32:
-            raise Refused(Code.LIMIT, "No UIDs are left in the mailbox")
+            raise Refused(Code.LIMIT, texts.NO_UIDS_LEFT)
         return range(first, self.uidnext)
 
     def use_keywords(self, names: Iterable[str], limits: Limits) -> None:
@@ -77,7 +78,7 @@ class Box:
         if new:
             used += new
             if len(used) > limits.keywords_per_mailbox:
-                raise Refused(Code.LIMIT, f"A mailbox has at most {limits.keywords_per_mailbox} keywords")
+                raise Refused(Code.LIMIT, texts.TOO_MANY_KEYWORDS.of(keywords=limits.keywords_per_mailbox))
             if max(map(len, new)) > limits.keyword_bytes:
-                raise Refused(Code.LIMIT, f"A keyword has at most {limits.keyword_bytes} octets")
+                raise Refused(Code.LIMIT, texts.KEYWORD_TOO_LONG.of(octets=limits.keyword_bytes))
             self.keywords = " ".join(used)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
+from mektup.store import texts
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import SYSTEM_FLAG_NAMES, SYSTEM_FLAGS_BY_NAME, FlagChange
 from mektup.terms.limits import DEFAULT_LIMITS
@@ -274,7 +275,7 @@ class KeywordSets(ABC, Generic[C]):
         if self._octets + _octets(names) > self._most:
             self.forget(self.gone(change))
         if self._octets + _octets(names) > self._most:
-            raise Refused(Code.LIMIT, "The messages of this account have too many different sets of keywords")
+            raise Refused(Code.LIMIT, texts.TOO_MANY_KEYWORD_SETS)
 
     def _new_number(self, change: C) -> int:
         """A number that no message uses, because the number of a lost set must not get other keywords."""

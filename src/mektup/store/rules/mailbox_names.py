@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import TypeVar
 
+from mektup.store import texts
 from mektup.store.interface import Mailbox
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
@@ -34,7 +35,7 @@ def require_mailbox(found: T | None) -> T:
 
 def no_such_target() -> Refused:
     """The refusal of a COPY or MOVE to a mailbox that does not exist (RFC 9051 §6.4.7: with TRYCREATE)."""
-    return Refused(Code.TRYCREATE, "There is no such mailbox to copy to; it could be created")
+    return Refused(Code.TRYCREATE, texts.NO_TARGET)
 
 
 def new_mailboxid() -> str:
@@ -48,14 +49,14 @@ def check_name(name: str, limits: Limits) -> None:
     try:
         octets = len(name.encode())
     except UnicodeEncodeError:
-        raise Refused(Code.CANNOT, "The name is not valid Unicode") from None
+        raise Refused(Code.CANNOT, texts.NAME_NOT_UNICODE) from None
     if not all(levels):
-        raise Refused(Code.CANNOT, "A level of the name is empty")
+        raise Refused(Code.CANNOT, texts.NAME_WITH_EMPTY_LEVEL)
     # RFC 9051 §5.1: no control characters, nor the line and paragraph separators
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in name):
-        raise Refused(Code.CANNOT, "The name holds a control character")
+        raise Refused(Code.CANNOT, texts.NAME_WITH_CONTROL)
     if octets > limits.mailbox_name_bytes or len(levels) > limits.mailbox_depth:
-        raise Refused(Code.CANNOT, "The name is too long or has too many levels")
+        raise Refused(Code.CANNOT, texts.NAME_TOO_LONG)
 
 
 def inferiors(name: str) -> tuple[str, str]:
@@ -85,21 +86,21 @@ def require_creatable(there: Mailbox | None, special_use: str | None, *, use_is_
     Raises Refused(ALREADYEXISTS; USEATTR where another mailbox has the *special_use*, RFC 6154 §3).
     """
     if there is not None and there.selectable:
-        raise Refused(Code.ALREADYEXISTS, "There is a mailbox of that name")
+        raise Refused(Code.ALREADYEXISTS, texts.MAILBOX_EXISTS)
     if use_is_taken:
-        raise Refused(Code.USEATTR, f"Another mailbox is {special_use} already")
+        raise Refused(Code.USEATTR, texts.SPECIAL_USE_TAKEN.of(special_use=special_use))
 
 
 def require_few_mailboxes(count: int, limits: Limits) -> None:
     """Raises Refused(LIMIT) where *count* mailboxes are too many for an account."""
     if count > limits.mailboxes:
-        raise Refused(Code.LIMIT, f"There are {limits.mailboxes} mailboxes, the most there may be")
+        raise Refused(Code.LIMIT, texts.TOO_MANY_MAILBOXES.of(mailboxes=limits.mailboxes))
 
 
 def require_few_subscriptions(count: int, limits: Limits) -> None:
     """Raises Refused(LIMIT) where *count* subscriptions are too many for an account."""
     if count > limits.mailboxes:
-        raise Refused(Code.LIMIT, f"There are {limits.mailboxes} subscriptions, the most there may be")
+        raise Refused(Code.LIMIT, texts.TOO_MANY_SUBSCRIPTIONS.of(subscriptions=limits.mailboxes))
 
 
 def require_deletable(doomed: Mailbox, *, has_inferiors: bool) -> None:
@@ -108,17 +109,17 @@ def require_deletable(doomed: Mailbox, *, has_inferiors: bool) -> None:
     Raises Refused(CANNOT for INBOX; HASCHILDREN for a name that exists only because of its inferiors).
     """
     if doomed.name == INBOX:
-        raise Refused(Code.CANNOT, "INBOX cannot be deleted")
+        raise Refused(Code.CANNOT, texts.INBOX_STAYS)
     if has_inferiors and not doomed.selectable:
-        raise Refused(Code.HASCHILDREN, "There are mailboxes below it")
+        raise Refused(Code.HASCHILDREN, texts.HAS_CHILDREN)
 
 
 def require_renamable(old: str, new: str, *, is_taken: bool) -> None:
     """Checks a RENAME, between valid names, of a mailbox other than INBOX. Raises Refused(CANNOT, ALREADYEXISTS)."""
     if is_taken:
-        raise Refused(Code.ALREADYEXISTS, "There is a mailbox of that name")
+        raise Refused(Code.ALREADYEXISTS, texts.MAILBOX_EXISTS)
     if new.startswith(old + DELIMITER):
-        raise Refused(Code.CANNOT, "A mailbox cannot move below itself")
+        raise Refused(Code.CANNOT, texts.MOVES_BELOW_ITSELF)
 
 
 def renamed(old: str, new: str, names: Iterable[str], limits: Limits) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, Protocol
 
+from mektup.store import texts
 from mektup.store.memo import Memo, MemoKind, Memory
 from mektup.store.sorting.columns import Column, MessageIds, Numbers, Texts
 from mektup.terms.errors import Code, Refused
@@ -191,10 +192,10 @@ def _followed(source: Source, known: SortKeys, modseq: int, uidnext: int, rememb
 def _read_all(source: Source, uids: Uids, columns: Mapping[Key, Column], remembered: Remembered) -> None:
     """Calls ``Source.read`` for messages that must all exist. Raises Refused(CORRUPTION) where one does not."""
     if source.read(uids, columns, remembered.references) != uids:
-        raise Refused(Code.CORRUPTION, "The account's file is damaged")
+        raise Refused(Code.CORRUPTION, texts.FILE_DAMAGED)
 
 
 def require_few(column: MessageIds, most: int) -> None:
     """Raises Refused(LIMIT) where *column* has more than *most* references; copies of a message count once."""
     if len(column.others) > most:
-        raise Refused(Code.LIMIT, f"These messages have more than {most} references, too many to be threaded")
+        raise Refused(Code.LIMIT, texts.TOO_MANY_REFERENCES.of(references=most))

@@ -206,7 +206,7 @@ class Database:
             cursor.execute("PRAGMA user_version").fetchall()  # creates the WAL
             self._sync.names.learn()
             if self._closing.is_another(cursor):
-                self._ended = Refused(Code.UNAVAILABLE, "The account's file was replaced; log in again")
+                self._ended = Refused(Code.UNAVAILABLE, texts.ACCOUNT_REPLACED)
                 raise self._ended
             failing.pop_all()
         return cursor

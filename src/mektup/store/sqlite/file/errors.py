@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
@@ -11,14 +12,27 @@ import apsw
 from mektup.store import files, system, texts
 from mektup.store.faults import Fault, Kind, fault_of_os_error, kind_of_errno, words_of_errno
 from mektup.terms.errors import Code, Refused
+from mektup.terms.texts import Text
 
 
+@dataclass(eq=False)
 class DamagedError(Exception):
     """Stored data is damaged; the text says how, for the log."""
 
+    text: Text
 
+    def __str__(self) -> str:
+        return str(self.text)
+
+
+@dataclass(eq=False)
 class NewerError(Exception):
     """A newer mektup wrote the file; the text names the versions, for the log."""
+
+    text: Text
+
+    def __str__(self) -> str:
+        return str(self.text)
 
 
 ENGINE_ERRORS = (
@@ -83,7 +97,7 @@ def fault_of(error: Exception, file: Path, number: int = 0) -> Fault | None:
     if isinstance(error, OSError):
         return fault_of_os_error(error, file)
     if isinstance(error, DamagedError | NewerError):
-        return Fault(Kind.DAMAGED if isinstance(error, DamagedError) else Kind.NEWER, str(file), str(error))
+        return Fault(Kind.DAMAGED if isinstance(error, DamagedError) else Kind.NEWER, str(file), error.text)
     if isinstance(error, _MAY_BE_DENIED) and (denied := files.why_denied(file)):
         return Fault(Kind.DENIED, str(file), denied)
     for kind_of_error, kind in _KINDS:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import apsw
 
-from mektup.store import files
+from mektup.store import files, texts
 from mektup.store.sqlite.file.errors import DamagedError, NewerError
 
 INCREMENTAL = 2
@@ -76,10 +76,10 @@ def is_outdated(connection: apsw.Connection, schema: Schema) -> bool:
     """
     found: int = connection.pragma("application_id")
     if found != schema.application_id:
-        raise DamagedError(f"not a file of mektup's: its application_id is {found:#x}, not {schema.application_id:#x}")
+        raise DamagedError(texts.NO_FILE_OF_MEKTUP.of(found=hex(found), expected=hex(schema.application_id)))
     version: int = connection.pragma("user_version")
     if version > schema.version:
-        raise NewerError(f"it has version {version}, and this mektup knows versions up to {schema.version}")
+        raise NewerError(texts.NEWER_VERSION.of(version=version, known=schema.version))
     return version < schema.version or connection.pragma("journal_mode") != "wal"
 
 

@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Callable
 from pathlib import Path
 
-from mektup.store import system
+from mektup.store import system, texts
 from mektup.store.sqlite.file.errors import DamagedError
 
 HEADER_BYTES = 32
@@ -38,7 +38,7 @@ def write_again(database: Path, header: bytes) -> int:
         if frames:
             octets = _read(file, HEADER_BYTES + frames * (FRAME_HEADER_BYTES + page_bytes))
             if _checksum(octets, page_bytes) != _words(header[24:32]):
-                raise DamagedError("the system has lost data that it did not write to the WAL")
+                raise DamagedError(texts.WAL_LOST)
             _write(file, octets)
         system.sync_data(file)
         failing.pop_all()
@@ -82,7 +82,7 @@ def _read(file: int, octets: int) -> bytes:
         pieces.append(piece)
         done += len(piece)
     if done < octets:
-        raise DamagedError("the WAL is shorter than its committed data")
+        raise DamagedError(texts.WAL_TOO_SHORT)
     return b"".join(pieces)
 
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import apsw
 
-from mektup.store import files
+from mektup.store import files, texts
 from mektup.store.sqlite.file.schema import back_up
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
+from mektup.terms.texts import ABOUT
 
 NAMES = Path("mektup.db")
 _NAMES_FIRST = Path("mektup.db.unfinished")
@@ -33,7 +34,7 @@ def back_up_all(data: Path, target: Path) -> int:
     The copy is on disk when this returns; an incomplete copy is not a valid backup. Raises OSError, Refused.
     """
     if data.resolve() in (target.resolve(), *target.resolve().parents):
-        raise Refused(Code.CANNOT, f"{target} is in {data}, and would be lost with it; name a directory elsewhere")
+        raise Refused(Code.CANNOT, texts.TARGET_IN_DATA.of(target=target, data=data))
     require_empty(target)
     files.make_directory(target)
     names = target / _NAMES_FIRST
@@ -61,7 +62,7 @@ def restore_all(backup: Path, data: Path) -> None:
     UIDVALIDITY when it is opened. An incomplete copy is not a valid data directory. Raises OSError, Refused.
     """
     if not (backup / NAMES).is_file():
-        raise Refused(Code.CANNOT, f"{backup} is no backup: there is no {NAMES} in it")
+        raise Refused(Code.CANNOT, texts.NO_BACKUP.of(backup=backup, file=NAMES))
     require_empty(data)
     files.make_directory(data)
     names = data / _NAMES_FIRST
@@ -70,7 +71,7 @@ def restore_all(backup: Path, data: Path) -> None:
     for path in accounts.values():
         if not (backup / path).is_file():
             names.unlink()
-            raise Refused(Code.CANNOT, f"{backup} is no whole backup: there is no {path} in it")
+            raise Refused(Code.CANNOT, texts.NO_WHOLE_BACKUP.of(backup=backup, file=path))
     older: list[tuple[int, AccountId]] = []
     for account, path in accounts.items():
         _copy_with_wal(backup / path, data / path)
@@ -87,9 +88,9 @@ def require_empty(directory: Path) -> None:
     if not directory.exists():
         return
     if not directory.is_dir():
-        raise Refused(Code.CANNOT, f"{directory} is no directory; name one that does not exist yet")
+        raise Refused(Code.CANNOT, texts.NO_DIRECTORY.of(directory=directory))
     if any(directory.iterdir()):
-        raise Refused(Code.CANNOT, f"{directory} is not empty; name a directory that does not exist yet")
+        raise Refused(Code.CANNOT, texts.NOT_EMPTY.of(directory=directory))
 
 
 def _accounts(names: Path) -> dict[AccountId, Path]:
@@ -123,7 +124,7 @@ def _change(path: Path, statement: str, rows: Sequence[tuple[Any, ...]]) -> None
 
 
 def _unusable(path: Path, error: apsw.Error) -> Refused:
-    return Refused(Code.UNAVAILABLE, files.why_not(path) or f"{path}: {error}")
+    return Refused(Code.UNAVAILABLE, files.why_not(path) or ABOUT.of(place=path, problem=str(error)))
 
 
 def _back_up(source: Path, target: Path) -> None:

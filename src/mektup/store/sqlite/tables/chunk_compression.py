@@ -18,6 +18,7 @@ from mektup.store.sqlite.file.cursor import add_function
 from mektup.store.sqlite.file.errors import DamagedError
 from mektup.store.sqlite.tables.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.tables.text_blocks import KeptTexts
+from mektup.store.texts import CANNOT_DECOMPRESS, TEXT_MISSING
 
 AS_IT_IS: Final = 0
 ALONE: Final = 1
@@ -76,7 +77,7 @@ def equip(connection: apsw.Connection, texts: KeptTexts) -> None:
         content, number = chunk >> CHUNK_BITS, chunk & (1 << CHUNK_BITS) - 1
         text = texts.body(content) if number else texts.headers(content)
         if text is None:
-            raise DamagedError(f"content {content} is compressed with a text that is missing")
+            raise DamagedError(TEXT_MISSING.of(content=content))
         return _unpacked(zstandard.ZstdDecompressor(dict_data=_before(text)), octets)
 
     add_function(connection, "unpack", 1, _unpack)
@@ -92,7 +93,7 @@ def _unpacked(decompressor: zstandard.ZstdDecompressor, octets: bytes) -> bytes:
     try:
         return decompressor.decompress(octets, max_output_size=2 * CHUNK_BYTES)
     except zstandard.ZstdError as error:
-        raise DamagedError(f"a compressed piece of a message cannot be decompressed: {error}") from error
+        raise DamagedError(CANNOT_DECOMPRESS.of(error=error)) from error
 
 
 def _before(text: bytes) -> zstandard.ZstdCompressionDict:

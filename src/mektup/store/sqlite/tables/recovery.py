@@ -6,6 +6,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from mektup.store import texts
 from mektup.store.rules.counters import next_uidvalidity
 from mektup.store.rules.gaps import (
     MODSEQ_GAP,
@@ -110,7 +111,7 @@ def renew(change: Change, seen: int = 0) -> None:
     cursor.execute("UPDATE messages SET modseq = ?", (modseq,))
     for uidvalidity, (old,) in enumerate(cursor.execute("SELECT id FROM mailboxes ORDER BY id").fetchall(), first):
         if uidvalidity > MAX_UINT32:
-            raise Refused(Code.LIMIT, "No UIDVALIDITY is left")
+            raise Refused(Code.LIMIT, texts.NO_UIDVALIDITY_LEFT)
         new_id += 1
         cursor.execute(
             "UPDATE mailboxes SET id = ?1, uidvalidity = ?2, highestmodseq = ?3, mailboxid = ?4, created = ?3, "

@@ -22,6 +22,7 @@ from itertools import chain
 from typing import Any
 
 from mektup.message.text import fold, fold_header
+from mektup.store import texts
 from mektup.store.rules.keyword_sets import KEYWORD_SHIFT
 from mektup.store.rules.search_cost import seconds_of
 from mektup.store.sqlite.file.cursor import Cursor, moment
@@ -279,7 +280,7 @@ def _sets_with(flags: Sequence[str], keyword_sets: SqliteKeywordSets) -> Mapping
     """The sets of each searched keyword. Raises Refused(LIMIT) where the statement would name too many sets."""
     found = keyword_sets.numbers_with(flag for flag in flags if flag not in SYSTEM_FLAGS_BY_NAME)
     if sum(len(found.get(flag, ())) for flag in flags) > SETS_IN_SEARCH:
-        raise Refused(Code.LIMIT, "This asks for keywords that are in too many different sets; ask for fewer at a time")
+        raise Refused(Code.LIMIT, texts.TOO_MANY_SETS_ASKED)
     return found
 
 

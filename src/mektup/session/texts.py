@@ -1,0 +1,11 @@
+"""What a session of any protocol says to people."""
+
+from __future__ import annotations
+
+from mektup.terms.texts import Text
+
+GOODBYE = Text("Goodbye")
+TOO_SLOW_TO_LOG_IN = Text("Too slow to log in")
+TOO_MANY_FAILED_LOGINS = Text("Too many failed logins")
+TOO_MANY_BAD_COMMANDS = Text("Too many commands that are no {protocol}")
+INTERNAL_ERROR = Text("Internal error, session {session}")
