@@ -198,3 +198,29 @@ async def test_mail_is_not_stored_if_its_sync_failed(
         client.send(b"f " + command + b"\r\n")
         assert (await lines_until(client, b"f "))[-1].startswith(b"f OK [")
     assert len(await messages(account, "Archive")) == (1 if command.count(RAW) == 1 else 2)
+
+
+@pytest.mark.parametrize("command", COMMANDS[:4])
+async def test_it_is_told_and_counted_if_mail_may_be_stored_nevertheless(
+    given: Given, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch, command: bytes
+) -> None:
+    account = await given.account()
+    await append(account, RAW)
+    await append(account, RAW)
+
+    def failing(file: int) -> None:
+        disk.fails_at(1, failed)  # so that the change cannot be taken back
+        raise OSError(5, os.strerror(5))
+
+    async with Dialogue(ImapSession, given.services) as client:
+        await client.line()
+        client.send(b"a LOGIN linda Pa$$123\r\nb SELECT INBOX\r\n")
+        await lines_until(client, b"b ")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdatasync", failing)
+            client.send(b"c " + command + b"\r\n")
+            told = (await lines_until(client, b"c "))[-1]
+        disk.works()
+    assert told == b"c NO [UNAVAILABLE] The server's disk failed; whether this was done is not known"
+    assert given.services.tally.uncertain == 1
+    assert len(await messages(account, "Archive")) == (1 if command.count(RAW) == 1 else 2)

@@ -76,3 +76,18 @@ async def test_a_message_whose_sync_failed_is_not_stored_twice(given: Given, mon
     assert await messages(await given.account()) == []
     assert (await deliver(given)).startswith(b"250 ")
     assert len(await messages(await given.account())) == 1
+
+
+async def test_it_is_told_and_counted_if_a_message_may_be_stored_nevertheless(
+    given: Given, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(file: int) -> None:
+        disk.fails_at(1, failed)  # so that the message cannot be removed again
+        raise OSError(5, os.strerror(5))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", failing)
+        assert await deliver(given) == b"451 4.3.0 The server's disk failed; whether this was done is not known"
+    disk.works()
+    assert given.services.tally.uncertain == 1
+    assert len(await messages(await given.account())) == 1

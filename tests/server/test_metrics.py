@@ -60,6 +60,7 @@ def test_what_happens_is_counted(server: ThreadedServer) -> None:
     assert seen["mektup_messages_total", "imap"] == 1
     assert seen["mektup_commands_total", "imap"] >= 5
     assert seen["mektup_bugs_total", "imap"] == 0
+    assert seen["mektup_uncertain_changes_total", "imap"] == 0
     assert seen["mektup_workers", ""] == seen["mektup_workers_up", ""] == 1
     assert seen["mektup_certificate_expiry_seconds", ""] > 3000 * 86400
     assert seen["mektup_command_duration_seconds_count", "imap"] >= 1

@@ -217,6 +217,7 @@ class LmtpSession(LineSession):
                         self.services.tally.messages += 1
                     self._reply(f"250 2.0.0 <{recipient.address}>", texts.SAVED)
                 except Refused as refusal:
+                    self.note_refusal(refusal)
                     self._answer(self._refusal(refusal))
                 await self.peer.drain()
         finally:

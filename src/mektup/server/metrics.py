@@ -26,6 +26,7 @@ _TALLIES: Mapping[str, tuple[str, str]] = {
     "commands": ("mektup_commands", "Commands answered"),
     "messages": ("mektup_messages", "Messages taken into a mailbox"),
     "bugs": ("mektup_bugs", "Internal errors"),
+    "uncertain": ("mektup_uncertain_changes", "Changes that were refused, and perhaps made nevertheless"),
     "octets_in": ("mektup_received_bytes", "Octets received, by connections that have ended"),
     "octets_out": ("mektup_sent_bytes", "Octets sent, by connections that have ended"),
 }

@@ -161,7 +161,12 @@ class Life:
             self.throw_out(texts.TOO_MANY_BAD_COMMANDS.of(protocol=self.protocol))
 
     def note_refusal(self, refusal: Refused) -> None:
-        """Logs a refusal that an operator should know of: somebody's client sends passwords in the clear."""
+        """Logs or counts a refusal that an operator should know of.
+
+        Somebody's client sends passwords in the clear, or it is not known whether a change was made.
+        """
+        if refusal.uncertain:
+            self.services.tally.uncertain += 1
         if refusal.code is Code.PRIVACYREQUIRED:
             self.services.log.warning("login_refused", reason="the connection is not encrypted")
 

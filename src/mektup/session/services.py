@@ -28,6 +28,8 @@ class Tally:
     """Messages stored in a mailbox, counted once for each mailbox."""
     bugs: int = 0
     """Our own errors after which the session went on."""
+    uncertain: int = 0
+    """Changes that were refused, although it is not known whether they were made."""
     logins: int = 0
     refused_logins: int = 0
     connections: int = 0

@@ -13,6 +13,12 @@ Rules that hold for every method here:
 * A UID that does not exist (any more) is ignored; it is not an error.
 * A mailbox that is gone raises Refused(NONEXISTENT, NO_SUCH_MAILBOX). A fault of the machine, such as a full disk,
   raises FaultRefused after it was reported to ``Faults``. Errors of an engine's library are never raised.
+* A write that raises has changed nothing. One exception: ``Refused.uncertain`` says that this is not known. Such a
+  refusal must not be taken for a failure that may simply be tried again: a message could then be there twice.
+* A flag word that this object has handed out is known: ``flag_names`` does not wait for it. So an engine loads the
+  keywords with the answer that has the words.
+* A read may be cancelled at any await, and a generator closed before its end. Its connection is then free at once for
+  the next read, and nothing else fails because of it.
 * On a full disk, reads still work, and so do writes that free space: \\Deleted, expunge, remove, move, delete.
 """
 

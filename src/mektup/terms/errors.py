@@ -12,7 +12,7 @@ where an engine calls the library.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from mektup.terms.texts import AT_COLUMN, IDLE_TOO_LONG, Text
@@ -82,10 +82,15 @@ class ClientError(MektupError):
 
 @dataclass(eq=False)
 class Refused(MektupError):
-    """The request was understood, but is not carried out."""
+    """The request was understood, but is not carried out: nothing has changed, unless *uncertain* says so."""
 
     code: Code | None
     text: Text | str
+    uncertain: bool = field(default=False, kw_only=True)
+    """Whether it is not known if the change was made: it was, but is perhaps not on the disk, or the answer got lost.
+
+    The text says so, too.
+    """
 
     def __str__(self) -> str:
         return str(self.text)

@@ -22,7 +22,6 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -30,10 +29,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
 
-from mektup.store import texts
 from mektup.store.faults import Fault, FaultRefused, Kind
 from mektup.store.in_flight import InFlight
 from mektup.store.open_files import OpenFiles
+from mektup.store.rules.refusals import uncertain
 from mektup.store.sqlite.file import settings
 from mektup.store.sqlite.file.change import AccountRow, Change
 from mektup.store.sqlite.file.checkpoints import Checkpoints
@@ -57,7 +56,6 @@ from mektup.store.sqlite.file.wal_sync import WalSync
 from mektup.store.threads import Threads
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MailboxId, ModSeq
-from mektup.terms.texts import AND_SO
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -334,7 +332,7 @@ class Database:
                 if committed and not (
                     undo and await self._took_back(lambda change: undo(change, result), committed, long)
                 ):
-                    refused = replace(refused, text=AND_SO.of(first=refused.text, then=texts.NOT_KNOWN))
+                    refused = uncertain(refused)
                 raise refused from error
             finally:
                 for change in committed:
