@@ -57,7 +57,7 @@ async def _fill_accounts(data: Path, plan: Plan, compression: int | None, octets
         for number, (name, count) in enumerate(plan.items()):
             entry = await store.directory.add(name, secrets)
             if count:
-                octets[number] = await _fill_inbox(await store.account(entry.id), count)
+                octets[number] = await _fill_inbox(await store.account(entry), count)
     finally:
         await store.close()
 

@@ -59,4 +59,4 @@ async def store(opened: OpenStore, bus: RecordingBus) -> Store:
 
 @pytest.fixture
 async def account(store: Store) -> Account:
-    return await store.account((await store.directory.add("linda", {})).id)
+    return await store.account(await store.directory.add("linda", {}))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mektup.store.arrival import prepare
-from mektup.store.interface import Account, Column, HeaderFields, Incoming, Row
-from mektup.terms.numbers import MailboxId, ModSeq, Uid
+from mektup.store.interface import Account, AccountEntry, Column, HeaderFields, Incoming, Row
+from mektup.terms.numbers import AccountId, MailboxId, ModSeq, Uid
 from mektup.terms.sets import Uids
 
 EVERYTHING: Uids = Uids.span(1, 2**32 - 1)
@@ -29,6 +29,11 @@ def incoming(*flags: str, octets: bytes | None = None, internaldate: int | None 
 def uids(*numbers: int) -> Uids:
     """The set of *numbers*."""
     return Uids.of(Uid(number) for number in numbers)
+
+
+def entry_of(account: Account | AccountId) -> AccountEntry:
+    """What a store needs to open *account*."""
+    return AccountEntry(account, "", {}) if isinstance(account, str) else AccountEntry(account.id, account.name, {})
 
 
 async def inbox(account: Account) -> MailboxId:

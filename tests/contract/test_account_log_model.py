@@ -19,7 +19,7 @@ from mektup.store.rules import account_log
 from mektup.store.sqlite import open_store
 from mektup.terms.errors import Refused
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq
-from tests.contract.mail import START, incoming
+from tests.contract.mail import START, entry_of, incoming
 from tests.support import naive
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class AccountLogMachine(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory()
         self.store: Store = self.run(self.open_store())
         self.id: AccountId = self.run(self.store.directory.add("linda", {})).id
-        self.account: Account = self.run(self.store.account(self.id))
+        self.account: Account = self.run(self.store.account(entry_of(self.id)))
         self.eager = Follower()
         self.followers = [Follower()]
         self.is_reset = True
@@ -137,7 +137,7 @@ class AccountLogMachine(RuleBasedStateMachine):
         if self.engine == "sqlite on disk":
             self.run(self.store.close())
             self.store = self.run(self.open_store())
-            self.account = self.run(self.store.account(self.id))
+            self.account = self.run(self.store.account(entry_of(self.id)))
 
     @rule()
     def another_follows(self) -> None:

@@ -279,7 +279,7 @@ async def test_a_notice_of_a_known_change_fires_nothing(store: Store, account: A
 
 
 async def test_missed_notices_fire_every_watch(store: Store, account: Account) -> None:
-    other = await store.account((await store.directory.add("ali", {})).id)
+    other = await store.account(await store.directory.add("ali", {}))
     mailbox = await inbox(account)
     watches = [account.watch(mailbox), account.watch(mailbox), account.watch(None), other.watch(await inbox(other))]
     watches[0].knows(await account.modseq(mailbox))

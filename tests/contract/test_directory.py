@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
+from mektup.store.directory_pages import all_entries
 from mektup.store.interface import Store
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
-from tests.contract.mail import fill, inbox, incoming
+from tests.contract.mail import entry_of, fill, inbox, incoming
 
 
 async def test_an_account_is_found_by_any_spelling(store: Store) -> None:
@@ -26,9 +27,9 @@ async def test_an_account_is_found_by_any_spelling(store: Store) -> None:
 
 async def test_the_account_knows_its_name(store: Store) -> None:
     added = await store.directory.add("Linda", {})
-    account = await store.account(added.id)
+    account = await store.account(added)
     assert (account.id, account.name) == (added.id, "Linda")
-    assert await store.account(added.id) is account
+    assert await store.account(added) is account
 
 
 async def test_names_are_had_once(store: Store) -> None:
@@ -36,14 +37,14 @@ async def test_names_are_had_once(store: Store) -> None:
     with pytest.raises(Refused) as caught:
         await store.directory.add("LINDA", {})
     assert caught.value.code is Code.ALREADYEXISTS
-    assert len(await store.directory.entries()) == 1
+    assert len(await store.directory.entries("", 100)) == 1
 
 
 async def test_of_many_who_add_one_name_at_once_one_succeeds(store: Store) -> None:
     outcomes = await asyncio.gather(*(store.directory.add("linda", {}) for _ in range(5)), return_exceptions=True)
     assert [isinstance(outcome, Refused) for outcome in outcomes].count(False) == 1
-    (entry,) = await store.directory.entries()
-    assert len(await (await store.account(entry.id)).mailboxes()) == 6
+    (entry,) = await store.directory.entries("", 100)
+    assert len(await (await store.account(entry)).mailboxes()) == 6
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a\x00", "a\nb", "../x", "a\udc80"])
@@ -72,12 +73,40 @@ async def test_secrets_are_replaced_whole(store: Store) -> None:
 async def test_entries_come_by_name(store: Store) -> None:
     for name in ("zoe", "Ali", "linda"):
         await store.directory.add(name, {})
-    assert [entry.name for entry in await store.directory.entries()] == ["Ali", "linda", "zoe"]
+    assert [entry.name for entry in await store.directory.entries("", 100)] == ["Ali", "linda", "zoe"]
+
+
+async def test_entries_come_in_pages(store: Store) -> None:
+    names = [f"user{number:02}" for number in range(25)]
+    for name in reversed(names):
+        await store.directory.add(name.upper() if name.endswith("3") else name, {})
+    for most in (1, 7, 24, 25, 100):
+        pages = [await store.directory.entries("", most)]
+        while pages[-1]:
+            pages.append(await store.directory.entries(pages[-1][-1].name, most))
+        assert [len(page) for page in pages[:-2]] == [most] * (len(pages) - 2)
+        assert [entry.name.lower() for page in pages for entry in page] == names
+    assert [entry.name async for entry in all_entries(store.directory)] == [
+        entry.name for entry in await store.directory.entries("", 100)
+    ]
+
+
+async def test_a_page_begins_after_any_name(store: Store) -> None:
+    for name in ("Ali", "linda", "zoe"):
+        await store.directory.add(name, {})
+    for after, expected in (("LINDA", ["zoe"]), ("linda@", ["zoe"]), ("lind", ["linda"]), ("zoe", []), ("zz", [])):
+        assert [entry.name for entry in await store.directory.entries(after, 1)] == expected
+
+
+async def test_a_store_without_parts_has_no_shards(store: Store) -> None:
+    added = await store.directory.add("linda", {})
+    assert added.shard == ""
+    assert [entry.shard for entry in await store.directory.entries("", 1)] == [""]
 
 
 async def test_a_removed_account_is_gone_for_its_sessions_too(store: Store) -> None:
     added = await store.directory.add("linda", {})
-    account = await store.account(added.id)
+    account = await store.account(added)
     mailbox = await fill(account, 2)
     watch = account.watch(mailbox)
     await store.directory.remove("Linda")
@@ -87,7 +116,7 @@ async def test_a_removed_account_is_gone_for_its_sessions_too(store: Store) -> N
         account.mailboxes(),
         account.modseq(mailbox),
         account.append(mailbox, [incoming()]),
-        store.account(added.id),
+        store.account(added),
     ):
         with pytest.raises(Refused) as caught:
             await asking
@@ -97,12 +126,12 @@ async def test_a_removed_account_is_gone_for_its_sessions_too(store: Store) -> N
     assert caught.value.code is Code.NONEXISTENT
     again = await store.directory.add("linda", {})
     assert again.id != added.id
-    assert (await (await store.account(again.id)).mailbox("INBOX")).messages == 0
+    assert (await (await store.account(again)).mailbox("INBOX")).messages == 0
 
 
 async def test_accounts_are_apart(store: Store) -> None:
-    linda = await store.account((await store.directory.add("linda", {})).id)
-    ali = await store.account((await store.directory.add("ali", {})).id)
+    linda = await store.account(await store.directory.add("linda", {}))
+    ali = await store.account(await store.directory.add("ali", {}))
     await fill(linda, 2)
     assert (await ali.mailbox("INBOX")).messages == 0
     watch = ali.watch(await inbox(ali))
@@ -113,7 +142,7 @@ async def test_accounts_are_apart(store: Store) -> None:
 @pytest.mark.parametrize("account", ["0" * 32, "../../etc", ""])
 async def test_an_account_that_is_not_there(store: Store, account: str) -> None:
     with pytest.raises(Refused) as caught:
-        await store.account(AccountId(account))
+        await store.account(entry_of(AccountId(account)))
     assert caught.value.code is Code.UNAVAILABLE
 
 

@@ -119,7 +119,7 @@ async def test_recent_is_not_stored(account: Account) -> None:
 
 async def test_too_many_keywords_are_refused(opened: OpenStore) -> None:
     store = await opened(limits=Limits(keywords_per_mailbox=3, keyword_bytes=10))
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, 2)
     await account.store_flags(mailbox, uids(1), ADD, frozenset({"a", "b", "c"}))
     for flags in ({"d"}, {"x" * 11}):
@@ -168,7 +168,7 @@ async def test_orders_in_turn_see_each_other_and_have_modseqs_of_their_own(accou
 
 async def test_orders_in_turn_are_all_or_none(opened: OpenStore) -> None:
     store = await opened(limits=Limits(keywords_per_mailbox=1))
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, 1)
     with pytest.raises(Refused):
         await account.store_flags_in_turn(
@@ -195,7 +195,7 @@ async def test_a_store_tells_the_keywords_it_gave_as_they_are_spelled(account: A
 
 async def test_the_sets_of_keywords_of_an_account_are_bounded(opened: OpenStore) -> None:
     store = await opened(limits=Limits(keyword_sets_bytes=350))
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, 3)
     for uid, keyword in ((1, "a"), (2, "b"), (3, "c")):
         await account.store_flags(mailbox, uids(uid), ADD, frozenset({keyword}))

@@ -106,7 +106,7 @@ async def test_a_special_use_is_had_once(account: Account) -> None:
 
 async def test_there_are_so_many_mailboxes_and_no_more(opened: OpenStore) -> None:
     store = await opened(limits=Limits(mailboxes=8))
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await account.create("a/b")
     await refused(Code.LIMIT, account.create("c"))
     assert len(await names(account)) == 8

@@ -172,7 +172,7 @@ async def test_a_message_from_a_file_is_read_in_bounded_pieces(account: Account,
 
 async def test_too_large_is_refused_and_nothing_of_the_append_stays(opened: OpenStore) -> None:
     store = await opened(limits=Limits(message_bytes=1000))
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await inbox(account)
     before = await account.mailbox("INBOX")
     with pytest.raises(Refused) as caught:

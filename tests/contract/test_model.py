@@ -67,7 +67,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory()
         self.store: Store = self.run(self.open_store())
         entry = self.run(self.store.directory.add("linda", {}))
-        self.account: Account = self.run(self.store.account(entry.id))
+        self.account: Account = self.run(self.store.account(entry))
         self.model = {name: Naive() for name in NAMES}
         self.earlier: dict[str, list[tuple[Mailbox, dict[int, frozenset[str]]]]] = {name: [] for name in NAMES}
 

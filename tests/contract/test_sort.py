@@ -224,7 +224,7 @@ async def test_a_few_of_a_large_mailbox_that_nobody_sorted_before(account: Accou
 @pytest.mark.parametrize("room", [0, 5000])
 async def test_nothing_need_be_remembered(opened: OpenStore, room: int) -> None:
     store = await opened(limits=Limits(remembered_bytes=room))
-    account = await store.account((await store.directory.add("ali", {})).id)
+    account = await store.account(await store.directory.add("ali", {}))
     for name in ("Archive", "Sent", "Trash"):
         messages = [Incoming(prepare(message(f"{name} {number}"))) for number in (3, 1, 2)]
         await account.append((await account.mailbox(name)).id, messages)
@@ -267,7 +267,7 @@ STEPS = st.lists(
 @given(STEPS)
 async def test_any_history_gives_what_is_there(opened: OpenStore, steps: list[tuple[str, list[int]]]) -> None:
     store = await opened()
-    account = await store.account((await store.directory.add("veli", {})).id)
+    account = await store.account(await store.directory.add("veli", {}))
     mailbox = await inbox(account)
     there: dict[int, int] = {}
     uidnext = 1

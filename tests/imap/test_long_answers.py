@@ -179,7 +179,7 @@ async def test_threads_of_too_many_references_are_refused(tmp_path: Path) -> Non
     store = await open_store(tmp_path, limits=Limits(thread_references=50))
     try:
         entry = await store.directory.add("linda", {})
-        account = await store.account(entry.id)
+        account = await store.account(entry)
         inbox = (await account.mailbox("INBOX")).id
         references = b" ".join(b"<%d@x.example>" % number for number in range(20))
         for count in (2, 3):

@@ -118,7 +118,7 @@ async def _show_text_index() -> None:
                     assert b"* SEARCH 1" in await answer(client, b"SEARCH TEXT small")
                 entry = await house.server.store.directory.find(USER)
                 assert entry is not None
-                account = await house.server.store.account(entry.id)
+                account = await house.server.store.account(entry)
                 assert isinstance(account, SqliteAccount)
                 async with asyncio.timeout(10):
                     # the search woke it, and it sleeps again

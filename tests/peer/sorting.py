@@ -31,7 +31,7 @@ class Ours:
     @classmethod
     async def of(cls, messages: Sequence[bytes]) -> Ours:
         store = await open_store(None)
-        account = await store.account((await store.directory.add("linda", {})).id)
+        account = await store.account(await store.directory.add("linda", {}))
         mailbox = (await account.mailbox("INBOX")).id
         incoming = [Incoming(prepare(raw), frozenset(), ARRIVED + at) for at, raw in enumerate(messages)]
         await account.append(mailbox, incoming)

@@ -57,7 +57,7 @@ async def test_what_may_be_delivered(tmp_path: Path) -> None:
         await server.deliver("linda", message, "Archive", flags=["\\Seen", "$Label"])
         entry = await server.store.directory.find("linda")
         assert entry is not None
-        account = await server.store.account(entry.id)
+        account = await server.store.account(entry)
         moment = datetime(2026, 11, 5, 12, 0, tzinfo=timezone(timedelta(hours=3)))
         await server.deliver("LINDA", file, internaldate=moment)
         mailboxes = {mailbox.name: mailbox for mailbox in await account.mailboxes()}

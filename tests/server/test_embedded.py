@@ -193,7 +193,7 @@ def test_what_is_no_date(moment: Any) -> None:
 async def _nothing_is_stored(server: Server) -> None:
     entry = await server.store.directory.find("linda")
     assert entry is not None
-    account = await server.store.account(entry.id)
+    account = await server.store.account(entry)
     assert [box.name for box in await account.mailboxes() if box.messages] == []
 
 
@@ -234,7 +234,7 @@ async def test_every_form_is_delivered(make: Callable[[], Any]) -> None:
         await server.deliver("linda", make(), flags=["$Label"])
         entry = await server.store.directory.find("linda")
         assert entry is not None
-        account = await server.store.account(entry.id)
+        account = await server.store.account(entry)
         (raw,) = await messages_in(account)
         assert email.message_from_bytes(raw, policy=email.policy.default)["Subject"] == "günaydın"
         assert await flags_in(account) == [("$Label",)]

@@ -41,7 +41,7 @@ async def test_a_search_ends_with_its_client(tmp_path: Path, ending: str) -> Non
         for _ in range(11):
             await ask(reader, writer, "COPY 1:* INBOX")
         writer.write(f"b SEARCH {KEYS} BODY zz\r\n".encode())
-        account = await server.store.account(entry.id)
+        account = await server.store.account(entry)
         assert isinstance(account, SqliteAccount)
         database = account.database
         await until(lambda: bool(database._in_flight), seconds=15)

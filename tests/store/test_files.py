@@ -150,7 +150,7 @@ async def test_what_root_makes_belongs_to_the_owner_of_the_data_directory(tmp_pa
     pair_under(data / "tls", "mail.example")
     store = await open_store(data, bus=bus)
     entry = await store.directory.add("linda", {})
-    await (await store.account(entry.id)).create("Work")
+    await (await store.account(entry)).create("Work")
     owners = {(path.lstat().st_uid, path.lstat().st_gid) for path in data.rglob("*")}
     assert sum(path.suffix == ".db" for path in data.rglob("*")) == 2
     assert any(path.name.endswith("-wal") for path in data.rglob("*"))

@@ -114,7 +114,7 @@ class MektupInMemory:
     async def deliver(self, raw: bytes, account: str) -> None:
         entry = await self._store.directory.find(account)
         assert entry is not None, account
-        opened = await self._store.account(entry.id)
+        opened = await self._store.account(entry)
         inbox = await opened.mailbox("INBOX")
         await opened.append(inbox.id, [Incoming(prepare(raw))])
 

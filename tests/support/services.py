@@ -43,12 +43,12 @@ class Given:
         """An account that exists."""
         entry = await self.services.store.directory.find(name)
         assert entry is not None
-        return await self.services.store.account(entry.id)
+        return await self.services.store.account(entry)
 
     async def add(self, name: str) -> Account:
         """Adds an account with linda's password."""
         entry = await self.services.store.directory.add(name, {"password": "{PLAIN}Pa$$123"})
-        return await self.services.store.account(entry.id)
+        return await self.services.store.account(entry)
 
 
 @asynccontextmanager

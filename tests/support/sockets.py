@@ -165,5 +165,5 @@ class SocketWorld:
             await self._server.stop()
             return
         directory = self._server.store.directory
-        for entry in await directory.entries():
+        for entry in await directory.entries("", 100):
             await directory.remove(entry.name)

@@ -24,6 +24,7 @@ from mektup.cli.options import ConfigFile, DataDirectory, data_directory, said_w
 from mektup.cli.passwd_file import Line, PasswdFileError, account, numbered
 from mektup.server import accounts
 from mektup.server.bus import Bus
+from mektup.store.directory_pages import all_entries
 from mektup.store.interface import Account, Store
 from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.account_names import require_account_name, shown
@@ -87,7 +88,7 @@ def list_(data: DataDirectory = None, config_file: ConfigFile = None) -> None:
     """Runs ``mektup user list``."""
 
     async def run(store: Store) -> None:
-        for entry in await store.directory.entries():
+        async for entry in all_entries(store.directory):
             typer.echo(entry.name)
 
     _with_store(data, config_file, run)
@@ -229,14 +230,15 @@ def compact(
 async def renew_all(directory: Path) -> int:
     """Does what ``renew --all`` does for a data directory; returns the number of accounts."""
     async with _opened(directory) as store:
-        return await _each(store, None, lambda mail: mail.renew())
+        return await _every(store, lambda mail: mail.renew())
 
 
-async def _each(store: Store, name: str | None, do: Callable[[Account], Coroutine[Any, Any, None]]) -> int:
-    entries = [entry for entry in await store.directory.entries() if name is None or entry.name == name]
-    for entry in entries:
-        await do(await store.account(entry.id))
-    return len(entries)
+async def _every(store: Store, do: Callable[[Account], Coroutine[Any, Any, None]]) -> int:
+    count = 0
+    async for entry in all_entries(store.directory):
+        await do(await store.account(entry))
+        count += 1
+    return count
 
 
 def _with_each(
@@ -252,10 +254,13 @@ def _with_each(
 
     async def run(store: Store) -> None:
         nonlocal count
-        entry = None if name is None else await store.directory.find(name)
-        if name is not None and entry is None:
+        if name is None:
+            count = await _every(store, do)
+        elif (found := await store.directory.find(name)) is not None:
+            await do(await store.account(found))
+            count = 1
+        else:
             raise complain(texts.NO_ACCOUNT.of(name=name))
-        count = await _each(store, None if entry is None else entry.name, do)
 
     _with_store(data, config_file, run)
     return count

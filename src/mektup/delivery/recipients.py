@@ -128,7 +128,7 @@ async def destination_of(recipient: Recipient, store: Store, rules: DeliveryRule
     Case is ignored if only one mailbox matches: many agents change the case of addresses, and mail must not bounce for
     that. Sent, Drafts and Trash, and mailboxes below them, never match: mail in them would pass for the user's own.
     """
-    account = await store.account(recipient.entry.id)
+    account = await store.account(recipient.entry)
     if recipient.detail and rules.detail_folders:
         wanted = unicodedata.normalize("NFC", recipient.detail)
         mailboxes = await account.mailboxes()
@@ -143,7 +143,7 @@ async def destination_named(user: str, mailbox: str, store: Store) -> Destinatio
     entry = await store.directory.find(user)
     if entry is None:
         raise Refused(Code.NONEXISTENT, texts.NO_SUCH_ACCOUNT.of(name=user))
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     try:
         return Destination(account, await account.target(mailbox), or_inbox=False)
     except Refused as refusal:

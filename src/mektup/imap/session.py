@@ -344,7 +344,7 @@ class ImapSession(Life):
     async def enter(self, entry: AccountEntry) -> None:
         """See ``Conversation``."""
         with self.entering(entry):
-            self.account = await self.services.store.account(entry.id)
+            self.account = await self.services.store.account(entry)
         self.state = SessionState.AUTHENTICATED
         self.receiver.logged_in()
 

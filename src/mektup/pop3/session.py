@@ -103,7 +103,7 @@ class Pop3Session(LineSession):
     async def enter(self, entry: AccountEntry) -> None:
         """Logs the client in to the account of *entry*, and opens its maildrop. Raises Refused."""
         with self.entering(entry):
-            maildrop = self._maildrop = await open_maildrop(await self.services.store.account(entry.id))
+            maildrop = self._maildrop = await open_maildrop(await self.services.store.account(entry))
         self._state = Pop3State.TRANSACTION
         messages, octets = maildrop.stat()
         self.succeed(texts.WELCOME.of(count=messages, octets=octets))

@@ -498,6 +498,8 @@ class AccountEntry:
     """The name as it was given, in NFC."""
     secrets: Mapping[str, str] = field(repr=False)
     """Made by auth, opaque to the store: ``password`` -> ``{SCHEME}hash``; ``SCRAM-SHA-256`` -> its keys."""
+    shard: str = ""
+    """The name of the part of the store that has the account's mail; empty where the store has no parts."""
 
 
 class Directory(Protocol):
@@ -530,8 +532,12 @@ class Directory(Protocol):
     async def remove(self, name: str) -> None:
         """Removes an account and its mail. Raises Refused(NONEXISTENT)."""
 
-    async def entries(self) -> Sequence[AccountEntry]:
-        """All accounts, by name."""
+    async def entries(self, after: str, most: int) -> Sequence[AccountEntry]:
+        """The first *most* accounts, in the order of their names, of those after the name *after*.
+
+        An account of that name need not exist; "" is before all. The order disregards case. ``all_entries`` of
+        ``store.directory_pages`` gives all accounts.
+        """
 
 
 class Bus(Protocol):
@@ -568,8 +574,11 @@ class Store(Protocol):
     def memory(self) -> Memory:
         """What this process remembers of the mail."""
 
-    async def account(self, account: AccountId) -> Account:
-        """Opens an account; all callers get the same object. Raises Refused(UNAVAILABLE) when it is gone or broken."""
+    async def account(self, entry: AccountEntry) -> Account:
+        """Opens the account of *entry*, of which only ``id`` and ``shard`` are used. All callers get the same object.
+
+        Raises Refused(UNAVAILABLE) when it is gone or broken.
+        """
 
     def changed_elsewhere(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """Fires the watches, because another process committed a change. For the bus, in the event loop's thread.

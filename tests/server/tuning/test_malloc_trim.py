@@ -39,7 +39,7 @@ async def test_a_store_gives_it_back_when_files_were_closed(tmp_path: Path, monk
     monkeypatch.setattr(open_files, "FEW_AT_REST", 1)
     monkeypatch.setattr(open_files, "SYNCED_REST_SECONDS", 0.0)
     store = await open_store(tmp_path, trim_memory=lambda: given_back.append(True))
-    accounts = [await store.account((await store.directory.add(name, {})).id) for name in ("linda", "deniz")]
+    accounts = [await store.account(await store.directory.add(name, {})) for name in ("linda", "deniz")]
     for account in accounts:
         await account.mailbox("INBOX")
     async with asyncio.timeout(20):

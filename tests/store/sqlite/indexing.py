@@ -31,7 +31,7 @@ async def main(data: Path, name: str) -> None:
     store = await open_store(data, compression=3)
     entry = await store.directory.find(name)
     assert entry is not None
-    await (await store.account(entry.id)).indexer.finish()
+    await (await store.account(entry)).indexer.finish()
     await store.close()
 
 

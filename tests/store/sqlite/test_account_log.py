@@ -24,7 +24,7 @@ from tests.store.sqlite.power import Power
 
 async def linda(store: SqliteStore) -> SqliteAccount:
     found = await store.directory.find("linda") or await store.directory.add("linda", {})
-    return await store.account(found.id)
+    return await store.account(found)
 
 
 async def now(account: Account) -> ModSeq:

@@ -14,7 +14,7 @@ from mektup.store.sqlite import open_store
 from mektup.store.sqlite.tables import audit
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
-from tests.contract.mail import fetched, inbox, incoming, raw, uids
+from tests.contract.mail import entry_of, fetched, inbox, incoming, raw, uids
 from tests.store.sqlite.conftest import Book, file_of
 
 TEXT = "a line of text that is long enough to be worth it\r\n"
@@ -22,7 +22,7 @@ TEXT = "a line of text that is long enough to be worth it\r\n"
 
 async def stored(data: Path, compression: int | None, texts: list[str]) -> AccountId:
     store = await open_store(data, compression=compression)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await account.append(await inbox(account), [incoming(octets=raw(text=text)) for text in texts])
     await store.close()
     return account.id
@@ -53,7 +53,7 @@ async def test_a_message_that_has_changed_is_told_of(
     flip(tmp_path, identity, 2)
     book = Book()
     store = await open_store(tmp_path, faults=book)
-    account = await store.account(identity)
+    account = await store.account(entry_of(identity))
     mailbox = await inbox(account)
     if by_lines:
         async for _ in account.lines(mailbox, uids(1, 2, 3), Form((Column.RAW,)), int):
@@ -72,7 +72,7 @@ async def test_messages_that_are_well_are_not_told_of(tmp_path: Path, monkeypatc
     identity = await stored(tmp_path, 3, [TEXT] * 100 + [TEXT * 20_000])
     book = Book()
     store = await open_store(tmp_path, faults=book)
-    account = await store.account(identity)
+    account = await store.account(entry_of(identity))
     for _ in range(5):
         await fetched(account, await inbox(account), uids(*range(1, 102)), Column.RAW)
         await asyncio.sleep(0)
@@ -85,7 +85,7 @@ async def test_what_is_compressed_is_checked_by_the_reading(tmp_path: Path) -> N
     flip(tmp_path, identity, 2)
     book = Book()
     store = await open_store(tmp_path, faults=book)
-    account = await store.account(identity)
+    account = await store.account(entry_of(identity))
     assert len(await fetched(account, await inbox(account), uids(1), Column.RAW)) == 1
     with pytest.raises(Refused) as caught:
         await fetched(account, await inbox(account), uids(2), Column.RAW)

@@ -72,7 +72,7 @@ def test_each_message_stands_in_a_run_of_its_modseq(monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 async def account(store: SqliteStore) -> SqliteAccount:
-    return await store.account((await store.directory.add("linda", {})).id)
+    return await store.account(await store.directory.add("linda", {}))
 
 
 async def toggle(account: SqliteAccount, mailbox: MailboxId, times: range) -> None:
@@ -125,11 +125,11 @@ async def test_upkeep_is_nobodys_news(account: SqliteAccount, monkeypatch: pytes
 async def test_a_store_can_close_before_its_upkeep(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changed_runs, "SPARE_RUNS", -20)
     store = await open_store(data)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, 2)
     await store.close()
     store = await open_store(data)
-    account = await store.account((await store.directory.entries())[0].id)
+    account = await store.account((await store.directory.entries("", 1))[0])
     account.database.read_now(check)
     assert (await account.touched(mailbox, ModSeq(0))).changed == Uids.span(1, 2)
     await store.close()
@@ -138,7 +138,7 @@ async def test_a_store_can_close_before_its_upkeep(data: Path, monkeypatch: pyte
 async def test_an_older_file_gets_runs(data: Path) -> None:
     store = await open_store(data)
     entry = await store.directory.add("linda", {})
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     mailbox = await fill(account, 20)
     states = [await account.modseq(mailbox)]
     for wanted in (uids(1, 2, 3, 7), uids(7, 8, 20), EVERYTHING, uids(4, 5)):
@@ -155,7 +155,7 @@ async def test_an_older_file_gets_runs(data: Path) -> None:
     assert shape_of(path) != today
 
     store = await open_store(data)
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     account.database.read_now(check)
     assert [await account.touched(mailbox, state) for state in states] == found
     await store.close()

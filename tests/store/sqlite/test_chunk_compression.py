@@ -24,7 +24,7 @@ from mektup.store.sqlite.tables.text_blocks import KeptTexts
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import InBody, InHeader
-from tests.contract.mail import EVERYTHING, fetched, inbox, incoming, raw, uids
+from tests.contract.mail import EVERYTHING, entry_of, fetched, inbox, incoming, raw, uids
 from tests.store.sqlite.conftest import file_of
 
 ODD = random.Random(7).randbytes(CHUNK_BYTES)
@@ -53,7 +53,7 @@ async def store(data: Path) -> AsyncIterator[SqliteStore]:
 
 @pytest.fixture
 async def account(store: SqliteStore) -> SqliteAccount:
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await account.append(await inbox(account), [incoming(octets=octets) for octets in MAIL])
     return account
 
@@ -108,7 +108,7 @@ async def test_what_is_packed_against_its_text_is_much_smaller_and_the_same(data
 
 async def test_who_had_the_file_open_before_reads_what_another_packed(data: Path, account: SqliteAccount) -> None:
     elsewhere = await open_store(data)  # another process would share as little: the file alone
-    other = await elsewhere.account(account.id)
+    other = await elsewhere.account(entry_of(account))
     mailbox = await inbox(other)
     await assert_same(other, mailbox, EXPECTED)
     await account.indexer.finish()
@@ -127,7 +127,7 @@ async def test_a_backup_holds_all_that_is_needed(data: Path, store: SqliteStore,
     await store.close()
     path.with_name("backup").rename(path)
     again = await open_store(data)
-    restored = await again.account(account.id)
+    restored = await again.account(entry_of(account))
     await assert_same(restored, await inbox(restored), EXPECTED)
     await again.close()
 
@@ -156,13 +156,13 @@ async def test_searches_find_the_same(account: SqliteAccount) -> None:
 async def test_mail_that_came_before_compression_is_packed_if_it_was_not_indexed(data: Path) -> None:
     store = await open_store(data)
     linda = (await store.directory.add("linda", {})).id
-    await append_all(await store.account(linda), MAIL[:10])
-    await (await store.account(linda)).indexer.finish()
-    await append_all(await store.account(linda), MAIL[10:])
+    await append_all(await store.account(entry_of(linda)), MAIL[:10])
+    await (await store.account(entry_of(linda))).indexer.finish()
+    await append_all(await store.account(entry_of(linda)), MAIL[10:])
     await store.close()
     assert ways_of(file_of(data, linda)).keys() == {AS_IT_IS}
     store = await open_store(data, compression=3)
-    account = await store.account(linda)
+    account = await store.account(entry_of(linda))
     await account.indexer.finish()
     assert ways_of(file_of(data, linda)).keys() == {AS_IT_IS, AGAINST_TEXT}
     await assert_same(account, await inbox(account), EXPECTED)
@@ -171,7 +171,7 @@ async def test_mail_that_came_before_compression_is_packed_if_it_was_not_indexed
 
 async def test_without_compression_nothing_is_packed(data: Path) -> None:
     store = await open_store(data)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await append_all(account, MAIL)
     await account.indexer.finish()
     await store.close()

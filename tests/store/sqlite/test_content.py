@@ -21,7 +21,7 @@ async def test_the_last_piece_of_a_message_holds_all_the_rest(monkeypatch: pytes
     monkeypatch.setattr(content, "CHUNK_BYTES", 16)
     monkeypatch.setattr(content, "LAST_CHUNK", 3)
     store = await open_store(None)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = (await account.mailbox("INBOX")).id
     messages = [b"A: b\r\n\r\n" + bytes(range(33, 33 + length)) for length in (1, 16, 40, 48, 49, 90)]
     await account.append(mailbox, [incoming(octets=message) for message in messages])

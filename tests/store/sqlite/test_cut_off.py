@@ -35,7 +35,7 @@ class Book:
 
 async def linda(store: SqliteStore) -> SqliteAccount:
     found = await store.directory.find("linda") or await store.directory.add("linda", {})
-    return await store.account(found.id)
+    return await store.account(found)
 
 
 async def append(account: Account, times: int = 1) -> int:

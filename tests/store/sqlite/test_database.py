@@ -21,13 +21,13 @@ from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.search import And, HasFlag, InBody, InSubject
-from tests.contract.mail import EVERYTHING, fetched, fill, flags_of, inbox, incoming, raw, uids
+from tests.contract.mail import EVERYTHING, entry_of, fetched, fill, flags_of, inbox, incoming, raw, uids
 from tests.store.sqlite.conftest import file_of
 
 
 @pytest.fixture
 async def account(store: SqliteStore) -> Account:
-    return await store.account((await store.directory.add("linda", {})).id)
+    return await store.account(await store.directory.add("linda", {}))
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ async def test_flags_alone_do_not_wait_for_the_disk_unless_told_to(
     await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"\\Seen"}))
     assert syncs == []
     careful = await open_store(data, limits=Limits(sync_flags=True))
-    other = await careful.account(account.id)
+    other = await careful.account(entry_of(account))
     syncs.clear()
     await other.store_flags(mailbox, uids(2), FlagChange.ADD, frozenset({"\\Seen"}))
     assert syncs
@@ -297,7 +297,7 @@ async def test_the_wal_starts_over_under_one_writer_who_never_pauses(account: Ac
 async def test_closing_waits_for_what_is_under_way(data: Path) -> None:
     store = await open_store(data)
     entry = await store.directory.add("linda", {})
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     mailbox = await inbox(account)
     writing = [asyncio.create_task(account.append(mailbox, [incoming()] * 300)) for _ in range(3)]
     searching = asyncio.create_task(account.search(mailbox, InBody("x"), EVERYTHING))
@@ -309,5 +309,5 @@ async def test_closing_waits_for_what_is_under_way(data: Path) -> None:
     assert stored >= 1
     assert [path.name for path in data.rglob("*.db-wal")] == []
     store = await open_store(data)
-    assert (await (await store.account(entry.id)).mailbox("INBOX")).messages == stored * 300
+    assert (await (await store.account(entry)).mailbox("INBOX")).messages == stored * 300
     await store.close()

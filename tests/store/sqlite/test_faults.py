@@ -29,7 +29,7 @@ from mektup.terms.numbers import MailboxId
 from mektup.terms.search import HasFlag, InText
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import SortCriterion, SortKey
-from tests.contract.mail import EVERYTHING, fetched, fill, flags_of, inbox, incoming, raw, uids
+from tests.contract.mail import EVERYTHING, entry_of, fetched, fill, flags_of, inbox, incoming, raw, uids
 from tests.store.sqlite.conftest import Book, file_of
 from tests.support.faulty_disk import FaultyDisk, Raise, failed, faulty_disk, full, no_memory
 
@@ -184,7 +184,7 @@ def disk() -> Any:
 async def account(disk: FaultyDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Account]:
     monkeypatch.setattr(wal_sync, "MENDING_SECONDS", 0.0)
     store = await open_store(tmp_path / "data", limits=QUIET)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await furnish(account)
     yield account
     disk.works()
@@ -195,7 +195,7 @@ async def agrees_with_the_file(account: Account, data: Path) -> None:
     """What the account's process says is what a process says that knows nothing."""
     store = await open_store(data)
     try:
-        assert await told(account) == await told(await store.account(account.id))
+        assert await told(account) == await told(await store.account(entry_of(account)))
     finally:
         await store.close()
 
@@ -293,7 +293,7 @@ async def test_a_statement_that_ends_the_transaction_leaves_nothing_behind(
 
     monkeypatch.setattr(Database, "_connect", traced)
     store = await open_store(tmp_path / "data", limits=QUIET)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await furnish(account)
     mailbox = await inbox(account)
     before = await told(account)
@@ -332,7 +332,7 @@ async def test_keywords_that_are_lost_make_no_mailbox_unreadable(tmp_path: Path)
     # an older mektup could leave flag words that name no set of keywords
     book = Book()
     store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, 5, "$Lost", "\\Seen")
     await account.store_flags(mailbox, uids(2), FlagChange.REPLACE, frozenset({"$Kept"}))
     await store.close()
@@ -343,7 +343,7 @@ async def test_keywords_that_are_lost_make_no_mailbox_unreadable(tmp_path: Path)
     file.close()
 
     store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
-    account = await store.account(account.id)
+    account = await store.account(entry_of(account))
     before = await account.select("INBOX", claim_recent=False)
     assert await flags_of(account, mailbox) == {
         1: {"\\Seen"},
@@ -385,7 +385,7 @@ async def test_keywords_that_are_lost_make_no_mailbox_unreadable(tmp_path: Path)
 
 async def test_keywords_that_are_lost_do_not_become_others(tmp_path: Path) -> None:
     store = await open_store(tmp_path / "data", limits=QUIET)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, 3)
     await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"$Important"}))
     await store.close()
@@ -393,7 +393,7 @@ async def test_keywords_that_are_lost_do_not_become_others(tmp_path: Path) -> No
     file.execute("DELETE FROM keyword_sets")
     file.close()
     store = await open_store(tmp_path / "data", limits=QUIET)
-    account = await store.account(account.id)
+    account = await store.account(entry_of(account))
     # before anybody has looked
     await account.store_flags(mailbox, uids(2), FlagChange.ADD, frozenset({"$Junk"}))
     assert await flags_of(account, mailbox) == {1: set(), 2: {"$Junk"}, 3: set()}
@@ -403,7 +403,7 @@ async def test_keywords_that_are_lost_do_not_become_others(tmp_path: Path) -> No
 @pytest.mark.parametrize("is_damaged", [False, True])
 async def test_a_wal_that_is_damaged_is_told_of(tmp_path: Path, is_damaged: bool) -> None:
     store = await open_store(tmp_path / "data", limits=QUIET)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     for _ in range(3):
         await fill(account, 1)
     # as a process leaves it that is killed
@@ -416,7 +416,7 @@ async def test_a_wal_that_is_damaged_is_told_of(tmp_path: Path, is_damaged: bool
         wal.write_bytes(octets)
     book = Book()
     store = await open_store(tmp_path / "copy", limits=QUIET, faults=book)
-    account = await store.account(account.id)
+    account = await store.account(entry_of(account))
     assert (await account.mailbox("INBOX")).messages == (3 if not is_damaged else 1)
     assert [fault.kind for fault in book.faults] == [Kind.DAMAGED] * is_damaged
     await store.close()
@@ -425,7 +425,7 @@ async def test_a_wal_that_is_damaged_is_told_of(tmp_path: Path, is_damaged: bool
 async def test_too_few_descriptors_are_told_of(tmp_path: Path) -> None:
     book = Book()
     store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await fill(account, 1)
     await account.database.release()  # type: ignore[attr-defined]
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -450,7 +450,7 @@ async def test_too_few_descriptors_are_told_of(tmp_path: Path) -> None:
 async def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path: Path) -> None:
     book = Book()
     store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, 1)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
@@ -480,7 +480,7 @@ async def test_looking_at_a_wal_and_writing_it_again_leaves_the_locks_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await open_store(tmp_path / "data", limits=QUIET)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, 1)
     shm = f"{file_of(tmp_path / 'data', account.id)}-shm"
 
@@ -490,7 +490,7 @@ async def test_looking_at_a_wal_and_writing_it_again_leaves_the_locks_in_place(
 
     assert is_held()
     other = await open_store(tmp_path / "data", limits=QUIET)
-    await other.account(account.id)  # looks at the WAL
+    await other.account(entry_of(account))  # looks at the WAL
     assert is_held()
     await other.close()
     assert is_held()
@@ -534,13 +534,13 @@ async def test_a_file_that_is_none_of_this_mektup_is_told_of(
     tmp_path: Path, change: Callable[[Path], None], kind: Kind, code: Code, reason: str
 ) -> None:
     store = await open_store(tmp_path / "data", limits=QUIET)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await store.close()
     change(file_of(tmp_path / "data", account.id))
     book = Book()
     store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
     with pytest.raises(Refused) as caught:
-        await store.account(account.id)
+        await store.account(entry_of(account))
     assert caught.value.code is code
     assert [(fault.kind, reason in str(fault.reason)) for fault in book.faults] == [(kind, True)]
     await store.close()
@@ -556,7 +556,7 @@ async def test_a_file_of_another_user_is_told_of_with_its_owner(mode: int) -> No
     with tempfile.TemporaryDirectory(prefix="mektup-") as place:  # pytest's own are closed to other users
         data = Path(place, "data")
         store = await open_store(data, limits=QUIET)
-        account = await store.account((await store.directory.add("linda", {})).id)
+        account = await store.account(await store.directory.add("linda", {}))
         await store.close()
         file = file_of(data, account.id)
         for each in (Path(place), data, *data.rglob("*")):
@@ -568,7 +568,7 @@ async def test_a_file_of_another_user_is_told_of_with_its_owner(mode: int) -> No
         try:
             store = await open_store(data, limits=QUIET, faults=book)
             with pytest.raises(Refused) as caught:
-                await fill(await store.account(account.id), 1)
+                await fill(await store.account(entry_of(account)), 1)
             await store.close()
         finally:
             os.seteuid(0)

@@ -21,12 +21,12 @@ from mektup.store.sqlite import open_store
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
-from tests.contract.mail import EVERYTHING, fetched, fill, incoming, raw, uids
+from tests.contract.mail import EVERYTHING, entry_of, fetched, fill, incoming, raw, uids
 from tests.store.sqlite.conftest import file_of
 
 
 async def test_nobody_else_can_read_the_files(data: Path, store: SqliteStore) -> None:
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await fill(account, 3)
     found = sorted(data.rglob("*"))
     assert {path.suffix for path in found if path.is_file()} >= {".db", ".db-wal", ".db-shm"}
@@ -35,14 +35,14 @@ async def test_nobody_else_can_read_the_files(data: Path, store: SqliteStore) ->
 
 
 async def test_no_name_of_a_user_becomes_a_path(data: Path, store: SqliteStore) -> None:
-    account = await store.account((await store.directory.add("..", {})).id)
+    account = await store.account(await store.directory.add("..", {}))
     await account.create("../../evil")
     assert all(path.name.startswith(("mektup.db", account.id)) for path in data.rglob("*") if path.is_file())
 
 
 async def test_a_closed_store_leaves_whole_files_and_nothing_beside_them(data: Path) -> None:
     store = await open_store(data)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await fill(account, 3)
     await store.close()
     assert {path for path in data.rglob("*") if path.is_file()} == {data / "mektup.db", file_of(data, account.id)}
@@ -62,7 +62,7 @@ async def test_those_who_open_an_account_at_once_share_one_and_leave_none_open(d
     entry = await store.directory.add("linda", {})
     await store.close()
     store = await open_store(data)
-    opened = await asyncio.gather(*(store.account(entry.id) for _ in range(5)))
+    opened = await asyncio.gather(*(store.account(entry) for _ in range(5)))
     assert len({id(account) for account in opened}) == 1
     await fill(opened[0], 1)
     await store.close()
@@ -74,7 +74,7 @@ async def test_an_account_that_opens_while_the_store_closes_is_not_left_open(dat
     entry = await store.directory.add("linda", {})
     await store.close()
     store = await open_store(data)
-    opening = asyncio.create_task(store.account(entry.id))
+    opening = asyncio.create_task(store.account(entry))
     await asyncio.sleep(0)
     await store.close()
     with pytest.raises(Refused):
@@ -85,11 +85,11 @@ async def test_an_account_that_opens_while_the_store_closes_is_not_left_open(dat
 async def test_a_copied_file_is_a_copied_account(data: Path, tmp_path: Path) -> None:
     store = await open_store(data)
     entry = await store.directory.add("linda", {})
-    mailbox = await fill(await store.account(entry.id), 3, "$Kept")
+    mailbox = await fill(await store.account(entry), 3, "$Kept")
     await store.close()
     shutil.copytree(data, tmp_path / "copy")
     copied = await open_store(tmp_path / "copy")
-    account = await copied.account(entry.id)
+    account = await copied.account(entry)
     rows = await fetched(account, mailbox, EVERYTHING, Column.RAW, Column.FLAGS)
     assert [row[1] for row in rows] == [raw(f"number {number}") for number in range(3)]
     assert account.flag_names(rows[0][2]) == ("$Kept",)
@@ -98,7 +98,7 @@ async def test_a_copied_file_is_a_copied_account(data: Path, tmp_path: Path) -> 
 
 async def test_a_removed_account_leaves_no_file(data: Path, store: SqliteStore) -> None:
     entry = await store.directory.add("linda", {})
-    await fill(await store.account(entry.id), 1)
+    await fill(await store.account(entry), 1)
     await store.directory.remove("linda")
     assert list(data.rglob(f"{entry.id}*")) == []
 
@@ -114,10 +114,10 @@ async def test_a_missing_or_damaged_file_is_refused_and_others_live_on(data: Pat
     store = await open_store(data)
     for account, code in ((gone, Code.UNAVAILABLE), (damaged, Code.CORRUPTION), (other, Code.CORRUPTION)):
         with pytest.raises(Refused) as caught:
-            await store.account(account)
+            await store.account(entry_of(account))
         assert caught.value.code is code
     assert not file_of(data, gone).exists()
-    assert (await (await store.account(well)).mailbox("INBOX")).messages == 0
+    assert (await (await store.account(entry_of(well))).mailbox("INBOX")).messages == 0
     await store.close()
 
 
@@ -125,7 +125,7 @@ async def test_few_files_are_open_however_many_accounts_are_held(
     data: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "_open_files", OpenFiles(3, store._threads))
-    accounts = [await store.account((await store.directory.add(f"user{number}", {})).id) for number in range(10)]
+    accounts = [await store.account(await store.directory.add(f"user{number}", {})) for number in range(10)]
     for _ in range(2):
         for account in accounts:
             mailbox = await fill(account, 1)
@@ -142,7 +142,7 @@ async def test_of_files_that_rest_few_stay_open_and_any_is_there_when_it_is_used
     monkeypatch.setattr(open_files, "REST_SECONDS", 0.0)
     monkeypatch.setattr(open_files, "FEW_AT_REST", 2)
     monkeypatch.setattr(open_files, "SYNCED_REST_SECONDS", 0.0)
-    accounts = [await store.account((await store.directory.add(f"user{number}", {})).id) for number in range(6)]
+    accounts = [await store.account(await store.directory.add(f"user{number}", {})) for number in range(6)]
     for count in (1, 2):
         for account in accounts:
             await fill(account, 1)
@@ -159,7 +159,7 @@ async def test_one_with_a_change_that_was_waited_for_is_closed_later(
 ) -> None:
     monkeypatch.setattr(open_files, "REST_SECONDS", 0.0)
     monkeypatch.setattr(open_files, "FEW_AT_REST", 1)
-    accounts = [await store.account((await store.directory.add(f"user{number}", {})).id) for number in range(6)]
+    accounts = [await store.account(await store.directory.add(f"user{number}", {})) for number in range(6)]
     for account in accounts:
         await account.database.release()
     read, synced = accounts[:3], accounts[3:]
@@ -175,11 +175,11 @@ async def test_one_with_a_change_that_was_waited_for_is_closed_later(
 
 async def test_an_account_that_nobody_uses_goes_when_its_file_is_closed(store: SqliteStore) -> None:
     identity = (await store.directory.add("linda", {})).id
-    account = weakref.ref(await store.account(identity))
+    account = weakref.ref(await store.account(entry_of(identity)))
     gc.collect()
     first = account()
     assert first is not None
-    assert await store.account(identity) is first  # though nobody held it: its file is open
+    assert await store.account(entry_of(identity)) is first  # though nobody held it: its file is open
     gc.disable()
     try:
         await first.database.release()
@@ -187,7 +187,7 @@ async def test_an_account_that_nobody_uses_goes_when_its_file_is_closed(store: S
         assert account() is None
     finally:
         gc.enable()
-    assert (await (await store.account(identity)).mailbox("INBOX")).messages == 0
+    assert (await (await store.account(entry_of(identity))).mailbox("INBOX")).messages == 0
 
 
 ANOTHER = """
@@ -207,7 +207,7 @@ with open(sys.argv[1] + "-shm", "r+b") as index:
 
 
 async def test_a_file_that_is_used_again_while_it_is_closed_keeps_its_locks(data: Path, store: SqliteStore) -> None:
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     path = str(file_of(data, account.id))
     assert (await account.mailbox("INBOX")).messages == 0
     other = await asyncio.create_subprocess_exec(sys.executable, "-c", ANOTHER, path, stdin=PIPE, stdout=PIPE)
@@ -229,7 +229,7 @@ async def test_compressed_messages_are_smaller_and_come_back(tmp_path: Path) -> 
     for name, compression in (("plain", None), ("packed", 3)):
         store = await open_store(tmp_path / name, compression=compression)
         entry = await store.directory.add("linda", {})
-        account = await store.account(entry.id)
+        account = await store.account(entry)
         mailbox = (await account.mailbox("INBOX")).id
         await account.append(
             mailbox, [incoming(octets=octets), incoming(octets=small), incoming(octets=octets[:200_000])]
@@ -237,7 +237,7 @@ async def test_compressed_messages_are_smaller_and_come_back(tmp_path: Path) -> 
         await store.close()
         sizes[name] = file_of(tmp_path / name, entry.id).stat().st_size
         store = await open_store(tmp_path / name)  # what is packed is read whatever the setting is now
-        account = await store.account(entry.id)
+        account = await store.account(entry)
         rows = await fetched(account, mailbox, EVERYTHING, Column.CONTENT, Column.RAW, Column.HEADER)
         assert [row[2] for row in rows] == [None, small, octets[:200_000]]
         assert b"".join([piece async for piece in account.content(rows[0][1], 0, 2**40)]) == octets

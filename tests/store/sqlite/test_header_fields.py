@@ -20,7 +20,7 @@ from mektup.store.sqlite.tables.fetch import query_for
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import MailboxId
 from mektup.terms.sets import Uids
-from tests.contract.mail import EVERYTHING, fetched, fill, flags_of, inbox, incoming, raw, uids
+from tests.contract.mail import EVERYTHING, entry_of, fetched, fill, flags_of, inbox, incoming, raw, uids
 from tests.store.sqlite.conftest import file_of, make_older, shape_of
 
 CHOICE = HeaderFields(frozenset({b"subject"}))
@@ -29,7 +29,7 @@ SIZE = 1 << BLOCK_BITS
 
 @pytest.fixture
 async def account(store: SqliteStore) -> SqliteAccount:
-    return await store.account((await store.directory.add("linda", {})).id)
+    return await store.account(await store.directory.add("linda", {}))
 
 
 def kept(account: SqliteAccount) -> list[int]:
@@ -67,7 +67,7 @@ async def test_they_are_there_for_the_next_process(account: SqliteAccount, store
     connection.execute("UPDATE chunks SET octets = CAST('Subject: changed' AS BLOB)")  # so that one sees who is asked
     connection.close()
     store = await open_store(data)
-    account = await store.account(account.id)
+    account = await store.account(entry_of(account))
     after = await fetched(account, mailbox, EVERYTHING, CHOICE)
     await store.close()
     assert after[: 2 * SIZE - 1] == before[: 2 * SIZE - 1]
@@ -155,7 +155,7 @@ async def test_accounts_in_memory_keep_their_own(monkeypatch: pytest.MonkeyPatch
     store = await open_store(None)
     mailboxes: list[tuple[SqliteAccount, MailboxId]] = []
     for name, size in (("linda", 2 * SIZE), ("ali", SIZE)):
-        account = await store.account((await store.directory.add(name, {})).id)
+        account = await store.account(await store.directory.add(name, {}))
         mailboxes.append((account, await fill(account, size)))
     for _ in range(2):
         for account, mailbox in mailboxes:
@@ -173,6 +173,6 @@ async def test_a_file_of_the_version_before_gets_the_table(
     today = shape_of(path)
     make_older(path, 3)
     store = await open_store(data)
-    await store.account(account.id)
+    await store.account(entry_of(account))
     await store.close()
     assert shape_of(path) == today

@@ -27,7 +27,7 @@ async def store() -> AsyncIterator[SqliteStore]:
 
 
 async def account(store: SqliteStore, name: str) -> SqliteAccount:
-    opened = await store.account((await store.directory.add(name, {})).id)
+    opened = await store.account(await store.directory.add(name, {}))
     assert isinstance(opened, SqliteAccount)
     return opened
 

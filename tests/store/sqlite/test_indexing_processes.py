@@ -47,7 +47,7 @@ async def said(process: Process) -> int | None:
 async def path(data: Path) -> Path:
     """The file of an account with messages that nobody has indexed."""
     store = await open_store(data, compression=3)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await fill(account, MESSAGES)
     await store.close()
     return file_of(data, account.id)
@@ -77,7 +77,7 @@ async def test_a_process_that_dies_leaves_what_it_had_indexed(data: Path, path: 
         done.append(count)
     await process.wait()
     store = await open_store(data, compression=3)
-    account = await store.account((await store.directory.entries())[0].id)
+    account = await store.account((await store.directory.entries("", 1))[0])
     # The last transaction may have been committed and not been said, or said and not been committed.
     indexed = (await account.search_status()).indexed
     assert indexed >= sum(count or 0 for count in done[:-1])
@@ -97,7 +97,7 @@ async def test_processes_that_index_the_same(data: Path, path: Path) -> None:
     counts = await gather(*(until_end(process) for process in processes))
     # no sooner, as an account that is open here would index too
     store = await open_store(data, compression=3)
-    account = await store.account((await store.directory.entries())[0].id)
+    account = await store.account((await store.directory.entries("", 1))[0])
     mailbox = await inbox(account)
     await account.append(mailbox, [incoming(octets=raw("number 9999"))])
     await account.remove(mailbox, uids(100))

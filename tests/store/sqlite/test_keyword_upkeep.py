@@ -20,6 +20,7 @@ from mektup.terms.limits import Limits
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import HasFlag
 from mektup.terms.sets import Uids
+from tests.contract.mail import entry_of
 from tests.store.sqlite.conftest import file_of
 
 ONE: Uids = Uids.span(1, 1)
@@ -29,7 +30,7 @@ MANY = FEW_SETS + 20
 
 @pytest.fixture
 async def account(store: SqliteStore) -> SqliteAccount:
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = (await account.mailbox("INBOX")).id
     await account.append(mailbox, [Incoming(prepare(b"Subject: x\r\n\r\n"))])
     return account
@@ -115,7 +116,7 @@ async def test_sets_that_messages_leave_go_although_none_was_added_since(
 async def test_another_process_does_not_give_a_message_a_set_that_has_gone(account: SqliteAccount, data: Path) -> None:
     elsewhere = await open_store(data)
     try:
-        other = await elsewhere.account(account.id)
+        other = await elsewhere.account(entry_of(account))
         for number in range(MANY):
             await replace(other, f"k{number}")
         before = sets(file_of(data, account.id))
@@ -145,7 +146,7 @@ async def test_a_change_that_is_undone_leaves_nothing_behind(account: SqliteAcco
 async def test_what_went_makes_room(tmp_path: Path) -> None:
     store = await open_store(tmp_path, limits=Limits(keyword_sets_bytes=20_000))
     try:
-        account = await store.account((await store.directory.add("linda", {})).id)
+        account = await store.account(await store.directory.add("linda", {}))
         mailbox = (await account.mailbox("INBOX")).id
         await account.append(mailbox, [Incoming(prepare(b"Subject: x\r\n\r\n"))])
         with pytest.raises(Refused) as caught:

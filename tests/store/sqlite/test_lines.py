@@ -20,7 +20,7 @@ from tests.contract.mail import EVERYTHING, fetched, inbox, incoming, raw, uids
 @pytest.fixture
 async def account(tmp_path: Path) -> AsyncIterator[Account]:
     store = await open_store(tmp_path)
-    yield await store.account((await store.directory.add("linda", {})).id)
+    yield await store.account(await store.directory.add("linda", {}))
     await store.close()
 
 

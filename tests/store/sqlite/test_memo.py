@@ -24,13 +24,13 @@ from mektup.terms.numbers import Uid
 from mektup.terms.search import All, HasFlag
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import SortCriterion, SortKey
-from tests.contract.mail import fill, inbox, incoming, uids
+from tests.contract.mail import entry_of, fill, inbox, incoming, uids
 from tests.store.sqlite.conftest import file_of
 
 
 @pytest.fixture
 async def account(store: SqliteStore) -> SqliteAccount:
-    return await store.account((await store.directory.add("linda", {})).id)
+    return await store.account(await store.directory.add("linda", {}))
 
 
 async def test_the_state_is_another_after_each_commit_and_the_same_between(account: SqliteAccount) -> None:
@@ -189,7 +189,7 @@ async def test_what_others_did_while_the_file_was_closed_is_seen(account: Sqlite
     await account.database.release()
     await read_twice(account)
     second = await open_store(data)
-    elsewhere = await second.account(account.id)
+    elsewhere = await second.account(entry_of(account))
     await account.database.release()
     await elsewhere.create("Elsewhere")
     await second.close()
@@ -206,7 +206,7 @@ async def test_who_closes_a_file_leaves_the_locks_of_others_in_this_process(acco
 
     await read_twice(account)
     second = await open_store(data)
-    await read_twice(await second.account(account.id))
+    await read_twice(await second.account(entry_of(account)))
     assert await is_locked()
     await second.close()
     assert await is_locked()

@@ -18,14 +18,14 @@ from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import And, HasFlag, InUids, Larger, Not, Or, SearchKey, Smaller
 from mektup.terms.sets import Uids
-from tests.contract.mail import EVERYTHING, fill, inbox, uids
+from tests.contract.mail import EVERYTHING, entry_of, fill, inbox, uids
 
 LARGE, SMALL = Larger(10_000), Smaller(10_000)
 
 
 @pytest.fixture
 async def account(store: SqliteStore) -> SqliteAccount:
-    opened = await store.account((await store.directory.add("linda", {})).id)
+    opened = await store.account(await store.directory.add("linda", {}))
     assert isinstance(opened, SqliteAccount)
     return opened
 
@@ -133,7 +133,7 @@ async def test_keywords_are_found_whatever_their_case_and_after_a_new_start(
     await store.close()
     again = await open_store(data)
     try:
-        opened = await again.account(account.id)
+        opened = await again.account(entry_of(account))
         assert isinstance(opened, SqliteAccount)
         assert await found(opened, HasFlag("sHARED")) == Uids.span(1, 5)
         assert await found(opened, And((HasFlag("only2"), Not(HasFlag("only3"))))) == uids(2)

@@ -12,7 +12,7 @@ import pytest
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.tables import recovery
 from mektup.terms.sets import Uids
-from tests.contract.mail import fill
+from tests.contract.mail import entry_of, fill
 from tests.store.sqlite.conftest import file_of
 from tests.store.sqlite.power import Power
 
@@ -45,7 +45,7 @@ async def test_a_file_that_was_being_compacted_is_whole(
     data: Path, power: EachSync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await open_store(data)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, MESSAGES)
     await account.remove(mailbox, Uids.span(1, MESSAGES // 2))
     path = file_of(data, account.id)
@@ -60,7 +60,7 @@ async def test_a_file_that_was_being_compacted_is_whole(
             assert connection.pragma("integrity_check") == "ok"
         monkeypatch.setattr(recovery, "boot", lambda life=f"life {number}": life)
         store = await open_store(data)
-        account = await store.account(account.id)
+        account = await store.account(entry_of(account))
         selection = await account.select("INBOX", claim_recent=False)
         assert selection.uids == Uids.span(MESSAGES // 2 + 1, MESSAGES)
         await store.close()

@@ -75,7 +75,7 @@ async def test_what_was_acknowledged_survives_a_kill(data: Path, lines: int) -> 
     assert len(said) >= lines
 
     store = await open_store(data)
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     there = await flags_of(account, await inbox(account))
     for number, (what, uid) in enumerate(said):
         # The last change may have been made and not been said.
@@ -97,7 +97,7 @@ async def test_what_was_acknowledged_survives_a_kill(data: Path, lines: int) -> 
 
 async def test_processes_that_write_the_same_mailbox(data: Path, store: SqliteStore) -> None:
     entry = await store.directory.add("linda", {})
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     mailbox = await inbox(account)
     processes = [await writer(data, 40) for _ in range(2)]
     listening = [asyncio.create_task(acknowledged(process)) for process in processes]
@@ -121,9 +121,9 @@ async def test_processes_that_write_the_same_mailbox(data: Path, store: SqliteSt
 
 async def test_one_process_sees_what_another_did_at_once(data: Path, store: SqliteStore) -> None:
     entry = await store.directory.add("linda", {})
-    here = await store.account(entry.id)
+    here = await store.account(entry)
     elsewhere_store = await open_store(data)  # a store of its own shares nothing with the other but the files
-    there = await elsewhere_store.account(entry.id)
+    there = await elsewhere_store.account(entry)
     mailbox = await fill(here, 3)
     known = await there.select("INBOX", claim_recent=False)
     assert known.uids == uids(1, 2, 3)
@@ -155,7 +155,7 @@ async def test_one_process_sees_what_another_did_at_once(data: Path, store: Sqli
 
 async def test_an_account_removed_elsewhere_ends_here(data: Path, store: SqliteStore) -> None:
     entry = await store.directory.add("linda", {})
-    here = await store.account(entry.id)
+    here = await store.account(entry)
     mailbox = await fill(here, 1)
     elsewhere_store = await open_store(data)
     await elsewhere_store.directory.remove("linda")

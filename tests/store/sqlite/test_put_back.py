@@ -23,7 +23,7 @@ from tests.contract.mail import fill, incoming
 
 async def linda(store: SqliteStore) -> SqliteAccount:
     found = await store.directory.find("linda") or await store.directory.add("linda", {})
-    return await store.account(found.id)
+    return await store.account(found)
 
 
 async def boxes(data: Path) -> dict[str, Mailbox]:

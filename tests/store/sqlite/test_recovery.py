@@ -35,7 +35,7 @@ async def reopened_after(data: Path, life: str, monkeypatch: pytest.MonkeyPatch)
 
 async def linda(store: SqliteStore) -> SqliteAccount:
     found = await store.directory.find("linda") or await store.directory.add("linda", {})
-    return await store.account(found.id)
+    return await store.account(found)
 
 
 async def flag(account: SqliteAccount) -> ModSeq:

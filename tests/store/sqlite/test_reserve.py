@@ -55,7 +55,7 @@ async def store(disk: FaultyDisk, book: Book, kept: Reserve, tmp_path: Path) -> 
 
 @pytest.fixture
 async def account(store: SqliteStore) -> Account:
-    return await store.account((await store.directory.add("linda", {})).id)
+    return await store.account(await store.directory.add("linda", {}))
 
 
 def test_it_has_blocks_of_its_own(kept: Reserve, tmp_path: Path) -> None:

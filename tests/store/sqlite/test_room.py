@@ -23,7 +23,7 @@ from mektup.store.sqlite.tables.expunged_runs import KEPT_RUNS, MANY_RUNS
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import MailboxId
 from mektup.terms.sets import Uids
-from tests.contract.mail import incoming, raw
+from tests.contract.mail import entry_of, incoming, raw
 from tests.store.sqlite.conftest import file_of
 
 FEW_BYTES = (room.SPARE_PAGES + 100) * PAGE_BYTES
@@ -31,7 +31,7 @@ FEW_BYTES = (room.SPARE_PAGES + 100) * PAGE_BYTES
 
 @pytest.fixture
 async def account(store: SqliteStore) -> SqliteAccount:
-    return await store.account((await store.directory.add("linda", {})).id)
+    return await store.account(await store.directory.add("linda", {}))
 
 
 async def load(account: SqliteAccount) -> MailboxId:
@@ -114,7 +114,7 @@ async def test_a_file_of_an_older_mektup_gives_room_back_once_it_is_compacted(
         connection.execute(statement).fetchall()
     connection.close()
     again = await open_store(data)
-    old = await again.account(account.id)
+    old = await again.account(entry_of(account))
     await old.remove(mailbox, Uids.span(1, 40))
     await old.indexer.tidy()
     assert await size(old, data) > 8_000_000
@@ -180,7 +180,7 @@ async def test_of_many_runs_the_latest_stay_exact_and_none_is_forgotten(account:
 def test_joined_runs_touch_no_more_and_are_the_same_uids(gaps: list[tuple[int, int]], random: object) -> None:
     async def check() -> None:
         store = await open_store(None)
-        account = await store.account((await store.directory.add("linda", {})).id)
+        account = await store.account(await store.directory.add("linda", {}))
         spans, at = [], 1
         for gap, length in gaps:
             spans.append((at + gap, at + gap + length - 1))

@@ -37,7 +37,7 @@ NEXT = replace(ACCOUNT, upgrades=(*ACCOUNT.upgrades, add_column, paint))
 async def old(data: Path) -> Path:
     """An account's file of today's version, with mail in it."""
     store = await open_store(data)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await fill(account, 5)
     await store.close()
     return file_of(data, account.id)
@@ -97,7 +97,7 @@ async def test_a_file_of_tomorrow_or_of_another_program_is_refused(old: Path) ->
 async def test_the_store_upgrades_what_it_opens(data: Path, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mektup.store.sqlite.store.ACCOUNT", NEXT)
     store = await open_store(data)
-    account = await store.account((await store.directory.entries())[0].id)
+    account = await store.account((await store.directory.entries("", 1))[0])
     assert (await account.mailbox("INBOX")).messages == 5
     await store.close()
     assert old.with_name(f"{old.name}.v{ACCOUNT.version}").exists()

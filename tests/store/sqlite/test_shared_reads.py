@@ -34,7 +34,7 @@ class Question:
 
 @pytest.fixture
 async def account(store: SqliteStore) -> SqliteAccount:
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await fill(account, 1)
     return account
 

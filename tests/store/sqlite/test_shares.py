@@ -30,7 +30,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 async def account(store: SqliteStore, name: str) -> SqliteAccount:
     entry = await store.directory.add(name, {})
-    opened = await store.account(entry.id)
+    opened = await store.account(entry)
     assert isinstance(opened, SqliteAccount)
     inbox = await opened.mailbox("INBOX")
     await opened.append(inbox.id, [Incoming(prepare(b"Subject: x\r\n\r\nfound\r\n"))])

@@ -37,7 +37,7 @@ def assert_nothing_is_lost_or_left(path: Path) -> None:
 @pytest.mark.parametrize("seed", range(5))
 async def test_every_way_to_copy_and_remove(data: Path, store: SqliteStore, seed: int) -> None:
     chance = random.Random(seed)
-    account: Account = await store.account((await store.directory.add("linda", {})).id)
+    account: Account = await store.account(await store.directory.add("linda", {}))
     for step in range(60):
         name = chance.choice(NAMES)
         box = await account.mailbox(name)
@@ -71,7 +71,7 @@ async def test_every_way_to_copy_and_remove(data: Path, store: SqliteStore, seed
 
 
 async def test_a_store_that_changes_nothing_leaves_nothing(data: Path, store: SqliteStore) -> None:
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     box = await account.mailbox("INBOX")
     await account.append(box.id, [incoming("$Kept")])
     for change in FlagChange:

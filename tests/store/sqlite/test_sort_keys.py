@@ -29,7 +29,7 @@ SUBJECT = (SortCriterion(SortKey.SUBJECT),)
 
 @pytest.fixture
 async def account(store: SqliteStore) -> SqliteAccount:
-    return await store.account((await store.directory.add("linda", {})).id)
+    return await store.account(await store.directory.add("linda", {}))
 
 
 async def deliver(account: SqliteAccount, *subjects: str) -> MailboxId:

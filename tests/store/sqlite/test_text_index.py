@@ -53,7 +53,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def account(store: SqliteStore) -> SqliteAccount:
-    return await store.account((await store.directory.add("linda", {})).id)
+    return await store.account(await store.directory.add("linda", {}))
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def keys_for(text: str) -> Iterator[SearchKey]:
 
 async def check(octets: list[bytes], indexed: int, sought: list[str]) -> None:
     store = await open_store(None)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await inbox(account)
     await account.append(mailbox, [Incoming(prepare(each)) for each in octets[:indexed]])
     await account.indexer.finish()
@@ -310,11 +310,11 @@ async def test_what_arrives_is_indexed_by_itself(account: SqliteAccount, monkeyp
 async def test_what_an_earlier_process_left_is_indexed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = await open_store(data)
     entry = await store.directory.add("linda", {})
-    await fill(await store.account(entry.id), 10)
+    await fill(await store.account(entry), 10)
     await store.close()
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.001)
     store = await open_store(data)
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     async with asyncio.timeout(30):
         while (await account.search_status()).indexed < 10:
             await asyncio.sleep(0)
@@ -335,7 +335,7 @@ async def test_it_waits_for_a_quiet_moment_but_not_for_ever(
 async def test_it_can_be_switched_off(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.0)
     store = await open_store(data, limits=Limits(text_index=False))
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, 3)
     assert (await account.search(mailbox, InText("number 2"), EVERYTHING)).uids == uids(3)
     assert (await account.search_status()).indexed == 0
@@ -346,7 +346,7 @@ async def test_the_store_closes_while_much_is_being_indexed(data: Path, monkeypa
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.0)
     store = await open_store(data)
     entry = await store.directory.add("linda", {})
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     mailbox = await fill(account, 500)
     begun = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -364,7 +364,7 @@ async def test_the_store_closes_while_much_is_being_indexed(data: Path, monkeypa
         await account.indexer.finish()
     monkeypatch.undo()
     store = await open_store(data)
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     assert (await account.search(mailbox, InText("number 499"), EVERYTHING)).uids == uids(500)
     await account.indexer.finish()
     assert (await account.search_status()).indexed == 500
@@ -500,15 +500,15 @@ async def test_a_document_goes_whose_other_message_was_never_indexed(data: Path,
 async def test_a_file_with_no_index_or_another_gets_one(data: Path, version: int) -> None:
     store = await open_store(data)
     entry = await store.directory.add("linda", {})
-    mailbox = await fill(await store.account(entry.id), 4)
-    await (await store.account(entry.id)).indexer.finish()
+    mailbox = await fill(await store.account(entry), 4)
+    await (await store.account(entry)).indexer.finish()
     await store.close()
     path = file_of(data, entry.id)
     today = shape_of(path)
     make_older(path, version)
 
     store = await open_store(data)
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     assert (await account.search(mailbox, InText("number 2"), EVERYTHING)).uids == uids(3)
     await account.indexer.finish()
     assert (await account.search(mailbox, InText("number 2"), EVERYTHING)).uids == uids(3)

@@ -30,7 +30,7 @@ async def linda(data: Path) -> Path:
     """The file of an account with mail, beside which there is another."""
     store = await open_store(data)
     await store.directory.add("fred", {})
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await fill(account, 3)
     await store.close()
     return file_of(data, account.id)
@@ -40,11 +40,11 @@ async def linda(data: Path) -> Path:
 async def test_a_removal_that_was_killed_is_finished(data: Path, linda: Path, call: str, number: int) -> None:
     assert await asyncio.to_thread(partial(die, data, "remove", "linda", call, str(number)))
     store = await open_store(data)
-    assert [entry.name for entry in await store.directory.entries()] == ["fred"]
+    assert [entry.name for entry in await store.directory.entries("", 100)] == ["fred"]
     await store.tidy()
     assert not list(linda.parent.glob(f"{linda.name}*"))
     assert await store.tidy() == Tidied(0, ())
-    await store.account((await store.directory.entries())[0].id)
+    await store.account((await store.directory.entries("", 1))[0])
     await store.close()
 
 

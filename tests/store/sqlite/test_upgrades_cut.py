@@ -87,7 +87,7 @@ async def old(data: Path, request: pytest.FixtureRequest) -> Old:
     """An account with mail in it, or a directory with accounts."""
     kind, version = request.param
     store = await open_store(data)
-    account = await store.account((await store.directory.add("linda", {"password": "x"})).id)
+    account = await store.account(await store.directory.add("linda", {"password": "x"}))
     await fill(account, 5)
     await store.close()
     path = file_of(data, account.id) if kind == "account" else data / "mektup.db"

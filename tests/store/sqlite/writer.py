@@ -20,7 +20,7 @@ async def main(data: Path, name: str, count: int) -> None:
     store = await open_store(data)
     entry = await store.directory.find(name)
     assert entry is not None
-    account = await store.account(entry.id)
+    account = await store.account(entry)
     mailbox = (await account.mailbox("INBOX")).id
     for number in range(count):
         message = incoming(octets=raw(f"number {number}", "x" * (300_000 if number % 20 == 7 else 100)))

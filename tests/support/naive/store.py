@@ -46,10 +46,10 @@ class NaiveStore:
         removed.write(lambda change: change.touched.update(change.state.folders))
         removed.ended = names.account_is_gone()
 
-    async def account(self, account: AccountId) -> NaiveAccount:
-        if account not in self._accounts:
+    async def account(self, entry: AccountEntry) -> NaiveAccount:
+        if entry.id not in self._accounts:
             raise names.account_is_gone()
-        return self._accounts[account]
+        return self._accounts[entry.id]
 
     async def tidy(self) -> Tidied:
         return Tidied(0, ())
@@ -98,8 +98,8 @@ class NaiveDirectory:
         self._changes += 1
         self._store.remove(entry.id)
 
-    async def entries(self) -> Sequence[AccountEntry]:
-        return [entry for _, entry in sorted(self._entries.items())]
+    async def entries(self, after: str, most: int) -> Sequence[AccountEntry]:
+        return [entry for key, entry in sorted(self._entries.items()) if key > account_key(after)][:most]
 
     def _put(self, entry: AccountEntry) -> AccountEntry:
         self._entries[account_key(entry.name)] = entry

@@ -19,7 +19,7 @@ import apsw
 
 from mektup.store import files, texts
 from mektup.store.faults import Fault, FaultRefused, Faults, Kind, fault_of_os_error, in_words
-from mektup.store.interface import Bus, Tidied
+from mektup.store.interface import AccountEntry, Bus, Tidied
 from mektup.store.memo import Memory
 from mektup.store.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
 from mektup.store.rules.account_names import account_is_gone
@@ -154,8 +154,9 @@ class SqliteStore:
                 raise Refused(error.code, in_words(error)) from error
             raise Refused(error.code, files.why_not(names) or ABOUT.of(place=names, problem=error.text)) from error
 
-    async def account(self, account: AccountId) -> SqliteAccount:
+    async def account(self, entry: AccountEntry) -> SqliteAccount:
         """See ``interface.Store``."""
+        account = entry.id
         known = self._accounts.get(account)
         if known is not None and not known.database.has_ended:
             return known

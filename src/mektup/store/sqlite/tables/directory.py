@@ -55,8 +55,9 @@ def find_by_id(cursor: Cursor, account: AccountId) -> AccountEntry | None:
     return None if row is None else _entry(row)
 
 
-def _entries(cursor: Cursor) -> Sequence[AccountEntry]:
-    return [_entry(row) for row in cursor.execute(f"SELECT {_COLUMNS} FROM accounts ORDER BY folded").fetchall()]
+def _entries(cursor: Cursor, after: str, most: int) -> Sequence[AccountEntry]:
+    asked = f"SELECT {_COLUMNS} FROM accounts WHERE folded > ? ORDER BY folded LIMIT ?"
+    return [_entry(row) for row in cursor.execute(asked, (account_key(after), most)).fetchall()]
 
 
 def _add(change: Change, entry: AccountEntry) -> None:
@@ -219,5 +220,6 @@ class SqliteDirectory:
         finally:
             files.unlock(lock)
 
-    async def entries(self) -> Sequence[AccountEntry]:
-        return await self._database.read(_entries)
+    async def entries(self, after: str, most: int) -> Sequence[AccountEntry]:
+        ask = self._database.read if most <= FEW else self._database.read_long
+        return await ask(_entries, after, most)
