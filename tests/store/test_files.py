@@ -190,7 +190,9 @@ def test_why_a_file_cannot_be_used_is_told_with_its_owner(passable: Path) -> Non
     assert files.why_not(path) is None
     os.seteuid(SOMEBODY)
     try:
-        assert files.why_not(path) == (f"{path}: Permission denied; it belongs to root, mektup runs as user {SOMEBODY}")
+        assert str(files.why_not(path)) == (
+            f"{path}: Permission denied; it belongs to root, mektup runs as user {SOMEBODY}"
+        )
         missing = passable / "missing"
         # the directory in which it is to be made is the one that refuses
         assert files.why_not(missing / "x") == (
