@@ -10,7 +10,7 @@ import pytest
 
 from mektup.store import quiet_work
 from mektup.store.arrival import prepare
-from mektup.store.interface import FlagChange, Incoming
+from mektup.store.interface import Column, FlagChange, Incoming
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
@@ -20,7 +20,7 @@ from mektup.terms.limits import Limits
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import HasFlag
 from mektup.terms.sets import Uids
-from tests.contract.mail import entry_of
+from tests.contract.mail import entry_of, fetched, inbox, uids
 from tests.store.sqlite.conftest import file_of
 
 ONE: Uids = Uids.span(1, 1)
@@ -111,6 +111,18 @@ async def test_sets_that_messages_leave_go_although_none_was_added_since(
         case "replace":
             await account.store_flags(mailbox, ALL, FlagChange.REPLACE, frozenset({"\\Seen"}))
     await until_left(file_of(data, account.id), 1)
+
+
+async def test_a_word_that_was_handed_out_is_known_when_its_set_has_gone(account: SqliteAccount) -> None:
+    words = []
+    for number in range(MANY):
+        await replace(account, f"k{number}")
+        ((_, word),) = await fetched(account, await inbox(account), uids(1), Column.FLAGS)
+        words.append(word)
+    await account.indexer.tidy()
+    assert [account.flag_names(word) for word in words] == [(f"k{number}",) for number in range(MANY)]
+    await replace(account, "k7", "new")
+    assert await flags(account) == ["k7", "new"]
 
 
 async def test_another_process_does_not_give_a_message_a_set_that_has_gone(account: SqliteAccount, data: Path) -> None:

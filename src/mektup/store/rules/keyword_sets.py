@@ -36,6 +36,9 @@ Names = tuple[str, ...]
 MOST_WORDS: Final = 4096
 """How many words are remembered with their flags."""
 
+MOST_GONE_OCTETS: Final = 64 * 1024
+"""The octets of removed sets that are still known, because a word of such a set may have been handed out before."""
+
 SET_OCTETS = 100
 """The octets that a set counts in addition to its names."""
 
@@ -71,6 +74,7 @@ class KeywordSets(ABC, Generic[C]):
     __slots__ = (
         "_folded_names",
         "_folds",
+        "_gone",
         "_highest",
         "_ids",
         "_is_above",
@@ -93,6 +97,8 @@ class KeywordSets(ABC, Generic[C]):
         self._highest = 0
         self._words: dict[int, Names] = {}
         self._names: dict[int, Names] = {0: ()}
+        self._gone: dict[int, Names] = {}
+        """Sets that were removed, the earliest first. No message has them, and their numbers are not used again."""
         self._folded_names: dict[int, Names] = {}
         self._ids: dict[Names, int] = {(): 0}
         self._spelling: dict[str, str] = {}
@@ -118,6 +124,7 @@ class KeywordSets(ABC, Generic[C]):
         self._is_above = False
         self._highest = 0
         self.forget((number,))
+        self._gone.pop(number, None)  # the number may be used again
         for folded in new:
             self._spelling.pop(folded, None)
 
@@ -129,6 +136,9 @@ class KeywordSets(ABC, Generic[C]):
             if names:
                 self._ids.pop(self._folded_names.pop(number, ()), None)
                 self._octets -= _octets(names)
+                self._gone[number] = names
+        while sum(map(_octets, self._gone.values())) > MOST_GONE_OCTETS:
+            del self._gone[next(iter(self._gone))]
         for word in [word for word in self._words.copy() if word >> KEYWORD_SHIFT in gone]:
             self._words.pop(word, None)
 
@@ -186,11 +196,14 @@ class KeywordSets(ABC, Generic[C]):
 
     def known(self, word: int) -> bool:
         """Whether the flags of *word* are known without a load."""
-        return word >> KEYWORD_SHIFT in self._names
+        number = word >> KEYWORD_SHIFT
+        return number in self._names or number in self._gone
 
     def keywords(self, word: int) -> Names:
         """The keywords of *word*, which must be known. Where its set is lost, there are none."""
         names = self._names.get(word >> KEYWORD_SHIFT)
+        if names is None:
+            names = self._gone.get(word >> KEYWORD_SHIFT)
         if names is None:
             self._lost()
             return ()
