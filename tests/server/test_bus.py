@@ -215,7 +215,7 @@ async def test_a_change_of_mailboxes_or_subscriptions_is_heard_elsewhere(data: P
     for bus, store in ((here_bus, here_store), (there_bus, there_store)):
         bus.start(store.changed_elsewhere, store.missed_notices)
     entry = await here_store.directory.add("linda", {})
-    here, there = await here_store.account(entry.id), await there_store.account(entry.id)
+    here, there = await here_store.account(entry), await there_store.account(entry)
     watch, news = there.watch(None), asyncio.Event()
     watch.on_fire = news.set
     since = (await there.mailbox_changes(ModSeq(0))).modseq

@@ -21,7 +21,7 @@ from tests.contract.mail import fill, inbox, incoming, uids
 async def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Account]:
     monkeypatch.setattr(wal_sync, "MENDING_SECONDS", 0.0)
     store = await open_store(tmp_path)
-    account = await store.account((await store.directory.add("linda", {})).id)
+    account = await store.account(await store.directory.add("linda", {}))
     await fill(account, 3, "\\Deleted")
     yield account
     await store.close()
