@@ -117,7 +117,7 @@ async def test_however_many_are_asked_about_few_are_kept(account: SqliteAccount)
 
 async def test_one_budget_is_for_all_accounts(data: Path) -> None:
     store = await open_store(data, limits=Limits(remembered_bytes=60_000))
-    accounts = [await store.account((await store.directory.add(name, {})).id) for name in ("linda", "ali", "fred")]
+    accounts = [await store.account(await store.directory.add(name, {})) for name in ("linda", "ali", "fred")]
     places = [(account, await fill(account, 3)) for account in accounts]
     for turn in range(3):
         for account, mailbox in places:
@@ -142,7 +142,7 @@ async def test_one_budget_is_for_all_accounts(data: Path) -> None:
 
 async def test_what_was_remembered_of_an_account_goes_with_it(store: SqliteStore) -> None:
     added = await store.directory.add("linda", {})
-    account = await store.account(added.id)
+    account = await store.account(added)
     mailbox = await fill(account, 3)
     await account.search(mailbox, HasFlag("\\Seen"), uids(1))
     await account.select("INBOX", claim_recent=False)

@@ -137,8 +137,9 @@ class KeywordSets(ABC, Generic[C]):
                 self._ids.pop(self._folded_names.pop(number, ()), None)
                 self._octets -= _octets(names)
                 self._gone[number] = names
-        while sum(map(_octets, self._gone.values())) > MOST_GONE_OCTETS:
-            del self._gone[next(iter(self._gone))]
+        octets = sum(map(_octets, self._gone.values()))
+        while octets > MOST_GONE_OCTETS:
+            octets -= _octets(self._gone.pop(next(iter(self._gone))))
         for word in [word for word in self._words.copy() if word >> KEYWORD_SHIFT in gone]:
             self._words.pop(word, None)
 
