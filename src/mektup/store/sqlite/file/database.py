@@ -29,6 +29,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
 
+from mektup.store import texts
 from mektup.store.faults import Fault, FaultRefused, Kind
 from mektup.store.in_flight import InFlight
 from mektup.store.open_files import OpenFiles
