@@ -24,6 +24,7 @@ LINES: dict[type[requests.Request], tuple[bytes, ...]] = {
     requests.StartTls: (b"STARTTLS",),
     requests.Authenticate: (b"AUTHENTICATE PLAIN AGxpbmRhAFBhJCQxMjM=",),
     requests.Login: (b"LOGIN linda Pa$$123",),
+    requests.Compress: (b"COMPRESS DEFLATE",),
     requests.Enable: (b"ENABLE IMAP4rev2",),
     requests.Select: (b"SELECT INBOX", b"EXAMINE INBOX"),
     requests.Create: (b"CREATE new",),

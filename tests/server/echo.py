@@ -56,6 +56,9 @@ class Echo:
         if word == b"tls":
             self.peer.write(b"go\r\n")
             await self.peer.start_tls()
+        elif word == b"compress":
+            self.peer.write(b"go\r\n")
+            self.peer.start_compression()
         elif word == b"secure":
             self.peer.write(b"yes\r\n" if self.peer.secure else b"no\r\n")
         elif word == b"flood":

@@ -18,7 +18,7 @@ from mektup.server.addresses import Service, address_of
 from mektup.server.connection import READ_BYTES, STRANGERS_UNREAD_BYTES, UNREAD_BYTES
 from mektup.terms.errors import Disconnected
 from mektup.terms.limits import Limits
-from mektup.terms.numbers import MailboxId
+from mektup.terms.numbers import MailboxId, ModSeq
 
 from .echo import ACCOUNTS, House, house
 
@@ -161,7 +161,7 @@ async def test_a_wait_ends_by_any_of_what_is_watched(number: int) -> None:
         reader, writer = await connect(at)
         writer.write(b"wait 30\r\n")
         await until(lambda: at.echoes[0].watches[0].on_fire is not None)
-        at.hub.changed(ACCOUNTS[number], MailboxId(1))
+        at.hub.changed(ACCOUNTS[number], MailboxId(1), ModSeq(1))
         assert await reader.readline() == b"fired %d\r\n" % number
         assert [watch.on_fire for watch in at.echoes[0].watches] == [None, None]
         await part((reader, writer))
@@ -171,7 +171,7 @@ async def test_a_wait_ends_by_any_of_what_is_watched(number: int) -> None:
 async def test_a_wait_on_what_fired_already_ends_at_once(number: int) -> None:
     async with house() as at:
         reader, writer = await connect(at)
-        at.hub.changed(ACCOUNTS[number], MailboxId(1))
+        at.hub.changed(ACCOUNTS[number], MailboxId(1), ModSeq(1))
         writer.write(b"wait 30\r\n")
         assert await reader.readline() == b"fired %d\r\n" % number
         await part((reader, writer))

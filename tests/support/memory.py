@@ -47,6 +47,7 @@ class MemoryPeer:
         self.dismissal: Text | None = None
         self.uploading = False
         self.in_response = False
+        self.compressed = False
         self.seeking = False
         self._clock = clock
         self._by_octet = by_octet
@@ -132,6 +133,11 @@ class MemoryPeer:
         self.secure = True
         self._settled.set()
 
+    def start_compression(self) -> None:
+        """Only says so: what compression does to octets is shown over sockets."""
+        self._flush()
+        self.compressed = True
+
     async def _change(self) -> None:
         self._flush()
         self._changed.clear()
@@ -172,6 +178,10 @@ class MemoryPeer:
         """The client's part of ``start_tls``; returns when both use TLS, or the session has ended."""
         self._handshaken.set()
         await self._settled.wait()
+
+    def compress(self) -> None:
+        """The client's end of ``start_compression``."""
+        assert self.compressed
 
     def end(self) -> None:
         """The client closes the connection."""

@@ -40,6 +40,9 @@ class Wire(Protocol):
     async def handshake(self) -> None:
         """Starts TLS, after STARTTLS was answered."""
 
+    def compress(self) -> None:
+        """Compresses from now on, in both directions, after COMPRESS was answered."""
+
     def end(self) -> None:
         """Closes the client's side. What the server still sends can be received, if the transport allows it."""
 
@@ -250,6 +253,11 @@ class Player:
                 await self._world.restart()
             case ("tls",):
                 await (await self._connection(step)).wire.handshake()
+            case ("compress",):
+                connection = await self._connection(step)
+                if connection.unread:
+                    raise self._failed(step, _shown([connection.unread], "this came before it was compressed"))
+                connection.wire.compress()
             case ("close",):
                 connection = await self._connection(step)
                 connection.closed = True

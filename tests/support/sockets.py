@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,19 +41,30 @@ class SocketWire:
         self._writer = writer
         self._context = context
         self._secure = secure
+        self._deflated: tuple[zlib._Compress, zlib._Decompress] | None = None
 
     def send(self, octets: bytes) -> None:
+        if self._deflated is not None:
+            octets = self._deflated[0].compress(octets) + self._deflated[0].flush(zlib.Z_SYNC_FLUSH)
         self._writer.write(octets)
 
     async def receive(self) -> bytes:
         try:
-            return await self._reader.read(65536)
+            while octets := await self._reader.read(65536):
+                if self._deflated is not None:
+                    octets = self._deflated[1].decompress(octets)
+                if octets:
+                    return octets
         except OSError:
-            return b""
+            pass
+        return b""
 
     async def handshake(self) -> None:
         await self._writer.start_tls(self._context)
         self._secure = True
+
+    def compress(self) -> None:
+        self._deflated = zlib.compressobj(wbits=-15), zlib.decompressobj(-15)
 
     def end(self) -> None:
         # asyncio has no half-closed TLS connections: what the server still sends is lost

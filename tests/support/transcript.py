@@ -26,7 +26,7 @@ HEADS = frozenset(
 )
 """The keys of heads."""
 
-ACTS = frozenset("deliver clock restart tls close stop".split())
+ACTS = frozenset("deliver clock restart tls compress close stop".split())
 """The first words of ``!`` lines: events outside the connection."""
 
 _STEP = re.compile(r"(?:(?P<name>[a-z][a-z0-9]*) )?(?P<kind>C<:|C:|S:|!)(?: (?P<text>.*)|$)")

@@ -1,8 +1,8 @@
-"""ID, AUTHENTICATE, LOGIN, ENABLE."""
+"""ID, AUTHENTICATE, LOGIN, COMPRESS, ENABLE."""
 
 import pytest
 
-from mektup.wire.requests import Authenticate, Enable, Id, Login, Request
+from mektup.wire.requests import Authenticate, Compress, Enable, Id, Login, Request
 from tests.wire.parsing import complaint, parsed
 
 TAG = b"a1"
@@ -22,6 +22,8 @@ TAG = b"a1"
         ("a1 AUTHENTICATE PLAIN AGxpbmRhAFBhJCQxMjM=", Authenticate(TAG, "PLAIN", b"\0linda\0Pa$$123")),
         ("a1 AUTHENTICATE PLAIN =", Authenticate(TAG, "PLAIN", b"")),
         ("a1 AUTHENTICATE PLAIN = ", Authenticate(TAG, "PLAIN", b"")),
+        ("a1 COMPRESS DEFLATE", Compress(TAG)),
+        ("a1 compress deflate ", Compress(TAG)),
         ("a1 LOGIN linda Pa$$123", Login(TAG, b"linda", b"Pa$$123")),
         ("a1 login linda Pa$$123 ", Login(TAG, b"linda", b"Pa$$123")),
         ('a1 LOGIN "linda" "a \\"b\\" \\\\"', Login(TAG, b"linda", b'a "b" \\')),

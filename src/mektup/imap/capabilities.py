@@ -22,6 +22,11 @@ def _may_start_tls(session: Conversation) -> bool:
     return _before_login(session) and session.services.can_start_tls and not session.peer.secure
 
 
+def _may_compress(session: Conversation) -> bool:
+    # RFC 4978 §5: a command for those who have logged in
+    return session.account is not None and not session.peer.compressed
+
+
 def _login_disabled(session: Conversation) -> bool:
     # RFC 9051 §6.2.3: LOGIN is disabled where the connection would show the password
     return _before_login(session) and not session.services.authenticator.may_send_password(session.peer)
@@ -63,6 +68,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     Capability("STARTTLS", _may_start_tls),
     Capability("LOGINDISABLED", _login_disabled),
     Capability("AUTH", _before_login, _mechanisms),
+    Capability("COMPRESS=DEFLATE", _may_compress),
     Capability("IDLE"),
     Capability("NAMESPACE"),  # RFC 2342 §4
     Capability("UNSELECT"),

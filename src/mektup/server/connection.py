@@ -17,8 +17,6 @@ work between two reads checks ``is_due`` and drains. A socket with much to read 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -28,11 +26,12 @@ from typing import cast
 from mektup.server import texts
 from mektup.server.addresses import address_of
 from mektup.server.fair_turns import FairTurns
-from mektup.server.layers.stack import Stack
-from mektup.server.layers.tls import TlsLayer
+from mektup.server.layers.deflate import DeflateLayer
+from mektup.server.layers.stack import Layer, Stack
+from mektup.server.layers.tls import NotTls, TlsLayer
+from mektup.server.sending import acknowledge, write_now
 from mektup.server.tuning.busy_poll import BusyPoll
 from mektup.server.tuning.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
-from mektup.store import system
 from mektup.terms.errors import Disconnected, Refused, TimedOut
 from mektup.terms.peer import Watch
 from mektup.terms.texts import Text
@@ -69,14 +68,6 @@ _CAN_ACKNOWLEDGE = sys.platform == "linux"
 
 STOPPING_SECONDS = 0.25
 """How long a TLS handshake may take while the server shuts down."""
-
-
-class NotTls(Disconnected):
-    """A client sent clear text where TLS is expected; *said* is the octets that came."""
-
-    def __init__(self, said: bytes) -> None:
-        super().__init__()
-        self.said = said
 
 
 class Connection(asyncio.Protocol):
@@ -172,7 +163,7 @@ class Connection(asyncio.Protocol):
         self._lost = self._reading_paused = self._writing_paused = self._discarding = False
         self._cut_off: asyncio.TimerHandle | None = None
         self._unread_bytes = STRANGERS_UNREAD_BYTES
-        self._layers: Stack | None = None  # in the clear, octets go straight
+        self._layers: Layer | None = None  # in the clear, octets go straight
         self._wakeup: Wakeup = InlineWakeup(self._loop) if inline_wakeup else PlainWakeup(self._loop)
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -311,7 +302,7 @@ class Connection(asyncio.Protocol):
             return bytes(incoming[start:stop])
         self._incoming, self._taken = b"", 0
         if self._reading_paused and not self._discarding:
-            self._resume_reading()
+            self._go_on_reading()
         return bytes(incoming[start:] if start else incoming)
 
     def write(self, octets: bytes) -> None:
@@ -355,6 +346,8 @@ class Connection(asyncio.Protocol):
         """
         await self.drain()
         deadline = time.monotonic() + seconds
+        if self._layers is not None:
+            self._layers.rest()
         for watch in watches:
             watch.on_fire = self._wakeup.wake
         try:
@@ -380,6 +373,18 @@ class Connection(asyncio.Protocol):
             raise Disconnected
         await self.shake_hands(self.expect_tls())
 
+    @property
+    def compressed(self) -> bool:
+        """Whether ``start_compression`` was called."""
+        return self._layers is not None and not isinstance(self._layers, TlsLayer)
+
+    def start_compression(self) -> None:
+        """See ``terms.peer.Peer``. Octets are compressed before they are encrypted (RFC 4978 §3)."""
+        assert not self._incoming
+        self._send()
+        layer = DeflateLayer()
+        self._layers = layer if self._layers is None else Stack(self._layers, layer)
+
     # Called by the server
 
     def expect_tls(self) -> TlsLayer:
@@ -387,8 +392,7 @@ class Connection(asyncio.Protocol):
         context = self._certificate()
         if context is None:
             raise Refused(None, texts.NO_CERTIFICATE_FOR_TLS)
-        tls = TlsLayer(context)
-        self._layers = Stack(tls)
+        tls = self._layers = TlsLayer(context)
         self.secure = True
         return tls
 
@@ -469,7 +473,7 @@ class Connection(asyncio.Protocol):
             transport.close()
         else:
             # some clients discard unread octets when the end of TCP follows the end of TLS at once
-            if self._layers is None:
+            if not self.secure:
                 transport.write_eof()
             self._resume_reading()
         if self._timer is not None:
@@ -508,19 +512,12 @@ class Connection(asyncio.Protocol):
             for octets in queued:
                 transport.write(octets)
         else:
-            self._write_now(transport, queued[0])
+            write_now(transport, self._file, queued[0])
 
-    def _write_now(self, transport: asyncio.Transport, octets: bytes) -> None:
-        """Writes to the socket at once, because the transport would write only in the next round of the loop."""
-        try:
-            written = os.write(self._file, octets)
-        except OSError:
-            written = 0  # no room, or the client is gone: the transport meets the same error and handles it
-        if written < len(octets):
-            transport.write(memoryview(octets)[written:])
-
-    def _received(self, layers: Stack, data: bytes) -> bytes:
+    def _received(self, layers: Layer, data: bytes) -> bytes:
         octets = layers.receive(data)
+        if layers.has_more and not self._reading_paused:
+            self._pause_reading()
         answer = layers.to_send()
         if answer and self._transport is not None:
             self._transport.write(answer)
@@ -544,6 +541,15 @@ class Connection(asyncio.Protocol):
         if len(self._incoming) <= self._unread_bytes:
             self._resume_reading()
 
+    def _go_on_reading(self) -> None:
+        """Takes what the layers have held back; reads the socket again when that was all."""
+        layers = self._layers
+        if layers is not None and layers.has_more:
+            self._incoming = self._received(layers, b"")
+            self.bytes_in += len(self._incoming)
+        if layers is None or not layers.has_more:
+            self._resume_reading()
+
     def _resume_reading(self) -> None:
         self._reading_paused = False
         if self._transport is not None and not self._transport.is_closing():
@@ -553,26 +559,14 @@ class Connection(asyncio.Protocol):
         """Waits until something happens; false if *deadline* (of ``time.monotonic``) has passed."""
         self._deadline = deadline
         if self._owes_acknowledgement:
-            self._acknowledge()
+            self._owes_acknowledgement = False
+            if self._transport is not None and not self._lost:
+                acknowledge(self._transport)
         if self._timer is None or self._timer_at > deadline:
             self._arm(deadline - time.monotonic())
         await self._wakeup
         self._turn_began = time.monotonic()
         return self._turn_began < deadline
-
-    def _acknowledge(self) -> None:
-        """Acknowledges the received octets at once, because no answer is due that could carry the acknowledgement.
-
-        Clients such as imaplib send a literal, or the end of a message, in two writes. Nagle's algorithm holds the
-        second write until the first is acknowledged, and the kernel delays that by 40 ms. The kernel forgets the
-        option, so it is set each time (tcp(7), TCP_QUICKACK).
-        """
-        self._owes_acknowledgement = False
-        if self._transport is None or self._lost:
-            return
-        client = self._transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):  # the client is gone; the transport will notice
-            system.acknowledge(client)
 
     def _arm(self, seconds: float) -> None:
         if self._timer is not None:

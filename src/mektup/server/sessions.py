@@ -21,9 +21,10 @@ from structlog.typing import FilteringBoundLogger
 
 from mektup.server import texts
 from mektup.server.addresses import Service
-from mektup.server.connection import Connection, NotTls
+from mektup.server.connection import Connection
 from mektup.server.door import Door
 from mektup.server.fair_turns import FairTurns
+from mektup.server.layers.tls import NotTls
 from mektup.server.tuning.busy_poll import BusyPoll
 from mektup.server.tuning.switches import DEFAULT_TUNING, Tuning
 from mektup.session.services import Tally

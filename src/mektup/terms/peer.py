@@ -93,6 +93,16 @@ class Peer(Protocol):
         was received after the command that asked for TLS.
         """
 
+    @property
+    def compressed(self) -> bool:
+        """Whether :meth:`start_compression` was called."""
+
+    def start_compression(self) -> None:
+        """Sends queued output; all octets after that are compressed, in both directions (RFC 4978).
+
+        To be called only if there are no unread bytes.
+        """
+
     uploading: bool
     """Set by the session while it reads the rest of a command that may take long to send: a literal, DATA.
 

@@ -1,4 +1,4 @@
-"""The grammar of the commands for identity and capabilities: ID, AUTHENTICATE, LOGIN, ENABLE."""
+"""The grammar of the commands for identity and capabilities: ID, AUTHENTICATE, LOGIN, COMPRESS, ENABLE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from mektup.terms.errors import ClientError
 from mektup.wire.cursor import CommandCursor
 from mektup.wire.grammar import INITIAL_RESPONSE, NIL
-from mektup.wire.requests import Authenticate, Enable, Id, Login
+from mektup.wire.requests import Authenticate, Compress, Enable, Id, Login
 
 _INITIAL: Final = "an initial response in base64, or = for an empty one"
 
@@ -80,6 +80,17 @@ def login(cursor: CommandCursor, tag: bytes) -> Login:
     if not cursor.at_end:
         raise cursor.wrong("the end of the command (put a password with spaces or special characters in quotes)")
     return Login(tag, user, password)
+
+
+def compress(cursor: CommandCursor, tag: bytes) -> Compress:
+    """compress = "COMPRESS" SP algorithm; algorithm = "DEFLATE" (RFC 4978 §5)."""
+    cursor.expect_space("DEFLATE")
+    start = cursor.at
+    if cursor.expect_atom("DEFLATE").upper() != b"DEFLATE":
+        cursor.at = start
+        raise cursor.wrong("DEFLATE")
+    cursor.expect_end()
+    return Compress(tag)
 
 
 def enable(cursor: CommandCursor, tag: bytes) -> Enable:

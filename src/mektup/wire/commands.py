@@ -13,7 +13,7 @@ from typing import Final
 
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.limits import Limits
-from mektup.wire.access_commands import authenticate, enable, id_, login
+from mektup.wire.access_commands import authenticate, compress, enable, id_, login
 from mektup.wire.append_command import append, append_start
 from mektup.wire.cursor import CommandCursor
 from mektup.wire.grammar import COMMAND, REPEATED, WITH_SEQUENCE_NUMBERS, tag_in
@@ -66,6 +66,7 @@ COMMANDS: Final[dict[bytes, Parser]] = {
     b"AUTHENTICATE": authenticate,
     b"LOGIN": login,
     # Authenticated
+    b"COMPRESS": compress,
     b"ENABLE": enable,
     b"SELECT": partial(select, read_only=False),
     b"EXAMINE": partial(select, read_only=True),

@@ -89,6 +89,10 @@ class Login(Request, frozen=True):
 # Authenticated
 
 
+class Compress(Request, frozen=True):
+    """RFC 4978 §3. DEFLATE is the only algorithm."""
+
+
 class Enable(Request, frozen=True):
     """RFC 9051 §6.3.1: names in upper case, known or not."""
 

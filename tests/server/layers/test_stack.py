@@ -18,6 +18,8 @@ class Wrapping:
         self._left, self._right = brackets[:1], brackets[1:]
         self._owed = b""
         self.ended = False
+        self.has_more = False
+        self.rested = False
 
     def receive(self, octets: bytes) -> bytes:
         if not octets:
@@ -34,6 +36,9 @@ class Wrapping:
 
     def send(self, octets: bytes) -> bytes:
         return self._left + octets + self._right
+
+    def rest(self) -> None:
+        self.rested = True
 
     def close(self) -> bytes:
         return self._right
@@ -64,12 +69,19 @@ def test_the_end_of_any_layer_is_the_end(end: bytes) -> None:
     assert stack.ended
 
 
-def test_a_layer_that_is_added_later_is_the_innermost() -> None:
-    stack = Stack(Wrapping(b"()"))
-    assert stack.receive(b"(hello)") == b"hello"
-    stack.push(Wrapping(b"[]"))
-    assert stack.receive(b"([hello])") == b"hello"
-    assert stack.send(b"hello") == b"([hello])"
+@pytest.mark.parametrize("number", [0, 1])
+def test_any_layer_may_hold_something_back(number: int) -> None:
+    layers = Wrapping(b"()"), Wrapping(b"[]")
+    stack = Stack(*layers)
+    assert not stack.has_more
+    layers[number].has_more = True
+    assert stack.has_more
+
+
+def test_all_layers_rest() -> None:
+    layers = Wrapping(b"()"), Wrapping(b"[]")
+    Stack(*layers).rest()
+    assert all(layer.rested for layer in layers)
 
 
 def test_without_layers_octets_go_straight() -> None:

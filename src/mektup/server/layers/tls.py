@@ -10,12 +10,25 @@ from __future__ import annotations
 import contextlib
 import ssl
 
+from mektup.terms.errors import Disconnected
+
 RECORD_BYTES = 16 * 1024
 """The most that one record of TLS holds (RFC 8446 §5.1)."""
 
 
+class NotTls(Disconnected):
+    """A client sent clear text where TLS is expected; *said* is the octets that came."""
+
+    def __init__(self, said: bytes) -> None:
+        super().__init__()
+        self.said = said
+
+
 class TlsLayer:
     """The server's end; a ``stack.Layer``."""
+
+    has_more = False
+    """Nothing is ever held back: the layer is not larger inside. See Layer."""
 
     __slots__ = ("_from_wire", "_is_first", "_layer", "_to_wire", "ended", "established", "failure", "said_in_clear")
 
@@ -77,6 +90,9 @@ class TlsLayer:
             at += self._layer.write(whole[at : at + RECORD_BYTES])
             records.append(self._to_wire.read())
         return b"".join(records)
+
+    def rest(self) -> None:
+        """Nothing. See Layer."""
 
     def close(self) -> bytes:
         """The closure alert (RFC 8446 §6.1). See Layer."""
