@@ -15,6 +15,7 @@ from mektup.store import interface as store
 from mektup.store.interface import Column, Found, Row
 from mektup.store.mailbox_changes import MailboxChanges
 from mektup.store.rules import mailbox_names as names
+from mektup.store.rules import mailbox_tree as tree
 from mektup.store.rules.account_log import LogSince
 from mektup.store.rules.changes import Known, Since, selection, with_recent, with_recent_arrived
 from mektup.store.rules.counters import DELETED, SEEN
@@ -95,8 +96,8 @@ class NaiveAccount:
     @writes
     def renew(self, change: Transaction) -> None:
         for old in list(change.state.folders.values()):
-            change.remove(old)
-            made = change.make(old.name, special_use=old.special_use, selectable=old.selectable)
+            change.remove(old.id)
+            made = change.insert(old.name, special_use=old.special_use, selectable=old.selectable)
             made.uidnext, made.recent_from, made.keywords = old.uidnext, old.recent_from, old.keywords
             made.messages = {uid: replace(each, modseq=change.modseq) for uid, each in old.messages.items()}
         change.state.log_floor = change.modseq
@@ -126,54 +127,27 @@ class NaiveAccount:
 
     @writes
     def create(self, change: Transaction, name: str, *, special_use: str | None = None) -> store.Mailbox:
-        return self._create(change, name, special_use).counted()
-
-    def _create(self, change: Transaction, name: str, special_use: str | None) -> Folder:
-        folders, name = change.state.folders, mailbox_key(name)
-        names.check_name(name, self._limits)
-        there = change.state.named(name)
-        is_taken = special_use is not None and any(each.special_use == special_use for each in folders.values())
-        names.require_creatable(None if there is None else there.counted(), special_use, use_is_taken=is_taken)
-        if there is not None:
-            change.remove(there)
-        _make_superiors(change, name)
-        made = change.make(name, special_use=special_use)
-        names.require_few_mailboxes(len(folders), self._limits)
-        return made
+        return tree.create(change, name, special_use, self._limits)
 
     @writes
     def delete(self, change: Transaction, name: str) -> None:
-        doomed = names.require_mailbox(change.state.named(name))
-        has_inferiors = bool(change.state.below(doomed))
-        names.require_deletable(doomed.counted(), has_inferiors=has_inferiors)
-        change.remove(doomed)
-        if has_inferiors:
-            change.make(doomed.name, selectable=False)
+        tree.delete(change, name)
 
     @writes
     def rename(self, change: Transaction, old: str, new: str) -> None:
-        moved, new = names.require_mailbox(change.state.named(old)), mailbox_key(new)
-        if moved.name == INBOX:
-            self._transfer(change, moved.id, moved.uids, self._create(change, new, None).name, moving=True)
-            return
-        names.check_name(new, self._limits)
-        names.require_renamable(moved.name, new, is_taken=change.state.named(new) is not None)
-        _make_superiors(change, new)
-        all_moved = [moved, *change.state.below(moved)]
-        targets = names.renamed(moved.name, new, [each.name for each in all_moved], self._limits)
-        for folder, target in zip(all_moved, targets, strict=True):
-            folder.name, folder.changed = target, change.modseq
-            change.touched.add(folder.id)
+        if mailbox_key(old) == INBOX:
+            inbox = names.require_mailbox(change.state.named(INBOX))
+            self._transfer(change, inbox.id, inbox.uids, tree.create(change, new, None, self._limits).name, moving=True)
+        else:
+            tree.rename(change, old, new, self._limits)
 
     @writes
     def subscribe(self, change: Transaction, name: str) -> None:
-        names.check_name(mailbox_key(name), self._limits)
-        change.subscribe(mailbox_key(name), subscribed=True)
-        names.require_few_subscriptions(len(change.state.subscribed()), self._limits)
+        tree.subscribe(change, name, self._limits)
 
     @writes
     def unsubscribe(self, change: Transaction, name: str) -> None:
-        change.subscribe(mailbox_key(name), subscribed=False)
+        tree.unsubscribe(change, name)
 
     # One mailbox, read
 
@@ -371,12 +345,6 @@ class NaiveAccount:
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
         return self._notifier.watch(self.id, mailbox)
-
-
-def _make_superiors(change: Transaction, name: str) -> None:
-    for superior in names.superiors(name):
-        if change.state.named(superior) is None:
-            change.make(superior)
 
 
 def _flags(messages: Sequence[Message]) -> list[tuple[Uid, int, ModSeq]]:

@@ -15,7 +15,7 @@ from mektup.store.mailbox_changes import GoneMailbox, LoggedMailbox, LoggedSubsc
 from mektup.store.rules.counters import DELETED, SEEN, Box, next_uidvalidity
 from mektup.store.rules.keyword_sets import KeywordSets
 from mektup.store.rules.mailbox_names import inferiors, new_mailboxid, no_such_mailbox
-from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
+from mektup.store.rules.mailbox_tree import populate
 from mektup.terms.names import mailbox_key
 from mektup.terms.numbers import ACCOUNT_ITSELF, ContentId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.sets import NumberSet, Uids
@@ -119,11 +119,6 @@ class State:
     def subscribed(self) -> frozenset[str]:
         return frozenset(name for name, each in self.subscriptions.items() if each.subscribed)
 
-    def below(self, folder: Folder) -> list[Folder]:
-        """The folders below *folder*."""
-        low, high = inferiors(folder.name)
-        return [each for each in self.folders.values() if low <= each.name < high]
-
     def named(self, name: str) -> Folder | None:
         """The folder of that name, in any spelling."""
         return next((folder for folder in self.folders.values() if folder.name == mailbox_key(name)), None)
@@ -160,8 +155,23 @@ class Transaction:
             assert getattr(box, each) == getattr(now, each) - getattr(before, each)
         self.touched.add(folder.id)
 
-    def make(self, name: str, *, special_use: str | None = None, selectable: bool = True) -> Folder:
-        """A mailbox of that canonical name."""
+    # A ``rules.mailbox_tree.Tree``
+
+    def find(self, name: str) -> Mailbox | None:
+        folder = self.state.named(name)
+        return None if folder is None else folder.counted()
+
+    def below(self, name: str) -> list[tuple[MailboxId, str]]:
+        low, high = inferiors(name)
+        return [(each.id, each.name) for each in self.state.folders.values() if low <= each.name < high]
+
+    def has_special_use(self, special_use: str) -> bool:
+        return any(each.special_use == special_use for each in self.state.folders.values())
+
+    def count(self) -> int:
+        return len(self.state.folders)
+
+    def insert(self, name: str, *, special_use: str | None = None, selectable: bool = True) -> Folder:
         state, now = self.state, self.modseq
         state.last_folder += 1
         number, state.uidvalidity = MailboxId(state.last_folder), next_uidvalidity(state.uidvalidity, int(time.time()))
@@ -170,17 +180,30 @@ class Transaction:
         self.touched.add(number)
         return made
 
-    def remove(self, folder: Folder) -> None:
-        """Removes a mailbox."""
-        del self.state.folders[folder.id]
-        self.state.gone.append(GoneMailbox(folder.id, folder.name, folder.mailboxid, folder.created, self.modseq))
-        self.touched.add(folder.id)
+    def remove(self, mailbox: MailboxId) -> None:
+        gone = self.state.folders.pop(mailbox)
+        self.state.gone.append(GoneMailbox(mailbox, gone.name, gone.mailboxid, gone.created, self.modseq))
+        self.touched.add(mailbox)
 
-    def subscribe(self, name: str, *, subscribed: bool) -> None:
-        """Begins or ends the subscription to a canonical name."""
-        if subscribed != (name in self.state.subscribed()):
-            self.state.subscriptions[name] = LoggedSubscription(name, subscribed, self.modseq)
-            self.touched.add(ACCOUNT_ITSELF)
+    def rename(self, mailbox: MailboxId, name: str) -> None:
+        folder = self.state.folders[mailbox]
+        folder.name, folder.changed = name, self.modseq
+        self.touched.add(mailbox)
+
+    def is_subscribed(self, name: str) -> bool:
+        return name in self.state.subscribed()
+
+    def subscribe(self, name: str, *, subscribed: bool = True) -> None:
+        self.state.subscriptions[name] = LoggedSubscription(name, subscribed, self.modseq)
+        self.touched.add(ACCOUNT_ITSELF)
+
+    def unsubscribe(self, name: str) -> None:
+        self.subscribe(name, subscribed=False)
+
+    def count_subscriptions(self) -> int:
+        return len(self.state.subscribed())
+
+    # Messages
 
     def put(self, folder: Folder, box: Box, messages: Sequence[Message]) -> Uids:
         """Adds *messages* with new UIDs and the modseq of this transaction."""
@@ -216,9 +239,7 @@ class Transaction:
 
 def new_account(change: Transaction) -> None:
     """Makes the mailboxes of a new account."""
-    for name, special_use in NEW_ACCOUNT_MAILBOXES:
-        change.make(name, special_use=special_use)
-        change.subscribe(name, subscribed=True)
+    populate(change)
     change.state.log_floor = change.modseq
 
 

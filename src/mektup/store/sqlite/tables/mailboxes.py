@@ -1,4 +1,4 @@
-"""The rows of mailboxes and subscriptions; their rules are in ``rules.mailbox_names``."""
+"""The rows of mailboxes and subscriptions; their rules are in ``rules.mailbox_names`` and ``rules.mailbox_tree``."""
 
 from __future__ import annotations
 
@@ -7,30 +7,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from mektup.store.interface import Mailbox
+from mektup.store.rules import mailbox_tree
 from mektup.store.rules.counters import next_uidvalidity
 from mektup.store.rules.mailbox_names import (
-    check_name,
     inferiors,
     listed_order,
     new_mailboxid,
     no_such_mailbox,
-    renamed,
-    require_creatable,
-    require_deletable,
-    require_few_mailboxes,
-    require_few_subscriptions,
     require_mailbox,
-    require_renamable,
-    superiors,
 )
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables import account_log, content
 from mektup.store.sqlite.tables.uids import Query, slices
-from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
 from mektup.terms.limits import Limits
 from mektup.terms.names import mailbox_key
-from mektup.terms.numbers import MailboxId
+from mektup.terms.numbers import MAX_UINT32, MailboxId
 from mektup.terms.sets import Uids
 
 _COLUMNS = (
@@ -39,6 +31,8 @@ _COLUMNS = (
 )
 
 _CONTENTS = Query("m.content")
+
+EVERY_UID: Uids = Uids.span(1, MAX_UINT32)
 
 
 # Reading
@@ -107,104 +101,98 @@ def subscriptions(cursor: Cursor) -> frozenset[str]:
 # Writing
 
 
+class MailboxRows:
+    """A ``rules.mailbox_tree.Tree`` during a change."""
+
+    __slots__ = ("_change", "_cursor")
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._cursor = change.cursor
+
+    def find(self, name: str) -> Mailbox | None:
+        """See ``Tree``, also for the other methods."""
+        return find(self._cursor, name)
+
+    def below(self, name: str) -> Sequence[tuple[MailboxId, str]]:
+        below = "SELECT id, name FROM mailboxes WHERE name >= ? AND name < ?"
+        return self._cursor.execute(below, inferiors(name)).fetchall()
+
+    def has_special_use(self, special_use: str) -> bool:
+        asked = "SELECT 1 FROM mailboxes WHERE special_use = ?"
+        return self._cursor.execute(asked, (special_use,)).get is not None
+
+    def count(self) -> int:
+        return int(self._cursor.execute("SELECT count(*) FROM mailboxes").get)
+
+    def insert(self, name: str, *, special_use: str | None = None, selectable: bool = True) -> None:
+        modseq = self._change.modseq  # refuses where the account is removed
+        highest = self._cursor.execute("SELECT uidvalidity FROM account").get
+        uidvalidity = next_uidvalidity(highest, int(time.time()))
+        self._cursor.execute("UPDATE account SET uidvalidity = ? WHERE id = 1", (uidvalidity,))
+        number = self._cursor.execute(
+            "INSERT INTO mailboxes (name, uidvalidity, uidnext, highestmodseq, mailboxid, special_use, selectable, "
+            "created, changed) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?3, ?3) RETURNING id",
+            (name, uidvalidity, modseq, new_mailboxid(), special_use, selectable),
+        ).get
+        self._change.touched.add(MailboxId(number))
+
+    def remove(self, mailbox: MailboxId) -> None:
+        for rows in slices(self._cursor, _CONTENTS, mailbox, EVERY_UID):
+            content.release(self._cursor, [number for _, number in rows])
+        for table in ("messages", "touched", "expunged", "header_fields"):
+            self._cursor.execute(f"DELETE FROM {table} WHERE mailbox = ?", (mailbox,))
+        account_log.remove_mailbox(self._change, mailbox)
+
+    def rename(self, mailbox: MailboxId, name: str) -> None:
+        self._cursor.execute(
+            "UPDATE mailboxes SET name = ?, changed = ? WHERE id = ?", (name, self._change.modseq, mailbox)
+        )
+        self._change.touched.add(mailbox)
+
+    def is_subscribed(self, name: str) -> bool:
+        return self._cursor.execute("SELECT 1 FROM subscriptions WHERE name = ?", (name,)).get is not None
+
+    def subscribe(self, name: str) -> None:
+        account_log.add_subscription(self._change, name)
+
+    def unsubscribe(self, name: str) -> None:
+        account_log.remove_subscription(self._change, name)
+
+    def count_subscriptions(self) -> int:
+        return int(self._cursor.execute("SELECT count(*) FROM subscriptions").get)
+
+
 def populate(change: Change, name: str, boot: str, place: str) -> None:
     """Creates a new account's row and its mailboxes."""
     change.cursor.execute("INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, -1, ?, 0)", (name, boot, place))
     account_log.begin_anew(change)
-    for each, special_use in NEW_ACCOUNT_MAILBOXES:
-        _insert(change, each, special_use=special_use)
-        account_log.add_subscription(change, each)
-
-
-def _insert(change: Change, name: str, *, special_use: str | None = None, selectable: bool = True) -> None:
-    modseq = change.modseq  # refuses where the account is removed
-    highest = change.cursor.execute("SELECT uidvalidity FROM account").get
-    uidvalidity = next_uidvalidity(highest, int(time.time()))
-    change.cursor.execute("UPDATE account SET uidvalidity = ? WHERE id = 1", (uidvalidity,))
-    number = change.cursor.execute(
-        "INSERT INTO mailboxes (name, uidvalidity, uidnext, highestmodseq, mailboxid, special_use, selectable, "
-        "created, changed) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?3, ?3) RETURNING id",
-        (name, uidvalidity, modseq, new_mailboxid(), special_use, selectable),
-    ).get
-    change.touched.add(MailboxId(number))
+    mailbox_tree.populate(MailboxRows(change))
 
 
 def create(change: Change, name: str, special_use: str | None, limits: Limits) -> Mailbox:
-    """Creates *name* and missing levels above it; see ``interface.Account.create``."""
-    name = mailbox_key(name)
-    check_name(name, limits)
-    there = find(change.cursor, name)
-    use_is_taken = (
-        special_use is not None
-        and change.cursor.execute("SELECT 1 FROM mailboxes WHERE special_use = ?", (special_use,)).get is not None
-    )
-    require_creatable(there, special_use, use_is_taken=use_is_taken)
-    if there is not None:
-        # a new row, so that a session with the deleted mailbox does not mistake this one for it
-        account_log.remove_mailbox(change, there.id)
-    _make_superiors(change, name)
-    _insert(change, name, special_use=special_use)
-    require_few_mailboxes(change.cursor.execute("SELECT count(*) FROM mailboxes").get, limits)
-    return mailbox(change.cursor, name)
-
-
-def _make_superiors(change: Change, name: str) -> None:
-    for superior in superiors(name):
-        if find(change.cursor, superior) is None:
-            _insert(change, superior)
+    """See ``rules.mailbox_tree``, also for the functions that follow."""
+    return mailbox_tree.create(MailboxRows(change), name, special_use, limits)
 
 
 def delete(change: Change, name: str) -> None:
-    """Removes a mailbox and its messages; see ``interface.Account.delete``."""
-    doomed = mailbox(change.cursor, name)
-    below = "SELECT 1 FROM mailboxes WHERE name >= ? AND name < ? LIMIT 1"
-    has_inferiors = change.cursor.execute(below, inferiors(doomed.name)).get is not None
-    require_deletable(doomed, has_inferiors=has_inferiors)
-    for rows in slices(change.cursor, _CONTENTS, doomed.id, Uids.span(1, doomed.uidnext - 1)):
-        content.release(change.cursor, [number for _, number in rows])
-    for table in ("messages", "touched", "expunged", "header_fields"):
-        change.cursor.execute(f"DELETE FROM {table} WHERE mailbox = ?", (doomed.id,))
-    account_log.remove_mailbox(change, doomed.id)
-    if has_inferiors:
-        _insert(change, doomed.name, selectable=False)
+    """Removes a mailbox and its messages."""
+    mailbox_tree.delete(MailboxRows(change), name)
 
 
 def rename(change: Change, old: str, new: str, limits: Limits) -> None:
-    """Renames a mailbox other than INBOX, and its inferiors; see ``interface.Account.rename``."""
-    moved = mailbox(change.cursor, old)
-    new = mailbox_key(new)
-    check_name(new, limits)
-    require_renamable(moved.name, new, is_taken=find(change.cursor, new) is not None)
-    _make_superiors(change, new)
-    below = "SELECT id, name FROM mailboxes WHERE name >= ? AND name < ?"
-    rows = [(moved.id, moved.name), *change.cursor.execute(below, inferiors(moved.name)).fetchall()]
-    targets = renamed(moved.name, new, [name for _, name in rows], limits)
-    for (number, _), target in zip(rows, targets, strict=True):
-        change.cursor.execute(
-            "UPDATE mailboxes SET name = ?, changed = ? WHERE id = ?", (target, change.modseq, number)
-        )
-        change.touched.add(MailboxId(number))
+    """Renames a mailbox other than INBOX, and its inferiors."""
+    mailbox_tree.rename(MailboxRows(change), old, new, limits)
 
 
 def subscribe(change: Change, name: str, limits: Limits) -> None:
     """Subscribes *name*."""
-    name = mailbox_key(name)
-    check_name(name, limits)
-    if _is_subscribed(change.cursor, name):
-        return
-    account_log.add_subscription(change, name)
-    require_few_subscriptions(change.cursor.execute("SELECT count(*) FROM subscriptions").get, limits)
+    mailbox_tree.subscribe(MailboxRows(change), name, limits)
 
 
 def unsubscribe(change: Change, name: str) -> None:
     """Ends the subscription of *name*."""
-    name = mailbox_key(name)
-    if _is_subscribed(change.cursor, name):
-        account_log.remove_subscription(change, name)
-
-
-def _is_subscribed(cursor: Cursor, name: str) -> bool:
-    return cursor.execute("SELECT 1 FROM subscriptions WHERE name = ?", (name,)).get is not None
+    mailbox_tree.unsubscribe(MailboxRows(change), name)
 
 
 def wipe(change: Change) -> None:
