@@ -14,7 +14,7 @@ from mektup.store.rules.keyword_sets import AnyKeywordSets
 from mektup.store.rules.search_cost import seconds_of
 from mektup.store.sorting.columns import Column as SortColumn
 from mektup.store.sorting.columns import MessageIds
-from mektup.store.sorting.sort_keys import KEY_LETTERS, Key, ThreadKey, require_few
+from mektup.store.sorting.sort_keys import KEY_LETTERS, TEXT_FIELDS, Key, ThreadKey, require_few
 from mektup.terms import search as terms
 from mektup.terms.search import AddressField, SearchKey
 from mektup.terms.search_walk import set_algebra, walk
@@ -119,20 +119,20 @@ def _matches(key: SearchKey, message: Message, arrival: Arrival, keyword_sets: A
     raise TypeError(f"{type(key).__name__} is for the session to resolve")
 
 
-_SORT_KEYS: Mapping[Key, Callable[[Message, Arrival], int | str]] = {
+_SORT_KEYS: Mapping[Key, Callable[[Message, Arrival], Any]] = {
     SortKey.ARRIVAL: lambda message, arrival: message.arrived,
-    SortKey.CC: lambda message, arrival: arrival.cc_key[:KEY_LETTERS],
     # RFC 5256 §2.2: if the sent date cannot be determined, the internal date is used
     SortKey.DATE: lambda message, arrival: message.arrived if arrival.sent is None else arrival.sent,
-    SortKey.DISPLAYFROM: lambda message, arrival: arrival.display_from[:KEY_LETTERS],
-    SortKey.DISPLAYTO: lambda message, arrival: arrival.display_to[:KEY_LETTERS],
-    SortKey.FROM: lambda message, arrival: arrival.from_key[:KEY_LETTERS],
     SortKey.SIZE: lambda message, arrival: message.size,
-    SortKey.SUBJECT: lambda message, arrival: arrival.base_subject[:KEY_LETTERS],
-    SortKey.TO: lambda message, arrival: arrival.to_key[:KEY_LETTERS],
     ThreadKey.IS_REPLY: lambda message, arrival: arrival.is_reply,
     ThreadKey.MESSAGE_IDS: lambda message, arrival: " ".join((arrival.message_id, *(arrival.references or ("",)))),
 }
+
+
+def sort_key(key: Key, message: Message, arrival: Arrival) -> Any:
+    """A value for ``sorting``."""
+    field = TEXT_FIELDS.get(key)
+    return _SORT_KEYS[key](message, arrival) if field is None else getattr(arrival, field)[:KEY_LETTERS]
 
 
 class KeysOfFolder:
@@ -148,7 +148,7 @@ class KeysOfFolder:
     def read(self, uids: Uids, columns: Mapping[Key, SortColumn], most: int) -> Uids:
         there = self._folder.some(uids)
         for key, column in columns.items():
-            column.feed([_SORT_KEYS[key](message, self._contents[message.content]) for message in there])
+            column.feed([sort_key(key, message, self._contents[message.content]) for message in there])
             column.settle()
             if isinstance(column, MessageIds):
                 require_few(column, most)

@@ -60,6 +60,16 @@ KINDS: Final[Mapping[Key, Callable[[], Column]]] = {
 }
 """The kind of column for each key."""
 
+TEXT_FIELDS: Final[Mapping[Key, str]] = {
+    SortKey.CC: "cc_key",
+    SortKey.DISPLAYFROM: "display_from",
+    SortKey.DISPLAYTO: "display_to",
+    SortKey.FROM: "from_key",
+    SortKey.SUBJECT: "base_subject",
+    SortKey.TO: "to_key",
+}
+"""The field of an Arrival that each text key is; only its first KEY_LETTERS count."""
+
 How = ThreadAlgorithm | tuple[SortCriterion, ...]
 """The order or the threading that a query asked for."""
 Answer = MessageThreads | Sequence[Uid]

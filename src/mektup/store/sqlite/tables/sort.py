@@ -13,6 +13,7 @@ from mektup.store.sorting.answers import of_candidates
 from mektup.store.sorting.columns import Column, MessageIds
 from mektup.store.sorting.sort_keys import (
     KEY_LETTERS,
+    TEXT_FIELDS,
     Key,
     Place,
     Remembered,
@@ -74,21 +75,12 @@ SLICE_ROWS: Final = 2000
 """How many messages are read at a time."""
 
 
-def _text(column: str) -> str:
-    return f"substr(t.{column}, 1, {KEY_LETTERS})"
-
-
 _COLUMNS: Final[Mapping[Key, str]] = {
+    **{key: f"substr(t.{field}, 1, {KEY_LETTERS})" for key, field in TEXT_FIELDS.items()},
     SortKey.ARRIVAL: "m.arrived",
-    SortKey.CC: _text("cc_key"),
     # RFC 5256 §2.2: where the sent date cannot be determined, the internal date is used
     SortKey.DATE: "ifnull(t.sent, m.arrived)",
-    SortKey.DISPLAYFROM: _text("display_from"),
-    SortKey.DISPLAYTO: _text("display_to"),
-    SortKey.FROM: _text("from_key"),
     SortKey.SIZE: "m.size",
-    SortKey.SUBJECT: _text("base_subject"),
-    SortKey.TO: _text("to_key"),
     ThreadKey.IS_REPLY: "t.is_reply",
     # contents that several messages share are read once, by ``_learn``
     ThreadKey.MESSAGE_IDS: (
@@ -96,7 +88,7 @@ _COLUMNS: Final[Mapping[Key, str]] = {
         "ELSE t.message_id || ' ' || t.reference_ids END"
     ),
 }
-"""For each key, an expression over m (messages) and t (texts)."""
+"""For each key, an expression over m (messages) and t (texts), whose columns are named as the fields of an Arrival."""
 
 
 _SHARED_IDS: Final = (
