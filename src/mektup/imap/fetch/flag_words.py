@@ -13,12 +13,12 @@ from functools import lru_cache
 from mektup.imap.sync.view import View
 from mektup.store.interface import Account
 from mektup.terms.flags import without_invalid_flags
-from mektup.terms.limits import MIB
+from mektup.terms.limits import KIB, MIB
 
 MOST_LISTED = 64
 """The most words of an account from which the store builds lines. In an account with more words, most are rare."""
 
-MOST_LISTED_OCTETS = MIB // 4
+MOST_LISTED_OCTETS = 16 * KIB
 """The most octets of these words."""
 
 MOST_OCTETS = 4 * MIB

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from mektup.store.arrival import TWO_FORMS_BYTES
 from mektup.store.interface import AnyColumn, Column, Form, HeaderColumn, HeaderFields
@@ -112,21 +113,30 @@ def reads_messages(columns: Columns) -> bool:
     return any(column in BYTES_OF_MESSAGES or isinstance(column, HeaderFields) for column in columns)
 
 
-@lru_cache(256)
+MOST_CACHED: Final = 24
+"""The most columns, or pieces of a line, of a query that is cached; clients may ask for a thousand items at once."""
+
+
 def choices_in(columns: Columns) -> tuple[tuple[int, HeaderFields], ...]:
     """The choices of header fields among *columns*, with their positions in a row."""
     return tuple((at, column) for at, column in enumerate(columns, 1) if isinstance(column, HeaderFields))
 
 
-@lru_cache(256)
 def query_for(columns: Columns, *, is_for_thread: bool = True) -> Query:
     """The query for *columns*; without *is_for_thread*, fields of large headers are NULL."""
+    return (_known_query if len(columns) <= MOST_CACHED else _query)(columns, is_for_thread)
+
+
+def _query(columns: Columns, is_for_thread: bool) -> Query:
     sources = [_source(column, is_for_thread=is_for_thread) for column in columns]
     return Query(
         expressions=", ".join(expression for expression, _ in sources),
         joins=" ".join(dict.fromkeys(join for _, joins in sources for join in joins)),
         wide=tuple(at for at, column in enumerate(columns, 1) if column in _WIDE or isinstance(column, HeaderFields)),
     )
+
+
+_known_query = lru_cache(256)(_query)
 
 
 def _source(column: AnyColumn, *, is_for_thread: bool) -> tuple[str, tuple[str, ...]]:
@@ -153,9 +163,12 @@ class LinesQuery:
     """How many lines may be built together."""
 
 
-@lru_cache(256)
 def lines_query(form: Form) -> LinesQuery:
     """The query for the lines of *form*."""
+    return (_known_lines_query if len(form.pieces) <= MOST_CACHED else _lines_query)(form)
+
+
+def _lines_query(form: Form) -> LinesQuery:
     joins = dict.fromkeys(
         join for piece in form.pieces if isinstance(piece, Column | HeaderColumn) for join in _COLUMNS[piece][1]
     )
@@ -171,6 +184,9 @@ def lines_query(form: Form) -> LinesQuery:
     width += max((len(flags) for _, flags in form.words), default=0)
     rows = max(1, min(SLICE_ROWS, LINES_BYTES // max(width, 1)))
     return LinesQuery(sql, None in form.pieces, choices, Column.RAW in form.pieces, rows)
+
+
+_known_lines_query = lru_cache(256)(_lines_query)
 
 
 def read_lines(
