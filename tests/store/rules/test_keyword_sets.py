@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mektup.store.rules.keyword_sets import KEYWORD_SHIFT, Flags
+from mektup.store.rules.keyword_sets import KEYWORD_SHIFT, MANY_SPELLINGS, MOST_WORDS, Flags
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from tests.store.rules.dictionary import DictionarySets, Rows
@@ -124,3 +124,29 @@ def test_the_sets_of_an_account_have_a_bound_and_those_that_went_make_room() -> 
     assert sets.word(rows, flags("$a", "\\Seen")) == first | 1
     del rows.sets[first >> KEYWORD_SHIFT]
     assert sets.flags(sets.word(rows, flags("$C"))) == ("$C",)
+
+
+def test_keywords_that_no_set_has_are_not_known_for_good() -> None:
+    sets, rows = DictionarySets(), Rows()
+    kept = sets.word(rows, flags("$Kept"))
+    for number in range(3 * MANY_SPELLINGS):
+        word = sets.word(rows, flags(f"$K{number}"))
+        del rows.sets[word >> KEYWORD_SHIFT]
+        sets.forget((word >> KEYWORD_SHIFT,))
+    assert len(sets._spelling) <= MANY_SPELLINGS
+    assert len(sets._folds) <= 2 * MANY_SPELLINGS
+    assert sets.spelled(flags("$KEPT").keywords) == ("$Kept",)
+    assert sets.word(rows, flags("$kept", "\\Seen")) == kept | 1
+
+
+def test_words_with_their_flags_are_remembered_up_to_a_bound() -> None:
+    sets, rows = DictionarySets(), Rows()
+    base = sets.word(rows, flags("$A"))
+    for number in range(MOST_WORDS // 32 + 1):
+        word = sets.word(rows, flags(f"$K{number}"))
+        for system in range(32):
+            assert f"$K{number}" in sets.flags(word | system)
+    known = sets.known_words(MOST_WORDS)
+    assert known is not None
+    assert sets.known_words(len(known) - 1) is None
+    assert sets.flags(base) == ("$A",)

@@ -39,6 +39,9 @@ MOST_WORDS: Final = 4096
 MOST_GONE_OCTETS: Final = 64 * 1024
 """The octets of removed sets that are still known, because a word of such a set may have been handed out before."""
 
+MANY_SPELLINGS: Final = 2000
+"""How many keywords are known before those that no set has any more are forgotten."""
+
 SET_OCTETS = 100
 """The octets that a set counts in addition to its names."""
 
@@ -80,6 +83,7 @@ class KeywordSets(ABC, Generic[C]):
         "_is_above",
         "_lost",
         "_most",
+        "_most_spellings",
         "_names",
         "_octets",
         "_spelling",
@@ -103,6 +107,7 @@ class KeywordSets(ABC, Generic[C]):
         self._ids: dict[Names, int] = {(): 0}
         self._spelling: dict[str, str] = {}
         self._folds: dict[str, str] = {}
+        self._most_spellings = MANY_SPELLINGS
         self._is_above = False
         """Whether the highest set's number is above all numbers that messages use."""
 
@@ -142,6 +147,17 @@ class KeywordSets(ABC, Generic[C]):
             octets -= _octets(self._gone.pop(next(iter(self._gone))))
         for word in [word for word in self._words.copy() if word >> KEYWORD_SHIFT in gone]:
             self._words.pop(word, None)
+        if len(self._spelling) > self._most_spellings:
+            self._forget_spellings()
+
+    def _forget_spellings(self) -> None:
+        """Forgets the keywords that no set has any more."""
+        used = {keyword for names in self._folded_names.copy().values() for keyword in names}
+        for folded in [folded for folded in self._spelling.copy() if folded not in used]:
+            self._spelling.pop(folded, None)
+        for name in [name for name in self._folds.copy() if name.lower() not in used]:
+            self._folds.pop(name, None)
+        self._most_spellings = max(MANY_SPELLINGS, 2 * len(self._spelling))
 
     def gone(self, change: C) -> list[int]:
         """The known sets that are no longer stored, as the transaction *change* sees it."""
