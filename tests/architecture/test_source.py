@@ -168,3 +168,13 @@ def test_state_is_found(source: str, found: set[str]) -> None:
 
 def test_no_cache_grows_without_bound() -> None:
     assert not [f"{name}.{each}" for name, tree in modules().items() for each in unbounded_caches(tree)]
+
+
+def test_each_file_with_a_cache_is_named_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = page.partition("\n## What is remembered\n")[2].partition("\n## ")[0]
+    caching = re.compile(r"\b(?:lru_cache\(|Memo\(|Recall\()|@cache\b")
+    files = [path for path in MODULES if caching.search(path.read_text(encoding="utf-8"))]
+    assert len(files) > 20
+    names = [str(path.relative_to(ROOT / "src" / "mektup")) for path in files]
+    assert not [name for name in names if f"`{name}`" not in section and f"`{name}:" not in section]
