@@ -80,6 +80,14 @@ def test_a_mailbox_with_too_many_kinds_of_flags_is_not_remembered() -> None:
     assert followed(NOT_ASKED, changes(5, {uid: uid << 5 for uid in range(1, KINDS + 2)})) is TOO_MANY
 
 
+def test_words_of_the_past_do_not_count() -> None:
+    index = NOT_ASKED
+    for modseq in range(1, 3 * KINDS):
+        index = followed(index, changes(modseq, {1: modseq << 5, 2: SEEN}))
+        assert words_of(index) == {1: modseq << 5, 2: SEEN}
+    assert len(index.words) <= 3
+
+
 def words_of(index: FlagIndex) -> dict[int, int]:
     return {uid: index.words[kind] for uid, kind in zip(index.uids, index.kinds, strict=True)}
 

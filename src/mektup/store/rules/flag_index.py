@@ -129,10 +129,22 @@ def followed(known: FlagIndex, found: Changes) -> FlagIndex:
             still_there[first - 1 : last] = bytes(last - first + 1)
         kinds = bytearray(compress(kinds, still_there))
     words = list(known.words)
-    uids = _changed(kept, kinds, words, [(uid, word) for uid, word, _ in found.flags or ()])
+    flags = [(uid, word) for uid, word, _ in found.flags or ()]
+    if not {word for _, word in flags}.issubset(words):
+        words, kinds = _used(words, kinds)
+    uids = _changed(kept, kinds, words, flags)
     if len(words) > KINDS:
         return TOO_MANY
     return FlagIndex(found.modseq, uids, tuple(words), bytes(kinds))
+
+
+def _used(words: Sequence[int], kinds: bytearray) -> tuple[list[int], bytearray]:
+    """The *words* that a message still has, and *kinds* for them: else words of the past would use up KINDS."""
+    used = [kind for kind in range(len(words)) if kind in kinds]
+    table = bytearray(KINDS)
+    for number, kind in enumerate(used):
+        table[kind] = number
+    return [words[kind] for kind in used], kinds.translate(table)
 
 
 def _changed(uids: Uids, kinds: bytearray, words: list[int], flags: Sequence[tuple[Uid, int]]) -> Uids:
