@@ -1,4 +1,4 @@
-"""All that is rendered of a message when it arrives."""
+"""Everything that is rendered when a message arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files under a data directory: on disk when that is said, private, and their owner's."""
+"""Files under a data directory: on disk when a function returns, private, and with the right owner."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files aw
 
 
 class Record:
-    """What was made and renamed, and what was synced afterwards."""
+    """Records what was created and renamed, and what was synced afterwards."""
 
     def __init__(self) -> None:
         self.unsynced: dict[Path, str] = {}
-        """Directories that hold a name which a loss of power may take."""
+        """Directories with a name that a loss of power may remove."""
         self.written: set[Path] = set()
 
     def named(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class Record:
 
 @pytest.fixture
 def record(monkeypatch: pytest.MonkeyPatch) -> Record:
-    """Follows the calls of this process that make a name durable, or leave it to chance."""
+    """Records the calls of this process that create names and that sync them."""
     record = Record()
 
     def follow(name: str, note: Callable[..., None]) -> None:
@@ -80,7 +80,7 @@ async def test_a_directory_that_another_process_made_is_synced_before_it_is_reli
 ) -> None:
     data = tmp_path / "data"
     for each in (data, data / "accounts"):
-        os.mkdir(each)  # by a process that was killed just here
+        os.mkdir(each)  # by a process that was killed at this point
     for number in range(256):
         os.mkdir(data / "accounts" / f"{number:02x}")
     assert record.unsynced
@@ -120,7 +120,7 @@ def test_what_others_may_write_to_is_found(tmp_path: Path) -> None:
     (tmp_path / "mektup.db").chmod(0o620)
     (tmp_path / "tls").chmod(0o702)
     assert files.open_to_others(tmp_path) == [tmp_path / "mektup.db", tmp_path / "tls"]
-    tmp_path.chmod(0o700)  # now nobody gets there
+    tmp_path.chmod(0o700)  # now nobody can enter it
     assert files.open_to_others(tmp_path) == []
     tmp_path.chmod(0o720)
     assert files.open_to_others(tmp_path) == [tmp_path]
@@ -166,7 +166,7 @@ def test_where_root_may_not_give_away_the_right_command_is_named(
     os.chown(tmp_path, SOMEBODY, SOMEBODY)
 
     def deny(*args: object, **options: object) -> None:
-        raise PermissionError(1, "Operation not permitted")  # as a network file system does
+        raise PermissionError(1, "Operation not permitted")  # as on a network file system
 
     monkeypatch.setattr(os, "chown", deny)
     for make in (lambda: files.make_directory(tmp_path / "new"), lambda: files.write(tmp_path / "new", b"")):
@@ -177,7 +177,7 @@ def test_where_root_may_not_give_away_the_right_command_is_named(
 
 @pytest.fixture
 def passable() -> Iterator[Path]:
-    """A directory that every user may look into: pytest's own are closed to others."""
+    """A directory that every user may enter; pytest's directories are closed to other users."""
     with tempfile.TemporaryDirectory(prefix="mektup-") as directory:
         os.chmod(directory, 0o755)
         yield Path(directory)
@@ -194,7 +194,7 @@ def test_why_a_file_cannot_be_used_is_told_with_its_owner(passable: Path) -> Non
             f"{path}: Permission denied; it belongs to root, mektup runs as user {SOMEBODY}"
         )
         missing = passable / "missing"
-        # the directory in which it is to be made is the one that refuses
+        # the parent directory refuses the new one
         assert files.why_not(missing / "x") == (
             f"{missing} cannot be made: {passable}: Permission denied; "
             f"it belongs to root, mektup runs as user {SOMEBODY}"

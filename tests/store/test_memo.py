@@ -1,4 +1,4 @@
-"""One budget for everything that is remembered: what was used least recently goes first, whoever owns it."""
+"""One budget for everything that is remembered: the least recently used value is removed first, from any memo."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mektup.store.memo import THING_OCTETS, Memo, MemoKind, Memory
 
 BUDGET = 10_000
 SIZE = 3000 - THING_OCTETS
-"""The octets of a value of which three fit."""
+"""The size of a value, in octets, with which three values fit."""
 
 
 def there(memo: Memo[str, Any]) -> str:
-    """The keys of *memo*, which this does not use."""
+    """The keys of *memo*; reading them does not count as a use."""
     return "".join(sorted(memo._things))
 
 
@@ -84,7 +84,7 @@ def test_what_an_owner_remembered_goes_with_it() -> None:
     inner: Memo[str, object] = Memo(memory, MemoKind.FLAGS)
     inner.put("i", "I", 100)
     empty: Memo[str, object] = Memo(memory, MemoKind.ANSWERS)
-    # a value that owns a memo in turn
+    # a value that has its own memo
     memo.put("a", inner, 100)
     other.put("b", "B", 100)
     del memo, inner, empty

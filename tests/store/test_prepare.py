@@ -1,4 +1,4 @@
-"""What costs much to prepare is known by a look, whatever its size."""
+"""A quick estimate finds the messages that are expensive to prepare, whatever their size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work behind the answers: begun when it is quiet, again when something came meanwhile, never after the end."""
+"""Background work begins when nothing happens, runs again if something happened meanwhile, and never after the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mektup.terms.errors import Code, Refused
 
 
 class Work(QuietWork):
-    """Counts how often it was done; *outcomes* are what comes of it, in turn, and then all is done."""
+    """Counts its runs; *outcomes* are their results in turn, and then everything is done."""
 
     def __init__(self, *outcomes: bool | Refused, is_off: bool = False) -> None:
         super().__init__(lambda: self, is_off=is_off)

@@ -1,4 +1,4 @@
-"""A message on its way in."""
+"""A message while it is received."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets of keywords kept in a dictionary."""
+"""Sets of keywords, stored in a dictionary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mektup.store.rules.keyword_sets import KeywordSets
 
 
 class Rows:
-    """What an engine keeps, and a transaction upon it."""
+    """What an engine stores, and a transaction that changes it."""
 
     def __init__(self) -> None:
         self.sets: dict[int, str] = {}
@@ -16,13 +16,13 @@ class Rows:
         self.undo: list[Callable[[], None]] = []
 
     def fail(self) -> None:
-        """The transaction ends without a commit."""
+        """Ends the transaction without a commit."""
         while self.undo:
             self.undo.pop()()
 
 
 class DictionarySets(KeywordSets[Rows]):
-    """The rules, over Rows."""
+    """The rules, with ``Rows`` as their storage."""
 
     def _load(self, change: Rows) -> None:
         self.learn(sorted(change.sets.items()))

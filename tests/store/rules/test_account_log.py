@@ -1,4 +1,4 @@
-"""The log of an account: what is told to whom, and when tombstones go."""
+"""The log of an account: which changes a caller gets, and when tombstones are removed."""
 
 from __future__ import annotations
 

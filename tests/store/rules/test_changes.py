@@ -1,4 +1,4 @@
-"""What changed since: set algebra over what was touched and what went."""
+"""The changes since a modseq, computed from the sets of touched and of expunged messages."""
 
 from __future__ import annotations
 

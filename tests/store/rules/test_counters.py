@@ -1,4 +1,4 @@
-"""A mailbox under change: numbers that come next, counters, keywords."""
+"""A mailbox during a change: the next numbers, the counters, the keywords."""
 
 from __future__ import annotations
 

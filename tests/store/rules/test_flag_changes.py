@@ -1,4 +1,4 @@
-"""STORE: orders that follow one another, UNCHANGEDSINCE, and what many messages gain."""
+"""STORE: several orders one after the other, UNCHANGEDSINCE, and changes of many messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Mailbox:
         self.taken: list[int] = []
 
     def store(self, *orders: FlagOrder) -> list[FlagsStored]:
-        """Returns what is told; notes which modseqs were taken."""
+        """Returns the reported changes; records which modseqs were taken."""
 
         def take(wanted: int) -> range:
             self.taken = list(range(11, 11 + wanted))

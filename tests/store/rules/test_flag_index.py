@@ -1,4 +1,4 @@
-"""A mailbox's flags in memory: brought up to date by changes, and searched without looking at messages."""
+"""The flags of a mailbox in memory: updated with changes, and searched without reading messages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def changes(modseq: int, words: dict[int, int], *, gone: tuple[int, ...] = ()) -
 def test_flags_are_searched(key: SearchKey, expected: list[int]) -> None:
     index = followed(NOT_ASKED, changes(5, {1: SEEN, 2: ANSWERED, 3: SEEN | ANSWERED, 4: 0}))
     assert answers(key)
-    for _ in range(2):  # the second time it is remembered
+    for _ in range(2):  # the second answer is a remembered one
         found, index = index.search(key, EVERYTHING, DictionarySets())
         assert list(found) == expected
         found, index = index.search(key, uids(3, 4), DictionarySets())

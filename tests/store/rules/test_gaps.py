@@ -1,4 +1,4 @@
-"""What may be lost of an account, from what it says of itself and what is known of it."""
+"""How much of an account may be lost, from what its file records and from what the process knows."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ NOW = Now(life="this", place="here", seen=10)
     ("kept", "loss"),
     [
         (Kept(10, 10, "this", "here"), Loss.NOTHING),
-        (Kept(15, 10, "this", "here"), Loss.NOTHING),  # in use, and the machine has not stopped since
-        (Kept(15, 15, "before", "here"), Loss.NOTHING),  # closed well
+        (Kept(15, 10, "this", "here"), Loss.NOTHING),  # in use, in the same boot of the machine
+        (Kept(15, 15, "before", "here"), Loss.NOTHING),  # closed properly
         (Kept(15, 14, "before", "here"), Loss.LAST_MOMENT),
         (Kept(15, 15, "this", "elsewhere"), Loss.PERHAPS_MUCH),
         (Kept(15, 14, "before", "elsewhere"), Loss.PERHAPS_MUCH),
-        (Kept(15, 15, "this", ""), Loss.NOTHING),  # of before places were known
+        (Kept(15, 15, "this", ""), Loss.NOTHING),  # from a version that recorded no place
         (Kept(9, 9, "this", "here"), Loss.MUCH),
         (Kept(9, 9, "this", "elsewhere"), Loss.MUCH),
     ],

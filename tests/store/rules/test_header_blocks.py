@@ -1,4 +1,4 @@
-"""Blocks of header fields: which UIDs share one, when it pays to look, and what is kept."""
+"""Blocks of header fields: which UIDs share a block, when blocks are used, and which fields are stored."""
 
 from __future__ import annotations
 

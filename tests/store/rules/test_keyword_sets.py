@@ -1,4 +1,4 @@
-"""Flag words: equal words are equal flags, and a number never comes to mean something else."""
+"""Flag words: equal words mean equal flags, and a number always means the same set."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_one_set_is_learnt_without_those_before_it() -> None:
     words = [one.word(rows, flags(f"$A{number}")) for number in range(3)]
     other.learn_some([(words[2] >> KEYWORD_SHIFT, "$A2")])
     assert [other.known(word) for word in words] == [False, False, True]
-    # what lies before it is still learnt when it is needed
+    # earlier sets are still loaded when they are needed
     assert other.word(rows, flags("$a0")) == words[0]
     assert [other.known(word) for word in words] == [True, True, True]
 

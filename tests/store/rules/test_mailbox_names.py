@@ -1,4 +1,4 @@
-"""Names of mailboxes: what they may be, and what CREATE, DELETE and RENAME do to them."""
+"""Names of mailboxes: which are valid, and the rules of CREATE, DELETE and RENAME."""
 
 from __future__ import annotations
 

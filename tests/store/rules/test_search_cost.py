@@ -1,4 +1,4 @@
-"""What a search costs, and where a day begins."""
+"""The cost of a search, and the first second of a day."""
 
 from __future__ import annotations
 

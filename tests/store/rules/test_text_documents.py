@@ -1,4 +1,4 @@
-"""A document holds every trigram that is looked up of a text in it, whatever the characters."""
+"""A document has every trigram that is looked up for a text in it, whatever the characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""REFERENCES as RFC 5256 §3 tells it, step by step, with objects and recursion; only for few messages."""
+"""REFERENCES as RFC 5256 §3 describes it, step by step, with objects and recursion; only for few messages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 Tree = tuple[int | None, list["Tree"]]
-"""A message, None for a dummy, and what is below it."""
+"""A message, or None for a dummy, and the trees below it."""
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A message as threading sees it."""
+    """The values of a message that threading uses."""
 
     date: int = 0
     subject: str = ""
@@ -22,7 +22,7 @@ class Letter:
 
 @dataclass(eq=False)
 class Node:
-    """A message by its place, or a dummy for None."""
+    """A message by its index, or a dummy for None."""
 
     place: int | None
     parent: Node | None = None
@@ -43,7 +43,7 @@ class Node:
 
 
 def references(letters: list[Letter]) -> list[Tree]:
-    """The threads, as steps 1 to 6 make them."""
+    """The threads that steps 1 to 6 make."""
     heads = prune(link(letters))
     heads.sort(key=lambda node: first_by_date(node, letters))
     return sort(merge(heads, letters), letters)

@@ -1,4 +1,4 @@
-"""Columns grown and thinned in any order hold the numbers that texts have in their order."""
+"""After any additions and removals, a column has the right rank for each of its texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = st.lists(
     ),
     max_size=8,
 )
-"""Words to be fed, or which places are to be taken out."""
+"""Words to add, or the indices of entries to remove."""
 
 
 def taken(values: Sequence[str], places: set[int]) -> list[str]:
@@ -26,7 +26,7 @@ def taken(values: Sequence[str], places: set[int]) -> list[str]:
 
 
 def after(column: Column, step: list[str] | set[int], count: int) -> Column:
-    """A copy of *column*, of *count* entries, fed or thinned; two words at a time."""
+    """A copy of *column*, which has *count* entries, after adding words, two at a time, or after removing entries."""
     changed = column.copy()
     if isinstance(step, set):
         changed.thin([place not in step for place in range(count)])
@@ -38,7 +38,7 @@ def after(column: Column, step: list[str] | set[int], count: int) -> Column:
 
 
 def order(values: Sequence[str]) -> list[int]:
-    """What the numbers must be like: the place of each among the different ones."""
+    """The expected numbers: the rank of each text among the different texts."""
     different = sorted({value.upper() for value in values})
     return [different.index(value.upper()) for value in values]
 
@@ -90,7 +90,7 @@ def test_message_ids_keep_who_refers_to_whom(steps: list[list[tuple[str, list[st
 
 
 def told(column: MessageIds) -> list[tuple[int, list[int]]]:
-    """Of each message its own ID and those that it refers to."""
+    """For each message its own ID and the IDs that it refers to."""
     ends = list(accumulate(column.counts))
     contents = [
         (own, list(column.others[end - count : end]))

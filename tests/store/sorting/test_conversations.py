@@ -1,4 +1,4 @@
-"""THREAD's algorithms: the same as a naive reading of RFC 5256, for any messages, and quick for hostile ones."""
+"""THREAD's algorithms give the same as a naive implementation of RFC 5256, and are quick for hostile messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LETTERS = st.lists(
 
 
 def columns(letters: Sequence[Letter]) -> Letters:
-    """What the algorithm gets: numbers for texts."""
+    """The input of the algorithm: texts as numbers."""
     names = sorted(
         {"", *(letter.id for letter in letters), *(each for letter in letters for each in letter.references)}
     )
@@ -50,7 +50,7 @@ def columns(letters: Sequence[Letter]) -> Letters:
 
 
 def trees(outline: Outline) -> list[Tree]:
-    """The outline as it is meant, small ones only."""
+    """The outline as nested trees, for small ones."""
     lines = iter(zip(outline.nodes, outline.below, strict=True))
 
     def read(line: tuple[int, int]) -> Tree:
@@ -92,7 +92,7 @@ def test_ordered_subject_as_the_rfc_tells_it(messages: list[tuple[int, int]]) ->
     assert trees(ordered_subject(*map(list, zip(*messages, strict=True))) if messages else Outline([], [])) == expected
 
 
-# What somebody may send
+# Hostile messages
 
 
 def in_order(count: int) -> list[Letter]:
@@ -127,7 +127,7 @@ def test_of_a_long_line_of_missing_messages_nothing_is_seen() -> None:
 
 def test_loops_are_refused_at_once_however_deep_the_tree() -> None:
     deep_line = tuple(map(str, range(20_000)))
-    # each of them asks 500 times to put the top of a deep tree below its lowest leaf
+    # each of them tries 500 times to put the top of a deep tree below its lowest leaf
     askers = [Letter(id=f"asker {number}", references=(deep_line[-1], deep_line[0]) * 500) for number in range(400)]
     outline = timed(deep([Letter(id="first", references=deep_line), *askers]))
     assert (outline.nodes[0], outline.below[0]) == (DUMMY, 401)
@@ -135,14 +135,14 @@ def test_loops_are_refused_at_once_however_deep_the_tree() -> None:
 
 def test_cuts_and_deep_trees_together() -> None:
     line = tuple(map(str, range(5_000)))
-    # all of the line are there after all, and each has another parent than the first message says
+    # all messages of the line exist, and each has another parent than in the first message
     found = [Letter(id=name, references=(line[-1],)) for name in line]
     outline = timed(deep([Letter(id="first", references=line), *found]))
     assert sorted(outline.nodes) == list(range(5_001))
 
 
 def deep(letters: list[Letter]) -> Letters:
-    """As ``columns``, for many."""
+    """Like ``columns``, for many messages."""
     numbers: dict[str, int] = {"": 0}
     for letter in letters:
         for name in (letter.id, *letter.references):
@@ -176,7 +176,7 @@ def test_a_forest_links_and_cuts_as_told(changes: list[tuple[int, int]], patienc
     forest = ThreadTrees(10)
     forest.add()
     forest.add()
-    forest._steps = patience  # how far it climbs by hand must not matter
+    forest._steps = patience  # the number of steps that are climbed directly must not matter
     parents = [NONE] * 12
 
     def top(node: int) -> int:

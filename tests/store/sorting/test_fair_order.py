@@ -1,4 +1,4 @@
-"""Sorting in turns is sorting."""
+"""Sorting in pieces gives the same result as sorting at once."""
 
 import random
 

@@ -16,7 +16,7 @@ from mektup.terms.numbers import AccountId
 
 
 class Book:
-    """Who hears of faults."""
+    """Records faults."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
@@ -38,7 +38,7 @@ async def store(data: Path) -> AsyncIterator[SqliteStore]:
 
 
 def texts_kept(connection: apsw.Connection) -> set[int]:
-    """The contents of which SEARCH has texts."""
+    """The contents whose texts are stored for SEARCH."""
     cursor = connection.cursor()
     kept: set[int] = set()
     for first, last in cursor.execute("SELECT first, last FROM search_texts ORDER BY first").fetchall():
@@ -51,7 +51,7 @@ def texts_kept(connection: apsw.Connection) -> set[int]:
 
 
 def shape_of(path: Path) -> set[tuple[object, ...]]:
-    """Tables with their columns, indices, and the version of an account's file."""
+    """The tables with their columns, the indices, and the version of an account's file."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         columns = connection.execute(
@@ -81,7 +81,7 @@ _STEPS_BACK = {
 
 
 def make_older(path: Path, version: int, kind: str = "account") -> None:
-    """Turns an account's file, or the directory, of today into one of *version*."""
+    """Turns an account's file, or the directory, of the current version into one of *version*."""
     steps = _STEPS_BACK if kind == "account" else _STEPS_BACK_OF_DIRECTORY
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     for step in range(connection.pragma("user_version"), version, -1):
@@ -91,5 +91,5 @@ def make_older(path: Path, version: int, kind: str = "account") -> None:
 
 
 def file_of(data: Path, account: AccountId) -> Path:
-    """Where an account's file is."""
+    """The path of an account's file."""
     return data / "accounts" / account[:2] / f"{account}.db"

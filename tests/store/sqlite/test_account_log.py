@@ -1,4 +1,4 @@
-"""The log of an account in this engine: its bounds, older files, other processes, and what happens to files."""
+"""The log of an account in this engine: its size, older files, other processes, and events of files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES, FlagChange
 from mektup.terms.numbers import ModSeq
 from tests.contract.mail import START, fill, incoming
 from tests.store.sqlite.conftest import file_of, make_older
-from tests.store.sqlite.power import Power
+from tests.store.sqlite.power_loss import Power
 
 
 async def linda(store: SqliteStore) -> SqliteAccount:
@@ -46,7 +46,7 @@ def power(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Power]:
     power.close()
 
 
-# How much is kept
+# Size
 
 
 @pytest.fixture
@@ -101,11 +101,11 @@ async def test_many_mailboxes_are_read_in_a_thread(store: SqliteStore, monkeypat
     assert [each.name for each in (await account.mailbox_changes(since)).mailboxes] == ["d"]
 
 
-# What it costs others
+# Cost for other commands
 
 
 def pages_of(path: Path) -> list[int]:
-    """The pages that a WAL has, in the order in which they were written."""
+    """The pages in a WAL, in the order in which they were written."""
     octets = path.with_name(f"{path.name}-wal").read_bytes()
     frame = 24 + int.from_bytes(octets[8:12], "big")
     return [int.from_bytes(octets[at : at + 4], "big") for at in range(32, len(octets), frame)]
@@ -169,7 +169,7 @@ async def test_the_log_of_an_older_file_begins_with_its_upgrade(data: Path, vers
 
 async def test_another_process_sees_it_at_once(data: Path, store: SqliteStore) -> None:
     here = await linda(store)
-    elsewhere = await open_store(data)  # it shares nothing with the first but the files
+    elsewhere = await open_store(data)  # it shares only the files with the first
     there = await linda(elsewhere)
     since = await now(there)
     for name in ("a", "b"):
@@ -184,7 +184,7 @@ async def test_another_process_sees_it_at_once(data: Path, store: SqliteStore) -
     await elsewhere.close()
 
 
-# What happens to files
+# Events of files
 
 
 async def test_after_a_loss_of_power_everybody_gets_everything(

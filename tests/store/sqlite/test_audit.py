@@ -1,4 +1,4 @@
-"""Bits that changed on the disk: found where mail is in use."""
+"""Bits that changed on the disk are found in mail that is read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def until_told(book: Book) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("size", [3, 20_000])  # in a row, and in pieces
+@pytest.mark.parametrize("size", [3, 20_000])  # a short message, and one that is read in pieces
 @pytest.mark.parametrize("by_lines", [False, True])
 async def test_a_message_that_has_changed_is_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, by_lines: bool

@@ -1,4 +1,4 @@
-"""The runs of touched messages hold whatever happens, and stay few."""
+"""The runs of touched messages are right after any changes, and stay few."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def runs_of(cursor: Cursor, mailbox: MailboxId) -> Runs:
 
 
 def check(cursor: Cursor) -> None:
-    """Each message stands in a run of its modseq, and in none of a later one; the runs are counted, and no others."""
+    """Each message is in a run of its modseq, and in no later run; the number of runs is right."""
     boxes = cursor.execute("SELECT id, runs FROM mailboxes").fetchall()
     assert {row[0] for row in cursor.execute("SELECT mailbox FROM touched").fetchall()} <= {box for box, _ in boxes}
     for box, count in boxes:
@@ -44,7 +44,7 @@ def check(cursor: Cursor) -> None:
 
 
 class RunsMachine(StoreMachine):
-    """The machine of the contract, which sees that the runs are right after each step."""
+    """The machine of the contract tests, with a check of the runs after each step."""
 
     engine = "sqlite in memory"
 
@@ -81,7 +81,7 @@ async def toggle(account: SqliteAccount, mailbox: MailboxId, times: range) -> No
 
 
 async def upkeep(account: SqliteAccount) -> None:
-    """Returns when what a change left to be done is done."""
+    """Waits for the follow-up work of a change."""
     while account.database._upkeep is not None:
         await asyncio.wait((account.database._upkeep,))
 

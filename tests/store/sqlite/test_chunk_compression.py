@@ -1,4 +1,4 @@
-"""Compressed messages: smaller when they arrive, smaller still behind the arrivals, and always the same octets."""
+"""Compressed messages are smaller on arrival, and still smaller after indexing; their octets are always the same."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MAIL = [
     raw(text=base64.encodebytes(PROSE.encode() * 9).decode(), more="Content-Transfer-Encoding: base64\r\n"),
     raw(more="Content-Type: image/png\r\n").replace(b"at eight", ODD[: CHUNK_BYTES + 1]),
 ]
-"""Of every shape that matters here."""
+"""Messages of every shape that matters here."""
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def account(store: SqliteStore) -> SqliteAccount:
 
 
 def ways_of(path: Path) -> dict[int, int]:
-    """How many chunks are packed in each way, in an account's file."""
+    """The number of chunks in an account's file, by the way in which they are compressed."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         return dict(connection.execute("SELECT packed, count(*) FROM chunks GROUP BY packed").fetchall())
@@ -68,7 +68,7 @@ def ways_of(path: Path) -> dict[int, int]:
 
 
 def octets_in(path: Path) -> int:
-    """What all chunks of an account take."""
+    """The octets that all chunks of an account take."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         return int(connection.execute("SELECT sum(length(octets)) FROM chunks").get)
@@ -77,7 +77,7 @@ def octets_in(path: Path) -> int:
 
 
 async def assert_same(account: Account, mailbox: MailboxId, expected: dict[int, bytes]) -> None:
-    """Asserts that the messages are those expected, by UID, in every way that they can be read."""
+    """Asserts that the messages are the expected ones, by UID, for every way to read them."""
     rows = await fetched(account, mailbox, EVERYTHING, Column.CONTENT, Column.HEADER, Column.RAW)
     assert [row[0] for row in rows] == sorted(expected)
     chance = random.Random(3)
@@ -194,7 +194,7 @@ async def test_a_text_that_is_missing_is_a_damage_and_no_other_octets(data: Path
 
 
 class OneText(KeptTexts):
-    """The same text of every message."""
+    """A stand-in that gives every message the same text."""
 
     def __init__(self, connection: apsw.Connection, text: bytes) -> None:
         super().__init__(connection)

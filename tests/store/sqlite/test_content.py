@@ -1,4 +1,4 @@
-"""The bytes of a message: whatever its size, any range of it is read as it came."""
+"""The octets of a message of any size: any range is read unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that is removed or replaced while it is in use: nothing is acknowledged that nobody will find again."""
+"""If a file is removed or replaced while it is in use, no change is acknowledged that would be lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.store.sqlite.conftest import file_of
 
 
 class Book:
-    """Faults that were noted."""
+    """Records faults."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
@@ -39,7 +39,7 @@ async def linda(store: SqliteStore) -> SqliteAccount:
 
 
 async def append(account: Account, times: int = 1) -> int:
-    """How many were acknowledged."""
+    """The number of acknowledged messages."""
     acknowledged = 0
     for _ in range(times):
         with contextlib.suppress(Refused):
@@ -50,7 +50,7 @@ async def append(account: Account, times: int = 1) -> int:
 
 
 async def messages_after_a_restart(data: Path) -> int:
-    """What is there for who opens the files anew, as after a kill."""
+    """The messages that a new process finds, as after a kill."""
     copy = data.with_name("after")
     shutil.copytree(data, copy)
     store = await open_store(copy)
@@ -76,7 +76,7 @@ async def test_what_lies_beside_the_file_may_be_removed_and_nothing_acknowledged
     assert "removed" in str(book.faults[0].reason)
     assert await messages_after_a_restart(data) >= acknowledged
     assert (await account.mailbox("INBOX")).messages >= acknowledged
-    assert await append(account, 3) == 3  # it goes on
+    assert await append(account, 3) == 3  # the account goes on working
     assert await messages_after_a_restart(data) >= acknowledged + 3
     await store.close()
 

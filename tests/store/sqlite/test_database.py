@@ -1,4 +1,4 @@
-"""How the file is written: durable before it is said, nothing half done, nobody waits for long."""
+"""How the file is written: on disk before it is acknowledged, whole or not at all, without long waits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def account(store: SqliteStore) -> Account:
 
 @pytest.fixture
 def syncs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How large the synced file was, each time that a sync ended."""
+    """The size of the synced file at the end of each sync."""
     ended: list[int] = []
     fdatasync = os.fdatasync
 
@@ -141,7 +141,7 @@ async def test_a_disk_that_fails_is_not_believed_again(account: Account, monkeyp
         with pytest.raises(Refused) as caught:
             await account.append(mailbox, [incoming()])
         assert caught.value.code is Code.UNAVAILABLE
-        assert (await account.mailbox("INBOX")).messages == 0  # reading goes on, and what was refused is not there
+        assert (await account.mailbox("INBOX")).messages == 0  # reading goes on, and the refused change was not made
         with pytest.raises(Refused):
             await account.append(mailbox, [incoming()])
     synced: list[int] = []
@@ -154,7 +154,7 @@ async def test_a_disk_that_fails_is_not_believed_again(account: Account, monkeyp
     monkeypatch.setattr(os, "pwrite", written_again)
     monkeypatch.setattr(wal_sync, "MENDING_SECONDS", 0.0)
     assert (await account.append(mailbox, [incoming()])).uids
-    assert synced == [0]  # the WAL, from its start: a sync alone would not bring what the system has given up
+    assert synced == [0]  # the WAL is rewritten from its start: a sync alone would not write it
     assert (await account.mailbox("INBOX")).messages == 1
 
 

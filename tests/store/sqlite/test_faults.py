@@ -1,4 +1,4 @@
-"""A disk that fails at every point in turn: what a process remembers then is what the file says."""
+"""A disk that fails at each of its operations in turn: what a process remembers then agrees with the file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.support.faulty_disk import FaultyDisk, Raise, failed, faulty_disk, fu
 
 MANY = 300
 QUIET = Limits(text_index=False)
-"""Nothing is written but what the test asks for."""
+"""Without the index only the test itself causes writes."""
 KEYWORDS = ("$One", "$Two", "$Three", "$Four", "$Junk")
 
 Doing = Callable[[Account, MailboxId], Awaitable[object]]
@@ -147,7 +147,7 @@ async def sort_all(account: Account, mailbox: MailboxId) -> None:
 
 
 async def furnish(account: Account) -> None:
-    """What every test begins with."""
+    """The data with which every test begins."""
     if "Archive" not in {mailbox.name for mailbox in await account.mailboxes()}:
         await account.create("Archive")
     mailbox = await fill(account, MANY, "$Old")
@@ -155,7 +155,7 @@ async def furnish(account: Account) -> None:
 
 
 async def told(account: Account) -> dict[str, Any]:
-    """All that an account says of itself."""
+    """Everything that an account returns about its mail."""
     found: dict[str, Any] = {"subscriptions": await account.subscriptions()}
     for mailbox in await account.mailboxes():
         if not mailbox.selectable:
@@ -192,7 +192,7 @@ async def account(disk: FaultyDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 async def agrees_with_the_file(account: Account, data: Path) -> None:
-    """What the account's process says is what a process says that knows nothing."""
+    """The account's process returns the same as a process that remembers nothing."""
     store = await open_store(data)
     try:
         assert await told(account) == await told(await store.account(entry_of(account)))
@@ -224,8 +224,7 @@ async def test_what_a_process_remembers_is_what_was_committed(
             assert await told(account) == before
         await agrees_with_the_file(account, tmp_path / "data")
         if refusal is None:
-            break  # done: it was a checkpoint behind it that failed
-        # somebody else's keywords take the numbers that were not committed
+            break  # the change was made: a checkpoint after it failed
         number += step
     assert number > 1 or doing is select
     await agrees_with_the_file(account, tmp_path / "data")
@@ -259,7 +258,7 @@ async def test_what_cannot_be_read_or_opened_is_refused_and_changes_nothing(
             assert await told(account) == before
         await agrees_with_the_file(account, tmp_path / "data")
         if refusal is None and doing not in READING:
-            break  # done: what failed was work behind it
+            break  # the change was made: follow-up work failed
         number = number + 1 if number < 4 else number * 3 // 2
     assert number > 1
     await agrees_with_the_file(account, tmp_path / "data")
@@ -278,7 +277,7 @@ async def test_a_statement_that_ends_the_transaction_leaves_nothing_behind(
         if left and connection.in_transaction and not sql.startswith("ROLLBACK"):
             left -= 1
             if not left:
-                # SQLite does that itself when the disk is full (its documentation of "Response To Errors Within A
+                # SQLite rolls back by itself when the disk is full (its documentation: "Response To Errors Within A
                 # Transaction")
                 connection.exec_trace = None
                 connection.execute("ROLLBACK")
@@ -362,7 +361,7 @@ async def test_keywords_that_are_lost_make_no_mailbox_unreadable(tmp_path: Path)
     touched = await account.touched(mailbox, before.mailbox.highestmodseq)
     assert touched.changed == uids(1, 3, 4, 5)
     assert [(fault.kind, fault.account, fault.lasts) for fault in book.faults] == [(Kind.DAMAGED, "linda", False)]
-    # and nobody's new keywords become theirs
+    # and new keywords do not get the lost numbers
     await account.store_flags(mailbox, uids(2), FlagChange.REPLACE, frozenset({"$Junk"}))
     await account.store_flags(mailbox, uids(2), FlagChange.REPLACE, frozenset({"$Other"}))
     assert await flags_of(account, mailbox) == {
@@ -406,7 +405,7 @@ async def test_a_wal_that_is_damaged_is_told_of(tmp_path: Path, is_damaged: bool
     account = await store.account(await store.directory.add("linda", {}))
     for _ in range(3):
         await fill(account, 1)
-    # as a process leaves it that is killed
+    # as a killed process leaves it
     shutil.copytree(tmp_path / "data", tmp_path / "copy", ignore=shutil.ignore_patterns("*-shm", "run"))
     await store.close()
     wal = Path(f"{file_of(tmp_path / 'copy', account.id)}-wal")
@@ -494,7 +493,7 @@ async def test_looking_at_a_wal_and_writing_it_again_leaves_the_locks_in_place(
     assert is_held()
     await other.close()
     assert is_held()
-    await account.append(mailbox, [incoming()])  # the first change after a good end is synced by SQLite itself
+    await account.append(mailbox, [incoming()])  # SQLite itself syncs the first change after a proper close
 
     def failing(file: int) -> None:
         raise OSError(5, os.strerror(5))
@@ -553,7 +552,7 @@ async def test_a_file_that_is_none_of_this_mektup_is_told_of(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
 @pytest.mark.parametrize("mode", [0o600, 0o644])
 async def test_a_file_of_another_user_is_told_of_with_its_owner(mode: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="mektup-") as place:  # pytest's own are closed to other users
+    with tempfile.TemporaryDirectory(prefix="mektup-") as place:  # pytest's directories are closed to other users
         data = Path(place, "data")
         store = await open_store(data, limits=QUIET)
         account = await store.account(await store.directory.add("linda", {}))

@@ -1,4 +1,4 @@
-"""One look at a directory says whether names in it are still there."""
+"""One check of a directory shows whether the names in it still exist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def until_the_next_tick(path: Path) -> None:
-    """Returns when what changes from now on has another ctime than *path* has."""
+    """Waits until a change would get another ctime than that of *path*."""
     probe = path.parent.with_name("probe")
     probe.touch()
     while probe.stat().st_ctime_ns <= path.parent.stat().st_ctime_ns:
@@ -32,7 +32,7 @@ def until_the_next_tick(path: Path) -> None:
 
 
 def looked_at(file: Path, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch) -> tuple[Names, list[str]]:
-    """The names of *file* long after its directory has changed, all of which were found; and what is looked at."""
+    """The names of *file*, all found long after its directory has changed; and the paths that are checked later."""
     names = Names(file, clock=lambda: time.time() + 2 * SETTLED_SECONDS)
     names.opened(connection)
     names.learn()

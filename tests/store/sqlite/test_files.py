@@ -1,4 +1,4 @@
-"""The data directory: who may read it, that a file is an account, that few are open."""
+"""The data directory: its modes, one file for each account, and few open files."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ async def test_of_files_that_rest_few_stay_open_and_any_is_there_when_it_is_used
         for account in accounts:
             await fill(account, 1)
         async with asyncio.timeout(20):
-            # one that is asked in a thread keeps a second connection, which is counted by itself
+            # a read in a thread keeps a second connection, which is counted separately
             while sum(account.database._near is not None for account in accounts) > 2:
                 await asyncio.sleep(0)
         assert len(store._open_files) <= 2

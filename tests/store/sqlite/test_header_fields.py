@@ -1,4 +1,4 @@
-"""What is kept of header fields, when it is made, and when it goes."""
+"""Which blocks of header fields are stored, when they are made, and when they are removed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def account(store: SqliteStore) -> SqliteAccount:
 
 
 def kept(account: SqliteAccount) -> list[int]:
-    """Which blocks, one for each choice."""
+    """The blocks that are stored for each choice of fields."""
 
     def ask(cursor: Cursor) -> list[int]:
         return [block for (block,) in cursor.execute("SELECT block FROM header_fields ORDER BY block").fetchall()]
@@ -64,7 +64,7 @@ async def test_they_are_there_for_the_next_process(account: SqliteAccount, store
     before = await fetched(account, mailbox, EVERYTHING, CHOICE)
     await store.close()
     connection = apsw.Connection(str(file_of(data, account.id)), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.execute("UPDATE chunks SET octets = CAST('Subject: changed' AS BLOB)")  # so that one sees who is asked
+    connection.execute("UPDATE chunks SET octets = CAST('Subject: changed' AS BLOB)")  # to see what is read
     connection.close()
     store = await open_store(data)
     account = await store.account(entry_of(account))
@@ -132,7 +132,7 @@ async def test_where_nothing_can_be_kept_they_are_told_all_the_same(
     account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mailbox = await inbox(account)
-    chance = random.Random(1)  # for blocks that do not fit where there is room in the file
+    chance = random.Random(1)  # for blocks that do not fit into free pages of the file
     said = [chance.randbytes(60).hex() for _ in range(3 * SIZE)]
     await account.append(mailbox, [incoming(octets=raw(subject)) for subject in said])
     database = account.database

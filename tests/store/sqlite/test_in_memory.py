@@ -1,4 +1,4 @@
-"""A store in memory: what takes long runs in a thread there as well, with the only connection of its account."""
+"""A store in memory: long work runs in a thread, too, with the only connection of its account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import InBody
 from tests.contract.mail import EVERYTHING, fill, flags_of, uids
-from tests.store.sqlite.test_shares import ENDLESS
+from tests.store.sqlite.test_search_threads import ENDLESS
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def account(store: SqliteStore, name: str) -> SqliteAccount:
 
 
 async def searching(account: SqliteAccount, seconds: float) -> asyncio.Task[int]:
-    """A search without an end is under way."""
+    """A search that does not end is running."""
     searches = Searches(account.database, searches_of_all(), seconds)
     search = asyncio.create_task(searches.find(lambda cursor: int(cursor.execute(ENDLESS).get)))
     while account.database.state() is not None:

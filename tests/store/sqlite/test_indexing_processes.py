@@ -1,4 +1,4 @@
-"""Processes that index the same account, and ones that die in the middle of it."""
+"""Several processes index the same account; some are killed meanwhile."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ MESSAGES = 400
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the index be asked in small mailboxes, too."""
+    """Makes searches use the index in small mailboxes, too."""
     monkeypatch.setattr(search, "FEW_READ", 0)
 
 
 async def begin(data: Path) -> Process:
-    """A process that indexes."""
+    """Starts a process that indexes."""
     return await create_subprocess_exec(
-        sys.executable, "-m", "tests.store.sqlite.indexing", str(data), "linda", stdout=PIPE
+        sys.executable, "-m", "tests.store.sqlite.indexing_process", str(data), "linda", stdout=PIPE
     )
 
 
 async def said(process: Process) -> int | None:
-    """How many messages it has put into the index in one transaction; None where it says no more."""
+    """The number of messages that it has indexed in one transaction; None at its end."""
     assert process.stdout is not None
     line = await process.stdout.readline()
     return int(line) if line.endswith(b"\n") else None
@@ -45,7 +45,7 @@ async def said(process: Process) -> int | None:
 
 @pytest.fixture
 async def path(data: Path) -> Path:
-    """The file of an account with messages that nobody has indexed."""
+    """The file of an account with messages that are not indexed."""
     store = await open_store(data, compression=3)
     account = await store.account(await store.directory.add("linda", {}))
     await fill(account, MESSAGES)
@@ -95,7 +95,7 @@ async def test_a_process_that_dies_leaves_what_it_had_indexed(data: Path, path: 
 async def test_processes_that_index_the_same(data: Path, path: Path) -> None:
     processes = [await begin(data) for _ in range(2)]
     counts = await gather(*(until_end(process) for process in processes))
-    # no sooner, as an account that is open here would index too
+    # not earlier, because an account that is open here would index, too
     store = await open_store(data, compression=3)
     account = await store.account((await store.directory.entries("", 1))[0])
     mailbox = await inbox(account)

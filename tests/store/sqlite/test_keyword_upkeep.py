@@ -1,4 +1,4 @@
-"""Sets of keywords that no message has any more go, and nobody takes one for another."""
+"""Sets of keywords that no message uses are removed, and no set is mistaken for another."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_what_no_message_has_goes(account: SqliteAccount, data: Path) -> N
     await replace(account, "last")
     await replace(account, "kept")
     await account.indexer.tidy()
-    # the highest stays, so that its number is not given again
+    # the highest set stays, so that its number is not used again
     assert sorted(sets(file_of(data, account.id)).values()) == ["kept", "last"]
     assert await flags(account) == ["kept"]
 
@@ -84,7 +84,7 @@ async def test_two_thousand_new_sets_are_not_there_for_good(
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.01)
     for number in range(1, 2001):
         await replace(account, *[f"bit{bit}" for bit in range(11) if number >> bit & 1])
-    # nobody asks for it
+    # in the background, without a call of ``tidy``
     await until_left(file_of(data, account.id), 1)
     assert list(sets(file_of(data, account.id)).values()) == ["bit10 bit4 bit6 bit7 bit8 bit9"]
     assert len(account._keyword_sets) == 2, "the set without keywords counts"

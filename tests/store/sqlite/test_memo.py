@@ -1,4 +1,4 @@
-"""What was asked lately is answered anew as soon as anybody committed, and costs SQLite nothing until then."""
+"""A remembered answer is used without SQLite until any process commits; then the query runs again."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_mail_never_goes_where_another_process_took_the_name_away(account:
     try:
         for changes in (1, 2):
             assert await account.target("there") == there
-            # between two commits of ours, so that our next one is not the only one since the name was read
+            # between two commits of this process, so that its next commit is not the only one since the name was read
             for _ in range(changes):
                 other.execute(rename, ("elsewhere", there))
             await account.append(there, [incoming()])
@@ -121,7 +121,7 @@ async def test_one_budget_is_for_all_accounts(data: Path) -> None:
     places = [(account, await fill(account, 3)) for account in accounts]
     for turn in range(3):
         for account, mailbox in places:
-            # every second message, so that each UID is a run
+            # every second message, so that each UID is its own run
             await account.store_flags(mailbox, uids(1 + turn), FlagChange.ADD, frozenset({"\\Seen"}))
             await fill(account, 40)
             await account.remove(mailbox, Uids.of(Uid(number) for number in range(5, 300, 2)))

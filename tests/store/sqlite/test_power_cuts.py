@@ -1,4 +1,4 @@
-"""Power that is lost while an account's file is written anew: all of its mail is there afterwards, at whatever sync."""
+"""If power is lost at any sync while an account's file is rewritten, none of its mail is lost."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mektup.store.sqlite.tables import recovery
 from mektup.terms.sets import Uids
 from tests.contract.mail import entry_of, fill
 from tests.store.sqlite.conftest import file_of
-from tests.store.sqlite.power import Power
+from tests.store.sqlite.power_loss import Power
 
 MESSAGES = 60
 
 
 class EachSync(Power):
-    """Keeps what would be on disk before and after each sync."""
+    """Records what would be on disk before and after each sync."""
 
     def __init__(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(data, monkeypatch)

@@ -1,4 +1,4 @@
-"""Several processes on one account's file, and processes that die."""
+"""Several processes use the file of one account; some are killed."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.store.sqlite.conftest import file_of
 
 async def writer(data: Path, count: int) -> Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.store.sqlite.writer", str(data), "linda", str(count), stdout=PIPE
+        sys.executable, "-m", "tests.store.sqlite.writing_process", str(data), "linda", str(count), stdout=PIPE
     )
 
 
 async def acknowledged(process: Process, most: int | None = None) -> list[tuple[str, int]]:
-    """What the process says was done, until it ends or has said *most* lines."""
+    """The changes that the process printed, until it ends or has printed *most* lines."""
     assert process.stdout is not None
     said: list[tuple[str, int]] = []
     while most is None or len(said) < most:
@@ -41,7 +41,7 @@ async def acknowledged(process: Process, most: int | None = None) -> list[tuple[
 
 
 async def check(account: Account) -> None:
-    """Counters, UIDs and bytes agree with each other."""
+    """Checks that counters, UIDs and octets agree."""
     selection = await account.select("INBOX", claim_recent=False)
     box = selection.mailbox
     rows = await fetched(account, box.id, EVERYTHING, Column.SIZE, Column.CONTENT)
@@ -78,7 +78,7 @@ async def test_what_was_acknowledged_survives_a_kill(data: Path, lines: int) -> 
     account = await store.account(entry)
     there = await flags_of(account, await inbox(account))
     for number, (what, uid) in enumerate(said):
-        # The last change may have been made and not been said.
+        # The last change may have been made but not printed.
         is_last = number == len(said) - 1
         expunged = ("expunge", uid) in said
         if what == "append":
@@ -144,7 +144,7 @@ async def test_one_process_sees_what_another_did_at_once(data: Path, store: Sqli
         assert known.uids == Uids.span(1, 4 + round)
     await here.remove(mailbox, uids(1))
     assert Uid(1) not in (await there.select("INBOX", claim_recent=False)).uids
-    # Both make sets of keywords, and none takes one of the other's for its own.
+    # Both make sets of keywords, and neither mistakes a set of the other for its own.
     await here.store_flags(mailbox, uids(3), FlagChange.ADD, frozenset({"$Here"}))
     await there.store_flags(mailbox, uids(4), FlagChange.ADD, frozenset({"$There"}))
     await here.store_flags(mailbox, uids(5), FlagChange.ADD, frozenset({"$There", "$Here"}))

@@ -1,4 +1,4 @@
-"""After a loss of power no UID and no modseq that anybody saw is given to something else."""
+"""After a loss of power, no UID and no modseq that a client saw is used for something else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mektup.terms.numbers import ModSeq
 from mektup.terms.sets import Uids
 from tests.contract.mail import fill, incoming
 from tests.store.sqlite.conftest import file_of
-from tests.store.sqlite.power import Power
+from tests.store.sqlite.power_loss import Power
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def test_an_unclosed_file_gets_gaps_on_another_boot(
     account = await linda(store)
     mailbox = await fill(account, 3)
     before = await account.mailbox("INBOX")
-    assert await flag(account) > before.highestmodseq  # told, and not on disk
+    assert await flag(account) > before.highestmodseq  # told to a client, but not on disk
     disk = power.disk()
     await store.close()
     power.restore(disk)
@@ -71,7 +71,7 @@ async def test_an_unclosed_file_gets_gaps_on_another_boot(
         claim_recent=False,
     )
     assert changes.arrived == Uids()
-    # a client may hold flags that are lost: all are news
+    # a client may know flags that are lost, so every message counts as changed
     assert [(uid, modseq) for uid, _, modseq in changes.flags or ()] == [
         (uid, after.highestmodseq) for uid in (1, 2, 3)
     ]
@@ -81,7 +81,7 @@ async def test_an_unclosed_file_gets_gaps_on_another_boot(
     after = await account.mailbox("INBOX")
     await store.close()
 
-    # Once in a life of the machine.
+    # Once in each boot of the machine.
     store = await open_store(data)
     assert await (await linda(store)).mailbox("INBOX") == after
     await store.close()
@@ -98,7 +98,7 @@ async def test_gaps_are_left_whoever_opens_the_file_first(
     await store.close()
     power.restore(disk)
 
-    # the last to close a database removes its WAL, whatever program that is
+    # the last program that closes a database removes its WAL
     backup_tool = apsw.Connection(str(file_of(data, account.id)), flags=apsw.SQLITE_OPEN_READWRITE)
     assert backup_tool.execute("PRAGMA integrity_check").get == "ok"
     backup_tool.close()
@@ -118,7 +118,7 @@ async def test_a_file_that_was_closed_has_lost_nothing(
     before = await account.mailbox("INBOX")
     await store.close()
     power.restore(power.disk())
-    for life in ("another life", "a third"):  # the second opened it, and changed nothing
+    for life in ("another life", "a third"):  # the second one opened the file and changed nothing
         store = await reopened_after(data, life, monkeypatch)
         account = await linda(store)
         assert await account.mailbox("INBOX") == before
@@ -204,7 +204,7 @@ async def test_of_two_that_have_it_open_the_first_to_close_it_keeps_the_other_fr
     disk = power.disk()
     await two.close()
 
-    power.restore(closed)  # the mark was written, and may have reached the disk or not: there is no harm in either
+    power.restore(closed)  # the mark was written; it may be on disk or not, and both are harmless
     store = await reopened_after(data, "one life", monkeypatch)
     assert (await (await linda(store)).mailbox("INBOX")).highestmodseq >= box.highestmodseq
     await store.close()
@@ -223,7 +223,7 @@ async def test_the_same_boot_leaves_no_gap(data: Path, power: Power) -> None:
     before = await account.mailbox("INBOX")
     killed = {path: path.read_bytes() for path in data.rglob("*.db*") if not path.name.endswith("-shm")}
     await store.close()
-    power.restore(killed)  # as a killed process leaves it: all that was written is there
+    power.restore(killed)  # as a killed process leaves it: everything that was written exists
     store = await open_store(data)
     assert await (await linda(store)).mailbox("INBOX") == before
     await store.close()

@@ -1,4 +1,4 @@
-"""The reserve: room to read and to delete on a full disk, which new mail does not get."""
+"""The reserve: space to read and to delete on a full disk, which new mail may not use."""
 
 from __future__ import annotations
 
@@ -107,9 +107,9 @@ async def test_mail_waits_while_it_is_not_whole(
                 await growing
             assert caught.value.code is Code.DISKFULL
         assert [(fault.kind, fault.account) for fault in book.faults] == [(Kind.FULL, "linda")] * 2
-        await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"\\Seen"}))  # there is some room
+        await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"\\Seen"}))  # there is some space
         assert (await account.move(mailbox, uids(1), "Archive")).sources == uids(1)
-    await account.append(mailbox, [incoming()])  # whoever comes first makes it whole
+    await account.append(mailbox, [incoming()])  # the first operation that finds space refills it
     assert kept.is_whole
 
 

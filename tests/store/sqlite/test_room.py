@@ -1,4 +1,4 @@
-"""Room that mail took is given back, and what is remembered of it stays small."""
+"""The space of deleted mail is returned to the system, and the records of it stay small."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def account(store: SqliteStore) -> SqliteAccount:
 
 
 async def load(account: SqliteAccount) -> MailboxId:
-    """Some megabytes of mail."""
+    """Stores some megabytes of mail."""
     mailbox = (await account.mailbox("INBOX")).id
     for _ in range(8):
         await account.append(mailbox, [incoming(octets=raw(text=os.urandom(50_000).hex())) for _ in range(10)])
@@ -66,7 +66,7 @@ async def test_it_is_given_back_by_itself_whoever_frees_it(
     await account.move(mailbox, Uids.span(1, 80), "Doomed")
     await account.delete("Doomed")
     while await account.database.read(lambda cursor: cursor.execute("PRAGMA page_count").get) * PAGE_BYTES > FEW_BYTES:
-        await asyncio.sleep(0.01)  # until the test's own limit of time
+        await asyncio.sleep(0.01)  # until the timeout of the test
 
 
 async def test_a_file_keeps_some_room_for_what_comes_next(account: SqliteAccount, data: Path) -> None:
@@ -163,7 +163,7 @@ def uids(runs: list[tuple[int, int, int]], since: int) -> Uids:
 
 
 async def test_of_many_runs_the_latest_stay_exact_and_none_is_forgotten(account: SqliteAccount) -> None:
-    # each second UID went, one after the other, from both ends
+    # every second UID was expunged, one after the other, from both ends
     gone = [*range(1, 6001, 4), *range(5999, 2, -4)]
     runs = [(modseq, uid, uid) for modseq, uid in enumerate(gone, 10)]
     after = await joined(account, runs)

@@ -1,4 +1,4 @@
-"""Upgrades: one transaction, after a backup, and only forwards."""
+"""Upgrades are one transaction, after a backup; a newer version is never opened."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NEXT = replace(ACCOUNT, upgrades=(*ACCOUNT.upgrades, add_column, paint))
 
 @pytest.fixture
 async def old(data: Path) -> Path:
-    """An account's file of today's version, with mail in it."""
+    """An account's file of the current version, with mail in it."""
     store = await open_store(data)
     account = await store.account(await store.directory.add("linda", {}))
     await fill(account, 5)

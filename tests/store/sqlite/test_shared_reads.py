@@ -1,4 +1,4 @@
-"""A long question that many ask at the same time is asked once, and no answer is older than its question."""
+"""A long query that many sessions run at the same time runs once, and no answer is older than its request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.contract.mail import fill
 
 
 class Question:
-    """How many messages INBOX has; counts how often it is asked, and can be held up behind its moment."""
+    """The number of messages in INBOX. Counts how often it runs, and can be delayed after it has read."""
 
     def __init__(self) -> None:
         self.asked = 0

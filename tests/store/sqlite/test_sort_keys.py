@@ -1,4 +1,4 @@
-"""What is remembered for SORT and THREAD: bounded, of the moment of the question, and read no oftener than needed."""
+"""What is remembered for SORT and THREAD is bounded and current, and is read only when needed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def deliver(account: SqliteAccount, *subjects: str) -> MailboxId:
 
 
 class Asker:
-    """Questions on a connection of one's own, which counts what it runs."""
+    """Queries on a separate connection, which counts its statements."""
 
     def __init__(self, path: Path, place: Place, remembered: Remembered) -> None:
         self.connection = apsw.Connection(str(path))
@@ -56,7 +56,7 @@ class Asker:
         return list(threads.uids)
 
     def read_messages(self) -> int:
-        """How many times messages were read since the last call."""
+        """How often messages were read since the last call."""
         count = sum("FROM messages" in each or "messages AS m" in each for each in self.ran)
         self.ran.clear()
         return count

@@ -1,4 +1,4 @@
-"""The index of texts: the same answers with it and without, wherever it stands, at a fraction of the reading."""
+"""The index of texts: a search finds the same with and without it, at any progress of indexing, but reads much less."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from tests.store.sqlite.conftest import file_of, make_older, shape_of, texts_kep
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the index be asked in small mailboxes, too."""
+    """Makes searches use the index in small mailboxes, too."""
     monkeypatch.setattr(search, "FEW_READ", 0)
 
 
@@ -58,7 +58,7 @@ async def account(store: SqliteStore) -> SqliteAccount:
 
 @pytest.fixture
 def looked_into(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The length of each text that a search looks into, as it does so."""
+    """Records the length of each text that a search reads."""
     lengths: list[int] = []
     holds = text_index._holds
 
@@ -70,7 +70,7 @@ def looked_into(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return lengths
 
 
-# Exact
+# Exact answers
 
 
 CHARACTERS = "abcABC iİıIßẞéüÜ漢字かな😀\"'*()^:+-\0\n\t=?_<>&;,@.\\%"
@@ -79,7 +79,7 @@ TEXT = st.text(st.sampled_from(CHARACTERS) | st.characters(exclude_categories=["
 
 @st.composite
 def messages(draw: st.DrawFn) -> bytes:
-    """A message with these texts in it, in some charset and encoding, or claiming one that it does not have."""
+    """A message with drawn texts, in some charset and encoding, or with the name of a wrong charset."""
     subject, body = draw(TEXT), draw(TEXT)
     encoded = base64.b64encode(subject.encode())
     header = draw(
@@ -114,12 +114,12 @@ def messages(draw: st.DrawFn) -> bytes:
         encoding,
         content,
     )
-    # as a Spool lets it in
+    # as a Spool stores it
     return re.sub(rb"(?<!\r)\n", b"\r\n", message)
 
 
 def matches(octets: bytes, key: SearchKey) -> bool:
-    """What the words of ``terms.search`` say, read off the message itself."""
+    """Whether the message matches, by the definitions in ``terms.search``."""
     arrival = prepare(octets)
     headers, body = search_text(octets)
     match key:
@@ -147,7 +147,7 @@ NAMES = ("subject", "x-folded", "sub", "no field")
 
 
 def values_of(octets: bytes) -> Iterator[str]:
-    """The fields that other keys than TEXT look into."""
+    """The fields that other keys than TEXT search."""
     arrival = prepare(octets)
     yield from (arrival.subject, arrival.from_)
     for name in NAMES:
@@ -207,7 +207,7 @@ async def test_every_key_by_the_index(account: SqliteAccount, key: SearchKey, ex
         (b"X-Break: =?utf-8?q?one=0D=0Atwo?=", "x-break", "one two"),
         (b"X-Nul: one\0two", "x-nul", "one\N{REPLACEMENT CHARACTER}two"),
         (b"X-Cr: one\rtwo", "x-cr", "onetwo"),
-        # an encoded word that has no end on its line takes nothing of the next
+        # an encoded word without an end on its line takes nothing of the next line
         (b"X-First: =?utf-8?b?YWJj\r\nX-Second: last?=", "x-second", "last?="),
         (b"X-First: =?utf-8?b?YWJj\r\nX Third : last?=", "x third", "last?="),
         (b"Subject: =?utf-8?b?YWJj\r\nTo: a?=", "to", "a?="),
@@ -237,7 +237,7 @@ async def test_programs_of_any_width(account: SqliteAccount) -> None:
     assert (await account.search(mailbox, narrow, EVERYTHING)).uids == uids(3)
 
 
-# At a fraction of the reading
+# Less reading
 
 
 async def test_only_what_is_proposed_is_looked_into(account: SqliteAccount, looked_into: list[int]) -> None:
@@ -293,7 +293,7 @@ async def test_a_long_text_is_looked_into_always_and_found_wherever_it_stands(
     assert (await account.search(mailbox, InHeader("x", "987"), EVERYTHING)).uids == uids(3)
 
 
-# Kept up
+# Updates
 
 
 async def test_what_arrives_is_indexed_by_itself(account: SqliteAccount, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,11 +371,11 @@ async def test_the_store_closes_while_much_is_being_indexed(data: Path, monkeypa
     await store.close()
 
 
-# Gone
+# Removed messages
 
 
 def state_of(path: Path) -> tuple[set[int], set[int], set[int]]:
-    """Contents that are there, those of which there are texts, and the documents of the index."""
+    """The stored contents, those with stored texts, and the documents of the index."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         contents = {number for (number,) in connection.execute("SELECT id FROM contents")}
@@ -437,7 +437,7 @@ async def test_of_two_that_index_the_same_one_wins(account: SqliteAccount) -> No
     assert (await account.search(mailbox, InText("number 3"), EVERYTHING)).uids == uids(4)
 
 
-# What it costs
+# Cost
 
 
 async def test_the_status_tells_how_far_it_is_and_what_it_takes(account: SqliteAccount) -> None:
@@ -454,7 +454,7 @@ async def test_the_status_tells_how_far_it_is_and_what_it_takes(account: SqliteA
     assert 0 < after.index_bytes + after.packed_bytes < after.text_bytes
 
 
-# Neighbours
+# Messages that share a block
 
 
 async def test_what_is_indexed_one_by_one_shares_documents_all_the_same(data: Path, account: SqliteAccount) -> None:

@@ -1,4 +1,4 @@
-"""A file lends few connections at a time, and whoever waits gets the next one that is given back."""
+"""A file lends few connections at a time, and the longest waiting caller gets the next one that is given back."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def connect(tmp_path: Path) -> Opened:
 async def _begin(
     spare: Spare, connect: Callable[[], apsw.Connection], count: int
 ) -> list[asyncio.Task[apsw.Connection]]:
-    """*count* callers that want a connection, when those that get one have it."""
+    """Starts *count* callers that want a connection; returns when as many as possible have one."""
     asking = [asyncio.create_task(spare.take(connect, at_once=False)) for _ in range(count)]
     await asyncio.gather(*asking[:MOST_LENT])
     return asking
@@ -88,7 +88,7 @@ async def test_a_cancelled_caller_passes_its_connection_on(spare: Spare, connect
     *having, first, second, third = await _begin(spare, connect, MOST_LENT + 3)
     second.cancel()
     spare.give_back(having[0].result())
-    first.cancel()  # it was given the connection, and has not run yet
+    first.cancel()  # the caller got the connection, but has not run yet
     assert await third is having[0].result()
     assert first.cancelled()
     assert second.cancelled()

@@ -1,4 +1,4 @@
-"""Work that waits for the disk: its outcome comes to who waits, and its end is waited for in any case."""
+"""Work that waits for the disk: the waiting caller gets its result, and closing always waits for its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The index proposes every message that holds what is sought, whatever the characters."""
+"""The index proposes every message that contains the searched text, whatever the characters."""
 
 from __future__ import annotations
 

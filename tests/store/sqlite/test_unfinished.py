@@ -1,4 +1,4 @@
-"""An account that was half added or half removed when the process was killed leaves nothing behind."""
+"""If the process was killed while it added or removed an account, no part of the account remains."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ ROOT = Path(__file__).parents[3]
 
 
 def die(data: Path, *what: str) -> bool:
-    """Whether the process was killed, and did not come to its end before."""
-    return subprocess.run([sys.executable, "-m", "tests.store.sqlite.dying", data, *what], cwd=ROOT).returncode == 9
+    """Whether the process was killed before it ended."""
+    return (
+        subprocess.run([sys.executable, "-m", "tests.store.sqlite.killed_process", data, *what], cwd=ROOT).returncode
+        == 9
+    )
 
 
 @pytest.fixture
 async def linda(data: Path) -> Path:
-    """The file of an account with mail, beside which there is another."""
+    """The file of an account with mail; there is one more account."""
     store = await open_store(data)
     await store.directory.add("fred", {})
     account = await store.account(await store.directory.add("linda", {}))

@@ -1,4 +1,4 @@
-"""A file of any older version whose upgrade ends at any point: it stays what it was, and is upgraded the next time."""
+"""If the upgrade of a file is cut at any point, the file is unchanged, and is upgraded the next time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mektup.store.sqlite.tables.schema import ACCOUNT, DIRECTORY
 from tests.contract.mail import fill
 from tests.store.sqlite.conftest import file_of, make_older
 from tests.store.sqlite.conftest import shape_of as shape_of_file
-from tests.store.sqlite.upgrading import SCHEMAS, at_statement, upgrade
+from tests.store.sqlite.killed_upgrades import SCHEMAS, at_statement, upgrade
 from tests.support.faulty_disk import FaultyDisk, Raise, cannot_open, failed, faulty_disk, full, no_memory
 
 Shape = set[tuple[object, ...]]
@@ -32,7 +32,7 @@ KEPT = {
     "mailboxes), (SELECT group_concat(name) FROM subscriptions) FROM messages",
     "directory": "SELECT group_concat(id || name || folded || secrets) FROM accounts",
 }
-"""What must be the same in all versions of a file."""
+"""The data that must be equal in all versions of a file."""
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ class Old:
     path: Path
     kind: str
     today: Shape
-    """The shape that it must get."""
+    """The shape of a file of the current version."""
 
     def __post_init__(self) -> None:
         self.before = shape_of_file(self.path)
@@ -67,7 +67,7 @@ class Old:
             connection.close()
 
     def check(self, cut: Path) -> bool:
-        """The file *cut*, whose upgrade ended at some point, can be used and upgraded; whether it was upgraded."""
+        """Checks that a file whose upgrade was *cut* can be used and upgraded; returns whether it was upgraded."""
         shape = shape_of_file(cut)
         assert shape in (self.before, self.today)
         assert self.kept_in(cut) == self.kept
@@ -120,7 +120,7 @@ def test_an_upgrade_that_fails_leaves_the_file_usable(old: Old, tmp_path: Path, 
 
 
 class Cut(Exception):
-    """The end of an upgrade."""
+    """Raised to cut an upgrade."""
 
 
 def cut() -> None:
@@ -150,7 +150,7 @@ def test_an_upgrade_that_ends_before_any_statement_leaves_the_old_file(old: Old,
 @pytest.mark.parametrize("kind", ["statements", "writes"])
 def test_a_process_that_is_killed_during_an_upgrade_leaves_the_file_usable(old: Old, tmp_path: Path, kind: str) -> None:
     place = tmp_path / "copies"
-    program = [sys.executable, "-m", "tests.store.sqlite.upgrading", str(old.path), old.kind, str(place), kind]
+    program = [sys.executable, "-m", "tests.store.sqlite.killed_upgrades", str(old.path), old.kind, str(place), kind]
     subprocess.run(program, check=True, timeout=50)
     copies = sorted(place.glob(f"*/{old.path.name}"), key=lambda path: int(path.parent.name))
     are_upgraded = [old.check(path) for path in copies]

@@ -20,7 +20,7 @@ class InUse(apsw.BusyError):
 
 
 class OnlyOne:
-    """Passes the connection between the loop and the threads; replaces ``Spare``."""
+    """Passes the connection between the loop and the threads; for a database in memory, in place of ``Spare``."""
 
     idle = False
 

@@ -1,4 +1,4 @@
-"""What is short to ask and long to do: in a thread, in bounded memory, or refused."""
+"""Short requests that cause much work run in a thread, in bounded memory, or are refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def found(account: SqliteAccount, key: SearchKey) -> Uids:
 
 
 async def put_sets(account: SqliteAccount) -> MailboxId:
-    """Five messages, each with a keyword of its own and one that all have."""
+    """Five messages, each with its own keyword and a common one."""
     mailbox = await fill(account, 5)
     for number in range(1, 6):
         words = frozenset({f"only{number}", "Shared"})
@@ -45,7 +45,7 @@ async def put_sets(account: SqliteAccount) -> MailboxId:
 
 @pytest.fixture
 def threads_of(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The threads in which something was searched for."""
+    """The threads in which a search ran."""
     threads: list[int] = []
     searched = search.search
 
@@ -129,7 +129,7 @@ async def test_keywords_are_found_whatever_their_case_and_after_a_new_start(
     account: SqliteAccount, store: SqliteStore, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await put_sets(account)
-    monkeypatch.setattr(searching, "FEW_SETS", 2)  # they are learnt when the account is opened
+    monkeypatch.setattr(searching, "FEW_SETS", 2)  # they are loaded when the account is opened
     await store.close()
     again = await open_store(data)
     try:

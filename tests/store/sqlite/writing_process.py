@@ -1,8 +1,8 @@
-"""A process that writes to an account and says so: run by the tests of crashes and of several processes.
+"""A process that writes to an account and prints what it did, for tests of crashes and of several processes.
 
-    python -m tests.store.sqlite.writer DATA NAME COUNT
+    python -m tests.store.sqlite.writing_process DATA NAME COUNT
 
-Prints a line for each change once it is acknowledged: ``append UID``, ``flag UID``, ``expunge UID``.
+Prints a line for each acknowledged change: ``append UID``, ``flag UID``, ``expunge UID``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Upgrades copies of a file in processes that are killed, each a little later than the one before.
+"""Upgrades copies of a file in processes that are killed, each one step later than the one before.
 
-Run as ``python -m tests.store.sqlite.upgrading FILE account|directory PLACE statements|writes``: the nth process works
-on ``PLACE/n/FILE``, and is killed by SIGKILL before its nth statement, or at its nth write or sync. The last one is not
-killed, because its upgrade ends before.
+    python -m tests.store.sqlite.killed_upgrades FILE account|directory PLACE statements|writes
+
+The nth process works on ``PLACE/n/FILE``, and is killed by SIGKILL before its nth statement, or at its nth write or
+sync. The last one is not killed, because its upgrade ends first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A loss of power, replayed: what no sync had brought to disk is not there afterwards.
+"""Simulates a loss of power: everything that was not synced to disk is lost.
 
-SQLite's own calls are followed by a VFS, and those of Python by replacing ``os.fdatasync``. A file's content is durable
-as it was when it was synced last, which is the worst that POSIX allows; its name from the first sync on.
+A VFS records SQLite's own calls, and a replaced ``os.fdatasync`` those of Python. Of a file, the content of its last
+sync survives, which is the worst that POSIX allows; its name survives from the first sync on.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ KINDS = (".db", ".db-wal")
 
 
 class Power:
-    """Follows the files under a directory; entered by a test, as it replaces SQLite's way to the system."""
+    """Records the syncs of the files under a directory. A test enters it, because it replaces SQLite's VFS."""
 
     def __init__(self, data: Path, monkeypatch: Any) -> None:
         self._data = data
         self._durable: dict[Path, bytes] = {}
         self.at_sync: Callable[[], None] = lambda: None
-        """Called before each sync of a WAL: what can be seen now is not on disk yet."""
+        """Called before each sync of a WAL: what can be read at that moment is not on disk yet."""
         self.syncs: list[str] = []
         self._vfs = _Vfs(self)
         real = os.fdatasync
@@ -49,14 +49,14 @@ class Power:
         self._durable.pop(path, None)
 
     def disk(self) -> dict[Path, bytes]:
-        """What would be there."""
+        """The files that would survive."""
         for path in self._data.rglob("*"):
-            if path.name.endswith(KINDS):  # a file that was made whole, under another name, has been synced
+            if path.name.endswith(KINDS):  # a file that was created under another name has been synced
                 self._durable.setdefault(path, path.read_bytes() if path.suffix == ".db" else b"")
         return dict(self._durable)
 
     def restore(self, disk: dict[Path, bytes]) -> None:
-        """Puts that on disk, each in the file that it was in. Nothing may be open."""
+        """Writes the surviving contents to their files. No file may be open."""
         for path in [path for path in self._data.rglob("*") if path.is_file()]:
             if path.name.endswith(("-shm", "-wal")) and not disk.get(path):
                 path.unlink()

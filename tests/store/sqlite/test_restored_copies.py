@@ -1,4 +1,4 @@
-"""An older copy that is put back gives no UID and no modseq again that a client may have met."""
+"""After an older copy was restored, no UID and no modseq is used again that a client may have seen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def boxes(data: Path) -> dict[str, Mailbox]:
 
 @pytest.fixture
 async def backup(data: Path, tmp_path: Path) -> Path:
-    """A copy of the data with three messages in INBOX; since then there came more, and one went."""
+    """A copy of the data with three messages in INBOX; since then more messages arrived, and one was expunged."""
     store = await open_store(data)
     await fill(await linda(store), 3)
     await store.close()
@@ -76,7 +76,7 @@ async def test_what_is_certainly_older_gets_a_new_uidvalidity(
         assert box.mailboxid != newest[name].mailboxid
     assert len({box.uidvalidity for box in after.values()}) == len(after)
     assert (after["INBOX"].messages, after["INBOX"].uidnext) == (3, 4)
-    assert await boxes(data) == after  # once
+    assert await boxes(data) == after  # only once
 
 
 async def test_what_is_certainly_older_is_whole(data: Path, backup: Path) -> None:
@@ -162,7 +162,7 @@ async def test_a_file_says_nothing_of_the_last_owner_of_its_inode(data: Path, ba
     (path,) = data.rglob("accounts/*/*.db")
     inode = os.stat(path).st_ino
     newest = await boxes(data)
-    for number in range(50):  # a file system likes to give a free inode again
+    for number in range(50):  # a file system often reuses a free inode
         shutil.rmtree(data)
         shutil.copytree(backup, data)
         if os.stat(path).st_ino == inode:

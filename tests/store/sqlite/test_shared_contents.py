@@ -1,4 +1,4 @@
-"""Contents: kept as long as a message refers to them, freed with the last, whatever happened in between."""
+"""A content is stored as long as a message refers to it, and freed with the last one, after any changes."""
 
 from __future__ import annotations
 

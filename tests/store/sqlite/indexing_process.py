@@ -1,8 +1,8 @@
-"""A process that indexes an account's texts and says how far it is: run by the tests of crashes and several processes.
+"""A process that indexes an account's texts and prints its progress, for tests of crashes and of several processes.
 
-    python -m tests.store.sqlite.indexing DATA NAME
+    python -m tests.store.sqlite.indexing_process DATA NAME
 
-Prints a line with the number of messages for each transaction that it has committed, and ends when all are indexed.
+After each committed transaction it prints its number of messages. It ends when all messages are indexed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A search takes threads from its own account alone, and not for ever."""
+"""Searches occupy only the threads of their own account, and for a limited time."""
 
 from __future__ import annotations
 

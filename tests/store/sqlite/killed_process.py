@@ -1,6 +1,8 @@
-"""Adds or removes an account in a process that ends, as by SIGKILL, at one of its calls to the system.
+"""Adds or removes an account in a process that ends at one of its system calls, as if by SIGKILL.
 
-Run as ``python -m tests.store.sqlite.dying DATA add|remove NAME CALL NUMBER``: at the NUMBERth use of ``os.CALL``.
+    python -m tests.store.sqlite.killed_process DATA add|remove NAME CALL NUMBER
+
+The process ends at the NUMBERth use of ``os.CALL``.
 """
 
 from __future__ import annotations
