@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +14,11 @@ from mektup.delivery.deliver import Copies, Reception, checked_flags, put, requi
 from mektup.delivery.recipients import Recipient, destination_named, destination_of, resolve
 from mektup.store.arrival import Arrival
 from mektup.store.interface import Incoming
+from mektup.store.sqlite.file import wal_sync
 from mektup.terms.delivery import DeliveryRules
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
+from tests.support.faulty_disk import failed, faulty_disk
 from tests.support.services import Given, given_services, messages
 
 RAW = b"Subject: dinner\r\n\r\nat eight\r\n"
@@ -118,6 +123,31 @@ async def test_one_copy_for_each_mailbox(given: Given) -> None:
     assert await messages(linda) == await messages(linda, "Lists") == await messages(ada) == [RAW]
     together = [[each.address.local for each in sharing] for sharing in copies.made.values()]
     assert together == [["linda", "linda+nowhere"], ["linda+Lists"], ["ada"]]
+
+
+async def test_no_second_copy_where_the_first_one_may_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wal_sync, "MENDING_SECONDS", 0.0)
+    with faulty_disk() as disk:
+        async with given_services(tmp_path / "data") as given:
+            copies = Copies(await arrival_of(RAW), given.services.store, RULES)
+            await given.account()
+
+            def failing(file: int) -> None:
+                disk.fails_at(1, failed)  # so that the copy cannot be removed again
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+            with monkeypatch.context() as broken:
+                broken.setattr(os, "fdatasync", failing)
+                with pytest.raises(Refused) as first:
+                    await copies.deliver(await recipient(given, "linda"))
+            disk.works()
+            assert first.value.uncertain
+            with pytest.raises(Refused) as second:
+                await copies.deliver(await recipient(given, "linda+nowhere"))
+            assert second.value is first.value
+            await given.add("ada")
+            assert await copies.deliver(await recipient(given, "ada"))
+            assert await messages(await given.account()) == [RAW]
 
 
 async def test_a_detail_names_a_folder_only_if_the_rules_allow_that(given: Given) -> None:

@@ -111,7 +111,7 @@ async def put(to: Destination, message: Incoming) -> tuple[MailboxId, Appended]:
 class Copies:
     """The copies of one message for several recipients: one in each mailbox, however many addresses lead there."""
 
-    __slots__ = ("_message", "_rules", "_store", "made")
+    __slots__ = ("_message", "_rules", "_store", "_uncertain", "made")
 
     def __init__(self, arrival: Arrival, store: Store, rules: DeliveryRules) -> None:
         self._message = Incoming(arrival)
@@ -119,14 +119,28 @@ class Copies:
         self._rules = rules
         self.made: dict[tuple[AccountId, MailboxId], list[Recipient]] = {}
         """The recipients of each copy that is on disk."""
+        self._uncertain: dict[tuple[AccountId, MailboxId], Refused] = {}
+        """The refusals of copies that may be there nevertheless."""
 
     async def deliver(self, recipient: Recipient) -> bool:
-        """Delivers to *recipient*; false where the mailbox has its copy already. Raises Refused as ``put`` does."""
+        """Delivers to *recipient*; false where the mailbox has its copy already. Raises Refused as ``put`` does.
+
+        Where it is not known whether the mailbox has a copy, the next recipient gets the same refusal: the mailbox
+        must not get a second one.
+        """
         to = await destination_of(recipient, self._store, self._rules)
-        sharing = self.made.get((to.account.id, to.mailbox))
+        place = to.account.id, to.mailbox
+        if place in self._uncertain:
+            raise self._uncertain[place]
+        sharing = self.made.get(place)
         if sharing is not None:
             sharing.append(recipient)
             return False
-        mailbox, _ = await put(to, self._message)
+        try:
+            mailbox, _ = await put(to, self._message)
+        except Refused as refusal:
+            if refusal.uncertain:
+                self._uncertain[place] = refusal
+            raise
         self.made.setdefault((to.account.id, mailbox), []).append(recipient)
         return True
