@@ -56,7 +56,7 @@ class Stable(Catalog):
 
 
 def extracted() -> Catalog:
-    """The English sentences of the source, by file and in the order in which they stand there."""
+    """The English sentences of the source, by file and in their order."""
     catalog = Stable(header_comment=HEADER, fuzzy=False)
     found = extract_from_dir(
         SOURCE,
@@ -102,7 +102,7 @@ def compiled(catalog: Catalog) -> bytes:
 
 
 def unfinished(catalog: Catalog) -> list[Message]:
-    """The entries that a translator has to look at."""
+    """The entries that a translator must check."""
     return [message for message in catalog if message.id and (message.fuzzy or not all(_strings(message)))]
 
 

@@ -82,7 +82,7 @@ def code_lines(source: str) -> set[int]:
 
 
 def imported(tree: ast.Module) -> set[str]:
-    """All modules that are imported anywhere in *tree*, and what is imported from a module as if it were one."""
+    """All modules that are imported anywhere in *tree*; a name imported from a module is treated as a module, too."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -132,13 +132,13 @@ RESOURCES: Mapping[str, str] = {
 """State of modules that is allowed: files, threads, connections; each with the reason why it belongs to the process."""
 
 VALUES = frozenset({"NumberSet"})
-"""Classes of values that note something about themselves, computed once from what never changes."""
+"""Classes of values that compute something about themselves once, from what never changes."""
 
 
 def written_state() -> set[str]:
-    """The state that outlives its caller: what a module, a class or a module's object holds, and a function writes to.
+    """State that outlives its caller: containers of a module, a class or a module's object that a function writes to.
 
-    ``lru_cache`` is none: it holds what follows from the arguments.
+    ``lru_cache`` is not counted: its content follows from the arguments.
     """
     found = {f"{name}.{each}" for name, tree in modules().items() for each in module_state(tree) | class_state(tree)}
     return found | {f"{name}.{each}" for name in modules() for each in changing_objects(name)}
@@ -186,7 +186,7 @@ def unbounded_caches(tree: ast.Module) -> set[str]:
 
 
 def _assigned(body: Sequence[ast.stmt]) -> dict[str, ast.expr | None]:
-    """What is assigned to which name in *body*, not below it."""
+    """The values assigned to names in *body*, but not in nested blocks."""
     return {
         target.id: node.value
         for node in body
@@ -218,7 +218,7 @@ def _class_named(module: str, name: str) -> ast.ClassDef | None:
 
 
 def _changes(made: ast.ClassDef) -> bool:
-    """Whether a method of the class writes to its object, except the one that makes it."""
+    """Whether a method of the class writes to its object; ``__init__`` does not count."""
     return any(
         set(_own_attributes(function)) or set(_written_attributes(function))
         for function in functions(made)
@@ -268,7 +268,7 @@ def _written(function: Function) -> Iterator[str]:
 
 
 def sql_verbs(tree: ast.Module) -> set[str]:
-    """The first words of the strings of a module, docstrings apart, that begin as a statement of SQL."""
+    """The first words of the strings of a module that begin like an SQL statement; docstrings do not count."""
     prose = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
@@ -283,7 +283,7 @@ def _code_lines(folder: Path, *endings: str) -> Sequence[int]:
 
 
 def report() -> Iterator[str]:
-    """The figures, a line each."""
+    """The figures, one a line."""
     files = _code_lines(SOURCE, ".py")
     tests = _code_lines(TESTS, ".py", ".txt")
     sizes = sorted(length(function) for tree in modules().values() for function in functions(tree))

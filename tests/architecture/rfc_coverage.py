@@ -1,4 +1,4 @@
-"""Which sections of the RFCs are named where: ``python -m tests.architecture.rfc_coverage``, or ``make rfc-coverage``.
+"""Lists where sections of RFCs are named: ``python -m tests.architecture.rfc_coverage``, or ``make rfc-coverage``.
 
 Code, tests and transcripts name the section that they follow: ``RFC 9051 §6.4.8``. Those marks, and the table of what
 each section demands (``rfc_sections.toml``), become ``docs/rfc-coverage.md``.
@@ -42,7 +42,7 @@ _LIKE = re.compile(r"as RFC (\d+) §([0-9A-Z.]*[0-9A-Z])")
 
 
 def marks_in(text: str) -> Iterator[Mark]:
-    """The sections that *text* names; a list of them may go over lines and comments."""
+    """The sections that *text* names; a list of sections may span lines and comments."""
     for rfc, sections in _MARK.findall(_WRAPPED.sub(" ", text)):
         for section in _SECTION.findall(sections):
             yield int(rfc), section
@@ -61,13 +61,13 @@ def marks() -> Mapping[Mark, Sequence[str]]:
 
 
 def like(reason: str) -> Mark | None:
-    """The section that a reason refers to: "as RFC 9051 §6.3.4" says that it demands the same."""
+    """The section that a reason refers to: "as RFC 9051 §6.3.4" means that it demands the same."""
     found = _LIKE.match(reason)
     return None if found is None else (int(found[1]), found[2])
 
 
 def is_covered(rfc: Rfc, section: Section) -> bool:
-    """Whether a section demands nothing, is named, or has a reason why not that holds."""
+    """Whether a section demands nothing, is named, or has a valid reason why it is not."""
     if not section.demands or (rfc.number, section.number) in marks():
         return True
     other = like(section.reason)
@@ -109,7 +109,7 @@ def _short(file: str) -> str:
 
 
 def main() -> None:
-    """Writes the page anew."""
+    """Writes the page again."""
     PAGE.write_text("\n".join(page(read_table())) + "\n", encoding="utf-8")
 
 

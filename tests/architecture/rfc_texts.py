@@ -1,7 +1,7 @@
-"""Reads the texts of RFCs and keeps in ``rfc_sections.toml`` what is needed of them: titles, and how much is demanded.
+"""Reads the texts of RFCs, and writes titles and numbers of demands of their sections to ``rfc_sections.toml``.
 
 ``python -m tests.architecture.rfc_texts FOLDER`` reads ``FOLDER/rfcNNNN.txt`` for each RFC of the table and writes the
-facts anew. Reasons, which people write, stay. The texts themselves are not part of mektup.
+facts again. Reasons, which people write, stay. The texts themselves are not part of mektup.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HEADING = re.compile(
     re.ASCII,
 )
 _CONTENTS = re.compile(r"\. ?\.|  \d+$", re.ASCII)
-"""A line of the table of contents: it ends in a page's number."""
+"""A line of the table of contents: it ends in a page number."""
 _DEMAND = re.compile(r"\b(MUST|REQUIRED|SHALL)\b", re.ASCII)
 
 
@@ -33,14 +33,14 @@ class Section:
     number: str
     title: str
     demands: int
-    """How often it says MUST, REQUIRED or SHALL."""
+    """How often the section says MUST, REQUIRED or SHALL."""
     reason: str = ""
-    """Why nothing of mektup has to name it."""
+    """Why no file of mektup needs to name it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rfc:
-    """An RFC as the table has it."""
+    """An RFC in the table."""
 
     number: int
     title: str
@@ -48,7 +48,7 @@ class Rfc:
 
 
 def read_table(path: Path = TABLE) -> list[Rfc]:
-    """The RFCs of the table, in its order."""
+    """The RFCs of the table, in order."""
     with path.open("rb") as file:
         table = tomllib.load(file)
     return [
@@ -58,7 +58,7 @@ def read_table(path: Path = TABLE) -> list[Rfc]:
 
 
 def sections_of(text: str) -> Iterator[Section]:
-    """The sections of an RFC's *text*, in its order."""
+    """The sections in an RFC's *text*, in order."""
     lines = _PAGE_BREAK.sub("\n\n", text.replace("\r\n", "\n")).split("\n")
     starts = list(_headings(lines))
     for (number, title, start), (_, _, stop) in zip(starts, [*starts[1:], ("", "", len(lines))], strict=True):
@@ -80,7 +80,7 @@ def _headings(lines: Sequence[str]) -> Iterator[tuple[str, str, int]]:
 
 
 def _may_follow(number: str, seen: Set[str]) -> bool:
-    """Whether *number* is of a section below one that was *seen*, and behind all beside it; not so in a list."""
+    """Whether *number* may be the next section: below a *seen* one, and after all others there. Lists mostly differ."""
     above, _, own = number.rpartition(".")
     if above and above not in seen:
         return False
@@ -93,7 +93,7 @@ def _place(part: str) -> int:
 
 
 def facts(rfc: Rfc, folder: Path) -> Rfc | None:
-    """*rfc* as its text in *folder* has it, with the reasons that it has; None where the text is absent."""
+    """*rfc* read again from its text in *folder*, with its reasons; None if the text is absent."""
     path = folder / f"rfc{rfc.number}.txt"
     if not path.exists():
         return None
@@ -129,7 +129,7 @@ def _string(text: str) -> str:
 
 
 def main() -> None:
-    """Writes the facts of the table anew."""
+    """Writes the facts of the table again."""
     folder = Path(sys.argv[1])
     rfcs = [facts(rfc, folder) or rfc for rfc in read_table()]
     TABLE.write_text("\n".join(written(rfcs)) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which Pythons `.ci/run` runs the unit suite on: every other CPython that is found, each version once."""
+"""`.ci/run` runs the unit suite on every other CPython that it finds, each version once."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 
 PYTHONS = Path(__file__).parents[2] / ".ci" / "pythons"
 OLDER = "0.0.1"
-"""The version that Debian's own Python says it has, in these tests."""
+"""The version of Debian's Python in these tests."""
 
 
 def program(path: Path, script: str) -> Path:
-    """A shell script at *path* that can be run."""
+    """Writes an executable shell script to *path*."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     path.chmod(0o755)
@@ -24,12 +24,12 @@ def program(path: Path, script: str) -> Path:
 
 
 def python_of(path: Path, version: str) -> Path:
-    """What answers as a CPython of *version* does when it is asked what it is."""
+    """A script that answers like a CPython of *version*."""
     return program(path, f"echo {version} {path}")
 
 
 def found(tmp_path: Path, own: Path) -> list[str]:
-    """The lines that the script writes, with nothing on the PATH but the system's programs and ``tmp_path/bin``."""
+    """The output lines of the script, with only the system's programs and ``tmp_path/bin`` on the PATH."""
     (tmp_path / "bin").mkdir(exist_ok=True)
     path = f"{tmp_path / 'bin'}:{tmp_path / 'tools'}"
     for name in ("bash", "cut", "grep", "sort"):

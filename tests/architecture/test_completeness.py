@@ -1,4 +1,4 @@
-"""What is there is shown: limits in the documentation, capabilities and commands in the transcripts."""
+"""All limits are documented, and all capabilities and commands have transcripts."""
 
 from __future__ import annotations
 

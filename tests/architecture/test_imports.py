@@ -1,4 +1,4 @@
-"""Who may import whom is held by import-linter (pyproject.toml). Here: that each of its contracts can fail."""
+"""import-linter checks who may import whom (pyproject.toml). These tests check that each of its contracts can fail."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FORBIDDEN = {
     "Only the command line reads arguments and draws on a terminal": ("server/wrong_terminal.py", "rich"),
     "Only server makes the log and the metrics": ("lmtp/wrong.py", "structlog"),
 }
-"""For each contract an import that breaks it."""
+"""For each contract, an import that breaks it."""
 
 
 def test_each_contract_fails_where_it_is_broken(tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ TAGGED = frozenset({"ok", "no", "bad", "server_bug"})
 TAGGED_FORM = re.compile(rb"%b (OK|NO|BAD)\b")
 
 ELSEWHERE = frozenset({"saved", "plan", "client_modseq", "show_modseq"})
-"""What is not part of which messages and flags the client was told: the result of its last search, the plan of its last
-FETCH, and the HIGHESTMODSEQ that it computes from the lines that it reads."""
+"""Attributes of a view that other modules may set, because they do not say which messages and flags the client knows:
+the result of its last search, the plan of its last FETCH, and the HIGHESTMODSEQ that it computes from the lines that
+it reads."""
 
 
 def targets(tree: ast.AST) -> list[ast.Attribute]:

@@ -1,10 +1,10 @@
-"""Regular expressions mean the same to every Python that mektup runs on.
+"""Regular expressions mean the same in every Python that mektup supports.
 
-The ``re`` of Python 3.11.2, which Debian 12 has, backs out of a possessive repetition wrongly. So no pattern has a
-possessive quantifier or an atomic group: neither as it is written, nor as it is put together.
+The ``re`` of Python 3.11.2, which Debian 12 has, backtracks wrongly after a possessive repetition. So no pattern has a
+possessive quantifier or an atomic group, neither in a literal nor after it is put together.
 
-The words of protocols and of HTML are ASCII. Where case does not matter, a pattern of text would also take the Turkish
-dotless i for an i and the long s for an s, if it did not say ASCII.
+The words of protocols and of HTML are ASCII. A pattern of text that ignores case must have the flag ASCII; else the
+Turkish dotless i would match an i, and the long s an s.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ REFUSED = re.compile(r"[*+?}]\+|\(\?>")
 
 
 def refused(pattern: str) -> bool:
-    """Whether *pattern*, or a piece of one, has what is refused; a class and what is escaped have no such meaning."""
+    """Whether *pattern*, or a piece of one, has such a quantifier or group, outside of classes and escapes."""
     return REFUSED.search(CLASS.sub("x", ESCAPED.sub("x", pattern))) is not None
 
 
 def written(path: Path) -> Iterator[tuple[int, str]]:
-    """Every string and bytes constant that a module gives to a function of ``re``; pieces of f-strings too."""
+    """Every string and bytes constant that a module passes to a function of ``re``; also pieces of f-strings."""
     for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
             if isinstance(call.func.value, ast.Name) and call.func.value.id == "re" and call.args:
@@ -45,12 +45,12 @@ def written(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def as_text(pattern: str | bytes) -> str:
-    """A pattern of bytes, octet by octet."""
+    """A pattern of bytes as text, one character for each octet."""
     return pattern if isinstance(pattern, str) else pattern.decode("latin-1")
 
 
 def compiled() -> Iterator[tuple[str, re.Pattern[Any]]]:
-    """The patterns that mektup's modules keep, by the name of their place."""
+    """The compiled patterns in mektup's modules, by the names of their places."""
     for found in pkgutil.walk_packages(mektup.__path__, "mektup."):
         if found.name.endswith("__main__"):
             continue
@@ -60,7 +60,7 @@ def compiled() -> Iterator[tuple[str, re.Pattern[Any]]]:
 
 
 def inside(value: object) -> Iterator[re.Pattern[Any]]:
-    """Patterns in *value*: it may be one, or hold some."""
+    """The patterns in *value*, which may be a pattern or contain some."""
     if isinstance(value, re.Pattern):
         yield value
     elif isinstance(value, list | tuple | set | frozenset):

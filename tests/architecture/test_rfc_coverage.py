@@ -11,7 +11,7 @@ from tests.architecture.rfc_texts import TABLE, Rfc, Section, facts, read_table,
 
 RFCS = read_table()
 TEXTS = Path(__file__).parents[3] / "shared" / "rfc"
-"""Where the texts are on a machine that has them."""
+"""The folder of the texts, on a machine that has them."""
 
 each_rfc = pytest.mark.parametrize("rfc", RFCS, ids=lambda rfc: f"RFC {rfc.number}")
 

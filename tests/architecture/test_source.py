@@ -1,4 +1,4 @@
-"""The shape of the source: sizes, names, and what must not stand in it."""
+"""The shape of the source: sizes, names, and what it must not contain."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "src").rglob("*.py"))
 MODULE_LINES = 600
 FUNCTION_LINES = 50
-"""Its docstring apart."""
+"""The most lines of a function, not counting its docstring."""
 
 ENGINE_LINES = 600
-"""Of code: without imports, docstrings, comments and empty lines."""
+"""The most lines of code of an engine, without imports, docstrings, comments and empty lines."""
 
 FORBIDDEN_NAMES = frozenset({"utils", "util", "helpers", "helper", "manager", "misc", "common"})
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
@@ -41,8 +41,7 @@ BOUNDARIES = frozenset(
         "mektup/session/line_session.py",
     }
 )
-"""Where a bug of ours becomes an answer, or goes from one thread to another; below ``server`` a session as a whole has
-one, too."""
+"""Where a bug becomes an answer, or is passed between threads; ``server`` has one for a whole session, too."""
 
 module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT / "src")))
 
@@ -103,7 +102,7 @@ def test_a_module_says_what_it_is_for(path: Path) -> None:
 
 
 def test_a_second_engine_is_small() -> None:
-    """What every engine would write again is in ``store/rules`` and ``store/sorting``; the rest is this."""
+    """Everything that every engine needs is in ``store/rules`` and ``store/sorting``; the naive engine is the rest."""
     engine = sorted((ROOT / "tests" / "support" / "naive").glob("*.py"))
     assert 0 < sum(len(code_lines(path.read_text(encoding="utf-8"))) for path in engine) < ENGINE_LINES
 
@@ -126,7 +125,7 @@ FILES = frozenset({"apsw", "os", "ctypes", "mektup.store.files", "mektup.store.s
 
 
 def test_what_stands_in_the_engine_knows_sql_or_a_file() -> None:
-    """Anything else would be written a second time for another engine, and belongs above."""
+    """Any other code would be needed by another engine, too, so it belongs above."""
     strangers = [
         name
         for name, tree in modules().items()
@@ -141,7 +140,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 
 
 def test_a_module_holds_no_state_but_resources() -> None:
-    """What is remembered is a function of its arguments (lru_cache), or goes through ``store/memo.py``."""
+    """Remembered values are functions of their arguments (lru_cache), or go through ``store/memo.py``."""
     assert written_state() == RESOURCES.keys()
 
 

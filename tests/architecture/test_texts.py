@@ -1,6 +1,6 @@
-"""Every sentence that a person reads stands in a ``texts.py``, is used with its fields, and is said in every language.
+"""Every sentence that a person reads is in a ``texts.py``, is used with its fields, and is translated.
 
-Log events, the page of ``/health`` and exceptions for programmers are English, and not meant here.
+Log events, the page of ``/health`` and exceptions for programmers stay English.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SPEAKS = frozenset(
         *("PasswdFileError", "Refused", "TimedOut", "Verdict", "complain", "in_words", "succeed", "throw_out", "told"),
     }
 )
-"""What takes a text, and no sentence in quotes."""
+"""Calls whose argument must be a text, not a string literal."""
 
 WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 
@@ -89,7 +89,7 @@ def parsed(path: Path) -> ast.Module:
 
 
 def literals(node: ast.expr) -> Iterator[str]:
-    """The strings that *node* is put together from, without those that go into a call."""
+    """The strings that *node* is put together from, without arguments of calls."""
     match node:
         case ast.Constant(str(value)):
             yield value
@@ -112,7 +112,7 @@ def test_a_sentence_stands_in_texts(path: Path) -> None:
         if called in SPEAKS:
             written = [each for argument in node.args for each in literals(argument)]
         else:
-            # a part of a sentence as the value of a field, or the help of an option
+            # a part of a sentence that is the value of a field, or the help of an option
             values = [each.value for each in node.keywords if called == "of" or each.arg == "help"]
             written = [each for value in values for each in literals(value) if WORDS.search(each)]
         elsewhere += [f"line {node.lineno}: {each}" for each in written]
@@ -155,7 +155,7 @@ def test_no_sentence_stands_twice() -> None:
 
 
 class Missing(NullTranslations):
-    """Asked for what a catalog does not have."""
+    """A fallback that raises LookupError for a sentence that a catalog lacks."""
 
     def gettext(self, message: str) -> str:
         raise LookupError(message)

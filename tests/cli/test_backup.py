@@ -19,7 +19,7 @@ LINDA = {"linda": "Pa$$123", "fred": "Pa$$123"}
 
 
 async def fill(data: Path, messages: int) -> tuple[int, int]:
-    """UIDVALIDITY and UIDNEXT of linda's INBOX, with so many messages more."""
+    """Adds messages to linda's INBOX; returns its UIDVALIDITY and UIDNEXT."""
     async with Server(data, users=LINDA) as server:
         for number in range(messages):
             await server.deliver("linda", b"Subject: %d\r\n\r\nhello\r\n" % number)
@@ -118,7 +118,7 @@ def test_one_account_is_one_account(tmp_path: Path) -> None:
 
 
 def broken(data: Path) -> Path:
-    """The last account's file, which is none any more."""
+    """Damages the file of the last account; returns its path."""
     path = sorted(data.glob("accounts/*/*.db"))[-1]
     path.write_bytes(b"none" * 2000)
     return path

@@ -38,7 +38,7 @@ def test_help_has_a_short_name(command: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("command", ["serve", "demo", "backup", "restore", "user"])
 def test_the_list_of_commands_says_of_each_what_its_own_help_does(command: str) -> None:
-    """The others are listed without being loaded."""
+    """The list is made without loading the commands."""
     assert mektup("--help", command).stdout == mektup("--help").stdout
 
 
@@ -126,7 +126,7 @@ def test_a_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
     os.close(theirs)
     seen = b""
     for asked in (1, 2):
-        # the space comes when the echo is off and what was typed before is thrown away
+        # the space comes when the echo is off and earlier input was dropped
         while seen.count(b": ") < asked:
             seen += os.read(ours, 1000)
         os.write(ours, b"Pa$$123\n")
@@ -340,7 +340,7 @@ def test_no_mistake_of_a_user_ends_in_a_traceback(tmp_path: Path, arguments: tup
 
 
 def _alone(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """In a process of its own, for what concerns its standard streams."""
+    """Runs mektup in a child process, for tests of its standard streams."""
     return subprocess.run([*MEKTUP, *arguments], capture_output=True, timeout=30, **options)
 
 
@@ -381,7 +381,7 @@ def test_root_is_told_to_give_away_all_that_is_new(tmp_path: Path) -> None:
     "arguments", [("user", "list", "--data", "DIR"), ("user", "list", "--config", "FILE"), ("user", "import", "FILE")]
 )
 def test_who_may_not_read_it_is_told_whose_it_is(arguments: tuple[str, ...]) -> None:
-    with tempfile.TemporaryDirectory(prefix="mektup-") as place:  # pytest's own are closed to other users
+    with tempfile.TemporaryDirectory(prefix="mektup-") as place:  # pytest's directories are closed to other users
         os.chmod(place, 0o755)
         file, directory = Path(place, "file"), Path(place, "data")
         file.touch(0o600)
@@ -419,7 +419,7 @@ def test_what_cannot_be_served_is_told_with_file_and_key(tmp_path: Path, workers
 
 def test_a_hangup_while_the_server_starts_does_not_end_it(tmp_path: Path) -> None:
     file = tmp_path / "server.toml"
-    os.mkfifo(file)  # which is read once the command has begun, and goes on when it is written to
+    os.mkfifo(file)  # a pipe: the command opens it, and goes on when the test writes to it
     log = tmp_path / "log"
     with log.open("wb") as stderr, subprocess.Popen([*MEKTUP, "serve", "--config", file], stderr=stderr) as process:
         with file.open("w") as writing:

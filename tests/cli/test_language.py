@@ -16,7 +16,7 @@ TURKISH = {"LANG": "tr_TR.UTF-8"}
 
 
 def mektup(*arguments: str, language: dict[str, str], typed: str = "") -> subprocess.CompletedProcess[str]:
-    """Runs ``mektup`` in a process of its own, with these variables of the language and no others."""
+    """Runs ``mektup`` in a child process, with these variables of the language and no others."""
     environment = {
         name: value for name, value in os.environ.items() if name != "LANGUAGE" and not name.startswith(("LC_", "LANG"))
     }

@@ -1,4 +1,4 @@
-"""What happens to a message on its way into mailboxes, whoever brings it."""
+"""The delivery of a message into mailboxes, from any sender."""
 
 from __future__ import annotations
 

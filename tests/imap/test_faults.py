@@ -122,7 +122,7 @@ async def test_mail_is_read_on_a_full_disk(given: Given, disk: FaultyDisk) -> No
             b"d OK SEARCH completed",
             b"e OK STATUS completed",
         ]
-        assert b"y" in told  # \\Seen could not be set; the text is there
+        assert b"y" in told  # \\Seen could not be set, but the text is sent
         assert disk.failures > 0
         client.send(b"f STORE 1 +FLAGS (\\Flagged)\r\n")
         assert await lines_until(client, b"f ") == [b"f NO [UNAVAILABLE] No room is left on the server's disk"]
@@ -192,7 +192,7 @@ async def test_mail_is_not_stored_if_its_sync_failed(
             patch.setattr(os, "fdatasync", failing)
             client.send(b"c " + command + b"\r\n")
             assert (await lines_until(client, b"c "))[-1] == b"c NO [UNAVAILABLE] The server's disk failed"
-            client.send(b"d EXPUNGE\r\ne FETCH 1 (BODY[])\r\n")  # nothing to do, and reading
+            client.send(b"d EXPUNGE\r\ne FETCH 1 (BODY[])\r\n")  # commands that change nothing, and reading
             assert (await lines_until(client, b"e "))[-1] == b"e OK FETCH completed"
         assert await messages(account, "Archive") == []
         client.send(b"f " + command + b"\r\n")

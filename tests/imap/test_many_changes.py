@@ -1,4 +1,4 @@
-"""An answer about many messages, which takes another path, says the same as one about few."""
+"""The answers about many messages, which other code makes, are the same as those about few."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def test_a_search_that_finds_many_names_each(given: Given, monkeypatch: py
 async def test_a_client_hears_of_many_expunges_some_at_a_time(
     given: Given, monkeypatch: pytest.MonkeyPatch, enabled: bytes
 ) -> None:
-    """Thirty sessions may hear of tens of thousands at once, and others have their turns in between."""
+    """Thirty sessions may be told of tens of thousands at once; other sessions get turns in between."""
     monkeypatch.setattr(updates, "RANGES_OF_LINE", 2)
     account = await given.account()
     inbox = await account.mailbox("INBOX")

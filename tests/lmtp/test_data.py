@@ -38,7 +38,7 @@ CASES = [
     (b"\n..\r\n.\r\n", b"\n.\r\n", b""),
 ]
 
-# A liberal server would take this for the end, and a body could smuggle in a command after it.
+# If a server took this for the end, a message could contain commands for it.
 NO_ENDS = [
     b"\n.\r\n",
     b"\r.\r\n",

@@ -17,7 +17,7 @@ RAW = b"From: ada@example.org\r\nSubject: dinner\r\n\r\nat eight\r\n"
 
 
 async def messages(account: Account, mailbox: str = "INBOX") -> list[bytes]:
-    """As they were sent."""
+    """The messages as they were sent."""
     return [untraced(raw) for raw in await stored(account, mailbox)]
 
 

@@ -40,7 +40,7 @@ async def test_quit_says_whether_messages_were_removed(given: Given, disk: Fault
             answer = await client.line()
         disk.works()
         left = len(await messages(account))
-        if answer.startswith(b"+OK"):  # and \Seen could not be set behind it
+        if answer.startswith(b"+OK"):  # and \Seen could not be set afterwards
             assert left == 1
             break
         assert answer == b"-ERR [SYS/TEMP] No room is left on the server's disk"

@@ -12,7 +12,7 @@ from mektup.server import self_signed, tls
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    # whoever embeds a server brings an event loop of their own, so both are held to the same
+    # a program that embeds a server brings its own event loop, so the tests run with both kinds
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 

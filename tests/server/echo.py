@@ -1,4 +1,4 @@
-"""A session of a toy protocol, small enough to see through: what connections and listeners are tested with."""
+"""A session of a toy protocol, for the tests of connections and listeners."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ACCOUNTS = (AccountId("ac"), AccountId("bd"))
 
 @dataclass
 class Echo:
-    """Says each line again; obeys a few words."""
+    """Sends each line back; a few words are commands."""
 
     peer: Peer
     seconds: float = 30.0
@@ -78,7 +78,7 @@ class Echo:
 
 @dataclass
 class House:
-    """Sessions behind one listener, and what happened there."""
+    """The sessions of one listener, and a record of what happened."""
 
     port: int
     sessions: Sessions
@@ -97,7 +97,7 @@ async def house(
     seconds: float = 30.0,
     endpoint: Endpoint | None = None,
 ) -> AsyncIterator[House]:
-    """A listener with an Echo for everyone who comes."""
+    """A listener with an Echo for each connection."""
     capture = structlog.testing.LogCapture()
     log = structlog.wrap_logger(structlog.PrintLogger(), processors=[capture])
     hub = WatchHub()

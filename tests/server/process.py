@@ -1,4 +1,4 @@
-"""``mektup serve`` as a process of its own, as an operator runs it."""
+"""Runs ``mektup serve`` as a child process, as an operator does."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from typing import Any
 SECONDS = 20.0
 
 SLOW = re.compile(r"Executing <.* took [\d.]+ seconds$")
-"""What asyncio says under ``-X dev`` of a turn that took long: the machine is busy, the server is well."""
+"""The message of asyncio under ``-X dev`` about a slow round of the loop: it is caused by a busy machine."""
 
 Entry = dict[str, Any]
 
 
 class Process:
-    """A server that runs, and its log."""
+    """A running server, and its log."""
 
     def __init__(self, config: Path) -> None:
         self.log: list[Entry] = []
@@ -62,7 +62,7 @@ class Process:
                 self._news.notify_all()
 
     def _sort_in(self, entry: Entry) -> None:
-        """What a library complains of is noise, as if it had written to stderr itself."""
+        """Counts messages of libraries as noise, like other output to stderr."""
         if entry["event"] != "library":
             self.log.append(entry)
         elif not SLOW.match(entry["said"]):
@@ -84,7 +84,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Of the parent."""
+        """The process id of the parent."""
         return self._process.pid
 
     def workers(self) -> list[int]:
@@ -93,7 +93,7 @@ class Process:
         return [int(pid) for pid in children.split()]
 
     def stop(self) -> int:
-        """Asks it to stop, and returns the exit status."""
+        """Sends SIGTERM; returns the exit status."""
         self._process.terminate()
         return self.wait()
 
@@ -103,7 +103,7 @@ class Process:
         return status
 
     def end(self) -> None:
-        """Whatever state it is in; its workers too, as one that a test has stopped does not notice."""
+        """Kills it in any state, with its workers, because a suspended worker does not end by itself."""
         if self._process.poll() is None:
             workers = self.workers()
             self._process.kill()
@@ -119,9 +119,10 @@ class Process:
 def serving(
     directory: Path, *, workers: int = 1, more: str = "", alone: bool = True, killed: bool = False
 ) -> Iterator[Process]:
-    """A server on free ports, its data in *directory*, that is asked to stop in the end and must do so quietly.
+    """A server on free ports, with its data in *directory*; at the end it is stopped, and must end quietly.
 
-    *alone*: on its data, so that nothing is on the bus afterwards. *killed*: by the test, so that nothing is quiet.
+    *alone*: no other server uses the data, so the bus must be empty afterwards. *killed*: the test kills it, so its
+    output is not checked.
     """
     config = directory / "mektup.toml"
     config.write_text(f"""
@@ -155,7 +156,7 @@ metrics = ["127.0.0.1:0"]
 
 
 def is_alive(pid: int) -> bool:
-    """Whether that process runs; a zombie does not."""
+    """Whether that process runs; a zombie does not count."""
     try:
         os.kill(pid, 0)
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()

@@ -1,7 +1,8 @@
-"""Clients whose server is killed under them, and who know what they were told: what ``survivors`` runs.
+"""Clients for ``survivors``: their server is killed while they work, and they know what it has acknowledged.
 
-Each client has mailboxes of its own, so it knows what must be in them: all that it was told, and of the one command
-that was not answered all or nothing. LMTP clients share the INBOX of some accounts, and know what must be in it.
+Each client has its own mailboxes, so it knows what must be in them: everything that was acknowledged, and the result
+of the last command without an answer, whole or not at all. LMTP clients share the INBOX of some accounts, and know
+what must be in it.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ Flags = frozenset[str]
 
 
 class Cut(Exception):
-    """The server is gone, or ends."""
+    """The server has died, or ends."""
 
 
 class Line:
-    """A connection, by lines and octets."""
+    """A connection that is read by lines or octets."""
 
     def __init__(self, port: int) -> None:
         try:
@@ -86,7 +87,7 @@ class Imap:
             raise
 
     def run(self, *pieces: bytes) -> list[bytes]:
-        """Sends a command, of which every second piece is a literal; the answers. Raises Cut; NO is an error."""
+        """Sends a command, where every second piece is a literal; returns the answers. Raises Cut; NO is an error."""
         self._tags += 1
         tag = b"t%d" % self._tags
         command = b"".join(
@@ -125,7 +126,7 @@ class Box:
         return Box(dict(self.messages))
 
     def content(self) -> list[tuple[bytes, Flags]]:
-        """In order, without UIDs, which a client that was cut off did not hear of."""
+        """The messages in order, without UIDs, because a client that was cut off was not told these."""
         return [self.messages[uid] for uid in sorted(self.messages)]
 
 
@@ -133,7 +134,7 @@ Boxes = dict[str, Box]
 
 
 class History:
-    """What was seen of mailboxes, by UIDVALIDITY: no UID is given twice, and no modseq is lower than one before."""
+    """What was seen of mailboxes, by UIDVALIDITY: no UID is used twice, and no modseq is lower than an earlier one."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, int], dict[int, bytes]] = {}
@@ -161,7 +162,7 @@ def message(random: random.Random, who: str, number: int) -> bytes:
 
 
 class Scene:
-    """What all clients share: the server of now, their history, and when they are to end."""
+    """What all clients share: the current server, the history, and the sign to end."""
 
     def __init__(self) -> None:
         self.process: Process | None = None
@@ -177,7 +178,7 @@ class Scene:
             self.changed.notify_all()
 
     def port(self, service: str) -> int:
-        """Waits for a server to be there."""
+        """The port of the current server; waits for one."""
         with self.changed:
             self.changed.wait_for(lambda: self.process is not None or self.is_over, SECONDS)
             if self.process is None:
@@ -185,7 +186,7 @@ class Scene:
             return self.process.ports[service]
 
     def serve(self, process: Process | None) -> None:
-        """From now on that is the server."""
+        """Makes *process* the current server."""
         with self.changed:
             self.process = process
             self.changed.notify_all()
@@ -196,7 +197,7 @@ class Scene:
             self.changed.notify_all()
 
     def wait_for_answers(self, count: int) -> None:
-        """Returns when so many changes more were answered. Raises what a client found wrong."""
+        """Returns when *count* more changes were answered. Raises the error of a client."""
         with self.changed:
             goal = self.answered + count
             came = self.changed.wait_for(lambda: self.answered >= goal or self.failure is not None, 3 * SECONDS)
@@ -205,7 +206,7 @@ class Scene:
             assert came, f"{self.answered} answers, and no more"
 
     def end(self, clients: Iterable[Client]) -> None:
-        """Waits for all to end. Raises what a client found wrong."""
+        """Waits for all clients to end. Raises the error of a client."""
         self.is_over = True
         with self.changed:
             self.changed.notify_all()
@@ -217,7 +218,7 @@ class Scene:
 
 
 class Client(threading.Thread):
-    """Works until the scene is over; what it finds wrong is the scene's failure."""
+    """Works until the scene ends; an error of a client is the failure of the scene."""
 
     def __init__(self, scene: Scene, name: str, seed: int) -> None:
         super().__init__(name=name, daemon=True)
@@ -232,7 +233,7 @@ class Client(threading.Thread):
                 try:
                     self.work()
                 except Cut:
-                    with self.scene.changed:  # not at once again: a worker is started after a pause
+                    with self.scene.changed:  # a pause, because a worker is started after a pause
                         self.scene.changed.wait(0.02)
         except BaseException as error:
             self.scene.fail(error)
@@ -242,16 +243,16 @@ class Client(threading.Thread):
         return message(self.random, self.name, self.number)
 
     def work(self) -> None:
-        """Until the server is gone."""
+        """Works until the server has died."""
         raise NotImplementedError
 
     def check(self) -> None:
-        """When all is over, and the server is there."""
+        """Checks the account at the end, when a server runs."""
         raise NotImplementedError
 
 
 class Owner(Client):
-    """Has an account of its own, over IMAP and POP3: what is in it is known but for the last command."""
+    """Uses its own account over IMAP and POP3: only the result of the last command may be unknown."""
 
     def __init__(self, scene: Scene, name: str, seed: int) -> None:
         super().__init__(scene, name, seed)
@@ -260,7 +261,7 @@ class Owner(Client):
         self.doings += (self.rename, self.delete, self.retrieve)
         self.before = self.boxes
         self.pending: Boxes | None = None
-        """What must be there if the last command was done, where it was not answered."""
+        """What must be in the mailboxes if the last command, which was not answered, was done."""
 
     def work(self) -> None:
         imap = Imap(self.scene.port("imap"), self.account)
@@ -282,10 +283,10 @@ class Owner(Client):
         self.agree(imap)
         imap.close()
 
-    # What is there
+    # What is stored
 
     def agree(self, imap: Imap) -> None:
-        """The account is as it was before the last command, or as it is after it."""
+        """Asserts that the account is as it was before the last command, or as it is after it."""
         found = self.found(imap)
         told = {name: box.content() for name, box in found.items()}
         candidates = [self.boxes] + ([self.pending] if self.pending is not None else [])
@@ -317,10 +318,10 @@ class Owner(Client):
         imap.run(b"UNSELECT")
         return box
 
-    # What is done; each returns whether there was something to do
+    # Changes; each method returns whether there was something to change
 
     def change(self, imap: Imap, *pieces: bytes, select: str = "") -> bytes:
-        """Runs what makes ``self.boxes`` of what was there: done when this returns, and perhaps when it raises."""
+        """Runs the command that leads to ``self.boxes``. It is done when this returns, and perhaps when it raises."""
         after, self.boxes = self.boxes, self.before
         if select:
             imap.run(b"SELECT " + select.encode())
@@ -332,7 +333,7 @@ class Owner(Client):
         return b"".join(answer)
 
     def begin(self) -> Boxes:
-        """What the change is made to."""
+        """Begins a change; returns the mailboxes, in which the caller makes the change."""
         self.before = self.boxes
         self.boxes = {name: box.copy() for name, box in self.boxes.items()}
         return self.boxes
@@ -363,7 +364,7 @@ class Owner(Client):
         return True
 
     def adopt(self, box: Box, first: int, answer: bytes, pattern: bytes, name: str) -> None:
-        """The UIDs that the server says it gave, instead of those that were made up."""
+        """Replaces the assumed UIDs by those that the server has assigned."""
         told = re.search(pattern, answer)
         assert told is not None
         new = sorted(uid for uid in box.messages if uid >= first)
@@ -435,7 +436,7 @@ class Owner(Client):
         return True
 
     def retrieve(self, imap: Imap) -> bool:
-        """Over POP3: deletes some of INBOX."""
+        """Deletes some messages of INBOX over POP3."""
         if not self.boxes["INBOX"].messages:
             return False
         uids = sorted(self.boxes["INBOX"].messages)
@@ -462,7 +463,7 @@ class Owner(Client):
 
 
 class Carrier(Client):
-    """Brings mail over LMTP, to several recipients at once."""
+    """Delivers mail over LMTP, to several recipients at once."""
 
     def __init__(self, scene: Scene, name: str, seed: int) -> None:
         super().__init__(scene, name, seed)

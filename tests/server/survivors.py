@@ -1,4 +1,4 @@
-"""A server that is killed again and again under clients that know what they were told (``surviving_clients``).
+"""Kills a server again and again while clients use it that know what it has acknowledged (``surviving_clients``).
 
 python -m tests.server.survivors [--seed N] [--kills N] [--workers N]
 """
@@ -40,7 +40,7 @@ lmtp = ["127.0.0.1:0"]
 
 
 def survive(directory: Path, *, seed: int, kills: int, workers: int) -> Scene:
-    """Kills a server in *directory* so often under its clients. Raises AssertionError for whatever is wrong after."""
+    """Kills a server in *directory* so often while clients use it. Raises AssertionError for any error afterwards."""
     asyncio.run(_add_accounts(directory / "data"))
     config = directory / "mektup.toml"
     config.write_text(CONFIG.format(workers=workers))
@@ -106,7 +106,7 @@ _WRONG = {
 
 
 def check_file(path: Path) -> None:
-    """Whether the file is whole, and what is counted in it is there."""
+    """Asserts that the file is not damaged, and that its counters are right."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         assert connection.pragma("integrity_check") == "ok"
@@ -120,7 +120,7 @@ def check_file(path: Path) -> None:
 
 
 def main() -> None:
-    """Prints how often the server was killed, and what was answered meanwhile."""
+    """Prints how often the server was killed, and what was acknowledged meanwhile."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     for name, default in (("seed", 1), ("kills", 50), ("workers", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)

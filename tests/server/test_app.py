@@ -1,4 +1,4 @@
-"""A server inside a program: what embeds it, and clients of every protocol that speak with it."""
+"""A server inside a program: the program's calls, and clients of every protocol."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def test_it_starts_and_stops_at_once() -> None:
         began = time.perf_counter()
         async with Server():
             best = min(best, time.perf_counter() - began)
-    # a machine under load may be slower now and then; a sleep or a hash at start-up would be slow each time
+    # a busy machine may be slow sometimes; a sleep or a hash at the start would be slow each time
     assert best < 0.1
 
 
@@ -271,7 +271,7 @@ async def test_the_log_says_where_others_may_write(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
 async def test_a_server_says_which_file_it_may_not_open_and_whose_it_is() -> None:
-    with tempfile.TemporaryDirectory(prefix="mektup-") as directory:  # pytest's own are closed to other users
+    with tempfile.TemporaryDirectory(prefix="mektup-") as directory:  # pytest's directories are closed to other users
         os.chmod(directory, 0o755)
         data = Path(directory, "data")
         async with Server(data, users=LINDA):
@@ -404,7 +404,7 @@ def test_a_changed_password_ends_who_waits_who_is_busy_and_who_reads_mail_by_pop
         pop3.user("linda")
         pop3.pass_("Pa$$123")
         server.add_user("linda", "another")
-        # what is said without a pause would keep the session from ever looking at the clock
+        # input without a pause would keep the session from checking the clock
         with pytest.raises(imaplib.IMAP4.abort, match="password was changed"):
             _ask_for_ever(busy)
         while not (line := waiting.readline()).startswith(b"* BYE"):

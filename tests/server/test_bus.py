@@ -1,4 +1,4 @@
-"""The bus between processes: several of its ends in one process do as well."""
+"""The bus between processes, tested with several ends in one process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ONE = ModSeq(1)
 
 
 class Ear:
-    """One process's end, and what it heard."""
+    """The end of one process, and the notices that it received."""
 
     def __init__(self, data: Path) -> None:
         self.bus = Bus(data)
@@ -205,7 +205,7 @@ async def test_a_name_that_cannot_be_removed_does_not_fail_the_end(data: Path) -
     end = Bus(data)
     end.start(lambda account, mailbox, modseq: None, lambda: None)
     (data / "run").rename(data / "moved")
-    (data / "run").touch()  # as on a disk that has become read-only, nothing can be removed there
+    (data / "run").touch()  # nothing can be removed there, as on a disk that has become read-only
     end.close()
 
 

@@ -1,4 +1,4 @@
-"""The configuration file: what is read, and that every mistake is told with its key and what is allowed."""
+"""The configuration file: its values, and that every error names the key and what is allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Peer over asyncio: reading, writing, waiting, TLS, and what a hostile other end can do."""
+"""The Peer over asyncio: reading, writing, waiting, TLS, and hostile clients."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def test_a_client_that_sends_without_being_read_fills_its_own_buffers() ->
         _reader, writer = await connect(at)
         writer.write(b"wait 30\r\n")
         writer.write(b"flood 1000\r\n" + b"y" * (64 * 1024 * 1024))
-        # the session cannot go on, as nobody reads its flood; what it was sent meanwhile must stay with the sender
+        # the session waits, because the client reads nothing; so the client's own output must stay on its side
         peer = at.echoes[0].peer
         await until(lambda: not peer._transport.is_reading())  # type: ignore[attr-defined]
         assert peer.has_unread
@@ -328,7 +328,7 @@ async def test_a_tls_client_that_has_sent_all_still_gets_its_answers(
         plain = socket.create_connection(("127.0.0.1", port), timeout=10)
         with client_tls.wrap_socket(plain, server_hostname="localhost") as encrypted:
             encrypted.sendall(b"last words\r\nflood 20\r\nquit\r\n")
-            socket.socket.shutdown(encrypted, socket.SHUT_WR)  # without a word in TLS
+            socket.socket.shutdown(encrypted, socket.SHUT_WR)  # without any data in TLS
             return b"".join(iter(lambda: encrypted.recv(65536), b""))
 
     async with house(service=Service.IMAPS, context=server_tls) as at:
@@ -340,7 +340,7 @@ async def test_a_tls_client_that_has_sent_all_still_gets_its_answers(
 async def test_plaintext_behind_the_request_for_tls_is_never_obeyed(server_tls: ssl.SSLContext) -> None:
     async with house(context=server_tls) as at:
         reader, writer = await connect(at)
-        # one segment, of which the first read yields all up to the request, so that the rest waits in the connection
+        # one segment: the first read returns everything up to the request, and the rest stays in the connection
         padding = b"p" * (READ_BYTES - len(b"\r\ntls\r\n"))
         writer.write(padding + b"\r\ntls\r\ninjected\r\n")
         assert await reader.read() == padding + b"\r\ngo\r\n"
@@ -435,7 +435,7 @@ async def test_half_a_line_is_acknowledged_at_once_as_no_answer_carries_the_ackn
         peer = at.echoes[0].peer
         assert isinstance(peer, connection_module.Connection)
         for _ in range(2):
-            # a client that waits for an answer each time makes the kernel delay what it acknowledges
+            # a client that waits for each answer makes the kernel delay its acknowledgements
             for number in range(8):
                 writer.write(b"line %d\r\n" % number)
                 assert await reader.readline() == b"line %d\r\n" % number
@@ -465,7 +465,7 @@ async def test_who_is_dismissed_is_told_and_cut_off_whatever_it_does(monkeypatch
         talking[1].write(b"and another thing\r\n" * 100)
         assert b"bye: enough\r\n" in await talking[0].read()
         await part(talking)
-        # its transport is gone while it has read next to nothing
+        # its transport is closed, but it has read almost nothing
         await until(lambda: at.sessions.count == 0)
         deaf[1].close()
 

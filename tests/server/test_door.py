@@ -1,4 +1,4 @@
-"""Strangers do not fill the house: the busiest network gives way, and LMTP and who has logged in keep their places."""
+"""Clients before login cannot take all connections: the busiest network gives way; LMTP and logged-in clients stay."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIMITS = Limits(
 
 
 class House:
-    """A door, and guests that are numbers."""
+    """A door, with numbers as connections."""
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         self.door: Door[int] = Door()
@@ -33,7 +33,7 @@ class House:
         self._numbers = itertools.count()
 
     def come(self, address: str, service: Service = Service.IMAP) -> int | Verdict[int]:
-        """The guest that came in, or why not."""
+        """The accepted connection, or the reason of the refusal."""
         verdict = self.door.ask(network_of(address), service, self.limits, self.now)
         if verdict.gives_way is not None:
             self.go(verdict.gives_way)
@@ -110,11 +110,11 @@ def test_strangers_leave_room_for_mail_and_for_who_logs_in() -> None:
         house.log_in(f"198.51.100.{number}")
     assert isinstance(house.come("203.0.113.1"), int)
     assert house.door.open == 95
-    # those who have logged in do not take the places of mail
+    # logged-in connections do not take the places of LMTP
     for _ in range(5):
         assert isinstance(house.come("127.0.0.1", Service.LMTP), int)
     assert house.come("127.0.0.1", Service.LMTP) == Verdict(FULL)
-    # and strangers still give way to who may log in
+    # and connections before login still give way to others
     house.log_in("198.51.100.200")
     assert (house.door.open, house.door.strangers) == (100, 19)
 
@@ -145,7 +145,7 @@ def test_no_network_pushes_out_one_that_has_fewer(steps: list[tuple[str, int, bo
             inside = set(house.inside)
             guest = house.come(address, Service.LMTP if lmtp else Service.IMAP)
             for gone in inside - set(house.inside):
-                # who gave way was of a network with the most, which had more than the one that came
+                # it was of the network with the most connections, and that had more than the new one's network
                 assert before[strangers[gone]] == max(before.values()) > before[address]
                 del strangers[gone]
             if isinstance(guest, int) and not lmtp:

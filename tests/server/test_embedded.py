@@ -1,4 +1,4 @@
-"""What a program hands over, in the forms that Python programs have it."""
+"""Messages that a program delivers, in the forms that Python programs use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RAW = "Subject: günaydın\r\n\r\nçay\r\n".encode()
 
 
 class SafeMIMEText(MIMEText):
-    """As in ``django.core.mail.message``: its ``as_bytes`` knows no policy."""
+    """As in ``django.core.mail.message``: its ``as_bytes`` has no argument *policy*."""
 
     def as_bytes(self, unixfrom: bool = False, linesep: str = "\n") -> bytes:  # type: ignore[override]
         written = io.BytesIO()
@@ -131,7 +131,7 @@ def test_a_file(tmp_path: Path) -> None:
     file.write_bytes(RAW)
     assert octets_of(file) == RAW
     with os.scandir(os.fsencode(tmp_path)) as found:
-        [entry] = found  # a path of octets
+        [entry] = found  # a path in bytes
         assert octets_of(entry) == RAW
     with pytest.raises(FileNotFoundError):
         octets_of(tmp_path / "nowhere")

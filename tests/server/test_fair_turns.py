@@ -1,4 +1,4 @@
-"""Sessions that keep the loop busy go on one after the other, one in each round of the loop."""
+"""Sessions that keep the loop busy take turns, one in each round of the loop."""
 
 from __future__ import annotations
 

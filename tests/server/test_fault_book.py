@@ -1,4 +1,4 @@
-"""What an operator sees of a machine that fails: the log, the metrics, /health."""
+"""Faults of the machine in the log, in the metrics and in /health."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mektup.store.sqlite import Reserve
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """A clock that the test moves."""
 
     now = 1000.0
 
@@ -128,7 +128,7 @@ def test_a_full_disk_is_told_until_there_is_room(
     assert book.trouble() is None
     with monkeypatch.context() as patch:
         patch.setattr(Reserve, "has_room", lambda self: False)
-        reserve.give_up(1)  # nobody was refused yet
+        reserve.give_up(1)  # nothing was refused yet
         assert book.trouble() == f"store: No room is left on the server's disk: {reserve}"
 
 

@@ -1,6 +1,6 @@
-"""A server of two workers whose disk is full: mail is read, deleted, and refused with the right words; nothing is lost.
+"""A server of two workers on a full disk: mail can be read and deleted, new mail is refused, and nothing is lost.
 
-On a small file system of its own, which takes root.
+The tests mount a small file system, for which they need root.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_FILES = 60
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    """A directory on a file system of 12 MB, that holds so many files."""
+    """A directory on a file system of 12 MB, which can have so many files."""
     mounted = tmp_path / "small"
     mounted.mkdir()
     if os.geteuid() != 0:
@@ -43,7 +43,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(directory: Path) -> Path:
-    """Until nothing more goes in."""
+    """Fills the file system."""
     filler = directory / "filler"
     with open(filler, "ab", 0) as file:
         for octets in (65536, 4096, 1):
@@ -64,7 +64,7 @@ def health(process: Process) -> tuple[int, str]:
 
 
 def use_up_files(directory: Path) -> list[Path]:
-    """Until no file can be made, however small."""
+    """Creates files until the file system has no free inode."""
     made: list[Path] = []
     while True:
         try:
@@ -75,7 +75,7 @@ def use_up_files(directory: Path) -> list[Path]:
 
 
 def deliver(process: Process) -> tuple[int, bytes]:
-    """The answer."""
+    """Delivers a message by LMTP; returns the answer."""
     with smtplib.LMTP("127.0.0.1", process.ports["lmtp"], timeout=10) as client:
         client.ehlo_or_helo_if_needed()
         client.mail("ada@example.org")
@@ -111,7 +111,7 @@ def test_a_full_disk(small: Path) -> None:
         client.logout()
         told = process.until("store_fault")
         assert (told["kind"], told["level"]) == ("full", "error")
-    with serving(small, workers=2) as process:  # it starts on a full disk
+    with serving(small, workers=2) as process:  # the server starts on a full disk
         assert health(process)[0] == 503
         client = login(process)
         status, count = client.select()
@@ -145,12 +145,12 @@ def test_a_disk_that_holds_no_more_files_is_full(small: Path) -> None:
     with serving(small) as process:
         health(process)
         made = use_up_files(small)
-        # nobody has used the account since the start: what SQLite keeps beside its file is not there
+        # the account was not used since the start, so its WAL-index does not exist
         assert deliver(process) == (452, b"4.3.1 No room is left on the server's disk")
         status, text = health(process)
         assert status == 503
         assert "No room is left" in text
-        assert (small / "data" / "reserve").stat().st_size == 3 * 1024 * 1024  # octets would not help
+        assert (small / "data" / "reserve").stat().st_size == 3 * 1024 * 1024  # it would not help
         for each in made:
             each.unlink()
         assert health(process)[0] == 200

@@ -1,4 +1,4 @@
-"""Where the server listens, and what happens at the door."""
+"""The addresses where the server listens, and how connections are accepted."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_a_port_that_is_taken_is_told(shared: bool) -> None:
     (taken,) = open_sockets(Endpoint("127.0.0.1", 0), shared=True)
     taken.listen()
     endpoint = endpoint_of(taken)
-    # even by a server that would share it: its mail is not ours
+    # even if the other server would share it, because its mail is not ours
     with pytest.raises(ConfigError, match=f"cannot listen at {endpoint}: Address already in use"):
         open_sockets(endpoint, shared=shared)
     taken.close()
 
 
 def test_sockets_say_that_they_are_tcp() -> None:
-    # what asyncio looks at before it sets TCP_NODELAY, so that no part of an answer waits for the ACK of the one before
+    # asyncio sets TCP_NODELAY only for this protocol number; else a part of an answer could wait for an ACK
     (opened,) = open_sockets(Endpoint("127.0.0.1", 0), shared=False)
     assert opened.proto == socket.IPPROTO_TCP
     opened.close()
@@ -71,7 +71,7 @@ def test_what_is_bound_again_shares_the_port() -> None:
     for worker in workers:
         worker.listen()
     assert {endpoint_of(worker) for worker in workers} == {endpoint_of(kept)}
-    # the one that is kept does not listen, so nothing is ever queued for it
+    # the socket that is kept does not listen, so no connection is queued for it
     for _ in range(20):
         with socket.create_connection(kept.getsockname()):
             pass
@@ -273,7 +273,7 @@ def test_who_may_not_have_a_low_port_is_told_what_it_takes(
     def refused(self: socket.socket, address: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    # root may have any port, so the system's refusal is played
+    # root may use any port, so the test replaces the system call
     monkeypatch.setattr(socket.socket, "bind", refused)
     with pytest.raises(ConfigError) as caught:
         open_sockets(Endpoint("127.0.0.1", port), shared=False)
@@ -288,7 +288,7 @@ def test_a_directory_that_cannot_be_made_for_a_unix_socket_is_named(monkeypatch:
     with pytest.raises(ConfigError) as caught:
         open_sockets(endpoint, shared=False)
     assert str(caught.value) == told
-    # where it is one that systemd makes, that is said
+    # if systemd makes the directory, the error says so
     monkeypatch.setattr(listeners, "RUN", Path("/proc"))
     with pytest.raises(ConfigError) as caught:
         open_sockets(endpoint, shared=False)

@@ -1,4 +1,4 @@
-"""No client fills the log: each user and each network has an allowance, and what is beyond is counted and told."""
+"""No client can fill the log: each user and each network has a budget, and lines beyond it are counted and reported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Clock:
 
 
 def written(budget: LogBudget, count: int, **event: object) -> int:
-    """How many of so many lines of 256 octets come through."""
+    """How many of *count* lines of 256 octets are written."""
     admitted = 0
     for _ in range(count):
         if budget.admits(event):

@@ -1,4 +1,4 @@
-"""The log where it cannot be written: nothing raises, nothing waits, and what is lost is counted and told."""
+"""A log that cannot be written: nothing raises, nothing waits, and lost lines are counted and reported."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_reader_that_stopped_holds_nobody_up_and_is_told_what_it_missed(pipe: 
     writer.close(20)
     os.close(descriptor)
     reading.join(20)
-    # told at once or in several lines, as the writer gets to write in between
+    # reported in one line or in several, depending on when the writer can write
     told = [int(line.removeprefix(b"log_lines_dropped lines=")) for line in got if line.startswith(b"log")]
     assert sum(told) == dropped
     assert len(got) == many - dropped + len(told)
@@ -101,7 +101,7 @@ def test_a_full_disk_is_survived_and_counted() -> None:
 def test_what_is_written_again_after_a_failure_begins_on_a_line_of_its_own(tmp_path: Path) -> None:
     with open(tmp_path / "log", "wb") as file:
         writer = LogWriter(file.fileno())
-        # half of a line is there, as a disk that filled up leaves it
+        # half of a line was written before the disk was full
         os.write(file.fileno(), b"half")
         writer._torn = True
         writer.write("whole\n")

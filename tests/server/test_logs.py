@@ -1,4 +1,4 @@
-"""Logs: nothing that a client sends forges a line, and nothing secret is in a traceback."""
+"""Logs: no input of a client can forge a line, and no traceback has a secret."""
 
 from __future__ import annotations
 

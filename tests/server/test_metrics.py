@@ -145,7 +145,7 @@ Answer = tuple[int, dict[bytes, bytes], bytes]
 
 
 async def ask(server: Server, request: bytes) -> Answer:
-    """The status, the header and the body of what is answered until the end of the stream."""
+    """The status, the header and the body of the answer."""
     reader, writer = await asyncio.open_connection(*server.address("metrics"))
     writer.write(request)
     answer = await reader.read()

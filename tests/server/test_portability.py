@@ -1,4 +1,4 @@
-"""A server runs where calls that only Linux has are missing: they are taken away before anything is imported."""
+"""A server runs without the calls that only Linux has: they are removed before anything is imported."""
 
 from __future__ import annotations
 

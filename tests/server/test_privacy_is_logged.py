@@ -1,4 +1,4 @@
-"""A login that is refused because the connection is not encrypted leaves a line in the log, without the password."""
+"""A login that is refused because the connection is not encrypted is logged, without the password."""
 
 from __future__ import annotations
 

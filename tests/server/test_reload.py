@@ -1,4 +1,4 @@
-"""SIGHUP: all of a new configuration, or nothing of it."""
+"""SIGHUP applies all of a new configuration, or nothing of it."""
 
 from __future__ import annotations
 

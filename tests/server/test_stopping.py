@@ -1,4 +1,4 @@
-"""SIGTERM, seen by clients: between two commands they hear a farewell at once, and what is under way is finished."""
+"""SIGTERM: clients between two commands get a farewell at once, and commands in progress are finished."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Client:
 
 @contextlib.asynccontextmanager
 async def serving(limits: Limits = LONG) -> AsyncIterator[tuple[Server, Callable[..., object]]]:
-    """A server, and a way to connect to it, of which all is closed in the end."""
+    """A server, and a function that connects to it; everything is closed at the end."""
     server = Server(users=LINDA, limits=limits)
     async with contextlib.AsyncExitStack() as stack:
         await server.__aenter__()
@@ -84,7 +84,7 @@ async def login(connect: Callable[..., object], service: str = "imap") -> Client
 
 
 async def stopped(server: Server) -> None:
-    """Stops it well before ``stop_seconds``."""
+    """Stops the server, which must take much less than ``stop_seconds``."""
     async with asyncio.timeout(10):
         await server.stop()
 
@@ -114,7 +114,7 @@ async def test_who_sends_one_command_after_the_other_hears_it_between_two(servic
 @pytest.mark.parametrize("service", ["imap", "pop3", "lmtp"])
 async def test_who_has_connected_and_was_not_accepted_yet_hears_it(service: str) -> None:
     async with serving() as (server, _):
-        # the loop has no turn in between, so the system holds them
+        # the loop does not run in between, so the connections wait in the system
         waiting = [socket.create_connection(server.address(service)) for _ in range(40)]
         await stopped(server)
         for each in waiting:
@@ -242,7 +242,7 @@ async def test_no_farewell_stands_within_a_message(service: str, asks: bytes, fi
         await server.deliver("linda", message)
         client = await login(connect, service)
         await client.ask(asks, first)
-        # the client reads no further: it is in the middle of the message when the time is over
+        # the client reads no more: it is in the middle of the message when the time is over
         await stopped(server)
         said = await client.rest()
         assert message.startswith(said)
@@ -267,6 +267,6 @@ async def test_a_client_that_did_not_log_out_does_not_delay_the_end(service: str
         client = await login(connect, service)
         began = time.monotonic()
         await server.stop()
-        # half a second is how long one that keeps talking has to close
+        # a client that goes on sending has half a second to close
         assert time.monotonic() - began < 0.4
         assert (await client.rest()).startswith(FAREWELL[service.removesuffix("s")])

@@ -1,4 +1,4 @@
-"""Certificates: made once, replaced while the server runs, and never by a broken pair."""
+"""Certificates: made once, and replaced while the server runs, but never by an invalid pair."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_half_written_pair_is_not(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be used: key values mismatch"):
         certificates.refresh()
     assert certificates.context() is before
-    # it is complained of once, and looked at again when it changes again
+    # it is logged once, and read again after its next change
     assert not certificates.refresh()
     replace(pair)
     assert certificates.refresh()
@@ -170,7 +170,7 @@ def test_a_pair_of_our_own_that_cannot_be_used_is_made_anew(
     log: list[dict[str, object]] = []
     before = Certificates(config.default(data)).pem
     damage(Pair(data / "tls" / "self-signed.crt", data / "tls" / "self-signed.key"))
-    for _ in range(2):  # the second finds it whole
+    for _ in range(2):  # the second process finds the whole pair
         certificates = Certificates(config.default(data), structlog.wrap_logger(None, processors=[keep_in(log)]))
         assert certificates.context() is not None
         assert certificates.pem != before
@@ -223,7 +223,7 @@ async def test_strict_verifiers_accept_it(pair: Pair, server_tls: ssl.SSLContext
 
 def test_a_key_that_cannot_be_read_is_named_and_not_the_certificate(tmp_path: Path) -> None:
     pair = pair_under(tmp_path / "pair", "mektup")
-    # root may read any file, but nobody a directory
+    # root can read any file, but nobody can read a directory as a file
     (tmp_path / "tls.key").mkdir()
     with pytest.raises(ConfigError) as caught:
         server_context(pair.cert, tmp_path / "tls.key")

@@ -1,4 +1,4 @@
-"""A server whose log cannot be written: mail goes on, workers are kept, and the end is an ordinary one."""
+"""A server whose log cannot be written: mail is served, workers stay, and the server ends normally."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def free_ports() -> dict[str, int]:
 
 
 class Mute:
-    """A server of which only its ports are known."""
+    """A server without a readable log; only its ports are known."""
 
     def __init__(self, directory: Path, stderr: int | None, workers: int, more: str = "") -> None:
         with_linda(directory)
@@ -62,7 +62,7 @@ class Mute:
         return [int(pid) for pid in children.split()]
 
     def greet_with_id(self, times: int) -> None:
-        """Sends ID again and again without a login, as a stranger may, and reads the answers."""
+        """Sends ID again and again without a login, and reads the answers."""
         with socket.create_connection(("127.0.0.1", self.ports["imap"]), timeout=20) as client:
             file = client.makefile("rb")
             assert file.readline().startswith(b"* OK ")
@@ -72,7 +72,7 @@ class Mute:
                     continue
 
     def use(self) -> None:
-        """What the case describes: a login of each protocol, and a delivery to two."""
+        """Uses the server: a login by each protocol, and a delivery to two recipients."""
         client = imaplib.IMAP4("127.0.0.1", self.ports["imap"], timeout=20)
         client.login("linda", "Pa$$123")
         assert client.noop()[0] == "OK"
@@ -82,7 +82,7 @@ class Mute:
         assert pop.pass_("Pa$$123").startswith(b"+OK")
         pop.quit()
         with smtplib.LMTP("127.0.0.1", self.ports["lmtp"], timeout=20) as lmtp:
-            # smtplib reads one reply to the data, and we have two
+            # smtplib reads one reply to the data, but there are two
             assert lmtp.sendmail("a@example.org", ["linda", "deniz"], b"Subject: x\r\n\r\nx\r\n") == {}
             assert lmtp.getreply()[0] == 250
 
@@ -105,7 +105,7 @@ def mute(directory: Path, stderr: int | None, workers: int = 1, more: str = "") 
 
 @pytest.fixture(params=["full disk", "closed", "reader gone"])
 def stderr(request: pytest.FixtureRequest) -> Iterator[int | None]:
-    """A stderr that cannot be written, from the start."""
+    """A stderr that cannot be written from the start."""
     match request.param:
         case "full disk":
             descriptor = os.open("/dev/full", os.O_WRONLY)

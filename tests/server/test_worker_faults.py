@@ -1,4 +1,4 @@
-"""Workers that die, hang or cannot be made: their keeper outlives it, says so, and tries again."""
+"""Workers that die, hang or cannot be started: the parent goes on, logs it, and tries again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .test_workers import login, until, with_linda, worker_of
 IMPATIENT = "[limits]\nworker_silence_seconds = 1.0\n"
 
 PATIENT = "[limits]\nworker_silence_seconds = 8.0\n"
-"""A ping each two seconds."""
+"""A ping every two seconds."""
 
 
 def health(process: Process) -> tuple[int, str]:
@@ -48,7 +48,7 @@ def test_a_worker_that_cannot_be_made_is_tried_again(tmp_path: Path, kind: int) 
         status, text = health(process)
         assert status == 503
         assert f"worker 0 cannot be started: {reason}" in text or f"worker 1 cannot be started: {reason}" in text
-        # the other one serves
+        # the other worker serves
         login(process).logout()
         resource.prlimit(process.pid, kind, before)
         until(lambda: health(process) == (200, "2 of 2 workers up\n"))
@@ -116,7 +116,7 @@ def test_a_worker_that_was_only_slow_says_goodbye(tmp_path: Path) -> None:
         time.sleep(2.5)  # it has left a ping without an answer
         process.signal(signal.SIGTERM)
         process.until("stopping")
-        until(lambda: len(process.workers()) == 1)  # the other has ended
+        until(lambda: len(process.workers()) == 1)  # the other worker has ended
         os.kill(slow, signal.SIGCONT)
         assert client.readline().startswith(b"* BYE ")
         client.shutdown()

@@ -1,4 +1,4 @@
-"""Several processes as one server: what one does the others show, and the death of one is no more than that."""
+"""Several processes act as one server: the others show what one does, and go on if one dies."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def worker_of(client: imaplib.IMAP4, process: Process) -> int:
     ]
     for pid in process.workers():
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            # another connection may close meanwhile
+            # another connection may be closed meanwhile
             with suppress(FileNotFoundError):
                 if os.readlink(descriptor) == f"socket:[{inode}]":
                     return pid
@@ -82,7 +82,7 @@ def worker_of(client: imaplib.IMAP4, process: Process) -> int:
 
 
 def login_on_both(process: Process) -> tuple[imaplib.IMAP4, imaplib.IMAP4]:
-    """Two clients on two workers; the kernel chooses, so one tries until it did."""
+    """Two clients on different workers. The kernel chooses the worker, so this connects until they differ."""
     first = login(process)
     for _ in range(64):
         second = login(process)
@@ -94,7 +94,7 @@ def login_on_both(process: Process) -> tuple[imaplib.IMAP4, imaplib.IMAP4]:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A server that several tests visit, each leaving it as it was."""
+    """A server that several tests share; each leaves it as it was."""
 
     directory: Path
     process: Process
@@ -105,7 +105,7 @@ class House:
         return self.directory / "mektup.toml"
 
     def hang_up(self, event: str) -> Entry:
-        """Has it read its configuration again; what it says of that."""
+        """Sends SIGHUP; returns the log entry about it."""
         since = len(self.process.log)
         self.process.signal(signal.SIGHUP)
         return self.process.until(event, since)
@@ -174,7 +174,7 @@ def test_a_delivery_reaches_an_idle_on_another_worker_in_milliseconds(two: Proce
         for number in range(1, 6):
             lmtp.sendmail("deniz@example.org", ["linda@example.org"], NOTE)
             delivered = time.monotonic()
-            # whichever worker took it, one of the two is the other's
+            # one of the two clients is served by the other worker
             for client in (phone, desk):
                 while b" EXISTS" not in (line := client.readline()):
                     assert b" RECENT" in line
@@ -196,7 +196,7 @@ def test_a_killed_worker_is_survived(two: Process) -> None:
     dead = worker_of(victim, two)
     os.kill(dead, signal.SIGKILL)
     two.until("worker_died")
-    # nothing is queued for the dead, so everyone is served at once
+    # no connection is queued for the dead worker, so each is served at once
     for _ in range(8):
         login(two).logout()
     until(lambda: len(two.workers()) == 2 and set(two.workers()) != before)
@@ -205,7 +205,7 @@ def test_a_killed_worker_is_survived(two: Process) -> None:
     until(lambda: b"2 of 2" in urlopen(f"http://127.0.0.1:{two.ports['metrics']}/health", timeout=5).read())
     first, second = login_on_both(two)
     assert dead not in (worker_of(first, two), worker_of(second, two))
-    # what the dead one was on the bus is gone, and its successor is there
+    # the dead worker's socket of the bus is removed, and its successor's exists
     first.select("Sent")
     second.select("Sent")
     first.append("Sent", None, None, NOTE)  # type: ignore[arg-type]
@@ -251,7 +251,7 @@ def test_who_connected_while_the_workers_were_busy_hears_goodbye(tmp_path: Path)
         waiting[-1].settimeout(20)
         waiting[-1].connect(str(tmp_path / "lmtp.sock"))
         process.signal(signal.SIGTERM)
-        until(lambda: not (tmp_path / "lmtp.sock").exists())  # nobody more comes to a server that stops
+        until(lambda: not (tmp_path / "lmtp.sock").exists())  # a server that stops accepts no more connections
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
         for each in waiting:
@@ -294,7 +294,7 @@ def test_hanging_up_swaps_the_certificate_and_drops_nobody(either: House) -> Non
             return False
         return True
 
-    # a worker takes it up a moment after its parent did
+    # a worker applies it a moment after its parent
     until(lambda: all(takes_the_new_one() for _ in range(6)))
     assert client.noop()[0] == "OK"
     client.logout()
@@ -317,7 +317,7 @@ def test_hanging_up_opens_and_closes_addresses(either: House) -> None:
             with socket.create_connection(("127.0.0.1", either.process.ports["pop3"])):
                 return False
         except ConnectionResetError:
-            return False  # it came while a worker was closing the address
+            return False  # the connection came while a worker was closing the address
         except ConnectionRefusedError:
             return True
 

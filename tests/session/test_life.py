@@ -1,4 +1,4 @@
-"""The life that sessions of all protocols share, shown by the smallest protocol: LOGIN, FAIL, BREAK, BYE and echo."""
+"""The life that sessions of all protocols share, tested with a toy protocol: LOGIN, FAIL, BREAK, BYE and echo."""
 
 from __future__ import annotations
 

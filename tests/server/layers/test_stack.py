@@ -1,4 +1,4 @@
-"""Layers on top of each other: what passes through which, and in which order."""
+"""Stacked layers: which octets pass through which layer, and in which order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mektup.server.layers.tls import TlsLayer
 
 
 class Wrapping:
-    """A toy layer: each message goes in brackets of its own kind, and one bracket ends the connection."""
+    """A toy layer: puts each message into its own kind of brackets; a single bracket ends the connection."""
 
     def __init__(self, brackets: bytes) -> None:
         self._left, self._right = brackets[:1], brackets[1:]
@@ -92,7 +92,7 @@ def test_without_layers_octets_go_straight() -> None:
 
 @pytest.mark.parametrize("piece", [1, 65536])
 def test_tls_within_another_layer(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, piece: int) -> None:
-    """A handshake in two directions, every octet of which passes the layer outside."""
+    """A handshake in both directions; all its octets pass the outer layer."""
     tls = TlsLayer(server_tls)
     server = Stack(Wrapping(b"()"), tls)
     from_server, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -112,5 +112,5 @@ def test_tls_within_another_layer(server_tls: ssl.SSLContext, client_tls: ssl.SS
 
 
 def _unwrapped(octets: bytes) -> bytes:
-    """Without the brackets, and without what the outer layer said after them."""
+    """The text without the brackets, and without what the outer layer sent after them."""
     return octets.removesuffix(b"(seen)").removeprefix(b"(").removesuffix(b")")

@@ -1,4 +1,4 @@
-"""TLS without a socket: a client of the standard library at the other end, octets carried by hand."""
+"""TLS without a socket: the other end is the standard library's client, and the test passes the octets."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Client:
             self.carry()
 
     def wire(self) -> bytes:
-        """What this end has to say, encrypted."""
+        """The encrypted output of this end."""
         return self._to_server.read()
 
     def carry(self) -> bytes:
-        """Carries what this end has to say, and what is answered at once; returns what the server heard."""
+        """Passes this end's output to the server, and its output back; returns what the server received."""
         wire = self.wire()
         heard = b""
         for start in range(0, len(wire), self._piece):
@@ -47,7 +47,7 @@ class Client:
             self._from_server.write(octets)
 
     def read(self) -> Iterator[bytes]:
-        """What was heard; ends with an empty one where the server said that this is all."""
+        """What the client received; ends with an empty item if the server has closed."""
         with contextlib.suppress(ssl.SSLWantReadError):
             while octets := self.tls.read(65536):
                 yield octets

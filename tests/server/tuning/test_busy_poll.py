@@ -1,4 +1,4 @@
-"""Where clients are quick the loop stays awake for a moment; it never does for long, or while others wait."""
+"""With quick clients the loop polls for a moment before it sleeps, but never for long, or while others wait."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import uvloop
 from mektup.server.tuning.busy_poll import AWAKE_SECONDS, QUICK_IN_A_ROW, BusyPoll
 
 TRIES = 200
-"""A machine that is busy may take a thread's processor at any time, but not each time."""
+"""A busy machine may delay some of the tries, but not all."""
 
 
 def quick(busy_poll: BusyPoll, commands: int = QUICK_IN_A_ROW) -> None:
-    """As many commands that come at once are answered."""
+    """Answers so many commands that come at once."""
     for _ in range(commands):
         busy_poll.answered()
         busy_poll.heard()
 
 
 def shortest(busy_poll: BusyPoll, commands: int = QUICK_IN_A_ROW) -> float:
-    """Seconds that the last answer takes behind so many quick commands, where nothing else holds it up."""
+    """The shortest time of the last answer after so many quick commands, in seconds."""
     best = 1.0
     for _ in range(TRIES):
         busy_poll.heard()
@@ -63,10 +63,10 @@ def test_it_stays_awake_where_they_are_quick_and_gives_up_in_time() -> None:
         assert AWAKE_SECONDS <= shortest(busy_poll) < 10 * AWAKE_SECONDS
         quick(busy_poll)
         busy_poll.answered()
-        # nothing came, so for the next ones it sleeps
+        # nothing came, so after the next commands it sleeps
         assert shortest(busy_poll, commands=1) < AWAKE_SECONDS
 
-    # only uvloop tells what it waits by
+    # only uvloop gives the descriptor that it waits for
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(answer())
 
@@ -74,7 +74,7 @@ def test_it_stays_awake_where_they_are_quick_and_gives_up_in_time() -> None:
 async def test_it_does_not_while_somebody_else_waits() -> None:
     busy_poll = BusyPoll(asyncio.get_running_loop())
     with someone_waits():
-        await asyncio.sleep(0)  # the loop takes notice
+        await asyncio.sleep(0)  # the loop registers the socket
         assert shortest(busy_poll) < AWAKE_SECONDS
 
 

@@ -1,4 +1,4 @@
-"""What a process makes of the search for garbage, and that sessions leave none."""
+"""The garbage collector examines each object once, and sessions leave no garbage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOTE = b"Subject: note\r\n\r\nhello\r\n"
 
 @pytest.fixture
 def as_it_was() -> Iterator[None]:
-    """Undoes what is done to the whole process."""
+    """Restores the settings of the process."""
     thresholds, callbacks = gc.get_threshold(), list(gc.callbacks)
     yield
     gc.set_threshold(*thresholds)
@@ -39,11 +39,11 @@ def test_what_outlives_a_full_search_is_not_searched_again() -> None:
     cycle: list[object] = []
     cycle.append(cycle)
     del cycle
-    assert gc.collect() > 0  # what is new is
+    assert gc.collect() > 0  # new objects are examined
 
 
 def read_all(server: Server, context: ssl.SSLContext) -> None:
-    """A session that does a little of everything, and one that breaks off."""
+    """A session that uses many commands, and one that breaks off."""
     with imaplib.IMAP4(*server.address("imap")) as client:
         client.starttls(context)
         client.login("linda", "Pa$$123")
@@ -71,7 +71,7 @@ async def shake_wrong_hands(server: Server) -> None:
 async def test_sessions_end_without_a_cycle(tmp_path: Path) -> None:
     async with Server(tmp_path / "data", users=LINDA) as server:
         await server.deliver("linda", NOTE)
-        await asyncio.to_thread(read_all, server, server.ssl_context())  # what is made once is made
+        await asyncio.to_thread(read_all, server, server.ssl_context())  # the first use makes what is made once
         await shake_wrong_hands(server)
         gc.collect()
         gc.disable()

@@ -1,4 +1,4 @@
-"""What a session waits with again and again: one kind lets it go on at once, one in the next round of the loop."""
+"""The objects that a session waits with: one kind wakes it at once, the other in the next round of the loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ either = pytest.mark.parametrize("kind", [InlineWakeup, PlainWakeup])
 
 
 class Sleeper:
-    """A task that waits some times and counts how often it went on."""
+    """A task that waits several times, and counts how often it was woken."""
 
     def __init__(self, times: int = 1, kind: type[InlineWakeup | PlainWakeup] = InlineWakeup) -> None:
         self.wakeup: Wakeup = kind(asyncio.get_running_loop())
@@ -25,14 +25,14 @@ class Sleeper:
             self.rounds += 1
 
     async def settled(self) -> Sleeper:
-        """This, waiting."""
+        """Returns this task when it waits."""
         while not self.wakeup.waits:
             await asyncio.sleep(0)
         return self
 
 
 async def from_the_loop(call: object) -> None:
-    """Has the event loop itself *call* something, as it does when octets come."""
+    """Calls *call* from the event loop, as it happens when octets come."""
     done = asyncio.get_running_loop().create_future()
 
     def called() -> None:

@@ -1,4 +1,4 @@
-"""What is freed between things that stay is given back."""
+"""Freed memory between objects that stay is given back to the system."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PIECE_BYTES = 4096
 
 
 def resident() -> int:
-    """Octets of memory that this process has at the moment."""
+    """The resident memory of this process, in octets."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 

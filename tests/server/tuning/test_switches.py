@@ -1,4 +1,4 @@
-"""A server serves with each piece of tuning switched off, and with all of them."""
+"""A server works with each optimization switched off, and with all of them switched off."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_linda(directory: Path) -> None:
 
 
 def use(process: Process) -> None:
-    """One device waits, another one is quick; the first hears of the second."""
+    """One device waits in IDLE, another one sends commands quickly; the first is told of the changes."""
     phone, desk = log_in(process), log_in(process)
     phone.send(b"i IDLE\r\n")
     assert phone.readline().startswith(b"+ ")

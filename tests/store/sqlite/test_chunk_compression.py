@@ -107,7 +107,7 @@ async def test_what_is_packed_against_its_text_is_much_smaller_and_the_same(data
 
 
 async def test_who_had_the_file_open_before_reads_what_another_packed(data: Path, account: SqliteAccount) -> None:
-    elsewhere = await open_store(data)  # another process would share as little: the file alone
+    elsewhere = await open_store(data)  # as another process: only the file is shared
     other = await elsewhere.account(entry_of(account))
     mailbox = await inbox(other)
     await assert_same(other, mailbox, EXPECTED)

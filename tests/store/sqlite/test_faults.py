@@ -393,7 +393,7 @@ async def test_keywords_that_are_lost_do_not_become_others(tmp_path: Path) -> No
     file.close()
     store = await open_store(tmp_path / "data", limits=QUIET)
     account = await store.account(entry_of(account))
-    # before anybody has looked
+    # before the account is read
     await account.store_flags(mailbox, uids(2), FlagChange.ADD, frozenset({"$Junk"}))
     assert await flags_of(account, mailbox) == {1: set(), 2: {"$Junk"}, 3: set()}
     await store.close()
@@ -489,7 +489,7 @@ async def test_looking_at_a_wal_and_writing_it_again_leaves_the_locks_in_place(
 
     assert is_held()
     other = await open_store(tmp_path / "data", limits=QUIET)
-    await other.account(entry_of(account))  # looks at the WAL
+    await other.account(entry_of(account))  # checks the WAL
     assert is_held()
     await other.close()
     assert is_held()

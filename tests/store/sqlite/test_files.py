@@ -179,7 +179,7 @@ async def test_an_account_that_nobody_uses_goes_when_its_file_is_closed(store: S
     gc.collect()
     first = account()
     assert first is not None
-    assert await store.account(entry_of(identity)) is first  # though nobody held it: its file is open
+    assert await store.account(entry_of(identity)) is first  # because its file is open
     gc.disable()
     try:
         await first.database.release()
@@ -236,7 +236,7 @@ async def test_compressed_messages_are_smaller_and_come_back(tmp_path: Path) -> 
         )
         await store.close()
         sizes[name] = file_of(tmp_path / name, entry.id).stat().st_size
-        store = await open_store(tmp_path / name)  # what is packed is read whatever the setting is now
+        store = await open_store(tmp_path / name)  # compressed messages are readable with any setting
         account = await store.account(entry)
         rows = await fetched(account, mailbox, EVERYTHING, Column.CONTENT, Column.RAW, Column.HEADER)
         assert [row[2] for row in rows] == [None, small, octets[:200_000]]

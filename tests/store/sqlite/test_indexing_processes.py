@@ -78,7 +78,7 @@ async def test_a_process_that_dies_leaves_what_it_had_indexed(data: Path, path: 
     await process.wait()
     store = await open_store(data, compression=3)
     account = await store.account((await store.directory.entries("", 1))[0])
-    # The last transaction may have been committed and not been said, or said and not been committed.
+    # The last transaction may be committed but not printed, or printed but not committed.
     indexed = (await account.search_status()).indexed
     assert indexed >= sum(count or 0 for count in done[:-1])
     await check(account)

@@ -122,7 +122,7 @@ async def test_processes_that_write_the_same_mailbox(data: Path, store: SqliteSt
 async def test_one_process_sees_what_another_did_at_once(data: Path, store: SqliteStore) -> None:
     entry = await store.directory.add("linda", {})
     here = await store.account(entry)
-    elsewhere_store = await open_store(data)  # a store of its own shares nothing with the other but the files
+    elsewhere_store = await open_store(data)  # another store shares only the files with the first
     there = await elsewhere_store.account(entry)
     mailbox = await fill(here, 3)
     known = await there.select("INBOX", claim_recent=False)

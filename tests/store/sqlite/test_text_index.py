@@ -70,7 +70,7 @@ def looked_into(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return lengths
 
 
-# Exact answers
+# Exact answers answers
 
 
 CHARACTERS = "abcABC iİıIßẞéüÜ漢字かな😀\"'*()^:+-\0\n\t=?_<>&;,@.\\%"

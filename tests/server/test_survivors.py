@@ -1,4 +1,4 @@
-"""Servers that are killed while clients of all protocols change mail: a short form of ``survivors``."""
+"""A server is killed while clients of all protocols change mail: a short form of ``survivors``."""
 
 from __future__ import annotations
 

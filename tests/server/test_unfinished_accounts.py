@@ -1,4 +1,4 @@
-"""What a server does with what was left in its data directory, when it starts."""
+"""At the start a server finishes the work of a killed one in the data directory, and logs unknown files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever asks for a search and goes is not searched for any longer."""
+"""A search ends when its client has closed the connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.server.test_connection import until
 LIMITS = Limits(interest_seconds=0.05, search_seconds=600.0, text_index=False)
 MAIL = b"Subject: x\r\n\r\n" + b"0123456789 " * 200_000 + b"\r\n"
 KEYS = " ".join(f"OR BODY {one}{other}" for one, other in product(ascii_uppercase[:20], repeat=2))
-"""To look for one of them takes a millisecond a message; there are 400 of them, and 2,000 messages: minutes."""
+"""A search for one of the 400 keys takes a millisecond for each message; with 2,000 messages it would take minutes."""
 
 
 async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, command: str) -> bytes:
