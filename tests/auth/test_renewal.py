@@ -12,6 +12,7 @@ from mektup.auth import passwords, scram_keys
 from mektup.auth.authenticator import Authenticator
 from mektup.auth.passwords import imported_secrets, is_ours, renewed_secrets, secrets_for
 from mektup.store.interface import AccountEntry, Directory
+from mektup.store.texts import DISK_FULL
 from mektup.terms.errors import Code, Refused
 from tests.auth.conftest import LIMITS
 from tests.support.memory import MemoryPeer
@@ -95,7 +96,7 @@ async def test_logins_work_if_the_directory_cannot_be_written(
     await directory.add("ada", {"password": "{PLAIN}Pa$$123"})
 
     async def full(*_: object) -> bool:
-        raise Refused(Code.UNAVAILABLE, "The disk is full")
+        raise Refused(Code.UNAVAILABLE, DISK_FULL)
 
     monkeypatch.setattr(directory, "renew_secrets", full)
     authenticator = Authenticator(directory, LIMITS, hashes_anew=True)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.processors import format_exc_info
 
+from mektup.auth.texts import TOO_MANY_LOGINS
 from mektup.imap.session import ImapSession
 from mektup.pop3.commands import Pop3State
 from mektup.pop3.commands import parse as parse_pop3
@@ -77,7 +78,7 @@ async def test_the_name_is_logged(given: Given, lines: list[bytes], user: str, m
 
 async def test_unavailable_logins_end_the_session(given: Given) -> None:
     async def busy(name: bytes, password: bytes, peer: Peer) -> None:
-        raise Refused(Code.UNAVAILABLE, "Too many wait")
+        raise Refused(Code.UNAVAILABLE, TOO_MANY_LOGINS)
 
     given.services.authenticator.login = busy  # type: ignore[method-assign, assignment]
     async with Dialogue(ImapSession, given.services) as client:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from mektup.terms.errors import Code, Refused
+from mektup.terms.texts import Text
 from tests.limits.doors import LOGIN, UNTRACED, Doors, answer, doors
 
 Door = Callable[[Doors, bytes], Awaitable[None]]
@@ -18,7 +19,7 @@ async def append(house: Doors, raw: bytes) -> None:
     async with house.imap(LOGIN) as client:
         said = await answer(client, b"APPEND INBOX {%d+}\r\n%b" % (len(raw), raw))
         if b"a NO [TOOBIG]" in said or b"a BAD A message may have" in said:
-            raise Refused(Code.TOOBIG, said.decode())
+            raise Refused(Code.TOOBIG, Text("{reply}").of(reply=said.decode()))
         assert said.startswith(b"a OK"), said
 
 
@@ -32,7 +33,7 @@ async def lmtp(house: Doors, raw: bytes) -> None:
         client.send(raw + b".\r\n")
         said = await client.line()
         if said.startswith(b"552 5.3.4 "):
-            raise Refused(Code.TOOBIG, said.decode())
+            raise Refused(Code.TOOBIG, Text("{reply}").of(reply=said.decode()))
         assert said.startswith(b"250 "), said
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from mektup.store import quiet_work
 from mektup.store.quiet_work import QuietWork
+from mektup.store.texts import DISK_FULL
 from mektup.terms.errors import Code, Refused
 
 
@@ -53,7 +54,7 @@ async def test_it_waits_no_longer_than_its_patience(monkeypatch: pytest.MonkeyPa
     await work.close()
 
 
-@pytest.mark.parametrize("outcome", [False, Refused(Code.UNAVAILABLE, "the disk is full")])
+@pytest.mark.parametrize("outcome", [False, Refused(Code.UNAVAILABLE, DISK_FULL)])
 async def test_what_was_not_all_done_is_tried_again(outcome: bool | Refused) -> None:
     work = Work(outcome)
     work.wake()

@@ -4,6 +4,7 @@ import pytest
 
 from mektup.terms.errors import ClientError, Code
 from mektup.terms.limits import DEFAULT_LIMITS
+from mektup.wire import texts
 from mektup.wire.receiver import _STEPS, CommandFault, Event, LiteralOffered, RawCommand, Receiver, ReceiverState
 from tests.wire.driving import LIMITS, Sink, accept, accept_into_sink, events, raw, refuse, ways
 
@@ -93,37 +94,37 @@ def test_no_event_before_the_last_octet() -> None:
 
 LONG = b"a " + b"x" * 59
 FAULTS: list[tuple[str, bytes, CommandFault]] = [
-    ("a line too long", LONG + b"\r\n", CommandFault(b"a", "A line may have 60 octets", 61)),
-    ("without a tag", b"(" * 61 + b"\r\n", CommandFault(None, "A line may have 60 octets", 61)),
-    ("much too long", b"a " + b"x" * 500 + b"\r\n", CommandFault(b"a", "A line may have 60 octets", 61)),
-    ("without an end to its tag", b"x" * 70 + b"\r\n", CommandFault(None, "A line may have 60 octets", 61)),
+    ("a line too long", LONG + b"\r\n", CommandFault(b"a", texts.LONGEST_LINE.of(octets=60), 61)),
+    ("without a tag", b"(" * 61 + b"\r\n", CommandFault(None, texts.LONGEST_LINE.of(octets=60), 61)),
+    ("much too long", b"a " + b"x" * 500 + b"\r\n", CommandFault(b"a", texts.LONGEST_LINE.of(octets=60), 61)),
+    ("without an end to its tag", b"x" * 70 + b"\r\n", CommandFault(None, texts.LONGEST_LINE.of(octets=60), 61)),
     (
         "with a literal that comes at once",
         LONG + b"{3+}\r\n\r\nx y\r\n",
-        CommandFault(b"a", "A line may have 60 octets", 61),
+        CommandFault(b"a", texts.LONGEST_LINE.of(octets=60), 61),
     ),
-    ("with a literal that would wait", LONG + b"{3}\r\n", CommandFault(b"a", "A line may have 60 octets", 61)),
-    ("NUL", b"a NO\0OP\r\n", CommandFault(b"a", "NUL may stand only in a literal", 5)),
+    ("with a literal that would wait", LONG + b"{3}\r\n", CommandFault(b"a", texts.LONGEST_LINE.of(octets=60), 61)),
+    ("NUL", b"a NO\0OP\r\n", CommandFault(b"a", texts.NUL_OUTSIDE, 5)),
     (
         "NUL before a literal",
         b"a \0 {3+}\r\nb\r\n {2+}\r\nxx\r\n",
-        CommandFault(b"a", "NUL may stand only in a literal", 3),
+        CommandFault(b"a", texts.NUL_OUTSIDE, 3),
     ),
-    ("a literal too large", b"a LOGIN {21}\r\n", CommandFault(b"a", "A literal may have 20 octets here", 9)),
+    ("a literal too large", b"a LOGIN {21}\r\n", CommandFault(b"a", texts.LARGEST_LITERAL.of(octets=20), 9)),
     (
         "which comes at once",
         b"a LOGIN {21+}\r\nb NOOP\r\nc NOOP\r\nxxxxx y\r\n",
-        CommandFault(b"a", "A literal may have 20 octets here", 9),
+        CommandFault(b"a", texts.LARGEST_LITERAL.of(octets=20), 9),
     ),
     (
         "and is followed by more",
         b"a LOGIN {21+}\r\n" + b"x" * 21 + b" {4+}\r\nb\r\nb {3+}\r\nc\r\n\r\n",
-        CommandFault(b"a", "A literal may have 20 octets here", 9),
+        CommandFault(b"a", texts.LARGEST_LITERAL.of(octets=20), 9),
     ),
     (
         "and then by one that waits, in vain",
         b"a LOGIN {21+}\r\n" + b"x" * 21 + b" {4}\r\n",
-        CommandFault(b"a", "A literal may have 20 octets here", 9),
+        CommandFault(b"a", texts.LARGEST_LITERAL.of(octets=20), 9),
     ),
 ]
 
@@ -145,7 +146,7 @@ def test_the_number_of_literals() -> None:
     octets = b"a X" + b" {1+}\r\ny" * 4 + b"\r\nz NOOP\r\n"
     for piece in ways(octets):
         seen = events(octets, piece=piece)
-        assert seen[-2:] == [CommandFault(b"a", "A command may have 3 literals"), NOOP]
+        assert seen[-2:] == [CommandFault(b"a", texts.MOST_LITERALS.of(most=3)), NOOP]
         assert len(seen) == 5
 
 
@@ -153,11 +154,11 @@ def test_the_size_of_a_whole_command() -> None:
     octets = b"a " + b"x" * 40 + b" {20+}\r\n" + b"y" * 20 + b"x" * 40 + b"\r\nz NOOP\r\n"
     for piece in ways(octets):
         seen = events(octets, piece=piece)
-        assert seen[1:] == [CommandFault(b"a", "A command may have 100 octets"), NOOP]
+        assert seen[1:] == [CommandFault(b"a", texts.LONGEST_COMMAND.of(octets=100)), NOOP]
     literal_too_much = b"a " + b"x" * 50 + b" {20+}\r\n" + b"y" * 20 + b"x" * 20 + b" {8+}\r\nz NOOP\r\n\r\nz NOOP\r\n"
     for piece in ways(literal_too_much):
         seen = events(literal_too_much, piece=piece)
-        assert seen[1:] == [CommandFault(b"a", "A command may have 100 octets"), NOOP]
+        assert seen[1:] == [CommandFault(b"a", texts.LONGEST_COMMAND.of(octets=100)), NOOP]
 
 
 def test_limits_before_login() -> None:
@@ -166,22 +167,25 @@ def test_limits_before_login() -> None:
         assert found[0] == found[1] == found[2]
         return found[0]
 
-    assert before(b"a " + b"x" * 39 + b"\r\nz NOOP\r\n") == [CommandFault(b"a", "A line may have 40 octets", 41), NOOP]
+    assert before(b"a " + b"x" * 39 + b"\r\nz NOOP\r\n") == [
+        CommandFault(b"a", texts.LONGEST_LINE.of(octets=40), 41),
+        NOOP,
+    ]
     assert before(b"a X {11+}\r\n" + b"x" * 11 + b"\r\nz NOOP\r\n") == [
-        CommandFault(b"a", "A literal may have 10 octets here", 5),
+        CommandFault(b"a", texts.LARGEST_LITERAL.of(octets=10), 5),
         NOOP,
     ]
     assert before(b"a X" + b" {1+}\r\ny" * 3 + b"\r\nz NOOP\r\n")[2:] == [
-        CommandFault(b"a", "A command may have 2 literals"),
+        CommandFault(b"a", texts.MOST_LITERALS.of(most=2)),
         NOOP,
     ]
     # Before login there are no messages, and a literal too large to skip ends the connection.
     assert before(b"a APPEND INBOX {100}\r\nz NOOP\r\n") == [
-        CommandFault(b"a", "A literal may have 10 octets here", 16),
+        CommandFault(b"a", texts.LARGEST_LITERAL.of(octets=10), 16),
         NOOP,
     ]
     assert before(b"a APPEND INBOX {100+}\r\nz NOOP\r\n") == [
-        CommandFault(b"a", "A literal may have 10 octets here", 16, fatal=True)
+        CommandFault(b"a", texts.LARGEST_LITERAL.of(octets=10), 16, fatal=True)
     ]
 
 
@@ -229,7 +233,7 @@ def test_messages_do_not_count_towards_the_size_of_the_command() -> None:
 
 
 def test_a_mailbox_name_as_literal_is_no_message() -> None:
-    assert events(b"a APPEND {21}\r\n", piece=99) == [CommandFault(b"a", "A literal may have 20 octets here", 10)]
+    assert events(b"a APPEND {21}\r\n", piece=99) == [CommandFault(b"a", texts.LARGEST_LITERAL.of(octets=20), 10)]
     octets = b"a append {5}\r\nINBOX {100}\r\n"
     for piece in ways(octets):
         seen = events(octets, piece=piece, answer=lambda r, o: r.accept() if o.size == 5 else r.refuse())
@@ -255,7 +259,7 @@ def test_a_synchronizing_message_is_offered_at_any_size() -> None:
 
 def test_a_non_synchronizing_message_that_is_too_large_to_skip() -> None:
     octets = b"a APPEND INBOX {201+}\r\nz NOOP\r\n"
-    fault = CommandFault(b"a", "A message may have 200 octets", fatal=True, code=Code.TOOBIG)
+    fault = CommandFault(b"a", texts.LARGEST_MESSAGE.of(octets=200), fatal=True, code=Code.TOOBIG)
     for piece in ways(octets):
         assert events(octets, piece=piece) == [fault]
 
@@ -263,11 +267,11 @@ def test_a_non_synchronizing_message_that_is_too_large_to_skip() -> None:
 @pytest.mark.parametrize("digits", [b"9223372036854775808", b"9" * 40])
 def test_a_size_above_number64(digits: bytes) -> None:
     assert events(b"a X {" + digits + b"}\r\nz NOOP\r\n", piece=7) == [
-        CommandFault(b"a", "A literal may have 20 octets here", 5),
+        CommandFault(b"a", texts.LARGEST_LITERAL.of(octets=20), 5),
         NOOP,
     ]
     assert events(b"a X {" + digits + b"+}\r\nz NOOP\r\n", piece=7) == [
-        CommandFault(b"a", "A literal may have 20 octets here", 5, fatal=True)
+        CommandFault(b"a", texts.LARGEST_LITERAL.of(octets=20), 5, fatal=True)
     ]
 
 
@@ -284,7 +288,7 @@ def test_a_skipped_command_may_become_too_large() -> None:
     octets = b"a APPEND INBOX {10+}\r\n0123456789 {201+}\r\nz NOOP\r\n"
     for piece in ways(octets):
         assert events(octets, piece=piece, answer=refuse)[1:] == [
-            CommandFault(None, "A literal may have 20 octets here", fatal=True)
+            CommandFault(None, texts.LARGEST_LITERAL.of(octets=20), fatal=True)
         ]
 
 
@@ -338,9 +342,10 @@ def test_nothing_happens_before_an_offer_is_answered() -> None:
 )
 def test_clients_of_other_protocols_learn_that_this_is_imap(octets: bytes, name: str) -> None:
     for piece in ways(octets):
-        assert events(octets + b"z NOOP\r\n", piece=piece) == [
-            CommandFault(None, f"This is an IMAP server, and you seem to be {name}", fatal=True)
-        ]
+        (fault,) = events(octets + b"z NOOP\r\n", piece=piece)
+        assert isinstance(fault, CommandFault)
+        assert (fault.tag, fault.fatal) == (None, True)
+        assert str(fault.text) == f"This is an IMAP server, and you seem to be {name}"
 
 
 def test_a_tls_handshake_needs_no_line_end() -> None:
@@ -348,7 +353,7 @@ def test_a_tls_handshake_needs_no_line_end() -> None:
         (fault,) = events(b"\x16\x03\x01\x02\x00", piece=piece)
         assert isinstance(fault, CommandFault)
         assert fault.fatal
-        assert "IMAPS port" in fault.text
+        assert "IMAPS port" in str(fault.text)
 
 
 def test_only_the_first_line_is_checked_for_other_protocols() -> None:

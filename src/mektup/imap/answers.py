@@ -1,14 +1,20 @@
 """Tagged and untagged status responses (RFC 9051 §7.1).
 
 A command returns an ``Answer``, or raises an error. Only the session writes the tagged response, with the functions of
-this module; no other module makes a response of an answer or of an error.
+this module; no other module makes a response of an answer or of an error. Each function takes the translation of the
+session. A text without fields is made into octets once.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+from gettext import NullTranslations
+
 from msgspec import Struct
 
+from mektup.imap import texts
 from mektup.terms.errors import ClientError, Code, Refused
+from mektup.terms.texts import ENGLISH, Text, say
 from mektup.wire import codes
 
 MAX_TEXT = 400
@@ -20,44 +26,67 @@ class Answer(Struct, frozen=True):
 
     code: bytes
     """The response code, made by ``wire.codes``; empty for none."""
-    text: str
+    text: Text
     """The human text."""
 
 
-def _text(text: str) -> bytes:
-    """Human text for the wire: one line of printable ASCII that cannot be taken for a response code."""
-    line = "".join(letter if " " <= letter <= "~" else "?" for letter in text[:MAX_TEXT])
-    return (line.lstrip("[ ") or "-").encode("ascii")
+def _spoken(text: Text, translation: NullTranslations) -> bytes:
+    return _on_the_wire(text, translation) if text.fields else _constant(text, translation)
 
 
-def untagged_ok(code: bytes, text: str) -> bytes:
-    """``* OK [code] text``, *code* with its brackets."""
-    return b"* OK %b %b\r\n" % (code, text.encode("ascii"))
+@lru_cache(maxsize=256)
+def _constant(text: Text, translation: NullTranslations) -> bytes:
+    return _on_the_wire(text, translation)
 
 
-def ok(tag: bytes, answer: Answer) -> bytes:
+def _on_the_wire(text: Text, translation: NullTranslations) -> bytes:
+    """Human text for the wire: one line that cannot be taken for a response code.
+
+    It is printable ASCII, or UTF-8 in a language that the client has chosen (RFC 5255 §3.2).
+    """
+    said = say(text, translation)[:MAX_TEXT]
+    if translation is ENGLISH:
+        line = "".join(letter if " " <= letter <= "~" else "?" for letter in said)
+    else:
+        line = "".join(letter if letter.isprintable() else "?" for letter in said)
+    return (line.lstrip("[ ") or "-").encode()
+
+
+def untagged_ok(code: bytes, text: Text, translation: NullTranslations) -> bytes:
+    """``* OK [code] text``, *code* with its brackets; empty for none."""
+    if not code:
+        return b"* OK %b\r\n" % _spoken(text, translation)
+    return b"* OK %b %b\r\n" % (code, _spoken(text, translation))
+
+
+def ok(tag: bytes, answer: Answer, translation: NullTranslations) -> bytes:
     """``tag OK [code] text``."""
     if not answer.code:
-        return b"%b OK %b\r\n" % (tag, answer.text.encode("ascii"))
-    return b"%b OK %b %b\r\n" % (tag, answer.code, answer.text.encode("ascii"))
+        return b"%b OK %b\r\n" % (tag, _spoken(answer.text, translation))
+    return b"%b OK %b %b\r\n" % (tag, answer.code, _spoken(answer.text, translation))
 
 
-def no(tag: bytes | None, refusal: Refused) -> bytes:
+def no(tag: bytes | None, refusal: Refused, translation: NullTranslations) -> bytes:
     """``tag NO [code] text`` (RFC 5530), untagged where no tag could be read."""
     code = codes.bad_charset() if refusal.code is Code.BADCHARSET else codes.of(refusal)
-    return b" ".join(filter(None, (tag or b"*", b"NO", code, _text(str(refusal))))) + b"\r\n"
+    return b" ".join(filter(None, (tag or b"*", b"NO", code, _spoken(refusal.text, translation)))) + b"\r\n"
 
 
-def bad(tag: bytes | None, mistake: ClientError) -> bytes:
+def bad(tag: bytes | None, mistake: ClientError, translation: NullTranslations) -> bytes:
     """``tag BAD text``, untagged where no tag could be read."""
-    return b"%b BAD %b\r\n" % (tag or b"*", _text(str(mistake)))
+    return b"%b BAD %b\r\n" % (tag or b"*", _spoken(mistake.whole, translation))
 
 
-def server_bug(tag: bytes | None, session_id: str) -> bytes:
+def server_bug(tag: bytes | None, session_id: str, translation: NullTranslations) -> bytes:
     """The answer to a bug of mektup. It names the session, so that an operator finds its log lines."""
-    return no(tag, Refused(Code.SERVERBUG, f"Internal error; the server's log has it under session {session_id}"))
+    return no(tag, Refused(Code.SERVERBUG, texts.INTERNAL_ERROR.of(session=session_id)), translation)
 
 
-def bye(text: str) -> bytes:
+def bye(text: Text, translation: NullTranslations) -> bytes:
     """``* BYE text`` (RFC 9051 §7.1.5)."""
-    return b"* BYE %b\r\n" % _text(text)
+    return b"* BYE %b\r\n" % _spoken(text, translation)
+
+
+def continuation(text: Text, translation: NullTranslations) -> bytes:
+    """``+ text`` (RFC 9051 §7.6)."""
+    return b"+ %b\r\n" % _spoken(text, translation)

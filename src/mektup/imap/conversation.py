@@ -6,6 +6,7 @@ Commands, and what they share, know this and not the session, so that none of th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
+from gettext import NullTranslations
 from typing import Protocol, TypeVar
 
 from mektup.imap.answers import Answer
@@ -35,6 +36,8 @@ class Conversation(Protocol):
     """The view of the selected mailbox."""
     client: Client
     """What the client has enabled."""
+    translation: NullTranslations
+    """The language of texts for the client."""
     has_identified: bool
     """Whether the client has sent ID."""
 
@@ -83,9 +86,6 @@ class Conversation(Protocol):
 
     async def read_line(self) -> bytes:
         """The next line where no command is expected, without CRLF: DONE, or a SASL response. Raises ClientError."""
-
-    def in_words(self, text: Text | str) -> str:
-        """*text* in the client's language."""
 
     def throw_out(self, text: Text) -> None:
         """Says BYE and ends the session after the current command."""

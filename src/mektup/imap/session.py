@@ -27,10 +27,11 @@ from mektup.imap.table import TABLE, CommandRow, SessionState, Tells
 from mektup.imap.uploads import Uploads
 from mektup.session.life import Ending, Life
 from mektup.session.services import Services
+from mektup.session.texts import READY
 from mektup.store.interface import Account, AccountEntry
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
 from mektup.terms.peer import Peer
-from mektup.terms.texts import Text
+from mektup.terms.texts import ENGLISH, Text
 from mektup.wire import codes, commands
 from mektup.wire.receiver import CommandFault, LiteralOffered, RawCommand, Receiver
 from mektup.wire.requests import Request, names_seqs
@@ -77,7 +78,7 @@ class ImapSession(Life):
 
     async def run(self) -> None:
         """Serves the peer until either side ends the session; raises only at a bug outside of any command."""
-        self.write(answers.untagged_ok(codes.capability(capabilities(self)), self._greeting()))
+        self.write(answers.untagged_ok(codes.capability(capabilities(self)), self._greeting(), self.translation))
         receiver, peer = self.receiver, self.peer
         try:
             while self.ending is None:
@@ -108,8 +109,8 @@ class ImapSession(Life):
             self.uploads.close()
             self.release()
 
-    def _greeting(self) -> str:
-        return f"mektup ready, session {self.services.session_id}"
+    def _greeting(self) -> Text:
+        return READY.of(session=self.services.session_id)
 
     # One command
 
@@ -141,15 +142,15 @@ class ImapSession(Life):
         tag = self._tag or commands.tag_of(command)
         match failure:
             case ClientError():
-                self.write(answers.bad(tag, failure))
+                self.write(answers.bad(tag, failure, self.translation))
                 self.count_bad_command()
             case Refused():
                 self.note_refusal(failure)
                 self._forget_saved(command)
-                self.write(answers.no(tag, failure))
+                self.write(answers.no(tag, failure, self.translation))
             case _:
                 self.note_bug(failure, tag=tag)
-                self.write(answers.server_bug(tag, self.services.session_id))
+                self.write(answers.server_bug(tag, self.services.session_id, self.translation))
 
     async def _run(self, row: CommandRow, request: Request) -> None:
         self._tag = request.tag
@@ -174,12 +175,15 @@ class ImapSession(Life):
             return
         if self.client.condstore:
             answer = modseqs.in_answer(self, answer, row.usual)
-        self.peer.write(row.done % tag if answer is None else answers.ok(tag, answer))
+        if answer is None and self.translation is ENGLISH:
+            self.peer.write(row.done % tag)
+        else:
+            self.peer.write(answers.ok(tag, answer or Answer(b"", row.usual), self.translation))
 
     def answer(self, answer: Answer) -> None:
         """See ``Conversation``."""
         assert self._tag is not None
-        self.write(answers.ok(self._tag, answer))
+        self.write(answers.ok(self._tag, answer, self.translation))
         self._tag = None
 
     async def _tell(self, tells: Tells, request: Request) -> None:
@@ -230,7 +234,7 @@ class ImapSession(Life):
                 self.receiver.accept_into(await self.uploads.admit(self, start, offer))
             self.peer.uploading = True
             if offer.synchronizing:
-                self.write(b"+ Go ahead\r\n")
+                self.write(answers.continuation(texts.GO_AHEAD, self.translation))
         except (Disconnected, TimedOut):
             raise
         except Exception as failure:
@@ -242,9 +246,9 @@ class ImapSession(Life):
 
     def _complain(self, fault: CommandFault) -> None:
         if fault.code is None:
-            self.write(answers.bad(fault.tag, ClientError(fault.text, fault.column)))
+            self.write(answers.bad(fault.tag, ClientError(fault.text, fault.column), self.translation))
         else:
-            self.write(answers.no(fault.tag, Refused(fault.code, fault.text)))
+            self.write(answers.no(fault.tag, Refused(fault.code, fault.text), self.translation))
         self.peer.uploading = False
         self.uploads.close()
         if fault.fatal:
@@ -255,12 +259,12 @@ class ImapSession(Life):
     def throw_out(self, text: Text) -> None:
         """See ``Conversation``."""
         if self.ending is None:
-            self.write(answers.bye(self.in_words(text)))
+            self.write(answers.bye(text, self.translation))
             self.ending = Ending.THROWN_OUT
 
     def take_leave(self, silence: TimedOut) -> None:
         """See ``Life``."""
-        self.write(answers.bye(self.in_words(self.peer.dismissal or silence.text)))
+        self.write(answers.bye(self.peer.dismissal or silence.text, self.translation))
 
     def log_out(self) -> None:
         """See ``Conversation``."""
@@ -298,12 +302,12 @@ class ImapSession(Life):
     def go_on(self, coming: Request, outcome: Answer | Refused | None = None) -> None:
         """See ``Conversation``."""
         row = TABLE[type(coming)]
-        if outcome is None and not self.client.condstore:
+        if outcome is None and not self.client.condstore and self.translation is ENGLISH:
             # clients pipeline thousands of FETCHes and STOREs
             self.peer.write(row.done % self._tag)
         elif isinstance(outcome, Refused):
             modseqs.tell_due(self)
-            self.write(answers.no(self._tag, outcome))
+            self.write(answers.no(self._tag, outcome, self.translation))
         else:
             self._say_ok(row, outcome)
         self.receiver.next_event()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from mektup.imap import answers
+from mektup.imap import answers, texts
 from mektup.imap.answers import Answer
 from mektup.imap.commands import (
     append,
@@ -47,6 +47,7 @@ from mektup.imap.commands import (
     unselect,
 )
 from mektup.terms.errors import ClientError
+from mektup.terms.texts import ENGLISH, Text
 from mektup.wire import requests
 
 
@@ -91,22 +92,22 @@ class CommandRow:
     states: tuple[SessionState, ...]
     tells: Tells
     run: Run
-    usual: str = field(init=False)
+    usual: Text = field(init=False)
     """The text of the usual OK."""
     done: bytes = field(init=False)
-    """The usual OK, with ``%b`` for the tag."""
+    """The usual OK in English, with ``%b`` for the tag."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "usual", f"{self.name} completed")
-        object.__setattr__(self, "done", answers.ok(b"%b", Answer(b"", self.usual)))
+        object.__setattr__(self, "usual", texts.COMPLETED.of(command=self.name))
+        object.__setattr__(self, "done", answers.ok(b"%b", Answer(b"", self.usual), ENGLISH))
 
     def mistake(self, state: SessionState) -> ClientError:
         """The error of the command in a *state* where it is not allowed; says what to do first."""
         if state is SessionState.NOT_AUTHENTICATED:
-            return ClientError(f"{self.name} is not possible before LOGIN or AUTHENTICATE")
+            return ClientError(texts.NOT_BEFORE_LOGIN.of(command=self.name))
         if self.states is OUT:
-            return ClientError(f"{self.name} is not possible any more: you are logged in")
-        return ClientError(f"{self.name} needs a mailbox: SELECT or EXAMINE one first")
+            return ClientError(texts.NOT_AFTER_LOGIN.of(command=self.name))
+        return ClientError(texts.NEEDS_A_MAILBOX.of(command=self.name))
 
 
 TABLE: dict[type[requests.Request], CommandRow] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.store.spool import MEMORY_BYTES, Spool, SpoolFile
 from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.limits import KIB, MIB
@@ -45,17 +46,17 @@ class Uploads:
         APPENDLIMIT (RFC 9051 §6.3.12, RFC 7889 §4).
         """
         if session.account is None:
-            raise ClientError("APPEND is not possible now: log in first")
+            raise ClientError(texts.APPEND_BEFORE_LOGIN)
         if offer.size == 0:
             # RFC 3502 §6.3.11: an empty message is an error; a client sends one to cancel its APPEND
-            raise Refused(None, "A message has at least one octet")
+            raise Refused(None, texts.EMPTY_MESSAGE)
         limit = session.services.limits.message_bytes
         size, held = self._size, self._held
         if self._spools:  # each is complete when the next is admitted
             size += self._spools[-1].size
             held += self._spools[-1].in_memory
         if offer.size + size > limit:
-            raise Refused(Code.TOOBIG, f"A message may have at most {limit} octets, and so may all of an APPEND")
+            raise Refused(Code.TOOBIG, texts.APPEND_TOO_BIG.of(octets=limit))
         try:
             await session.account.target(start.mailbox)
         except Refused as refusal:

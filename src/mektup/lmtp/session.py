@@ -36,7 +36,7 @@ from mektup.lmtp.data import Unstuffer
 from mektup.session.life import Ending
 from mektup.session.line_session import LineSession
 from mektup.session.services import Services
-from mektup.session.texts import GOODBYE
+from mektup.session.texts import GOODBYE, READY
 from mektup.store.arrival import Arrival
 from mektup.terms.errors import ClientError, Refused, TimedOut
 from mektup.terms.peer import Peer
@@ -75,7 +75,7 @@ class LmtpSession(LineSession):
 
     def greet(self) -> None:
         """RFC 5321 §4.2, with the reply code 220."""
-        ready = self.in_words(texts.READY.of(session=self.services.session_id))
+        ready = self.in_words(READY.of(session=self.services.session_id))
         self._write(f"220 {self.services.hostname} LMTP {ready}")
 
     def command(self, line: bytes) -> tuple[str, Awaitable[None]]:

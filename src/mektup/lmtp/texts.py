@@ -6,7 +6,6 @@ from mektup.terms.texts import Text
 
 # Replies to a command that is done
 
-READY = Text("mektup ready, session {session}")
 SENDER_ACCEPTED = Text("Sender accepted")
 RECIPIENT_ACCEPTED = Text("Recipient accepted")
 SEND_THE_MESSAGE = Text("Go ahead, CRLF.CRLF ends it")

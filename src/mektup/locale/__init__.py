@@ -28,7 +28,7 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(path.parts[-3] for path in DIRECTORY.glob(f"*/LC_MESSAGES/{DOMAIN}.mo")))
 
 
-@lru_cache
+@lru_cache(maxsize=64)
 def translation_to(language: str) -> NullTranslations | None:
     """The translation to a language such as ``tr``, ``tr_TR`` or ``tr_TR.UTF-8``; None if there is no catalog."""
     if find(DOMAIN, DIRECTORY, [language]) is None:

@@ -15,7 +15,7 @@ from mektup.pop3.multiline import Stuffer, TopCutter
 from mektup.session.life import Ending
 from mektup.session.line_session import LineSession
 from mektup.session.services import Services
-from mektup.session.texts import GOODBYE
+from mektup.session.texts import ENCRYPTED_ALREADY, GOODBYE
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError, Refused, TimedOut
 from mektup.terms.peer import Peer
@@ -154,7 +154,7 @@ class Pop3Session(LineSession):
     async def stls(self, command: Command) -> None:
         """RFC 2595 §4."""
         if not self._may_start_tls():
-            raise Refused(None, texts.ENCRYPTED_ALREADY if self.peer.secure else texts.NO_CERTIFICATE)
+            raise Refused(None, ENCRYPTED_ALREADY if self.peer.secure else texts.NO_CERTIFICATE)
         if self.lines.has_buffered or self.peer.has_unread:
             # An attacker may have injected it; after TLS it would pass for the client's.
             self.throw_out(texts.NOTHING_AFTER_STLS)

@@ -38,6 +38,5 @@ NOTHING_AFTER_STLS = Text("Nothing may follow STLS before the connection is encr
 # Refusals
 
 ENCRYPT_FIRST = Text("Encrypt the connection first: STLS")
-ENCRYPTED_ALREADY = Text("The connection is encrypted already")
 NO_CERTIFICATE = Text("There is no certificate")
 MESSAGE_GONE = Text("Message {number} is no longer there, another session removed it")

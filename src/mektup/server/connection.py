@@ -283,7 +283,7 @@ class Connection(asyncio.Protocol):
             await self.drain()
             now = time.monotonic()
         if self._hurried:
-            raise TimedOut(self.dismissal or "")
+            raise TimedOut(self.dismissal or texts.SHUTTING_DOWN)
         # inlined, not a coroutine: thousands of idle connections wait here, and each frame costs memory
         while not self._incoming:
             if self._ended:
@@ -294,7 +294,7 @@ class Connection(asyncio.Protocol):
             if not await self._sleep_until(now + seconds) and not self._incoming and not self._ended:
                 raise TimedOut
             if self._hurried:
-                raise TimedOut(self.dismissal or "")
+                raise TimedOut(self.dismissal or texts.SHUTTING_DOWN)
         start, stop = self._taken, self._taken + READ_BYTES
         incoming = self._incoming
         if stop < len(incoming):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mektup.terms.texts import Text
 
+READY = Text("mektup ready, session {session}")
 GOODBYE = Text("Goodbye")
+ENCRYPTED_ALREADY = Text("The connection is encrypted already")
 TOO_SLOW_TO_LOG_IN = Text("Too slow to log in")
 TOO_MANY_FAILED_LOGINS = Text("Too many failed logins")
 TOO_MANY_BAD_COMMANDS = Text("Too many commands that are no {protocol}")

@@ -108,7 +108,7 @@ def words_of_errno(number: int) -> Text | str:
     return f"{errno.errorcode.get(number, number)}, {os.strerror(number)}" if number else texts.NO_REASON
 
 
-def in_words(refusal: Refused) -> Text | str:
+def in_words(refusal: Refused) -> Text:
     """The refusal and, for a fault, its file and reason: for an operator who runs a command."""
     text = refusal.text
     if not isinstance(refusal, FaultRefused):

@@ -66,13 +66,13 @@ class MektupError(Exception):
 class ClientError(MektupError):
     """The peer sent what the grammar or the state does not allow; the session goes on."""
 
-    text: Text | str
+    text: Text
     """What was expected, for a person to read; one line."""
     column: int | None = None
     """Position in the command, in octets from 1; None if the error has no position."""
 
     @property
-    def whole(self) -> Text | str:
+    def whole(self) -> Text:
         """The text with the column."""
         return self.text if self.column is None else AT_COLUMN.of(problem=self.text, column=self.column)
 
@@ -85,7 +85,7 @@ class Refused(MektupError):
     """The request was understood, but is not carried out: nothing has changed, unless *uncertain* says so."""
 
     code: Code | None
-    text: Text | str
+    text: Text
     uncertain: bool = field(default=False, kw_only=True)
     """Whether it is not known if the change was made: it was, but is perhaps not on the disk, or the answer got lost.
 
@@ -104,7 +104,7 @@ class Disconnected(MektupError):
 class TimedOut(MektupError):
     """The peer was silent for too long; it gets a farewell and the connection closes."""
 
-    text: Text | str = IDLE_TOO_LONG
+    text: Text = IDLE_TOO_LONG
 
     def __str__(self) -> str:
         return str(self.text)

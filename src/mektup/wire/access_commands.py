@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import binascii
-from typing import Final
 
 from mektup.terms.errors import ClientError
+from mektup.wire import texts
 from mektup.wire.cursor import CommandCursor
 from mektup.wire.grammar import INITIAL_RESPONSE, NIL
 from mektup.wire.requests import Authenticate, Compress, Enable, Id, Login
-
-_INITIAL: Final = "an initial response in base64, or = for an empty one"
 
 
 def id_(cursor: CommandCursor, tag: bytes) -> Id:
@@ -18,16 +16,16 @@ def id_(cursor: CommandCursor, tag: bytes) -> Id:
 
     RFC 2971 §3.3 limits the number of fields, and the length of names and values.
     """
-    cursor.expect_space('NIL or fields such as ("name" "mutt")')
+    cursor.expect_space(texts.NIL_OR_FIELDS)
     fields: list[tuple[bytes, bytes | None]] = []
 
     def field(cursor: CommandCursor) -> None:
         if len(fields) == cursor.limits.id_fields:
-            raise cursor.wrong(f"at most {cursor.limits.id_fields} fields")
+            raise cursor.wrong(texts.MOST_FIELDS.of(most=cursor.limits.id_fields))
         fields.append(_id_field(cursor))
 
     if not cursor.take(NIL):
-        cursor.parenthesized(field, 'fields such as ("name" "mutt")')
+        cursor.parenthesized(field, texts.FIELDS)
     cursor.expect_end()
     return Id(tag, tuple(fields))
 
@@ -35,21 +33,21 @@ def id_(cursor: CommandCursor, tag: bytes) -> Id:
 def _id_field(cursor: CommandCursor) -> tuple[bytes, bytes | None]:
     limits, column = cursor.limits, cursor.column
     # Liberty: a field's name without quotes, as people type it.
-    name = cursor.astring("the name of a field")
+    name = cursor.astring(texts.FIELD_NAME)
     if len(name) > limits.id_name_bytes:
-        raise ClientError(f"Expected a field's name of at most {limits.id_name_bytes} octets", column)
-    cursor.expect_space("the field's value or NIL")
+        raise ClientError(texts.FIELD_NAME_TOO_LONG.of(octets=limits.id_name_bytes), column)
+    cursor.expect_space(texts.FIELD_VALUE)
     column = cursor.column
-    value = cursor.nstring("the field's value or NIL")
+    value = cursor.nstring(texts.FIELD_VALUE)
     if value is not None and len(value) > limits.id_value_bytes:
-        raise ClientError(f"Expected a field's value of at most {limits.id_value_bytes} octets", column)
+        raise ClientError(texts.FIELD_VALUE_TOO_LONG.of(octets=limits.id_value_bytes), column)
     return name, value
 
 
 def authenticate(cursor: CommandCursor, tag: bytes) -> Authenticate:
     """authenticate = "AUTHENTICATE" SP auth-type [SP initial-resp] (RFC 9051 §9, RFC 4959)."""
-    cursor.expect_space("a mechanism such as PLAIN")
-    mechanism = cursor.expect_atom("a mechanism such as PLAIN").decode("ascii")
+    cursor.expect_space(texts.A_MECHANISM)
+    mechanism = cursor.expect_atom(texts.A_MECHANISM).decode("ascii")
     initial = _initial_response(cursor) if cursor.take_space() else None
     cursor.expect_end()
     return Authenticate(tag, mechanism, initial)
@@ -58,12 +56,12 @@ def authenticate(cursor: CommandCursor, tag: bytes) -> Authenticate:
 def _initial_response(cursor: CommandCursor) -> bytes:
     """initial-resp = base64 / "="."""
     start = cursor.at
-    octets = cursor.expect(INITIAL_RESPONSE, _INITIAL)[0]
+    octets = cursor.expect(INITIAL_RESPONSE, texts.INITIAL_RESPONSE)[0]
     try:
         return b"" if octets == b"=" else binascii.a2b_base64(octets, strict_mode=True)
     except binascii.Error as error:
         cursor.at = start
-        raise cursor.wrong(_INITIAL) from error
+        raise cursor.wrong(texts.INITIAL_RESPONSE) from error
 
 
 def login(cursor: CommandCursor, tag: bytes) -> Login:
@@ -72,13 +70,13 @@ def login(cursor: CommandCursor, tag: bytes) -> Login:
     Liberty: "%" and "*" without quotes, because imaplib sends names like linda%example.org so, and people type
     passwords so.
     """
-    cursor.expect_space("a user name and a password")
-    user = cursor.list_mailbox("a user name")
-    cursor.expect_space("a password")
-    password = cursor.list_mailbox("a password, in quotes where it has special characters")
+    cursor.expect_space(texts.USER_AND_PASSWORD)
+    user = cursor.list_mailbox(texts.USER)
+    cursor.expect_space(texts.PASSWORD)
+    password = cursor.list_mailbox(texts.QUOTED_PASSWORD)
     cursor.skip_spaces()
     if not cursor.at_end:
-        raise cursor.wrong("the end of the command (put a password with spaces or special characters in quotes)")
+        raise cursor.wrong(texts.END_AFTER_PASSWORD)
     return Login(tag, user, password)
 
 
@@ -95,9 +93,9 @@ def compress(cursor: CommandCursor, tag: bytes) -> Compress:
 
 def enable(cursor: CommandCursor, tag: bytes) -> Enable:
     """enable = "ENABLE" 1*(SP capability) (RFC 9051 §9)."""
-    cursor.expect_space("capabilities such as IMAP4rev2")
-    names = [cursor.expect_atom("a capability such as IMAP4rev2").decode("ascii")]
+    cursor.expect_space(texts.CAPABILITIES)
+    names = [cursor.expect_atom(texts.A_CAPABILITY).decode("ascii")]
     while cursor.take_space():
-        names.append(cursor.expect_atom("a capability such as IMAP4rev2").decode("ascii"))
+        names.append(cursor.expect_atom(texts.A_CAPABILITY).decode("ascii"))
     cursor.expect_end()
     return Enable(tag, tuple(names))

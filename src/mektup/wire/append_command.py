@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from mektup.wire import texts
 from mektup.wire.arguments import date_time, flag_list, mailbox_and_old_name
 from mektup.wire.cursor import CommandCursor
 from mektup.wire.requests import Append, AppendMessage, AppendStart, StoredLiteral
-
-_MESSAGE = "the message as a literal such as {310}"
 
 
 def append(cursor: CommandCursor, tag: bytes) -> Append:
@@ -14,7 +13,7 @@ def append(cursor: CommandCursor, tag: bytes) -> Append:
 
     append-message = [SP flag-list] [SP date-time] SP literal
     """
-    cursor.expect_space("a mailbox name")
+    cursor.expect_space(texts.A_MAILBOX)
     name, old_name = mailbox_and_old_name(cursor)
     messages = [_message(cursor)]
     while cursor.take_space():
@@ -28,30 +27,30 @@ def append_start(cursor: CommandCursor, tag: bytes) -> AppendStart | None:
 
     Text between earlier messages was checked when each message was announced, so it is not parsed again.
     """
-    cursor.expect_space("a mailbox name")
+    cursor.expect_space(texts.A_MAILBOX)
     if len(cursor.fragments) == 1 and cursor.at == len(cursor.text):
         return None
     name, old_name = mailbox_and_old_name(cursor)
-    cursor.expect_space(_MESSAGE)
+    cursor.expect_space(texts.A_MESSAGE)
     flags, internaldate = _arguments(cursor)
     if cursor.at_literal:
-        cursor.stored_literal(_MESSAGE)
+        cursor.stored_literal(texts.A_MESSAGE)
         cursor.skip_to_last_fragment()
-        cursor.expect_space(_MESSAGE)
+        cursor.expect_space(texts.A_MESSAGE)
         flags, internaldate = _arguments(cursor)
     if cursor.at != len(cursor.text):
-        raise cursor.wrong(_MESSAGE)
+        raise cursor.wrong(texts.A_MESSAGE)
     return AppendStart(tag, name, flags, internaldate, old_name)
 
 
 def _message(cursor: CommandCursor) -> AppendMessage:
-    cursor.expect_space(_MESSAGE)
+    cursor.expect_space(texts.A_MESSAGE)
     return _arguments_and_message(cursor)
 
 
 def _arguments_and_message(cursor: CommandCursor) -> AppendMessage:
     flags, internaldate = _arguments(cursor)
-    message: StoredLiteral = cursor.stored_literal(_MESSAGE)
+    message: StoredLiteral = cursor.stored_literal(texts.A_MESSAGE)
     return AppendMessage(flags, internaldate, message)
 
 
@@ -61,8 +60,8 @@ def _arguments(cursor: CommandCursor) -> tuple[tuple[str, ...], tuple[int, int] 
     internaldate: tuple[int, int] | None = None
     if cursor.comes(b"("):
         flags = flag_list(cursor)
-        cursor.expect_space(_MESSAGE)
+        cursor.expect_space(texts.A_MESSAGE)
     if cursor.comes(b'"'):
         internaldate = date_time(cursor)
-        cursor.expect_space(_MESSAGE)
+        cursor.expect_space(texts.A_MESSAGE)
     return flags, internaldate

@@ -10,31 +10,25 @@ from mektup.terms.errors import ClientError
 from mektup.terms.flags import SYSTEM_FLAG_NAMES, SYSTEM_FLAGS_BY_NAME, each_once
 from mektup.terms.numbers import MAX_UINT32
 from mektup.terms.sets import STAR, Run, SavedResult, SequenceSet
-from mektup.wire import mailbox_names
+from mektup.terms.texts import Text
+from mektup.wire import mailbox_names, texts
 from mektup.wire.cursor import CommandCursor
 from mektup.wire.grammar import ATOM, DATE, DATE_TIME, FLAG, FLAG_LIST, MONTHS, ONE_RANGE, SEQUENCE_SET, SET_OCTETS
 from mektup.wire.requests import NumbersAsked
 
-_A_SET: Final = "a sequence set such as 7 or 1:5,9:*"
-_A_FLAG: Final = "a flag such as \\Seen or a keyword such as $Forwarded"
-_A_SYSTEM_FLAG: Final = (
-    "one of the system flags " + ", ".join(SYSTEM_FLAG_NAMES.values()) + "; a keyword has no backslash"
-)
-_A_DATE: Final = "a date such as 1-Feb-2024"
-_A_DATE_TIME: Final = 'a date and time such as "01-Feb-2024 09:30:00 +0100"'
 _SAVED: Final = SavedResult()
 
 
 # Mailboxes
 
 
-def mailbox(cursor: CommandCursor, what: str = "a mailbox name") -> str:
+def mailbox(cursor: CommandCursor, what: Text = texts.A_MAILBOX) -> str:
     """mailbox = "INBOX" / astring (RFC 9051 §9), decoded. Raises ClientError."""
     column = cursor.column
     return _decoded(cursor, cursor.astring(what), column)
 
 
-def mailbox_and_old_name(cursor: CommandCursor, what: str = "a mailbox name") -> tuple[str, str | None]:
+def mailbox_and_old_name(cursor: CommandCursor, what: Text = texts.A_MAILBOX) -> tuple[str, str | None]:
     """A decoded mailbox name, and the name as the client wrote it if that differs: not in NFC, or ``inbox``.
 
     For OLDNAME of RFC 9051 §6.3.9.7. None for clients that use modified UTF-7. Raises ClientError.
@@ -51,14 +45,14 @@ def end_after_mailbox(cursor: CommandCursor) -> None:
     imaplib does not add such quotes.
     """
     if cursor.take_space():
-        raise cursor.wrong("the end of the command (put a mailbox name with spaces in quotes)")
+        raise cursor.wrong(texts.END_AFTER_MAILBOX)
     cursor.expect_end()
 
 
 def mailbox_pattern(cursor: CommandCursor) -> str:
     """list-mailbox = 1*list-char / string (RFC 9051 §9), decoded; wildcards are not changed. Raises ClientError."""
     column = cursor.column
-    return _decoded(cursor, cursor.list_mailbox('a pattern such as "*" or INBOX/%'), column)
+    return _decoded(cursor, cursor.list_mailbox(texts.A_MAILBOX_PATTERN), column)
 
 
 def _decoded(cursor: CommandCursor, octets: bytes, column: int) -> str:
@@ -89,15 +83,15 @@ def sequence_set(cursor: CommandCursor) -> SequenceSet:
     """sequence-set (RFC 9051 §9) without ``$``. Raises ClientError."""
     reach = SET_OCTETS.match(cursor.text, cursor.at)
     if reach is not None and reach[0].count(b",") >= cursor.limits.sequence_set_ranges:
-        raise cursor.wrong(f"a sequence set of at most {cursor.limits.sequence_set_ranges} ranges")
+        raise cursor.wrong(texts.MOST_RANGES.of(most=cursor.limits.sequence_set_ranges))
     found = SEQUENCE_SET.match(cursor.text, cursor.at)
     if found is None or cursor.text.startswith(b",", found.end()):
-        raise cursor.wrong(_A_SET)
+        raise cursor.wrong(texts.A_SEQUENCE_SET)
     text = found[0]
     ranges = tuple([_range(part) for part in text.replace(b"*", b"0").split(b",")])
     # Numbers of ten digits can exceed 32 bits; shorter ones cannot.
     if len(text) > 9 and max(map(max, ranges)) > MAX_UINT32:
-        raise cursor.wrong(f"numbers from 1 to {MAX_UINT32}")
+        raise cursor.wrong(texts.NUMBERS_UP_TO.of(most=MAX_UINT32))
     cursor.at = found.end()
     return SequenceSet(ranges)
 
@@ -122,16 +116,16 @@ def flag(cursor: CommandCursor) -> str:
     """
     found = FLAG.match(cursor.text, cursor.at)
     if found is None:
-        raise cursor.wrong(_A_FLAG)
+        raise cursor.wrong(texts.A_FLAG)
     name = found[0].decode("ascii")
     if len(name) > cursor.limits.keyword_bytes:
-        raise cursor.wrong(f"a keyword of at most {cursor.limits.keyword_bytes} octets")
+        raise cursor.wrong(texts.KEYWORD_TOO_LONG.of(octets=cursor.limits.keyword_bytes))
     if name[0] == "\\" and name.lower() not in SYSTEM_FLAGS_BY_NAME:
         # RFC 3501 §2.3.2: \Recent can not be altered by the client.
         if name.lower() == "\\recent":
-            raise ClientError("\\Recent cannot be changed", cursor.column)
+            raise ClientError(texts.RECENT_STAYS, cursor.column)
         # RFC 9051 §9 flag-extension: a server must not generate other ones, so they are not stored.
-        raise cursor.wrong(_A_SYSTEM_FLAG)
+        raise cursor.wrong(texts.A_SYSTEM_FLAG.of(flags=", ".join(SYSTEM_FLAG_NAMES.values())))
     cursor.at = found.end()
     return name
 
@@ -141,7 +135,7 @@ def flag_list(cursor: CommandCursor) -> tuple[str, ...]:
     # If the whole list is short enough for one keyword, every flag is.
     found = FLAG_LIST.match(cursor.text, cursor.at)
     if found is None or len(found[1]) > cursor.limits.keyword_bytes:
-        return each_once(cursor.parenthesized(flag, "flags"))
+        return each_once(cursor.parenthesized(flag, texts.FLAGS))
     cursor.at = found.end()
     return each_once(found[1].decode("ascii").split())
 
@@ -151,7 +145,7 @@ def keyword(cursor: CommandCursor) -> str:
 
     Raises ClientError.
     """
-    return cursor.expect(ATOM, "a keyword such as $Forwarded")[0].decode("ascii")
+    return cursor.expect(ATOM, texts.A_KEYWORD_SUCH_AS)[0].decode("ascii")
 
 
 # Dates
@@ -160,24 +154,24 @@ def keyword(cursor: CommandCursor) -> str:
 def day(cursor: CommandCursor) -> date:
     """date, with or without quotes (RFC 9051 §9). Raises ClientError."""
     start = cursor.at
-    found = cursor.expect(DATE, _A_DATE)
+    found = cursor.expect(DATE, texts.A_DATE)
     made = _day(found[2], found[3], found[4])
     if made is None:
         cursor.at = start
-        raise cursor.wrong(_A_DATE)
+        raise cursor.wrong(texts.A_DATE)
     return made
 
 
 def date_time(cursor: CommandCursor) -> tuple[int, int]:
     """date-time (RFC 9051 §9): seconds since 1970 UTC, and the zone in minutes east. Raises ClientError."""
     start = cursor.at
-    found = cursor.expect(DATE_TIME, _A_DATE_TIME)
+    found = cursor.expect(DATE_TIME, texts.A_DATE_TIME)
     made = _day(found[1], found[2], found[3])
     hour, minute, second, zone_hours, zone_minutes = map(int, found.group(4, 5, 6, 8, 9))
     # Second 60 is a leap second; it becomes the next second.
     if made is None or hour > 23 or minute > 59 or second > 60 or zone_hours > 23 or zone_minutes > 59:
         cursor.at = start
-        raise cursor.wrong(_A_DATE_TIME)
+        raise cursor.wrong(texts.A_DATE_TIME)
     zone = (zone_hours * 60 + zone_minutes) * (-1 if found[7] == b"-" else 1)
     local = calendar.timegm((made.year, made.month, made.day, hour, minute, second))
     return local - zone * 60, zone

@@ -13,6 +13,7 @@ from typing import Final
 
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.limits import Limits
+from mektup.wire import texts
 from mektup.wire.access_commands import authenticate, compress, enable, id_, login
 from mektup.wire.append_command import append, append_start
 from mektup.wire.cursor import CommandCursor
@@ -176,27 +177,24 @@ def uses_sequence_numbers(line: bytes) -> bool:
     return WITH_SEQUENCE_NUMBERS.match(line) is not None
 
 
-_EXAMPLE: Final = "such as: a1 NOOP"
-
-
 def _wrong_start(cursor: CommandCursor) -> ClientError:
     """The error for a line that does not begin with ``tag SP word``."""
     tag = tag_in(cursor.text)
     if tag is None:
-        return cursor.wrong(f"a tag of your choice and a command, {_EXAMPLE}")
+        return cursor.wrong(texts.TAG_AND_COMMAND)
     cursor.at = len(tag)
     if tag.upper() in COMMANDS:
-        return ClientError(f"Expected a tag of your choice before the command, {_EXAMPLE}", 1)
+        return ClientError(texts.EXPECTED_TAG, 1)
     cursor.skip_spaces()
-    return cursor.wrong(f"a command after the tag, {_EXAMPLE}")
+    return cursor.wrong(texts.COMMAND_AFTER_TAG)
 
 
 def _unknown(tag: bytes, word: bytes, column: int) -> ClientError:
     """The error for a word that is no command; names the command that may be meant."""
     if tag.upper() in COMMANDS:
-        return ClientError(f"Expected a tag of your choice before the command, {_EXAMPLE}", 1)
+        return ClientError(texts.EXPECTED_TAG, 1)
     if word[:4].upper() in (b"UID", b"UID "):
-        return ClientError("Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE or THREAD after UID", column)
+        return ClientError(texts.EXPECTED_AFTER_UID, column)
     known = [name.decode("ascii") for name in COMMANDS]
     near = difflib.get_close_matches(word[:20].upper().decode("ascii"), known, n=1)
-    return ClientError(f"Unknown command; did you mean {near[0]}?" if near else "Unknown command", column)
+    return ClientError(texts.MISSPELT_COMMAND.of(near=near[0]) if near else texts.UNKNOWN_COMMAND, column)

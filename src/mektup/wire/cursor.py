@@ -13,6 +13,8 @@ from typing import TypeVar
 from mektup.terms.errors import ClientError
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import MAX_MODSEQ, MAX_UINT32
+from mektup.terms.texts import Text
+from mektup.wire import texts
 from mektup.wire.grammar import ASTRING_ATOM, ATOM, ESCAPED, LIST_ATOM, NIL, NUMBER, QUOTED, QUOTED_START, SPACE
 from mektup.wire.requests import StoredLiteral
 
@@ -57,9 +59,9 @@ class CommandCursor:
         """Whether the command ends here."""
         return self.at == len(self.text) and self._index >= len(self.literals)
 
-    def wrong(self, expected: str) -> ClientError:
-        """The error that *expected* was expected here."""
-        return ClientError(f"Expected {expected}", self.column)
+    def wrong(self, expected: Text | str) -> ClientError:
+        """The error that *expected* was expected here: a text, or a str for a word of the protocol."""
+        return ClientError(texts.EXPECTED.of(expected=expected), self.column)
 
     # Terminals
 
@@ -70,7 +72,7 @@ class CommandCursor:
             self.at = found.end()
         return found
 
-    def expect(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
+    def expect(self, pattern: re.Pattern[bytes], what: Text | str) -> re.Match[bytes]:
         """Like :meth:`take`, but raises ClientError, which names *what* was expected, if it does not match."""
         found = pattern.match(self.text, self.at)
         if found is None:
@@ -89,7 +91,7 @@ class CommandCursor:
         self.at += 1
         return True
 
-    def expect_octet(self, octet: bytes, what: str) -> None:
+    def expect_octet(self, octet: bytes, what: Text | str) -> None:
         """Moves past *octet*. Raises ClientError if it does not come next."""
         if not self.take_octet(octet):
             raise self.wrong(what)
@@ -99,10 +101,10 @@ class CommandCursor:
         if self.text[self.at : self.at + 1] == b" ":
             self.take(SPACE)
 
-    def expect_space(self, what: str) -> None:
+    def expect_space(self, what: Text | str) -> None:
         """Moves past the space before *what*. Raises ClientError if there is none."""
         if self.text[self.at : self.at + 1] != b" ":
-            raise self.wrong(f"a space and {what}")
+            raise self.wrong(texts.SPACE_AND.of(what=what))
         self.at += 1
         self.skip_spaces()
 
@@ -122,34 +124,34 @@ class CommandCursor:
             return
         self.skip_spaces()
         if not self.at_end:
-            raise self.wrong("the end of the command")
+            raise self.wrong(texts.END)
 
     def take_atom(self) -> bytes | None:
         """An atom in upper case, for the grammar's own words; None if there is none."""
         found = self.take(ATOM)
         return None if found is None else found[0].upper()
 
-    def expect_atom(self, what: str) -> bytes:
+    def expect_atom(self, what: Text | str) -> bytes:
         """Like :meth:`take_atom`, but raises ClientError if there is none."""
         return self.expect(ATOM, what)[0].upper()
 
     # Strings
 
-    def astring(self, what: str) -> bytes:
+    def astring(self, what: Text | str) -> bytes:
         """An astring's octets (RFC 9051 §9). Raises ClientError."""
         found = self.take(ASTRING_ATOM)
         return self.string(what) if found is None else found[0]
 
-    def list_mailbox(self, what: str) -> bytes:
+    def list_mailbox(self, what: Text | str) -> bytes:
         """A list-mailbox's octets: an astring in which ``%`` and ``*`` need no quotes. Raises ClientError."""
         found = self.take(LIST_ATOM)
         return self.string(what) if found is None else found[0]
 
-    def nstring(self, what: str) -> bytes | None:
+    def nstring(self, what: Text | str) -> bytes | None:
         """A string's octets, or None for NIL. Raises ClientError."""
         return None if self.take(NIL) else self.string(what)
 
-    def string(self, what: str) -> bytes:
+    def string(self, what: Text | str) -> bytes:
         """A quoted string's octets, or a literal's. Raises ClientError."""
         found = QUOTED.match(self.text, self.at)
         if found is not None:
@@ -162,7 +164,7 @@ class CommandCursor:
             raise self._wrong_quoted()
         raise self.wrong(what)
 
-    def stored_literal(self, what: str) -> StoredLiteral:
+    def stored_literal(self, what: Text | str) -> StoredLiteral:
         """A literal that went into one of the session's sinks. Raises ClientError."""
         if self.at_literal:
             literal = self.literals[self._index]
@@ -174,10 +176,10 @@ class CommandCursor:
     def _take_literal_octets(self) -> bytes:
         literal = self.literals[self._index]
         if not isinstance(literal, bytes):
-            raise self.wrong("a string, and not a message")
+            raise self.wrong(texts.NO_MESSAGE)
         # RFC 9051 §9 rule 3: a literal contains no NUL, unless it is a message.
         if 0 in literal:
-            raise ClientError("A string must not contain NUL", self.column + literal.index(0))
+            raise ClientError(texts.NUL_IN_STRING, self.column + literal.index(0))
         self._pass_literal(len(literal))
         return literal
 
@@ -198,42 +200,43 @@ class CommandCursor:
         start = QUOTED_START.match(self.text, self.at)
         self.at = len(self.text) if start is None else start.end()
         if self.comes(b"\\"):
-            return self.wrong('\\" or \\\\, as a backslash in a quoted string is written \\\\')
-        return self.wrong('" at the end of a quoted string')
+            return self.wrong(texts.ESCAPED)
+        return self.wrong(texts.END_OF_QUOTED)
 
     # Numbers
 
-    def number(self, what: str) -> int:
+    def number(self, what: Text | str) -> int:
         """A number of 32 bits. Raises ClientError."""
         return self._number(what, MAX_UINT32)
 
-    def number64(self, what: str) -> int:
+    def number64(self, what: Text | str) -> int:
         """A number of 63 bits. Raises ClientError."""
         return self._number(what, MAX_MODSEQ)
 
-    def _number(self, what: str, largest: int) -> int:
+    def _number(self, what: Text | str, largest: int) -> int:
         found = NUMBER.match(self.text, self.at)
         if found is None or int(found[0]) > largest:
-            raise self.wrong(f"{what}: a number up to {largest}")
+            raise self.wrong(texts.NUMBER_UP_TO.of(what=what, most=largest))
         self.at = found.end()
         return int(found[0])
 
     # Lists
 
-    def parenthesized(self, item: Callable[[CommandCursor], T], what: str, most: int | None = None) -> list[T]:
+    def parenthesized(self, item: Callable[[CommandCursor], T], what: Text | str, most: int | None = None) -> list[T]:
         """Items in parentheses with a space between two items; may be empty. Raises ClientError, also above *most*.
 
         Liberty: spaces after "(" and before ")". People type them, and some clients leave one at the end.
         """
-        self.expect_octet(b"(", f"( and {what}")
+        if not self.take_octet(b"("):
+            raise self.wrong(texts.OPENING_AND.of(what=what))
         self.skip_spaces()
         items: list[T] = []
         while not self.take_octet(b")"):
             if len(items) == most:
-                raise self.wrong(f"at most {most} {what}")
+                raise self.wrong(texts.MOST_ITEMS.of(most=most, what=what))
             items.append(item(self))
             if not self.comes(b")"):
                 if not self.comes(b" "):
-                    raise self.wrong("a space or )")
+                    raise self.wrong(texts.SPACE_OR_CLOSING)
                 self.skip_spaces()
         return items

@@ -11,6 +11,7 @@ from typing import Final
 
 from mektup.terms.errors import ClientError
 from mektup.terms.limits import Limits
+from mektup.wire import texts
 from mektup.wire.cursor import CommandCursor
 from mektup.wire.fetch_items import (
     ALL,
@@ -26,9 +27,6 @@ from mektup.wire.fetch_items import (
     SectionText,
 )
 from mektup.wire.strings import astring
-
-_ITEMS: Final = "an item such as FLAGS, or several such as (UID FLAGS BODY.PEEK[HEADER])"
-_SECTION: Final = "a section such as BODY[], BODY[TEXT] or BODY[1.2]"
 
 _WORD: Final = re.compile(rb"[A-Za-z][A-Za-z0-9.]*")
 
@@ -86,9 +84,9 @@ def _items(text: bytes, limits: Limits) -> tuple[tuple[FetchItem, ...], int]:
 def _read(cursor: CommandCursor) -> tuple[FetchItem, ...]:
     if cursor.comes(b"("):
         column = cursor.column
-        items = cursor.parenthesized(_item, "items", cursor.limits.fetch_items)
+        items = cursor.parenthesized(_item, texts.ITEMS, cursor.limits.fetch_items)
         if not items:
-            raise ClientError(f"Expected {_ITEMS}", column)
+            raise ClientError(texts.EXPECTED.of(expected=texts.FETCH_ITEMS), column)
         return tuple(dict.fromkeys(items))
     found = _WORD.match(cursor.text, cursor.at)
     macro = None if found is None else _MACROS.get(found[0].upper())
@@ -100,7 +98,7 @@ def _read(cursor: CommandCursor) -> tuple[FetchItem, ...]:
 
 def _item(cursor: CommandCursor) -> FetchItem:
     start = cursor.at
-    word = cursor.expect(_WORD, _ITEMS)[0].upper()
+    word = cursor.expect(_WORD, texts.FETCH_ITEMS)[0].upper()
     if cursor.comes(b"["):
         if word in (b"BODY", b"BODY.PEEK"):
             return _body_section(cursor, peek=word == b"BODY.PEEK")
@@ -112,7 +110,7 @@ def _item(cursor: CommandCursor) -> FetchItem:
     item = _WORDS.get(word)
     if item is None or cursor.comes(b"["):
         cursor.at = start
-        raise cursor.wrong(_ITEMS)
+        raise cursor.wrong(texts.FETCH_ITEMS)
     return item
 
 
@@ -128,14 +126,14 @@ def _body_section(cursor: CommandCursor, *, peek: bool) -> BodySection:
             text = _TEXTS[found[0].upper()]
             # section-spec = section-msgtext / (section-part ["." section-text]): MIME needs a part.
             if text is SectionText.MIME and not part:
-                raise cursor.wrong("a part before MIME, such as BODY[1.MIME]")
+                raise cursor.wrong(texts.PART_BEFORE_MIME)
             name += (b"." if part else b"") + text.value.encode("ascii")
         elif part:
-            raise cursor.wrong("HEADER, HEADER.FIELDS, HEADER.FIELDS.NOT, TEXT, MIME or a part number")
+            raise cursor.wrong(texts.SECTION_TEXT)
     if text in (SectionText.HEADER_FIELDS, SectionText.HEADER_FIELDS_NOT):
         fields = _header_list(cursor)
         name += b" (%b)" % b" ".join(map(astring, fields))
-    cursor.expect_octet(b"]", f"] at the end of {_SECTION}")
+    cursor.expect_octet(b"]", texts.END_OF_SECTION)
     return BodySection(Section(part, text, fields), peek, _partial(cursor), b"BODY[%b]" % name)
 
 
@@ -149,7 +147,7 @@ def _binary_part(cursor: CommandCursor) -> tuple[tuple[int, ...], bytes]:
     """section-binary = "[" [section-part] "]": the part numbers, and the text as written."""
     cursor.at += 1
     part, name = _part(cursor)
-    cursor.expect_octet(b"]", "a part and ], such as BINARY[1.2]")
+    cursor.expect_octet(b"]", texts.A_PART)
     return part, b"[%b]" % name
 
 
@@ -159,26 +157,26 @@ def _part(cursor: CommandCursor) -> tuple[tuple[int, ...], bytes]:
         return (), b""
     part = tuple(map(int, found[0].split(b".")))
     if len(part) > cursor.limits.mime_depth:
-        raise cursor.wrong(f"a part of at most {cursor.limits.mime_depth} levels")
+        raise cursor.wrong(texts.MOST_LEVELS.of(most=cursor.limits.mime_depth))
     return part, found[0]
 
 
 def _header_list(cursor: CommandCursor) -> tuple[bytes, ...]:
     """header-list = "(" header-fld-name *(SP header-fld-name) ")"; header-fld-name = astring."""
-    cursor.expect_space("names of header fields such as (FROM DATE)")
+    cursor.expect_space(texts.HEADER_FIELDS_SUCH_AS)
     column = cursor.column
-    names = cursor.parenthesized(_header_name, "names of header fields")
+    names = cursor.parenthesized(_header_name, texts.HEADER_FIELDS)
     if not names:
-        raise ClientError("Expected the name of a header field", column + 1)
+        raise ClientError(texts.EXPECTED_A_HEADER_FIELD, column + 1)
     return tuple(names)
 
 
 def _header_name(cursor: CommandCursor) -> bytes:
-    return cursor.astring("the name of a header field")
+    return cursor.astring(texts.A_HEADER_FIELD)
 
 
 def _partial(cursor: CommandCursor) -> Partial | None:
     if not cursor.comes(b"<"):
         return None
-    found = cursor.expect(_PARTIAL, "a start and a count such as <0.2048>")
+    found = cursor.expect(_PARTIAL, texts.PARTIAL)
     return Partial(int(found[1]), int(found[2]))

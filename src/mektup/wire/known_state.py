@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from mektup.terms.errors import ClientError
 from mektup.terms.sets import NumberSet
+from mektup.wire import texts
 from mektup.wire.arguments import sequence_set
 from mektup.wire.cursor import CommandCursor
 from mektup.wire.requests import KnownState
-
-_WHAT: Final = "UIDVALIDITY and a modseq, such as (7 12)"
-_SAMPLE: Final = "sequence numbers and their UIDs, such as (1:3,7 4:6,12)"
 
 
 def known_state(cursor: CommandCursor) -> KnownState:
@@ -19,12 +17,12 @@ def known_state(cursor: CommandCursor) -> KnownState:
 
     Liberty: either number may be 0, from clients that have none yet.
     """
-    cursor.expect_space(f"( and {_WHAT}")
-    cursor.expect_octet(b"(", f"( and {_WHAT}")
+    cursor.expect_space(texts.OPENING_AND_KNOWN_STATE)
+    cursor.expect_octet(b"(", texts.OPENING_AND_KNOWN_STATE)
     cursor.skip_spaces()
     uidvalidity = cursor.number("UIDVALIDITY")
-    cursor.expect_space("a modseq")
-    modseq = cursor.number64("a modseq")
+    cursor.expect_space(texts.A_MODSEQ)
+    modseq = cursor.number64(texts.A_MODSEQ)
     uids: NumberSet[Any] | None = None
     sample: tuple[NumberSet[Any], NumberSet[Any]] | None = None
     more = cursor.take_space()
@@ -41,15 +39,15 @@ def known_state(cursor: CommandCursor) -> KnownState:
 def _sample(cursor: CommandCursor) -> tuple[NumberSet[Any], NumberSet[Any]]:
     """seq-match-data = "(" known-sequence-set SP known-uid-set ")"."""
     column = cursor.column
-    cursor.expect_octet(b"(", f"( and {_SAMPLE}")
+    cursor.expect_octet(b"(", texts.OPENING_AND_SAMPLE)
     cursor.skip_spaces()
     seqs = _without_star(cursor)
-    cursor.expect_space("the UIDs of these sequence numbers")
+    cursor.expect_space(texts.THEIR_UIDS)
     uids = _without_star(cursor)
     cursor.skip_spaces()
     cursor.expect_octet(b")", ")")
     if len(seqs) != len(uids):
-        raise ClientError("Expected as many UIDs as sequence numbers", column)
+        raise ClientError(texts.AS_MANY_UIDS, column)
     return seqs, uids
 
 
@@ -59,5 +57,5 @@ def _without_star(cursor: CommandCursor) -> NumberSet[Any]:
     found = sequence_set(cursor)
     if found.names_star:
         cursor.at = start
-        raise cursor.wrong("a set without *")
+        raise cursor.wrong(texts.SET_WITHOUT_STAR)
     return found.resolve(0)

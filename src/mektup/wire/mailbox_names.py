@@ -16,7 +16,8 @@ from typing import Final
 
 from mektup.terms.errors import ClientError
 from mektup.terms.names import fold_inbox
-from mektup.wire import strings
+from mektup.terms.texts import Text
+from mektup.wire import strings, texts
 
 _SHIFTED: Final = re.compile(rb"&([A-Za-z0-9+,]*)(-?)")
 _NOT_ITSELF: Final = re.compile("&|[^\x20-\x7e]+")
@@ -40,9 +41,10 @@ def decode(octets: bytes, *, utf8: bool) -> str:
     if (utf8 or b"&" not in octets) and octets.isascii():
         name = octets.decode("ascii")
     else:
-        name = unicodedata.normalize("NFC", _decode_utf8(octets, "UTF-8") if utf8 else _decode_either(octets))
+        decoded = _decode_utf8(octets, texts.MAILBOX_NOT_UTF8) if utf8 else _decode_either(octets)
+        name = unicodedata.normalize("NFC", decoded)
     if _FORBIDDEN.search(name):
-        raise ClientError("A mailbox name must not contain control characters")
+        raise ClientError(texts.MAILBOX_WITH_CONTROL)
     return fold_inbox(name)
 
 
@@ -77,14 +79,14 @@ def _decode_either(octets: bytes) -> str:
     try:
         return _decode_modified_utf7(octets)
     except _NotModifiedUtf7:
-        return _decode_utf8(octets, "modified UTF-7 or UTF-8")
+        return _decode_utf8(octets, texts.NOT_UTF7_OR_UTF8)
 
 
-def _decode_utf8(octets: bytes, allowed: str) -> str:
+def _decode_utf8(octets: bytes, objection: Text) -> str:
     try:
         return octets.decode()
     except UnicodeDecodeError as error:
-        raise ClientError(f"A mailbox name must be {allowed}") from error
+        raise ClientError(objection) from error
 
 
 def _decode_modified_utf7(octets: bytes) -> str:

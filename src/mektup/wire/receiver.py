@@ -51,6 +51,8 @@ from msgspec import Struct
 from mektup.terms.errors import ClientError, Code
 from mektup.terms.limits import Limits
 from mektup.terms.lines import without_end
+from mektup.terms.texts import Text
+from mektup.wire import texts
 from mektup.wire.grammar import ANNOUNCEMENT, APPEND, APPEND_WITH_MAILBOX, ID, tag_in
 from mektup.wire.requests import StoredLiteral
 
@@ -104,7 +106,7 @@ class CommandFault:
 
     tag: bytes | None
     """The tag, if one could be read."""
-    text: str
+    text: Text
     column: int | None = None
     fatal: bool = False
     """Whether to send BYE and close: the rest cannot be trusted, or is too large to skip."""
@@ -194,12 +196,11 @@ def _announced(line: bytes) -> _Announced | None:
 
 # The first lines of other protocols, so that the answer can say that the wrong program is connected.
 _STRANGERS: Final = (
-    (re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH|PRI) \S+ HTTP/"), "an HTTP client"),
-    (re.compile(rb"(?:EHLO|HELO|LHLO) [^ ]+$", re.IGNORECASE), "a mail sender (SMTP or LMTP)"),
-    (re.compile(rb"SSH-[0-9.]+-"), "an SSH client"),
+    (re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH|PRI) \S+ HTTP/"), texts.HTTP_CLIENT),
+    (re.compile(rb"(?:EHLO|HELO|LHLO) [^ ]+$", re.IGNORECASE), texts.MAIL_SENDER),
+    (re.compile(rb"SSH-[0-9.]+-"), texts.SSH_CLIENT),
 )
 _TLS_HANDSHAKE: Final = b"\x16\x03"
-_TLS_TEXT: Final = "This port speaks plain IMAP and STARTTLS; connect to the IMAPS port to start with TLS"
 
 
 class Receiver:
@@ -287,13 +288,13 @@ class Receiver:
     def _read_first(self) -> Event | None:
         start = bytes(self._partial[:2]) + self._octets[self._at : self._at + 2]
         if start.startswith(_TLS_HANDSHAKE):
-            return self._close(CommandFault(None, _TLS_TEXT))
+            return self._close(CommandFault(None, texts.TLS_ON_PLAIN_PORT))
         line = self._next_line()
         if line is None:
             return self._check_partial()
         for pattern, name in _STRANGERS:
             if pattern.match(line):
-                return self._close(CommandFault(None, f"This is an IMAP server, and you seem to be {name}"))
+                return self._close(CommandFault(None, texts.WRONG_PROGRAM.of(program=name)))
         self._state = ReceiverState.LINE
         return self._end_line(line) if line else None
 
@@ -342,7 +343,7 @@ class Receiver:
         longest = self._bounds_of(line).line
         start = line[:longest]
         tag = self._tag(start) if self._fragments or b" " in start else None
-        return CommandFault(tag, f"A line may have {longest} octets", column=longest + 1)
+        return CommandFault(tag, texts.LONGEST_LINE.of(octets=longest), column=longest + 1)
 
     def _bounds_of(self, line: bytes | bytearray) -> _Bounds:
         """The limits for the present command; *line* is its first line, unless fragments are kept already."""
@@ -371,11 +372,11 @@ class Receiver:
         if len(line) > bounds.line:
             return self._too_long(line)
         if self._size + len(line) > bounds.command:
-            return CommandFault(self._tag(line), f"A command may have {bounds.command} octets")
+            return CommandFault(self._tag(line), texts.LONGEST_COMMAND.of(octets=bounds.command))
         nul = line.find(b"\0")
         if nul >= 0:
             # RFC 9051 §9 rule 3: NUL is allowed only in a literal8.
-            return CommandFault(self._tag(line), "NUL may stand only in a literal", column=self._size + nul + 1)
+            return CommandFault(self._tag(line), texts.NUL_OUTSIDE, column=self._size + nul + 1)
         return None
 
     # Literals
@@ -394,17 +395,17 @@ class Receiver:
     def _fault_of_literal(self, announced: _Announced) -> CommandFault | None:
         tag, bounds = self._tag(b""), self._bounds_of(b"")
         if len(self._literals) >= bounds.literals:
-            return CommandFault(tag, f"A command may have {bounds.literals} literals")
+            return CommandFault(tag, texts.MOST_LITERALS.of(most=bounds.literals))
         if self._may_be_message():
             # RFC 7888 §4: the client does not wait, so refusing is not cheap.
             if not announced.synchronizing and announced.size > self._limits.message_bytes:
-                text = f"A message may have {self._limits.message_bytes} octets"
+                text = texts.LARGEST_MESSAGE.of(octets=self._limits.message_bytes)
                 return CommandFault(tag, text, fatal=True, code=Code.TOOBIG)
             return None
         if announced.size > bounds.literal:
-            return CommandFault(tag, f"A literal may have {bounds.literal} octets here", column=self._size + 1)
+            return CommandFault(tag, texts.LARGEST_LITERAL.of(octets=bounds.literal), column=self._size + 1)
         if self._size + announced.size > bounds.command:
-            return CommandFault(tag, f"A command may have {bounds.command} octets")
+            return CommandFault(tag, texts.LONGEST_COMMAND.of(octets=bounds.command))
         return None
 
     def _may_be_message(self) -> bool:
@@ -505,7 +506,7 @@ class Receiver:
             del self._partial[:-_ANNOUNCEMENT_BYTES]
             return None
         if not self._skip(_announced(line)):
-            return self._close(CommandFault(None, f"A literal may have {self._bounds.literal} octets here"))
+            return self._close(CommandFault(None, texts.LARGEST_LITERAL.of(octets=self._bounds.literal)))
         return None
 
     def _skip_bare(self) -> Event | None:
@@ -549,7 +550,7 @@ class Receiver:
         if line is None:
             self._partial.clear()
             self._state = ReceiverState.SKIP_BARE
-        raise ClientError(f"A line may have {self._bounds.line} octets", column=self._bounds.line + 1)
+        raise ClientError(texts.LONGEST_LINE.of(octets=self._bounds.line), column=self._bounds.line + 1)
 
 
 _STEPS: Final[tuple[Callable[[Receiver], Event | None], ...]] = (

@@ -45,10 +45,10 @@ from mektup.terms.search import (
     When,
     Younger,
 )
+from mektup.terms.texts import Text
+from mektup.wire import texts
 from mektup.wire.arguments import day, keyword, numbers
 from mektup.wire.cursor import CommandCursor
-
-_KEY: Final = 'a search key such as UNSEEN, FROM "linda" or SINCE 1-Feb-2024'
 
 # charset = atom / quoted
 _CHARSET_NAME: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:()+-]{0,39}")
@@ -79,7 +79,7 @@ def search_key(cursor: CommandCursor, charset: str | None) -> SearchKey:
 
 def charset_name(cursor: CommandCursor) -> str:
     """The charset after CHARSET, in upper case. Raises ClientError."""
-    return cursor.astring("a charset such as UTF-8").decode("ascii", "replace").upper()
+    return cursor.astring(texts.A_CHARSET).decode("ascii", "replace").upper()
 
 
 def _codec(charset: str | None) -> str:
@@ -94,7 +94,7 @@ def _codec(charset: str | None) -> str:
         name = aliases.get(name, name)
         if name in _CHARSETS:
             return name
-    raise Refused(Code.BADCHARSET, "This charset is not known here")
+    raise Refused(Code.BADCHARSET, texts.UNKNOWN_CHARSET)
 
 
 _SEEN: Final = HasFlag("\\Seen")
@@ -160,9 +160,9 @@ class _Program:
             if not cursor.take_space():
                 break
         if self._open[-1].kind is _Kind.OR:
-            raise cursor.wrong("a space and the second search key of OR")
+            raise cursor.wrong(texts.SECOND_KEY_OF_OR)
         if len(self._open) > 1:
-            raise cursor.wrong(") at the end of a list of search keys")
+            raise cursor.wrong(texts.END_OF_KEYS)
         cursor.expect_end()
         return _all_of(self._open[0].keys)
 
@@ -178,23 +178,23 @@ class _Program:
                 return self._give(InSeqs(numbers(cursor)))
             else:
                 start = cursor.at
-                word = cursor.expect(_WORD, _KEY)[0].upper()
+                word = cursor.expect(_WORD, texts.A_SEARCH_KEY)[0].upper()
                 if word not in (b"NOT", b"OR"):
                     key = self._key(word)
                     if key is None:
                         cursor.at = start
-                        raise cursor.wrong(_KEY)
+                        raise cursor.wrong(texts.A_SEARCH_KEY)
                     return self._give(key)
                 self._open.append(_Open(_Kind.NOT if word == b"NOT" else _Kind.OR, []))
-                cursor.expect_space(_KEY)
+                cursor.expect_space(texts.A_SEARCH_KEY)
 
     def _bound(self) -> None:
         limits = self._cursor.limits
         self._count += 1
         if self._count > limits.search_keys:
-            raise self._cursor.wrong(f"at most {limits.search_keys} search keys")
+            raise self._cursor.wrong(texts.MOST_SEARCH_KEYS.of(most=limits.search_keys))
         if len(self._open) - 1 > limits.nesting:
-            raise self._cursor.wrong(f"search keys nested at most {limits.nesting} deep")
+            raise self._cursor.wrong(texts.DEEPEST_SEARCH_KEYS.of(most=limits.nesting))
 
     def _give(self, key: SearchKey) -> None:
         """Adds a complete key to the innermost open construct, which may then be complete too."""
@@ -211,7 +211,7 @@ class _Program:
 
     def _close(self) -> None:
         if len(self._open) == 1 or self._open[-1].kind is not _Kind.ALL_OF:
-            raise ClientError("This ) ends no list of search keys", self._cursor.column - 1)
+            raise ClientError(texts.CLOSES_NOTHING, self._cursor.column - 1)
         self._give(_all_of(self._open.pop().keys))
 
     def _key(self, word: bytes) -> SearchKey | None:
@@ -223,29 +223,29 @@ class _Program:
             return make_of_text(self._text())
         cursor = self._cursor
         if make_of_date := _OF_DATE.get(word):
-            cursor.expect_space("a date such as 1-Feb-2024")
+            cursor.expect_space(texts.A_DATE)
             return make_of_date(day(cursor))
         if make_of_octets := _OF_OCTETS.get(word):
-            cursor.expect_space("a number of octets")
-            return make_of_octets(cursor.number64("a number of octets"))
+            cursor.expect_space(texts.OCTETS)
+            return make_of_octets(cursor.number64(texts.OCTETS))
         if make_of_seconds := _OF_SECONDS.get(word):
             return make_of_seconds(self._seconds())
         match word:
             case b"UID":
-                cursor.expect_space("a set of UIDs")
+                cursor.expect_space(texts.UIDS)
                 return InUidSet(numbers(cursor))
             case b"KEYWORD" | b"UNKEYWORD":
-                cursor.expect_space("a keyword")
+                cursor.expect_space(texts.A_KEYWORD)
                 has = HasFlag(keyword(cursor))
                 return has if word == b"KEYWORD" else Not(has)
             case b"HEADER":
-                name = self._text("the name of a header field")
+                name = self._text(texts.A_HEADER_FIELD)
                 return InHeader(name.lower(), self._text())
             case b"MODSEQ":
                 return self._modseq()
         return None
 
-    def _text(self, what: str = "text to search for") -> str:
+    def _text(self, what: Text = texts.SEARCHED_TEXT) -> str:
         cursor = self._cursor
         cursor.expect_space(what)
         column = cursor.column
@@ -254,29 +254,29 @@ class _Program:
             return octets.decode(self._codec)
         except UnicodeError as error:
             raise ClientError(
-                f"Expected text in the charset {self._codec.upper().replace('_', '-')}", column
+                texts.TEXT_IN_CHARSET.of(charset=self._codec.upper().replace("_", "-")), column
             ) from error
 
     def _seconds(self) -> int:
         # RFC 5032 §3: an nz-number.
-        self._cursor.expect_space("a number of seconds")
+        self._cursor.expect_space(texts.SECONDS)
         column = self._cursor.column
-        seconds = self._cursor.number("a number of seconds")
+        seconds = self._cursor.number(texts.SECONDS)
         if seconds == 0:
-            raise ClientError("Expected at least one second", column)
+            raise ClientError(texts.AT_LEAST_ONE_SECOND, column)
         return seconds
 
     def _modseq(self) -> ChangedSince:
         """search-modsequence = "MODSEQ" [search-modseq-ext] SP mod-sequence-valzer (RFC 7162 §7)."""
         cursor = self._cursor
-        cursor.expect_space("a modseq")
+        cursor.expect_space(texts.A_MODSEQ)
         if cursor.comes(b'"'):
             # RFC 7162 §3.1.5: a server with one modseq per message ignores the entry's name and type.
-            cursor.string("the name of an entry")
-            cursor.expect_space("priv, shared or all")
-            cursor.expect(_ENTRY_TYPE, "priv, shared or all")
-            cursor.expect_space("a modseq")
-        return ChangedSince(cursor.number64("a modseq"))
+            cursor.string(texts.AN_ENTRY)
+            cursor.expect_space(texts.AN_ENTRY_TYPE)
+            cursor.expect(_ENTRY_TYPE, texts.AN_ENTRY_TYPE)
+            cursor.expect_space(texts.A_MODSEQ)
+        return ChangedSince(cursor.number64(texts.A_MODSEQ))
 
 
 def _all_of(keys: list[SearchKey]) -> SearchKey:

@@ -6,28 +6,25 @@ from typing import Final
 
 from mektup.terms.search import SearchKey
 from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm
+from mektup.wire import texts
 from mektup.wire.cursor import CommandCursor
 from mektup.wire.message_commands import return_options
 from mektup.wire.requests import Sort, Thread
 from mektup.wire.search_keys import charset_name, search_key
 
 _SORT_KEYS: Final = {key.value.encode("ascii"): key for key in SortKey}
-_A_CRITERION: Final = f"REVERSE or one of {', '.join(key.value for key in SortKey)}"
-_CRITERIA: Final = "sort criteria such as (SUBJECT REVERSE DATE)"
+_A_CRITERION: Final = texts.A_CRITERION.of(keys=", ".join(key.value for key in SortKey))
 
 _ALGORITHMS: Final = {algorithm.value.encode("ascii"): algorithm for algorithm in ThreadAlgorithm}
-_AN_ALGORITHM: Final = " or ".join(algorithm.value for algorithm in ThreadAlgorithm)
-
-_CHARSET: Final = "a charset such as UTF-8, then search keys"
 
 
 def sort(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Sort:
     """sort = "SORT" [return-opts] SP sort-criteria SP search-criteria (RFC 5256 §5, RFC 5267 §6)."""
-    cursor.expect_space(_CRITERIA)
-    options = return_options(cursor, _CRITERIA)
+    cursor.expect_space(texts.SORT_CRITERIA)
+    options = return_options(cursor, texts.SORT_CRITERIA)
     criteria = cursor.parenthesized(_criterion, _A_CRITERION)
     if not criteria:
-        raise cursor.wrong(f"{_A_CRITERION} in the parentheses")
+        raise cursor.wrong(texts.IN_PARENTHESES.of(what=_A_CRITERION))
     key, charset = _search_criteria(cursor)
     # A repeated criterion has no effect: the first one has ordered all messages that differ in it.
     firsts: dict[SortKey, SortCriterion] = {}
@@ -42,9 +39,9 @@ def _criterion(cursor: CommandCursor) -> SortCriterion:
     word = cursor.expect_atom(_A_CRITERION)
     reverse = word == b"REVERSE"
     if reverse:
-        cursor.expect_space("a sort key")
+        cursor.expect_space(texts.A_SORT_KEY)
         start = cursor.at
-        word = cursor.expect_atom("a sort key")
+        word = cursor.expect_atom(texts.A_SORT_KEY)
     if word not in _SORT_KEYS:
         cursor.at = start
         raise cursor.wrong(_A_CRITERION)
@@ -53,20 +50,20 @@ def _criterion(cursor: CommandCursor) -> SortCriterion:
 
 def thread(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Thread:
     """thread = "THREAD" SP thread-alg SP search-criteria (RFC 5256 §5)."""
-    cursor.expect_space(_AN_ALGORITHM)
+    cursor.expect_space(texts.AN_ALGORITHM)
     start = cursor.at
-    algorithm = _ALGORITHMS.get(cursor.expect_atom(_AN_ALGORITHM))
+    algorithm = _ALGORITHMS.get(cursor.expect_atom(texts.AN_ALGORITHM))
     if algorithm is None:
         cursor.at = start
-        raise cursor.wrong(_AN_ALGORITHM)
+        raise cursor.wrong(texts.AN_ALGORITHM)
     key, charset = _search_criteria(cursor)
     return Thread(tag, by_uid, algorithm, key, charset)
 
 
 def _search_criteria(cursor: CommandCursor) -> tuple[SearchKey, str]:
     """search-criteria = charset 1*(SP search-key), to the end of the command."""
-    cursor.expect_space(_CHARSET)
+    cursor.expect_space(texts.CHARSET_AND_KEYS)
     charset = charset_name(cursor)
     # RFC 5256 §3: the charset is mandatory, unlike in SEARCH
-    cursor.expect_space("search keys such as ALL, after the charset")
+    cursor.expect_space(texts.KEYS_AFTER_CHARSET)
     return search_key(cursor, charset), charset

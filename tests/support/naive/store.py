@@ -9,6 +9,7 @@ from mektup.store.interface import AccountEntry, Bus, Tidied
 from mektup.store.memo import Memory
 from mektup.store.rules import account_names as names
 from mektup.store.sorting.sort_keys import Remembered
+from mektup.store.texts import STOPPING
 from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
@@ -56,7 +57,7 @@ class NaiveStore:
 
     async def close(self) -> None:
         for account in self._accounts.values():
-            account.ended = Refused(Code.UNAVAILABLE, "The server is stopping")
+            account.ended = Refused(Code.UNAVAILABLE, STOPPING)
 
 
 class NaiveDirectory:

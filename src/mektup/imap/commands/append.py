@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from mektup.imap import texts
 from mektup.imap.answers import Answer
 from mektup.imap.list_line import normal_name
 from mektup.store.interface import Incoming
@@ -33,7 +34,7 @@ async def run(session: Conversation, request: Append) -> Answer:
         raise
     session.services.tally.messages += len(incoming)
     session.write(normal_name(request.mailbox, request.old_name))
-    return Answer(codes.append_uid(appended.uidvalidity, appended.uids), "Appended")
+    return Answer(codes.append_uid(appended.uidvalidity, appended.uids), texts.APPENDED)
 
 
 async def _prepared(session: Conversation, request: Append) -> list[Incoming]:
@@ -47,7 +48,7 @@ async def _prepared(session: Conversation, request: Append) -> list[Incoming]:
         prepared.append(await _incoming(session, message))
         rendered += prepared[-1].arrival.rendered_bytes
         if rendered > most:
-            raise Refused(Code.LIMIT, "These messages have too many parts and addresses to be taken at once")
+            raise Refused(Code.LIMIT, texts.TOO_MANY_PARTS)
     return prepared
 
 

@@ -38,4 +38,4 @@ async def run(session: Conversation, request: Authenticate) -> Answer:
         session.count_login_failure(refusal, request.mechanism, exchange.name)
         raise
     await session.enter(entry)
-    return Answer(codes.capability(capabilities(session)), "Welcome")
+    return Answer(codes.capability(capabilities(session)), texts.WELCOME)

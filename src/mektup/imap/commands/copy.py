@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.imap.answers import Answer
 from mektup.wire import codes
 from mektup.wire.requests import Copy
@@ -11,7 +12,7 @@ from mektup.wire.requests import Copy
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
-NOTHING = Answer(b"", "Nothing to copy")
+NOTHING = Answer(b"", texts.NOTHING_TO_COPY)
 
 
 async def run(session: Conversation, request: Copy) -> Answer:
@@ -22,4 +23,4 @@ async def run(session: Conversation, request: Copy) -> Answer:
     if not copied.sources:
         # clients repeat a refused COPY forever, so a COPY of nothing succeeds
         return NOTHING
-    return Answer(codes.copy_uid(copied.uidvalidity, copied.sources, copied.targets), "Copied")
+    return Answer(codes.copy_uid(copied.uidvalidity, copied.sources, copied.targets), texts.COPIED)

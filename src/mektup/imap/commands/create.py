@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.imap.list_line import normal_name
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import SPECIAL_USES
@@ -22,6 +23,6 @@ async def run(session: Conversation, request: Create) -> None:
     if request.use:
         use = USES_OF_MAILBOXES.get(request.use[0].lower())
         if len(request.use) > 1 or use is None:
-            raise Refused(Code.USEATTR, f"A mailbox has one use, of {', '.join(USES_OF_MAILBOXES.values())}")
+            raise Refused(Code.USEATTR, texts.ONE_USE.of(uses=", ".join(USES_OF_MAILBOXES.values())))
     await session.mail.create(request.mailbox, special_use=use)
     session.write(normal_name(request.mailbox, request.old_name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.imap.answers import untagged_ok
 from mektup.imap.list_line import normal_name
 from mektup.wire import codes
@@ -21,4 +22,4 @@ async def run(session: Conversation, request: Delete) -> None:
     session.write(normal_name(request.mailbox, request.old_name, ("\\NonExistent",)))
     if closes:
         session.unselect()
-        session.write(untagged_ok(codes.CLOSED, "The selected mailbox is deleted"))
+        session.write(untagged_ok(codes.CLOSED, texts.CLOSED_BY_DELETE, session.translation))

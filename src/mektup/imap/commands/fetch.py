@@ -12,6 +12,7 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.imap.answers import Answer
 from mektup.imap.fetch.plan import Plan, plan_for
 from mektup.imap.pipelining import pipelined
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 SEEN = frozenset({"\\Seen"})
 
-SOME_GONE = Answer(codes.word(Code.EXPUNGEISSUED), "Some messages are gone")
+SOME_GONE = Answer(codes.word(Code.EXPUNGEISSUED), texts.SOME_GONE)
 
 TOGETHER = 64
 """The most pipelined FETCHes that one query answers."""
@@ -40,7 +41,7 @@ async def run(session: Conversation, request: Fetch) -> Answer | None:
     """Writes the items of each message. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
     if request.vanished and not session.client.qresync:
-        raise ClientError("VANISHED needs ENABLE QRESYNC first")
+        raise ClientError(texts.VANISHED_NEEDS_QRESYNC)
     uids = view.resolve(request.numbers, by_uid=request.by_uid)
     items = _complete(session, request)
     if request.changed_since is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from mektup.imap import texts
+from mektup.imap import answers, texts
 from mektup.imap.sync import modseqs, updates
 from mektup.terms.errors import ClientError, Code, Refused, TimedOut
 from mektup.wire.requests import Idle
@@ -24,7 +24,7 @@ AGAIN_SECONDS = 5.0
 
 async def run(session: Conversation, request: Idle) -> None:
     """Tells changes until the client says DONE. Raises ClientError for any other word, TimedOut after half an hour."""
-    session.write(b"+ Waiting; say DONE to end it\r\n")
+    session.write(answers.continuation(texts.WAITING, session.translation))
     limits = session.services.limits
     ends = time.monotonic() + limits.idle_seconds
     is_behind = not await _tell(session, look=True)
@@ -35,7 +35,7 @@ async def run(session: Conversation, request: Idle) -> None:
                 # Liberty: emailjs-imap-client sends an empty line after IDLE; empty lines are ignored elsewhere, too
                 continue
             if line.strip().upper() != b"DONE":
-                raise ClientError("Only DONE can end IDLE")
+                raise ClientError(texts.ONLY_DONE)
             break
         # if the store could not answer, the watch stays fired: wait for a time, not for the watch
         watches = (session.view.watch,) if session.view is not None and not is_behind else ()
@@ -50,7 +50,7 @@ async def run(session: Conversation, request: Idle) -> None:
             raise TimedOut
         else:
             # routers on the way forget silent connections
-            session.write(b"* OK Still here\r\n")
+            session.write(answers.untagged_ok(b"", texts.STILL_HERE, session.translation))
 
 
 async def _tell(session: Conversation, *, look: bool) -> bool:

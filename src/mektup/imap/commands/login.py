@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.imap.answers import Answer
 from mektup.imap.capabilities import capabilities
 from mektup.terms.errors import Refused
@@ -22,4 +23,4 @@ async def run(session: Conversation, request: Login) -> Answer:
         session.count_login_failure(refusal, "LOGIN", request.user)
         raise
     await session.enter(entry)
-    return Answer(codes.capability(capabilities(session)), "Welcome")
+    return Answer(codes.capability(capabilities(session)), texts.WELCOME)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mektup.imap import answers
+from mektup.session.texts import GOODBYE
 from mektup.wire.requests import Logout
 
 if TYPE_CHECKING:
@@ -13,5 +14,5 @@ if TYPE_CHECKING:
 
 async def run(session: Conversation, request: Logout) -> None:
     """Says goodbye; the session ends after the tagged answer."""
-    session.write(answers.bye("Goodbye"))
+    session.write(answers.bye(GOODBYE, session.translation))
     session.log_out()

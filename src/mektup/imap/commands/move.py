@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mektup.imap import answers
+from mektup.imap import answers, texts
 from mektup.imap.answers import Answer
 from mektup.wire import codes
 from mektup.wire.requests import Move
@@ -12,7 +12,7 @@ from mektup.wire.requests import Move
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
-NOTHING = Answer(b"", "Nothing to move")
+NOTHING = Answer(b"", texts.NOTHING_TO_MOVE)
 
 
 async def run(session: Conversation, request: Move) -> Answer | None:
@@ -25,5 +25,5 @@ async def run(session: Conversation, request: Move) -> Answer | None:
         return NOTHING
     # RFC 6851 §4.3: COPYUID comes before the EXPUNGE lines, so in an untagged OK
     code = codes.copy_uid(moved.uidvalidity, moved.sources, moved.targets)
-    session.write(answers.untagged_ok(code, "Moved"))
+    session.write(answers.untagged_ok(code, texts.MOVED, session.translation))
     return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from gettext import NullTranslations
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.imap.answers import Answer, untagged_ok
 from mektup.imap.list_line import list_line, old_name
 from mektup.imap.sync import modseqs, updates
@@ -19,9 +21,8 @@ from mektup.wire.requests import Select
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
-OPENED = Answer(codes.READ_WRITE, "Opened")
-OPENED_READ_ONLY = Answer(codes.READ_ONLY, "Opened")
-CLOSED = untagged_ok(codes.CLOSED, "The mailbox before is closed")
+OPENED = Answer(codes.READ_WRITE, texts.OPENED)
+OPENED_READ_ONLY = Answer(codes.READ_ONLY, texts.OPENED)
 
 
 async def run(session: Conversation, request: Select) -> Answer:
@@ -30,10 +31,10 @@ async def run(session: Conversation, request: Select) -> Answer:
     Raises Refused(NONEXISTENT), and ClientError for QRESYNC if it was not enabled.
     """
     if request.qresync is not None and not session.client.qresync:
-        raise ClientError("QRESYNC needs ENABLE QRESYNC first")
+        raise ClientError(texts.NEEDS_QRESYNC)
     if session.view is not None:
         session.unselect()
-        session.write(CLOSED)
+        session.write(untagged_ok(codes.CLOSED, texts.CLOSED, session.translation))
     if request.condstore:
         modseqs.use(session)
     account = session.mail
@@ -58,14 +59,14 @@ def _summary(session: Conversation, request: Select, view: View, selection: Sele
     numbers = (len(view), mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq)
     if session.client.rev2:
         named = list_line(mailbox.name, (), utf8=True, extended=old_name(request.old_name))
-        return _lines(view.keywords, view.read_only, *numbers) + named
-    return _lines(
-        view.keywords, view.read_only, *numbers, len(view.recent), None if unseen is None else view.seq(unseen)
-    )
+        return _lines(session.translation, view.keywords, view.read_only, *numbers) + named
+    recent, first = len(view.recent), None if unseen is None else view.seq(unseen)
+    return _lines(session.translation, view.keywords, view.read_only, *numbers, recent, first)
 
 
 @lru_cache(maxsize=64)
 def _lines(
+    translation: NullTranslations,
     keywords: tuple[str, ...],
     read_only: bool,
     exists: int,
@@ -78,17 +79,17 @@ def _lines(
     """The answer to every session that opens a mailbox in this state; *recent* and *unseen* for rev1 only."""
     lines = [
         updates.flags_line(keywords),
-        updates.permanent_flags_line(keywords, read_only=read_only),
+        updates.permanent_flags_line(keywords, translation, read_only=read_only),
         b"* %d EXISTS\r\n" % exists,
     ]
     # RFC 9051 §A: rev2 has no RECENT and UNSEEN
     if recent is not None:
         lines.append(b"* %d RECENT\r\n" % recent)
     if unseen is not None:
-        lines.append(untagged_ok(codes.unseen(unseen), "First unseen"))
+        lines.append(untagged_ok(codes.unseen(unseen), texts.FIRST_UNSEEN, translation))
     lines += [
-        untagged_ok(codes.uid_validity(uidvalidity), "UIDs are valid"),
-        untagged_ok(codes.uid_next(uidnext), "The next UID"),
-        untagged_ok(codes.highest_modseq(highestmodseq), "The latest change"),
+        untagged_ok(codes.uid_validity(uidvalidity), texts.UIDS_ARE_VALID, translation),
+        untagged_ok(codes.uid_next(uidnext), texts.NEXT_UID, translation),
+        untagged_ok(codes.highest_modseq(highestmodseq), texts.LATEST_CHANGE, translation),
     ]
     return b"".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.imap.answers import Answer
 from mektup.imap.fetch.plan import Plan
 from mektup.imap.pipelining import pipelined
@@ -46,7 +47,7 @@ async def _run_one(session: Conversation, request: Store, uids: Uids) -> Answer 
     await _tell(session, request, uids, stored)
     if stored.failed:
         failed = stored.failed if request.by_uid else view.seqs(stored.failed)
-        return Answer(codes.modified(failed), "Some had changed")
+        return Answer(codes.modified(failed), texts.SOME_CHANGED)
     return None
 
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from mektup.imap import texts
 from mektup.imap.answers import Answer, untagged_ok
 from mektup.terms.numbers import ModSeq
+from mektup.terms.texts import Text
 from mektup.wire import codes
 
 if TYPE_CHECKING:
@@ -32,17 +34,17 @@ def use(session: Conversation) -> None:
 def begin(session: Conversation, view: View) -> None:
     """Tells HIGHESTMODSEQ to a client that has just enabled CONDSTORE, *view* being open (RFC 7162 §3.1)."""
     view.client_modseq = view.expunged_modseq
-    session.write(untagged_ok(codes.highest_modseq(view.client_modseq), "The latest change"))
+    session.write(untagged_ok(codes.highest_modseq(view.client_modseq), texts.LATEST_CHANGE, session.translation))
 
 
 def tell_due(session: Conversation) -> None:
     """Writes an untagged HIGHESTMODSEQ if one is due."""
     modseq = _take_due(session)
     if modseq is not None:
-        session.write(untagged_ok(codes.highest_modseq(modseq), "The latest change"))
+        session.write(untagged_ok(codes.highest_modseq(modseq), texts.LATEST_CHANGE, session.translation))
 
 
-def in_answer(session: Conversation, answer: Answer | None, usual: str) -> Answer | None:
+def in_answer(session: Conversation, answer: Answer | None, usual: Text) -> Answer | None:
     """*answer* with HIGHESTMODSEQ if one is due. None stands for an answer without a code and with the *usual* text."""
     if answer is not None and answer.code:
         # an answer can have one response code only

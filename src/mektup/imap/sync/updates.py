@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
+from gettext import NullTranslations
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from mektup.imap import texts
 from mektup.imap.answers import untagged_ok
 from mektup.imap.fetch.lines import FETCH_MODSEQ, fetch_flags, fetch_line
 from mektup.store.interface import Account, Changes, Column, FlagsStored, Row
@@ -45,11 +47,11 @@ def flags_line(keywords: tuple[str, ...]) -> bytes:
     return f"* FLAGS ({' '.join((SYSTEM_FLAGS, *keywords))})\r\n".encode("ascii")
 
 
-def permanent_flags_line(keywords: tuple[str, ...], *, read_only: bool) -> bytes:
+def permanent_flags_line(keywords: tuple[str, ...], translation: NullTranslations, *, read_only: bool) -> bytes:
     """``* OK [PERMANENTFLAGS ...]``: the flags that can be changed permanently (RFC 9051 §7.1)."""
     flags = () if read_only else (SYSTEM_FLAGS, *keywords)
-    text = "No flag may be changed" if read_only else "Flags may be kept"
-    return untagged_ok(codes.permanent_flags(flags, new_keywords=not read_only), text)
+    text = texts.NO_FLAGS if read_only else texts.FLAGS_ARE_KEPT
+    return untagged_ok(codes.permanent_flags(flags, new_keywords=not read_only), text, translation)
 
 
 async def tell_vanished(session: Conversation, uids: Uids, *, earlier: bool = False) -> None:
@@ -156,7 +158,7 @@ def tell_keywords(session: Conversation, view: View, keywords: Iterable[str]) ->
     if keywords != view.keywords and (new := view.new_keywords(keywords)):
         view.learn(new)
         session.write(flags_line(view.keywords))
-        session.write(permanent_flags_line(view.keywords, read_only=view.read_only))
+        session.write(permanent_flags_line(view.keywords, session.translation, read_only=view.read_only))
 
 
 async def _tell_expunges(session: Conversation, view: View, changes: Changes, *, expunges: bool) -> None:

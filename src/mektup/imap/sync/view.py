@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 
+from mektup.imap import texts
 from mektup.store.interface import Changes, Row, Selection
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.flags import KEYWORD, without_invalid_flags
@@ -103,7 +104,7 @@ class View:
     def check_writable(self) -> None:
         """Raises Refused where the mailbox was opened read-only (RFC 9051 §6.3.3)."""
         if self.read_only:
-            raise Refused(None, "The mailbox is open read-only: SELECT it to change it")
+            raise Refused(None, texts.READ_ONLY)
 
     def seq(self, uid: Uid) -> Seq:
         """The sequence number of a UID that is in the view."""
@@ -131,8 +132,7 @@ class View:
             return self.among(numbers, by_uid=by_uid)
         messages = len(self)
         if numbers.largest_named > messages or (messages == 0 and numbers.names_star):
-            known = f"there are {messages} messages" if messages else "the mailbox is empty"
-            raise ClientError(f"No message has that sequence number: {known}")
+            raise ClientError(texts.NO_SUCH_NUMBER.of(count=messages) if messages else texts.NO_NUMBERS)
         return self.uids.at(numbers.resolve(messages))
 
     def among(self, numbers: SequenceSet | SavedResult, *, by_uid: bool) -> Uids:
