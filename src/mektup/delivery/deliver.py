@@ -33,7 +33,7 @@ from mektup.terms.texts import ABOUT, MESSAGE_TOO_BIG
 class Reception:
     """Takes the octets of one message, then prepares it for any number of mailboxes. A context manager."""
 
-    __slots__ = ("_limits", "_remover", "_spool")
+    __slots__ = ("_limits", "_remover", "_spool", "_trace")
 
     def __init__(
         self, limits: Limits, *, trace: bytes = b"", directory: Path | None = None, faults: Faults | None = None
@@ -46,7 +46,8 @@ class Reception:
         # The limit is for what the client sends: the reply to LHLO announced it.
         self._spool = Spool(limit=limits.message_bytes + len(trace), directory=directory, faults=faults)
         self._remover = ReturnPathRemover() if trace else None
-        self._spool.write(trace)
+        self._trace = trace
+        """What goes before the next octets of the message."""
 
     def __enter__(self) -> Self:
         return self
@@ -58,15 +59,18 @@ class Reception:
 
     def write(self, octets: bytes) -> None:
         """Takes the next octets of the message. Never raises: ``arrival`` reports what went wrong."""
-        self._spool.write(octets if self._remover is None else self._remover.take(octets))
+        if self._remover is not None:
+            octets = self._trace + self._remover.take(octets)
+            self._trace = b""
+        self._spool.write(octets)
 
     async def arrival(self) -> Arrival:
         """The whole message, every line with CRLF at its end; valid until the end of the ``with`` block.
 
         Raises Refused(TOOBIG), and FaultRefused where the disk was full or failed.
         """
-        if self._remover is not None:
-            self._spool.write(self._remover.rest())
+        if self._remover is not None and (rest := self._trace + self._remover.rest()):
+            self._spool.write(rest)
         if self._spool.too_big:
             raise _too_big(self._limits)
         return await prepare_in_turn(self._spool.octets(), self._limits)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from msgspec import Struct
+
 from mektup.delivery import texts
 from mektup.delivery.address import Address
 from mektup.message.text import fold
@@ -112,8 +114,7 @@ def _ascii_label(label: str) -> str:
     return ASCII_FORM + label.lower().encode("punycode").decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Where a message goes."""
 
     account: Account

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from gettext import NullTranslations
 
 ENGLISH = NullTranslations()
@@ -48,6 +49,8 @@ def counted(one: str, many: str) -> Text:
 def say(text: Text, translation: NullTranslations) -> str:
     """*text* in the language of *translation*; in English where the catalog does not have it."""
     fields = text.fields
+    if not fields:
+        return _without_fields(text.english, translation)
     if text.plural:
         count = fields["count"]
         assert isinstance(count, int)
@@ -57,6 +60,12 @@ def say(text: Text, translation: NullTranslations) -> str:
     return pattern.format_map(
         {name: say(value, translation) if isinstance(value, Text) else value for name, value in fields.items()}
     )
+
+
+@lru_cache(1024)
+def _without_fields(english: str, translation: NullTranslations) -> str:
+    # most answers are such sentences, and are said again and again
+    return translation.gettext(english).format_map({})
 
 
 ABOUT = Text("{place}: {problem}")
