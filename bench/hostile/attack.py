@@ -91,7 +91,7 @@ class Attack:
     who: Who
     what: str
     before: str
-    """What it did to the server before the defences were built."""
+    """The effect on the server of commit 6045af2, which had no such bounds."""
     run: Callable[[Stage], str]
     """Runs the attack, for ATTACK_SECONDS at most; returns the attacker's result in a few words. May raise Overtime."""
     prepare: Callable[[Stage], None] | None = None
