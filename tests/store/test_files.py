@@ -195,13 +195,13 @@ def test_why_a_file_cannot_be_used_is_told_with_its_owner(passable: Path) -> Non
         )
         missing = passable / "missing"
         # the parent directory refuses the new one
-        assert files.why_not(missing / "x") == (
+        assert str(files.why_not(missing / "x")) == (
             f"{missing} cannot be made: {passable}: Permission denied; "
             f"it belongs to root, mektup runs as user {SOMEBODY}"
         )
         os.seteuid(0)
         os.chmod(passable, 0o777)
         os.seteuid(SOMEBODY)
-        assert files.why_not(missing / "x") == f"{missing}: No such file or directory"
+        assert str(files.why_not(missing / "x")) == f"{missing}: No such file or directory"
     finally:
         os.seteuid(0)
