@@ -32,7 +32,8 @@ MOST = 512
 ANSWER_OCTETS: Final = 300
 """The approximate memory, in octets, of a remembered answer in addition to the answer and its arguments."""
 
-SLACK_OCTETS: Final = 4096
+SLACK_OCTETS: Final = 2048
+"""How many octets too many may be counted for the answers of a database, so that few answers change the count."""
 
 THING_OCTETS: Final = 400
 """The approximate memory, in octets, of a remembered thing in addition to its value."""
