@@ -75,7 +75,7 @@ async def test_a_fetch_of_an_expunged_message_tells_the_rest(given: Given) -> No
         await dialogue.until(b"] Opened\r\n")
         await account.remove(mailbox, NumberSet.of([Uid(20)]))
         dialogue.send(b"c FETCH 1:* (UID)\r\n")
-        told = await dialogue.until(b"c OK [EXPUNGEISSUED] Some messages are gone\r\n")
+        told = await dialogue.until(b"c OK [EXPUNGEISSUED] Some messages no longer exist\r\n")
     assert told.splitlines()[:-1] == [b"* %d FETCH (UID %d)" % (uid, uid) for uid in range(1, 41) if uid != 20]
 
 

@@ -101,7 +101,7 @@ async def test_only_the_fetch_of_an_expunged_message_says_expungeissued(given: G
     assert told.splitlines() == [
         b"* 1 FETCH (UID 1)",
         b"c OK FETCH completed",
-        b"d OK [EXPUNGEISSUED] Some messages are gone",
+        b"d OK [EXPUNGEISSUED] Some messages no longer exist",
         b"* 4 FETCH (UID 4)",
         b"e OK FETCH completed",
     ]

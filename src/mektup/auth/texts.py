@@ -13,16 +13,16 @@ NO_OTHER_IDENTITY = Text("Leave the authorization identity empty, or give your o
 TOO_MANY_CONNECTIONS = Text(
     "The password is right, but this account has {connections} connections open, which is the limit; close one"
 )
-TOO_MANY_LOGINS = Text("Too many logins from your address wait already, try again later")
+TOO_MANY_LOGINS = Text("Too many logins from your address are waiting; try again later")
 TOO_MANY_FAILURES = counted(
-    "Too many failed logins from here, try again in {count} second",
-    "Too many failed logins from here, try again in {count} seconds",
+    "Too many failed logins from your address; try again in {count} second",
+    "Too many failed logins from your address; try again in {count} seconds",
 )
 
 # The end of a session
 
 ACCOUNT_REMOVED = Text("This account was removed")
-PASSWORD_CHANGED = Text("The password was changed, log in again")
+PASSWORD_CHANGED = Text("The password was changed; log in again")
 
 # What a mechanism of SASL expects
 
@@ -37,12 +37,12 @@ NO_CHANNEL_BINDING = Text("Channel binding is not offered here")
 
 # Passwords and hashes that are stored
 
-PASSWORD_RULES = Text("A password is UTF-8, not empty, at most 4096 octets, and has no control characters")
+PASSWORD_RULES = Text("A password must be UTF-8, not empty, of at most 4096 octets, and without control characters")
 NO_SECRET_AFTER = Text("There is no secret after {scheme}")
 NO_SCHEME = Text("A secret starts with its scheme, as in {{PLAIN}}secret")
 UNKNOWN_SCHEME = Text("The scheme {scheme} is not known here")
 NO_HASH = Text("Not a hash of {scheme}, or one that would take too long to check")
-NO_CRYPT_HASH = Text("Not a hash of crypt(3) that can be checked here; these begin with {beginnings}")
-UNKNOWN_ENCODING = Text("The encoding .{encoding} is not known here, known are .HEX and .B64")
+NO_CRYPT_HASH = Text("This is not a crypt(3) hash that mektup can check; those begin with {beginnings}")
+UNKNOWN_ENCODING = Text("The encoding .{encoding} is unknown; known are .HEX and .B64")
 NOT_ENCODED = Text("Not {encoding}")
-SECRET_NOT_UTF8 = Text("A secret is UTF-8")
+SECRET_NOT_UTF8 = Text("A secret must be UTF-8")

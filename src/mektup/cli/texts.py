@@ -9,7 +9,7 @@ from mektup.terms.texts import Text, counted
 MEKTUP = Text("Mektup: an IMAP server, with LMTP and POP3 beside it.")
 SERVE = Text("Serve mail. SIGTERM stops when sessions have finished; SIGHUP reloads configuration and certificates.")
 DEMO = Text("Serve a demo: account linda, password Pa$$123, three messages. Nothing is kept when it stops.")
-BACKUP = Text("Copy all accounts and their mail to DIR, each as it is at one moment. Servers go on meanwhile.")
+BACKUP = Text("Copy all accounts and their mail to DIR, each as it is at one moment. Servers may keep running.")
 RESTORE = Text("""Make a new data directory from the backup DIR.
 
 Every mailbox gets a new UIDVALIDITY, so that clients fetch all mail again.""")
@@ -26,7 +26,7 @@ USER_IMPORT = Text(
 USER_RENEW = Text(
     "Give every mailbox a new UIDVALIDITY, so that clients fetch all mail again, after an old copy was restored."
 )
-USER_COMPACT = Text("Write an account's file again, without the space of removed mail. Changes to it wait meanwhile.")
+USER_COMPACT = Text("Rewrite an account's file without the space of removed mail. Changes to it wait meanwhile.")
 
 BACKUP_DIR = Text("The directory for the copy. It must be empty or new.")
 RESTORE_DIR = Text("The directory that mektup backup made.")

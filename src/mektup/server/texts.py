@@ -76,10 +76,10 @@ NO_CERTIFICATE_FOR_TLS = Text("There is no certificate for TLS")
 # The end of a connection, for its client
 
 SHUTTING_DOWN = Text("The server is shutting down")
-FULL = Text("Too many connections, try again later")
-FULL_FOR_NETWORK = Text("Too many connections from your address that did not log in")
-TLS_EXPECTED = Text("TLS is expected here from the first octet on")
-NO_WEB_SERVER = Text("This is not a web server; TLS is expected here from the first octet on")
+FULL = Text("Too many connections; try again later")
+FULL_FOR_NETWORK = Text("Too many connections from your address have not logged in")
+TLS_EXPECTED = Text("This port expects TLS from the first octet")
+NO_WEB_SERVER = Text("This is not a web server, and this port expects TLS from the first octet")
 
 # Workers
 
@@ -90,4 +90,4 @@ WORKER_DOES_NOT_ANSWER = Text("worker {number} does not answer")
 
 USERS = Text("names and passwords, as in {example}")
 USER_AND_PASSWORD = Text("each name and password as a str, as in {example}")
-OTHERWISE = Text("it otherwise for {name}")
+OTHERWISE = Text("something else for {name}")

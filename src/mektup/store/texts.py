@@ -9,14 +9,14 @@ from mektup.terms.texts import Text
 DISK_FULL = Text("No room is left on the server's disk")
 DISK_FAILED = Text("The server's disk failed")
 DISK_READ_ONLY = Text("The server's disk cannot be written to now")
-TOO_MANY_FILES = Text("The server has too many files open, try again later")
-OUT_OF_MEMORY = Text("The server is out of memory, try again later")
+TOO_MANY_FILES = Text("The server has too many files open; try again later")
+OUT_OF_MEMORY = Text("The server is out of memory; try again later")
 FILE_DAMAGED = Text("The account's file is damaged")
 FILE_REPLACED = Text("A file of the account was removed or replaced while it was in use")
-FILE_DENIED = Text("The server may not use a file of the account")
+FILE_DENIED = Text("The server is not allowed to use a file of the account")
 FILE_NEWER = Text("The account's file was written by a newer version of mektup")
 ACCOUNT_UNUSABLE = Text("The account cannot be read or written now")
-ACCOUNT_BUSY = Text("The account is busy, try again")
+ACCOUNT_BUSY = Text("The account is busy; try again")
 STOPPING = Text("The server is stopping")
 NOT_KNOWN = Text("whether this was done is not known")
 
@@ -28,30 +28,30 @@ ROOT_MAY_NOT_GIVE = Text("{path}: root may not give it to {owner}; use that user
 
 # Accounts
 
-ACCOUNT_NAME_RULES = Text('The name of an account is not empty and holds no control character and no "/"')
-NO_ACCOUNT = Text("There is no account of that name")
-ACCOUNT_EXISTS = Text("There is an account of that name")
-ACCOUNT_GONE = Text("The account is gone")
+ACCOUNT_NAME_RULES = Text('An account name must not be empty, and not contain a control character or "/"')
+NO_ACCOUNT = Text("There is no account with that name")
+ACCOUNT_EXISTS = Text("There is already an account with that name")
+ACCOUNT_GONE = Text("The account no longer exists")
 ACCOUNT_REPLACED = Text("The account's file was replaced; log in again")
 
 # Mailboxes
 
-NO_TARGET = Text("There is no such mailbox to copy to; it could be created")
+NO_TARGET = Text("The target mailbox does not exist; create it first")
 NAME_NOT_UNICODE = Text("The name is not valid Unicode")
 NAME_WITH_EMPTY_LEVEL = Text("A level of the name is empty")
-NAME_WITH_CONTROL = Text("The name holds a control character")
+NAME_WITH_CONTROL = Text("The name contains a control character")
 NAME_TOO_LONG = Text("The name is too long or has too many levels")
-MAILBOX_EXISTS = Text("There is a mailbox of that name")
-SPECIAL_USE_TAKEN = Text("Another mailbox is {special_use} already")
+MAILBOX_EXISTS = Text("There is already a mailbox with that name")
+SPECIAL_USE_TAKEN = Text("Another mailbox already has the special use {special_use}")
 TOO_MANY_MAILBOXES = Text("There are {mailboxes} mailboxes, which is the limit")
 TOO_MANY_SUBSCRIPTIONS = Text("There are {subscriptions} subscriptions, which is the limit")
 INBOX_STAYS = Text("INBOX cannot be deleted")
-HAS_CHILDREN = Text("There are mailboxes below it")
-MOVES_BELOW_ITSELF = Text("A mailbox cannot move below itself")
+HAS_CHILDREN = Text("The mailbox has mailboxes below it")
+MOVES_BELOW_ITSELF = Text("A mailbox cannot be moved below itself")
 
 # Messages
 
-MESSAGE_GONE = Text("The message is gone")
+MESSAGE_GONE = Text("The message no longer exists")
 NO_UIDVALIDITY_LEFT = Text("No UIDVALIDITY is left")
 NO_UIDS_LEFT = Text("No UIDs are left in the mailbox")
 TOO_MANY_KEYWORDS = Text("A mailbox has at most {keywords} keywords")

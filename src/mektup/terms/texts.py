@@ -90,7 +90,7 @@ MESSAGE_TOO_BIG = Text("A message may have at most {octets} octets")
 
 # Passwords and names of accounts
 
-PASSWORD_NOT_ALLOWED = Text("A password is not empty and has no control characters")
+PASSWORD_NOT_ALLOWED = Text("A password must not be empty, and not contain a control character")
 NO_ACCOUNT_NAME = Text("{name} cannot be the name of an account: {reason}")
 NAME_EMPTY = Text("it is empty")
 NAME_BEGINS_WITH_AT = Text('it has no text before the "@"')

@@ -34,7 +34,7 @@ LONGEST_COMMAND = Text("A command may have {octets} octets")
 MOST_LITERALS = Text("A command may have {most} literals")
 LARGEST_LITERAL = Text("A literal may have {octets} octets here")
 LARGEST_MESSAGE = Text("A message may have {octets} octets")
-NUL_OUTSIDE = Text("NUL may stand only in a literal")
+NUL_OUTSIDE = Text("NUL is allowed only in a literal")
 
 # Other protocols
 
