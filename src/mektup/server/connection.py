@@ -108,6 +108,7 @@ class Connection(asyncio.Protocol):
         "address",
         "bytes_in",
         "bytes_out",
+        "compressed",
         "dismissal",
         "in_response",
         "local",
@@ -134,7 +135,7 @@ class Connection(asyncio.Protocol):
         the context for a TLS handshake, None if there is none; *on_lost* is called once, when the socket is closed.
         """
         self.address, self.local = address_of(peer_name)
-        self.secure = False
+        self.secure = self.compressed = False
         self.dismissal: Text | None = None
         self.uploading = False
         self.in_response = False
@@ -373,17 +374,13 @@ class Connection(asyncio.Protocol):
             raise Disconnected
         await self.shake_hands(self.expect_tls())
 
-    @property
-    def compressed(self) -> bool:
-        """Whether ``start_compression`` was called."""
-        return self._layers is not None and not isinstance(self._layers, TlsLayer)
-
     def start_compression(self) -> None:
         """See ``terms.peer.Peer``. Octets are compressed before they are encrypted (RFC 4978 §3)."""
         assert not self._incoming
         self._send()
         layer = DeflateLayer()
         self._layers = layer if self._layers is None else Stack(self._layers, layer)
+        self.compressed = True
 
     # Called by the server
 
