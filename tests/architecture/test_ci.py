@@ -60,14 +60,14 @@ def test_debians_own_version_is_no_other(tmp_path: Path, own: Path) -> None:
     assert found(tmp_path, own) == []
 
 
-def test_what_does_not_run_and_what_is_no_interpreter_is_left_out(tmp_path: Path, own: Path) -> None:
+def test_programs_that_fail_or_are_no_interpreters_are_left_out(tmp_path: Path, own: Path) -> None:
     program(tmp_path / "bin" / "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
     python_of(tmp_path / "bin" / "python3.13-config", "3.13.0")
     (tmp_path / "bin" / "python3.14").write_text("not to be run", encoding="utf-8")
     assert found(tmp_path, own) == []
 
 
-def test_nothing_is_found_where_nothing_is_and_pyenv_is_absent(tmp_path: Path, own: Path) -> None:
+def test_no_python_is_found_without_any_and_without_pyenv(tmp_path: Path, own: Path) -> None:
     assert found(tmp_path, own) == []
 
 

@@ -91,10 +91,10 @@ def test_a_pattern_of_text_takes_letters_of_another_case_in_ascii_alone() -> Non
 
 
 @pytest.mark.parametrize("pattern", ["a++", "a*+", "a?+", "a{2}+", "(?>a)", "(?:a|b)*+c", "[+]++", r"\]++"])
-def test_what_is_refused_is_seen(pattern: str) -> None:
+def test_forbidden_constructs_are_found(pattern: str) -> None:
     assert refused(pattern)
 
 
 @pytest.mark.parametrize("pattern", [r"\++", "[*+]+", "[]+*+]+", "a+?", "a+b+", r"a\*+", "(?:a)+"])
-def test_what_only_looks_like_it_is_let_pass(pattern: str) -> None:
+def test_similar_constructs_are_allowed(pattern: str) -> None:
     assert not refused(pattern)

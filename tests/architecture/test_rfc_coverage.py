@@ -17,7 +17,7 @@ each_rfc = pytest.mark.parametrize("rfc", RFCS, ids=lambda rfc: f"RFC {rfc.numbe
 
 
 @each_rfc
-def test_what_a_section_demands_is_named_somewhere(rfc: Rfc) -> None:
+def test_each_section_with_demands_is_named_or_has_a_reason(rfc: Rfc) -> None:
     assert not [
         f"RFC {rfc.number} §{section.number} ({section.title})"
         for section in rfc.sections

@@ -76,7 +76,7 @@ def test_a_module_is_named_for_what_it_holds(path: Path) -> None:
 
 
 @module
-def test_nothing_is_left_for_later(path: Path) -> None:
+def test_no_marks_of_unfinished_work(path: Path) -> None:
     assert not UNFINISHED.findall(path.read_text(encoding="utf-8"))
 
 
@@ -124,7 +124,7 @@ def test_sql_has_its_place() -> None:
 FILES = frozenset({"apsw", "os", "ctypes", "mektup.store.files", "mektup.store.system"})
 
 
-def test_what_stands_in_the_engine_knows_sql_or_a_file() -> None:
+def test_each_module_of_the_engine_uses_sql_or_a_file() -> None:
     """Any other code would be needed by another engine, too, so it belongs above."""
     strangers = [
         name

@@ -116,7 +116,7 @@ async def test_an_asterisk_cancels(authenticator: Authenticator, peer: MemoryPee
 
 
 @pytest.mark.parametrize("line", [b"AA*=", b"AAA=BBB", b"AAA", b"=", b"A A=", b"\xe9AAA", b"AAA==="])
-async def test_what_is_not_base64_is_no_response(authenticator: Authenticator, peer: MemoryPeer, line: bytes) -> None:
+async def test_a_response_must_be_base64(authenticator: Authenticator, peer: MemoryPeer, line: bytes) -> None:
     with pytest.raises(ClientError, match="no base64"):
         await converse(authenticator.exchange("PLAIN", peer), None, Client(line).ask, COMPLAINTS)
 

@@ -18,7 +18,7 @@ def test_the_order_of_items_recent_and_the_zone_of_a_date_are_levelled() -> None
 @pytest.mark.parametrize(
     ("old", "new"), [(b"UID 7", b"UID 8"), (b"\\Seen", b"\\Draft"), (b"02:00:00", b"02:00:01"), (b"* 1", b"* 2")]
 )
-def test_what_differs_is_not_levelled(old: bytes, new: bytes) -> None:
+def test_real_differences_are_found(old: bytes, new: bytes) -> None:
     assert answers.messages(QUOTED.replace(old, new), *NAMES) != answers.messages(OTHERWISE, *NAMES)
 
 
@@ -66,6 +66,6 @@ def test_a_difference_is_told_in_a_line() -> None:
     assert answers.difference([1], [1, 2]) == "1 and 2 items"
 
 
-def test_what_is_no_response_is_an_error() -> None:
+def test_invalid_responses_are_errors() -> None:
     with pytest.raises(OSError, match="not a response"):
         list(answers.responses(b"* 1 FETCH (UID"))

@@ -36,7 +36,7 @@ def test_the_table_has_a_line_for_each_row_within_120_columns() -> None:
     assert max(map(len, lines)) <= 120
 
 
-def test_what_misses_its_ratio_is_marked() -> None:
+def test_missed_bounds_are_marked() -> None:
     result = Result(ROWS[0], {"mektup": [3.0], "Dovecot": [2.0]})
     assert table([result], NAMES).endswith("1.50       1 !")
     result = Result(ROWS[0], {"mektup": [1.0], "Dovecot": [2.0]})
@@ -55,7 +55,7 @@ def test_a_row_that_could_not_be_measured_says_why() -> None:
     assert list(remarks([result])) == [f"{ROWS[0].key}: not measured: mektup does not announce SORT"]
 
 
-def test_one_server_alone_is_a_table_too() -> None:
+def test_a_table_of_one_server() -> None:
     result = Result(ROWS[0], {"mektup": [1.0]})
     assert "ratio" not in table([result], ["mektup"])
 

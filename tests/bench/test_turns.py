@@ -56,7 +56,7 @@ def test_both_are_measured_in_turn() -> None:
     assert list(remarks(found)) == []
 
 
-def test_who_is_first_is_second_in_the_next_turn() -> None:
+def test_the_order_of_the_servers_changes_each_turn() -> None:
     order: list[str] = []
 
     def noted(bench: Bench) -> Measured:
@@ -68,7 +68,7 @@ def test_who_is_first_is_second_in_the_next_turn() -> None:
     assert order[2:] == ["mektup", "before", "before", "mektup", "mektup", "before"]
 
 
-def test_one_that_fails_is_asked_again_in_the_next_row() -> None:
+def test_a_server_that_failed_is_measured_again_in_the_next_row() -> None:
     mine, theirs = Server("mektup"), Server("Dovecot", fails_at=3)
     first, second = results(mine, theirs)
     assert (first.figures, first.difference) == ({"mektup": [1.0] * 3}, None)

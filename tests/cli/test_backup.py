@@ -34,7 +34,7 @@ def status(server: Server) -> tuple[int, int]:
     return int(words[words.index("UIDVALIDITY") + 1]), int(words[words.index("UIDNEXT") + 1])
 
 
-async def test_what_was_copied_while_the_server_ran_is_restored_with_a_new_uidvalidity(tmp_path: Path) -> None:
+async def test_a_backup_of_a_running_server_is_restored_with_new_uidvalidities(tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup"
     async with Server(data, users=LINDA) as server:
         await server.deliver("linda", b"Subject: one\r\n\r\nhello\r\n")
@@ -96,7 +96,7 @@ async def test_compact_leaves_all_as_it_was(tmp_path: Path) -> None:
         (("restore", "mektup-data"), 1, "mektup-data is not empty"),
     ],
 )
-def test_what_cannot_be_is_told(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
+def test_impossible_requests_are_explained(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
     assert mektup("user", "add", "linda", "--password-stdin", typed="x\n", where=tmp_path).status == 0
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
@@ -106,7 +106,7 @@ def test_what_cannot_be_is_told(tmp_path: Path, arguments: tuple[str, ...], stat
     assert not os.path.exists(tmp_path / "new")
 
 
-def test_one_account_is_one_account(tmp_path: Path) -> None:
+def test_a_count_of_one_has_the_singular(tmp_path: Path) -> None:
     assert mektup("user", "add", "linda", "--password-stdin", typed="x\n", where=tmp_path).status == 0
     for arguments, said in (
         (("user", "renew", "--all"), "renewed 1 account\n"),
@@ -167,7 +167,7 @@ async def test_a_restore_that_was_killed_before_it_renewed_gives_a_new_uidvalidi
     assert (await fill(new, 0))[0] > before[0]
 
 
-async def test_what_is_in_the_wal_of_a_copy_is_restored(tmp_path: Path) -> None:
+async def test_the_wal_of_a_copy_is_restored_too(tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup"
     async with Server(data, users=LINDA) as server:
         for number in range(2):

@@ -55,7 +55,7 @@ LOADED_ALWAYS = {
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("-h",), (), ("serv",)])
-def test_what_calls_no_command_loads_none(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_version_and_help_load_no_command(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     told = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "mektup", *arguments],
         cwd=tmp_path,
@@ -100,7 +100,7 @@ def test_accounts_come_and_go(tmp_path: Path) -> None:
         (("serve", "--config", "nowhere.toml"), 1, "nowhere.toml: No such file or directory"),
     ],
 )
-def test_what_cannot_be_is_told(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
+def test_impossible_requests_are_explained(tmp_path: Path, arguments: tuple[str, ...], status: int, words: str) -> None:
     (tmp_path / "mektup-data").mkdir()
     done = mektup(*arguments, typed="x\n", where=tmp_path)
     assert done.status == status
@@ -295,7 +295,7 @@ def test_root_is_told_whose_a_new_data_directory_is(tmp_path: Path) -> None:
     assert mektup(*add, "fred", typed="secret\n").stderr == ""
 
 
-def test_who_looks_in_the_wrong_place_is_told_and_nothing_is_made_there(tmp_path: Path) -> None:
+def test_a_wrong_data_directory_is_explained_and_not_changed(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder" / "photos").mkdir(parents=True)
     for place, words in (
@@ -380,7 +380,7 @@ def test_root_is_told_to_give_away_all_that_is_new(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [("user", "list", "--data", "DIR"), ("user", "list", "--config", "FILE"), ("user", "import", "FILE")]
 )
-def test_who_may_not_read_it_is_told_whose_it_is(arguments: tuple[str, ...]) -> None:
+def test_a_file_that_may_not_be_read_is_named_with_its_owner(arguments: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory(prefix="mektup-") as place:  # pytest's directories are closed to other users
         os.chmod(place, 0o755)
         file, directory = Path(place, "file"), Path(place, "data")
@@ -408,7 +408,7 @@ def test_who_may_not_read_it_is_told_whose_it_is(arguments: tuple[str, ...]) -> 
         ("workers = -1", "workers: expected "),
     ],
 )
-def test_what_cannot_be_served_is_told_with_file_and_key(tmp_path: Path, workers: int, lines: str, words: str) -> None:
+def test_errors_of_serve_name_file_and_key(tmp_path: Path, workers: int, lines: str, words: str) -> None:
     file = tmp_path / "server.toml"
     file.write_text(lines if lines.startswith("workers") else f"workers = {workers}\n{lines}")
     done = subprocess.run([*MEKTUP, "serve", "--config", "server.toml"], cwd=tmp_path, capture_output=True, timeout=30)

@@ -45,7 +45,7 @@ def test_comments_and_empty_lines_count_but_say_nothing() -> None:
 
 
 @pytest.mark.parametrize("line", ["linda", ":{PLAIN}x", "linda:", " :x", "linda::1000:1000::/home/linda::"])
-def test_what_is_no_account(line: str) -> None:
+def test_lines_that_are_no_account(line: str) -> None:
     with pytest.raises(PasswdFileError, match="expected name"):
         account(2, line.encode())
 

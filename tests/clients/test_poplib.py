@@ -54,7 +54,7 @@ def test_uidl_stays(account: Account) -> None:
     assert second[-1] not in first
 
 
-def test_what_pop3_deletes_vanishes_for_imap_at_quit(account: Account) -> None:
+def test_pop3_deletions_take_effect_for_imap_at_quit(account: Account) -> None:
     append(account, "INBOX", SAMPLES)
     with logged_in(account) as imap:
         imap.select()

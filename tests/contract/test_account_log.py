@@ -25,7 +25,7 @@ def subscriptions(changes: MailboxChanges) -> list[tuple[str, bool]]:
     return [(each.name, each.subscribed) for each in changes.subscriptions]
 
 
-async def test_who_knows_nothing_gets_everything(account: Account) -> None:
+async def test_modseq_0_gets_everything(account: Account) -> None:
     await account.create("work/old")
     await account.delete("Junk")
     await account.subscribe("nowhere")
@@ -122,7 +122,7 @@ async def test_a_name_used_again_is_gone_and_new(account: Account) -> None:
     assert [each.id for each in changes.mailboxes] == [after.id]
 
 
-async def test_what_came_and_went_in_between_is_not_mentioned(account: Account) -> None:
+async def test_mailboxes_created_and_deleted_in_between_are_not_listed(account: Account) -> None:
     since = await now(account)
     await account.create("short")
     between = await now(account)
@@ -148,7 +148,7 @@ async def test_subscriptions_are_told_by_name(account: Account) -> None:
     assert ("nowhere", True) not in subscriptions(await account.mailbox_changes(since))
 
 
-async def test_what_changes_nothing_takes_no_modseq(account: Account) -> None:
+async def test_commands_that_change_nothing_take_no_modseq(account: Account) -> None:
     await account.subscribe("work")
     since = await now(account)
     watch = account.watch(None)
@@ -192,7 +192,7 @@ async def test_the_answer_ascends_by_modseq(account: Account) -> None:
     assert sorted(modseqs) == list(range(since + 1, changes.modseq + 1))
 
 
-async def test_who_knows_a_future_that_is_lost_gets_everything(account: Account) -> None:
+async def test_a_modseq_above_the_highest_gets_everything(account: Account) -> None:
     changes = await account.mailbox_changes(ModSeq(await now(account) + 1))
     assert changes.whole
     assert set(names(changes)) == {name for name, _ in NEW_ACCOUNT_MAILBOXES}

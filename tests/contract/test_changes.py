@@ -77,7 +77,7 @@ async def test_recent_is_claimed_once(account: Account) -> None:
     assert appended.uids == uids(3, 4)
 
 
-async def test_what_is_claimed_and_removed_is_not_counted_as_recent(account: Account) -> None:
+async def test_claimed_and_removed_messages_are_not_counted_as_recent(account: Account) -> None:
     mailbox = await fill(account, 3)
     await account.select("INBOX", claim_recent=True)
     await account.append(mailbox, [incoming()])
@@ -134,7 +134,7 @@ async def test_expunges_can_be_asked_for_from_further_back(account: Account) -> 
     assert changes.expunged == uids(3)
 
 
-async def test_what_was_touched_since(account: Account) -> None:
+async def test_touched_reports_changed_and_expunged_messages(account: Account) -> None:
     mailbox = await fill(account, 6)
     start = await account.modseq(mailbox)
     await account.remove(mailbox, uids(1))
@@ -164,7 +164,7 @@ async def test_what_was_touched_since(account: Account) -> None:
     assert caught.value.code is Code.NONEXISTENT
 
 
-async def test_much_was_touched(account: Account) -> None:
+async def test_touched_reports_many_messages(account: Account) -> None:
     mailbox = await inbox(account)
     message = incoming()
     await account.append(mailbox, [message] * 1500)
@@ -312,7 +312,7 @@ async def test_a_failed_write_fires_nothing(account: Account, bus: RecordingBus)
     assert bus.told == []
 
 
-async def test_who_is_cancelled_after_the_commit_has_told_all_the_same(account: Account) -> None:
+async def test_a_caller_cancelled_after_the_commit_still_fires_the_watches(account: Account) -> None:
     mailbox = await inbox(account)
     messages = [incoming()] * 2000
     watch = account.watch(mailbox)
@@ -348,7 +348,7 @@ async def test_many_writers_and_readers_at_once(account: Account) -> None:
     assert (now.messages, now.unseen) == (5 * 400 + 11, 0)
 
 
-async def test_a_store_that_is_closed_refuses(store: Store, account: Account) -> None:
+async def test_a_closed_store_refuses(store: Store, account: Account) -> None:
     mailbox = await inbox(account)
     await store.close()
     await store.close()

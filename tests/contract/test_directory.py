@@ -40,7 +40,7 @@ async def test_names_are_had_once(store: Store) -> None:
     assert len(await store.directory.entries("", 100)) == 1
 
 
-async def test_of_many_who_add_one_name_at_once_one_succeeds(store: Store) -> None:
+async def test_only_one_of_many_concurrent_additions_of_a_name_succeeds(store: Store) -> None:
     outcomes = await asyncio.gather(*(store.directory.add("linda", {}) for _ in range(5)), return_exceptions=True)
     assert [isinstance(outcome, Refused) for outcome in outcomes].count(False) == 1
     (entry,) = await store.directory.entries("", 100)

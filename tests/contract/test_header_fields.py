@@ -45,7 +45,7 @@ async def fill(account: Account, count: int) -> tuple[MailboxId, list[bytes]]:
 
 
 @pytest.mark.parametrize("count", [3, 800])
-async def test_they_are_what_is_chosen_of_each_header(account: Account, count: int) -> None:
+async def test_fields_are_those_selected_from_each_header(account: Account, count: int) -> None:
     mailbox, raw = await fill(account, count)
     expected = [(uid, chosen(each, CHOICE), len(each)) for uid, each in enumerate(raw, 1)]
     for _ in range(2):
@@ -63,7 +63,7 @@ async def test_a_fetch_may_ask_many_choices(account: Account) -> None:
         assert await fetched(account, mailbox, EVERYTHING, *some) == expected
 
 
-async def test_they_are_so_when_some_are_gone_and_others_came(account: Account) -> None:
+async def test_fields_are_right_after_arrivals_and_expunges(account: Account) -> None:
     mailbox, raw = await fill(account, 400)
     there = dict(enumerate(raw, 1))
     for gone in ((), (1, 2, 200), range(250, 400, 2)):
@@ -75,7 +75,7 @@ async def test_they_are_so_when_some_are_gone_and_others_came(account: Account) 
             assert await fetched(account, mailbox, EVERYTHING, CHOICE) == expected
 
 
-async def test_a_form_holds_them_too(account: Account) -> None:
+async def test_fields_are_part_of_lines_too(account: Account) -> None:
     mailbox = await inbox(account)
     odd = [
         b"Subject: %b \0 \xff %s " + str(number).encode() + b'\r\nFrom: "50 % off" <%s@example.org>\r\n\r\n'
@@ -101,7 +101,7 @@ async def test_a_form_holds_them_too(account: Account) -> None:
     assert told >= 4, "most of them are to be had so"
 
 
-async def test_they_belong_to_their_mailbox_and_account(account: Account) -> None:
+async def test_fields_are_right_in_each_mailbox_also_in_one_made_again(account: Account) -> None:
     mailbox, raw = await fill(account, 300)
     await account.copy(mailbox, Uids.span(101, 300), "Archive")
     archive = (await account.mailbox("Archive")).id

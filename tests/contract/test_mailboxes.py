@@ -90,7 +90,7 @@ async def test_names_that_cannot_be(account: Account, name: str) -> None:
     await refused(Code.CANNOT, account.rename("there", name))
 
 
-async def test_what_exists_cannot_be_made_again(account: Account) -> None:
+async def test_an_existing_mailbox_cannot_be_created(account: Account) -> None:
     await refused(Code.ALREADYEXISTS, account.create("INBOX"))
     await account.create("work")
     await refused(Code.ALREADYEXISTS, account.create("work"))
@@ -104,7 +104,7 @@ async def test_a_special_use_is_had_once(account: Account) -> None:
     assert (await account.create("Gesendet", special_use="\\Sent")).special_use == "\\Sent"
 
 
-async def test_there_are_so_many_mailboxes_and_no_more(opened: OpenStore) -> None:
+async def test_the_number_of_mailboxes_is_limited(opened: OpenStore) -> None:
     store = await opened(limits=Limits(mailboxes=8))
     account = await store.account(await store.directory.add("linda", {}))
     await account.create("a/b")
@@ -112,7 +112,7 @@ async def test_there_are_so_many_mailboxes_and_no_more(opened: OpenStore) -> Non
     assert len(await names(account)) == 8
 
 
-async def test_what_is_not_there_is_refused_with_one_text(account: Account) -> None:
+async def test_all_commands_refuse_a_missing_mailbox_with_the_same_text(account: Account) -> None:
     for asking in (
         account.mailbox("none"),
         account.select("none", claim_recent=False),

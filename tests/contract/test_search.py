@@ -141,7 +141,7 @@ async def test_within_nothing_is_nothing(account: Account, mailbox: MailboxId) -
     assert not (await account.search(mailbox, All(), Uids())).uids
 
 
-async def test_what_changed_since(account: Account, mailbox: MailboxId) -> None:
+async def test_search_for_modseqs(account: Account, mailbox: MailboxId) -> None:
     stored = await account.store_flags(mailbox, uids(2, 3), FlagChange.ADD, frozenset({"$New"}))
     assert (await account.search(mailbox, ChangedSince(stored.modseq), EVERYTHING)).uids == uids(2, 3)
     assert not (await account.search(mailbox, ChangedSince(stored.modseq + 1), EVERYTHING)).uids

@@ -115,7 +115,7 @@ async def test_several_keys_and_ties(account: Account) -> None:
     assert await ordered(account, mailbox, SortCriterion(SortKey.SIZE), SUBJECT) == [2, 1, 3, 4]
 
 
-async def test_what_is_searched_is_what_is_sorted(account: Account) -> None:
+async def test_only_found_messages_are_sorted(account: Account) -> None:
     mailbox = await fill(account, *[message(f"{9 - number}", id=f"{number}") for number in range(5)])
     await account.store_flags(mailbox, uids(2, 4), FlagChange.ADD, frozenset({"\\Seen"}))
     seen = HasFlag("\\Seen")
@@ -163,7 +163,7 @@ async def test_threads(account: Account) -> None:
     assert await threads(account, mailbox, within=uids(2, 3, 4, 6)) == [(4, 1), (6, 0), (3, 1), (2, 0)]
 
 
-async def test_of_a_long_subject_only_the_start_counts(account: Account) -> None:
+async def test_only_the_start_of_a_long_subject_is_compared(account: Account) -> None:
     start = "s" * (KEY_LETTERS - 1)
     mailbox = await fill(account, *(message(start + rest) for rest in ("b" * 100_000, "az", "ay", "a" * 200_000)))
     assert await ordered(account, mailbox, SUBJECT) == [2, 3, 4, 1]
@@ -188,7 +188,7 @@ async def test_a_mailbox_that_is_gone(account: Account) -> None:
         await threads(account, mailbox)
 
 
-async def test_what_changed_is_seen_at_once(account: Account) -> None:
+async def test_changes_are_seen_at_once(account: Account) -> None:
     mailbox = await fill(account, message("b", id="1"), message("d", id="2"))
     assert await ordered(account, mailbox, SUBJECT) == [1, 2]
     assert await threads(account, mailbox) == [(1, 0), (2, 0)]
@@ -222,7 +222,7 @@ async def test_a_few_of_a_large_mailbox_that_nobody_sorted_before(account: Accou
 
 
 @pytest.mark.parametrize("room", [0, 5000])
-async def test_nothing_need_be_remembered(opened: OpenStore, room: int) -> None:
+async def test_sorting_is_right_with_any_memory_limit(opened: OpenStore, room: int) -> None:
     store = await opened(limits=Limits(remembered_bytes=room))
     account = await store.account(await store.directory.add("ali", {}))
     for name in ("Archive", "Sent", "Trash"):

@@ -188,7 +188,9 @@ async def test_mail_for_a_named_folder_is_refused_if_that_is_deleted_meanwhile(g
         ("linda", "Level", "No such mailbox: Level"),
     ],
 )
-async def test_what_a_program_names_and_is_missing_is_named(given: Given, user: str, mailbox: str, text: str) -> None:
+async def test_a_missing_account_or_mailbox_is_named_in_the_error(
+    given: Given, user: str, mailbox: str, text: str
+) -> None:
     linda = await given.account()
     await linda.create("Level/Below")
     await linda.delete("Level")

@@ -157,7 +157,7 @@ def test_a_message_without_return_path_is_kept_octet_for_octet(raw: bytes) -> No
     assert _without_return_path(raw, []) == raw
 
 
-def test_little_is_held_back() -> None:
+def test_a_long_header_is_passed_on_before_its_end() -> None:
     remover = ReturnPathRemover()
     line = b"x" * 1000 + b"\r\n"
     given_octets = sum(len(remover.take(line)) for _ in range(300))

@@ -201,7 +201,7 @@ async def test_mail_is_not_stored_if_its_sync_failed(
 
 
 @pytest.mark.parametrize("command", COMMANDS[:4])
-async def test_it_is_told_and_counted_if_mail_may_be_stored_nevertheless(
+async def test_an_append_whose_outcome_is_unknown_is_reported_and_counted(
     given: Given, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch, command: bytes
 ) -> None:
     account = await given.account()

@@ -162,7 +162,7 @@ async def test_pipelined_stores_are_answered_as_if_sent_alone(given: Given, enab
     assert len(set(modseqs)) == len(modseqs) == (0 if enabled == b"NOTHING" else 2)
 
 
-async def test_a_store_that_fails_does_not_fail_its_neighbours(given: Given) -> None:
+async def test_a_failed_store_does_not_affect_other_pipelined_ones(given: Given) -> None:
     account = await given.account()
     await append(account, MESSAGE)
     selection = await account.select("INBOX", claim_recent=False)

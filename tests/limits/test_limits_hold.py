@@ -19,5 +19,5 @@ def test_every_limit_has_a_demonstration() -> None:
 
 
 @pytest.mark.parametrize("field", SHOWN)
-async def test_it_holds(field: str) -> None:
+async def test_the_limit_holds(field: str) -> None:
     await SHOWN[field]()

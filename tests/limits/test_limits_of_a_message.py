@@ -9,5 +9,5 @@ from tests.limits.messages import DOORS, FIELDS, demonstrate
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("field", FIELDS)
-async def test_it_holds(field: str, door: str) -> None:
+async def test_the_limit_holds(field: str, door: str) -> None:
     await demonstrate(field, DOORS[door])

@@ -78,7 +78,7 @@ async def test_a_message_whose_sync_failed_is_not_stored_twice(given: Given, mon
     assert len(await messages(await given.account())) == 1
 
 
-async def test_it_is_told_and_counted_if_a_message_may_be_stored_nevertheless(
+async def test_a_delivery_whose_outcome_is_unknown_is_reported_and_counted(
     given: Given, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failing(file: int) -> None:

@@ -40,7 +40,7 @@ def test_missing_fields_are_none_and_empty_fields_are_empty() -> None:
     assert envelope == (None, b"", (), (), (), (), (), (), None, None)
 
 
-def test_of_repeated_fields_the_last_text_and_all_addresses_count() -> None:
+def test_repeated_fields_give_the_last_text_and_all_addresses() -> None:
     header = b"Subject: a\r\nSubject: b\r\nTo: ann@example.org\r\nTo: bo@example.org\r\n"
     envelope = read_envelope(index_fields(header), 10)
     assert envelope.subject == b"b"

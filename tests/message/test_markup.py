@@ -20,7 +20,7 @@ WORDS = st.sampled_from(
 
 
 @given(words=st.lists(WORDS, max_size=30), at_once=st.integers(1, 9))
-def test_whatever_the_size_of_the_pieces_the_text_is_the_same(words: list[str], at_once: int) -> None:
+def test_the_size_of_pieces_does_not_change_the_text(words: list[str], at_once: int) -> None:
     text = "".join(words)
     whole = readable_text(text)
     with pytest.MonkeyPatch.context() as patch:

@@ -138,7 +138,7 @@ async def test_a_session_that_ends_in_another_way_removes_nothing(given: Given, 
     assert await flags(account) == [(), ()]
 
 
-async def test_what_was_retrieved_is_seen_at_quit(given: Given) -> None:
+async def test_retrieved_messages_are_seen_after_quit(given: Given) -> None:
     account = await given.account()
     await _fill(account, 3)
     async with Dialogue(Pop3Session, given.services) as client:
@@ -261,7 +261,7 @@ async def test_connections_of_an_account_are_counted(given: Given) -> None:
     assert connections.count(account.id) == 0
 
 
-async def test_one_connection_too_many_is_told_why(given: Given) -> None:
+async def test_a_connection_above_the_limit_gets_the_reason(given: Given) -> None:
     account = await given.account()
     connections = given.services.authenticator.connections
     places = [connections.open(account.id) for _ in range(given.services.limits.connections_per_account)]

@@ -96,7 +96,7 @@ async def test_a_data_directory_is_kept(tmp_path: Path) -> None:
     assert not list((tmp_path / "data" / "run").glob("*.bus"))
 
 
-async def test_it_starts_and_stops_at_once() -> None:
+async def test_a_server_starts_and_stops_quickly() -> None:
     best = 10.0
     for _ in range(3):
         began = time.perf_counter()
@@ -106,7 +106,7 @@ async def test_it_starts_and_stops_at_once() -> None:
     assert best < 0.1
 
 
-async def test_it_leaves_no_address_behind(tmp_path: Path) -> None:
+async def test_a_stopped_server_has_no_addresses(tmp_path: Path) -> None:
     path = tmp_path / "lmtp"
     async with Server(listen={"imap": ["127.0.0.1:0"], "lmtp": [f"unix:{path}"]}) as server:
         host, port = server.address("imap")
@@ -336,7 +336,7 @@ async def test_a_server_in_a_thread_is_entered_without_async() -> None:
             pass
 
 
-async def test_it_can_be_used_again() -> None:
+async def test_a_server_can_be_used_again() -> None:
     server = Server(users=LINDA, listen={})
     for _ in range(2):
         async with server:
@@ -348,7 +348,7 @@ async def test_it_can_be_used_again() -> None:
         await server.deliver("linda", NOTE)
 
 
-def test_it_can_be_used_again_in_a_thread() -> None:
+def test_a_server_can_be_used_again_in_a_thread() -> None:
     threaded = Server(users=LINDA).in_thread()
     with pytest.raises(RuntimeError, match="not running"):
         threaded.deliver("linda", NOTE)

@@ -123,7 +123,7 @@ async def test_more_than_the_kernel_holds_arrives_all_the_same(ears: list[Ear]) 
     assert set(ears[1].heard) == {(LINDA, MailboxId(number)) for number in range(1, 5001)}
 
 
-async def test_one_that_does_not_read_delays_only_itself(ears: list[Ear]) -> None:
+async def test_a_process_that_does_not_read_delays_only_itself(ears: list[Ear]) -> None:
     loop = asyncio.get_running_loop()
     stuck = ears[2].bus._socket.fileno()
     loop.remove_reader(stuck)
@@ -134,7 +134,7 @@ async def test_one_that_does_not_read_delays_only_itself(ears: list[Ear]) -> Non
     await ears[2].until(50)
 
 
-async def test_it_may_be_called_from_any_thread(ears: list[Ear]) -> None:
+async def test_publish_may_be_called_from_any_thread(ears: list[Ear]) -> None:
     threads = [threading.Thread(target=ears[0].bus.publish, args=(LINDA, MailboxId(n), ONE)) for n in range(1, 21)]
     for thread in threads:
         thread.start()
@@ -143,7 +143,7 @@ async def test_it_may_be_called_from_any_thread(ears: list[Ear]) -> None:
         thread.join()
 
 
-async def test_who_comes_later_is_found(ears: list[Ear], data: Path) -> None:
+async def test_a_process_that_starts_later_is_found(ears: list[Ear], data: Path) -> None:
     ears[0].bus.publish(LINDA, MailboxId(1), ONE)
     await ears[1].until(1)
     late = Ear(data)
@@ -153,7 +153,7 @@ async def test_who_comes_later_is_found(ears: list[Ear], data: Path) -> None:
     late.bus.close()
 
 
-async def test_what_the_dead_left_is_cleared_away(ears: list[Ear], data: Path) -> None:
+async def test_the_socket_of_a_dead_process_is_removed(ears: list[Ear], data: Path) -> None:
     dead = data / "run" / "1-dead.bus"
     left = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     here = os.getcwd()
@@ -168,7 +168,7 @@ async def test_what_the_dead_left_is_cleared_away(ears: list[Ear], data: Path) -
     assert not dead.exists()
 
 
-async def test_one_that_only_publishes_needs_no_loop_of_its_own(ears: list[Ear], data: Path) -> None:
+async def test_publishing_needs_no_event_loop(ears: list[Ear], data: Path) -> None:
     def command() -> None:
         short = Bus(data)
         short.publish(LINDA, MailboxId(3), ONE)

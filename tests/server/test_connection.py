@@ -241,7 +241,7 @@ async def test_a_farewell_arrives_although_the_client_keeps_sending() -> None:
         await part((reader, writer))
 
 
-async def test_who_stays_after_the_farewell_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_stays_after_the_farewell_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "LINGER_SECONDS", 0.05)
     async with house() as at:
         reader, writer = await connect(at)
@@ -454,7 +454,7 @@ def acknowledges_at_once(peer: connection_module.Connection) -> bool:
     return bool(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK))
 
 
-async def test_who_is_dismissed_is_told_and_cut_off_whatever_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_dismissed_client_gets_a_farewell_and_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "DISMISSAL_SECONDS", 0.2)
     async with house() as at:
         talking, deaf = await connect(at), await connect(at)
@@ -500,7 +500,7 @@ CLEAR = [
 
 
 @pytest.mark.parametrize(("service", "said", "answer"), CLEAR)
-async def test_who_speaks_in_the_clear_where_tls_is_expected_is_told(
+async def test_clear_text_on_a_tls_port_gets_an_explanation(
     server_tls: ssl.SSLContext, service: Service, said: bytes, answer: bytes
 ) -> None:
     async with house(service=service, context=server_tls) as at:
@@ -519,7 +519,7 @@ async def test_who_speaks_in_the_clear_where_tls_is_expected_is_told(
 @pytest.mark.parametrize(
     "said", [b"\x16\x03\x01 nonsense of more than five octets", b"\x80\x2e\x01\x00\x02", b"\x00" * 50]
 )
-async def test_what_is_no_words_and_no_tls_gets_none(
+async def test_octets_that_are_neither_text_nor_tls_get_no_answer(
     server_tls: ssl.SSLContext, said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_module, "HANDSHAKE_SECONDS", 0.05)

@@ -7,7 +7,7 @@ import asyncio
 from mektup.server.fair_turns import SHORT_TURN_SECONDS, TURN_SECONDS, FairTurns
 
 
-async def test_whoever_came_first_goes_on_first_and_others_run_in_between() -> None:
+async def test_sessions_go_on_in_their_order_and_others_run_in_between() -> None:
     turns = FairTurns(asyncio.get_running_loop())
     seen: list[str] = []
 
@@ -38,7 +38,7 @@ async def test_a_turn_is_shorter_while_others_wait_for_theirs() -> None:
     assert turns.seconds == TURN_SECONDS
 
 
-async def test_who_is_cancelled_has_no_turn_and_keeps_nobody_waiting() -> None:
+async def test_a_cancelled_session_leaves_the_queue() -> None:
     turns = FairTurns(asyncio.get_running_loop())
     first, second = (asyncio.create_task(turns.wait(is_first=False)) for _ in range(2))
     await asyncio.sleep(0)
@@ -48,7 +48,7 @@ async def test_who_is_cancelled_has_no_turn_and_keeps_nobody_waiting() -> None:
     assert first.cancelled()
 
 
-async def test_who_waits_for_the_first_time_does_not_queue_behind_all_the_busy() -> None:
+async def test_a_first_wait_does_not_queue_behind_busy_sessions() -> None:
     turns = FairTurns(asyncio.get_running_loop())
     seen: list[str] = []
 

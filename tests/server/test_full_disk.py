@@ -157,7 +157,7 @@ def test_a_disk_that_holds_no_more_files_is_full(small: Path) -> None:
         assert deliver(process)[0] == 250
 
 
-def test_what_cannot_start_says_why(small: Path, tmp_path: Path) -> None:
+def test_a_server_that_cannot_start_says_why(small: Path, tmp_path: Path) -> None:
     (small / "data").mkdir()
     (tmp_path / "mektup.toml").write_text(f'data = "{small}/data"\n[listen]\nimap = ["127.0.0.1:0"]\n')
     fill(small)

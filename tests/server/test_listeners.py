@@ -60,12 +60,12 @@ def test_sockets_say_that_they_are_tcp() -> None:
     opened.close()
 
 
-def test_a_name_that_is_none_is_told() -> None:
+def test_an_unknown_host_name_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"cannot listen at no\.such\.invalid:143"):
         open_sockets(Endpoint("no.such.invalid", 143), shared=False)
 
 
-def test_what_is_bound_again_shares_the_port() -> None:
+def test_a_second_socket_shares_the_port() -> None:
     (kept,) = open_sockets(Endpoint("127.0.0.1", 0), shared=True)
     workers = [bind_again(kept) for _ in range(2)]
     for worker in workers:
@@ -143,7 +143,7 @@ async def test_a_path_serves(tmp_path: Path) -> None:
         (Service.LMTP, b"421 4.3.2 Too many connections"),
     ],
 )
-async def test_one_too_many_is_told_why(service: Service, farewell: bytes) -> None:
+async def test_a_connection_above_the_limit_gets_the_reason(service: Service, farewell: bytes) -> None:
     async with house(service=service, limits=Limits(connections=2)) as at:
         first, second = await connect(at), await connect(at)
         reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
@@ -159,7 +159,9 @@ async def test_one_too_many_is_told_why(service: Service, farewell: bytes) -> No
         await part(third)
 
 
-async def test_one_too_many_is_told_why_under_tls(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext) -> None:
+async def test_a_connection_above_the_limit_gets_the_reason_under_tls(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
     async with house(service=Service.IMAPS, context=server_tls, limits=Limits(connections=1)) as at:
         first = await connect(at, ssl=client_tls)
         reader, writer = await asyncio.open_connection("127.0.0.1", at.port, ssl=client_tls)
@@ -267,7 +269,7 @@ async def test_no_descriptors_left_is_survived(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(("port", "advised"), [(143, True), (993, True), (1143, False)])
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM])
-def test_who_may_not_have_a_low_port_is_told_what_it_takes(
+def test_the_error_for_a_low_port_says_what_it_requires(
     monkeypatch: pytest.MonkeyPatch, port: int, advised: bool, number: int
 ) -> None:
     def refused(self: socket.socket, address: object) -> None:

@@ -40,7 +40,7 @@ EVENTS = [
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event["event"])
-def test_whatever_a_client_causes_is_bounded(event: dict[str, object]) -> None:
+def test_all_lines_that_a_client_causes_are_bounded(event: dict[str, object]) -> None:
     clock = Clock()
     budget = LogBudget(clock)
     assert written(budget, 100_000, **event) == BURST_BYTES // 256
@@ -85,13 +85,13 @@ def test_strangers_take_nothing_from_users_and_users_nothing_from_each_other() -
     assert written(budget, 10, event="login", protocol="imap", address="10.0.0.1", user="linda") == 10
 
 
-def test_what_no_client_causes_and_deliveries_are_written_always() -> None:
+def test_deliveries_and_lines_without_a_client_are_always_written() -> None:
     budget = LogBudget(Clock())
     assert written(budget, 10_000, event="worker_died") == 10_000
     assert written(budget, 10_000, event="delivered", protocol="lmtp", address="unix", user="linda") == 10_000
 
 
-def test_what_is_left_out_is_told_by_event_and_once_a_second() -> None:
+def test_left_out_lines_are_reported_by_event_once_a_second() -> None:
     stream = io.StringIO()
     log = Log("info", "json", stream)
     clock = Clock()

@@ -98,7 +98,7 @@ def test_a_full_disk_is_survived_and_counted() -> None:
     assert writer.dropped == 10
 
 
-def test_what_is_written_again_after_a_failure_begins_on_a_line_of_its_own(tmp_path: Path) -> None:
+def test_after_a_failure_the_log_goes_on_with_a_new_line(tmp_path: Path) -> None:
     with open(tmp_path / "log", "wb") as file:
         writer = LogWriter(file.fileno())
         # half of a line was written before the disk was full

@@ -117,7 +117,7 @@ def test_a_stream_that_cannot_be_written_is_passed_over(form: str) -> None:
     log.error("worker_died")
 
 
-def test_what_a_library_logs_is_a_line_too() -> None:
+def test_messages_of_libraries_are_log_lines() -> None:
     stream = io.StringIO()
     log = logs.Log("info", "json", stream)
     record = logging.LogRecord("asyncio", logging.ERROR, "x.py", 1, "lost %s", ("\x1b",), None)

@@ -44,7 +44,7 @@ def samples(server: ThreadedServer) -> dict[tuple[str, str], float]:
     }
 
 
-def test_what_happens_is_counted(server: ThreadedServer) -> None:
+def test_events_are_counted(server: ThreadedServer) -> None:
     client = imaplib.IMAP4(*server.address("imap"))
     client.login("linda", "Pa$$123")
     client.select()
@@ -100,7 +100,7 @@ def test_health(server: ThreadedServer) -> None:
     assert get(server, "/health") == "1 of 1 workers up\n"
 
 
-def test_what_runs_is_named(server: ThreadedServer) -> None:
+def test_versions_are_named(server: ThreadedServer) -> None:
     (line,) = [line for line in get(server, "/metrics").splitlines() if line.startswith("mektup_build_info")]
     assert f'version="{version("mektup")}"' in line
     assert f'python="{platform.python_version()}"' in line
@@ -221,7 +221,7 @@ async def test_an_endless_request_is_ended() -> None:
         reader.feed_eof()
 
 
-async def test_those_who_say_nothing_are_ended_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silent_clients_are_disconnected_and_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status_page, "CONNECTIONS_AT_ONCE", 3)
     monkeypatch.setattr(status_page, "REQUEST_SECONDS", 0.2)
     async with Server(listen={"metrics": ["127.0.0.1:0"]}) as server:
@@ -233,7 +233,7 @@ async def test_those_who_say_nothing_are_ended_and_bounded(monkeypatch: pytest.M
         assert (await ask(server, b"GET /health HTTP/1.1\r\n\r\n"))[0] == 200
 
 
-async def test_one_who_says_nothing_does_not_hold_up_the_end() -> None:
+async def test_a_silent_client_does_not_delay_the_end() -> None:
     async with Server(listen={"metrics": ["127.0.0.1:0"]}) as server:
         _reader, writer = await asyncio.open_connection(*server.address("metrics"))
         await asyncio.sleep(0)

@@ -18,7 +18,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("service", "asked"), ASKED)
-async def test_it_is_logged(service: str, asked: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_refused_login_is_logged(service: str, asked: bytes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "mektup")
     async with Server(users={"linda": "geheim"}, plaintext="never") as server:
         reader, writer = await asyncio.open_connection(*server.address(service))

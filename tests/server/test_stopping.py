@@ -90,7 +90,7 @@ async def stopped(server: Server) -> None:
 
 
 @pytest.mark.parametrize("service", ["imap", "imaps", "pop3", "pop3s", "lmtp"])
-async def test_who_sends_one_command_after_the_other_hears_it_between_two(service: str) -> None:
+async def test_a_busy_client_gets_the_farewell_between_two_commands(service: str) -> None:
     async with serving() as (server, connect):
         client = await login(connect, service)
         seen = asyncio.Event()
@@ -112,7 +112,7 @@ async def test_who_sends_one_command_after_the_other_hears_it_between_two(servic
 
 
 @pytest.mark.parametrize("service", ["imap", "pop3", "lmtp"])
-async def test_who_has_connected_and_was_not_accepted_yet_hears_it(service: str) -> None:
+async def test_connections_that_are_not_accepted_yet_get_the_farewell(service: str) -> None:
     async with serving() as (server, _):
         # the loop does not run in between, so the connections wait in the system
         waiting = [socket.create_connection(server.address(service)) for _ in range(40)]
@@ -211,7 +211,7 @@ async def test_a_client_that_does_nothing_more_is_not_waited_for(service: str, b
         ("pop3s", b""),
     ],
 )
-async def test_who_is_silent_is_not_waited_for(service: str, begins: bytes) -> None:
+async def test_a_silent_client_does_not_delay_the_stop(service: str, begins: bytes) -> None:
     async with serving() as (server, connect):
         client = await login(connect, service)
         client.send(begins)

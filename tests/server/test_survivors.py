@@ -10,5 +10,7 @@ from tests.server.survivors import survive
 
 
 @pytest.mark.parametrize(("workers", "kills"), [(1, 1), (2, 2)])
-def test_what_was_answered_survives_kills_and_nothing_is_half_done(tmp_path: Path, workers: int, kills: int) -> None:
+def test_acknowledged_changes_survive_kills_and_no_change_is_half_done(
+    tmp_path: Path, workers: int, kills: int
+) -> None:
     survive(tmp_path, seed=7, kills=kills, workers=workers)

@@ -182,7 +182,7 @@ def test_refused_connections_are_told_as_a_number(tmp_path: Path) -> None:
     assert len(lines) < 20
 
 
-def test_what_is_queued_is_written_at_the_end(tmp_path: Path) -> None:
+def test_queued_lines_are_written_at_the_end(tmp_path: Path) -> None:
     with open(tmp_path / "log", "wb") as log, mute(tmp_path, log.fileno(), workers=2) as server:
         server.use()
     lines = (tmp_path / "log").read_text().splitlines()

@@ -133,7 +133,7 @@ def test_a_worker_that_dies_again_and_again_is_started_again(tmp_path: Path) -> 
             until(lambda: health(process) == (200, "2 of 2 workers up\n"))
 
 
-def test_one_that_does_not_stay_up_is_told_of(tmp_path: Path) -> None:
+def test_a_worker_that_dies_again_and_again_is_reported(tmp_path: Path) -> None:
     with_linda(tmp_path)
     with serving(tmp_path, workers=2, alone=False) as process:
         others = process.workers()[1:]
@@ -162,7 +162,7 @@ def children(process: subprocess.Popen[str]) -> list[str]:
 
 @pytest.mark.parametrize("moment", ["while it starts", "while it serves"])
 @pytest.mark.parametrize("workers_first", [True, False])
-def test_who_stops_the_whole_group_sees_no_worker_die(tmp_path: Path, moment: str, workers_first: bool) -> None:
+def test_stopping_the_process_group_logs_no_dead_worker(tmp_path: Path, moment: str, workers_first: bool) -> None:
     process = started_in_a_group(tmp_path)
     said = ""
     if moment == "while it serves":

@@ -241,7 +241,7 @@ def test_stopping_says_goodbye_on_every_worker(tmp_path: Path) -> None:
         assert not any(map(is_alive, pids))
 
 
-def test_who_connected_while_the_workers_were_busy_hears_goodbye(tmp_path: Path) -> None:
+def test_clients_that_connect_while_the_workers_are_busy_get_a_farewell(tmp_path: Path) -> None:
     with serving(tmp_path, workers=2) as process:
         pids = process.workers()
         for pid in pids:

@@ -47,7 +47,7 @@ def test_wire_forms() -> None:
     assert unpack(arrival.layout).whole((1,)) == (arrival.header_size, arrival.size)
 
 
-def test_what_search_sort_and_thread_need() -> None:
+def test_values_for_search_sort_and_thread() -> None:
     arrival = prepare(RAW)
     assert (arrival.sent, arrival.sent_zone) == (1763978398, 60)
     assert arrival.subject == "re: [list] akşam (fwd)"

@@ -60,7 +60,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Record:
     return record
 
 
-async def test_who_makes_a_data_directory_syncs_every_name_in_it(tmp_path: Path, record: Record) -> None:
+async def test_every_name_in_a_new_data_directory_is_synced(tmp_path: Path, record: Record) -> None:
     data = tmp_path / "deep" / "data"
     bus = Bus(data)
     assert not record.unsynced
@@ -97,7 +97,7 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
     os.umask(before)
 
 
-async def test_what_is_made_is_its_owners_alone_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+async def test_new_files_are_private_with_any_umask(tmp_path: Path, umask: int) -> None:
     data = tmp_path / "data"
     bus = Bus(data)
     pair = pair_under(data / "tls", "mail.example")
@@ -111,7 +111,7 @@ async def test_what_is_made_is_its_owners_alone_whatever_the_umask(tmp_path: Pat
     bus.close()
 
 
-def test_what_others_may_write_to_is_found(tmp_path: Path) -> None:
+def test_files_that_others_may_write_to_are_found(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "mektup.db").touch(0o600)
     (tmp_path / "tls").mkdir(0o700)
@@ -142,7 +142,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @as_root
-async def test_what_root_makes_belongs_to_the_owner_of_the_data_directory(tmp_path: Path) -> None:
+async def test_files_made_by_root_get_the_owner_of_the_data_directory(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     os.chown(data, SOMEBODY, SOMEBODY + 1)
@@ -160,7 +160,7 @@ async def test_what_root_makes_belongs_to_the_owner_of_the_data_directory(tmp_pa
 
 
 @as_root
-def test_where_root_may_not_give_away_the_right_command_is_named(
+def test_if_root_cannot_change_the_owner_the_error_names_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.chown(tmp_path, SOMEBODY, SOMEBODY)

@@ -53,7 +53,7 @@ def test_a_value_takes_the_place_of_the_one_before() -> None:
     assert octets(memory) == 3 * (SIZE + THING_OCTETS)
 
 
-def test_what_is_larger_than_the_budget_is_not_remembered_and_pushes_nothing_out() -> None:
+def test_a_value_larger_than_the_budget_is_not_remembered() -> None:
     memory = Memory(BUDGET)
     memo: Memo[str, str] = Memo(memory, MemoKind.UIDS)
     memo.put("a", "A", SIZE)
@@ -77,7 +77,7 @@ def test_hits_misses_and_octets_are_counted_by_kind() -> None:
     assert counts[MemoKind.UIDS].octets == counts[MemoKind.UIDS].misses == 0
 
 
-def test_what_an_owner_remembered_goes_with_it() -> None:
+def test_values_end_with_their_owner() -> None:
     memory = Memory(BUDGET)
     memo: Memo[str, object] = Memo(memory, MemoKind.UIDS)
     other: Memo[str, object] = Memo(memory, MemoKind.UIDS)

@@ -38,7 +38,7 @@ END = b"\r\n--b--\r\n"
         "size",
     ],
 )
-async def test_what_may_cost_much_does_not_hold_the_loop(raw: bytes) -> None:
+async def test_expensive_messages_are_prepared_in_a_thread(raw: bytes) -> None:
     assert may_cost_much(raw)
     others = asyncio.Event()
     asyncio.get_running_loop().call_soon(others.set)

@@ -36,7 +36,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet_work, "AGAIN_SECONDS", 0.0)
 
 
-async def test_it_is_done_once_however_often_it_is_woken() -> None:
+async def test_the_work_runs_once_however_often_it_is_woken() -> None:
     work = Work()
     for _ in range(5):
         work.wake()
@@ -45,7 +45,7 @@ async def test_it_is_done_once_however_often_it_is_woken() -> None:
     assert work.times == 1
 
 
-async def test_it_waits_no_longer_than_its_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_work_waits_no_longer_than_its_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 3600.0)
     monkeypatch.setattr(quiet_work, "PATIENCE_SECONDS", 0.0)
     work = Work()
@@ -55,14 +55,14 @@ async def test_it_waits_no_longer_than_its_patience(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("outcome", [False, Refused(Code.UNAVAILABLE, DISK_FULL)])
-async def test_what_was_not_all_done_is_tried_again(outcome: bool | Refused) -> None:
+async def test_unfinished_work_is_tried_again(outcome: bool | Refused) -> None:
     work = Work(outcome)
     work.wake()
     assert [await work.done.get(), await work.done.get()] == [1, 2]
     await work.close()
 
 
-async def test_nothing_is_done_where_it_is_off_or_after_the_end() -> None:
+async def test_the_work_does_not_run_if_switched_off_or_after_the_end() -> None:
     off, ended = Work(is_off=True), Work()
     off.wake()
     await ended.close()

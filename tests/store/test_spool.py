@@ -48,7 +48,7 @@ def test_a_bare_line_feed_becomes_crlf_and_nothing_else_changes(pieces: tuple[by
 
 
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\0", b""]), max_size=20), st.data())
-def test_it_does_not_matter_where_the_pieces_end(pieces: list[bytes], data: st.DataObject) -> None:
+def test_the_ends_of_pieces_do_not_matter(pieces: list[bytes], data: st.DataObject) -> None:
     raw = b"".join(pieces)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(raw)), max_size=4)))
     cut = [raw[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
@@ -76,7 +76,7 @@ def test_a_large_message_goes_to_a_file_that_has_no_name(tmp_path: Path) -> None
         assert spool.octets() is octets
 
 
-def test_what_is_just_small_stays_in_memory(tmp_path: Path) -> None:
+def test_a_message_of_the_largest_small_size_stays_in_memory(tmp_path: Path) -> None:
     with Spool(directory=tmp_path) as spool:
         spool.write(b"x" * MEMORY_BYTES)
         assert isinstance(spool.octets(), bytes)
@@ -100,7 +100,7 @@ def test_memory_stays_bounded_while_a_large_message_passes() -> None:
     assert peak < 4 * MEMORY_BYTES
 
 
-def test_what_is_too_big_is_forgotten_and_passed_over() -> None:
+def test_a_message_that_is_too_big_is_dropped() -> None:
     with Spool(limit=10) as spool:
         spool.write(b"0123456789")
         assert not spool.too_big
@@ -126,7 +126,7 @@ def test_closing_twice_is_closing_once() -> None:
     spool.close()
 
 
-def test_who_still_looks_at_a_message_does_not_break_closing() -> None:
+def test_a_message_in_use_can_be_closed() -> None:
     spool = Spool()
     spool.write(b"x" * (MEMORY_BYTES + 1))
     octets = spool.octets()

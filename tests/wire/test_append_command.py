@@ -49,7 +49,7 @@ def test_errors_of_later_messages() -> None:
     assert str(error.value) == f"Expected a space and {MESSAGE} at column 13"
 
 
-def test_what_stands_between_earlier_messages_is_not_read_again() -> None:
+def test_text_between_earlier_messages_is_not_parsed_again() -> None:
     # a thousand messages that are announced would be half a million that are read
     line = "a1 APPEND x {}no space, and no flags{} (\\Seen) "
     start = parse_append_start(command(line, Message(3), Message(3)), utf8=False, limits=DEFAULT_LIMITS)

@@ -50,7 +50,7 @@ def test_octets_pass_from_the_outermost_layer_to_the_innermost_and_back() -> Non
     assert stack.send(b"hello") == b"([hello])"
 
 
-def test_what_an_inner_layer_has_to_say_passes_the_outer_ones() -> None:
+def test_output_of_an_inner_layer_passes_the_outer_ones() -> None:
     stack = Stack(Wrapping(b"()"), Wrapping(b"[]"))
     stack.receive(b"([hello])")
     assert stack.to_send() == b"([seen])(seen)"

@@ -88,7 +88,7 @@ def test_both_are_understood_however_the_wire_is_cut(
     assert not layer.ended
 
 
-def test_what_comes_with_the_end_of_the_handshake_is_heard(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
+def test_data_sent_with_the_end_of_the_handshake_is_received(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
     client = Client(client_tls, layer, piece=65536)
     with contextlib.suppress(ssl.SSLWantReadError):
         client.tls.do_handshake()
@@ -98,7 +98,7 @@ def test_what_comes_with_the_end_of_the_handshake_is_heard(client_tls: ssl.SSLCo
     assert client.carry() == b"a1 CAPABILITY\r\n"
 
 
-def test_much_goes_in_records(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
+def test_long_output_is_split_into_records(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
     client = connected(client_tls, layer)
     much = bytes(range(256)) * 2000
     wire = layer.send(much)
@@ -113,7 +113,7 @@ def test_much_goes_in_records(client_tls: ssl.SSLContext, layer: TlsLayer) -> No
     assert client.carry() == much
 
 
-def test_who_has_said_all_may_still_listen(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
+def test_a_client_that_has_closed_its_side_can_still_receive(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
     client = connected(client_tls, layer)
     client.tls.write(b"a1 LOGOUT\r\n")
     with contextlib.suppress(ssl.SSLWantReadError):
@@ -124,14 +124,14 @@ def test_who_has_said_all_may_still_listen(client_tls: ssl.SSLContext, layer: Tl
     assert layer.send(b"* BYE\r\n")
 
 
-def test_the_end_is_told(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
+def test_close_sends_close_notify(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
     client = connected(client_tls, layer)
     client.take(layer.send(b"* BYE\r\n"), layer.close())
     assert list(client.read()) == [b"* BYE\r\n", b""]
     assert not layer.close()
 
 
-def test_who_speaks_no_tls_is_not_heard(layer: TlsLayer) -> None:
+def test_data_outside_of_tls_is_not_received(layer: TlsLayer) -> None:
     assert layer.receive(b"a1 LOGIN linda secret\r\n") == b""
     assert layer.ended
     assert layer.failure is not None
@@ -153,7 +153,7 @@ def test_a_record_that_was_altered_ends_it(client_tls: ssl.SSLContext, layer: Tl
         list(client.read())
 
 
-def test_nobody_is_greeted_before_hands_are_shaken(layer: TlsLayer) -> None:
+def test_closing_before_the_handshake_sends_nothing(layer: TlsLayer) -> None:
     assert layer.close() == b""
     assert not layer.established
 
@@ -169,7 +169,7 @@ def test_nobody_is_greeted_before_hands_are_shaken(layer: TlsLayer) -> None:
     ids=["nothing", "another version", "a long hello"],
 )
 @pytest.mark.parametrize("piece", [1, 65536])
-def test_what_is_no_handshake_ends_it(layer: TlsLayer, said: bytes, piece: int) -> None:
+def test_an_invalid_handshake_ends_the_connection(layer: TlsLayer, said: bytes, piece: int) -> None:
     for start in range(0, len(said), piece):
         assert layer.receive(said[start : start + piece]) == b""
     assert layer.ended
@@ -188,14 +188,14 @@ def test_words_in_the_clear_after_the_handshake_are_not_heard(client_tls: ssl.SS
         list(client.read())
 
 
-def test_what_was_said_before_a_failure_is_heard(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
+def test_data_sent_before_a_failure_is_received(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
     client = connected(client_tls, layer)
     client.tls.write(b"a1 NOOP\r\n")
     assert layer.receive(client.wire() + b"\xff" * 100) == b"a1 NOOP\r\n"
     assert layer.failure is not None
 
 
-def test_nothing_is_heard_after_the_end(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
+def test_input_after_the_end_is_ignored(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
     client = connected(client_tls, layer)
     client.tls.write(b"a1 NOOP\r\n")
     late = client.wire()

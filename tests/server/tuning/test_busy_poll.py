@@ -51,13 +51,13 @@ def someone_waits() -> Iterator[None]:
             loop.remove_reader(ours.fileno())
 
 
-async def test_it_sleeps_at_once_where_clients_are_slow() -> None:
+async def test_no_polling_with_slow_clients() -> None:
     busy_poll = BusyPoll(asyncio.get_running_loop())
     assert shortest(busy_poll, commands=0) < AWAKE_SECONDS
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="with one processor it never stays awake")
-def test_it_stays_awake_where_they_are_quick_and_gives_up_in_time() -> None:
+def test_polling_with_quick_clients_ends_in_time() -> None:
     async def answer() -> None:
         busy_poll = BusyPoll(asyncio.get_running_loop())
         assert AWAKE_SECONDS <= shortest(busy_poll) < 10 * AWAKE_SECONDS
@@ -71,17 +71,17 @@ def test_it_stays_awake_where_they_are_quick_and_gives_up_in_time() -> None:
         runner.run(answer())
 
 
-async def test_it_does_not_while_somebody_else_waits() -> None:
+async def test_no_polling_while_another_client_waits() -> None:
     busy_poll = BusyPoll(asyncio.get_running_loop())
     with someone_waits():
         await asyncio.sleep(0)  # the loop registers the socket
         assert shortest(busy_poll) < AWAKE_SECONDS
 
 
-async def test_it_never_does_where_it_is_switched_off() -> None:
+async def test_no_polling_if_it_is_switched_off() -> None:
     assert shortest(BusyPoll(asyncio.get_running_loop(), is_enabled=False)) < AWAKE_SECONDS
 
 
-async def test_it_never_does_with_one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_polling_with_one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     assert shortest(BusyPoll(asyncio.get_running_loop())) < AWAKE_SECONDS

@@ -29,7 +29,7 @@ def as_it_was() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("as_it_was")
-def test_what_outlives_a_full_search_is_not_searched_again() -> None:
+def test_objects_that_survive_a_full_collection_are_not_examined_again() -> None:
     search_each_object_once()
     search_each_object_once()
     staying: list[object] = [[] for _ in range(1000)]

@@ -44,7 +44,7 @@ async def from_the_loop(call: object) -> None:
 
 
 @either
-async def test_it_wakes_in_the_next_round(kind: type[InlineWakeup | PlainWakeup]) -> None:
+async def test_wake_wakes_in_the_next_round(kind: type[InlineWakeup | PlainWakeup]) -> None:
     sleeper = await Sleeper(kind=kind).settled()
     sleeper.wakeup.wake()
     assert sleeper.rounds == 0
@@ -52,7 +52,7 @@ async def test_it_wakes_in_the_next_round(kind: type[InlineWakeup | PlainWakeup]
     assert sleeper.rounds == 1
 
 
-async def test_it_wakes_at_once_when_the_loop_says_so() -> None:
+async def test_wake_now_wakes_at_once() -> None:
     sleeper = await Sleeper(3).settled()
     rounds: list[int] = []
 
@@ -98,7 +98,7 @@ async def test_a_second_wake_means_nothing(kind: type[InlineWakeup | PlainWakeup
 
 
 @either
-async def test_nobody_waits(kind: type[InlineWakeup | PlainWakeup]) -> None:
+async def test_waking_without_a_waiting_task_does_nothing(kind: type[InlineWakeup | PlainWakeup]) -> None:
     wakeup = kind(asyncio.get_running_loop())
     wakeup.wake()
     wakeup.wake_now()
@@ -107,7 +107,7 @@ async def test_nobody_waits(kind: type[InlineWakeup | PlainWakeup]) -> None:
 
 @either
 @pytest.mark.parametrize("is_awake", [False, True], ids=["asleep", "just woken"])
-async def test_its_task_can_be_cancelled(is_awake: bool, kind: type[InlineWakeup | PlainWakeup]) -> None:
+async def test_a_waiting_task_can_be_cancelled(is_awake: bool, kind: type[InlineWakeup | PlainWakeup]) -> None:
     sleeper = await Sleeper(kind=kind).settled()
     if is_awake:
         sleeper.wakeup.wake()
@@ -118,7 +118,7 @@ async def test_its_task_can_be_cancelled(is_awake: bool, kind: type[InlineWakeup
 
 
 @either
-async def test_it_can_be_awaited_again_after_a_timeout(kind: type[InlineWakeup | PlainWakeup]) -> None:
+async def test_a_wakeup_can_be_awaited_again_after_a_timeout(kind: type[InlineWakeup | PlainWakeup]) -> None:
     wakeup = kind(asyncio.get_running_loop())
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):

@@ -44,7 +44,7 @@ def test_only_what_changed_later_is_told_in_the_order_of_changes() -> None:
     assert (told.modseq, told.whole) == (20, False)
 
 
-def test_of_deleted_mailboxes_those_are_told_that_the_caller_may_know() -> None:
+def test_only_deleted_mailboxes_that_the_caller_may_know_are_listed() -> None:
     tombstones = [
         gone(1, created=0, gone=12),
         gone(2, created=10, gone=11),
@@ -54,7 +54,7 @@ def test_of_deleted_mailboxes_those_are_told_that_the_caller_may_know() -> None:
     assert [each.id for each in since(10).told((), tombstones).gone] == [2, 1]
 
 
-def test_who_gets_everything_gets_what_is_older_than_the_log_and_no_tombstones() -> None:
+def test_a_whole_answer_has_older_mailboxes_and_no_tombstones() -> None:
     boxes = [mailbox(1, created=0, changed=0), mailbox(2, created=6, changed=7)]
     names = [name("a", subscribed=True, changed=0), name("b", subscribed=False, changed=7)]
     told = since(4).told(boxes, [gone(3, created=0, gone=9)], names)

@@ -28,7 +28,7 @@ def opened(known: Known, *, recent: int = 0) -> Selection:
     return selection(box, known, ["$A"])
 
 
-def test_whoever_knows_the_highest_modseq_has_nothing_new() -> None:
+def test_no_changes_since_the_highest_modseq() -> None:
     assert Since(ModSeq(5), ModSeq(5), Uid(1)).is_now(ModSeq(5))
     assert not Since(ModSeq(5), ModSeq(4), Uid(1)).is_now(ModSeq(5))
     assert not Since(ModSeq(4), ModSeq(5), Uid(1)).is_now(ModSeq(5))
@@ -44,7 +44,7 @@ def test_arrivals_flags_and_expunges_are_told_apart() -> None:
     )
 
 
-def test_what_is_known_is_brought_up_to_date() -> None:
+def test_known_uids_are_updated() -> None:
     known = Known(ModSeq(5), 6, uids(1, 2, 5), Uid(2))
     assert known.uids_now(9, uids(2, 7)) == uids(1, 5, 6, 8)
     assert UNKNOWN.uids_now(4, uids(2)) == uids(1, 3)
@@ -66,12 +66,12 @@ def test_recent_is_what_was_claimed() -> None:
     assert with_recent(found, None).recent == Uids()
 
 
-def test_what_could_not_be_claimed_is_recent_all_the_same() -> None:
+def test_unclaimed_messages_are_recent_too() -> None:
     known = Known(ModSeq(5), 6, uids(1, 3, 5), None)
     assert with_recent_unclaimed(opened(known, recent=2)).recent == uids(3, 5)
 
 
-def test_of_arrivals_those_that_were_claimed_are_recent() -> None:
+def test_only_claimed_arrivals_are_recent() -> None:
     found = Since(ModSeq(1), ModSeq(1), Uid(5)).told(ModSeq(2), Uid(9), "", Uids(), (), uids(6))
     assert with_recent_arrived(found, Uid(7)).recent == uids(7, 8)
     assert with_recent_arrived(found, None).recent == Uids()

@@ -40,7 +40,7 @@ def test_uids_ascend_and_end() -> None:
     assert caught.value.code is Code.LIMIT
 
 
-def test_what_comes_and_goes_is_counted() -> None:
+def test_arrivals_and_expunges_are_counted() -> None:
     one = box(recent_from=5)
     one.count(0, 100, 4, 1)
     one.count(SEEN | DELETED, 10, 5, 1)

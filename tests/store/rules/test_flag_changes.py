@@ -61,7 +61,7 @@ def test_each_order_that_changes_something_takes_a_modseq_of_its_own() -> None:
     assert mailbox.words == {1: 0, 2: 0}
 
 
-def test_what_is_told_after_each_order_is_what_it_left() -> None:
+def test_each_order_reports_the_flags_after_it() -> None:
     mailbox = Mailbox(0, SEEN)
     first, second = mailbox.store(order(FlagChange.ADD, "\\Seen", 1, 2), order(FlagChange.REPLACE, "\\Deleted", 2))
     assert first.flags == [(1, SEEN, 11), (2, SEEN, 10)]
@@ -74,7 +74,7 @@ def test_counters_follow() -> None:
     assert (mailbox.box.unseen, mailbox.box.deleted) == (-2, -1)
 
 
-def test_where_nothing_changes_no_modseq_is_taken_and_no_keyword_is_used() -> None:
+def test_an_order_without_effect_takes_no_modseq_and_no_keyword() -> None:
     mailbox = Mailbox(SEEN)
     (stored,) = mailbox.store(order(FlagChange.ADD, "\\Seen", 1))
     (none_there,) = mailbox.store(order(FlagChange.ADD, "$New", 99))
@@ -104,7 +104,7 @@ def test_unchangedsince_leaves_alone_what_changed_later() -> None:
 
 @pytest.mark.parametrize("how", FlagChange)
 @pytest.mark.parametrize("given", [("\\Seen",), ("\\Deleted",), ("\\Seen", "\\Deleted"), ()])
-def test_what_many_gain_is_what_each_gains(how: FlagChange, given: tuple[str, ...]) -> None:
+def test_the_gain_of_many_messages_is_the_sum_of_their_gains(how: FlagChange, given: tuple[str, ...]) -> None:
     operand, sets, numbers = Flags.of(given), DictionarySets(), count(1)
     words = {Uid(next(numbers)): word for word, _ in product((0, SEEN, DELETED, SEEN | DELETED), range(3))}
     after = {uid: sets.changed_word(Rows(), word, how, operand) for uid, word in words.items()}

@@ -71,7 +71,7 @@ def test_only_the_latest_answers_are_remembered() -> None:
 
 
 @pytest.mark.parametrize("key", [InSubject("x"), Not(InSubject("x")), Not(InUids(uids(1))), Or(All(), InSubject("x"))])
-def test_what_asks_for_more_than_flags_is_not_answered(key: SearchKey) -> None:
+def test_other_keys_than_flags_are_not_answered(key: SearchKey) -> None:
     assert not answers(key)
 
 
@@ -80,7 +80,7 @@ def test_a_mailbox_with_too_many_kinds_of_flags_is_not_remembered() -> None:
     assert followed(NOT_ASKED, changes(5, {uid: uid << 5 for uid in range(1, KINDS + 2)})) is TOO_MANY
 
 
-def test_words_of_the_past_do_not_count() -> None:
+def test_words_that_no_message_has_are_forgotten() -> None:
     index = NOT_ASKED
     for modseq in range(1, 3 * KINDS):
         index = followed(index, changes(modseq, {1: modseq << 5, 2: SEEN}))

@@ -24,7 +24,7 @@ NOW = Now(life="this", place="here", seen=10)
         (Kept(9, 9, "this", "elsewhere"), Loss.MUCH),
     ],
 )
-def test_what_may_be_lost(kept: Kept, loss: Loss) -> None:
+def test_how_much_may_be_lost(kept: Kept, loss: Loss) -> None:
     assert loss_of(kept, NOW) is loss
 
 

@@ -34,7 +34,7 @@ def test_every_uid_is_in_one_block() -> None:
     assert blocks_of(Uids()) == set()
 
 
-def test_it_pays_to_look_where_many_of_each_block_are_asked_for() -> None:
+def test_blocks_are_used_for_many_messages_of_each() -> None:
     assert are_many(Uids.span(SIZE, SIZE + MANY - 1))
     assert not are_many(Uids.span(SIZE, SIZE + MANY - 2))
     assert not are_many(Uids.span(SIZE, SIZE + MANY - 1) | Uids.span(9 * SIZE, 9 * SIZE))

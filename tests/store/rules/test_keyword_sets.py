@@ -53,7 +53,7 @@ def test_each_change_of_flags(how: FlagChange, given: tuple[str, ...], expected:
     assert (changed == word) == (expected == {"\\Flagged", "$A"})
 
 
-def test_what_is_asked_of_words() -> None:
+def test_queries_about_words() -> None:
     sets, rows = DictionarySets(), Rows()
     with_a, with_both = sets.word(rows, flags("$A")), sets.word(rows, flags("$A", "$B", "\\Seen"))
     assert sets.has(with_both, "$b")
@@ -71,7 +71,7 @@ def test_what_is_asked_of_words() -> None:
     }
 
 
-def test_what_another_process_added_is_learnt() -> None:
+def test_sets_added_by_another_process_are_loaded() -> None:
     one, other, rows = DictionarySets(), DictionarySets(), Rows()
     word = one.word(rows, flags("$A"))
     assert not other.known(word)
@@ -79,7 +79,7 @@ def test_what_another_process_added_is_learnt() -> None:
     assert other.flags(word) == ("$A",)
 
 
-def test_one_set_is_learnt_without_those_before_it() -> None:
+def test_a_single_set_can_be_loaded() -> None:
     one, other, rows = DictionarySets(), DictionarySets(), Rows()
     words = [one.word(rows, flags(f"$A{number}")) for number in range(3)]
     other.learn_some([(words[2] >> KEYWORD_SHIFT, "$A2")])

@@ -67,7 +67,7 @@ def test_inbox_is_listed_first_and_parents_before_children() -> None:
     assert sorted(names, key=listed_order) == ["INBOX", "INBOX/below", "INBOXES", "a", "a/z", "a-b", "b"]
 
 
-def test_what_exists_is_not_made_again_but_a_mere_name_is() -> None:
+def test_an_existing_mailbox_cannot_be_created_but_a_mere_name_can() -> None:
     selectable, name_alone = mailbox("a"), mailbox("a", selectable=False)
     assert refusal(lambda: require_creatable(selectable, None, use_is_taken=False)) is Code.ALREADYEXISTS
     assert refusal(lambda: require_creatable(name_alone, None, use_is_taken=False)) is None
@@ -75,7 +75,7 @@ def test_what_exists_is_not_made_again_but_a_mere_name_is() -> None:
     assert refusal(lambda: require_creatable(None, "\\Sent", use_is_taken=True)) is Code.USEATTR
 
 
-def test_there_are_so_many_and_no_more() -> None:
+def test_the_number_of_mailboxes_and_subscriptions_is_limited() -> None:
     for require in (require_few_mailboxes, require_few_subscriptions):
         assert refusal(lambda require=require: require(3, LIMITS)) is None  # type: ignore[misc]
         assert refusal(lambda require=require: require(4, LIMITS)) is Code.LIMIT  # type: ignore[misc]

@@ -20,7 +20,7 @@ def test_text_is_long_to_look_for_wherever_it_stands(text: SearchKey) -> None:
         assert is_long(key)
 
 
-def test_what_stands_in_a_messages_row_is_not() -> None:
+def test_keys_about_a_messages_row_are_not_long() -> None:
     for key in (*CHEAP, And(CHEAP), Not(Or(*CHEAP[:2]))):
         assert not is_long(key)
 

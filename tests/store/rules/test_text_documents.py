@@ -21,7 +21,7 @@ TEXT = st.text(st.sampled_from("abcABC iİıßé漢😀\0\n\ud83d") | st.charact
 
 
 @given(before=TEXT, sought=TEXT, behind=TEXT, other=TEXT)
-def test_what_holds_a_text_is_proposed(before: str, sought: str, behind: str, other: str) -> None:
+def test_a_document_with_the_text_has_its_trigrams(before: str, sought: str, behind: str, other: str) -> None:
     text = before + sought + behind
     for found, asked in (
         (document(text, other), asked_trigrams(header_text(sought))),
@@ -38,7 +38,7 @@ def test_headers_and_bodies_are_told_apart(text: str) -> None:
     assert not any(trigram in in_header for trigram in asked_trigrams(body_text(text)))
 
 
-def test_of_a_long_text_few_trigrams_are_asked() -> None:
+def test_few_trigrams_of_a_long_text_are_looked_up() -> None:
     text = "".join(map(chr, range(0x4E00, 0x4E00 + 10_000)))
     assert 0 < len(asked_trigrams(text)) <= MOST_ASKED
     assert asked_trigrams("ab") == []

@@ -99,7 +99,7 @@ def told(column: MessageIds) -> list[tuple[int, list[int]]]:
     return [contents[content] for content in column.numbers]
 
 
-def test_what_messages_share_is_told_once() -> None:
+def test_copies_share_their_message_ids() -> None:
     ids = MessageIds()
     for values in (["7", "a@b c@d"], ["7", "7", "9"]):
         for content in ids.unknown(values):

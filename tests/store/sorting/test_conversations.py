@@ -120,7 +120,7 @@ def test_a_thread_may_be_as_deep_as_it_likes(make: Callable[[int], list[Letter]]
     assert outline.below == [1] * 9_999 + [0]
 
 
-def test_of_a_long_line_of_missing_messages_nothing_is_seen() -> None:
+def test_a_long_line_of_missing_messages_is_not_shown() -> None:
     outline = timed(deep(one_long_line(100_000)))
     assert (outline.nodes, outline.below) == ([0, 1], [0, 0])
 
@@ -172,7 +172,7 @@ CHANGES = st.lists(st.tuples(st.integers(0, 11), st.integers(-1, 11)), max_size=
 
 @settings(max_examples=200)
 @given(CHANGES, st.sampled_from([0, 5, 10_000]))
-def test_a_forest_links_and_cuts_as_told(changes: list[tuple[int, int]], patience: int) -> None:
+def test_trees_link_and_cut(changes: list[tuple[int, int]], patience: int) -> None:
     forest = ThreadTrees(10)
     forest.add()
     forest.add()
@@ -194,7 +194,7 @@ def test_a_forest_links_and_cuts_as_told(changes: list[tuple[int, int]], patienc
         assert list(forest.parent) == parents
 
 
-def test_a_forest_grows_after_it_lost_patience() -> None:
+def test_nodes_can_be_added_after_the_change_to_link_cut_trees() -> None:
     forest = ThreadTrees(3)
     forest._steps = 0
     for parent, child in pairwise((2, 1, 0)):

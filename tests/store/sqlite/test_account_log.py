@@ -78,7 +78,7 @@ async def test_tombstones_do_not_grow_without_end(in_memory: SqliteAccount, monk
     assert 20 <= sum(reach) <= 31
 
 
-async def test_what_changes_to_and_fro_leaves_nothing(in_memory: SqliteAccount) -> None:
+async def test_repeated_changes_leave_at_most_one_tombstone(in_memory: SqliteAccount) -> None:
     await in_memory.create("one")
     for _ in range(20):
         await in_memory.rename("one", "other")

@@ -80,7 +80,7 @@ async def test_messages_that_are_well_are_not_told_of(tmp_path: Path, monkeypatc
     assert book.faults == []
 
 
-async def test_what_is_compressed_is_checked_by_the_reading(tmp_path: Path) -> None:
+async def test_compressed_messages_are_checked_when_they_are_read(tmp_path: Path) -> None:
     identity = await stored(tmp_path, 3, [TEXT * 50, TEXT * 60])
     flip(tmp_path, identity, 2)
     book = Book()

@@ -112,7 +112,9 @@ async def test_messages_that_go_take_their_runs_along(account: SqliteAccount, mo
     assert [(first, last) for _, first, last in runs] == [(1, 1), (10, 10)]
 
 
-async def test_upkeep_is_nobodys_news(account: SqliteAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_upkeep_fires_no_watch_and_takes_no_modseq(
+    account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mailbox = await fill(account, 10)
     monkeypatch.setattr(changed_runs, "SPARE_RUNS", -20)
     await account.store_flags(mailbox, uids(1), ADD, FLAGGED)

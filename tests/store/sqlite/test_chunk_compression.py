@@ -94,7 +94,7 @@ async def assert_same(account: Account, mailbox: MailboxId, expected: dict[int, 
 EXPECTED = dict(enumerate(MAIL, 1))
 
 
-async def test_what_is_packed_against_its_text_is_much_smaller_and_the_same(data: Path, account: SqliteAccount) -> None:
+async def test_messages_compressed_with_their_text_are_smaller_and_equal(data: Path, account: SqliteAccount) -> None:
     path, mailbox = file_of(data, account.id), await inbox(account)
     await assert_same(account, mailbox, EXPECTED)
     before, arrived = octets_in(path), ways_of(path)
@@ -106,7 +106,7 @@ async def test_what_is_packed_against_its_text_is_much_smaller_and_the_same(data
     await assert_same(account, mailbox, EXPECTED)
 
 
-async def test_who_had_the_file_open_before_reads_what_another_packed(data: Path, account: SqliteAccount) -> None:
+async def test_an_open_file_reads_what_another_process_compressed(data: Path, account: SqliteAccount) -> None:
     elsewhere = await open_store(data)  # as another process: only the file is shared
     other = await elsewhere.account(entry_of(account))
     mailbox = await inbox(other)
@@ -132,7 +132,7 @@ async def test_a_backup_holds_all_that_is_needed(data: Path, store: SqliteStore,
     await again.close()
 
 
-async def test_what_stays_can_be_read_when_its_neighbours_are_gone(data: Path, account: SqliteAccount) -> None:
+async def test_messages_can_be_read_after_their_neighbours_are_removed(data: Path, account: SqliteAccount) -> None:
     await account.indexer.finish()
     mailbox = await inbox(account)
     await account.create("Copies")

@@ -61,9 +61,7 @@ async def messages_after_a_restart(data: Path) -> int:
 
 
 @pytest.mark.parametrize("beside", [["-wal"], ["-shm"], ["-wal", "-shm"]])
-async def test_what_lies_beside_the_file_may_be_removed_and_nothing_acknowledged_is_lost(
-    data: Path, beside: list[str]
-) -> None:
+async def test_no_acknowledged_change_is_lost_if_the_wal_or_its_index_is_removed(data: Path, beside: list[str]) -> None:
     book = Book()
     store = await open_store(data, faults=book)
     account = await linda(store)

@@ -45,7 +45,7 @@ def syncs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return ended
 
 
-async def test_what_must_be_durable_is_on_disk_when_it_returns(account: Account, syncs: list[int], data: Path) -> None:
+async def test_durable_changes_are_on_disk_when_they_return(account: Account, syncs: list[int], data: Path) -> None:
     mailbox = await fill(account, 2)
     wal = file_of(data, account.id).with_suffix(".db-wal")
     for asking in (
@@ -89,7 +89,7 @@ async def test_flags_alone_do_not_wait_for_the_disk_unless_told_to(
     await careful.close()
 
 
-async def test_those_who_wait_at_one_time_share_a_sync(account: Account, syncs: list[int]) -> None:
+async def test_concurrent_changes_share_a_sync(account: Account, syncs: list[int]) -> None:
     mailbox = await inbox(account)
     syncs.clear()
     await asyncio.gather(*(account.append(mailbox, [incoming()]) for _ in range(50)))
@@ -204,7 +204,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_who_never_gets_a_turn_is_refused(account: Account, data: Path) -> None:
+async def test_a_change_is_refused_while_another_process_writes_for_long(account: Account, data: Path) -> None:
     mailbox = await fill(account, 1)
     other = apsw.Connection(str(file_of(data, account.id)), flags=apsw.SQLITE_OPEN_READWRITE)
     other.execute("BEGIN IMMEDIATE")

@@ -202,7 +202,7 @@ async def agrees_with_the_file(account: Account, data: Path) -> None:
 
 @pytest.mark.parametrize("error", [full, failed, no_memory])
 @pytest.mark.parametrize("doing", FEW + LONG)
-async def test_what_a_process_remembers_is_what_was_committed(
+async def test_remembered_state_is_committed_state(
     account: Account, disk: FaultyDisk, tmp_path: Path, doing: Doing, error: Raise
 ) -> None:
     mailbox = await inbox(account)
@@ -235,7 +235,7 @@ READING = (told_by, fetch_all, search_all, sort_all)
 
 @pytest.mark.parametrize("begin", [FaultyDisk.fails_to_read_at, FaultyDisk.fails_to_open_at])
 @pytest.mark.parametrize("doing", FEW + LONG + READING)
-async def test_what_cannot_be_read_or_opened_is_refused_and_changes_nothing(
+async def test_failed_reads_and_openings_are_refused_and_change_nothing(
     account: Account, disk: FaultyDisk, tmp_path: Path, doing: Doing, begin: Callable[[FaultyDisk, int], None]
 ) -> None:
     mailbox = await inbox(account)

@@ -48,7 +48,7 @@ async def test_a_closed_store_leaves_whole_files_and_nothing_beside_them(data: P
     assert {path for path in data.rglob("*") if path.is_file()} == {data / "mektup.db", file_of(data, account.id)}
 
 
-async def test_those_who_start_at_once_on_a_new_directory_share_it(data: Path) -> None:
+async def test_processes_that_start_at_once_share_a_new_directory(data: Path) -> None:
     stores = await asyncio.gather(*(open_store(data) for _ in range(4)))
     await stores[0].directory.add("linda", {})
     for store in stores:
@@ -57,7 +57,7 @@ async def test_those_who_start_at_once_on_a_new_directory_share_it(data: Path) -
     assert [path.name for path in data.iterdir() if path.is_file()] == ["mektup.db"]
 
 
-async def test_those_who_open_an_account_at_once_share_one_and_leave_none_open(data: Path) -> None:
+async def test_concurrent_openings_of_an_account_share_one(data: Path) -> None:
     store = await open_store(data)
     entry = await store.directory.add("linda", {})
     await store.close()
@@ -136,7 +136,7 @@ async def test_few_files_are_open_however_many_accounts_are_held(
         assert (await account.mailbox("INBOX")).messages == 2
 
 
-async def test_of_files_that_rest_few_stay_open_and_any_is_there_when_it_is_used(
+async def test_few_idle_files_stay_open_and_each_is_reopened_when_used(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(open_files, "REST_SECONDS", 0.0)
@@ -154,7 +154,7 @@ async def test_of_files_that_rest_few_stay_open_and_any_is_there_when_it_is_used
         assert [(await account.mailbox("INBOX")).messages for account in accounts] == [count] * 6
 
 
-async def test_one_with_a_change_that_was_waited_for_is_closed_later(
+async def test_a_file_with_a_durable_change_is_closed_later(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(open_files, "REST_SECONDS", 0.0)

@@ -59,7 +59,7 @@ async def test_blocks_are_made_for_many_in_which_nothing_can_arrive(account: Sql
     assert kept(account) == [0, 1, 2]
 
 
-async def test_they_are_there_for_the_next_process(account: SqliteAccount, store: SqliteStore, data: Path) -> None:
+async def test_blocks_are_stored_for_the_next_process(account: SqliteAccount, store: SqliteStore, data: Path) -> None:
     mailbox = await fill(account, 2 * SIZE)
     before = await fetched(account, mailbox, EVERYTHING, CHOICE)
     await store.close()
@@ -74,7 +74,7 @@ async def test_they_are_there_for_the_next_process(account: SqliteAccount, store
     assert subjects(after[2 * SIZE - 1 :]) == [(2 * SIZE, b"Subject: changed")]
 
 
-async def test_what_is_long_is_not_kept(account: SqliteAccount) -> None:
+async def test_long_fields_are_not_stored(account: SqliteAccount) -> None:
     mailbox = await inbox(account)
     lengths = [MOST_KEPT - 100, MOST_KEPT] * SIZE
     await account.append(mailbox, [incoming(octets=raw("x" * length)) for length in lengths])
@@ -108,7 +108,7 @@ async def test_a_block_goes_with_any_of_its_messages(account: SqliteAccount) -> 
     assert kept(account) == []
 
 
-async def test_what_went_while_it_was_read_is_not_kept(account: SqliteAccount) -> None:
+async def test_a_block_with_a_message_removed_meanwhile_is_not_stored(account: SqliteAccount) -> None:
     mailbox = await fill(account, 2 * SIZE)
     blocks = await account.database.read_long(header_fields.make, mailbox, [0, 1], query_for((CHOICE,)))
     assert [block.messages for block in blocks] == [SIZE - 1, SIZE]
@@ -128,7 +128,7 @@ async def test_a_message_has_so_many_choices_at_most(account: SqliteAccount) -> 
         assert len(kept(account)) == (count - 1) % MOST_CHOICES + 1
 
 
-async def test_where_nothing_can_be_kept_they_are_told_all_the_same(
+async def test_fields_are_read_even_if_no_block_can_be_stored(
     account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mailbox = await inbox(account)

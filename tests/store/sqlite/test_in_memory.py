@@ -57,7 +57,7 @@ async def test_another_account_is_served_while_one_searches(store: SqliteStore) 
     await asyncio.wait((search,))
 
 
-async def test_its_own_account_goes_on_when_the_search_is_over(store: SqliteStore) -> None:
+async def test_the_same_account_goes_on_after_the_search(store: SqliteStore) -> None:
     busy = await account(store, "busy")
     mailbox = await fill(busy, 3)
     search = await searching(busy, 0.1)

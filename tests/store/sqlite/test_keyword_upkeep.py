@@ -66,7 +66,7 @@ async def flags(account: SqliteAccount) -> list[str]:
     return [name for name in ("kept", "k7", "new") if (await account.search(mailbox, HasFlag(name), ALL)).uids]
 
 
-async def test_what_no_message_has_goes(account: SqliteAccount, data: Path) -> None:
+async def test_unused_sets_are_removed(account: SqliteAccount, data: Path) -> None:
     for number in range(MANY):
         await replace(account, f"k{number}")
     await replace(account, "kept")
@@ -78,7 +78,7 @@ async def test_what_no_message_has_goes(account: SqliteAccount, data: Path) -> N
     assert await flags(account) == ["kept"]
 
 
-async def test_two_thousand_new_sets_are_not_there_for_good(
+async def test_two_thousand_unused_sets_are_removed_in_the_background(
     account: SqliteAccount, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.01)
@@ -155,7 +155,7 @@ async def test_a_change_that_is_undone_leaves_nothing_behind(account: SqliteAcco
     assert list(sets(file_of(data, account.id)).values()).count("new") == 1
 
 
-async def test_what_went_makes_room(tmp_path: Path) -> None:
+async def test_removed_sets_no_longer_count_for_the_limit(tmp_path: Path) -> None:
     store = await open_store(tmp_path, limits=Limits(keyword_sets_bytes=20_000))
     try:
         account = await store.account(await store.directory.add("linda", {}))

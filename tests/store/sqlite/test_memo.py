@@ -62,7 +62,7 @@ async def test_a_commit_of_somebody_else_is_seen(account: SqliteAccount, data: P
         other.close()
 
 
-async def test_nothing_is_asked_twice_of_what_did_not_change(
+async def test_unchanged_mailboxes_are_not_queried_again(
     account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await fill(account, 1)
@@ -72,7 +72,7 @@ async def test_nothing_is_asked_twice_of_what_did_not_change(
     assert (await account.mailbox("INBOX"), await account.select("INBOX", claim_recent=False)) == before
 
 
-async def test_the_place_of_new_mail_is_not_asked_for_again_while_only_mail_comes(
+async def test_the_mailbox_for_new_mail_is_looked_up_once_while_only_mail_arrives(
     account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inbox_id = await account.target("INBOX")
@@ -84,7 +84,7 @@ async def test_the_place_of_new_mail_is_not_asked_for_again_while_only_mail_come
             assert await account.target("INBOX") == inbox_id
 
 
-async def test_mail_never_goes_where_another_process_took_the_name_away(account: SqliteAccount, data: Path) -> None:
+async def test_new_mail_follows_a_rename_by_another_process(account: SqliteAccount, data: Path) -> None:
     there = (await account.create("there")).id
     other = apsw.Connection(str(file_of(data, account.id)))
     rename = "UPDATE mailboxes SET name = ? WHERE id = ?"
@@ -140,7 +140,7 @@ async def test_one_budget_is_for_all_accounts(data: Path) -> None:
     await store.close()
 
 
-async def test_what_was_remembered_of_an_account_goes_with_it(store: SqliteStore) -> None:
+async def test_the_memory_of_an_account_ends_with_it(store: SqliteStore) -> None:
     added = await store.directory.add("linda", {})
     account = await store.account(added)
     mailbox = await fill(account, 3)
@@ -185,7 +185,7 @@ with open(sys.argv[1], "r+b") as file:
 """The octet of the WAL-index on which each connection keeps a lock for as long as it is open."""
 
 
-async def test_what_others_did_while_the_file_was_closed_is_seen(account: SqliteAccount, data: Path) -> None:
+async def test_changes_by_others_while_the_file_was_closed_are_seen(account: SqliteAccount, data: Path) -> None:
     await account.database.release()
     await read_twice(account)
     second = await open_store(data)
@@ -197,7 +197,7 @@ async def test_what_others_did_while_the_file_was_closed_is_seen(account: Sqlite
         assert "Elsewhere" in {mailbox.name for mailbox in await account.mailboxes()}
 
 
-async def test_who_closes_a_file_leaves_the_locks_of_others_in_this_process(account: SqliteAccount, data: Path) -> None:
+async def test_closing_a_file_keeps_the_locks_of_other_users_in_the_process(account: SqliteAccount, data: Path) -> None:
     async def is_locked() -> bool:
         asking = await asyncio.create_subprocess_exec(
             sys.executable, "-c", ASK_FOR_THE_LOCK, f"{file_of(data, account.id)}-shm", stdout=asyncio.subprocess.PIPE

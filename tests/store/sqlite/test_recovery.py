@@ -150,7 +150,7 @@ async def test_a_file_that_rests_is_closed_well_and_its_next_change_takes_that_b
         await store.close()
 
 
-async def test_nothing_is_seen_before_it_is_taken_back_that_the_file_was_closed_well(
+async def test_the_first_change_after_a_proper_close_is_on_disk_before_anybody_sees_it(
     data: Path, power: Power, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await open_store(data)
@@ -190,7 +190,7 @@ async def test_nothing_is_seen_before_it_is_taken_back_that_the_file_was_closed_
     await store.close()
 
 
-async def test_of_two_that_have_it_open_the_first_to_close_it_keeps_the_other_from_nothing(
+async def test_a_process_that_closes_the_file_does_not_hide_changes_of_another(
     data: Path, power: Power, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = await open_store(data), await open_store(data)
@@ -229,7 +229,7 @@ async def test_the_same_boot_leaves_no_gap(data: Path, power: Power) -> None:
     await store.close()
 
 
-async def test_what_was_closed_well_costs_one_sync_to_change(data: Path, power: Power) -> None:
+async def test_the_first_change_after_a_proper_close_takes_one_sync(data: Path, power: Power) -> None:
     store = await open_store(data)
     account = await linda(store)
     mailbox = await fill(account, 3)

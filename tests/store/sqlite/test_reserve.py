@@ -58,7 +58,7 @@ async def account(store: SqliteStore) -> Account:
     return await store.account(await store.directory.add("linda", {}))
 
 
-def test_it_has_blocks_of_its_own(kept: Reserve, tmp_path: Path) -> None:
+def test_the_reserve_has_allocated_blocks(kept: Reserve, tmp_path: Path) -> None:
     assert not kept.is_whole
     assert kept.refill()
     assert kept.is_whole
@@ -67,7 +67,7 @@ def test_it_has_blocks_of_its_own(kept: Reserve, tmp_path: Path) -> None:
     assert status.st_mode & 0o777 == 0o600
 
 
-def test_it_is_given_up_in_pieces_and_made_whole_again(kept: Reserve) -> None:
+def test_the_reserve_is_given_up_in_pieces_and_refilled(kept: Reserve) -> None:
     kept.refill()
     given = 0
     while kept.give_up(400_000):
@@ -78,7 +78,7 @@ def test_it_is_given_up_in_pieces_and_made_whole_again(kept: Reserve) -> None:
     assert kept.is_whole
 
 
-def test_it_says_why_it_cannot_be_made_whole(kept: Reserve, tmp_path: Path) -> None:
+def test_a_failed_refill_says_why(kept: Reserve, tmp_path: Path) -> None:
     (tmp_path / "data").rename(tmp_path / "elsewhere")
     with pytest.raises(FileNotFoundError):
         kept.need()
@@ -113,7 +113,7 @@ async def test_mail_waits_while_it_is_not_whole(
     assert kept.is_whole
 
 
-async def test_what_makes_room_has_it(account: Account, disk: FaultyDisk, kept: Reserve) -> None:
+async def test_changes_that_free_space_use_the_reserve(account: Account, disk: FaultyDisk, kept: Reserve) -> None:
     mailbox = await fill(account, 5)
     await account.database.release()  # type: ignore[attr-defined]
     disk.fails_while(lambda: kept.is_whole)

@@ -62,7 +62,7 @@ def in_the_files_place(data: Path, backup: Path) -> None:
 
 
 @pytest.mark.parametrize("put_back", [over_the_file, in_the_files_place])
-async def test_what_is_certainly_older_gets_a_new_uidvalidity(
+async def test_a_certainly_older_copy_gets_a_new_uidvalidity(
     data: Path, backup: Path, put_back: Callable[[Path, Path], None]
 ) -> None:
     newest = await boxes(data)
@@ -79,7 +79,7 @@ async def test_what_is_certainly_older_gets_a_new_uidvalidity(
     assert await boxes(data) == after  # only once
 
 
-async def test_what_is_certainly_older_is_whole(data: Path, backup: Path) -> None:
+async def test_a_certainly_older_copy_has_all_its_messages(data: Path, backup: Path) -> None:
     over_the_file(data, backup)
     store = await open_store(data)
     account = await linda(store)
@@ -148,7 +148,7 @@ async def test_a_copy_that_is_put_back_while_the_file_rests_is_noticed(
     await store.close()
 
 
-async def test_whoever_knew_it_loses_a_mailbox_that_is_renewed(data: Path, backup: Path) -> None:
+async def test_sessions_lose_a_renewed_mailbox(data: Path, backup: Path) -> None:
     before = (await boxes(data))["INBOX"]
     over_the_file(data, backup)
     store = await open_store(data)

@@ -47,7 +47,7 @@ async def size(account: SqliteAccount, data: Path) -> int:
     return file_of(data, account.id).stat().st_size
 
 
-async def test_what_an_emptied_mailbox_took_is_given_back(account: SqliteAccount, data: Path) -> None:
+async def test_the_space_of_an_emptied_mailbox_is_returned(account: SqliteAccount, data: Path) -> None:
     mailbox = await load(account)
     full = await size(account, data)
     await account.store_flags(mailbox, Uids.span(1, 80), FlagChange.ADD, frozenset({"\\Deleted"}))
@@ -57,7 +57,7 @@ async def test_what_an_emptied_mailbox_took_is_given_back(account: SqliteAccount
     assert await size(account, data) < FEW_BYTES
 
 
-async def test_it_is_given_back_by_itself_whoever_frees_it(
+async def test_free_space_is_returned_in_the_background(
     account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mektup.store.quiet_work.QUIET_SECONDS", 0.01)
@@ -88,9 +88,7 @@ async def test_a_wal_that_has_grown_too_much_is_made_small_after_load(
     assert wal.stat().st_size <= CHECKPOINT_PAGES * PAGE_BYTES
 
 
-async def test_one_that_is_as_large_as_load_makes_it_stays_to_be_written_over(
-    account: SqliteAccount, data: Path
-) -> None:
+async def test_a_wal_of_usual_size_is_not_truncated(account: SqliteAccount, data: Path) -> None:
     await load(account)
     wal = file_of(data, account.id).with_suffix(".db-wal")
     before = wal.stat().st_size
@@ -162,7 +160,7 @@ def uids(runs: list[tuple[int, int, int]], since: int) -> Uids:
     return Uids([(first, last) for modseq, first, last in runs if modseq > since])
 
 
-async def test_of_many_runs_the_latest_stay_exact_and_none_is_forgotten(account: SqliteAccount) -> None:
+async def test_old_runs_are_joined_and_the_latest_stay_exact(account: SqliteAccount) -> None:
     # every second UID was expunged, one after the other, from both ends
     gone = [*range(1, 6001, 4), *range(5999, 2, -4)]
     runs = [(modseq, uid, uid) for modseq, uid in enumerate(gone, 10)]

@@ -70,7 +70,7 @@ async def test_every_way_to_copy_and_remove(data: Path, store: SqliteStore, seed
     assert_nothing_is_lost_or_left(file_of(data, account.id))
 
 
-async def test_a_store_that_changes_nothing_leaves_nothing(data: Path, store: SqliteStore) -> None:
+async def test_a_store_without_effect_adds_no_set_of_keywords(data: Path, store: SqliteStore) -> None:
     account = await store.account(await store.directory.add("linda", {}))
     box = await account.mailbox("INBOX")
     await account.append(box.id, [incoming("$Kept")])

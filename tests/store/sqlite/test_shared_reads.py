@@ -39,7 +39,7 @@ async def account(store: SqliteStore) -> SqliteAccount:
     return account
 
 
-async def test_who_asks_the_same_at_the_same_time_has_the_same_answer(account: SqliteAccount) -> None:
+async def test_concurrent_equal_reads_share_one_query(account: SqliteAccount) -> None:
     reads, question = SharedReads(account.database), Question()
     assert await asyncio.gather(*(reads.read(question) for _ in range(30))) == [1] * 30
     assert question.asked == 1
@@ -48,7 +48,7 @@ async def test_who_asks_the_same_at_the_same_time_has_the_same_answer(account: S
     assert question.asked == 2
 
 
-async def test_what_was_asked_before_a_commit_is_no_answer_behind_it(account: SqliteAccount) -> None:
+async def test_a_read_begun_before_a_commit_is_not_shared_after_it(account: SqliteAccount) -> None:
     reads, question = SharedReads(account.database), Question()
     question.go_on.clear()
     first = asyncio.create_task(reads.read(question))
@@ -64,7 +64,7 @@ async def test_what_was_asked_before_a_commit_is_no_answer_behind_it(account: Sq
     assert await asyncio.gather(first, second) == [1, 2]
 
 
-async def test_who_is_cancelled_takes_nothing_from_the_others(account: SqliteAccount) -> None:
+async def test_a_cancelled_reader_does_not_end_the_shared_query(account: SqliteAccount) -> None:
     reads, question = SharedReads(account.database), Question()
     question.go_on.clear()
     first, second = (asyncio.create_task(reads.read(question)) for _ in range(2))

@@ -296,7 +296,7 @@ async def test_a_long_text_is_looked_into_always_and_found_wherever_it_stands(
 # Updates
 
 
-async def test_what_arrives_is_indexed_by_itself(account: SqliteAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_arrivals_are_indexed_in_the_background(account: SqliteAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.001)
     await fill(account, 300)
     async with asyncio.timeout(30):
@@ -307,7 +307,9 @@ async def test_what_arrives_is_indexed_by_itself(account: SqliteAccount, monkeyp
             await asyncio.sleep(0)
 
 
-async def test_what_an_earlier_process_left_is_indexed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_messages_that_an_earlier_process_did_not_index_are_indexed(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = await open_store(data)
     entry = await store.directory.add("linda", {})
     await fill(await store.account(entry), 10)
@@ -321,7 +323,7 @@ async def test_what_an_earlier_process_left_is_indexed(data: Path, monkeypatch: 
     await store.close()
 
 
-async def test_it_waits_for_a_quiet_moment_but_not_for_ever(
+async def test_indexing_waits_for_a_quiet_moment_but_not_for_ever(
     account: SqliteAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 3600.0)
@@ -332,7 +334,7 @@ async def test_it_waits_for_a_quiet_moment_but_not_for_ever(
             await account.append(mailbox, [incoming()])
 
 
-async def test_it_can_be_switched_off(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_index_can_be_switched_off(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.0)
     store = await open_store(data, limits=Limits(text_index=False))
     account = await store.account(await store.directory.add("linda", {}))
@@ -385,7 +387,7 @@ def state_of(path: Path) -> tuple[set[int], set[int], set[int]]:
         connection.close()
 
 
-async def test_what_is_gone_leaves_the_index(data: Path, account: SqliteAccount) -> None:
+async def test_removed_messages_leave_the_index(data: Path, account: SqliteAccount) -> None:
     mailbox = await fill(account, 30)
     await account.copy(mailbox, uids(5), "Archive")
     await account.indexer.finish()
@@ -418,7 +420,7 @@ async def test_no_more_than_one_long_text_is_held_at_a_time(account: SqliteAccou
     assert (await account.search_status()).indexed == 13
 
 
-async def test_what_goes_while_it_is_being_indexed_is_left_out(data: Path, account: SqliteAccount) -> None:
+async def test_messages_removed_while_they_are_indexed_are_left_out(data: Path, account: SqliteAccount) -> None:
     mailbox = await fill(account, 5)
     batch = await account.database.read_long(text_index.next_batch, Limits(), Packing(None))
     await account.remove(mailbox, uids(2, 5))
@@ -428,7 +430,7 @@ async def test_what_goes_while_it_is_being_indexed_is_left_out(data: Path, accou
     assert (await account.search(mailbox, InText("number"), EVERYTHING)).uids == uids(1, 3, 4)
 
 
-async def test_of_two_that_index_the_same_one_wins(account: SqliteAccount) -> None:
+async def test_only_the_first_of_two_equal_batches_is_stored(account: SqliteAccount) -> None:
     mailbox = await fill(account, 5)
     batch = await account.database.read_long(text_index.next_batch, Limits(), Packing(None))
     assert await account.database.write(lambda change: text_index.put(change, batch))
@@ -457,7 +459,7 @@ async def test_the_status_tells_how_far_it_is_and_what_it_takes(account: SqliteA
 # Messages that share a block
 
 
-async def test_what_is_indexed_one_by_one_shares_documents_all_the_same(data: Path, account: SqliteAccount) -> None:
+async def test_messages_indexed_one_by_one_share_documents(data: Path, account: SqliteAccount) -> None:
     mailbox = await inbox(account)
     for number in range(7):
         await account.append(mailbox, [incoming(octets=raw(text=f"at {number}{number}{number}"))])

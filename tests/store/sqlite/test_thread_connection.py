@@ -68,7 +68,7 @@ async def test_a_writer_does_not_wait(spare: Spare, connect: Opened) -> None:
     assert await spare.take(connect, at_once=True) not in connect.connections[:MOST_LENT]
 
 
-async def test_what_a_writer_gives_back_lets_no_more_readers_in(spare: Spare, connect: Opened) -> None:
+async def test_a_writers_connection_is_not_lent_to_a_reader(spare: Spare, connect: Opened) -> None:
     *having, waiting = await _begin(spare, connect, MOST_LENT + 1)
     spare.give_back(await spare.take(connect, at_once=True))
     await asyncio.sleep(0)
@@ -104,7 +104,7 @@ async def test_a_connection_with_an_open_transaction_is_closed_and_replaced(spar
         broken.execute("SELECT 1")
 
 
-async def test_who_cannot_open_one_blocks_nobody(spare: Spare, connect: Opened) -> None:
+async def test_a_failed_opening_does_not_block_others(spare: Spare, connect: Opened) -> None:
     connect.fails = True
     asking = [asyncio.create_task(spare.take(connect, at_once=False)) for _ in range(3 * MOST_LENT)]
     told = await asyncio.gather(*asking, return_exceptions=True)

@@ -18,7 +18,7 @@ async def threads() -> AsyncIterator[Threads]:
     await made.close()
 
 
-async def test_what_the_work_returns_or_raises_comes_back(threads: Threads) -> None:
+async def test_the_result_or_error_of_the_work_is_passed_on(threads: Threads) -> None:
     def fail() -> None:
         raise OSError("no disk")
 
@@ -33,7 +33,7 @@ async def test_each_piece_has_a_thread_as_long_as_there_are_some(threads: Thread
     await asyncio.gather(*(threads.sync(all_there.wait) for _ in range(SYNCING_THREADS)))
 
 
-async def test_who_is_cancelled_waits_until_the_work_ends_however_often(threads: Threads) -> None:
+async def test_a_cancelled_caller_waits_until_the_work_ends(threads: Threads) -> None:
     begun, may_end = threading.Event(), threading.Event()
     ended: list[bool] = []
 
@@ -53,7 +53,7 @@ async def test_who_is_cancelled_waits_until_the_work_ends_however_often(threads:
     assert ended == [True]
 
 
-async def test_what_nobody_waits_for_any_more_is_not_begun(threads: Threads) -> None:
+async def test_cancelled_work_is_not_begun(threads: Threads) -> None:
     may_end = threading.Event()
     holding = [asyncio.create_task(threads.sync(lambda: may_end.wait(10))) for _ in range(SYNCING_THREADS)]
     begun: list[int] = []
@@ -68,7 +68,7 @@ async def test_what_nobody_waits_for_any_more_is_not_begun(threads: Threads) -> 
     assert begun == []
 
 
-async def test_nothing_begins_once_they_have_ended(threads: Threads) -> None:
+async def test_no_work_begins_after_the_end(threads: Threads) -> None:
     assert await threads.sync(lambda: True)
     await threads.close()
     with pytest.raises(RuntimeError):

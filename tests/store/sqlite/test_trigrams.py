@@ -34,7 +34,7 @@ def proposes(index: apsw.Connection, document: str, match: str | None) -> bool:
 
 
 @given(before=TEXT, sought=TEXT, behind=TEXT, other=TEXT)
-def test_what_holds_a_text_is_proposed(
+def test_messages_with_the_text_are_proposed(
     index: apsw.Connection, before: str, sought: str, behind: str, other: str
 ) -> None:
     text = before + sought + behind
@@ -49,7 +49,7 @@ OPERATORS = ("AND", "NOT", "NEAR(a b)", 'a"b', '"""', "document:abc", "abc*", "^
 
 
 @pytest.mark.parametrize("sought", OPERATORS)
-def test_nothing_that_is_sought_is_an_operator(index: apsw.Connection, sought: str) -> None:
+def test_searched_texts_have_no_operators(index: apsw.Connection, sought: str) -> None:
     assert proposes(index, text_documents.document("", f"x{sought}x"), trigrams.in_body(sought))
     assert not proposes(index, text_documents.document("", "something else"), trigrams.in_body(sought))
 

@@ -63,7 +63,7 @@ async def test_an_addition_that_was_killed_leaves_nothing(data: Path, linda: Pat
     await store.close()
 
 
-async def test_what_another_process_is_at_is_not_left_by_it(data: Path, linda: Path) -> None:
+async def test_work_in_progress_in_another_process_is_not_finished(data: Path, linda: Path) -> None:
     assert await asyncio.to_thread(partial(die, data, "remove", "linda", "unlink", "1"))
     store = await open_store(data)
     lock = files.lock(data / "accounts", alone=False)
