@@ -30,7 +30,7 @@ uses the disk, for which other work would wait."""
 LOOK_SECONDS = 5.0
 """How often idle files are checked for being removed or replaced."""
 
-MOST_SPARES = 32
+MOST_THREAD_CONNECTIONS = 32
 """The most second connections, for work in threads."""
 
 

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from mektup.store.open_files import OpenFiles
-from mektup.store.sqlite.file.thread_connection import MOST_LENT, Spare
+from mektup.store.sqlite.file.thread_connection import MOST_LENT, ThreadConnections
 from mektup.store.threads import Threads
 
 
@@ -22,8 +22,8 @@ async def threads() -> AsyncIterator[Threads]:
 
 
 @pytest.fixture
-def spare(threads: Threads) -> Spare:
-    return Spare(threads, OpenFiles(9, threads))
+def spare(threads: Threads) -> ThreadConnections:
+    return ThreadConnections(threads, OpenFiles(9, threads))
 
 
 class Opened:
@@ -47,7 +47,7 @@ def connect(tmp_path: Path) -> Opened:
 
 
 async def _begin(
-    spare: Spare, connect: Callable[[], apsw.Connection], count: int
+    spare: ThreadConnections, connect: Callable[[], apsw.Connection], count: int
 ) -> list[asyncio.Task[apsw.Connection]]:
     """Starts *count* callers that want a connection; returns when as many as possible have one."""
     asking = [asyncio.create_task(spare.take(connect, at_once=False)) for _ in range(count)]
@@ -55,7 +55,7 @@ async def _begin(
     return asking
 
 
-async def test_many_callers_share_few_connections(spare: Spare, connect: Opened) -> None:
+async def test_many_callers_share_few_connections(spare: ThreadConnections, connect: Opened) -> None:
     asking = await _begin(spare, connect, 20)
     for each in asking:
         spare.give_back(await each)
@@ -63,12 +63,12 @@ async def test_many_callers_share_few_connections(spare: Spare, connect: Opened)
     assert len(spare.part_with()) == MOST_LENT
 
 
-async def test_a_writer_does_not_wait(spare: Spare, connect: Opened) -> None:
+async def test_a_writer_does_not_wait(spare: ThreadConnections, connect: Opened) -> None:
     await _begin(spare, connect, MOST_LENT)
     assert await spare.take(connect, at_once=True) not in connect.connections[:MOST_LENT]
 
 
-async def test_a_writers_connection_is_not_lent_to_a_reader(spare: Spare, connect: Opened) -> None:
+async def test_a_writers_connection_is_not_lent_to_a_reader(spare: ThreadConnections, connect: Opened) -> None:
     *having, waiting = await _begin(spare, connect, MOST_LENT + 1)
     spare.give_back(await spare.take(connect, at_once=True))
     await asyncio.sleep(0)
@@ -77,14 +77,14 @@ async def test_a_writers_connection_is_not_lent_to_a_reader(spare: Spare, connec
     await waiting
 
 
-async def test_the_longest_waiting_is_next(spare: Spare, connect: Opened) -> None:
+async def test_the_longest_waiting_is_next(spare: ThreadConnections, connect: Opened) -> None:
     *having, first, second = await _begin(spare, connect, MOST_LENT + 2)
     spare.give_back(having[0].result())
     await first
     assert not second.done()
 
 
-async def test_a_cancelled_caller_passes_its_connection_on(spare: Spare, connect: Opened) -> None:
+async def test_a_cancelled_caller_passes_its_connection_on(spare: ThreadConnections, connect: Opened) -> None:
     *having, first, second, third = await _begin(spare, connect, MOST_LENT + 3)
     second.cancel()
     spare.give_back(having[0].result())
@@ -94,7 +94,9 @@ async def test_a_cancelled_caller_passes_its_connection_on(spare: Spare, connect
     assert second.cancelled()
 
 
-async def test_a_connection_with_an_open_transaction_is_closed_and_replaced(spare: Spare, connect: Opened) -> None:
+async def test_a_connection_with_an_open_transaction_is_closed_and_replaced(
+    spare: ThreadConnections, connect: Opened
+) -> None:
     *having, next_one = await _begin(spare, connect, MOST_LENT + 1)
     broken = having[0].result()
     broken.execute("BEGIN")
@@ -104,7 +106,7 @@ async def test_a_connection_with_an_open_transaction_is_closed_and_replaced(spar
         broken.execute("SELECT 1")
 
 
-async def test_a_failed_opening_does_not_block_others(spare: Spare, connect: Opened) -> None:
+async def test_a_failed_opening_does_not_block_others(spare: ThreadConnections, connect: Opened) -> None:
     connect.fails = True
     asking = [asyncio.create_task(spare.take(connect, at_once=False)) for _ in range(3 * MOST_LENT)]
     told = await asyncio.gather(*asking, return_exceptions=True)
@@ -113,7 +115,7 @@ async def test_a_failed_opening_does_not_block_others(spare: Spare, connect: Ope
     await _begin(spare, connect, MOST_LENT)
 
 
-async def test_at_rest_one_connection_stays(spare: Spare, connect: Opened) -> None:
+async def test_at_rest_one_connection_stays(spare: ThreadConnections, connect: Opened) -> None:
     for each in await _begin(spare, connect, MOST_LENT):
         spare.give_back(each.result())
     spare.shrink()

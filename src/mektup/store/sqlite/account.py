@@ -38,7 +38,7 @@ from mektup.store.rules.changes import Known, Since, with_recent, with_recent_ar
 from mektup.store.rules.octets import octets_of
 from mektup.store.shared_reads import SharedReads
 from mektup.store.sqlite.fetching import Fetching
-from mektup.store.sqlite.file import room
+from mektup.store.sqlite.file import free_pages
 from mektup.store.sqlite.file.reserve import Room
 from mektup.store.sqlite.indexer import Indexer
 from mektup.store.sqlite.loop_limits import (
@@ -139,7 +139,7 @@ class SqliteAccount:
 
     async def compact(self) -> None:
         if not self.database.in_memory:
-            await self.database.read_long(room.compact)
+            await self.database.read_long(free_pages.compact)
 
     # Mailboxes
 

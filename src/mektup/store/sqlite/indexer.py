@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final
 
 from mektup.store.quiet_work import QuietWork
-from mektup.store.sqlite.file import room
+from mektup.store.sqlite.file import free_pages
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.file.reserve import Room
 from mektup.store.sqlite.tables import expunged_runs, keyword_upkeep, text_index
@@ -65,11 +65,11 @@ class Indexer(QuietWork):
         await self._tidy_keywords()
         while (mailbox := await self._database.read_long(expunged_runs.many)) is not None:
             await self._database.write(partial(expunged_runs.join, mailbox=mailbox), durable=False, long=True)
-        is_due = await self._database.read(room.is_due)
+        is_due = await self._database.read(free_pages.is_due)
         while is_due:
             async with self._turn:
                 begun = loop.time()
-                is_due = await self._database.write(room.give_back, durable=False, long=True, room=Room.FREES)
+                is_due = await self._database.write(free_pages.give_back, durable=False, long=True, room=Room.FREES)
                 spent = loop.time() - begun
             await asyncio.sleep(spent * REST)
         await self._database.checkpoints.shrink_wal()

@@ -21,7 +21,7 @@ from mektup.store import files, texts
 from mektup.store.faults import Fault, FaultRefused, Faults, Kind, fault_of_os_error, in_words
 from mektup.store.interface import AccountEntry, Bus, Tidied
 from mektup.store.memo import Memory
-from mektup.store.open_files import MOST_OPEN, MOST_SPARES, OpenFiles
+from mektup.store.open_files import MOST_OPEN, MOST_THREAD_CONNECTIONS, OpenFiles
 from mektup.store.rules.account_names import account_is_gone
 from mektup.store.rules.gaps import Now
 from mektup.store.searches import searches_of_all
@@ -31,7 +31,7 @@ from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.place import place_of
 from mektup.store.sqlite.file.reserve import Reserve, Room
-from mektup.store.sqlite.file.wal_again import lost_commits
+from mektup.store.sqlite.file.wal_rewrite import lost_commits
 from mektup.store.sqlite.tables import (
     chunk_compression,
     content,
@@ -44,8 +44,8 @@ from mektup.store.sqlite.tables import (
 from mektup.store.sqlite.tables.account_row import ACCOUNT_ROW
 from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.store.sqlite.tables.directory import SqliteDirectory, find_by_id
+from mektup.store.sqlite.tables.known_modseqs import KnownModseqs
 from mektup.store.sqlite.tables.schema import ACCOUNT, DIRECTORY
-from mektup.store.sqlite.tables.seen import Seen
 from mektup.store.sqlite.tables.text_blocks import KeptTexts
 from mektup.store.threads import Threads
 from mektup.store.watch import ChangeNotifier
@@ -107,7 +107,7 @@ class SqliteStore:
         self._threads = Threads()
         self._disk = Disk(self._threads)
         self._open_files = OpenFiles(MOST_OPEN, self._threads, trim_memory=trim_memory)
-        self._open_spares = OpenFiles(MOST_SPARES, self._threads, trim_memory=trim_memory)
+        self._open_far = OpenFiles(MOST_THREAD_CONNECTIONS, self._threads, trim_memory=trim_memory)
         self._accounts: WeakValueDictionary[AccountId, SqliteAccount] = WeakValueDictionary()
         self._opening: dict[AccountId, asyncio.Task[SqliteAccount]] = {}
         self._in_memory: dict[AccountId, SqliteAccount] = {}
@@ -118,11 +118,11 @@ class SqliteStore:
             self._threads,
             self._disk,
             OpenFiles(1, self._threads, trim_memory=trim_memory),
-            self._open_spares,
+            self._open_far,
             faulty=partial(self._happened, ""),
             reserve=reserve,
         )
-        self._seen = Seen(self._names)
+        self._known_modseqs = KnownModseqs(self._names)
         accounts = None if data is None else data / "accounts"
         self._directory = SqliteDirectory(
             self._names, self._threads, self.memory, accounts, self._make_mail, self._remove_mail
@@ -139,7 +139,7 @@ class SqliteStore:
             await self._names.create(DIRECTORY)
             return
         names = self._data / "mektup.db"
-        self._seen.start()
+        self._known_modseqs.start()
         try:
             files.make_directory(self._data)
             files.make_directory(self._data / "accounts")
@@ -192,7 +192,7 @@ class SqliteStore:
             what = f"the WAL is damaged: {lost} changes at its end cannot be read and are lost"
             database.note_damage(what, lasts=True)
         try:
-            now = Now(recovery.boot(), place_of(path), await self._seen.of(account))
+            now = Now(recovery.boot(), place_of(path), await self._known_modseqs.of(account))
         except OSError as error:
             raise fault_of_os_error(error, path).refusal() from error
         if await database.read(recovery.is_due, now):
@@ -208,11 +208,11 @@ class SqliteStore:
             self._threads,
             self._disk,
             self._open_files,
-            self._open_spares,
+            self._open_far,
             equip=partial(_equip, limits=self._limits),
             changed=partial(self._notifier.changed, account),
             account=ACCOUNT_ROW,
-            seen=partial(self._seen.note, account),
+            seen=partial(self._known_modseqs.note, account),
             faulty=partial(self._happened, name),
             reserve=self._reserve,
         )
@@ -303,10 +303,10 @@ class SqliteStore:
             await asyncio.wait(opening)
         for opened in list(self._accounts.values()):
             await opened.close(_closed())
-        await self._seen.close()
+        await self._known_modseqs.close()
         await self._names.close(_closed())
         await self._open_files.settle()
-        await self._open_spares.settle()
+        await self._open_far.settle()
         await self._threads.close()
 
 

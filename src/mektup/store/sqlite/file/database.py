@@ -13,7 +13,7 @@
   (Other readers may see it earlier, see recovery.py.)
 * **The first change after the file was closed properly is on disk before anybody sees it** (``tables.account_row``).
 * **Checkpoints run in a thread**, too, when the WAL has grown.
-* **In memory** there is one connection, which the loop and the threads share (see ``only_one``).
+* **In memory** there is one connection, which the loop and the threads share (see ``one_connection``).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from mektup.store.sqlite.file.closing import Closing
 from mektup.store.sqlite.file.cursor import Cursor, ask_of
 from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS, fault_of, is_full, refusal
-from mektup.store.sqlite.file.only_one import InUse, OnlyOne
+from mektup.store.sqlite.file.one_connection import InUse, OneConnection
 from mektup.store.sqlite.file.rescue import save
 from mektup.store.sqlite.file.reserve import FREEING_BYTES, OPENING_BYTES, Reserve, Room
 from mektup.store.sqlite.file.schema import Schema, bring_up_to_date, create, create_file, is_outdated
@@ -51,7 +51,7 @@ from mektup.store.sqlite.file.settings import (
     NEAR_BUSY_MS,
     NEAR_CACHE_KIB,
 )
-from mektup.store.sqlite.file.thread_connection import Spare
+from mektup.store.sqlite.file.thread_connection import ThreadConnections
 from mektup.store.sqlite.file.wal_index import NamesState, WalIndex
 from mektup.store.sqlite.file.wal_sync import WalSync
 from mektup.store.threads import Threads
@@ -75,7 +75,7 @@ class Database:
         threads: Threads,
         disk: Disk,
         open_files: OpenFiles,
-        open_spares: OpenFiles,
+        open_far: OpenFiles,
         *,
         equip: Callable[[apsw.Connection], None] = lambda connection: None,
         changed: Callable[[MailboxId, ModSeq | None], None] = lambda mailbox, modseq: None,
@@ -101,7 +101,7 @@ class Database:
         self._near: Cursor | None = None
         self._lent: Cursor | None = None  # of a database in memory, while a thread has it
         self._openings = 0
-        self._spare = OnlyOne(lambda: self._cursor, self._pass_on) if path is None else Spare(threads, open_spares)
+        self._far = ThreadConnections(threads, open_far) if path else OneConnection(lambda: self._cursor, self._pass_on)
         self._wal_index: WalIndex | None = None
         self.names = NamesState(self)
         """For answers about the names of mailboxes, which outlive commits of messages."""
@@ -215,7 +215,7 @@ class Database:
 
     async def _take_far(self, *, at_once: bool) -> apsw.Connection:
         self._kept_alive = self.owner()
-        return await self._spare.take(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB), at_once=at_once)
+        return await self._far.take(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB), at_once=at_once)
 
     def state(self) -> bytes | None:
         """Octets that differ after every commit by any process; None where they are not known.
@@ -271,7 +271,7 @@ class Database:
                     work = partial(ask_of, connection, ask)
                     return await self._threads.read(work, connection.interrupt)
                 finally:
-                    self._spare.give_back(connection)
+                    self._far.give_back(connection)
             except ENGINE_ERRORS as error:
                 raise self._refused(error) from error
 
@@ -421,7 +421,7 @@ class Database:
         try:
             return await self._threads.sync(partial(ask_of, connection, work))
         finally:
-            self._spare.give_back(connection)
+            self._far.give_back(connection)
 
     def _commit_synced(self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change]) -> T:
         """Like ``_commit``, but nobody sees the change before it and all earlier ones are on disk."""
@@ -466,7 +466,7 @@ class Database:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except apsw.Error:
-            # closing the connection ends the transaction; ``Spare.give_back`` does that for a far one
+            # closing the connection ends the transaction; ``ThreadConnections.give_back`` does that for a far one
             if self._near is not None and self._near.connection is connection:
                 self._near = None
                 connection.close(True)
@@ -514,7 +514,7 @@ class Database:
 
     async def _shut(self, *, in_thread: bool = True) -> None:
         connections = [] if self._near is None else [self._near.connection]
-        connections += self._spare.part_with()
+        connections += self._far.part_with()
         # closing the last one would checkpoint data that may not be on disk, or remove another file's WAL
         is_well = not self._sync.is_suspect and not self._sync.names.are_overlaid
         for connection in connections if not is_well else ():
@@ -533,7 +533,7 @@ class Database:
             close = partial(self._closing.close, connections, well=is_well)
             await self._threads.sync(close) if in_thread else close()
         # if the file was opened again meanwhile, closing these descriptors would release SQLite's locks
-        if self._near is None and not self._spare.idle and not self._in_flight:
+        if self._near is None and not self._far.idle and not self._in_flight:
             while self._left_open:
                 self._left_open.pop().close()
 

@@ -25,12 +25,12 @@ MOST_LENT: Final = SHARE_OF_SEARCHES + 1
 More would not read faster: the threads and the event loop share the processors and the GIL."""
 
 
-class Spare:
+class ThreadConnections:
     """The connections of one file that are not the loop's. For the event loop's thread."""
 
-    def __init__(self, threads: Threads, open_spares: OpenFiles) -> None:
+    def __init__(self, threads: Threads, open_far: OpenFiles) -> None:
         self._threads = threads
-        self._open_spares = open_spares
+        self._open_far = open_far
         self._kept: list[apsw.Connection] = []
         self._lent = 0
         self._waiting: deque[asyncio.Future[apsw.Connection | None]] = deque()
@@ -58,7 +58,7 @@ class Spare:
             if self._kept:
                 connection = self._kept.pop()
                 if not self._kept:
-                    self._open_spares.closed(self)
+                    self._open_far.closed(self)
         if connection is not None:
             return connection
         is_open = False
@@ -99,7 +99,7 @@ class Spare:
         if connection is not None:
             self._kept.append(connection)
             self.used = monotonic()
-            self._open_spares.in_use(self)
+            self._open_far.in_use(self)
 
     def look(self) -> None:
         """Does nothing, because ``Database.look`` checks the files."""
@@ -115,7 +115,7 @@ class Spare:
     def part_with(self) -> list[apsw.Connection]:
         """Returns the kept connections, which the caller then owns."""
         connections, self._kept = self._kept, []
-        self._open_spares.closed(self)
+        self._open_far.closed(self)
         return connections
 
     async def release(self) -> bool:

@@ -1,7 +1,7 @@
 """Syncs the commits of one file to disk, with one sync of the WAL for all waiting changes, and handles a failed sync.
 
 After a failed sync, nothing is acknowledged, written or checkpointed until the WAL is rewritten and on disk (see
-``wal_again``). Reads go on meanwhile.
+``wal_rewrite``). Reads go on meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS, is_full
 from mektup.store.sqlite.file.file_names import Names
 from mektup.store.sqlite.file.reserve import FREEING_BYTES, Reserve
-from mektup.store.sqlite.file.wal_again import write_again
+from mektup.store.sqlite.file.wal_rewrite import rewrite_wal
 from mektup.store.threads import Caught, Threads
 from mektup.terms.errors import Refused
 
@@ -219,7 +219,7 @@ class WalSync:
             # closing it as the last one must not checkpoint: pages would reach the file before the WAL is on disk
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             connection.execute("BEGIN IMMEDIATE")  # so that nobody appends to the WAL or starts it over
-            return write_again(self._path, self._header())
+            return rewrite_wal(self._path, self._header())
         finally:
             connection.close()
 

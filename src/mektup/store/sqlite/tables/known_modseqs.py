@@ -31,7 +31,7 @@ def _write(change: Change, noted: Mapping[AccountId, ModSeq]) -> None:
     )
 
 
-class Seen:
+class KnownModseqs:
     """The records of all accounts of a store."""
 
     def __init__(self, names: Database) -> None:

@@ -24,7 +24,7 @@ FRAME_HEADER_BYTES = 24
 _MASK = 0xFFFFFFFF
 
 
-def write_again(database: Path, header: bytes) -> int:
+def rewrite_wal(database: Path, header: bytes) -> int:
     """Writes all committed frames in the WAL of *database* to disk; returns a descriptor of the WAL.
 
     *header* is the header of the WAL-index. Raises OSError where the disk fails again, DamagedError where the page

@@ -19,8 +19,8 @@ class InUse(apsw.BusyError):
     """A thread has the connection; the caller in the event loop has to wait."""
 
 
-class OnlyOne:
-    """Passes the connection between the loop and the threads; for a database in memory, in place of ``Spare``."""
+class OneConnection:
+    """Passes the connection between the loop and the threads; in place of ``ThreadConnections``."""
 
     idle = False
 

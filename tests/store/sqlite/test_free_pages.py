@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
-from mektup.store.sqlite.file import room
+from mektup.store.sqlite.file import free_pages
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.schema import PAGE_BYTES
 from mektup.store.sqlite.file.settings import CHECKPOINT_PAGES, USUAL_WAL_BYTES
@@ -26,7 +26,7 @@ from mektup.terms.sets import Uids
 from tests.contract.mail import entry_of, incoming, raw
 from tests.store.sqlite.conftest import file_of
 
-FEW_BYTES = (room.SPARE_PAGES + 100) * PAGE_BYTES
+FEW_BYTES = (free_pages.SPARE_PAGES + 100) * PAGE_BYTES
 
 
 @pytest.fixture
