@@ -22,9 +22,9 @@ INTRODUCTION = """\
 # Which RFC is followed where
 
 This page is made by `make rfc-coverage` from the marks in code, tests and transcripts (`RFC 9051 §6.4.8`); a test fails
-when it is out of date. It lists the sections that demand something of somebody, and those that mektup names. *Demands*
-counts the words MUST, REQUIRED and SHALL. A section with demands that nothing names has a reason; a test fails if it
-has none. *Not done* means what it says.
+when it is out of date. It lists the sections with demands, and those that mektup names. *Demands*
+counts the words MUST, REQUIRED and SHALL. A section with demands that no file names has a reason; a test fails if
+it has none. *Not done* means that mektup does not do it.
 
 That a file names a section does not prove that mektup does what it demands. The transcripts below `tests/transcripts`
 show what mektup does, one rule at a time.

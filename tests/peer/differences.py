@@ -7,30 +7,31 @@ from __future__ import annotations
 
 LINE_BREAK = """RFC 2046 §5.1.1: "The boundary delimiter MUST occur at the beginning of a line, i.e., following a
 CRLF, and the initial CRLF is considered to be attached to the boundary delimiter line rather than part of the
-preceding part." Dovecot leaves it in the part where that part ends in a boundary of its own, or in a header that no
-empty line ends."""
+preceding part." Dovecot leaves it in the part if that part ends with its own boundary, or with a header without an
+empty line."""
 
 INVALID_TYPE = """RFC 2045 §5.2: "It is also recommend that this default [text/plain] be assumed when a syntactically
-invalid Content-Type header field is encountered." Dovecot answers empty strings for type and subtype."""
+invalid Content-Type header field is encountered." Dovecot returns empty strings for type and subtype."""
 
 FORGOTTEN_SEMICOLON = """RFC 9051 §7.5.2: the body type is "A string giving the content media-type name as defined in
-[MIME-IMB]", which the empty string that Dovecot answers is not. What is missing is the semicolon before the
+[MIME-IMB]", but Dovecot returns an empty string. The message lacks the semicolon before the
 boundary."""
 
 EMPTY_PARAMETER = """RFC 2046 §5.1: "The body must then contain one or more body parts, each preceded by a boundary
-delimiter line". It does; Dovecot gives up at the second of two semicolons, and so shows none of them."""
+delimiter line". The body has parts, but Dovecot stops at the second of two semicolons, and shows none."""
 
-CASE = """RFC 2045 §5.1: "The type, subtype, and parameter names are not case sensitive." Dovecot writes
-message/rfc822 in lower case whatever came; mektup writes all types as they came."""
+CASE = """RFC 2045 §5.1: "The type, subtype, and parameter names are not case sensitive." Dovecot always writes
+message/rfc822 in lower case; mektup writes all types as in the message."""
 
-LAST_OCTET = """RFC 9051 §6.3.12: "The APPEND command appends the literal argument as a new message", all of it. Dovecot
-drops a bare CR that is the message's last octet."""
+LAST_OCTET = """RFC 9051 §6.3.12: "The APPEND command appends the literal argument as a new message", so all
+of it. Dovecot drops a bare CR if it is the last octet of the message."""
 
-NAME_WITH_AT = """RFC 5322 §3.4: an angle-addr holds the address, and what stands before it is the display-name. Here
-that is no phrase, as it has an "@"; Dovecot takes it for the address, and so shows an author who did not write."""
+NAME_WITH_AT = """RFC 5322 §3.4: an angle-addr has the address, and the text before it is the display-name. Here that
+text is no phrase, because it has an "@"; Dovecot takes it for the address, and so shows a wrong author."""
 
 ENCODED_MESSAGE = """RFC 9051 §6.4.5.1: "A part of type MESSAGE/RFC822 or MESSAGE/GLOBAL also has nested part numbers,
-referring to parts of the MESSAGE part's body." The message lies there in base64. Dovecot takes that for the message."""
+referring to parts of the MESSAGE part's body." Here the message is encoded in base64. Dovecot parses the
+base64 as the message."""
 
 DIFFERENCES: dict[str, tuple[str, frozenset[str]]] = {
     message: (reason, frozenset(items.split()))

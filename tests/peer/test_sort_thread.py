@@ -14,11 +14,12 @@ from tests.peer.imap_client import ImapClient
 from tests.peer.sorting import Ours, Theirs, made_up
 
 EIGHT_BIT = """RFC 5051 §2: "If the input string is in a known charset that can be converted to Unicode, a sequence in
-the string's charset is read". The header has octets of ISO-8859-1 as they are. mektup takes them for that, as it does
-in SEARCH, so the message sorts and threads where the same text in encoded words does; to Dovecot they are unknown."""
+the string's charset is read". The header has raw octets in ISO-8859-1. mektup decodes them so, as in SEARCH, and so
+sorts and threads the message like the same text in encoded words. Dovecot does not decode them."""
 
-TWO_DATES = """RFC 5256 §2.2: the sent date is "the date and time from the Date: header". There are two, one of which is
-cut off; mektup takes the one that ENVELOPE shows, with Dovecot, too; to sort by, Dovecot takes neither."""
+TWO_DATES = """RFC 5256 §2.2: the sent date is "the date and time from the Date: header". The message has two,
+and one of them is cut off. mektup uses the one that ENVELOPE shows, also in Dovecot. For sorting, Dovecot uses
+neither."""
 
 DIFFERENCES = {
     "mail-parser/legacy-010.eml": (EIGHT_BIT, {SortKey.SUBJECT, SortKey.DISPLAYTO}),

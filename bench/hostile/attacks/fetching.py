@@ -103,11 +103,11 @@ def _keywords(stage: Stage) -> str:
 
 def _heard_keywords(stage: Stage) -> str:
     """One session stores flags; another is told of them and does not read."""
-    hears = stage.imap(mailbox="INBOX", receive_buffer=65536)
+    listener = stage.imap(mailbox="INBOX", receive_buffer=65536)
     words = b" ".join(b"keyword-that-is-as-long-as-one-may-well-be-%03d" % number for number in range(300))
     client = stage.imap(mailbox="INBOX")
     answer = client.ask(b"STORE 1:* +FLAGS.SILENT (%b)" % words)
-    hears.send(b"a NOOP\r\n")
+    listener.send(b"a NOOP\r\n")
     stage.rest(2 if stage.is_short else 8)
     return shown(answer)
 

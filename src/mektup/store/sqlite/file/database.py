@@ -116,7 +116,7 @@ class Database:
             path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save, self.header
         )
         self.checkpoints = Checkpoints(path, self._lock, self._sync, self._reserve, threads, self._checkpoint)
-        self._anew: asyncio.Task[None] | None = None
+        self._reopening: asyncio.Task[None] | None = None
         self._errno = 0
         """The errno of the last error in a thread."""
         self.used = 0.0
@@ -394,20 +394,20 @@ class Database:
         """Saves what it can after a file lost its name (``rescue``), and reopens the files. Raises Refused."""
         refused, ends = save(self._sync.names, self._near, self._closing, self._faulty)
         self._ended = refused if ends else self._ended
-        self._anew = self._anew or asyncio.create_task(self._open_anew())
+        self._reopening = self._reopening or asyncio.create_task(self._reopen())
         if refused is not None:
             raise refused
 
-    async def _open_anew(self) -> None:
+    async def _reopen(self) -> None:
         await self._in_flight.over()
         remove_strays = self._sync.names.remover()
         await self._shut(in_thread=False)  # in the loop, so that nobody opens the file in between
         remove_strays()
-        self._anew = None
+        self._reopening = None
 
     def look(self) -> None:
         """Checks whether the open files still have their names; called now and then, for accounts that only read."""
-        if self._anew is None and self._sync.names.are_lost:
+        if self._reopening is None and self._sync.names.are_lost:
             with contextlib.suppress(Refused):  # the fault is recorded
                 self._save()
 
@@ -542,7 +542,7 @@ class Database:
         if self._ended is None:
             self._ended = why
         await self._in_flight.over()
-        tasks = [task for task in (self.checkpoints.task, self._upkeep, self._anew) if task is not None]
+        tasks = [task for task in (self.checkpoints.task, self._upkeep, self._reopening) if task is not None]
         if tasks:
             await asyncio.wait(tasks)
         with contextlib.suppress(*ENGINE_ERRORS):

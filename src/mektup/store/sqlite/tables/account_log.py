@@ -110,7 +110,7 @@ def _remove_oldest(cursor: Cursor) -> None:
         _begin_at(cursor, cursor.execute(newest_removed, (account_log.KEPT_TOMBSTONES,)).get)
 
 
-def begin_anew(change: Change) -> None:
+def clear(change: Change) -> None:
     """Removes all tombstones, so that every caller gets everything."""
     _begin_at(change.cursor, change.modseq)
 

@@ -57,7 +57,7 @@ def are_many(runs: int, messages: int) -> bool:
     return runs > SPARE_RUNS + 2 * messages
 
 
-def make_anew(cursor: Cursor, mailbox: MailboxId) -> None:
+def rebuild(cursor: Cursor, mailbox: MailboxId) -> None:
     """Rebuilds a mailbox's runs from ``messages``, and counts them."""
     cursor.execute("DELETE FROM touched WHERE mailbox = ?", (mailbox,))
     cursor.execute(_RUNS_OF_MESSAGES, (mailbox,))

@@ -166,7 +166,7 @@ class MailboxRows:
 def populate(change: Change, name: str, boot: str, place: str) -> None:
     """Creates a new account's row and its mailboxes."""
     change.cursor.execute("INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, -1, ?, 0)", (name, boot, place))
-    account_log.begin_anew(change)
+    account_log.clear(change)
     mailbox_tree.populate(MailboxRows(change))
 
 

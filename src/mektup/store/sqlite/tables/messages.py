@@ -87,7 +87,7 @@ def _close(change: Change, box: _Box, touched: Iterable[tuple[ModSeq, Uids]] = (
     """Writes the changed *box*, and which of its messages were *touched*, by modseq."""
     box.runs += changed_runs.note(change.cursor, box.id, touched)
     if changed_runs.are_many(box.runs, box.there + box.messages):
-        change.afterwards = partial(_make_runs_anew, mailbox=box.id)
+        change.afterwards = partial(_rebuild_runs, mailbox=box.id)
     change.cursor.execute(
         "UPDATE mailboxes SET highestmodseq = ?, uidnext = ?, keywords = ?, runs = ?, messages = messages + ?, "
         "unseen = unseen + ?, deleted = deleted + ?, size = size + ?, recent = recent + ? WHERE id = ?",
@@ -107,8 +107,8 @@ def _close(change: Change, box: _Box, touched: Iterable[tuple[ModSeq, Uids]] = (
     change.touched.add(box.id)
 
 
-def _make_runs_anew(change: Change, mailbox: MailboxId) -> None:
-    changed_runs.make_anew(change.cursor, mailbox)
+def _rebuild_runs(change: Change, mailbox: MailboxId) -> None:
+    changed_runs.rebuild(change.cursor, mailbox)
 
 
 # Append

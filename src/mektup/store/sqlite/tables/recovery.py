@@ -80,7 +80,7 @@ def recover(change: Change, now: Now) -> Loss:
 def _leave_gap(change: Change, uids: int, modseqs: int) -> None:
     change.cursor.execute("UPDATE account SET modseq = modseq + ?", (modseqs,))
     modseq = change.modseq
-    account_log.begin_anew(change)
+    account_log.clear(change)
     # a client may have seen a change of flags that is lost now, so the current flags must count as changed
     change.cursor.execute("UPDATE messages SET modseq = ?", (modseq,))
     change.cursor.execute(
@@ -89,7 +89,7 @@ def _leave_gap(change: Change, uids: int, modseqs: int) -> None:
     for (mailbox,) in change.cursor.execute(
         "UPDATE mailboxes SET uidnext = uidnext + ?, highestmodseq = ? WHERE selectable RETURNING id", (uids, modseq)
     ).fetchall():
-        changed_runs.make_anew(change.cursor, mailbox)
+        changed_runs.rebuild(change.cursor, mailbox)
         change.touched.add(MailboxId(mailbox))
 
 
@@ -104,7 +104,7 @@ def renew(change: Change, seen: int = 0) -> None:
         "UPDATE account SET modseq = max(modseq, ?) + ?, content = content + ?", (seen, OLD_MODSEQ_GAP, OLD_CONTENT_GAP)
     )
     modseq = change.modseq
-    account_log.begin_anew(change)
+    account_log.clear(change)
     first = next_uidvalidity(cursor.execute("SELECT uidvalidity FROM account").get, int(time.time()))
     last_id = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mailboxes'").get or 0
     new_id = last_id + OLD_MAILBOX_GAP
@@ -121,7 +121,7 @@ def renew(change: Change, seen: int = 0) -> None:
         for table in ("messages", "expunged", "header_fields"):
             cursor.execute(f"UPDATE {table} SET mailbox = ? WHERE mailbox = ?", (new_id, old))
         cursor.execute("DELETE FROM touched WHERE mailbox = ?", (old,))
-        changed_runs.make_anew(cursor, MailboxId(new_id))
+        changed_runs.rebuild(cursor, MailboxId(new_id))
         cursor.execute("UPDATE account SET uidvalidity = max(uidvalidity, ?)", (uidvalidity,))
         change.touched |= {MailboxId(old), MailboxId(new_id)}
     cursor.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'mailboxes'", (new_id,))

@@ -168,14 +168,14 @@ def _add_touched(connection: apsw.Connection) -> None:
         f"{changed_runs.TABLE}"
     )
     for (mailbox,) in cursor.execute("SELECT id FROM mailboxes").fetchall():
-        changed_runs.make_anew(cursor, MailboxId(mailbox))
+        changed_runs.rebuild(cursor, MailboxId(mailbox))
 
 
 def _add_header_fields(connection: apsw.Connection) -> None:
     connection.execute(header_fields.TABLE)
 
 
-def _index_anew(connection: apsw.Connection) -> None:
+def _rebuild_index(connection: apsw.Connection) -> None:
     # before, a document had one message; and an older mektup cannot read chunks that are packed against texts
     connection.execute(f"{trigrams.FORGET_ALL}; DELETE FROM search_texts; DELETE FROM freed")
 
@@ -205,6 +205,6 @@ def _add_unfinished(connection: apsw.Connection) -> None:
 ACCOUNT = Schema(
     application_id=0x6D656B41,
     tables=ACCOUNT_TABLES + SEARCH_TABLES + account_log.TABLE,
-    upgrades=(_add_search, _add_touched, _add_header_fields, _index_anew, _add_recovery, _add_log),
+    upgrades=(_add_search, _add_touched, _add_header_fields, _rebuild_index, _add_recovery, _add_log),
 )
 DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES + UNFINISHED_TABLE, upgrades=(_add_unfinished,))
