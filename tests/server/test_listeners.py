@@ -118,7 +118,7 @@ def test_a_path_in_use_is_left_alone(tmp_path: Path) -> None:
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "lmtp"
     path.write_text("precious")
-    with pytest.raises(ConfigError, match="there is a file, and it is no socket"):
+    with pytest.raises(ConfigError, match="there is a file that is not a socket"):
         open_sockets(Endpoint(path=path), shared=False)
     assert path.read_text() == "precious"
 
@@ -301,6 +301,6 @@ def test_a_file_that_is_no_socket_is_called_so_and_left_alone(tmp_path: Path) ->
     path = tmp_path / "lmtp"
     for make in (path.touch, lambda: path.symlink_to(tmp_path / "elsewhere"), path.mkdir):
         make()
-        with pytest.raises(ConfigError, match=f"cannot listen at unix:{path}: there is a file, and it is no socket"):
+        with pytest.raises(ConfigError, match=f"cannot listen at unix:{path}: there is a file that is not a socket"):
             open_sockets(Endpoint(path=path), shared=False)
         (path.rmdir if path.is_dir() else path.unlink)()

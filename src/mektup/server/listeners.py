@@ -130,7 +130,7 @@ def _bound(family: int, address: tuple[object, ...], *, shared: bool) -> socket.
 
 def _bound_path(path: Path) -> socket.socket:
     if not _clear_way(path):
-        raise FileExistsError(errno.EEXIST, "there is a file, and it is no socket")
+        raise ConfigError(texts.CANNOT_LISTEN.of(address=Endpoint(path=path), reason=texts.NO_SOCKET))
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

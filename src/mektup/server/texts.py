@@ -42,6 +42,7 @@ LISTEN_ADDRESS = Text('an address such as "{example}", or a list')
 ONE_OF = Text("one of {allowed}")
 CANNOT_LISTEN = Text("cannot listen at {address}: {reason}")
 CANNOT_LISTEN_NOW = Text("cannot listen: {reason}")
+NO_SOCKET = Text("there is a file that is not a socket")
 RUNTIME_DIRECTORY = Text("RuntimeDirectory={name} in a unit of systemd makes it")
 LOW_PORT = Text(
     "a port below {port} needs root, or the capability CAP_NET_BIND_SERVICE "
