@@ -78,7 +78,7 @@ async def test_a_removed_account_cannot_log_in(
         await authenticator.login(b"linda", PASSWORD.encode(), peer)
 
 
-async def test_an_account_without_a_password_lets_nobody_in(
+async def test_nobody_can_log_in_to_an_account_without_a_password(
     authenticator: Authenticator, directory: Directory, peer: MemoryPeer
 ) -> None:
     await directory.add("ada", {})

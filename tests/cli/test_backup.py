@@ -68,7 +68,7 @@ async def test_renew_gives_a_new_uidvalidity_to_one_or_to_all(tmp_path: Path) ->
     assert (await fill(data, 0))[0] > once[0]
 
 
-async def test_compact_leaves_all_as_it_was(tmp_path: Path) -> None:
+async def test_compact_changes_no_mail(tmp_path: Path) -> None:
     data = tmp_path / "data"
     before = await fill(data, 3)
     done = await asyncio.to_thread(mektup, "user", "compact", "--all", "--data", str(data))
@@ -125,7 +125,7 @@ def broken(data: Path) -> Path:
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-async def test_a_backup_that_failed_half_way_is_none(tmp_path: Path, is_there: bool) -> None:
+async def test_a_failed_backup_cannot_be_restored(tmp_path: Path, is_there: bool) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup"
     await fill(data, 1)
     path = broken(data)
@@ -159,7 +159,7 @@ async def test_a_restore_only_reads_the_backup(tmp_path: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in (backup, *backup.rglob("*"))} == before
 
 
-async def test_a_restore_that_was_killed_before_it_renewed_gives_a_new_uidvalidity_all_the_same(tmp_path: Path) -> None:
+async def test_a_restore_killed_before_it_renewed_still_gives_a_new_uidvalidity(tmp_path: Path) -> None:
     data, backup, new = tmp_path / "data", tmp_path / "backup", tmp_path / "new"
     before = await fill(data, 3)
     await asyncio.to_thread(mektup, "backup", str(backup), "--data", str(data))

@@ -70,7 +70,7 @@ def test_version_and_help_load_no_command(tmp_path: Path, arguments: tuple[str, 
     assert "typer" in loaded
 
 
-def test_accounts_come_and_go(tmp_path: Path) -> None:
+def test_accounts_are_added_listed_and_removed(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path / "data"))
     assert mektup("user", "add", "linda", "--password-stdin", *data, typed="Pa$$123\n").stdout == "added linda\n"
     again = mektup("user", "add", "LINDA", "--password-stdin", *data, typed="x\n")
@@ -270,7 +270,7 @@ def test_the_demo_is_the_same_each_time(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     assert mektup("--version").stdout.startswith("mektup 0.")
 
 
@@ -289,7 +289,7 @@ def test_an_account_that_root_adds_belongs_to_the_owner_of_the_data(tmp_path: Pa
 
 
 @as_root
-def test_root_is_told_whose_a_new_data_directory_is(tmp_path: Path) -> None:
+def test_root_is_advised_to_change_the_owner_of_a_new_data_directory(tmp_path: Path) -> None:
     add = ("user", "add", "--password-stdin", "--data", str(tmp_path / "data"))
     assert f"chown -R USER {tmp_path / 'data'}" in mektup(*add, "linda", typed="secret\n").stderr
     assert mektup(*add, "fred", typed="secret\n").stderr == ""

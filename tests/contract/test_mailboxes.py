@@ -96,7 +96,7 @@ async def test_an_existing_mailbox_cannot_be_created(account: Account) -> None:
     await refused(Code.ALREADYEXISTS, account.create("work"))
 
 
-async def test_a_special_use_is_had_once(account: Account) -> None:
+async def test_a_special_use_belongs_to_one_mailbox(account: Account) -> None:
     made = await account.create("Everything", special_use="\\All")
     assert made.special_use == "\\All"
     await refused(Code.USEATTR, account.create("Sent too", special_use="\\Sent"))
@@ -123,7 +123,7 @@ async def test_all_commands_refuse_a_missing_mailbox_with_the_same_text(account:
             await asking
 
 
-async def test_delete_takes_the_messages_along(account: Account) -> None:
+async def test_delete_removes_the_messages(account: Account) -> None:
     made = await account.create("work")
     await account.append(made.id, [incoming(), incoming()])
     await account.delete("work")

@@ -184,7 +184,7 @@ async def test_too_large_is_refused_and_nothing_of_the_append_stays(opened: Open
     assert await flags_of(account, mailbox) == {1: {"$Other"}, 2: {"$New"}}
 
 
-async def test_fetch_passes_over_what_is_not_there(account: Account) -> None:
+async def test_fetch_skips_missing_messages(account: Account) -> None:
     mailbox = await fill(account, 5)
     await account.remove(mailbox, uids(2, 4))
     assert await fetched(account, mailbox, EVERYTHING) == [(1,), (3,), (5,)]
@@ -240,7 +240,7 @@ async def test_copy_keeps_flags_and_dates_and_shares_the_bytes(account: Account)
     assert await account.mailbox("INBOX") == before
 
 
-async def test_copies_outlive_what_they_were_made_of(account: Account) -> None:
+async def test_copies_stay_when_the_original_is_removed(account: Account) -> None:
     mailbox = await inbox(account)
     octets = raw("kept", "x" * 300_000)
     await account.append(mailbox, [incoming(octets=octets)])

@@ -105,9 +105,7 @@ async def test_a_search_that_finds_many_names_each(given: Given, monkeypatch: py
 
 
 @pytest.mark.parametrize("enabled", [b"", b"QRESYNC"])
-async def test_a_client_hears_of_many_expunges_some_at_a_time(
-    given: Given, monkeypatch: pytest.MonkeyPatch, enabled: bytes
-) -> None:
+async def test_many_expunges_are_told_in_pieces(given: Given, monkeypatch: pytest.MonkeyPatch, enabled: bytes) -> None:
     """Thirty sessions may be told of tens of thousands at once; other sessions get turns in between."""
     monkeypatch.setattr(updates, "RANGES_OF_LINE", 2)
     account = await given.account()

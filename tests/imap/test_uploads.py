@@ -70,7 +70,7 @@ async def test_a_client_that_sends_many_messages_ahead_gives_way_between_them(gi
         assert peer.turns >= 2 * 99
 
 
-async def test_all_messages_of_an_append_together_have_a_bound(given: Given) -> None:
+async def test_the_messages_of_an_append_are_limited_together(given: Given) -> None:
     async with Dialogue(ImapSession, given.limited(message_bytes=25)) as dialogue:
         await dialogue.line()
         await dialogue.ask(b"a LOGIN linda Pa$$123")

@@ -242,7 +242,7 @@ def test_a_password_may_not_cross_where_it_must_not() -> None:
         imap.logout()
 
 
-async def test_a_key_that_a_loss_of_power_emptied_is_made_anew(tmp_path: Path) -> None:
+async def test_a_key_file_that_a_power_loss_emptied_is_made_again(tmp_path: Path) -> None:
     key = tmp_path / "data" / "run" / "nobodys.key"
     for damage in (b"", b"short"):
         async with Server(tmp_path / "data"):
@@ -298,7 +298,7 @@ async def test_a_data_directory_that_is_a_file_is_called_one(tmp_path: Path) -> 
             await Server(data).__aenter__()
 
 
-async def test_names_and_passwords_that_are_no_text_are_told() -> None:
+async def test_errors_for_names_and_passwords_that_are_no_text() -> None:
     async with Server(users=LINDA) as server:
         for name in (None, 3, b"linda", Path("linda")):
             with pytest.raises(TypeError, match="the name of a user is a str, not "):
@@ -392,7 +392,7 @@ def test_to_import_it_loads_nothing() -> None:
     assert said.stdout == "[]\n"
 
 
-def test_a_changed_password_ends_who_waits_who_is_busy_and_who_reads_mail_by_pop3(tmp_path: Path) -> None:
+def test_a_changed_password_ends_idle_busy_and_pop3_sessions(tmp_path: Path) -> None:
     with Server(tmp_path / "data", users=LINDA).in_thread() as server:
         waiting, busy = imaplib.IMAP4(*server.address("imap"), timeout=20), imaplib.IMAP4(*server.address("imap"))
         for client in (waiting, busy):

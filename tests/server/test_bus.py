@@ -58,7 +58,7 @@ async def ears(data: Path) -> AsyncIterator[list[Ear]]:
     assert not list((data / "run").iterdir())
 
 
-async def test_all_others_hear_it(ears: list[Ear]) -> None:
+async def test_all_other_processes_get_a_notice(ears: list[Ear]) -> None:
     ears[0].bus.publish(LINDA, MailboxId(7), ONE)
     await ears[1].until(1)
     await ears[2].until(1)
@@ -82,7 +82,7 @@ async def test_the_latest_modseq_of_a_burst_arrives(ears: list[Ear]) -> None:
     assert ears[1].modseqs == {7: 9, 8: None}
 
 
-async def test_notices_that_are_too_many_to_be_kept_are_told_to_be_lost(
+async def test_notices_that_do_not_fit_into_the_queue_are_reported_as_lost(
     ears: list[Ear], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bus_module, "MAX_KEPT", 100)
@@ -115,7 +115,7 @@ async def test_notices_are_lost_while_the_directory_cannot_be_read(
     assert ears[1].heard == ears[2].heard == []
 
 
-async def test_more_than_the_kernel_holds_arrives_all_the_same(ears: list[Ear]) -> None:
+async def test_more_notices_than_the_kernel_buffers_arrive(ears: list[Ear]) -> None:
     for number in range(1, 5001):
         ears[0].bus.publish(LINDA, MailboxId(number), ONE)
     await ears[1].until(5000)
@@ -209,7 +209,7 @@ async def test_a_name_that_cannot_be_removed_does_not_fail_the_end(data: Path) -
     end.close()
 
 
-async def test_a_change_of_mailboxes_or_subscriptions_is_heard_elsewhere(data: Path) -> None:
+async def test_changes_of_mailboxes_and_subscriptions_reach_other_processes(data: Path) -> None:
     here_bus, there_bus = Bus(data), Bus(data)
     here_store, there_store = await open_store(data, bus=here_bus), await open_store(data, bus=there_bus)
     for bus, store in ((here_bus, here_store), (there_bus, there_store)):

@@ -22,7 +22,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "mektup.toml"
 
 
-def test_all_of_it(file: Path) -> None:
+def test_a_file_with_every_key(file: Path) -> None:
     file.write_text("""
 data = "mail"
 workers = 4
@@ -154,7 +154,7 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
         ("data = mail", ["line 1", "column 8"]),
     ],
 )
-def test_a_mistake_is_told(file: Path, text: str, words: list[str]) -> None:
+def test_errors_name_the_key_and_what_is_allowed(file: Path, text: str, words: list[str]) -> None:
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
         config.load(file)
@@ -188,7 +188,7 @@ def test_an_endpoint_is_written_as_it_is_read(endpoint: Endpoint, text: str) -> 
     assert config.endpoint(text, Path("/")) == endpoint
 
 
-def test_only_what_0_turns_off_may_be_0(file: Path) -> None:
+def test_0_is_allowed_only_where_it_means_off(file: Path) -> None:
     file.write_text("[limits]\npassword_remembered_seconds = 0\n")
     assert config.load(file).limits.password_remembered_seconds == 0
 

@@ -199,7 +199,7 @@ async def test_a_wait_ends_when_the_client_is_gone() -> None:
         await until(lambda: at.sessions.count == 0)
 
 
-async def test_stopping_says_goodbye_to_who_is_silent() -> None:
+async def test_stopping_sends_a_farewell_to_silent_clients() -> None:
     async with house() as at:
         reader, writer = await connect(at)
         stop = asyncio.create_task(at.sessions.stop())
@@ -209,7 +209,7 @@ async def test_stopping_says_goodbye_to_who_is_silent() -> None:
         assert at.sessions.count == 0
 
 
-async def test_stopping_says_goodbye_to_who_has_just_come() -> None:
+async def test_stopping_sends_a_farewell_to_new_clients() -> None:
     async with house(limits=Limits(stop_seconds=2)) as at:
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
@@ -219,7 +219,7 @@ async def test_stopping_says_goodbye_to_who_has_just_come() -> None:
             assert ours.recv(100) == b"hello\r\nbye: The server is shutting down\r\n"
 
 
-async def test_stopping_aborts_who_does_not_finish() -> None:
+async def test_stopping_aborts_sessions_that_do_not_end() -> None:
     async with house(limits=Limits(stop_seconds=0.05)) as at:
         _reader, writer = await connect(at)
         writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -368,9 +368,7 @@ async def test_plaintext_that_comes_in_its_own_segment_is_never_obeyed(server_tl
         writer.transport.abort()
 
 
-async def test_a_handshake_that_never_comes_is_not_waited_for(
-    server_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_missing_handshake_times_out(server_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "HANDSHAKE_SECONDS", 0.05)
     async with house(context=server_tls) as at:
         reader, writer = await connect(at)

@@ -99,7 +99,7 @@ def test_a_lone_connection_has_some_seconds_and_then_gives_way() -> None:
     assert guests[0] not in house.inside
 
 
-def test_strangers_leave_room_for_mail_and_for_who_logs_in() -> None:
+def test_connections_before_login_leave_places_for_lmtp_and_logins() -> None:
     house = House()
     for number in range(30):
         for _ in range(8):

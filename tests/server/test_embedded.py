@@ -140,7 +140,7 @@ def test_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("message", [None, 1, [RAW], {"Subject": "x"}, io.BytesIO(RAW), object()])
-def test_what_is_no_message(message: Any) -> None:
+def test_values_that_are_no_message(message: Any) -> None:
     with pytest.raises(TypeError, match=rf"a message is a str, bytes, .*not {type(message).__name__}"):
         octets_of(message)
 
@@ -153,7 +153,7 @@ def _multipart_of_text() -> Message:
 
 
 @pytest.mark.parametrize("message", ["\ud800", _multipart_of_text()])
-def test_what_cannot_be_written(message: Any) -> None:
+def test_messages_that_cannot_be_written(message: Any) -> None:
     with pytest.raises(ValueError, match=r"a message cannot|the message cannot be written"):
         octets_of(message)
 
@@ -164,7 +164,7 @@ def test_every_text_is_written_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("flags", ["\\Seen", b"\\Seen", None, 1, [1], [b"\\Seen"], [None], [["\\Seen"]]])
-def test_what_is_no_list_of_flags(flags: Any) -> None:
+def test_values_that_are_no_list_of_flags(flags: Any) -> None:
     with pytest.raises(TypeError, match="flag"):
         flags_of(flags)
 
@@ -185,7 +185,7 @@ def test_dates() -> None:
 
 
 @pytest.mark.parametrize("moment", [0, 1.5, "2026-11-05", date(2026, 11, 5), (2026, 11, 5)])
-def test_what_is_no_date(moment: Any) -> None:
+def test_values_that_are_no_date(moment: Any) -> None:
     with pytest.raises(TypeError, match=r"internaldate is a datetime\.datetime, not"):
         date_of(moment)
 

@@ -98,7 +98,7 @@ def test_the_log_of_files_at_fault_has_an_end(book: FaultBook, clock: Clock, cap
     assert capture.entries[-1]["passed_over"] == MOST_LOGGED
 
 
-def test_a_failed_disk_is_told_for_some_minutes(book: FaultBook, clock: Clock) -> None:
+def test_a_failed_disk_is_reported_for_some_minutes(book: FaultBook, clock: Clock) -> None:
     assert book.trouble() is None
     book.happened(fault(Kind.FAILED))
     clock.now += 7
@@ -110,7 +110,7 @@ def test_a_failed_disk_is_told_for_some_minutes(book: FaultBook, clock: Clock) -
     assert book.trouble() is None
 
 
-def test_damage_is_told_until_the_end_but_not_what_was_mended(book: FaultBook, clock: Clock) -> None:
+def test_damage_is_reported_until_the_end_unless_it_was_repaired(book: FaultBook, clock: Clock) -> None:
     book.happened(fault(Kind.DAMAGED, "/data/b.db", lasts=False))
     assert book.trouble() is None
     book.happened(fault(Kind.DAMAGED))
@@ -118,7 +118,7 @@ def test_damage_is_told_until_the_end_but_not_what_was_mended(book: FaultBook, c
     assert "/data/a.db" in (book.trouble() or "")
 
 
-def test_a_full_disk_is_told_until_there_is_room(
+def test_a_full_disk_is_reported_until_there_is_space(
     book: FaultBook, reserve: Reserve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:

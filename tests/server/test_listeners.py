@@ -43,7 +43,7 @@ def test_every_interface_has_the_same_port() -> None:
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_port_that_is_taken_is_told(shared: bool) -> None:
+def test_a_port_in_use_is_an_error(shared: bool) -> None:
     (taken,) = open_sockets(Endpoint("127.0.0.1", 0), shared=True)
     taken.listen()
     endpoint = endpoint_of(taken)
@@ -98,7 +98,7 @@ def test_a_path_is_for_owner_and_group(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_path_left_behind_is_taken_over(tmp_path: Path) -> None:
+def test_a_socket_file_left_by_a_dead_process_is_replaced(tmp_path: Path) -> None:
     endpoint = Endpoint(path=tmp_path / "lmtp")
     closing(open_sockets(endpoint, shared=False))
     assert endpoint.path is not None
@@ -183,7 +183,7 @@ async def test_an_address_may_hold_so_many_places_before_login() -> None:
         await part(third)
 
 
-async def test_the_oldest_of_the_busiest_network_is_told_and_gives_way() -> None:
+async def test_the_oldest_connection_of_the_busiest_network_gets_a_farewell() -> None:
     async with house(limits=Limits(connections_before_login=3)) as at:
         many = [await connect(at, local_addr=("127.0.0.2", 0)) for _ in range(3)]
         newcomer = await connect(at, local_addr=("127.0.0.3", 0))
@@ -216,7 +216,7 @@ async def test_mail_transfer_agents_never_log_in() -> None:
         await part(second)
 
 
-async def test_a_session_that_fails_takes_nobody_along() -> None:
+async def test_a_failed_session_does_not_affect_others() -> None:
     async with house() as at:
         reader, writer = await connect(at)
         other = await connect(at)

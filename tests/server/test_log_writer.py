@@ -40,7 +40,7 @@ def test_lines_are_written_in_their_order(pipe: tuple[int, int]) -> None:
     assert writer.dropped == 0
 
 
-def test_a_reader_that_stopped_holds_nobody_up_and_is_told_what_it_missed(pipe: tuple[int, int]) -> None:
+def test_a_stopped_log_reader_delays_nothing_and_gets_the_number_of_lost_lines(pipe: tuple[int, int]) -> None:
     reader, descriptor = pipe
     writer = LogWriter(descriptor)
     line = "x" * 999 + "\n"

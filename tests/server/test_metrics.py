@@ -199,7 +199,7 @@ NONSENSE = [
 
 
 @pytest.mark.parametrize(("nonsense", "expected"), NONSENSE)
-async def test_nonsense_is_told_so(nonsense: bytes, expected: int) -> None:
+async def test_invalid_requests_get_an_error(nonsense: bytes, expected: int) -> None:
     async with Server(listen={"metrics": ["127.0.0.1:0"]}) as server:
         assert (await ask(server, nonsense))[0] == expected
         assert (await ask(server, b"GET /health HTTP/1.1\r\n\r\n"))[0] == 200

@@ -106,7 +106,7 @@ def test_a_reload_that_fails_leaves_nothing_of_it_in_force(
     login(house.process).logout()
 
 
-def test_all_of_a_reload_that_succeeds_is_in_force_once_it_is_told(house: House) -> None:
+def test_a_successful_reload_is_in_force_when_it_is_logged(house: House) -> None:
     client = login(house.process)
     house.config.write_text(everything_else_changes(house))
     house.hang_up("reloaded")
@@ -154,7 +154,7 @@ def test_reloads_that_come_one_after_the_other_are_all_done(house: House) -> Non
     login(house.process).logout()
 
 
-def test_a_worker_that_cannot_take_it_up_keeps_all_as_they_were(tmp_path: Path) -> None:
+def test_a_worker_that_cannot_apply_it_keeps_all_workers_unchanged(tmp_path: Path) -> None:
     with_linda(tmp_path)
     with serving(tmp_path, workers=2) as process:
         hung = process.workers()[0]

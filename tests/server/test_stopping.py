@@ -123,7 +123,7 @@ async def test_connections_that_are_not_accepted_yet_get_the_farewell(service: s
 
 
 @pytest.mark.parametrize("service", ["imap", "pop3", "lmtp"])
-async def test_commands_that_were_sent_ahead_are_not_begun(service: str) -> None:
+async def test_pipelined_commands_are_not_begun(service: str) -> None:
     async with serving() as (server, connect):
         client = await login(connect, service)
         client.send((b"a NOOP\r\n" if service == "imap" else b"NOOP\r\n") * 50_000)
@@ -134,7 +134,7 @@ async def test_commands_that_were_sent_ahead_are_not_begun(service: str) -> None
         assert len(said) < 50_000
 
 
-async def test_an_append_that_comes_once_it_stops_is_not_begun_and_one_that_is_half_there_is_finished() -> None:
+async def test_an_append_in_progress_is_finished_and_a_new_one_is_not_begun() -> None:
     async with serving() as (server, connect):
         half, fresh = await login(connect), await login(connect)
         await half.ask(b"a APPEND INBOX {%d}\r\n" % len(BIG), b"+ ")

@@ -164,9 +164,7 @@ def other_key(pair: Pair) -> None:
         (lambda pair: pair.cert.unlink(), "is not there"),
     ],
 )
-def test_a_pair_of_our_own_that_cannot_be_used_is_made_anew(
-    data: Path, damage: Callable[[Pair], object], reason: str
-) -> None:
+def test_an_unusable_self_signed_pair_is_made_again(data: Path, damage: Callable[[Pair], object], reason: str) -> None:
     log: list[dict[str, object]] = []
     before = Certificates(config.default(data)).pem
     damage(Pair(data / "tls" / "self-signed.crt", data / "tls" / "self-signed.key"))
@@ -178,7 +176,7 @@ def test_a_pair_of_our_own_that_cannot_be_used_is_made_anew(
     assert stat.S_IMODE((data / "tls" / "self-signed.key").stat().st_mode) == 0o600
 
 
-def test_a_pair_that_the_configuration_names_is_never_made_anew(tmp_path: Path) -> None:
+def test_a_configured_pair_is_never_made(tmp_path: Path) -> None:
     pair = pair_under(tmp_path / "data" / "tls", "mektup")
     os.truncate(pair.cert, 0)
     with pytest.raises(ConfigError, match="cannot be used"):
@@ -205,7 +203,7 @@ async def test_old_protocols_are_refused(server_tls: ssl.SSLContext) -> None:
     assert server_tls.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
-async def test_hands_are_shaken_once(server_tls: ssl.SSLContext) -> None:
+async def test_tls_renegotiation_is_off(server_tls: ssl.SSLContext) -> None:
     assert server_tls.options & ssl.OP_NO_RENEGOTIATION
 
 
@@ -231,7 +229,7 @@ def test_a_key_that_cannot_be_read_is_named_and_not_the_certificate(tmp_path: Pa
     assert str(pair.cert) not in str(caught.value)
 
 
-def test_a_key_of_another_certificate_is_told(tmp_path: Path) -> None:
+def test_a_key_of_another_certificate_is_an_error(tmp_path: Path) -> None:
     pair = pair_under(tmp_path, "mektup")
     other = tmp_path / "other.key"
     other.write_bytes(self_signed.make("other")[1])
@@ -239,7 +237,7 @@ def test_a_key_of_another_certificate_is_told(tmp_path: Path) -> None:
         server_context(pair.cert, other)
 
 
-def test_a_key_with_a_passphrase_is_told_and_nobody_is_asked_for_it(tmp_path: Path) -> None:
+def test_a_key_with_a_passphrase_is_an_error_without_a_prompt(tmp_path: Path) -> None:
     pair = pair_under(tmp_path, "mektup")
     key = load_pem_private_key(pair.key.read_bytes(), None)
     locked = tmp_path / "locked.key"

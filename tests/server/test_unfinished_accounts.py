@@ -11,7 +11,7 @@ from mektup import Server
 LINDA = {"linda": "Pa$$123"}
 
 
-async def test_a_server_finishes_what_was_killed_and_names_what_nobody_knows(
+async def test_unfinished_work_is_finished_and_unknown_files_are_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data = tmp_path / "data"

@@ -133,7 +133,7 @@ def test_mail_goes_on_without_a_log(tmp_path: Path, stderr: int | None, workers:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_reader_that_stops_holds_up_nobody(tmp_path: Path, workers: int) -> None:
+def test_a_stopped_log_reader_delays_nothing(tmp_path: Path, workers: int) -> None:
     reader, descriptor = os.pipe()
     try:
         with mute(tmp_path, descriptor, workers, '[log]\nlevel = "debug"\n') as server:
@@ -162,7 +162,7 @@ def churn(count: int, one: Callable[[int], None]) -> None:
         one(number)
 
 
-def test_refused_connections_are_told_as_a_number(tmp_path: Path) -> None:
+def test_refused_connections_are_logged_as_a_number(tmp_path: Path) -> None:
     limits = "[limits]\nconnections_per_address_before_login = 2\n"
     with open(tmp_path / "log", "wb") as log, mute(tmp_path, log.fileno(), more=limits) as server:
         there = [socket.create_connection(("127.0.0.1", server.ports["imap"]), timeout=20) for _ in range(2)]

@@ -55,7 +55,7 @@ def test_a_worker_that_cannot_be_made_is_tried_again(tmp_path: Path, kind: int) 
         assert len(process.workers()) == 2
 
 
-def test_a_worker_that_hangs_is_told_of_and_replaced(tmp_path: Path) -> None:
+def test_a_worker_that_hangs_is_reported_and_replaced(tmp_path: Path) -> None:
     with_linda(tmp_path)
     with serving(tmp_path, workers=2, more=IMPATIENT, alone=False) as process:
         hung = process.workers()[0]

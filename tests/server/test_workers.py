@@ -276,7 +276,7 @@ def test_stopping_while_it_starts(tmp_path: Path, workers: int) -> None:
     assert not list((tmp_path / "data").glob("run/*.bus"))
 
 
-def test_hanging_up_swaps_the_certificate_and_drops_nobody(either: House) -> None:
+def test_sighup_replaces_the_certificate_and_drops_no_session(either: House) -> None:
     port = either.process.ports["imaps"]
     first = ssl.create_default_context(cadata=either.pair.cert.read_text())
     client = imaplib.IMAP4_SSL("127.0.0.1", port, ssl_context=first, timeout=20)
@@ -396,7 +396,7 @@ def test_two_servers_on_one_directory_hear_each_other(house_of_one: House, tmp_p
         there.logout()
 
 
-def test_an_address_that_is_taken_is_told(two: Process, tmp_path: Path) -> None:
+def test_an_address_in_use_is_an_error(two: Process, tmp_path: Path) -> None:
     config = tmp_path / "again.toml"
     config.write_text(f'data = "again"\nworkers = 2\n[listen]\nimap = ["127.0.0.1:{two.ports["imap"]}"]\n')
     done = subprocess.run(

@@ -110,7 +110,7 @@ async def test_a_server_that_stops_ends_the_session_between_two_commands(given: 
     assert client.session.ending is Ending.TIMED_OUT
 
 
-async def test_a_client_that_is_gone_is_told_nothing(given: Given) -> None:
+async def test_nothing_is_sent_to_a_client_that_has_disconnected(given: Given) -> None:
     async with Talk(given.services) as client:
         client.peer.end()
         assert await client.rest() == b""

@@ -88,7 +88,7 @@ async def test_a_bomb_takes_no_memory() -> None:
         client.writer.transport.abort()
 
 
-async def test_who_compresses_wrongly_is_let_go() -> None:
+async def test_a_client_that_compresses_wrongly_is_disconnected() -> None:
     async with house() as at:
         client = await compress(at)
         client.writer.write(b"one\r\n")

@@ -35,7 +35,7 @@ def received(layer: DeflateLayer, wire: bytes, *, piece: int = 65536) -> bytes:
 
 
 @pytest.mark.parametrize("piece", [1, 7, 65536])
-def test_commands_are_heard_however_the_wire_is_cut(piece: int) -> None:
+def test_commands_are_received_in_any_pieces(piece: int) -> None:
     layer = DeflateLayer()
     assert received(layer, deflated(b"a1 NOOP\r\na2 NOOP\r\n"), piece=piece) == b"a1 NOOP\r\na2 NOOP\r\n"
     assert not layer.ended
@@ -101,7 +101,7 @@ def test_after_the_close_nothing_is_inflated() -> None:
     assert layer._held == b""
 
 
-def test_who_does_not_compress_is_not_heard() -> None:
+def test_input_that_is_not_compressed_is_not_received() -> None:
     layer = DeflateLayer()
     assert layer.receive(b"a2 NOOP\r\n") == b""
     assert layer.ended
@@ -116,7 +116,7 @@ def test_the_end_of_the_stream_is_the_end() -> None:
     assert layer.receive(b"more") == b""
 
 
-def test_with_a_header_of_zlib_it_is_no_deflate() -> None:
+def test_a_zlib_header_is_an_error() -> None:
     layer = DeflateLayer()
     received(layer, zlib.compress(b"a1 NOOP\r\n" * 100))
     assert layer.ended

@@ -178,7 +178,7 @@ def test_an_invalid_handshake_ends_the_connection(layer: TlsLayer, said: bytes, 
     assert layer.send(b"* OK\r\n") == b""
 
 
-def test_words_in_the_clear_after_the_handshake_are_not_heard(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
+def test_clear_text_after_the_handshake_is_not_received(client_tls: ssl.SSLContext, layer: TlsLayer) -> None:
     client = connected(client_tls, layer)
     assert layer.receive(b"a1 LOGIN linda secret\r\n") == b""
     assert layer.ended

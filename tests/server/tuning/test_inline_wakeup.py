@@ -68,7 +68,7 @@ async def test_wake_now_wakes_at_once() -> None:
     await sleeper.task
 
 
-async def test_the_plain_kind_wakes_in_the_next_round_whoever_says_so() -> None:
+async def test_the_plain_kind_always_wakes_in_the_next_round() -> None:
     sleeper = await Sleeper(kind=PlainWakeup).settled()
     rounds: list[int] = []
 

@@ -23,7 +23,7 @@ def resident() -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that keeps it")
-def test_memory_that_was_freed_is_given_back_though_some_of_it_stays() -> None:
+def test_freed_memory_between_used_memory_is_given_back() -> None:
     pieces = [bytes([number % 255 + 1]) * PIECE_BYTES for number in range(PIECES)]
     full = resident()
     kept = pieces[::100]

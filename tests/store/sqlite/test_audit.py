@@ -45,7 +45,7 @@ async def until_told(book: Book) -> None:
 
 @pytest.mark.parametrize("size", [3, 20_000])  # a short message, and one that is read in pieces
 @pytest.mark.parametrize("by_lines", [False, True])
-async def test_a_message_that_has_changed_is_told_of(
+async def test_a_changed_message_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, by_lines: bool
 ) -> None:
     monkeypatch.setattr(audit, "ROUND_SECONDS", 0.0)
@@ -67,7 +67,7 @@ async def test_a_message_that_has_changed_is_told_of(
     await store.close()
 
 
-async def test_messages_that_are_well_are_not_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unchanged_messages_are_not_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "ROUND_SECONDS", 0.0)
     identity = await stored(tmp_path, 3, [TEXT] * 100 + [TEXT * 20_000])
     book = Book()

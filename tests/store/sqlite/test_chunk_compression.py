@@ -217,7 +217,7 @@ def test_octets_packed_against_any_text_come_back(text: bytes, octets: bytes, re
         assert connection.execute("SELECT unpack_against_text(?, 1)", (smaller,)).get == octets
 
 
-def test_only_what_is_worth_it_is_packed_again() -> None:
+def test_chunks_are_compressed_again_only_if_that_saves_enough() -> None:
     text = PROSE.encode() * 4
     smaller = Packing(3).against(text, text, len(text))
     assert smaller is not None

@@ -97,7 +97,7 @@ async def test_concurrent_changes_share_a_sync(account: Account, syncs: list[int
     assert (await account.mailbox("INBOX")).messages == 50
 
 
-async def test_a_quick_disk_is_waited_for_in_the_loop_until_it_is_slow_again(
+async def test_the_loop_waits_for_a_quick_disk_until_a_sync_is_slow(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mailbox = await inbox(account)
@@ -130,7 +130,7 @@ async def test_a_quick_disk_is_waited_for_in_the_loop_until_it_is_slow_again(
     assert all(in_loop)
 
 
-async def test_a_disk_that_fails_is_not_believed_again(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_after_a_failed_sync_the_wal_is_rewritten(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     mailbox = await inbox(account)
 
     def failing(file: int) -> None:

@@ -400,7 +400,7 @@ async def test_keywords_that_are_lost_do_not_become_others(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("is_damaged", [False, True])
-async def test_a_wal_that_is_damaged_is_told_of(tmp_path: Path, is_damaged: bool) -> None:
+async def test_a_damaged_wal_is_reported(tmp_path: Path, is_damaged: bool) -> None:
     store = await open_store(tmp_path / "data", limits=QUIET)
     account = await store.account(await store.directory.add("linda", {}))
     for _ in range(3):
@@ -421,7 +421,7 @@ async def test_a_wal_that_is_damaged_is_told_of(tmp_path: Path, is_damaged: bool
     await store.close()
 
 
-async def test_too_few_descriptors_are_told_of(tmp_path: Path) -> None:
+async def test_too_few_descriptors_are_reported(tmp_path: Path) -> None:
     book = Book()
     store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
     account = await store.account(await store.directory.add("linda", {}))

@@ -86,7 +86,7 @@ async def test_long_fields_are_not_stored(account: SqliteAccount) -> None:
     assert missing == []
 
 
-async def test_a_block_goes_with_any_of_its_messages(account: SqliteAccount) -> None:
+async def test_a_block_is_removed_with_any_of_its_messages(account: SqliteAccount) -> None:
     mailbox = await fill(account, 6 * SIZE)
     await account.create("Other")
     await fetched(account, mailbox, EVERYTHING, CHOICE)

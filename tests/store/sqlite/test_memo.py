@@ -45,7 +45,7 @@ async def test_the_state_is_another_after_each_commit_and_the_same_between(accou
     assert None not in states
 
 
-async def test_a_commit_of_somebody_else_is_seen(account: SqliteAccount, data: Path) -> None:
+async def test_a_commit_of_another_process_is_seen(account: SqliteAccount, data: Path) -> None:
     await fill(account, 1)
     assert (await account.mailbox("INBOX")).unseen == 1
     other = apsw.Connection(str(file_of(data, account.id)))

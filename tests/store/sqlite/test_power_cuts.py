@@ -41,7 +41,7 @@ def power(data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EachSync]:
     power.close()
 
 
-async def test_a_file_that_was_being_compacted_is_whole(
+async def test_a_compaction_that_loses_power_loses_no_mail(
     data: Path, power: EachSync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await open_store(data)

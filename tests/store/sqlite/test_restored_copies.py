@@ -106,7 +106,7 @@ async def test_a_directory_that_was_replaced_gets_wide_gaps(data: Path, backup: 
     assert await boxes(data) == after
 
 
-async def test_a_directory_that_only_moved_is_what_it_was(data: Path, backup: Path) -> None:
+async def test_a_renamed_directory_keeps_all_numbers(data: Path, backup: Path) -> None:
     before = await boxes(data)
     data.rename(data.with_name("elsewhere"))
     assert await boxes(data.with_name("elsewhere")) == before
@@ -131,7 +131,7 @@ async def test_a_file_with_no_uids_to_spare_gets_a_new_uidvalidity(data: Path, b
 
 
 @pytest.mark.parametrize("put_back", [over_the_file, in_the_files_place])
-async def test_a_copy_that_is_put_back_while_the_file_rests_is_noticed(
+async def test_a_copy_restored_while_the_file_is_closed_is_noticed(
     data: Path, backup: Path, put_back: Callable[[Path, Path], None]
 ) -> None:
     store = await open_store(data)
@@ -158,7 +158,7 @@ async def test_sessions_lose_a_renewed_mailbox(data: Path, backup: Path) -> None
     await store.close()
 
 
-async def test_a_file_says_nothing_of_the_last_owner_of_its_inode(data: Path, backup: Path) -> None:
+async def test_a_reused_inode_is_not_mistaken_for_the_same_file(data: Path, backup: Path) -> None:
     (path,) = data.rglob("accounts/*/*.db")
     inode = os.stat(path).st_ino
     newest = await boxes(data)

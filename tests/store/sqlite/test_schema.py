@@ -81,12 +81,12 @@ async def test_an_upgrade_that_fails_changes_nothing(old: Path) -> None:
     assert ask(old, "PRAGMA user_version") == NEXT.version
 
 
-async def test_a_file_of_today_is_left_alone(old: Path) -> None:
+async def test_a_file_of_the_current_version_is_not_changed(old: Path) -> None:
     upgrade(old, ACCOUNT)
     assert {path.name for path in old.parent.iterdir()} == {old.name}
 
 
-async def test_a_file_of_tomorrow_or_of_another_program_is_refused(old: Path) -> None:
+async def test_a_newer_file_or_one_of_another_program_is_refused(old: Path) -> None:
     upgrade(old, NEXT)
     with pytest.raises(NewerError, match="it has version 9, and this mektup knows versions up to 7"):
         upgrade(old, ACCOUNT)

@@ -76,7 +76,7 @@ async def test_a_cancelled_reader_does_not_end_the_shared_query(account: SqliteA
     assert question.asked == 1
 
 
-async def test_all_hear_why_there_is_no_answer(account: SqliteAccount) -> None:
+async def test_all_readers_get_the_error_of_the_shared_query(account: SqliteAccount) -> None:
     reads = SharedReads(account.database)
     found = await asyncio.gather(*(reads.read(mailboxes.mailbox, "nowhere") for _ in range(3)), return_exceptions=True)
     assert all(isinstance(each, Refused) for each in found)

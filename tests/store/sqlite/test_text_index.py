@@ -471,7 +471,7 @@ async def test_messages_indexed_one_by_one_share_documents(data: Path, account: 
         assert (await account.search(mailbox, InBody(f"{number}" * 3), EVERYTHING)).uids == uids(number + 1)
 
 
-async def test_a_document_goes_with_the_last_of_its_messages(data: Path, account: SqliteAccount) -> None:
+async def test_a_document_is_removed_with_the_last_of_its_messages(data: Path, account: SqliteAccount) -> None:
     path, mailbox = file_of(data, account.id), await fill(account, 3)
     await account.indexer.finish()
     await account.remove(mailbox, uids(2))
