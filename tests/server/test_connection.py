@@ -506,7 +506,7 @@ async def test_clear_text_on_a_tls_port_gets_an_explanation(
         writer.write(said)
         told = await reader.read()
         assert told.startswith(answer)
-        assert b"TLS is expected here" in told
+        assert b"expects TLS" in told
         (entry,) = [entry for entry in at.log if entry["event"] == "tls_expected"]
         assert entry["spoken"] == ("HTTP" if answer.startswith(b"HTTP") else service.protocol.upper())
         assert "Pa$$123" not in str(at.log)
