@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from tests.limits.doors import LOGIN, SMALL, Demonstration, answer, doors, padded, verdict
+from tests.limits.limited_server import LOGIN, SMALL, Demonstration, answer, limited_server, padded, verdict
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ BOUNDS = {
 
 async def _show(field: str) -> None:
     bound = BOUNDS[field]
-    async with doors(**{field: bound.limit}) as house:
+    async with limited_server(**{field: bound.limit}) as limited:
         for _ in range(3):
-            await house.server.deliver("linda", SMALL)
-        async with house.imap(LOGIN, b"SELECT INBOX") as client:
+            await limited.server.deliver("linda", SMALL)
+        async with limited.imap(LOGIN, b"SELECT INBOX") as client:
             assert await verdict(client, bound.beyond) == bound.refusal
             assert await verdict(client, bound.within) == bound.accepted
             if bound.accepted != b"+":
@@ -59,7 +59,7 @@ async def _show(field: str) -> None:
 async def _show_command_bytes() -> None:
     within, beyond = (b'LIST "" {%d+}\r\n%b' % (octets, b"x" * octets) for octets in (40, 41))
     # the announcement of the literal does not count
-    async with doors(command_bytes=len(b'a LIST "" ') + 40) as house, house.imap(LOGIN) as client:
+    async with limited_server(command_bytes=len(b'a LIST "" ') + 40) as limited, limited.imap(LOGIN) as client:
         assert await verdict(client, within) == b"OK"
         assert await verdict(client, beyond) == b"BAD"
         assert await verdict(client, within) == b"OK"
@@ -67,16 +67,16 @@ async def _show_command_bytes() -> None:
 
 async def _show_keyword_sets() -> None:
     # 100 for each set and its letters; the empty set of messages without keywords counts, too
-    async with doors(keyword_sets_bytes=302) as house:
+    async with limited_server(keyword_sets_bytes=302) as limited:
         for _ in range(3):
-            await house.server.deliver("linda", SMALL)
-        async with house.imap(LOGIN, b"SELECT INBOX", b"STORE 1 FLAGS (a)", b"STORE 2 FLAGS (b)") as client:
+            await limited.server.deliver("linda", SMALL)
+        async with limited.imap(LOGIN, b"SELECT INBOX", b"STORE 1 FLAGS (a)", b"STORE 2 FLAGS (b)") as client:
             assert await verdict(client, b"STORE 3 FLAGS (c)") == b"NO"
             assert await verdict(client, b"STORE 3 FLAGS (b)") == b"OK"
 
 
 async def _show_mailboxes() -> None:
-    async with doors(mailboxes=7) as house, house.imap(LOGIN) as client:
+    async with limited_server(mailboxes=7) as limited, limited.imap(LOGIN) as client:
         there = (await answer(client, b'LIST "" *')).count(b"* LIST")
         for number in range(there, 7):
             assert await verdict(client, b"CREATE m%d" % number) == b"OK"
@@ -85,8 +85,8 @@ async def _show_mailboxes() -> None:
 
 
 async def _show_bad_commands() -> None:
-    async with doors(bad_commands=2) as house:
-        async with house.imap(LOGIN) as client:
+    async with limited_server(bad_commands=2) as limited:
+        async with limited.imap(LOGIN) as client:
             assert await verdict(client, b"NONSENSE") == b"BAD"
             assert await verdict(client, b"NOOP") == b"OK"
             client.send(b"a NONSENSE\r\na NOOP\r\n")
@@ -94,12 +94,12 @@ async def _show_bad_commands() -> None:
             assert said.startswith(b"a BAD")
             assert b"* BYE" in said
             assert b"a OK" not in said
-        async with house.lmtp() as agent:
+        async with limited.lmtp() as agent:
             await agent.line()
             assert (await agent.ask(b"NONSENSE")).startswith(b"5")
             agent.send(b"NONSENSE\r\nNOOP\r\n")
             assert (await agent.rest()).splitlines()[-1].startswith(b"421 ")
-        async with house.pop3() as reader:
+        async with limited.pop3() as reader:
             await reader.line()
             assert await reader.ask(b"USER linda")
             assert (await reader.ask(b"PASS Pa$$123")).startswith(b"+OK")
@@ -111,22 +111,22 @@ async def _show_bad_commands() -> None:
 async def _show_append_rendered_bytes() -> None:
     mail = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"\r\n--b\r\n\r\n" * 200
     one = b" {%d+}\r\n%b" % (len(mail), mail)
-    async with doors(append_rendered_bytes=30_000) as house, house.imap(LOGIN) as client:
+    async with limited_server(append_rendered_bytes=30_000) as limited, limited.imap(LOGIN) as client:
         assert await verdict(client, b"APPEND INBOX" + one * 10) == b"NO"
         assert b"(MESSAGES 0)" in await answer(client, b"STATUS INBOX (MESSAGES)")
         # a single message is not limited
         assert await verdict(client, b"APPEND INBOX" + one) == b"OK"
-    async with doors() as house, house.imap(LOGIN) as client:
+    async with limited_server() as limited, limited.imap(LOGIN) as client:
         assert await verdict(client, b"APPEND INBOX" + one * 10) == b"OK"
 
 
 async def _show_thread_references() -> None:
-    async with doors(thread_references=4) as house:
+    async with limited_server(thread_references=4) as limited:
         for number in range(2):
-            await house.server.deliver("linda", b"References: <a@x> <b@x>\r\n\r\n%d\r\n" % number)
-        async with house.imap(LOGIN, b"SELECT INBOX") as client:
+            await limited.server.deliver("linda", b"References: <a@x> <b@x>\r\n\r\n%d\r\n" % number)
+        async with limited.imap(LOGIN, b"SELECT INBOX") as client:
             assert await verdict(client, b"THREAD REFERENCES UTF-8 ALL") == b"OK"
-            await house.server.deliver("linda", b"References: <a@x>\r\n\r\nbeyond\r\n")
+            await limited.server.deliver("linda", b"References: <a@x>\r\n\r\nbeyond\r\n")
             assert b"* 3 EXISTS" in await answer(client, b"NOOP")
             assert await verdict(client, b"THREAD REFERENCES UTF-8 ALL") == b"NO"
             assert await verdict(client, b"THREAD ORDEREDSUBJECT UTF-8 ALL") == b"OK"

@@ -11,15 +11,15 @@ import pytest
 
 from mektup.store import quiet_work
 from mektup.store.sqlite.account import SqliteAccount
-from tests.limits.doors import (
+from tests.limits.limited_server import (
     LOGIN,
     SMALL,
     USER,
     Address,
     Demonstration,
     answer,
-    doors,
-    doors_of_disk,
+    limited_server,
+    limited_server_on_disk,
     streams,
     tagged,
     verdict,
@@ -50,7 +50,7 @@ async def guests() -> AsyncIterator[Guests]:
 
 
 async def _show_connections() -> None:
-    async with doors(connections=2) as house, guests() as all_of_them:
+    async with limited_server(connections=2) as limited, guests() as all_of_them:
         for service, welcome in (
             ("imap", b"* OK"),
             ("lmtp", b"220 "),
@@ -58,14 +58,14 @@ async def _show_connections() -> None:
             ("pop3", b"-ERR"),
             ("lmtp", b"421 "),
         ):
-            line, _, _ = await all_of_them.come(house.server.address(service))
+            line, _, _ = await all_of_them.come(limited.server.address(service))
             assert line.startswith(welcome), service
 
 
 async def _show_kept_for_lmtp() -> None:
     # a twentieth of the connections would be two
-    async with doors(connections=40, connections_kept_for_lmtp=1) as house, guests() as all_of_them:
-        imap, lmtp = house.server.address("imap"), house.server.address("lmtp")
+    async with limited_server(connections=40, connections_kept_for_lmtp=1) as limited, guests() as all_of_them:
+        imap, lmtp = limited.server.address("imap"), limited.server.address("lmtp")
         for number in range(40):
             line, _, _ = await all_of_them.come(imap)
             assert line.startswith(b"* OK" if number < 39 else b"* BYE")
@@ -74,8 +74,8 @@ async def _show_kept_for_lmtp() -> None:
 
 
 async def _show_per_address() -> None:
-    async with doors(connections_per_address_before_login=2) as house, guests() as all_of_them:
-        imap = house.server.address("imap")
+    async with limited_server(connections_per_address_before_login=2) as limited, guests() as all_of_them:
+        imap = limited.server.address("imap")
         _, reader, writer = await all_of_them.come(imap)
         assert (await all_of_them.come(imap))[0].startswith(b"* OK")
         line, _, _ = await all_of_them.come(imap)
@@ -88,8 +88,8 @@ async def _show_per_address() -> None:
 
 
 async def _show_before_login() -> None:
-    async with doors(connections_before_login=2) as house, guests() as all_of_them:
-        imap = house.server.address("imap")
+    async with limited_server(connections_before_login=2) as limited, guests() as all_of_them:
+        imap = limited.server.address("imap")
         _, first, _ = await all_of_them.come(imap, "127.0.0.2")
         _, second, writer = await all_of_them.come(imap, "127.0.0.2")
         assert (await all_of_them.come(imap, "127.0.0.2"))[0].startswith(b"* BYE")
@@ -100,7 +100,7 @@ async def _show_before_login() -> None:
 
 
 async def _show_recipients() -> None:
-    async with doors(lmtp_recipients=2) as house, house.lmtp() as agent:
+    async with limited_server(lmtp_recipients=2) as limited, limited.lmtp() as agent:
         await agent.line()
         agent.send(b"LHLO there\r\nMAIL FROM:<>\r\n")
         await agent.until(b"250 2.1.0 Sender accepted\r\n")
@@ -112,13 +112,13 @@ async def _show_text_index() -> None:
     for is_kept in (True, False):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(quiet_work, "QUIET_SECONDS", 0.0)
-            async with doors_of_disk(text_index=is_kept) as house:
-                await house.server.deliver(USER, SMALL)
-                async with house.imap(LOGIN, b"SELECT INBOX") as client:
+            async with limited_server_on_disk(text_index=is_kept) as limited:
+                await limited.server.deliver(USER, SMALL)
+                async with limited.imap(LOGIN, b"SELECT INBOX") as client:
                     assert b"* SEARCH 1" in await answer(client, b"SEARCH TEXT small")
-                entry = await house.server.store.directory.find(USER)
+                entry = await limited.server.store.directory.find(USER)
                 assert entry is not None
-                account = await house.server.store.account(entry)
+                account = await limited.server.store.account(entry)
                 assert isinstance(account, SqliteAccount)
                 async with asyncio.timeout(10):
                     # the search woke it, and it sleeps again
@@ -129,9 +129,9 @@ async def _show_text_index() -> None:
 
 async def _show_sync_flags() -> None:
     for is_careful in (True, False):
-        async with doors_of_disk(sync_flags=is_careful, text_index=False) as house:
-            await house.server.deliver(USER, SMALL)
-            async with house.imap(LOGIN, b"SELECT INBOX") as client:
+        async with limited_server_on_disk(sync_flags=is_careful, text_index=False) as limited:
+            await limited.server.deliver(USER, SMALL)
+            async with limited.imap(LOGIN, b"SELECT INBOX") as client:
                 with pytest.MonkeyPatch.context() as patch:
                     syncs = _noted(patch)
                     assert await verdict(client, rb"STORE 1 +FLAGS (\Seen)") == b"OK"
@@ -153,15 +153,15 @@ def _noted(patch: pytest.MonkeyPatch) -> list[int]:
 
 async def _show_remembered() -> None:
     for octets, is_remembered in ((1 << 20, True), (1, False)):
-        async with doors(remembered_bytes=octets) as house:
+        async with limited_server(remembered_bytes=octets) as limited:
             for _ in range(3):
-                await house.server.deliver(USER, SMALL)
-            async with house.imap(LOGIN, b"SELECT INBOX") as client:
+                await limited.server.deliver(USER, SMALL)
+            async with limited.imap(LOGIN, b"SELECT INBOX") as client:
                 assert b"* SORT 1 2 3" in await answer(client, b"SORT (SUBJECT) UTF-8 ALL")
                 assert b"* SEARCH 1 2 3" in await answer(client, b"SEARCH UNSEEN")
-                for kind, counts in house.server.store.memory.counts().items():
+                for kind, counts in limited.server.store.memory.counts().items():
                     assert bool(counts.octets) is is_remembered, kind
-                assert sum(counts.octets for counts in house.server.store.memory.counts().values()) <= octets
+                assert sum(counts.octets for counts in limited.server.store.memory.counts().values()) <= octets
 
 
 SHOWN: dict[str, Demonstration] = {

@@ -11,7 +11,16 @@ import pytest
 
 from mektup.auth.passwords import AT_ONCE, secrets_for
 from mektup.auth.plaintext import Plaintext
-from tests.limits.doors import LOGIN, PASSWORD, Demonstration, Doors, answer, doors, padded, verdict
+from tests.limits.limited_server import (
+    LOGIN,
+    PASSWORD,
+    Demonstration,
+    LimitedServer,
+    answer,
+    limited_server,
+    padded,
+    verdict,
+)
 from tests.support.passwords import quick_secrets
 
 WRONG = b"LOGIN linda wrong"
@@ -23,15 +32,15 @@ def _login_of(octets: int) -> bytes:
 
 
 async def _show_line() -> None:
-    async with doors(login_line_bytes=60) as house:
-        async with house.imap() as client:
+    async with limited_server(login_line_bytes=60) as limited:
+        async with limited.imap() as client:
             assert await verdict(client, _login_of(61)) == b"BAD"
             assert await verdict(client, _login_of(60)) == b"NO"
-        async with house.pop3() as reader:
+        async with limited.pop3() as reader:
             await reader.line()
             assert (await reader.ask(padded(b"USER ", b"", 61))).startswith(b"-ERR")
             assert (await reader.ask(padded(b"USER ", b"", 60))).startswith(b"+OK")
-        async with house.lmtp() as agent:
+        async with limited.lmtp() as agent:
             await agent.line()
             assert (await agent.ask(padded(b"NOOP ", b"", 61))).startswith(b"500 ")
             assert (await agent.ask(padded(b"NOOP ", b"", 60))).startswith(b"250 ")
@@ -40,19 +49,19 @@ async def _show_line() -> None:
 async def _show_literals() -> None:
     login = b"LOGIN {5+}\r\nlinda {7+}\r\nPa$$123"
     for limit, expected in ((1, b"BAD"), (2, b"OK")):
-        async with doors(login_literals=limit) as house, house.imap() as client:
+        async with limited_server(login_literals=limit) as limited, limited.imap() as client:
             assert await verdict(client, login) == expected
 
 
 async def _show_literal_bytes() -> None:
-    async with doors(login_literal_bytes=7) as house, house.imap() as client:
+    async with limited_server(login_literal_bytes=7) as limited, limited.imap() as client:
         assert await verdict(client, b"LOGIN {8}") == b"BAD"
         assert await verdict(client, b"LOGIN {7}") == b"+"
 
 
 async def _show_id_bytes() -> None:
     within, beyond = (padded(b'ID ("name" "', b'")', octets - len(b"a ")) for octets in (60, 61))
-    async with doors(login_id_bytes=60, login_line_bytes=40) as house, house.imap() as client:
+    async with limited_server(login_id_bytes=60, login_line_bytes=40) as limited, limited.imap() as client:
         assert await verdict(client, beyond) == b"BAD"
         assert await verdict(client, within) == b"OK"
         # a literal counts, too
@@ -61,13 +70,13 @@ async def _show_id_bytes() -> None:
 
 
 async def _show_seconds() -> None:
-    async with doors(login_seconds=20.0) as house:
-        async with house.imap() as client:
+    async with limited_server(login_seconds=20.0) as limited:
+        async with limited.imap() as client:
             client.clock.advance(19.0)
             assert await verdict(client, b"NOOP") == b"OK"
             client.clock.advance(20.0)
             assert (await client.rest()).startswith(b"* BYE")
-        async with house.pop3() as reader:
+        async with limited.pop3() as reader:
             await reader.line()
             reader.clock.advance(19.0)
             assert (await reader.ask(b"CAPA")).startswith(b"+OK")
@@ -75,15 +84,15 @@ async def _show_seconds() -> None:
             reader.clock.advance(20.0)
             assert b"+OK" not in await reader.rest()
     # the time counts from the connection, whatever is sent meanwhile
-    async with doors(login_seconds=0.05) as house, house.imap() as client:
+    async with limited_server(login_seconds=0.05) as limited, limited.imap() as client:
         async with asyncio.timeout(5):
             while not (await client.ask(b"a NOOP")).startswith(b"* BYE"):
                 pass
 
 
 async def _show_bad_commands() -> None:
-    async with doors(login_bad_commands=2) as house:
-        async with house.imap() as client:
+    async with limited_server(login_bad_commands=2) as limited:
+        async with limited.imap() as client:
             assert await verdict(client, b"NONSENSE") == b"BAD"
             assert await verdict(client, b"NOOP") == b"OK"
             client.send(b"a NONSENSE\r\na NOOP\r\n")
@@ -91,7 +100,7 @@ async def _show_bad_commands() -> None:
             assert said.startswith(b"a BAD")
             assert b"* BYE" in said
             assert b"a OK" not in said
-        async with house.pop3() as reader:
+        async with limited.pop3() as reader:
             await reader.line()
             assert (await reader.ask(b"NONSENSE")).startswith(b"-ERR")
             assert (await reader.ask(b"USER linda")).startswith(b"+OK")
@@ -100,8 +109,8 @@ async def _show_bad_commands() -> None:
 
 
 async def _show_failures() -> None:
-    async with doors(login_failures=2) as house:
-        async with house.imap() as client:
+    async with limited_server(login_failures=2) as limited:
+        async with limited.imap() as client:
             assert await verdict(client, WRONG) == b"NO"
             assert await verdict(client, b"NOOP") == b"OK"
             client.send(b"a " + WRONG + b"\r\na NOOP\r\n")
@@ -109,7 +118,7 @@ async def _show_failures() -> None:
             assert b"a NO" in said
             assert b"* BYE" in said
             assert b"a OK" not in said
-        async with house.pop3() as reader:
+        async with limited.pop3() as reader:
             await reader.line()
             for is_last in (False, True):
                 assert (await reader.ask(b"USER linda")).startswith(b"+OK")
@@ -120,26 +129,26 @@ async def _show_failures() -> None:
 
 
 async def _show_delay() -> None:
-    async with doors(login_delay_seconds=0.01, login_failures=100) as house, house.imap() as client:
+    async with limited_server(login_delay_seconds=0.01, login_failures=100) as limited, limited.imap() as client:
         client.peer.address = "192.0.2.1"
         for _ in range(3):
             assert await verdict(client, WRONG) == b"NO"
-        authenticator = house.services.authenticator
+        authenticator = limited.services.authenticator
         assert authenticator._gate.throttle.wait("192.0.2.1", "linda") <= 0.01
         # each failure has doubled the delay; only the limit bounds it
-        authenticator.reload(replace(house.limits, login_delay_seconds=3600.0), Plaintext.LOOPBACK)
+        authenticator.reload(replace(limited.limits, login_delay_seconds=3600.0), Plaintext.LOOPBACK)
         assert authenticator._gate.throttle.wait("192.0.2.1", "linda") > 0.5
 
 
 async def _show_waiting() -> None:
-    async with doors(logins_waiting_per_address=2) as house:
+    async with limited_server(logins_waiting_per_address=2) as limited:
         names = [f"user{number}" for number in range(AT_ONCE + 3)]
         # these passwords take time to hash, as real ones do
         secrets = await asyncio.to_thread(secrets_for, PASSWORD)
         for name in names:
-            await house.server.store.directory.add(name, secrets)
+            await limited.server.store.directory.add(name, secrets)
         async with AsyncExitStack() as stack:
-            clients = [await stack.enter_async_context(house.imap()) for _ in names]
+            clients = [await stack.enter_async_context(limited.imap()) for _ in names]
             for client, name in zip(clients, names, strict=True):
                 client.send(b"a LOGIN %b Pa$$123\r\n" % name.encode())
             said = [await client.line() for client in clients]
@@ -147,7 +156,7 @@ async def _show_waiting() -> None:
             assert said[-1].startswith(b"a NO [UNAVAILABLE]")
 
 
-async def _hashings(house: Doors, monkeypatch: pytest.MonkeyPatch, pause: float) -> int:
+async def _hashings(limited: LimitedServer, monkeypatch: pytest.MonkeyPatch, pause: float) -> int:
     """How often two consecutive logins compute the hash."""
     checked: list[str] = []
     verify = argon2.PasswordHasher.verify
@@ -157,29 +166,29 @@ async def _hashings(house: Doors, monkeypatch: pytest.MonkeyPatch, pause: float)
         return verify(self, hashed, password)
 
     monkeypatch.setattr(argon2.PasswordHasher, "verify", counted)
-    await house.server.store.directory.add("ada", quick_secrets(PASSWORD))
+    await limited.server.store.directory.add("ada", quick_secrets(PASSWORD))
     for _ in range(2):
-        async with house.imap(b"LOGIN ada Pa$$123"):
+        async with limited.imap(b"LOGIN ada Pa$$123"):
             await asyncio.sleep(pause)
     return len(checked)
 
 
 async def _show_remembered() -> None:
     for seconds, pause, hashings in ((60.0, 0.0, 1), (0.05, 0.1, 2), (0.0, 0.0, 2)):
-        async with doors(password_remembered_seconds=seconds) as house:
+        async with limited_server(password_remembered_seconds=seconds) as limited:
             with pytest.MonkeyPatch.context() as patch:
-                assert await _hashings(house, patch, pause) == hashings
+                assert await _hashings(limited, patch, pause) == hashings
 
 
 async def _show_per_account() -> None:
-    async with doors(connections_per_account=2) as house, house.imap(LOGIN):
-        async with house.imap(LOGIN), house.imap() as third:
+    async with limited_server(connections_per_account=2) as limited, limited.imap(LOGIN):
+        async with limited.imap(LOGIN), limited.imap() as third:
             assert (await answer(third, LOGIN)).startswith(b"a NO [LIMIT]")
-        async with house.imap(LOGIN), house.pop3() as reader:
+        async with limited.imap(LOGIN), limited.pop3() as reader:
             await reader.line()
             await reader.ask(b"USER linda")
             assert (await reader.ask(b"PASS Pa$$123")).startswith(b"-ERR [SYS/TEMP]")
-        async with house.imap(LOGIN):
+        async with limited.imap(LOGIN):
             pass
 
 

@@ -9,23 +9,23 @@ import pytest
 
 from mektup.terms.errors import Code, Refused
 from mektup.terms.texts import Text
-from tests.limits.doors import LOGIN, UNTRACED, Doors, answer, doors
+from tests.limits.limited_server import LOGIN, UNTRACED, LimitedServer, answer, limited_server
 
-Door = Callable[[Doors, bytes], Awaitable[None]]
+Way = Callable[[LimitedServer, bytes], Awaitable[None]]
 
 
-async def append(house: Doors, raw: bytes) -> None:
+async def append(limited: LimitedServer, raw: bytes) -> None:
     """By APPEND. Raises Refused if it is refused."""
-    async with house.imap(LOGIN) as client:
+    async with limited.imap(LOGIN) as client:
         said = await answer(client, b"APPEND INBOX {%d+}\r\n%b" % (len(raw), raw))
         if b"a NO [TOOBIG]" in said or b"a BAD A message may have" in said:
             raise Refused(Code.TOOBIG, Text("{reply}").of(reply=said.decode()))
         assert said.startswith(b"a OK"), said
 
 
-async def lmtp(house: Doors, raw: bytes) -> None:
+async def lmtp(limited: LimitedServer, raw: bytes) -> None:
     """By LMTP."""
-    async with house.lmtp() as client:
+    async with limited.lmtp() as client:
         await client.line()
         client.send(b"LHLO there\r\nMAIL FROM:<>\r\nRCPT TO:<linda>\r\nDATA\r\n")
         await client.until(b"354 ")
@@ -37,12 +37,12 @@ async def lmtp(house: Doors, raw: bytes) -> None:
         assert said.startswith(b"250 "), said
 
 
-async def deliver(house: Doors, raw: bytes) -> None:
+async def deliver(limited: LimitedServer, raw: bytes) -> None:
     """By the program that embeds the server."""
-    await house.server.deliver("linda", raw)
+    await limited.server.deliver("linda", raw)
 
 
-DOORS: dict[str, Door] = {"APPEND": append, "LMTP": lmtp, "Server.deliver": deliver}
+WAYS: dict[str, Way] = {"APPEND": append, "LMTP": lmtp, "Server.deliver": deliver}
 
 
 @dataclass(frozen=True)
@@ -88,30 +88,30 @@ SHOWN = {
 }
 
 
-async def demonstrate(field: str, door: Door) -> None:
+async def demonstrate(field: str, way: Way) -> None:
     """At its limit a message is parsed whole; with a limit lower by one it is not."""
     if field == "message_bytes":
-        await _show_size(door)
+        await _show_size(way)
         return
     shown = SHOWN[field]
     for limit, is_whole in ((shown.limit, True), (shown.limit - 1, False)):
-        async with doors(delivery=UNTRACED, **{field: limit}) as house:
+        async with limited_server(delivery=UNTRACED, **{field: limit}) as limited:
             for raw in shown.messages:
-                await door(house, raw + b"\r\n")
-            async with house.imap(LOGIN, b"SELECT INBOX") as client:
+                await way(limited, raw + b"\r\n")
+            async with limited.imap(LOGIN, b"SELECT INBOX") as client:
                 said = await answer(client, shown.question)
                 assert b"a OK" in said
                 assert (shown.seen in said) is is_whole, said
 
 
-async def _show_size(door: Door) -> None:
+async def _show_size(way: Way) -> None:
     raw = b"Subject: x\r\n\r\n" + b"x" * 84 + b"\r\n"
-    async with doors(delivery=UNTRACED, message_bytes=len(raw)) as house:
-        await door(house, raw)
+    async with limited_server(delivery=UNTRACED, message_bytes=len(raw)) as limited:
+        await way(limited, raw)
         with pytest.raises(Refused) as refused:
-            await door(house, b"X" + raw)
+            await way(limited, b"X" + raw)
         assert refused.value.code is Code.TOOBIG
-        async with house.imap(LOGIN) as client:
+        async with limited.imap(LOGIN) as client:
             assert b"(MESSAGES 1)" in await answer(client, b"STATUS INBOX (MESSAGES)")
 
 

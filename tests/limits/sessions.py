@@ -10,7 +10,7 @@ from itertools import product
 from string import ascii_uppercase
 
 from mektup import Limits, Server
-from tests.limits.doors import (
+from tests.limits.limited_server import (
     LOGIN,
     PASSWORD,
     SMALL,
@@ -18,9 +18,9 @@ from tests.limits.doors import (
     USER,
     Demonstration,
     answer,
-    doors,
-    doors_of_disk,
     folder,
+    limited_server,
+    limited_server_on_disk,
     streams,
     tagged,
     verdict,
@@ -34,20 +34,20 @@ KEYS = b" ".join(b"OR BODY %b" % f"{one}{other}".encode() for one, other in prod
 
 
 async def _show_idle() -> None:
-    async with doors(idle_seconds=20.0, delivery=UNTRACED) as house:
-        async with house.imap(LOGIN) as client:
+    async with limited_server(idle_seconds=20.0, delivery=UNTRACED) as limited:
+        async with limited.imap(LOGIN) as client:
             client.clock.advance(19.0)
             assert await verdict(client, b"NOOP") == b"OK"
             client.clock.advance(20.0)
             assert (await client.rest()).startswith(b"* BYE")
-        async with house.lmtp() as agent:
+        async with limited.lmtp() as agent:
             await agent.line()
             agent.clock.advance(19.0)
             assert (await agent.ask(b"NOOP")).startswith(b"250 ")
             await agent.taken()
             agent.clock.advance(20.0)
             assert (await agent.rest()).startswith(b"421 ")
-        async with house.pop3() as reader:
+        async with limited.pop3() as reader:
             await reader.line()
             await reader.ask(b"USER linda")
             assert (await reader.ask(b"PASS Pa$$123")).startswith(b"+OK")
@@ -59,22 +59,24 @@ async def _show_idle() -> None:
 
 
 async def _show_still_here() -> None:
-    async with doors(still_here_seconds=20.0) as house, house.imap(LOGIN) as client:
+    async with limited_server(still_here_seconds=20.0) as limited, limited.imap(LOGIN) as client:
         assert await verdict(client, b"IDLE") == b"+"
         await client.taken()
         client.clock.advance(19.0)
         await client.taken()
-        await house.server.deliver(USER, SMALL)
+        await limited.server.deliver(USER, SMALL)
         client.clock.advance(1.0)
         assert await client.line() == b"* OK Still here"
         assert (await client.ask(b"DONE")).startswith(b"a OK")
 
 
 async def _show_search_seconds() -> None:
-    for store, (seconds, expected) in product((doors, doors_of_disk), ((60.0, b"OK"), (0.001, b"NO"))):
-        async with store(search_seconds=seconds, text_index=False) as house:
-            await house.server.deliver(USER, LONG)
-            async with house.imap(LOGIN, b"SELECT INBOX") as client:
+    for store, (seconds, expected) in product(
+        (limited_server, limited_server_on_disk), ((60.0, b"OK"), (0.001, b"NO"))
+    ):
+        async with store(search_seconds=seconds, text_index=False) as limited:
+            await limited.server.deliver(USER, LONG)
+            async with limited.imap(LOGIN, b"SELECT INBOX") as client:
                 said = await answer(client, b"SEARCH " + KEYS + b" BODY zz")
                 assert said.split(b"\r\n")[-1].startswith(b"a " + expected)
                 assert (b"[LIMIT]" in said) is (expected == b"NO")
@@ -82,10 +84,12 @@ async def _show_search_seconds() -> None:
 
 async def _show_interest() -> None:
     search = b"b SEARCH " + KEYS + b" BODY zz\r\n"
-    for store, (seconds, is_answered) in product((doors, doors_of_disk), ((60.0, True), (0.02, False))):
-        async with store(interest_seconds=seconds, text_index=False) as house:
-            await house.server.deliver(USER, LONG)
-            reader, writer = await streams(house.server.address("imap"))
+    for store, (seconds, is_answered) in product(
+        (limited_server, limited_server_on_disk), ((60.0, True), (0.02, False))
+    ):
+        async with store(interest_seconds=seconds, text_index=False) as limited:
+            await limited.server.deliver(USER, LONG)
+            reader, writer = await streams(limited.server.address("imap"))
             for command in (LOGIN, b"SELECT INBOX"):
                 await tagged(reader, writer, command)
             writer.write(search)
@@ -120,9 +124,9 @@ async def _unread(server: Server) -> tuple[asyncio.StreamReader, asyncio.StreamW
 
 async def _show_write_seconds() -> None:
     for seconds, is_whole in ((60.0, True), (0.05, False)):
-        async with doors(write_seconds=seconds) as house:
-            await house.server.deliver(USER, LONG)
-            reader, writer = await _unread(house.server)
+        async with limited_server(write_seconds=seconds) as limited:
+            await limited.server.deliver(USER, LONG)
+            reader, writer = await _unread(limited.server)
             await asyncio.sleep(0.2)
             writer.transport.resume_reading()  # type: ignore[attr-defined]
             writer.write(b"c LOGOUT\r\n")

@@ -8,7 +8,7 @@ import pytest
 
 from mektup.terms.limits import Limits
 from tests.limits import commands, connections, logins, messages, sessions
-from tests.limits.doors import Demonstration
+from tests.limits.limited_server import Demonstration
 
 SHOWN: dict[str, Demonstration] = {**logins.SHOWN, **commands.SHOWN, **sessions.SHOWN, **connections.SHOWN}
 

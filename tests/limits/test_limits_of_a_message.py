@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.limits.messages import DOORS, FIELDS, demonstrate
+from tests.limits.messages import FIELDS, WAYS, demonstrate
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("field", FIELDS)
-async def test_the_limit_holds(field: str, door: str) -> None:
-    await demonstrate(field, DOORS[door])
+async def test_the_limit_holds(field: str, way: str) -> None:
+    await demonstrate(field, WAYS[way])

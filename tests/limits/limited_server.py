@@ -32,7 +32,7 @@ Address = tuple[str, int]
 
 
 @dataclass
-class Doors:
+class LimitedServer:
     """Sessions in memory over the store of a running server; the server itself has sockets."""
 
     server: Server
@@ -62,13 +62,13 @@ class Doors:
 
 
 @asynccontextmanager
-async def doors(
+async def limited_server(
     *, data: Path | None = None, delivery: DeliveryRules = DEFAULT_DELIVERY_RULES, **limits: Any
-) -> AsyncIterator[Doors]:
+) -> AsyncIterator[LimitedServer]:
     """A server with the account linda, in memory if *data* is None; *limits* differ from the defaults."""
     chosen = Limits(**{"login_delay_seconds": 0.001, **limits})
     async with Server(data, users={USER: PASSWORD}, limits=chosen, delivery=delivery) as server:
-        yield Doors(server, chosen, delivery)
+        yield LimitedServer(server, chosen, delivery)
 
 
 async def answer(client: Dialogue, command: bytes, tag: bytes = b"a") -> bytes:
@@ -112,8 +112,8 @@ def folder() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def doors_of_disk(**limits: Any) -> AsyncIterator[Doors]:
+async def limited_server_on_disk(**limits: Any) -> AsyncIterator[LimitedServer]:
     """The same with a data directory."""
     with folder() as data:
-        async with doors(data=data, **limits) as house:
-            yield house
+        async with limited_server(data=data, **limits) as limited:
+            yield limited
