@@ -92,6 +92,17 @@ async def test_a_reset_ends_the_session_quietly() -> None:
         assert isinstance(at.echoes[0].ended_by, Disconnected)
 
 
+async def test_a_connection_is_closed_quietly_while_a_reset_comes() -> None:
+    async with house() as at:
+        client = socket.create_connection(("127.0.0.1", at.port))
+        await until(lambda: at.echoes)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        # the event loop has not read the reset yet
+        at.echoes[0].peer.close()  # type: ignore[attr-defined]
+        await until(lambda: at.sessions.count == 0)
+
+
 async def test_silence_is_ended_with_a_farewell() -> None:
     async with house(seconds=0.05) as at:
         reader, writer = await connect(at)

@@ -20,6 +20,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from ssl import SSLContext
 from typing import cast
 
@@ -471,7 +472,8 @@ class Connection(asyncio.Protocol):
         else:
             # some clients discard unread octets when the end of TCP follows the end of TLS at once
             if not self.secure:
-                transport.write_eof()
+                with suppress(OSError):  # the client is gone; the transport will notice
+                    transport.write_eof()
             self._resume_reading()
         if self._timer is not None:
             self._timer.cancel()
