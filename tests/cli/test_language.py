@@ -94,7 +94,10 @@ def test_a_mistake_in_the_configuration_in_turkish(tmp_path: Path) -> None:
         ({"LC_MESSAGES": "tr_TR", "LC_ALL": "en_GB"}, None),
         ({"LANG": "de_DE", "LANGUAGE": "xx:tr:en"}, "tr"),
         ({"LANG": "de_DE", "LANGUAGE": "en:tr"}, None),
+        ({"LANG": "en_US.UTF-8", "LANGUAGE": "tr"}, "tr"),
+        ({"LANG": "en_US.UTF-8", "LANGUAGE": "en_US:tr"}, None),
         ({"LANG": "C", "LANGUAGE": "tr"}, None),
+        ({"LANG": "C.UTF-8", "LANGUAGE": "tr"}, None),
         ({"LANG": "tr_TR", "LC_ALL": ""}, "tr"),
     ],
 )

@@ -20,7 +20,8 @@ DIRECTORY = Path(__file__).parent
 LOCALE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 """The first one that is set names the locale of messages. ``LANGUAGE`` may list several languages, best first."""
 
-_ENGLISH = frozenset({"C", "POSIX", "en"})
+_NO_LOCALE = frozenset({"C", "POSIX"})
+_ENGLISH = _NO_LOCALE | {"en"}
 
 
 def languages() -> tuple[str, ...]:
@@ -40,16 +41,17 @@ def translation_of(environment: Mapping[str, str] = os.environ) -> NullTranslati
     """The translation to the first known language of the *environment*; English if it names none."""
     locale = next((environment[name] for name in LOCALE_VARIABLES if environment.get(name)), "C")
     wanted = [locale]
-    if not _is_english(locale):
-        # GNU gettext: LANGUAGE has no effect in the locale C
+    if _name(locale) not in _NO_LOCALE:
+        # GNU gettext: LANGUAGE comes before the locale, but has no effect in the locale C
         wanted = [*environment.get("LANGUAGE", "").split(":"), locale]
     for language in wanted:
-        if _is_english(language):
+        if _name(language) in _ENGLISH:
             break
         if (found := translation_to(language)) is not None:
             return found
     return ENGLISH
 
 
-def _is_english(language: str) -> bool:
-    return language.partition(".")[0].partition("_")[0] in _ENGLISH
+def _name(language: str) -> str:
+    """``en`` of ``en_GB.UTF-8``."""
+    return language.partition(".")[0].partition("_")[0]
