@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from mektup.delivery.address import Address
-from mektup.delivery.deliver import Copies, Reception, checked_flags, put, require_size
+from mektup.delivery.deliver import Copies, Reception, checked_flags, require_size
 from mektup.delivery.recipients import Recipient, destination_named, destination_of, resolve
 from mektup.store.arrival import Arrival
-from mektup.store.interface import Incoming
 from mektup.store.sqlite.file import wal_sync
 from mektup.terms.delivery import DeliveryRules
 from mektup.terms.errors import Code, Refused
@@ -164,8 +163,21 @@ async def test_mail_for_an_address_goes_to_inbox_if_its_folder_is_deleted_meanwh
     await linda.create("Lists")
     to = await destination_of(await recipient(given, "linda+Lists"), given.services.store, RULES)
     await linda.delete("Lists")
-    mailbox, appended = await put(to, Incoming(await arrival_of(RAW)))
-    assert (mailbox, appended.uids.first) == (await linda.target("INBOX"), 1)
+    copies = Copies(await arrival_of(RAW), given.services.store, RULES)
+    assert await copies.deliver_to(to, await recipient(given, "linda+Lists"))
+    assert list(copies.made) == [(linda.id, await linda.target("INBOX"))]
+    assert await messages(linda) == [RAW]
+
+
+async def test_inbox_gets_no_second_copy_in_place_of_a_deleted_folder(given: Given) -> None:
+    linda = await given.account()
+    await linda.create("Lists")
+    one = await recipient(given, "linda+Lists")
+    to = await destination_of(one, given.services.store, RULES)
+    await linda.delete("Lists")
+    copies = Copies(await arrival_of(RAW), given.services.store, RULES)
+    assert await copies.deliver(await recipient(given, "linda"))
+    assert not await copies.deliver_to(to, one)
     assert await messages(linda) == [RAW]
 
 
@@ -175,7 +187,7 @@ async def test_mail_for_a_named_folder_is_refused_if_that_is_deleted_meanwhile(g
     to = await destination_named("linda", "Lists", given.services.store)
     await linda.delete("Lists")
     with pytest.raises(Refused) as refused:
-        await put(to, Incoming(await arrival_of(RAW)))
+        await Copies(await arrival_of(RAW), given.services.store, RULES).deliver_to(to, await recipient(given, "linda"))
     assert refused.value.code is Code.NONEXISTENT
     assert await messages(linda) == []
 

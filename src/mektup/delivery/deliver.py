@@ -1,7 +1,7 @@
 """The one way of incoming mail: by LMTP, or from the program that embeds a server.
 
-``recipients`` finds the mailbox, a ``Reception`` takes the octets of the message, and ``put`` adds it to the mailbox:
-for LMTP once in each mailbox, by ``Copies``.
+``recipients`` finds the mailbox, and a ``Reception`` takes the octets of the message. ``Copies`` adds it to the
+mailboxes of several recipients, once to each.
 
 APPEND is not delivery. There the owner of the mailbox stores one or more messages, all or none, and the size and the
 mailbox of each are checked before the client sends it. Both ways share ``store.spool`` and ``store.prepare``.
@@ -18,7 +18,7 @@ from mektup.delivery.recipients import Destination, Recipient, destination_of
 from mektup.delivery.trace import ReturnPathRemover
 from mektup.store.arrival import Arrival
 from mektup.store.faults import Faults
-from mektup.store.interface import Appended, Incoming, Store
+from mektup.store.interface import Account, Incoming, Store
 from mektup.store.prepare import prepare_in_turn
 from mektup.store.spool import Spool
 from mektup.terms.delivery import DeliveryRules
@@ -96,22 +96,6 @@ def checked_flags(flags: Iterable[str], limits: Limits) -> frozenset[str]:
     return frozenset(each_once(given))
 
 
-async def put(to: Destination, message: Incoming) -> tuple[MailboxId, Appended]:
-    """Adds *message* to the mailbox, and returns that. The message is on disk then, and open sessions see it.
-
-    Where the mailbox was deleted just now, the message goes to INBOX if *to* allows that. Raises Refused(NONEXISTENT,
-    OVERQUOTA, LIMIT, UNAVAILABLE).
-    """
-    account, mailbox = to.account, to.mailbox
-    try:
-        return mailbox, await account.append(mailbox, [message])
-    except Refused as refusal:
-        if refusal.code is not Code.NONEXISTENT or not to.or_inbox:
-            raise
-    mailbox = await account.target(INBOX)
-    return mailbox, await account.append(mailbox, [message])
-
-
 class Copies:
     """The copies of one message for several recipients: one in each mailbox, however many addresses lead there."""
 
@@ -127,13 +111,27 @@ class Copies:
         """The refusals of copies that may be there nevertheless."""
 
     async def deliver(self, recipient: Recipient) -> bool:
-        """Delivers to *recipient*; false where the mailbox has its copy already. Raises Refused as ``put`` does.
+        """Delivers to *recipient*; false where the mailbox has its copy already.
 
-        Where it is not known whether the mailbox has a copy, the next recipient gets the same refusal: the mailbox
-        must not get a second one.
+        Raises Refused(NONEXISTENT, OVERQUOTA, LIMIT, UNAVAILABLE). Where it is not known whether the mailbox has a
+        copy, the next recipient gets the same refusal: the mailbox must not get a second one.
         """
-        to = await destination_of(recipient, self._store, self._rules)
-        place = to.account.id, to.mailbox
+        return await self.deliver_to(await destination_of(recipient, self._store, self._rules), recipient)
+
+    async def deliver_to(self, to: Destination, recipient: Recipient) -> bool:
+        """The same for a destination that is found already.
+
+        Where the mailbox was deleted since, the message goes to INBOX if *to* allows that.
+        """
+        try:
+            return await self._put(to.account, to.mailbox, recipient)
+        except Refused as refusal:
+            if refusal.code is not Code.NONEXISTENT or not to.or_inbox:
+                raise
+        return await self._put(to.account, await to.account.target(INBOX), recipient)
+
+    async def _put(self, account: Account, mailbox: MailboxId, recipient: Recipient) -> bool:
+        place = account.id, mailbox
         if place in self._uncertain:
             raise self._uncertain[place]
         sharing = self.made.get(place)
@@ -141,10 +139,10 @@ class Copies:
             sharing.append(recipient)
             return False
         try:
-            mailbox, _ = await put(to, self._message)
+            await account.append(mailbox, [self._message])
         except Refused as refusal:
             if refusal.uncertain:
                 self._uncertain[place] = refusal
             raise
-        self.made.setdefault((to.account.id, mailbox), []).append(recipient)
+        self.made[place] = [recipient]
         return True

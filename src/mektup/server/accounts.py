@@ -8,7 +8,7 @@ from datetime import datetime
 
 from mektup.auth import passwords, scram_keys
 from mektup.auth.preparation import opaque_string
-from mektup.delivery.deliver import Reception, checked_flags, put
+from mektup.delivery.deliver import Reception, checked_flags
 from mektup.delivery.recipients import destination_named
 from mektup.server.embedded import Message, date_of, flags_of, octets_of, text_of
 from mektup.store.interface import AccountEntry, Incoming, Store
@@ -70,5 +70,6 @@ async def deliver(
     with Reception(limits) as reception:
         for start in range(0, len(octets), PIECE_BYTES):
             reception.write(octets[start : start + PIECE_BYTES])
-        _, appended = await put(to, Incoming(await reception.arrival(), words, seconds, zone))
+        arrived = Incoming(await reception.arrival(), words, seconds, zone)
+        appended = await to.account.append(to.mailbox, [arrived])
     return appended.uids.first
