@@ -20,8 +20,10 @@ import pytest
 from mektup.store.faults import Kind
 from mektup.store.interface import Account, Column, FlagOrder
 from mektup.store.sqlite import open_store
+from mektup.store.sqlite import store as store_module
 from mektup.store.sqlite.file import wal_sync
 from mektup.store.sqlite.file.database import Database
+from mektup.store.sqlite.file.wal_rewrite import FRAME_HEADER_BYTES, lost_commits
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
@@ -574,3 +576,40 @@ async def test_a_file_of_another_user_is_told_of_with_its_owner(mode: int) -> No
         assert caught.value.code is Code.UNAVAILABLE
         told = f"{file}: Permission denied; it belongs to root, mektup runs as user 12345"
         assert {(fault.kind, str(fault.reason)) for fault in book.faults} == {(Kind.DENIED, told)}
+
+
+@pytest.mark.parametrize("completes", [True, False])
+async def test_a_commit_at_the_end_of_the_wal_is_lost_unless_another_process_completes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, completes: bool
+) -> None:
+    data, book = tmp_path / "data", Book()
+    running = await open_store(data, limits=QUIET)
+    account = await running.account(await running.directory.add("linda", {}))
+    await fill(account, 1)
+    path = file_of(data, account.id)
+    wal = path.with_suffix(".db-wal")
+    whole = wal.read_bytes()
+    committing = apsw.Connection(str(path))
+    page_bytes = int(committing.pragma("page_size"))
+    frame = FRAME_HEADER_BYTES + page_bytes
+    assert whole[-frame:][4:8] != bytes(4), "the last frame completes a commit"
+    # another process has written the frame of a commit, and not named it in the WAL-index yet
+    wal.write_bytes(whole + whole[-frame:])
+    if completes:
+        committing.execute("BEGIN IMMEDIATE")
+
+        def seen_then_completed(database: Path, header: Callable[[], bytes]) -> int:
+            found = lost_commits(database, header)
+            if committing.in_transaction:
+                os.truncate(wal, len(whole))
+                committing.execute("ROLLBACK")
+                assert found == 1
+            return found
+
+        monkeypatch.setattr(store_module, "lost_commits", seen_then_completed)
+    opening = await open_store(data, limits=QUIET, faults=book)
+    assert await opening.account(entry_of(account))
+    assert [(fault.kind, fault.lasts) for fault in book.faults] == ([] if completes else [(Kind.DAMAGED, True)])
+    committing.close()
+    await opening.close()
+    await running.close()

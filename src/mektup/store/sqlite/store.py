@@ -9,6 +9,7 @@ A user's name never becomes a path. Directories have mode 0700, files 0600.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -188,7 +189,7 @@ class SqliteStore:
 
     async def _make_ready(self, account: AccountId, database: Database, path: Path) -> None:
         was_older = await database.prepare(ACCOUNT)
-        if await database.read(recovery.is_same_life, recovery.boot()) and (lost := _lost_commits(path, database)):
+        if await database.read(recovery.is_same_life, recovery.boot()) and (lost := await _lost(path, database)):
             what = f"the WAL is damaged: {lost} changes at its end cannot be read and are lost"
             database.note_damage(what, lasts=True)
         try:
@@ -308,6 +309,19 @@ class SqliteStore:
         await self._open_files.settle()
         await self._open_far.settle()
         await self._threads.close()
+
+
+async def _lost(path: Path, database: Database) -> int:
+    """The number of lost commits in the WAL of *database*.
+
+    They look like a commit of another process that is not complete yet: its frames are written first, then it may be
+    synced, then the WAL-index names it. So they are counted again while no other process can commit.
+    """
+    lost = _lost_commits(path, database)
+    if lost:
+        with contextlib.suppress(Refused):  # where nothing can be written, nobody commits
+            return await database.write(lambda _: _lost_commits(path, database), durable=False, room=Room.FREES)
+    return lost
 
 
 def _lost_commits(path: Path, database: Database) -> int:
