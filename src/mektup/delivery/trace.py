@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from ipaddress import ip_address
+
+from msgspec import Struct
 
 from mektup.delivery.address import Address
 
@@ -26,8 +27,7 @@ _ADDRESS_LITERAL = re.compile(r"\[[A-Za-z0-9.:-]{1,255}\]")
 _RETURN_PATH = re.compile(rb"\n[Rr][Ee][Tt][Uu][Rr][Nn]-[Pp][Aa][Tt][Hh][ \t]*:[^\n]*(?:\n[ \t][^\n]*)*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class Trace(Struct, frozen=True, kw_only=True):
     """Facts about a message from its envelope and its connection."""
 
     sender: Address | None

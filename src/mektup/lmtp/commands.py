@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mektup.delivery.address import Address
 from mektup.lmtp import texts
 from mektup.terms.errors import ClientError
+from mektup.terms.texts import Text
 
 BAD_ARGUMENTS = "501 5.5.4"
 BAD_SEQUENCE = "503 5.5.1"
@@ -81,6 +83,12 @@ class Quit:
     """RFC 5321 §4.1.1.10."""
 
 
+CACHED_BYTES = 200
+"""The longest line that is cached, in octets: most mail has the same few senders and recipients."""
+
+CACHED = 512
+"""How many lines are cached."""
+
 Command = Lhlo | Mail | Rcpt | Data | Rset | Vrfy | Help | Noop | Quit
 
 # RFC 5321 §4.1.2, with liberties: a source route is ignored (RFC 5321 §3.3, §C, §F.2); a local part may be any
@@ -97,6 +105,10 @@ _SIZE = re.compile(r"[0-9]{1,20}")
 
 def parse(line: bytes) -> Command:
     """Parses *line*, which comes without CRLF. Raises ClientError; a CommandError if the reply is not 500."""
+    return (_cached if len(line) <= CACHED_BYTES else _parse)(line)
+
+
+def _parse(line: bytes) -> Command:
     verb, _, argument = line.partition(b" ")
     word = verb.upper()
     rule = _RULES.get(word)
@@ -108,6 +120,9 @@ def parse(line: bytes) -> Command:
     if word in _KNOWN_ELSEWHERE:
         raise CommandError(texts.NOT_OFFERED.of(command=word.decode()), status=NOT_IMPLEMENTED)
     raise ClientError(texts.UNKNOWN_COMMAND)
+
+
+_cached = lru_cache(CACHED)(_parse)
 
 
 def _lhlo(argument: bytes) -> Lhlo:
@@ -143,14 +158,13 @@ def _rcpt(argument: bytes) -> Rcpt:
 
 
 def _path_and_parameters(word: str, argument: bytes) -> tuple[str, list[tuple[str, str | None]]]:
-    expected = texts.PATH_EXPECTED.of(command="MAIL" if word == "FROM" else "RCPT", word=word)
     try:
         text = argument.decode()
     except UnicodeDecodeError:
         raise CommandError(texts.ADDRESS_NOT_UTF8, status=BAD_ADDRESS) from None
     before, colon, rest = text.partition(":")
     if before.strip(" ").upper() != word or not colon:
-        raise CommandError(expected)
+        raise CommandError(_path_expected(word))
     # Some clients put a space before the path.
     rest = rest.lstrip(" ")
     found = _PATH.match(rest)
@@ -159,11 +173,15 @@ def _path_and_parameters(word: str, argument: bytes) -> tuple[str, list[tuple[st
     elif found is not None:
         end = found.end()
     else:
-        raise CommandError(expected, status=BAD_ADDRESS)
+        raise CommandError(_path_expected(word), status=BAD_ADDRESS)
     words = rest[end:].split(" ")
     if words[0]:
-        raise CommandError(expected, status=BAD_ADDRESS)
+        raise CommandError(_path_expected(word), status=BAD_ADDRESS)
     return rest[:end], [_parameter(word) for word in words if word]
+
+
+def _path_expected(word: str) -> Text:
+    return texts.PATH_EXPECTED.of(command="MAIL" if word == "FROM" else "RCPT", word=word)
 
 
 def _parameter(text: str) -> tuple[str, str | None]:
