@@ -115,9 +115,9 @@ class Limits:
     sync_flags: bool = False
     """Whether a change of flags alone also waits until it is on disk."""
 
-    def __hash__(self) -> int:
-        # one field, because limits are part of the key of caches that every command uses
-        return self.line_bytes
+    # By identity, because limits are part of the key of caches that every command uses. There, equal limits with
+    # different hashes only cost another entry.
+    __hash__ = object.__hash__
 
 
 MOST_BYTES = 1024 * MIB

@@ -226,8 +226,10 @@ class Database:
             return None
         if self._path is None:
             return self._sync.written.to_bytes(8)
+        index = self._wal_index
         try:
-            header = self.header()
+            # usually without a further call, because every NOOP asks for the state
+            header = self.header() if index is None else index.header()
         except FileNotFoundError:
             return None
         # the index of an empty WAL is the same at each opening, whatever was committed in between
