@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from operator import attrgetter
 from sys import getsizeof
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ VALUE_OCTETS: Final = 500
 """A value with a dozen numbers."""
 
 NUMBER_OCTETS: Final = 32
+
+_name = attrgetter("name")
 
 
 def octets_of(answer: object) -> int:
@@ -25,6 +28,9 @@ def _of_a_number(number: object) -> int:
 
 
 def _of_several(answers: Collection[object]) -> int:
+    if answers and type(next(iter(answers))) is Mailbox:
+        # a LIST of many mailboxes comes here after each commit
+        return getsizeof(answers) + VALUE_OCTETS * len(answers) + sum(map(getsizeof, map(_name, answers)))
     return getsizeof(answers) + sum(map(octets_of, answers))
 
 
