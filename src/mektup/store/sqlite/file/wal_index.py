@@ -17,8 +17,9 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
+from mektup.store.memo import Readable
 from mektup.store.sqlite.file.cursor import Cursor
 
 T = TypeVar("T")
@@ -82,27 +83,17 @@ class WalIndex:
         _files.close(self._key)
 
 
-class Stateful(Protocol):
-    """What is needed of a database."""
-
-    def state(self) -> bytes | None:
-        """See ``Database``."""
-
-    def read(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-        """See ``Database``."""
-
-
 class NamesState:
-    """The file, for answers about the names of mailboxes, which outlive commits of new messages: a ``memo.Readable``.
+    """A ``memo.Readable`` for questions about the names of mailboxes: its state stays the same when only mail comes.
 
-    Where mail comes in, a commit lies between any two questions for a mailbox. So a commit of this process may say that
-    it leaves names as they are. The counter in the header, which every commit of every process increments, shows that
-    nobody else committed meanwhile.
+    While mail comes in, there is a commit before each lookup of a mailbox. So a commit of this process may say that it
+    changes no name. The counter in the header shows that nobody else committed meanwhile, because every commit of every
+    process increments it.
     """
 
     __slots__ = ("_at", "_database", "_number")
 
-    def __init__(self, database: Stateful) -> None:
+    def __init__(self, database: Readable[Cursor]) -> None:
         self._database = database
         self._at: bytes | None = None
         """The last state of the file at which the names are known to be the same."""
