@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 LINES_BYTES = 128 * 1024
 """Lines with bodies are collected up to this many octets, then written."""
 
-
 FEW_BODIES = 3
 """The most bodies of one message that are held in memory together; with more, a line is written item by item."""
 
@@ -112,8 +111,7 @@ class Plan:
         found = 0
         while len(uids) >= FEW_LINES and (form := self._form(are_recent=are_recent)) is not None:
             upto = uids.last
-            parts = self._session.mail.lines(self._view.mailbox, uids, form, self._view.seq)
-            try:
+            async with aclosing(self._session.mail.lines(self._view.mailbox, uids, form, self._view.seq)) as parts:
                 async for some, lines, modseq in parts:
                     if lines is None:
                         found += await self._answer_by_rows(some)
@@ -125,8 +123,6 @@ class Plan:
                     if self._tells_modseq:
                         self._view.show_modseq(modseq)
                     await self.send(lines)
-            finally:
-                await parts.aclose()
             if upto == uids.last:
                 return found
             uids = uids & NumberSet.span(upto + 1, uids.last)
