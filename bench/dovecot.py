@@ -141,6 +141,15 @@ class Dovecot:
         assert PROGRAM is not None
         return subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout.split()[0]
 
+    def import_command(self, account: str, maildir: Path, mailbox: str) -> list[str]:
+        """Imports *maildir* below *mailbox*."""
+        configuration = str(self.folder / "dovecot.conf")
+        return ["doveadm", "-c", configuration, "import", "-u", account, f"maildir:{maildir}", mailbox, "ALL"]
+
+    def imported_mailbox(self, mailbox: str) -> str:
+        """Where the messages of the Maildir itself are then."""
+        return f"{mailbox}/INBOX"
+
     def _mail_owner(self) -> tuple[int, int]:
         # Dovecot never reads mail as root.
         if os.getuid() == 0:

@@ -102,9 +102,22 @@ class Mektup:
         command = ["git", "-C", str(self._checkout), "describe", "--always", "--dirty"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
+    def import_command(self, account: str, maildir: Path, mailbox: str) -> list[str]:
+        """Imports *maildir* into *mailbox*."""
+        words = "import", account, str(maildir), "--into", mailbox, "--config", str(self.configuration)
+        return [str(self._program), *words]
+
+    def imported_mailbox(self, mailbox: str) -> str:
+        """Where the messages of the Maildir itself are then."""
+        return mailbox
+
     def add_user(self, name: str, password: str) -> None:
         """Adds an account with the command line, while the server runs; it can log in at once."""
         self._manage("add", name, "--password-stdin", given=f"{password}\n")
+
+    def limit_storage(self, name: str, size: str) -> None:
+        """Sets the quota of an account, such as ``10M``."""
+        self._manage("quota", name, "--storage", size)
 
     def add_users(self, names: Iterable[str], password: str) -> None:
         """Adds accounts that all have the same password, in one call of the command line."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bench.hostile.client import HostileClient, Overtime
+from bench.hostile.crowd import Crowd
 from bench.mektup import Mektup
 from bench.rows.registry import PASSWORD
 
@@ -63,6 +64,10 @@ class Stage:
             if b" OK" not in (answer := client.until(b"a ")):
                 raise OSError(f"not appended: {answer!r}")
 
+    def crowd(self, service: str = "imap", *, sources: Iterable[str] = ("127.0.0.66",)) -> Crowd:
+        """Very many connections, each from one of *sources* in turn."""
+        return Crowd(self.server.ports[service], self.deadline, sources=sources)
+
     def deliver(self, raw: bytes, name: str = ATTACKER) -> bytes:
         """Sends a mail by LMTP; returns the answer."""
         client = self.connect("lmtp")
@@ -99,10 +104,12 @@ class Attack:
     settings: str = ""
     """More lines for the top of the server's configuration."""
     stall_ms: float = 50.0
-    """How long a NOOP of another user may wait."""
+    """How long a NOOP of another user may wait: the longest one, or for a crowd 99 of 100."""
     growth_mb: float = 64.0
     """How much the server's memory may grow."""
     is_in_short: bool = True
+    is_crowd: bool = False
+    """Whether very many connections or commands are the attack; *growth_mb* is then a bound for the whole server."""
 
 
 __all__ = ["ATTACKER", "BYSTANDER", "OTHER", "PASSWORD", "Attack", "Overtime", "Stage", "Who"]

@@ -34,6 +34,8 @@ class Waits:
     net: float
     """The longest wait after that part is subtracted from each; it may be another NOOP."""
     p99: float
+    net_p99: float
+    """The same, after that part is subtracted from each."""
     quiet: float
     """The longest wait before the attack."""
 
@@ -118,6 +120,7 @@ def _watch(client: socket.socket, server: str) -> Waits:
         machine=machine,
         net=max(seconds - delay for seconds, delay in took),
         p99=sorted(seconds for seconds, _ in took)[len(took) * 99 // 100],
+        net_p99=sorted(seconds - delay for seconds, delay in took)[len(took) * 99 // 100],
         quiet=quiet,
     )
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any, Protocol
 
 from bench.client import Address, ImapClient, LmtpClient
@@ -69,6 +70,12 @@ class Server(Protocol):
 
     def stop(self) -> None:
         """Stops the server."""
+
+    def import_command(self, account: str, maildir: Path, mailbox: str) -> Sequence[str]:
+        """The command that imports *maildir* below or into *mailbox*."""
+
+    def imported_mailbox(self, mailbox: str) -> str:
+        """Where the messages of the Maildir itself are then."""
 
 
 class Stage(Enum):

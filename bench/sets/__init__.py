@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from bench.rows.registry import Bench
+from bench.sets.backup import backup
 from bench.sets.disk import disk
 from bench.sets.idle_scale import idle_scale
 from bench.sets.lines import Line
@@ -13,6 +14,7 @@ SETS: Mapping[str, Callable[[Bench], list[Line]]] = {
     "mixed": mixed,
     "stall": stall,
     "disk": disk,
+    "backup": backup,
     "idle-scale": idle_scale,
 }
 """In the order in which they run."""

@@ -1,4 +1,4 @@
-"""`.ci/run` runs the unit suite on every other CPython that it finds, each version once."""
+"""`.ci/run` runs the unit suite on every other CPython that it finds, and tries a few failed tests again, alone."""
 
 from __future__ import annotations
 
@@ -79,3 +79,70 @@ def test_a_real_interpreter_says_its_version_and_where_it_is(tmp_path: Path, own
     version, _, path = found(tmp_path, own)[0].partition(" ")
     assert version == platform.python_version()
     assert Path(path).exists()
+
+
+STEPS = Path(__file__).parents[2] / ".ci" / "steps"
+
+TESTS = """
+from pathlib import Path
+
+def test_good() -> None: pass
+def test_first() -> None: {0}
+def test_second() -> None: {1}
+def test_third() -> None: {2}
+def test_fourth() -> None: {3}
+"""
+
+FAILS = "assert 0"
+FAILS_ONCE = "seen = Path('seen'); ran, _ = seen.exists(), seen.touch(); assert ran"
+
+
+def ran(folder: Path, *bodies: str) -> list[str]:
+    """The headings and results of a suite of four tests, and whether the whole failed."""
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_some.py").write_text(TESTS.format(*bodies), encoding="utf-8")
+    (folder / "pytest").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pytest -ra "$@"\n')
+    (folder / "pytest").chmod(0o755)
+    script = f"""
+    set -uo pipefail
+    log=log last=last failed=0
+    . {STEPS}
+    suite "Python: make test" ./pytest tests ./pytest tests >/dev/null
+    grep "^== " log
+    echo "failed: $failed"
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=50
+    )
+    return done.stdout.splitlines()
+
+
+def test_a_failed_test_that_passes_alone_is_named(tmp_path: Path) -> None:
+    assert ran(tmp_path, FAILS_ONCE, "pass", "pass", "pass") == [
+        "== Python: make test",
+        "== again, alone: make test",
+        "== failed beside others, passed alone: tests/test_some.py::test_first",
+        "failed: 0",
+    ]
+
+
+def test_a_test_that_fails_alone_too_fails_the_gate(tmp_path: Path) -> None:
+    assert ran(tmp_path, FAILS_ONCE, FAILS, "pass", "pass") == [
+        "== Python: make test",
+        "== again, alone: make test",
+        "== failed: Python: make test",
+        "failed: 1",
+    ]
+
+
+def test_many_failed_tests_are_not_tried_again(tmp_path: Path) -> None:
+    assert ran(tmp_path, *[FAILS] * 4) == ["== Python: make test", "== failed: Python: make test", "failed: 1"]
+
+
+def test_a_suite_that_did_not_begin_is_not_tried_again(tmp_path: Path) -> None:
+    assert ran(tmp_path, "(", "pass", "pass", "pass") == [
+        "== Python: make test",
+        "== failed: Python: make test",
+        "failed: 1",
+    ]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import imaplib
 import re
+import ssl
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from mektup import Server
 from mektup.imap.capabilities import CAPABILITIES
 from mektup.imap.table import TABLE
 from mektup.server.tuning.switches import Tuning
 from mektup.terms.delivery import DeliveryRules
 from mektup.terms.limits import Limits
+from tests.architecture import capability_table
 from tests.support.transcript import Send, Transcript, read
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +46,32 @@ def test_every_switch_of_tuning_is_documented(field: str) -> None:
 @pytest.mark.parametrize("name", [capability.name for capability in CAPABILITIES])
 def test_every_capability_has_a_transcript(name: str) -> None:
     assert any(name in each.words("needs") for each in TRANSCRIPTS)
+
+
+def test_the_page_of_capabilities_is_up_to_date() -> None:
+    assert capability_table.PAGE.read_text(encoding="utf-8") == capability_table.page(), "run: make capabilities"
+
+
+def test_the_server_announces_only_what_the_page_lists() -> None:
+    listed = {name.partition("=...")[0] for name in re.findall(r"^\| `(\S+)`", capability_table.page(), re.MULTILINE)}
+    with Server(users={"linda": "Pa$$123"}).in_thread() as server:
+        client = imaplib.IMAP4(*server.address("imap"))
+        announced = set(client.capabilities)
+        client.starttls(client_context())
+        announced |= set(client.capabilities)
+        client.login("linda", "Pa$$123")
+        announced |= set(client.capability()[1][0].decode().split())
+        client.logout()
+    assert "IDLE" in announced
+    # imaplib shows what it read in upper case
+    known = {name.upper() for name in listed}
+    assert not {name for name in map(str.upper, announced) if not {name, name.partition("=")[0]} & known}
+
+
+def client_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def test_no_transcript_needs_what_is_never_announced() -> None:

@@ -31,6 +31,7 @@ FORBIDDEN = {
     "What stands beside the engine knows nothing of it": ("store/memo.py", "mektup.store.sqlite.store"),
     "Only the engine of the store speaks to SQLite, and compresses": ("auth/wrong_sqlite.py", "apsw"),
     "Only auth hashes passwords": ("server/wrong_hash.py", "argon2"),
+    "Only the check of tokens needs the library for them": ("server/wrong_token.py", "joserfc"),
     "Only server knows sockets, TLS and certificates": ("auth/wrong_socket.py", "socket"),
     "Only the command line reads arguments and draws on a terminal": ("server/wrong_terminal.py", "rich"),
     "Only server makes the log and the metrics": ("lmtp/wrong.py", "structlog"),

@@ -18,6 +18,10 @@ ANSWERS = "mektup.imap.answers"
 SESSION = "mektup.imap.session"
 TABLE = "mektup.imap.table"
 
+ACCESS = "mektup.imap.access"
+SUBSCRIPTIONS = frozenset({"list", "lsub", "mailbox_sources", "subscribe"})
+"""The modules that use the subscriptions of the client's own account, whatever mailboxes these name."""
+
 TAGGED = frozenset({"ok", "no", "bad", "server_bug"})
 """The functions of ``answers`` that make a tagged response."""
 
@@ -112,3 +116,23 @@ def test_only_the_session_writes_tagged_responses() -> None:
         if name.startswith("mektup.imap.") and any(map(makes_tagged, ast.walk(tree)))
     }
     assert places == {ANSWERS, SESSION, TABLE}
+
+
+def test_only_access_looks_up_the_mailboxes_of_a_client() -> None:
+    """What a client may do with a mailbox is decided in one place; see ``imap/access.py``.
+
+    Other modules use ``session.mail`` for what is no mailbox: subscriptions, and the name of the account.
+    """
+    uses = {
+        (name, parent.attr if isinstance(parent, ast.Attribute) else "")
+        for name, tree in modules().items()
+        if name.startswith("mektup.imap.") and name != ACCESS
+        for parent in ast.walk(tree)
+        for node in ast.iter_child_nodes(parent)
+        if isinstance(node, ast.Attribute) and node.attr == "mail"
+    }
+    verbs = {"subscriptions", "subscribe", "unsubscribe"}
+    wrong = {(name, verb) for name, verb in uses if verb not in {"name", "id"} | verbs}
+    assert not wrong, "a mailbox that a client names is looked up by access.locate"
+    users = {name.rpartition(".")[2] for name, verb in uses if verb in verbs}
+    assert users == SUBSCRIPTIONS

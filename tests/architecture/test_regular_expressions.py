@@ -22,7 +22,7 @@ import pytest
 import mektup
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted(path for folder in ("src", "tests", "bench") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(path for folder in ("src", "tests", "bench", "reliability") for path in (ROOT / folder).rglob("*.py"))
 
 ESCAPED = re.compile(r"\\.", re.DOTALL)
 CLASS = re.compile(r"\[\^?\]?[^\]]*\]")

@@ -29,7 +29,7 @@ MODULE_LINES = 600
 FUNCTION_LINES = 50
 """The most lines of a function, not counting its docstring."""
 
-ENGINE_LINES = 600
+ENGINE_LINES = 1200
 """The most lines of code of an engine, without imports, docstrings, comments and empty lines."""
 
 FORBIDDEN_NAMES = frozenset({"utils", "util", "helpers", "helper", "manager", "misc", "common"})
@@ -130,6 +130,7 @@ def test_each_module_of_the_engine_uses_sql_or_a_file() -> None:
         name
         for name, tree in modules().items()
         if re.match(r"mektup\.store\.sqlite\.(file|tables)\.", name)
+        if len(tree.body) > 1  # a package has only its docstring
         if not sql_verbs(tree) and not FILES & imported(tree)
     ]
     assert not strangers

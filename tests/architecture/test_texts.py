@@ -25,6 +25,7 @@ OTHERS = sorted(set(SOURCE.rglob("*.py")) - set(PAGES))
 
 SPEAKS = frozenset(
     {
+        *("CommandRefused", "LoginRefused", "Lost", "NotUnderstood", "Unfetched", "Untrusted"),
         *("AddressError", "ClientError", "CommandError", "ConfigError", "DamagedError", "NewerError"),
         *("PasswdFileError", "Refused", "TimedOut", "Verdict", "complain", "in_words", "succeed", "throw_out", "told"),
         *(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mektup.auth.login_queue import LoginQueue, Rotation
 from mektup.auth.throttle import Standing
 from mektup.terms.errors import Code, Refused
+from mektup.terms.networks import networks
 
 
 class Attempts:
@@ -133,6 +134,19 @@ async def test_a_network_with_too_many_waiting_is_refused_and_others_are_not() -
     await settle()
     await attempts.finish()
     assert again.exception() is None
+
+
+async def test_at_a_trusted_address_each_name_is_a_network_of_its_own() -> None:
+    attempts = Attempts(LoginQueue(1, 2, networks(["192.0.2.1"])))
+    for number in range(10):
+        attempts.come("192.0.2.1", f"user{number}")
+    several = [attempts.come("192.0.2.1", "linda") for _ in range(3)]
+    await settle()
+    with pytest.raises(Refused):
+        await several[2]
+    assert not several[1].done()
+    await attempts.finish()
+    assert several[1].exception() is None
 
 
 async def test_a_crowd_does_not_keep_out_a_known_user_of_the_same_network() -> None:

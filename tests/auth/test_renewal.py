@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Mapping
+from dataclasses import replace
 
 import bcrypt
 import pytest
 
 from mektup.auth import passwords, scram_keys
 from mektup.auth.authenticator import Authenticator
+from mektup.auth.login_rules import LoginRules
 from mektup.auth.passwords import imported_secrets, is_ours, renewed_secrets, secrets_for
+from mektup.auth.plaintext import Plaintext
+from mektup.auth.scram_keys import SHA_1
+from mektup.server import logs
 from mektup.store.interface import AccountEntry, Directory
 from mektup.store.texts import DISK_FULL
 from mektup.terms.errors import Code, Refused
@@ -105,6 +111,25 @@ async def test_logins_work_if_the_directory_cannot_be_written(
     assert await secrets(directory) == {"password": "{PLAIN}Pa$$123"}
 
 
+async def test_a_bug_in_a_renewal_is_logged_without_the_password(
+    directory: Directory, peer: MemoryPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await directory.add("ada", {"password": "{PLAIN}Pa$$123"})
+
+    async def broken(*given: object) -> bool:
+        raise KeyError("Pa$$123")
+
+    monkeypatch.setattr(directory, "renew_secrets", broken)
+    out = io.StringIO()
+    authenticator = Authenticator(directory, LIMITS, hashes_anew=True, log=logs.logger("info", "text", out))
+    await authenticator.login(b"ada", b"Pa$$123", peer)
+    while authenticator._renewal.in_flight:
+        await asyncio.sleep(0.001)
+    assert "password_not_hashed_anew" in out.getvalue()
+    assert "KeyError" in out.getvalue()
+    assert "Pa$$123" not in out.getvalue().replace('raise KeyError("Pa$$123")', "")
+
+
 async def test_closing_cancels_renewals(authenticator: Authenticator, directory: Directory, peer: MemoryPeer) -> None:
     await directory.add("ada", {"password": "{PLAIN}Pa$$123"})
     await authenticator.login(b"ada", b"Pa$$123", peer)
@@ -136,3 +161,22 @@ def test_octets_that_bcrypt_ignored_are_not_trusted() -> None:
 def test_an_entry_does_not_show_its_secrets() -> None:
     entry = AccountEntry("a1", "ada", {passwords.PASSWORD: "{PLAIN}Pa$$123"})  # type: ignore[arg-type]
     assert "Pa$$123" not in repr(entry)
+
+
+async def test_keys_for_sha_1_come_and_go_with_the_setting(directory: Directory, peer: MemoryPeer) -> None:
+    before = secrets_for("Pa$$123")
+    await directory.add("ada", before)
+    rules = LoginRules(scram_sha_1=True)
+    authenticator = Authenticator(directory, LIMITS, hashes_anew=True, rules=rules)
+    await authenticator.login(b"ada", b"Pa$$123", peer)
+    await renewed(authenticator)
+    kept = await secrets(directory)
+    assert scram_keys.read(kept["SCRAM-SHA-1"], SHA_1) is not None
+    # sessions that logged in before stay valid
+    assert {name: kept[name] for name in before} == before
+    # a password that is remembered is not checked again, so this would come later
+    authenticator.reload(replace(LIMITS, password_remembered_seconds=0.0), Plaintext.LOOPBACK)
+    authenticator._gate.verified._until.clear()
+    await authenticator.login(b"ada", b"Pa$$123", peer)
+    await renewed(authenticator)
+    assert await secrets(directory) == before

@@ -132,3 +132,14 @@ async def test_the_authenticator_reviews_its_sessions(authenticator: Authenticat
     await directory.set_secrets("linda", quick_secrets("another"))
     await authenticator.review()
     assert peer.dismissal == PASSWORD_CHANGED
+
+
+async def test_an_account_without_a_password_may_stay(house: House) -> None:
+    """Its user has logged in by a certificate."""
+    await house.directory.add("ada", {})
+    ada = await house.enter("ada")
+    await house.review()
+    assert ada.dismissal is None
+    await house.directory.set_secrets("ada", quick_secrets("a first password"))
+    await house.review()
+    assert ada.dismissal == PASSWORD_CHANGED

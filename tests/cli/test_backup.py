@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from mektup import Server
+from mektup.store.interface import AccountEntry
+from mektup.store.metadata import Wanted
 from mektup.store.sqlite import restore_all
+from mektup.terms.quota import Resource
 from tests.support.command import mektup
 
 LINDA = {"linda": "Pa$$123", "fred": "Pa$$123"}
@@ -111,8 +114,10 @@ def test_a_count_of_one_has_the_singular(tmp_path: Path) -> None:
     for arguments, said in (
         (("user", "renew", "--all"), "renewed 1 account\n"),
         (("user", "compact", "--all"), "compacted 1 account\n"),
-        (("backup", "copy"), "copied 1 account to copy\n"),
-        (("restore", "copy", "--data", "new"), "restored 1 account to new\n"),
+        (("backup", "first"), "copied 1 account to first\n"),
+        (("backup", "copy", "second"), "copied 1 account to second\n"),
+        (("backup", "--data", "mektup-data", "third"), "copied 1 account to third\n"),
+        (("restore", "first", "--data", "new"), "restored 1 account to new\n"),
     ):
         assert mektup(*arguments, where=tmp_path).stdout == said
 
@@ -179,3 +184,29 @@ async def test_the_wal_of_a_copy_is_restored_too(tmp_path: Path) -> None:
     after = await fill(tmp_path / "new", 0)
     assert after[0] > before[0]
     assert after[1] >= before[1]
+
+
+async def test_a_restored_account_has_its_metadata_and_its_limits(tmp_path: Path) -> None:
+    data, backup, restored = (tmp_path / name for name in ("data", "backup", "restored"))
+    everything = Wanted(("/private", "/shared"), None)
+    async with Server(data, users=LINDA) as server:
+        account = await server.store.account(await _entry(server))
+        await account.quota.set_limits({Resource.MESSAGE: 7})
+        await account.metadata.set_entries(await account.target("INBOX"), account.id, {"/private/comment": b"mine"})
+        await server.store.server_metadata.set_entries({"/shared/comment": b"welcome"})
+    done = await asyncio.to_thread(mektup, "backup", str(backup), "--data", str(data))
+    assert done.status == 0
+    done = await asyncio.to_thread(mektup, "restore", str(backup), "--data", str(restored))
+    assert done.status == 0
+    async with Server(restored) as server:
+        account = await server.store.account(await _entry(server))
+        inbox = await account.target("INBOX")
+        assert await account.metadata.entries([inbox], account.id, everything) == {inbox: {"/private/comment": b"mine"}}
+        assert await server.store.server_metadata.entries(everything) == {"/shared/comment": b"welcome"}
+        assert (await account.quota.state()).own == {Resource.MESSAGE: 7}
+
+
+async def _entry(server: Server) -> AccountEntry:
+    entry = await server.store.directory.find("linda")
+    assert entry is not None
+    return entry

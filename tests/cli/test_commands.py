@@ -36,7 +36,7 @@ def test_help_has_a_short_name(command: tuple[str, ...]) -> None:
     assert told.stdout == mektup(*command, "--help").stdout
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "backup", "restore", "user"])
+@pytest.mark.parametrize("command", ["serve", "demo", "backup", "restore", "user", "alias", "domain", "who", "trace"])
 def test_the_list_of_commands_says_of_each_what_its_own_help_does(command: str) -> None:
     """The list is made without loading the commands."""
     assert mektup("--help", command).stdout == mektup("--help").stdout
@@ -76,13 +76,13 @@ def test_accounts_are_added_listed_and_removed(tmp_path: Path) -> None:
     again = mektup("user", "add", "LINDA", "--password-stdin", *data, typed="x\n")
     assert again.status == 1
     assert again.stderr.startswith("mektup: ")
-    assert mektup("user", "list", *data).stdout == "linda\n"
+    assert mektup("user", "list", "--names", *data).stdout == "linda\n"
     assert mektup("user", "passwd", "linda", "--password-stdin", *data, typed="new\n").status == 0
     kept = mektup("user", "remove", "linda", *data, typed="n\n")
     assert kept.status == 1
     assert "nothing was removed" in kept.stderr
     assert mektup("user", "remove", "linda", "--yes", *data).stdout == "removed linda\n"
-    assert mektup("user", "list", *data).stdout == ""
+    assert mektup("user", "list", "--names", *data).stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_accounts_are_added_listed_and_removed(tmp_path: Path) -> None:
         (("user", "add", "a/b", "--password-stdin"), 1, "mektup: "),
         (("user", "import", "nowhere"), 1, "nowhere: No such file or directory"),
         (("user", "list", "--config", "nowhere.toml"), 1, "nowhere.toml: No such file or directory"),
-        (("user", "list", "--data", "elsewhere"), 1, "elsewhere is not there"),
-        (("user", "list", "--data", "a", "--config", "b"), 2, "either --data or --config"),
+        (("user", "list", "--names", "--data", "elsewhere"), 1, "elsewhere is not there"),
+        (("user", "list", "--names", "--data", "a", "--config", "b"), 2, "either --data or --config"),
         (("user", "ad"), 2, "No such command 'ad'"),
         (("serv",), 2, "No such command 'serv'"),
         (("serve", "--config", "nowhere.toml"), 1, "nowhere.toml: No such file or directory"),
@@ -111,7 +111,7 @@ def test_an_empty_password_is_refused(tmp_path: Path) -> None:
     done = mektup("user", "add", "linda", "--password-stdin", "--data", str(tmp_path), typed="\n")
     assert done.status == 1
     assert "password" in done.stderr
-    assert mektup("user", "list", "--data", str(tmp_path)).stdout == ""
+    assert mektup("user", "list", "--names", "--data", str(tmp_path)).stdout == ""
 
 
 def test_a_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_password_is_asked_for_twice_and_not_shown(tmp_path: Path) -> None:
     assert process.wait(30) == 0
     assert b"Pa$$123" not in seen
     os.close(ours)
-    assert mektup("user", "list", "--data", str(tmp_path / "data")).stdout == "linda\n"
+    assert mektup("user", "list", "--names", "--data", str(tmp_path / "data")).stdout == "linda\n"
 
 
 def test_accounts_from_a_file(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_accounts_from_a_file(tmp_path: Path) -> None:
     )
     done = mektup("user", "import", str(file), "--config", str(config))
     assert (done.status, done.stdout) == (0, "imported 2 accounts\n")
-    assert mektup("user", "list", "--data", str(tmp_path / "mail")).stdout == "deniz\nlinda\n"
+    assert mektup("user", "list", "--names", "--data", str(tmp_path / "mail")).stdout == "deniz\nlinda\n"
 
 
 def test_an_import_names_each_line_that_cannot_be_and_goes_on(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_an_import_names_each_line_that_cannot_be_and_goes_on(tmp_path: Path) ->
         "7 lines were not imp",
     ]
     assert "{SSHA512}" in said[-1]
-    assert mektup("user", "list", "--data", data).stdout == "deniz\nlinda\n"
+    assert mektup("user", "list", "--names", "--data", data).stdout == "deniz\nlinda\n"
     again = mektup("user", "import", "-", "--data", data, typed="linda:{PLAIN}new\nçiğdem:{MD5}abc\n")
     assert (again.status, again.stdout) == (1, "imported 1 account\n")
     assert "line 2: çiğdem: Not a hash of {MD5-CRYPT}" in again.stderr
@@ -220,7 +220,7 @@ def test_a_name_is_no_option(tmp_path: Path) -> None:
 def test_names_that_mail_can_reach(tmp_path: Path, name: str) -> None:
     done = mektup("user", "add", name, "--password-stdin", "--data", str(tmp_path), typed="Pa$$123\n")
     assert (done.status, done.stdout, done.stderr) == (0, f"added {name}\n", "")
-    assert mektup("user", "list", "--data", str(tmp_path)).stdout == f"{name}\n"
+    assert mektup("user", "list", "--names", "--data", str(tmp_path)).stdout == f"{name}\n"
 
 
 def test_an_account_that_is_there_is_told_before_a_password_is_asked_for(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_a_wrong_data_directory_is_explained_and_not_changed(tmp_path: Path) -> 
         ("file", "is not a directory; "),
         ("folder", "has no accounts of mektup; "),
     ):
-        done = mektup("user", "list", "--data", str(tmp_path / place))
+        done = mektup("user", "list", "--names", "--data", str(tmp_path / place))
         assert (done.status, done.stdout) == (1, "")
         assert f"{place} {words}--data or --config names the directory of the accounts" in done.stderr
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["photos"]
@@ -319,7 +319,7 @@ def test_a_wrong_data_directory_is_explained_and_not_changed(tmp_path: Path) -> 
         ("user", "list", "--config", "nowhere"),
         ("user", "list", "--config", "."),
         ("user", "list", "--config", "file"),
-        ("user", "list", "--data", "damaged"),
+        ("user", "list", "--names", "--data", "damaged"),
         ("user", "add", "linda", "--password-stdin", "--data", "damaged"),
         ("user", "passwd", "linda", "--password-stdin", "--data", "damaged"),
         ("serve", "--config", "nowhere"),
@@ -358,8 +358,8 @@ def test_a_name_is_utf8_whatever_the_locale_is(tmp_path: Path) -> None:
     data = str(tmp_path)
     added = _alone("user", "add", "çiğdem", "--password-stdin", "--data", data, input=b"x\n", env=locale)
     assert added.returncode == 0
-    assert mektup("user", "list", "--data", data).stdout == "çiğdem\n"
-    listed = _alone("user", "list", "--data", data, env={**locale, "PYTHONIOENCODING": "latin-1"})
+    assert mektup("user", "list", "--names", "--data", data).stdout == "çiğdem\n"
+    listed = _alone("user", "list", "--names", "--data", data, env={**locale, "PYTHONIOENCODING": "latin-1"})
     assert (listed.returncode, listed.stdout) == (0, b"\xe7i\\u011fdem\n")
     wrong = _alone("user", "remove", b"\xe7".decode("utf-8", "surrogateescape"), "--yes", "--data", data, env=locale)
     assert wrong.returncode == 2
@@ -378,7 +378,8 @@ def test_root_is_told_to_give_away_all_that_is_new(tmp_path: Path) -> None:
 
 @as_root
 @pytest.mark.parametrize(
-    "arguments", [("user", "list", "--data", "DIR"), ("user", "list", "--config", "FILE"), ("user", "import", "FILE")]
+    "arguments",
+    [("user", "list", "--names", "--data", "DIR"), ("user", "list", "--config", "FILE"), ("user", "import", "FILE")],
 )
 def test_a_file_that_may_not_be_read_is_named_with_its_owner(arguments: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory(prefix="mektup-") as place:  # pytest's directories are closed to other users
@@ -427,3 +428,15 @@ def test_a_hangup_while_the_server_starts_does_not_end_it(tmp_path: Path) -> Non
             writing.write("workers = -1\n")
         assert process.wait(timeout=30) == 1
     assert "workers: expected" in log.read_text()
+
+
+def test_capabilities_are_hidden_from_an_account(tmp_path: Path) -> None:
+    options = ("--data", str(tmp_path / "data"))
+    assert mektup("user", "add", "linda", "--password-stdin", *options, typed="Pa$$123\n").status == 0
+    done = mektup("user", "hide", "linda", "idle", "COMPRESS=DEFLATE", *options)
+    assert done.stdout == "hidden from linda: COMPRESS=DEFLATE IDLE\n"
+    assert mektup("user", "hide", "LINDA", *options).stdout == "nothing is hidden from LINDA\n"
+    done = mektup("user", "hide", "linda", "IMAP4rev1", *options)
+    assert done.status == 2
+    assert "IMAP4rev1 cannot be hidden; what can be is " in done.stderr
+    assert mektup("user", "hide", "nobody", "IDLE", *options).stderr == "mektup: there is no account nobody\n"

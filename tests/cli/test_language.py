@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mektup import locale
 from mektup.locale import languages, translation_of, translation_to
 from mektup.terms.texts import ENGLISH
 
@@ -111,3 +112,36 @@ def test_turkish_has_a_catalog_and_english_needs_none() -> None:
     assert "tr" in languages()
     assert "en" not in languages()
     assert translation_to("xx") is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("serv",), "mektup: serv diye bir komut yok\n"),
+        (("serve", "--dta", "x"), "mektup: --dta diye bir seçenek yok; buna yakın: --data\n"),
+        (("user", "add"), "mektup: NAME eksik\n"),
+        (("serve", "--data"), "mektup: --data seçeneği bir değer ister\n"),
+        (("user", "passwd", "a", "b"), "mektup: bu argümanlar fazla: b\n"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_turkish(arguments: tuple[str, ...], said: str) -> None:
+    done = mektup(*arguments, language=TURKISH)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage" not in done.stderr
+    assert "Error" not in done.stderr
+    assert done.stderr.endswith(said)
+
+
+@pytest.mark.parametrize("size", [0, 3, 100, 5000])
+def test_a_catalog_that_is_cut_short_is_english(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = (locale.DIRECTORY / "tr" / "LC_MESSAGES" / "mektup.mo").read_bytes()
+    short = tmp_path / "tr" / "LC_MESSAGES" / "mektup.mo"
+    short.parent.mkdir(parents=True)
+    short.write_bytes(whole[:size])
+    monkeypatch.setattr(locale, "DIRECTORY", tmp_path)
+    locale.translation_to.cache_clear()
+    try:
+        assert locale.translation_of({"LC_ALL": "tr_TR.UTF-8"}) is ENGLISH
+        assert locale.languages() == ()
+    finally:
+        locale.translation_to.cache_clear()

@@ -50,6 +50,12 @@ def test_lines_that_are_no_account(line: str) -> None:
         account(2, line.encode())
 
 
+def test_a_name_is_shown_printable() -> None:
+    with pytest.raises(PasswdFileError) as caught:
+        account(1, "\ufefflinda\x1b[2J:".encode())
+    assert str(caught.value).isprintable()
+
+
 def test_a_line_that_is_not_utf8_says_where() -> None:
     with pytest.raises(PasswdFileError, match="not UTF-8 at octet 4"):
         account(1, "çi".encode() + b"\xff")

@@ -9,7 +9,7 @@ from .served import Account
 
 CONFIGURATION = """\
 set imap_user = "{name}"
-set imap_pass = "{password}"
+set imap_pass = '{password}'
 set folder = "{scheme}://localhost:{port}/"
 set spoolfile = "+INBOX"
 set certificate_file = "{certificate}"

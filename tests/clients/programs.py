@@ -12,6 +12,8 @@ from typing import NoReturn
 
 import pytest
 
+from .scale import SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -27,7 +29,7 @@ class Program:
         environment: Mapping[str, str] | None = None,
         statuses: Sequence[int] = (0,),
     ) -> bytes:
-        """Everything that the program prints, on both streams; it must end with one of *statuses* within a minute."""
+        """Everything that the program prints, on both streams; it must end with one of *statuses* in time."""
         command = [self.path, *map(str, words)]
         done = subprocess.run(
             command,
@@ -36,7 +38,7 @@ class Program:
             stderr=subprocess.STDOUT,
             cwd=self.home,
             env={**os.environ, "HOME": str(self.home), "LC_ALL": "C.UTF-8", **(environment or {})},
-            timeout=50,
+            timeout=SECONDS,
         )
         assert done.returncode in statuses, f"{command}: {done.returncode}\n{done.stdout.decode(errors='replace')}"
         return done.stdout

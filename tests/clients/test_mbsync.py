@@ -57,11 +57,11 @@ class Mbsync:
             certificate=f"CertificateFile {account.certificate}" if tls else "",
             home=mbsync.home,
         )
-        self._configuration = private_file(mbsync.home / "mbsyncrc", text)
+        self.configuration = private_file(mbsync.home / "mbsyncrc", text)
 
     def sync(self) -> bytes:
         """Syncs all mailboxes; returns mbsync's log of the commands."""
-        return self._mbsync.run("-Dn", "-c", self._configuration, "-a")
+        return self._mbsync.run("-Dn", "-c", self.configuration, "-a")
 
     def only(self, mailbox: str, text: bytes) -> Path:
         """The file of the only message in the local *mailbox* that contains *text*."""
@@ -117,6 +117,21 @@ def test_flags_and_deletions_travel_both_ways(account: Account, tmp_path: Path) 
     assert now[first[1].uid].flags == {"\\Seen", "\\Flagged"}
     assert now[first[0].uid].flags == {"\\Seen", "\\Answered"}
     assert without_tuids(maildir(client.mail / "INBOX")) == {(m.raw, letters(m.flags)): 1 for m in now.values()}
+    assert transfers(client.sync()) == []
+
+
+def test_deleted_mail_is_not_downloaded_unless_it_is_asked_for(account: Account, tmp_path: Path) -> None:
+    client = Mbsync(program("mbsync", "isync", tmp_path), account, tls=False)
+    append(account, "INBOX", SAMPLES, flags=r"(\Deleted)")
+    with logged_in(account) as imap:
+        imap.select("INBOX")
+        imap.expunge()
+    client.sync()
+    assert not list(client.mail.glob("Undelete*"))
+    with logged_in(account) as imap:
+        imap.create("Undelete")
+    assert transfers(client.sync()) != []
+    assert sum(maildir(client.mail / "Undelete").values()) == len(SAMPLES)
     assert transfers(client.sync()) == []
 
 

@@ -53,11 +53,11 @@ class OfflineImap:
             ssl="yes" if tls else "no",
             certificate=account.certificate,
         )
-        self._configuration = private_file(offlineimap.home / "offlineimaprc", text)
+        self.configuration = private_file(offlineimap.home / "offlineimaprc", text)
 
     def sync(self) -> bytes:
         """Runs OfflineIMAP once; returns its output."""
-        return self._offlineimap.run("-o", "-c", self._configuration, "-u", "basic")
+        return self._offlineimap.run("-o", "-c", self.configuration, "-u", "basic")
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])

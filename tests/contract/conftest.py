@@ -9,8 +9,10 @@ import pytest
 
 from mektup.store.interface import Account, Bus, Store
 from mektup.store.sqlite import open_store
+from mektup.store.sqlite.file.change import machine_clock
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq
+from mektup.terms.quota import NO_QUOTA, QuotaLimits
 from tests.support import naive
 
 OpenStore = Callable[..., Awaitable[Store]]
@@ -33,12 +35,18 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     """Opens stores of one engine, and closes them at the end."""
     stores: list[Store] = []
 
-    async def opening(*, bus: Bus | None = None, limits: Limits = DEFAULT_LIMITS) -> Store:
+    async def opening(
+        *,
+        bus: Bus | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        quota: QuotaLimits = NO_QUOTA,
+        clock: Callable[[], float] = machine_clock,
+    ) -> Store:
         if request.param == "naive":
-            store: Store = await naive.open_store(bus=bus, limits=limits)
+            store: Store = await naive.open_store(bus=bus, limits=limits, quota=quota, clock=clock)
         else:
             where = tmp_path / f"data{len(stores)}" if request.param == "sqlite on disk" else None
-            store = await open_store(where, bus=bus, limits=limits)
+            store = await open_store(where, bus=bus, limits=limits, quota=quota, clock=clock)
         stores.append(store)
         return store
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mektup.store.arrival import prepare
-from mektup.store.interface import Account, AccountEntry, Column, HeaderFields, Incoming, Row
+from mektup.store.columns import Column, HeaderFields, Row
+from mektup.store.interface import Account, AccountEntry, Incoming
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq, Uid
 from mektup.terms.sets import Uids
 

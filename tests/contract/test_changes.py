@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from mektup.store.interface import Account, Changes, Store, Touched
+from mektup.store.watch import MOST_NOTED
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
-from mektup.terms.numbers import AccountId, MailboxId, ModSeq, Uid
+from mektup.terms.numbers import ACCOUNT_ITSELF, AccountId, MailboxId, ModSeq, Uid
 from mektup.terms.sets import Uids
 from tests.contract.conftest import RecordingBus
 from tests.contract.mail import EVERYTHING, fill, inbox, incoming, uids
@@ -228,6 +229,36 @@ async def test_each_write_fires_the_watches_before_it_returns(account: Account, 
     assert await fired(account.rename("Archive", "Old")) == (False, True, True)
     assert await fired(account.delete("Old")) == (False, True, True)
     assert await fired(account.mailboxes()) == (False, False, False)
+
+
+async def test_a_watch_of_the_account_knows_the_mailboxes_that_changed(store: Store, account: Account) -> None:
+    mailbox = await inbox(account)
+    archive = (await account.mailbox("Archive")).id
+    watch = account.watch_account()
+    await account.append(mailbox, [incoming()])
+    await account.append(mailbox, [incoming()])
+    assert watch.fired
+    assert set(watch.take() or ()) == {mailbox}
+    assert not watch.fired
+    assert set(watch.take() or ()) == set()
+    await account.move(mailbox, uids(1), "Archive")
+    await account.subscribe("nowhere")
+    assert set(watch.take() or ()) == {mailbox, archive, ACCOUNT_ITSELF}
+    await account.rename("Archive", "Old")
+    assert archive in (watch.take() or ())
+    store.changed_elsewhere(account.id, archive, None)
+    assert set(watch.take() or ()) == {archive}
+    # notices that may be lost are of any mailbox
+    store.missed_notices()
+    assert watch.fired
+    assert watch.take() is None
+    # so are very many
+    for number in range(MOST_NOTED + 1):
+        store.changed_elsewhere(account.id, MailboxId(1000 + number), ModSeq(1))
+    assert watch.take() is None
+    watch.close()
+    await account.append(mailbox, [incoming()])
+    assert not watch.fired
 
 
 async def test_a_watch_calls_once_until_it_is_rearmed(account: Account) -> None:

@@ -47,7 +47,7 @@ async def test_only_one_of_many_concurrent_additions_of_a_name_succeeds(store: S
     assert len(await (await store.account(entry)).mailboxes()) == 6
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a\x00", "a\nb", "../x", "a\udc80"])
+@pytest.mark.parametrize("name", ["", "a/b", "a\x00", "a\nb", "../x", "a\udc80", "Anyone"])
 async def test_names_that_cannot_be(store: Store, name: str) -> None:
     with pytest.raises(Refused) as caught:
         await store.directory.add(name, {})
@@ -178,3 +178,18 @@ async def test_the_state_of_the_directory_is_another_after_each_change(store: St
     states.append(directory.state())
     assert None not in states
     assert len(set(states)) == 4
+
+
+async def test_what_is_hidden_from_an_account(store: Store) -> None:
+    added = await store.directory.add("linda", {"password": "{PLAIN}x"})
+    assert added.hidden == frozenset()
+    changed = await store.directory.set_hidden("LINDA", ["IDLE", "COMPRESS=DEFLATE"])
+    assert changed.hidden == {"IDLE", "COMPRESS=DEFLATE"}
+    assert await store.directory.find("linda") == changed
+    # a new password changes nothing in it
+    assert (await store.directory.set_secrets("linda", {})).hidden == changed.hidden
+    assert [entry.hidden for entry in await store.directory.entries("", 10)] == [changed.hidden]
+    assert (await store.directory.set_hidden("linda", ())).hidden == frozenset()
+    with pytest.raises(Refused) as caught:
+        await store.directory.set_hidden("nobody", ["IDLE"])
+    assert caught.value.code is Code.NONEXISTENT

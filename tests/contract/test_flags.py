@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mektup.store.interface import Account, Column, FlagOrder
+from mektup.store.columns import Column
+from mektup.store.interface import Account, FlagOrder
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits

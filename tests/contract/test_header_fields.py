@@ -6,7 +6,8 @@ import pytest
 
 from mektup.message.headers import select_fields
 from mektup.store.arrival import prepare
-from mektup.store.interface import Account, Column, Form, HeaderFields, Incoming
+from mektup.store.columns import Column, Form, HeaderFields
+from mektup.store.interface import Account, Incoming
 from mektup.terms.numbers import MailboxId
 from mektup.terms.sets import NumberSet, Uids
 from tests.contract.mail import EVERYTHING, fetched, inbox, uids

@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from mektup.store.arrival import prepare
-from mektup.store.interface import Account, AnyColumn, Column, Form, Incoming, Lines
+from mektup.store.columns import AnyColumn, Column, Form, Lines
+from mektup.store.interface import Account, Incoming
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import MailboxId
@@ -16,6 +17,7 @@ from tests.contract.mail import fetched, fill, inbox, incoming, raw, uids
 COLUMNS = (
     Column.UID,
     Column.INTERNALDATE,
+    Column.SAVEDATE,
     Column.SIZE,
     Column.ENVELOPE,
     Column.BODY,
@@ -23,6 +25,8 @@ COLUMNS = (
     Column.BODY_REV1,
     Column.BODYSTRUCTURE_REV1,
     Column.EMAILID,
+    Column.THREADID,
+    Column.PREVIEW,
     Column.MODSEQ,
 )
 FORM = Form((b"no ", None, *(piece for column in COLUMNS for piece in (b" '%\0\xff ", column)), b"\r\n"))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import mmap
+import time
 from pathlib import Path
 
 import pytest
 
 from mektup.message.scan import scan
 from mektup.store.arrival import prepare
-from mektup.store.interface import Account, Column, Incoming
+from mektup.store.columns import Column
+from mektup.store.interface import Account, Incoming
 from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import ContentId, MailboxId
 from mektup.terms.sets import Uids
 from mektup.wire.bodies import bodies
+from mektup.wire.strings import string
 from tests.contract.conftest import OpenStore
 from tests.contract.mail import EVERYTHING, START, fetched, fill, flags_of, inbox, incoming, one, raw, uids
 
@@ -62,6 +66,7 @@ async def test_every_column_as_it_was_rendered(account: Account) -> None:
         Column.UID: 1,
         Column.MODSEQ: appended.modseq,
         Column.INTERNALDATE: b'"17-Jul-1996 02:44:25 -0700"',
+        Column.SAVEDATE: await one(account, mailbox, 1, Column.SAVEDATE),
         Column.SIZE: len(octets),
         Column.ENVELOPE: arrival.envelope,
         Column.BODY: arrival.body,
@@ -71,8 +76,9 @@ async def test_every_column_as_it_was_rendered(account: Account) -> None:
         Column.LAYOUT: arrival.layout,
         Column.HEADER: octets[: octets.index(b"\r\n\r\n") + 4],
         Column.RAW: octets,
-        Column.PREVIEW: arrival.preview,
+        Column.PREVIEW: string(arrival.preview.encode()),
         Column.EMAILID: await one(account, mailbox, 1, Column.EMAILID),
+        Column.THREADID: await one(account, mailbox, 1, Column.THREADID),
     }
     assert await flags_of(account, mailbox) == {1: {"\\Answered"}}
     assert await content(account, mailbox, 1) == octets
@@ -103,6 +109,39 @@ async def test_internal_dates_in_their_zone(account: Account, seconds: int, zone
     mailbox = await inbox(account)
     await account.append(mailbox, [incoming(internaldate=seconds, zone=zone)])
     assert await one(account, mailbox, 1, Column.INTERNALDATE) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (1_420_134_653, b'" 1-Jan-2015 17:50:53 +0000"'),
+        (1_419_811_199, b'"28-Dec-2014 23:59:59 +0000"'),
+        (4_102_444_800, b'" 1-Jan-2100 00:00:00 +0000"'),
+    ],
+)
+async def test_save_dates(account: Account, monkeypatch: pytest.MonkeyPatch, seconds: int, shown: bytes) -> None:
+    monkeypatch.setattr(time, "time", lambda: seconds + 0.9)
+    mailbox = await inbox(account)
+    await account.append(mailbox, [incoming(internaldate=837596665, zone=-420)])
+    assert await one(account, mailbox, 1, Column.SAVEDATE) == shown
+    assert await one(account, mailbox, 1, Column.INTERNALDATE) == b'"17-Jul-1996 02:44:25 -0700"'
+
+
+async def test_a_copy_has_a_save_date_of_its_own(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox = await fill(account, 1)
+    before = await one(account, mailbox, 1, Column.SAVEDATE)
+    archive, trash = (await account.mailbox("Archive")).id, (await account.mailbox("Trash")).id
+    monkeypatch.setattr(time, "time", lambda: 4_102_444_800.0)
+    await account.copy(mailbox, uids(1), "Archive")
+    assert await one(account, archive, 1, Column.SAVEDATE) == b'" 1-Jan-2100 00:00:00 +0000"'
+    await account.store_flags(mailbox, uids(1), FlagChange.ADD, frozenset({"\\Seen"}))
+    assert await one(account, mailbox, 1, Column.SAVEDATE) == before
+    monkeypatch.setattr(time, "time", lambda: 4_102_444_801.0)
+    await account.move(mailbox, uids(1), "Trash")
+    assert await one(account, trash, 1, Column.SAVEDATE) == b'" 1-Jan-2100 00:00:01 +0000"'
+    # the mailbox is the same after its name has changed
+    await account.rename("Archive", "Kept")
+    assert await one(account, archive, 1, Column.SAVEDATE) == b'" 1-Jan-2100 00:00:00 +0000"'
 
 
 async def test_equal_messages_have_one_emailid(account: Account) -> None:
@@ -256,6 +295,8 @@ async def test_copies_stay_when_the_original_is_removed(account: Account) -> Non
     await account.move(archive, uids(2), "INBOX")
     assert await content(account, mailbox, 3) == octets
     await account.remove(mailbox, uids(3))
+    assert [piece async for piece in account.content(ContentId(number), 0, 10)]
+    await account.retention.forget(EVERYTHING)
     with pytest.raises(Refused) as caught:
         assert [piece async for piece in account.content(ContentId(number), 0, 10)]
     assert caught.value.code is Code.EXPUNGEISSUED

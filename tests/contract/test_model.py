@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from mektup.store.interface import Account, Column, FlagOrder, Mailbox, Store
+from mektup.store.columns import Column
+from mektup.store.interface import Account, FlagOrder, Mailbox, Store
 from mektup.store.sqlite import open_store
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq, Uid
-from mektup.terms.search import All, Part
+from mektup.terms.search import WHOLE, All
 from mektup.terms.sets import Uids
 from tests.contract.mail import fetched, incoming, raw
 from tests.support import naive
@@ -229,7 +230,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert list(touched.changed) == [uid for uid, modseq in modseqs.items() if modseq > then.highestmodseq]
         assert set(known) - set(now) <= set(touched.expunged)
         wanted = data.draw(uid_sets)
-        found = self.run(self.account.search(then.id, All(), wanted, modseq_of=Part.ALL))
+        found = self.run(self.account.search(then.id, All(), wanted, modseq_of=WHOLE))
         expected = {uid: modseq for uid, modseq in modseqs.items() if uid in wanted}
         assert (list(found.uids), found.modseq) == (sorted(expected), max(expected.values(), default=None))
         assert (changes.uidnext, changes.modseq) == (self.model[name].uidnext, self.mailbox(name).highestmodseq)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from mektup.store.interface import Account, Column, FlagOrder, Form, Store
+from mektup.store.columns import Column, Form
+from mektup.store.interface import Account, FlagOrder, Store
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ContentId, MailboxId, ModSeq, Uid
 from mektup.terms.search import All, InBody

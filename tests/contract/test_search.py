@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from mektup.store.interface import Account
+from mektup.terms.comparators import Comparator
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
-from mektup.terms.numbers import MailboxId
+from mektup.terms.numbers import MailboxId, Uid
+from mektup.terms.partial_range import PartialRange
 from mektup.terms.search import (
+    WHOLE,
     AddressField,
     All,
     And,
     Arrived,
     ChangedSince,
+    Compared,
+    Fuzzy,
     HasFlag,
     InAddress,
     InBody,
@@ -29,6 +35,7 @@ from mektup.terms.search import (
     Older,
     Or,
     Part,
+    Saved,
     SearchKey,
     Sent,
     Smaller,
@@ -120,6 +127,40 @@ CASES: list[tuple[SearchKey, list[int]]] = [
     (InText("100% of"), [4]),
     (InBody("with_a \\ and a ' quote"), [4]),
     (InBody("withXa"), []),
+    (Compared(InSubject("istanbul"), Comparator.CASEFOLD), [2]),
+    (Compared(InSubject("istanbul"), Comparator.TURKISH), [2]),
+    (Compared(InSubject("ISTANBUL"), Comparator.TURKISH), []),
+    (Compared(InSubject("ISTANBUL"), Comparator.UNICODE), []),
+    (Compared(InSubject("İSTANBUL"), Comparator.UNICODE), [2]),
+    (Compared(InSubject("ISTANBUL"), Comparator.ASCII), []),
+    (Compared(InSubject(""), Comparator.ASCII), [1, 2, 3, 4]),
+    (Compared(InAddress(AddressField.FROM, "gu"), Comparator.UNICODE), [2]),
+    (Compared(InAddress(AddressField.FROM, "GÜL"), Comparator.TURKISH), [2]),
+    (Compared(InAddress(AddressField.TO, "ALI@"), Comparator.ASCII), [1]),
+    (Compared(InHeader("x-empty", ""), Comparator.ASCII), [2]),
+    (Compared(InHeader("message-id", "ONE@"), Comparator.UNICODE), [1]),
+    (Compared(InBody("STRASSE"), Comparator.TURKISH), [2]),
+    (Compared(InBody("STRASSE"), Comparator.UNICODE), []),
+    (Compared(InBody("Straße und"), Comparator.UNICODE), [2]),
+    (Compared(InText("GARDEN"), Comparator.ASCII), [1, 2, 3]),
+    (Compared(InText("dinner ON"), Comparator.TURKISH), [1]),
+    (Not(Compared(InText("garden"), Comparator.UNICODE)), [4]),
+    (Fuzzy(InSubject("firday diner")), [1]),
+    (Fuzzy(InSubject("ISTANBUL")), [2]),
+    (Fuzzy(InSubject("stanbul")), [2]),
+    (Fuzzy(InAddress(AddressField.FROM, "linad")), [1]),
+    (Fuzzy(InAddress(AddressField.FROM, "gul")), [2]),
+    (Fuzzy(InAddress(AddressField.TO, "org example ali")), [1]),
+    (Fuzzy(InHeader("message-id", "example one")), [1]),
+    (Fuzzy(InHeader("x-empty", "")), [2]),
+    (Fuzzy(InHeader("x-none", "")), []),
+    (Fuzzy(InBody("gareden")), [1, 2, 3]),
+    (Fuzzy(InBody("strase")), [2]),
+    (Fuzzy(InBody("dinner")), []),
+    (Fuzzy(InText("garden dinner")), [1]),
+    (Fuzzy(InText("header without 100")), [4]),
+    (Fuzzy(InText("%")), [4]),
+    (And((Fuzzy(InText("graden")), Not(Fuzzy(InText("friday"))))), [2, 3]),
     (Or(HasFlag("\\Seen"), InSubject("dinner")), [1, 2, 4]),
     (And((HasFlag("\\Seen"), InBody("garden"))), [2]),
     (And((InUids(uids(1, 2)), InUids(uids(2, 3)))), [2]),
@@ -137,8 +178,33 @@ async def test_each_key_and_its_negation(account: Account, mailbox: MailboxId) -
         assert (key, list((await account.search(mailbox, key, uids(2, 4))).uids)) == (key, some)
 
 
+async def test_a_search_among_messages_far_apart_finds_only_these(account: Account) -> None:
+    box = await fill(account, 90)
+    for within in (
+        uids(1, 90),
+        Uids.of(map(Uid, range(1, 91, 2))),
+        Uids.of(Uid(number) for number in range(1, 91) if number % 5),
+    ):
+        found = await account.search(box, InSubject("number 1"), within)
+        assert list(found.uids) == [uid for uid in within if str(uid - 1).startswith("1")]
+
+
 async def test_within_nothing_is_nothing(account: Account, mailbox: MailboxId) -> None:
     assert not (await account.search(mailbox, All(), Uids())).uids
+
+
+async def test_search_for_save_dates(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    mailbox = await inbox(account)
+    # the 27th and 28th December 2014: the day is the day in UTC, whatever the internal date is
+    for moment in (1_419_724_799, 1_419_724_800, 1_419_811_199, 1_419_811_200):
+        monkeypatch.setattr(time, "time", lambda moment=moment: float(moment))
+        await account.append(mailbox, [incoming(internaldate=1644269400, zone=180)])
+    day = date(2014, 12, 28)
+    cases = {When.BEFORE: [1], When.ON: [2, 3], When.SINCE: [2, 3, 4]}
+    for when, expected in cases.items():
+        assert list((await account.search(mailbox, Saved(when, day), EVERYTHING)).uids) == expected
+        others = [uid for uid in (1, 2, 3, 4) if uid not in expected]
+        assert list((await account.search(mailbox, Not(Saved(when, day)), EVERYTHING)).uids) == others
 
 
 async def test_search_for_modseqs(account: Account, mailbox: MailboxId) -> None:
@@ -150,7 +216,16 @@ async def test_search_for_modseqs(account: Account, mailbox: MailboxId) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "highest"), [(Part.ALL, "third"), (Part.FIRST, "first"), (Part.LAST, "second"), (Part.ENDS, "second")]
+    ("part", "highest"),
+    [
+        (WHOLE, "third"),
+        (Part(first=True), "first"),
+        (Part(last=True), "second"),
+        (Part(first=True, last=True), "second"),
+        (Part(page=PartialRange(-1, -2)), "third"),
+        (Part(page=PartialRange(5, 1)), "third"),
+        (Part(first=True, page=PartialRange(2, 2)), "third"),
+    ],
 )
 async def test_the_highest_modseq_of_a_part_comes_with_the_uids(
     account: Account, mailbox: MailboxId, part: Part, highest: str
@@ -164,7 +239,7 @@ async def test_the_highest_modseq_of_a_part_comes_with_the_uids(
     # the first and the last message in the order of the answer
     by_subject = [SortCriterion(SortKey.SUBJECT)]
     ends = await account.sort(mailbox, HasFlag("$New"), uids(1, 4), by_subject, modseq_of=part)
-    assert (list(ends.uids), ends.modseq) == ([4, 1], modseqs["first" if part is Part.LAST else "second"])
+    assert (list(ends.uids), ends.modseq) == ([4, 1], modseqs["first" if part == Part(last=True) else "second"])
 
 
 async def test_the_modseq_is_of_messages_that_were_found(account: Account, mailbox: MailboxId) -> None:
@@ -172,17 +247,17 @@ async def test_the_modseq_is_of_messages_that_were_found(account: Account, mailb
     await account.store_flags(mailbox, uids(2), FlagChange.ADD, frozenset({"$New"}))
     await account.store_flags(mailbox, uids(3), FlagChange.ADD, frozenset({"$Other"}))
     await account.remove(mailbox, uids(2))
-    found = await account.search(mailbox, HasFlag("$New"), EVERYTHING, modseq_of=Part.ALL)
+    found = await account.search(mailbox, HasFlag("$New"), EVERYTHING, modseq_of=WHOLE)
     assert found == (uids(1), kept.modseq)
 
 
 async def test_no_modseq_where_none_is_asked_for_or_nothing_is_found(account: Account, mailbox: MailboxId) -> None:
     nothing = HasFlag("$None")
     assert await account.search(mailbox, All(), uids(1)) == (uids(1), None)
-    assert await account.search(mailbox, nothing, EVERYTHING, modseq_of=Part.ALL) == (Uids(), None)
+    assert await account.search(mailbox, nothing, EVERYTHING, modseq_of=WHOLE) == (Uids(), None)
     criteria = [SortCriterion(SortKey.ARRIVAL)]
     assert (await account.sort(mailbox, All(), EVERYTHING, criteria)).modseq is None
-    assert (await account.sort(mailbox, nothing, EVERYTHING, criteria, modseq_of=Part.ALL)).modseq is None
+    assert (await account.sort(mailbox, nothing, EVERYTHING, criteria, modseq_of=WHOLE)).modseq is None
 
 
 async def test_the_answer_is_current(account: Account, mailbox: MailboxId) -> None:
@@ -191,6 +266,49 @@ async def test_the_answer_is_current(account: Account, mailbox: MailboxId) -> No
     assert (await account.search(mailbox, InBody("needle"), EVERYTHING)).uids == uids(5)
     await account.remove(mailbox, uids(5))
     assert not (await account.search(mailbox, InBody("needle"), EVERYTHING)).uids
+
+
+RELEVANCY = SortCriterion(SortKey.RELEVANCY)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (Fuzzy(InSubject("dinner on friday")), {1: 100}),
+        (Fuzzy(InSubject("friday dinner")), {1: 90}),
+        (Fuzzy(InBody("garden")), {1: 100, 2: 100, 3: 100}),
+        (Fuzzy(InBody("gardn green")), {3: 72}),
+        (Or(Fuzzy(InText("gardn")), Fuzzy(InText("friday"))), {1: 100, 2: 48, 3: 48}),
+        (And((Fuzzy(InText("garden")), Fuzzy(InSubject("istanbl")))), {2: 70}),
+        (HasFlag("\\Seen"), {2: 100, 4: 100}),
+    ],
+    ids=str,
+)
+async def test_the_relevancy(account: Account, mailbox: MailboxId, key: SearchKey, expected: dict[int, int]) -> None:
+    found = (await account.search(mailbox, key, EVERYTHING)).uids
+    assert dict(zip(found, await account.relevancy(mailbox, key, found), strict=True)) == expected
+    best_first = sorted(expected, key=lambda uid: -expected[uid])
+    assert list((await account.sort(mailbox, key, EVERYTHING, [RELEVANCY])).uids) == best_first
+    last_first = sorted(expected, key=expected.__getitem__)
+    assert list((await account.sort(mailbox, key, EVERYTHING, [replace(RELEVANCY, reverse=True)])).uids) == last_first
+
+
+async def test_relevancy_among_other_criteria(account: Account, mailbox: MailboxId) -> None:
+    key = Fuzzy(InText("gardn"))
+    by_size = [RELEVANCY, SortCriterion(SortKey.SIZE, reverse=True)]
+    sizes = {uid: len(MESSAGES[uid - 1]) for uid in (1, 2, 3)}
+    assert list((await account.sort(mailbox, key, EVERYTHING, by_size)).uids) == sorted(sizes, key=lambda u: -sizes[u])
+    # an answer of one search is not that of another
+    other = Or(key, Fuzzy(InSubject("istanbul")))
+    assert next(iter((await account.sort(mailbox, other, EVERYTHING, by_size)).uids)) == 2
+    assert list((await account.sort(mailbox, key, uids(3), by_size)).uids) == [3]
+
+
+async def test_a_message_that_is_gone_has_the_lowest_relevancy(account: Account, mailbox: MailboxId) -> None:
+    key = Fuzzy(InText("garden"))
+    await account.remove(mailbox, uids(2))
+    assert await account.relevancy(mailbox, key, uids(1, 2, 3)) == [80, 1, 80]
+    assert await account.relevancy(mailbox, key, Uids()) == []
 
 
 @pytest.mark.parametrize("depth", [3, 600, 5000])
@@ -235,6 +353,8 @@ async def test_the_status_counts_every_message_once(account: Account, mailbox: M
     assert status.messages == 4
     assert 0 <= status.indexed <= 4
     await account.remove(mailbox, uids(3))
+    assert (await account.search_status()).messages == 4
+    await account.retention.forget(EVERYTHING)
     assert (await account.search_status()).messages == 3
 
 

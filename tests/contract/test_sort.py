@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mektup.store.arrival import prepare
 from mektup.store.interface import Account, Incoming
 from mektup.store.sorting.sort_keys import KEY_LETTERS
+from mektup.terms.comparators import Comparator
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
@@ -289,3 +290,39 @@ async def test_any_history_gives_what_is_there(opened: OpenStore, steps: list[tu
         everything = sorted((number, uid) for uid, number in there.items())
         assert await ordered(account, mailbox, SUBJECT) == [uid for _, uid in everything]
     await store.close()
+
+
+async def test_the_order_of_each_comparator(account: Account) -> None:
+    subjects = ("ızgara", "Re: IZGARA", "izgara", "İz", "çay", "cz", "_")
+    mailbox = await fill(account, *(message(subject, sent=at) for at, subject in enumerate(subjects, 1)))
+
+    def by(comparator: Comparator) -> SortCriterion:
+        return SortCriterion(SortKey.SUBJECT, comparator=comparator)
+
+    assert await ordered(account, mailbox, by(Comparator.TURKISH)) == [7, 6, 5, 1, 2, 4, 3]
+    assert await ordered(account, mailbox, by(Comparator.ASCII)) == [6, 2, 3, 7, 5, 4, 1]
+    assert await ordered(account, mailbox, by(Comparator.UNICODE)) == [6, 5, 1, 2, 3, 4, 7]
+    assert await ordered(account, mailbox, SUBJECT) == [6, 5, 4, 1, 2, 3, 7]
+    # one answer is not taken for another, and the order follows the mailbox
+    await fill(account, message("Izgara", sent=8), arrived=[1_800_000_000])
+    assert await ordered(account, mailbox, by(Comparator.TURKISH)) == [7, 6, 5, 1, 2, 8, 4, 3]
+    assert await ordered(account, mailbox, by(Comparator.TURKISH), within=uids(3, 8)) == [8, 3]
+
+
+async def test_the_subjects_that_each_comparator_takes_for_one(account: Account) -> None:
+    mailbox = await fill(account, message("ılık"), message("ILIK"), message("ilik"))
+    threads = {
+        comparator: list((await account.thread(mailbox, All(), EVERYTHING, ORDEREDSUBJECT, comparator)).replies)
+        for comparator in Comparator
+    }
+    assert threads == {
+        Comparator.CASEFOLD: [2, 0, 0],
+        Comparator.UNICODE: [2, 0, 0],
+        Comparator.ASCII: [0, 1, 0],
+        Comparator.TURKISH: [1, 0, 0],
+    }
+    # REFERENCES puts messages with one subject below a dummy
+    answer = await account.thread(mailbox, All(), EVERYTHING, REFERENCES, Comparator.TURKISH)
+    assert (list(answer.uids), list(answer.replies)) == ([0, 1, 2, 3], [2, 0, 0, 0])
+    answer = await account.thread(mailbox, All(), EVERYTHING, REFERENCES, Comparator.ASCII)
+    assert (list(answer.uids), list(answer.replies)) == ([1, 0, 2, 3], [0, 2, 0, 0])

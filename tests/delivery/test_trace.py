@@ -130,6 +130,7 @@ CASES = [
     (b"Return-Path: <a>\nSubject: x\n\nReturn-Path: text\n", b"Subject: x\n\nReturn-Path: text\n"),
     (b"Return-Path-Of: x\r\nX-Return-Path: y\r\n\r\n", b"Return-Path-Of: x\r\nX-Return-Path: y\r\n\r\n"),
     (b"Subject: Return-Path: x\r\n Return-Path: y\r\n\r\n", b"Subject: Return-Path: x\r\n Return-Path: y\r\n\r\n"),
+    (b"A: b\n\r\nReturn-Path: text\r\n\r\n", b"A: b\n\r\nReturn-Path: text\r\n\r\n"),
     (b"no end", b"no end"),
 ]
 

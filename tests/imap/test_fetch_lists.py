@@ -67,6 +67,33 @@ async def test_a_fetch_of_many_equals_fetches_of_each(given: Given, gone: tuple[
             assert await dialogue.until(b"e OK FETCH completed\r\n") == each + b"e OK FETCH completed\r\n"
 
 
+@pytest.mark.parametrize("gone", [(), (17,), (1, 3, 9, 10, 40)])
+async def test_uidonly_differs_only_in_the_begin_of_a_line(given: Given, gone: tuple[int, ...]) -> None:
+    """RFC 9586 §3.3: a UIDFETCH response has the items of a FETCH response."""
+    account = await given.account()
+    mailbox = (await account.mailbox("INBOX")).id
+    await account.select("INBOX", claim_recent=True)
+    await account.remove(mailbox, NumberSet.of([Uid(uid) for uid in gone]))
+    uids = [uid for uid in range(1, MESSAGES + 1) if uid not in gone]
+    told = []
+    for enabled in (b"CONDSTORE", b"CONDSTORE UIDONLY"):
+        async with Dialogue(ImapSession, given.services) as dialogue:
+            dialogue.send(b"a LOGIN linda Pa$$123\r\nb ENABLE %b\r\nb EXAMINE INBOX\r\n" % enabled)
+            await dialogue.until(b"] Opened\r\n")
+            answers = []
+            for items in (*LISTS, b"BODY.PEEK[]", b"(BODY.PEEK[1] BODY.PEEK[2] BODY.PEEK[3] BODY.PEEK[4])"):
+                rest = items.strip(b"()").replace(b"UID ", b"")
+                dialogue.send(b"e UID FETCH 1:* (UID %b)\r\n" % rest)
+                answers.append(await dialogue.until(b"e OK FETCH completed\r\n"))
+            told.append(answers)
+    for one, other in zip(*told, strict=True):
+        for seq, uid in enumerate(uids, 1):
+            before, after = b"* %d FETCH (UID %d" % (seq, uid), b"* %d UIDFETCH (UID %d" % (uid, uid)
+            assert one.count(before) == 1
+            one = one.replace(before, after)
+        assert one == other
+
+
 async def test_a_fetch_of_an_expunged_message_tells_the_rest(given: Given) -> None:
     account = await given.account()
     mailbox = (await account.mailbox("INBOX")).id

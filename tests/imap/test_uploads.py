@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -55,6 +56,23 @@ async def test_memory_of_an_append_is_bounded(given: Given) -> None:
         assert open_files() == files + 1
         uploads.close()
         assert open_files() == files
+
+
+async def test_parts_of_a_catenate_are_never_whole_in_memory(given: Given) -> None:
+    """A message of 6 MiB is put together three times in one message; memory holds some pieces of it."""
+    async with Dialogue(ImapSession, given.services) as dialogue:
+        await dialogue.line()
+        await dialogue.ask(b"a LOGIN linda Pa$$123")
+        body = b"z" * 76 + b"\r\n"
+        large = b"Subject: x\r\n\r\n" + body * 80_000
+        assert b"a OK" in await dialogue.ask(b"a APPEND INBOX {%d+}\r\n%b" % (len(large), large))
+        url = b'URL "/INBOX/;UID=1/;SECTION=TEXT"'
+        tracemalloc.start()
+        answer = await dialogue.ask(b'b APPEND INBOX CATENATE (URL "/INBOX/;UID=1" %b %b)' % (url, url))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert b"b OK [APPENDUID" in answer
+        assert peak < len(large)
 
 
 async def test_a_client_that_sends_many_messages_ahead_gives_way_between_them(given: Given) -> None:

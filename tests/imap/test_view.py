@@ -8,13 +8,19 @@ from hypothesis import strategies as st
 
 from mektup.imap.sync.view import View
 from mektup.store.interface import Changes, Mailbox, Selection
-from mektup.store.watch import WatchHub
-from mektup.terms.errors import ClientError, Refused
+from mektup.store.memo import Memory
+from mektup.store.quota import DefaultQuota
+from mektup.store.sorting.sort_keys import Remembered
+from mektup.store.watch import ChangeNotifier
+from mektup.terms.errors import ClientError, Code, Refused
+from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq, Uid, UidValidity
+from mektup.terms.rights import ALL, Rights
 from mektup.terms.sets import NumberSet, SavedResult, SequenceSet, Uids
+from tests.support.naive.account import NaiveAccount
 
 
-def view_of(*uids: int, read_only: bool = False) -> View:
+def view_of(*uids: int, read_only: bool = False, rights: Rights = ALL) -> View:
     known: Uids = NumberSet((uid, uid) for uid in uids)
     mailbox = Mailbox(
         id=MailboxId(1),
@@ -32,7 +38,10 @@ def view_of(*uids: int, read_only: bool = False) -> View:
         selectable=True,
     )
     selection = Selection(mailbox, known, None, (), NumberSet())
-    return View(selection, WatchHub().watch(AccountId("a"), MailboxId(1)), read_only=read_only)
+    notifier, limits = ChangeNotifier(None), DEFAULT_LIMITS
+    keys = Remembered(Memory(limits.remembered_bytes), limits.thread_references)
+    account = NaiveAccount(AccountId("a"), "linda", notifier, limits, keys, DefaultQuota())
+    return View(selection, account, account.watch(MailboxId(1)), read_only=read_only, rights=rights)
 
 
 def changes(arrived: Uids, recent: Uids) -> Changes:
@@ -110,3 +119,10 @@ def test_applying_each_expunge_gives_the_remaining_uids(known: set[int], gone: s
     for seq in view.expunge(NumberSet((uid, uid) for uid in gone)):
         del client[seq - 1]
     assert client == sorted(known - gone) == list(view.uids)
+
+
+def test_a_right_that_the_client_does_not_have_is_refused() -> None:
+    view_of(1).require("te")
+    with pytest.raises(Refused) as refused:
+        view_of(1, rights=frozenset("lrt")).require("te")
+    assert refused.value.code is Code.NOPERM

@@ -108,6 +108,14 @@ async def _show_recipients() -> None:
         assert said == [b"250 2.1.5", b"250 2.1.5", b"452 4.5.3"]
 
 
+async def _show_sasl_requests() -> None:
+    async with limited_server(sasl_requests=2) as limited, limited.sasl() as agent:
+        agent.send(b"VERSION\t1\t0\nCPID\t1\n" + b"".join(b"AUTH\t%d\tPLAIN\tservice=smtp\n" % n for n in (1, 2, 3)))
+        await agent.until(b"DONE\n")
+        said = (await agent.until(b"CONT\t3\t\n")).split(b"\n")
+        assert [line[:6] for line in said if line] == [b"CONT\t1", b"CONT\t2", b"FAIL\t1", b"CONT\t3"]
+
+
 async def _show_text_index() -> None:
     for is_kept in (True, False):
         with pytest.MonkeyPatch.context() as patch:
@@ -164,12 +172,36 @@ async def _show_remembered() -> None:
                 assert sum(counts.octets for counts in limited.server.store.memory.counts().values()) <= octets
 
 
+async def _show_expunged_seconds() -> None:
+    for seconds, kept in ((0, 0), (3600, 1)):
+        assert await _kept_of_one(expunged_seconds=seconds) == kept
+
+
+async def _show_expunged_bytes() -> None:
+    for octets, kept in ((200 + len(SMALL) // 2, 0), (1 << 20, 1)):
+        assert await _kept_of_one(expunged_bytes=octets) == kept
+
+
+async def _kept_of_one(**limits: float) -> int:
+    """How many messages are kept after one was expunged."""
+    async with limited_server(**limits) as limited:
+        await limited.server.deliver(USER, SMALL)
+        async with limited.imap(LOGIN, b"SELECT INBOX", b"STORE 1 +FLAGS (\\Deleted)") as client:
+            assert await verdict(client, b"EXPUNGE") == b"OK"
+        entry = await limited.server.store.directory.find(USER)
+        assert entry is not None
+        return (await (await limited.server.store.account(entry)).retention.kept()).messages
+
+
 SHOWN: dict[str, Demonstration] = {
+    "expunged_seconds": _show_expunged_seconds,
+    "expunged_bytes": _show_expunged_bytes,
     "connections": _show_connections,
     "connections_kept_for_lmtp": _show_kept_for_lmtp,
     "connections_per_address_before_login": _show_per_address,
     "connections_before_login": _show_before_login,
     "lmtp_recipients": _show_recipients,
+    "sasl_requests": _show_sasl_requests,
     "text_index": _show_text_index,
     "sync_flags": _show_sync_flags,
     "remembered_bytes": _show_remembered,

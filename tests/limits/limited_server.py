@@ -16,6 +16,7 @@ from mektup import DeliveryRules, Limits, Server
 from mektup.auth.authenticator import Authenticator
 from mektup.imap.session import ImapSession
 from mektup.lmtp.session import LmtpSession
+from mektup.mta.sasl_session import SaslSession
 from mektup.pop3.session import Pop3Session
 from mektup.session.services import Services
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES
@@ -56,6 +57,9 @@ class LimitedServer:
 
     def lmtp(self) -> Dialogue:
         return Dialogue(LmtpSession, self.services)
+
+    def sasl(self) -> Dialogue:
+        return Dialogue(SaslSession, self.services)
 
     def pop3(self) -> Dialogue:
         return Dialogue(Pop3Session, self.services)

@@ -58,8 +58,8 @@ async def _show_idle() -> None:
             assert b"+OK" not in await reader.rest()
 
 
-async def _show_still_here() -> None:
-    async with limited_server(still_here_seconds=20.0) as limited, limited.imap(LOGIN) as client:
+async def _show_heartbeat() -> None:
+    async with limited_server(idle_heartbeat_seconds=20.0) as limited, limited.imap(LOGIN) as client:
         assert await verdict(client, b"IDLE") == b"+"
         await client.taken()
         client.clock.advance(19.0)
@@ -82,6 +82,23 @@ async def _show_search_seconds() -> None:
                 assert (b"[LIMIT]" in said) is (expected == b"NO")
 
 
+async def _show_contexts() -> None:
+    async with limited_server(contexts=3) as limited, limited.imap(LOGIN, b"SELECT INBOX") as client:
+        for number in range(100):
+            said = await answer(client, b"SEARCH RETURN (UPDATE COUNT) SEEN", b"w%d" % number)
+            assert said.splitlines()[0].endswith(b"COUNT 0")
+            assert (b"* NO [NOUPDATE " in said) is (number >= 3)
+
+
+async def _show_context_bytes() -> None:
+    program = b"SEARCH RETURN (UPDATE COUNT) SUBJECT " + b"x" * 1000
+    async with limited_server(context_bytes=5000) as limited, limited.imap(LOGIN, b"SELECT INBOX") as client:
+        # four octets for each letter, and 300 more
+        assert b"NOUPDATE" not in await answer(client, program, b"w1")
+        assert b"* NO [NOUPDATE " in await answer(client, program, b"w2")
+        assert b"NOUPDATE" not in await answer(client, b"SEARCH RETURN (UPDATE COUNT) SEEN", b"w3")
+
+
 async def _show_interest() -> None:
     search = b"b SEARCH " + KEYS + b" BODY zz\r\n"
     for store, (seconds, is_answered) in product(
@@ -96,6 +113,26 @@ async def _show_interest() -> None:
             writer.write_eof()
             assert (b"b OK" in await _rest(reader)) is is_answered
             writer.close()
+
+
+async def _show_progress() -> None:
+    for seconds in (0.05, 0.0):
+        with folder() as data:
+            limits = {"progress_seconds": seconds, "search_seconds": 0.5, "text_index": False}
+            async with limited_server(data=data, **limits) as limited:
+                await limited.server.deliver(USER, LONG)
+                reader, writer = await streams(limited.server.address("imap"))
+                for command in (LOGIN, b"SELECT INBOX", *[b"COPY 1:* INBOX"] * 6):
+                    await tagged(reader, writer, command)
+                writer.write(b"b SEARCH " + KEYS + b" BODY zz\r\n")
+                writer.write_eof()
+                lines = (await _rest(reader)).splitlines()
+                told = [line.startswith(b'* OK [INPROGRESS ("b" NIL NIL)] ') for line in lines]
+                assert any(told) is (seconds > 0)
+                assert lines[-1].startswith(b"b NO [LIMIT]")
+                writer.close()
+                async with limited.imap(LOGIN) as client:
+                    assert (b" INPROGRESS" in await answer(client, b"CAPABILITY")) is (seconds > 0)
 
 
 async def _rest(reader: asyncio.StreamReader) -> bytes:
@@ -164,8 +201,11 @@ def _worker_is_silent() -> None:
 
 SHOWN: dict[str, Demonstration] = {
     "idle_seconds": _show_idle,
-    "still_here_seconds": _show_still_here,
+    "idle_heartbeat_seconds": _show_heartbeat,
+    "progress_seconds": _show_progress,
     "search_seconds": _show_search_seconds,
+    "contexts": _show_contexts,
+    "context_bytes": _show_context_bytes,
     "interest_seconds": _show_interest,
     "write_seconds": _show_write_seconds,
     "stop_seconds": _show_stop_seconds,

@@ -10,8 +10,9 @@ from mektup.message.addresses import MISSING_DOMAIN, MISSING_MAILBOX, SYNTAX_ERR
 from mektup.message.envelope import read_addresses
 from mektup.message.headers import field_text, index_fields
 from mektup.message.markup import readable_text, shown_text
+from mektup.message.preview import preview
 from mektup.message.scan import scan
-from mektup.message.text import field_texts, fold, fold_header, header_values, preview, search_text
+from mektup.message.text import field_texts, fold, fold_header, header_values, search_text
 from mektup.store.arrival import prepare
 from mektup.terms.limits import Limits
 

@@ -28,7 +28,7 @@ default_login_user = {login}
 default_internal_group = {group}
 first_valid_uid = 1
 listen = 127.0.0.1
-mail_location = sdbox:{root}/mail/%u
+mail_location = {location}
 mail_uid = {owner}
 mail_gid = {owner_group}
 mail_max_userip_connections = 100
@@ -95,9 +95,18 @@ def _users() -> dict[str, str]:
     return {"internal": me, "login": me, "group": str(os.getgid()), "owner": me, "owner_group": str(os.getgid())}
 
 
+def owner() -> tuple[str, str]:
+    """The user and the group that mail belongs to."""
+    users = _users()
+    return users["owner"], users["owner_group"]
+
+
 @contextmanager
-def running(root: Path) -> Iterator[Address]:
-    """A Dovecot in the directory *root* that answers on a loopback port until the block ends."""
+def running(root: Path, location: str = "sdbox:{root}/mail/%u") -> Iterator[Address]:
+    """A Dovecot in the directory *root* that answers on a loopback port until the block ends.
+
+    *location* says where and in which form it keeps the mail, with the fields of its configuration.
+    """
     port = _free_port()
     users = _users()
     mail = root / "mail"
@@ -106,7 +115,8 @@ def running(root: Path) -> Iterator[Address]:
     if os.getuid() == 0:
         shutil.chown(mail, users["owner"])
     configuration = root / "dovecot.conf"
-    configuration.write_text(CONFIGURATION.format(root=root, port=port, password=PASSWORD, **users))
+    text = CONFIGURATION.format(root=root, port=port, password=PASSWORD, location=location.format(root=root), **users)
+    configuration.write_text(text)
     binary = shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin")
     assert binary is not None
     server = subprocess.Popen([binary, "-F", "-c", str(configuration)], stdin=subprocess.DEVNULL)

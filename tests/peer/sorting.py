@@ -68,6 +68,17 @@ class Theirs:
         return answer.decode().removeprefix("THREAD").strip()
 
 
+def threads_of(answer: str) -> list[str]:
+    """The threads of an answer to THREAD, in their order."""
+    threads, depth, start = [], 0, 0
+    for at, letter in enumerate(answer):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if depth == 0:
+            threads.append(answer[start : at + 1])
+            start = at + 1
+    return threads
+
+
 def made_up(seed: int) -> list[bytes]:
     """Messages that refer to each other in every possible way, and share subjects, dates and sometimes Message-IDs."""
     chance = random.Random(seed)

@@ -13,8 +13,8 @@ from mektup import Server
 from mektup.cli.demo.command import PASSWORD, USER
 from mektup.server.app import ThreadedServer
 
-DIFFERENT_EACH_TIME = re.compile(r"(?<=session )[0-9a-f]+|(?<=UIDVALIDITY )\d+")
-"""What differs each time, as the README says: the session's name, and UIDVALIDITY."""
+DIFFERENT_EACH_TIME = re.compile(r"(?<=session )[0-9a-f]+|(?<=UIDVALIDITY )\d+|(?<=MAILBOXID \()F[0-9a-f]+")
+"""What differs each time, as the README says: the name of the session, UIDVALIDITY and MAILBOXID."""
 
 TELNETS_OWN = re.compile(r"\$ telnet|Trying|Connected to|Escape character|Connection closed")
 TYPED = re.compile(r"A\d+ (?!OK|NO|BAD)")

@@ -10,11 +10,15 @@ from ssl import SSLContext
 import structlog
 
 from mektup.server.addresses import Endpoint, Service
+from mektup.server.layers.server_tls import ServerTls
 from mektup.server.listeners import Listener, endpoint_of, open_sockets
 from mektup.server.sessions import Begin, Sessions
+from mektup.session.life import Ending
+from mektup.session.tap import Tap
 from mektup.store.watch import MailboxWatch, WatchHub
 from mektup.terms.errors import Disconnected, TimedOut
 from mektup.terms.limits import Limits
+from mektup.terms.networks import NO_NETWORKS, Networks
 from mektup.terms.numbers import AccountId
 from mektup.terms.peer import Peer
 
@@ -31,6 +35,15 @@ class Echo:
     watches: tuple[MailboxWatch, ...] = ()
     ended_by: BaseException | None = None
     buffered: bytes = b""
+    stage: str = "authenticated"
+    commands: int = 0
+    fetched: int = 0
+    ending: Ending | None = None
+    mailbox: str | None = None
+    since: float = 0.0
+    tap: Tap | None = None
+    last_command: str = ""
+    identity: str | None = None
 
     async def run(self) -> None:
         self.peer.write(b"hello\r\n")
@@ -96,6 +109,8 @@ async def house(
     limits: Limits | None = None,
     seconds: float = 30.0,
     endpoint: Endpoint | None = None,
+    proxy_from: Networks = NO_NETWORKS,
+    trusted: Networks = NO_NETWORKS,
 ) -> AsyncIterator[House]:
     """A listener with an Echo for each connection."""
     capture = structlog.testing.LogCapture()
@@ -107,7 +122,14 @@ async def house(
         made.echoes.append(echo)
         return echo
 
-    sessions = Sessions(begin, certificate=lambda: context, limits=limits or Limits(), log=log)
+    sessions = Sessions(
+        begin,
+        certificate=lambda: None if context is None else ServerTls(context),
+        limits=limits or Limits(),
+        log=log,
+        proxy_from={service: proxy_from} if proxy_from else {},
+        trusted=trusted,
+    )
     (bound,) = open_sockets(endpoint or Endpoint("127.0.0.1", 0), shared=False)
     where = endpoint_of(bound)
     listener = Listener(bound, lambda accepted, name: sessions.accept(accepted, name, service))

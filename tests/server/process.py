@@ -26,12 +26,12 @@ Entry = dict[str, Any]
 class Process:
     """A running server, and its log."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, module: str = "mektup") -> None:
         self.log: list[Entry] = []
         self.noise: list[str] = []
         self._news = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "dev", "-m", "mektup", "serve", "--config", str(config)],
+            [sys.executable, "-X", "dev", "-m", module, "serve", "--config", str(config)],
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
@@ -117,12 +117,20 @@ class Process:
 
 @contextmanager
 def serving(
-    directory: Path, *, workers: int = 1, more: str = "", alone: bool = True, killed: bool = False
+    directory: Path,
+    *,
+    workers: int = 1,
+    more: str = "",
+    log: str = "",
+    alone: bool = True,
+    killed: bool = False,
+    module: str = "mektup",
 ) -> Iterator[Process]:
     """A server on free ports, with its data in *directory*; at the end it is stopped, and must end quietly.
 
-    *alone*: no other server uses the data, so the bus must be empty afterwards. *killed*: the test kills it, so its
-    output is not checked.
+    *more* and *log* are lines of the configuration, the second of its table ``[log]``. *alone*: no other server uses
+    the data, so the bus must be empty afterwards. *killed*: the test kills it, so its output is not checked. *module*
+    is run in place of mektup, with the same arguments.
     """
     config = directory / "mektup.toml"
     config.write_text(f"""
@@ -130,6 +138,7 @@ data = "data"
 workers = {workers}
 [log]
 format = "json"
+{log}
 [listen]
 imap = ["127.0.0.1:0"]
 imaps = ["127.0.0.1:0"]
@@ -138,7 +147,7 @@ lmtp = ["127.0.0.1:0", "unix:lmtp.sock"]
 metrics = ["127.0.0.1:0"]
 {more}
 """)
-    process = Process(config)
+    process = Process(config, module)
     try:
         yield process
         if killed:

@@ -44,10 +44,10 @@ async def test_a_search_ends_with_its_client(tmp_path: Path, ending: str) -> Non
         account = await server.store.account(entry)
         assert isinstance(account, SqliteAccount)
         database = account.database
-        await until(lambda: bool(database._in_flight), seconds=15)
+        await until(lambda: bool(database.in_flight), seconds=15)
         if ending == "reset":
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             writer.transport.abort()
         else:
             writer.close()
-        await until(lambda: not database._in_flight, seconds=15)
+        await until(lambda: not database.in_flight, seconds=15)

@@ -361,6 +361,21 @@ def test_a_server_can_be_used_again_in_a_thread() -> None:
         threaded.add_user("deniz", "x")
 
 
+def test_a_program_adds_domains_and_aliases() -> None:
+    with Server(users={"linda": "x", "deniz": "y"}).in_thread() as server:
+        server.add_domain("example.org")
+        server.add_alias("Info@example.org", "linda", "deniz")
+        with smtplib.LMTP(*server.address("lmtp")) as lmtp:
+            told = lmtp.sendmail("ada@example.net", ["info@example.org", "linda@example.com"], "Subject: x\n\nx\n")
+        assert [code for code, _ in told.values()] == [550]
+        for user, password in (("linda", "x"), ("deniz", "y")):
+            with imaplib.IMAP4(*server.address("imap")) as imap:
+                imap.login(user, password)
+                assert imap.select() == ("OK", [b"1"])
+        with pytest.raises(Refused, match="address of the account linda"):
+            server.add_alias("linda@example.org", "deniz")
+
+
 def test_a_thread_that_could_not_start_can_be_entered_again() -> None:
     threaded = Server(users={"lin da": "x"}).in_thread()
     for _ in range(2):

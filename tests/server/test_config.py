@@ -15,6 +15,8 @@ from mektup.server.config import ConfigError
 from mektup.server.tuning.switches import Tuning
 from mektup.terms.delivery import DeliveryRules
 from mektup.terms.limits import Limits
+from mektup.terms.networks import networks
+from mektup.terms.quota import Resource
 
 
 @pytest.fixture
@@ -28,6 +30,8 @@ data = "mail"
 workers = 4
 hostname = "mail.example.org"
 compression = 3
+administrators = ["Linda", "root@example.org"]
+contact = "mailto:postmaster@example.org"
 [listen]
 imap = ["*:143", "[::1]:1143"]
 lmtp = ["unix:lmtp.sock", "localhost:24"]
@@ -36,9 +40,16 @@ cert = "chain.pem"
 key = "/etc/key.pem"
 [auth]
 plaintext = "never"
+trusted = ["192.0.2.9", "unix"]
+[proxy_from]
+imaps = ["10.0.0.0/8", "2001:db8::/32"]
 [lmtp]
 trace = false
 detail_folders = false
+[quota]
+storage = "5 GiB"
+messages = 100000
+mailboxes = 0
 [log]
 level = "debug"
 format = "json"
@@ -54,12 +65,19 @@ sync_flags = true
 """)
     read = config.load(file)
     assert read.data == file.parent / "mail"
+    assert read.contact == "mailto:postmaster@example.org"
+    assert read.administrators == {"linda", "root@example.org"}
+    assert read.quota == {Resource.STORAGE: 5 * 2**30, Resource.MESSAGE: 100_000, Resource.MAILBOX: 0}
     assert (read.workers, read.hostname, read.compression) == (4, "mail.example.org", 3)
     assert read.listen[Service.IMAP] == (Endpoint("", 143), Endpoint("::1", 1143))
     assert read.listen[Service.LMTP] == (Endpoint(path=file.parent / "lmtp.sock"), Endpoint("localhost", 24))
     assert read.listen[Service.POP3] == ()
     assert (read.cert, read.key) == (file.parent / "chain.pem", Path("/etc/key.pem"))
     assert read.plaintext is Plaintext.NEVER
+    assert read.trusted.has("192.0.2.9")
+    assert read.trusted.has("unix")
+    assert not read.trusted.has("192.0.2.8")
+    assert read.proxy_from == {Service.IMAPS: networks(["10.0.0.0/8", "2001:db8::/32"])}
     assert read.delivery == DeliveryRules(trace=False, detail_folders=False)
     assert (read.log_level, read.log_format) == ("debug", "json")
     assert read.tuning == Tuning(busy_poll=False, inline_wakeup=False, freeze_objects=False, trim_memory=False)
@@ -85,7 +103,7 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
     ("text", "words"),
     [
         ('datta = "x"', ["unknown key datta", "did you mean data?"]),
-        ('colour = "x"', ["unknown key colour", "allowed here: auth, compression, data"]),
+        ('colour = "x"', ["unknown key colour", "allowed here: administrators, auth, compression, contact, data"]),
         ("idle_seconds = 3", ["unknown key idle_seconds", "did you mean limits.idle_seconds?"]),
         ("[limits]\nidle_secnds = 3", ["unknown key limits.idle_secnds", "did you mean limits.idle_seconds?"]),
         ("[limits]\nidle_seconds = 'x'", ["limits.idle_seconds", "expected number, got string"]),
@@ -112,6 +130,11 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
         ('[listen]\nlmtp = ["unix:"]', ["listen.lmtp", '"unix:/path"']),
         ('[listen]\nimaps2 = ["a:1"]', ["unknown key listen.imaps2", "did you mean listen.imaps?"]),
         ('[auth]\nplaintext = "yes"', ["auth.plaintext", "'yes'", "'loopback', 'always', 'never'"]),
+        ('[auth]\ntrusted = ["10.0.0.1/8"]', ["auth.trusted", '"10.0.0.0/8"', '"10.0.0.1/8"']),
+        ('[auth]\ntrusted = ["web.example.org"]', ["auth.trusted", "network", '"web.example.org"']),
+        ('[auth]\ntrusted = "10.0.0.0/8"', ["auth.trusted", "array", 'in brackets: ["10.0.0.0/8"]']),
+        ('[proxy_from]\nimap = ["fe80::1%eth0/64"]', ["proxy_from.imap", "network"]),
+        ('[proxy_from]\nmetrics = ["10.0.0.0/8"]', ["unknown key proxy_from.metrics", "did you mean listen.metrics?"]),
         ('[log]\nlevel = "loud"', ["log.level", "'loud'", "'warning'"]),
         ('[tls]\nkey = "k"', ["tls.key", "tls.cert"]),
         ("workers = 100000", ["workers", "up to 512", "100000"]),
@@ -141,6 +164,12 @@ def test_an_empty_file_is_the_default(file: Path, tmp_path: Path) -> None:
         ('data = ""', ["data", "got nothing"]),
         ('data = "a\\u0000b"', ["data", "printable"]),
         ('[tls]\ncert = ""', ["tls.cert", "got nothing"]),
+        ('[quota]\nstorage = "much"', ["quota.storage", "a size in octets", '"much"']),
+        ("[quota]\nstorage = 1.5", ["quota.storage", "a size in octets"]),
+        ("[quota]\nmessages = -1", ["quota.messages", "0 (none) to"]),
+        ('[quota]\nmailboxes = "5"', ["quota.mailboxes", "whole number"]),
+        ('contact = "postmaster"', ["contact", "a URI such as", '"postmaster"']),
+        ('administrators = "linda"', ["administrators", "array"]),
         ("[listen]", ["listen", "at least one service"]),
         ("listen = {}", ["listen", "at least one service"]),
         ("[listen]\nimap = []\nlmtp = []", ["listen", "at least one service"]),
@@ -172,6 +201,14 @@ def test_a_file_that_is_not_text(file: Path) -> None:
     file.write_bytes(b"data = '\xff'")
     with pytest.raises(ConfigError, match="not UTF-8 at octet 9"):
         config.load(file)
+
+
+@pytest.mark.parametrize("value", ["[" * 50_000, "1" * 5000], ids=["too deep", "too many digits"])
+def test_a_value_that_the_library_cannot_read(file: Path, value: str) -> None:
+    file.write_text(f"workers = {value}")
+    with pytest.raises(ConfigError) as caught:
+        config.load(file)
+    assert str(caught.value).startswith(f"{file}: ")
 
 
 @pytest.mark.parametrize(

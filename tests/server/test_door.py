@@ -162,3 +162,15 @@ def test_no_network_pushes_out_one_that_has_fewer(steps: list[tuple[str, int, bo
         assert house.door.open == len(house.inside) <= 30
         assert max(counts.values(), default=0) <= 6
         assert house.door._most == max(counts.values(), default=0)
+
+
+def test_a_guest_that_logs_out_is_a_stranger_again() -> None:
+    house = House()
+    guest = house.come("192.0.2.1")
+    assert isinstance(guest, int)
+    house.door.logged_in(guest)
+    assert house.door.strangers == 0
+    house.door.logged_out(guest, network_of("192.0.2.1"), house.now)
+    assert (house.door.strangers, house.door.open) == (1, 1)
+    house.go(guest)
+    assert (house.door.strangers, house.door.open) == (0, 0)

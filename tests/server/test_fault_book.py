@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -12,6 +13,7 @@ from structlog.testing import LogCapture
 
 from mektup import Server
 from mektup.server.fault_book import LASTS_SECONDS, LOG_SECONDS, MOST_LOGGED, FaultBook
+from mektup.store import system
 from mektup.store.faults import Fault, Kind
 from mektup.store.sqlite import Reserve
 
@@ -132,6 +134,31 @@ def test_a_full_disk_is_reported_until_there_is_space(
         assert book.trouble() == f"store: No room is left on the server's disk: {reserve}"
 
 
+def test_a_read_only_disk_is_reported_before_anything_is_refused_and_until_it_can_be_written(
+    book: FaultBook, reserve: Reserve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = f"store: The server's disk cannot be written to now: {reserve}"
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "is_read_only", lambda directory: True)
+        patch.setattr(Reserve, "has_room", lambda self: False)
+        assert book.trouble() == words
+        book.happened(fault(Kind.READ_ONLY))
+        assert "/data/a.db" in (book.trouble() or "")
+    assert book.trouble() is None
+
+
+def test_a_file_that_is_read_only_by_its_mode_is_reported(
+    book: FaultBook, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.db"
+    file.touch()
+    book.happened(fault(Kind.READ_ONLY, str(file)))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: False)  # root may write anything
+        assert str(file) in (book.trouble() or "")
+    assert book.trouble() is None
+
+
 def test_many_files_are_a_few_words(book: FaultBook) -> None:
     for number in range(1000):
         book.happened(fault(Kind.FAILED, f"/data/{number}.db"))
@@ -155,4 +182,4 @@ def test_health_and_metrics_tell_of_damage(tmp_path: Path) -> None:
         assert answer.value.code == 503
         assert f"The account's file is damaged: {file}".encode() in answer.value.read()
         with urlopen(f"{at}/metrics", timeout=5) as page:
-            assert b'mektup_store_faults_total{kind="damaged",worker="0"} 1.0' in page.read()
+            assert b'mektup_store_faults_total{kind="damaged"} 1.0' in page.read()

@@ -153,7 +153,7 @@ async def test_a_connection_above_the_limit_gets_the_reason(service: Service, fa
         assert at.sessions.tallies[service.protocol].refused_connections == 1
         await part((reader, writer))
         await part(first)
-        await until(lambda: at.sessions.tallies[service.protocol].open == 1)
+        await until(lambda: sum(at.sessions.census().stages.values()) == 1)
         third = await connect(at)
         await part(second)
         await part(third)

@@ -91,6 +91,15 @@ def test_deliveries_and_lines_without_a_client_are_always_written() -> None:
     assert written(budget, 10_000, event="delivered", protocol="lmtp", address="unix", user="linda") == 10_000
 
 
+def test_refused_deliveries_are_limited_and_take_nothing_from_others() -> None:
+    budget = LogBudget(Clock())
+    refused = written(budget, 10_000, event="delivery_refused", protocol="lmtp", address="192.0.2.1")
+    assert refused < 1000
+    assert budget.left_out == 10_000 - refused
+    assert written(budget, 10_000, event="delivered", protocol="lmtp", address="192.0.2.1") == 10_000
+    assert written(budget, 100, event="auth_failed", protocol="imap", address="192.0.2.9") == 100
+
+
 def test_left_out_lines_are_reported_by_event_once_a_second() -> None:
     stream = io.StringIO()
     log = Log("info", "json", stream)

@@ -52,7 +52,7 @@ def test_processes_that_start_together_agree(data: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         pairs = list(pool.map(lambda _: pair_under(data / "tls", "mektup"), range(8)))
     assert len(set(pairs)) == 1
-    assert Certificates(config.default(data)).context() is not None
+    assert Certificates(config.default(data)).tls() is not None
 
 
 def test_memory_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,11 +66,11 @@ def test_memory_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_replaced_pair_is_taken_up(tmp_path: Path) -> None:
     pair = pair_under(tmp_path, "mektup")
     certificates = Certificates(configured(pair))
-    before, pem = certificates.context(), certificates.pem
+    before, pem = certificates.tls(), certificates.pem
     assert not certificates.refresh()
     replace(pair)
     assert certificates.refresh()
-    assert certificates.context() is not before
+    assert certificates.tls() is not before
     assert certificates.pem != pem
     assert not certificates.refresh()
 
@@ -78,11 +78,11 @@ def test_a_replaced_pair_is_taken_up(tmp_path: Path) -> None:
 def test_a_half_written_pair_is_not(tmp_path: Path) -> None:
     pair = pair_under(tmp_path, "mektup")
     certificates = Certificates(configured(pair))
-    before = certificates.context()
+    before = certificates.tls()
     pair.key.write_bytes(self_signed.make("other")[1])
     with pytest.raises(ConfigError, match="cannot be used: key values mismatch"):
         certificates.refresh()
-    assert certificates.context() is before
+    assert certificates.tls() is before
     # it is logged once, and read again after its next change
     assert not certificates.refresh()
     replace(pair)
@@ -170,7 +170,7 @@ def test_an_unusable_self_signed_pair_is_made_again(data: Path, damage: Callable
     damage(Pair(data / "tls" / "self-signed.crt", data / "tls" / "self-signed.key"))
     for _ in range(2):  # the second process finds the whole pair
         certificates = Certificates(config.default(data), structlog.wrap_logger(None, processors=[keep_in(log)]))
-        assert certificates.context() is not None
+        assert certificates.tls() is not None
         assert certificates.pem != before
     assert [(entry["event"], entry["reason"]) for entry in log] == [("certificate_made_anew", reason)]
     assert stat.S_IMODE((data / "tls" / "self-signed.key").stat().st_mode) == 0o600

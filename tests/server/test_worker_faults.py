@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 
 from .process import Process, serving
-from .test_workers import login, until, with_linda, worker_of
+from .test_workers import login, login_on_both, until, with_linda, worker_of
 
 IMPATIENT = "[limits]\nworker_silence_seconds = 1.0\n"
 
@@ -69,6 +69,45 @@ def test_a_worker_that_hangs_is_reported_and_replaced(tmp_path: Path) -> None:
         assert hung not in process.workers()
         for _ in range(8):
             login(process).logout()
+
+
+BLOCKS = """
+import signal
+
+def block(number, frame):
+    while True:
+        pass
+
+signal.signal(signal.SIGUSR1, block)
+"""
+"""Python runs this before a program whose path has it: SIGUSR1 then blocks the event loop for good."""
+
+
+def test_a_worker_whose_loop_is_blocked_is_replaced_once_and_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BLOCKS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with_linda(tmp_path)
+    with serving(tmp_path, workers=2, more="[limits]\nworker_silence_seconds = 4.0\n", alone=False) as process:
+        victim, other = login_on_both(process)
+        blocked, spared = worker_of(victim, process), worker_of(other, process)
+        os.kill(blocked, signal.SIGUSR1)
+        process.until("worker_hangs")
+        process.until("worker_died", where=lambda entry: entry["status"] == -signal.SIGKILL)
+        assert other.noop()[0] == "OK"
+        until(lambda: health(process)[0] == 200)
+        assert spared in process.workers()
+        assert blocked not in process.workers()
+        events = [entry["event"] for entry in process.log]
+        assert (events.count("worker_hangs"), events.count("worker_died")) == (1, 1)
+        with urlopen(f"http://127.0.0.1:{process.ports['metrics']}/metrics", timeout=10) as page:
+            hangs = [
+                line for line in page.read().decode().splitlines() if line.startswith("mektup_worker_hangs_total{")
+            ]
+        assert sorted(line.split()[-1] for line in hangs) == ["0.0", "1.0"]
+        victim.shutdown()
+        other.logout()
 
 
 def test_a_worker_that_is_silent_for_a_moment_is_left_alone(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import replace
 
 import pytest
 
 from mektup.session.life import Ending
 from mektup.session.line_session import LineSession
 from mektup.session.services import Services
+from mektup.terms.durations import UNTIMED
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
+from mektup.terms.log_rules import LogRules
 from mektup.terms.peer import Peer
 from tests.support.dialogue import Dialogue
 from tests.support.services import Given, given_services
@@ -155,9 +158,12 @@ async def test_failed_logins_are_logged_and_counted(given: Given) -> None:
 async def test_an_error_of_ours_is_logged_and_the_session_goes_on(given: Given) -> None:
     async with Talk(given.services) as client:
         assert await client.ask(b"BREAK") == b"no Internal error, session s1"
-        assert await client.ask(b"x") == b"x"
-    assert (given.events, given.services.tally.bugs) == (["command_failed"], 1)
-    assert given.capture.entries[0]["verb"] == "TOY"
+        assert await client.ask(b"LOGIN") == b"LOGIN"
+        assert await client.ask(b"BREAK") == b"no Internal error, session s1"
+    failures = [entry for entry in given.capture.entries if entry["event"] == "command_failed"]
+    # what came before the login could be a password
+    assert [(entry["user"], entry.get("verb")) for entry in failures] == [(None, None), ("linda", "TOY")]
+    assert given.services.tally.bugs == 2
 
 
 async def test_a_session_takes_a_place_among_those_of_its_account(given: Given) -> None:
@@ -170,6 +176,36 @@ async def test_a_session_takes_a_place_among_those_of_its_account(given: Given) 
         assert await client.ask(b"LOGIN") == b"LOGIN"
         assert (places.count(entry.id), client.session.is_stranger, client.session.user) == (1, False, "linda")
     assert places.count(entry.id) == 0
+    assert given.events == ["refused", "login"]
+
+
+async def test_a_slow_command_is_logged_and_counted(given: Given) -> None:
+    slow = replace(given.services, log_rules=LogRules(slow_command_seconds=1e-9))
+    async with Talk(slow) as client:
+        await client.ask(b"x")
+        assert given.events == []  # nobody has logged in, and refused logins are slow on purpose
+        await client.ask(b"LOGIN")
+        await client.ask(b"my secret")
+    (entry,) = [entry for entry in given.capture.entries if entry["event"] == "slow_command"][1:]
+    assert (entry["command"], entry["user"], entry["said"]) == ("TOY", "linda", "")
+    assert entry["seconds"] >= entry["client_seconds"] >= 0
+    assert slow.tally.slow_commands == 2
+
+
+async def test_time_in_which_the_client_is_awaited_is_not_slow(given: Given) -> None:
+    async with Talk(replace(given.services, log_rules=LogRules(slow_command_seconds=1.0))) as client:
+        await client.ask(b"LOGIN")
+        client.session.peer.waited = 5.0
+        client.session.count_duration("TOY", 5.5, b"")
+        assert client.session.peer.waited == 0.0
+        client.session.count_duration("TOY", 5.5, b"")
+    assert given.events == ["login", "slow_command"]
+
+
+async def test_no_command_is_slow_if_that_is_switched_off(given: Given) -> None:
+    async with Talk(replace(given.services, log_rules=LogRules(slow_command_seconds=0))) as client:
+        await client.ask(b"LOGIN")
+        client.session.count_duration("TOY", 1e6, b"")
     assert given.events == ["login"]
 
 
@@ -178,5 +214,5 @@ async def test_commands_are_counted_and_timed(given: Given) -> None:
         await client.ask(b"x")
         await client.ask(b"WHAT")
     tally = given.services.tally
-    assert tally.commands == 2
-    assert sum(tally.durations.counted()["TOY"][0]) == 1
+    assert (client.session.commands, tally.mistakes) == (2, 1)
+    assert sum(tally.durations["TOY"][:UNTIMED]) == 1

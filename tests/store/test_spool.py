@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mektup.store import spool as module
-from mektup.store.spool import MEMORY_BYTES, Spool, SpoolFile, Stretch
+from mektup.store.spool import MEMORY_BYTES, Spool, SpoolFile, SpoolMemory, Stretch
 from mektup.terms.errors import Code, Refused
 
 
@@ -147,6 +147,29 @@ def test_a_full_disk_refuses_the_message(monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(Refused) as refusal:
             spool.octets()
     assert refusal.value.code is Code.DISKFULL
+
+
+def test_spools_of_a_process_share_what_they_may_hold_in_memory(tmp_path: Path) -> None:
+    budget = SpoolMemory(10)
+    with Spool(directory=tmp_path, budget=budget) as first, Spool(directory=tmp_path, budget=budget) as second:
+        first.write(b"x" * 6)
+        second.write(b"y" * 4)
+        assert (first.in_memory, second.in_memory, budget.held) == (6, 4, 10)
+        second.write(b"z")
+        assert (second.in_memory, budget.held) == (0, 6)
+        assert bytes(second.octets()[:]) == b"yyyyz"
+        assert first.octets() == b"x" * 6
+    assert budget.held == 0
+
+
+def test_a_message_that_is_too_big_gives_back_its_memory() -> None:
+    budget = SpoolMemory()
+    with Spool(limit=10, budget=budget) as spool:
+        spool.write(b"x" * 10)
+        assert budget.held == 10
+        spool.write(b"x")
+        assert budget.held == 0
+    assert budget.held == 0
 
 
 def test_spools_that_share_a_file_keep_their_octets_apart(tmp_path: Path) -> None:

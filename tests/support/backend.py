@@ -10,7 +10,9 @@ from typing import Any
 import structlog
 
 from mektup.auth.authenticator import Authenticator
+from mektup.auth.login_rules import DEFAULT_LOGIN_RULES, LoginRules
 from mektup.auth.plaintext import Plaintext
+from mektup.imap import hiding
 from mektup.imap.session import ImapSession
 from mektup.lmtp.session import LmtpSession
 from mektup.pop3.session import Pop3Session
@@ -20,12 +22,14 @@ from mektup.store.interface import Incoming, Store
 from mektup.store.sqlite import open_store
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import Limits
-from tests.support import naive
+from mektup.terms.quota import Resource
+from mektup.terms.sizes import octets_of
+from tests.support import naive, tokens
 from tests.support.memory import MemoryPeer, MemoryWorld, RunsASession
 from tests.support.runner import PASSWORD, USER
 from tests.support.transcript import MalformedTranscript, Transcript
 
-_SETTING = re.compile(r"(?P<key>[a-z_.]+) = (?P<value>\S+)")
+_SETTING = re.compile(r"(?P<key>[a-z0-9_.]+) = (?P<value>\S+)")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,6 +39,14 @@ class Settings:
     limits: Limits
     plaintext: Plaintext = Plaintext.LOOPBACK
     delivery: DeliveryRules = DEFAULT_DELIVERY_RULES
+    quota: tuple[tuple[Resource, int], ...] = ()
+    administrators: frozenset[str] = frozenset()
+    contact: str = ""
+    login: LoginRules = DEFAULT_LOGIN_RULES
+    hide: tuple[str, ...] = ()
+
+
+QUOTAS = {"quota.storage": Resource.STORAGE, "quota.messages": Resource.MESSAGE, "quota.mailboxes": Resource.MAILBOX}
 
 
 def settings_of(transcript: Transcript) -> Settings:
@@ -42,18 +54,45 @@ def settings_of(transcript: Transcript) -> Settings:
     limits: dict[str, Any] = {"login_delay_seconds": 0.0}
     plaintext = Plaintext.LOOPBACK
     delivery: dict[str, bool] = {}
+    quota: list[tuple[Resource, int]] = []
+    administrators: set[str] = set()
+    contact = ""
+    login: dict[str, Any] = {}
+    hide: tuple[str, ...] = ()
     for value in transcript.all("config"):
         match = _SETTING.fullmatch(value)
         if match is None:
             raise MalformedTranscript(f"{transcript.path}: no setting: {value}")
         if match["key"] == "plaintext":
             plaintext = Plaintext(match["value"])
+        elif match["key"] in QUOTAS:
+            quota.append((QUOTAS[match["key"]], octets_of(match["value"])))
+        elif match["key"] == "contact":
+            contact = match["value"]
+        elif match["key"] == "administrators":
+            administrators.add(match["value"])
         elif match["key"].startswith("lmtp."):
             delivery[match["key"].removeprefix("lmtp.")] = {"true": True, "false": False}[match["value"]]
+        elif match["key"] == "hide":
+            hide += (match["value"],)
+        elif match["key"] == "oauth.scope":
+            login["oauth"] = tokens.rules(scope=match["value"])
+        elif match["key"].startswith("auth."):
+            login[match["key"].removeprefix("auth.")] = {"true": True, "false": False}[match["value"]]
         else:
             name = match["key"].removeprefix("limits.")
             limits[name] = type(getattr(Limits(), name))(float(match["value"]))
-    return Settings(Limits(**limits), plaintext, DeliveryRules(**delivery))
+    rules = DeliveryRules(**delivery)
+    return Settings(
+        Limits(**limits),
+        plaintext,
+        rules,
+        tuple(quota),
+        frozenset(administrators),
+        contact,
+        login=LoginRules(**login),
+        hide=hide,
+    )
 
 
 def accounts_of(transcript: Transcript) -> dict[str, str]:
@@ -63,6 +102,12 @@ def accounts_of(transcript: Transcript) -> dict[str, str]:
         name, password = value[1:].split('" ', 1) if value.startswith('"') else value.split(" ", 1)
         accounts[name] = password
     return accounts
+
+
+def certified(transcript: Transcript) -> str | None:
+    """The name in the certificate that the clients show, of the head ``tls: as NAME``; None if they show none."""
+    first, _, name = transcript.head("tls").partition(" ")
+    return name if first == "as" else None
 
 
 class ErrorLog:
@@ -91,7 +136,12 @@ class MektupInMemory:
 
     def _make_authenticator(self) -> Authenticator:
         return Authenticator(
-            self._store.directory, self._settings.limits, plaintext=self._settings.plaintext, nobodys_key=b"nobody"
+            self._store.directory,
+            self._settings.limits,
+            plaintext=self._settings.plaintext,
+            rules=self._settings.login,
+            tokens=tokens.checker(self._settings.login.oauth),
+            nobodys_key=b"nobody",
         )
 
     def session(self, protocol: str, peer: MemoryPeer) -> RunsASession:
@@ -102,6 +152,9 @@ class MektupInMemory:
             self._log,
             "memory",
             delivery=self._settings.delivery,
+            administrators=self._settings.administrators,
+            contact=self._settings.contact,
+            hidden=hiding.checked(self._settings.hide),
         )
         match protocol:
             case "pop3":
@@ -120,7 +173,7 @@ class MektupInMemory:
 
     async def reopen(self) -> None:
         await self._store.close()
-        self._store = await open_store(self._folder, limits=self._settings.limits)
+        self._store = await open_store(self._folder, limits=self._settings.limits, quota=dict(self._settings.quota))
         self._authenticator = self._make_authenticator()
 
     async def close(self) -> None:
@@ -130,19 +183,23 @@ class MektupInMemory:
 
 async def open_world(transcript: Transcript, folder: Path | None, *, by_octet: bool) -> MemoryWorld:
     """A world in memory for *transcript*. Its store is in *folder*, or in memory for None."""
-    store = await open_store(folder, limits=settings_of(transcript).limits)
-    return await _world_of(transcript, store, folder, by_octet=by_octet)
+    settings = settings_of(transcript)
+    store = await open_store(folder, limits=settings.limits, quota=dict(settings.quota))
+    return await world_of(transcript, store, folder, by_octet=by_octet)
 
 
 async def open_naive_world(transcript: Transcript) -> MemoryWorld:
     """The same with the naive engine, which forgets everything when it is closed."""
-    store = await naive.open_store(limits=settings_of(transcript).limits)
-    return await _world_of(transcript, store, None, by_octet=False)
+    settings = settings_of(transcript)
+    store = await naive.open_store(limits=settings.limits, quota=dict(settings.quota))
+    return await world_of(transcript, store, None, by_octet=False)
 
 
-async def _world_of(transcript: Transcript, store: Store, folder: Path | None, *, by_octet: bool) -> MemoryWorld:
+async def world_of(transcript: Transcript, store: Store, folder: Path | None, *, by_octet: bool) -> MemoryWorld:
+    """A world over *store*, which is in *folder*, with the accounts of *transcript*; closing the world closes it."""
     settings = settings_of(transcript)
     for name, password in accounts_of(transcript).items():
         await store.directory.add(name, {"password": "{PLAIN}" + password})
     backend = MektupInMemory(store, folder, settings)
-    return MemoryWorld(backend, by_octet=by_octet, secure=transcript.head("tls") != "no")
+    secure = transcript.head("tls") != "no"
+    return MemoryWorld(backend, by_octet=by_octet, secure=secure, client_name=certified(transcript))

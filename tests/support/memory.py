@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mektup.server.texts import SHUTTING_DOWN
@@ -34,14 +35,23 @@ class Clock:
         self._listeners.add(listener)
 
 
+@dataclass
+class MemoryTls:
+    """``terms.peer.TlsFacts`` of a connection that counts as encrypted."""
+
+    certificate_hash: bytes | None = bytes(range(32))
+    client_name: str | None = None
+
+
 class MemoryPeer:
     """A ``terms.peer.Peer`` whose other end is in the same process: the test.
 
     *by_octet*: each read returns one octet, so that every boundary in the stream is tested.
     """
 
-    def __init__(self, clock: Clock, *, secure: bool, by_octet: bool) -> None:
+    def __init__(self, clock: Clock, *, secure: bool, by_octet: bool, client_name: str | None = None) -> None:
         self.secure = secure
+        self.tls = MemoryTls(client_name=client_name) if secure else None
         self.local = True
         self.address = "127.0.0.1"
         self.dismissal: Text | None = None
@@ -49,6 +59,7 @@ class MemoryPeer:
         self.in_response = False
         self.compressed = False
         self.seeking = False
+        self.waited = 0.0
         self._clock = clock
         self._by_octet = by_octet
         self._incoming = bytearray()
@@ -94,6 +105,11 @@ class MemoryPeer:
     def write(self, octets: bytes) -> None:
         self._queued += octets
 
+    def flush(self) -> None:
+        self._sent += self._queued
+        self._queued.clear()
+        self._can_receive.set()
+
     @property
     def is_due(self) -> bool:
         return len(self._queued) > 4096
@@ -103,7 +119,7 @@ class MemoryPeer:
         return self.is_due
 
     async def drain(self) -> None:
-        self._flush()
+        self.flush()
         if self._ended and not self._incoming:
             raise Disconnected
         await asyncio.sleep(0)
@@ -120,33 +136,28 @@ class MemoryPeer:
         finally:
             for watch in watches:
                 watch.on_fire = None
-        self._flush()
+        self.flush()
         return bool(self._incoming or self._ended)
 
     async def start_tls(self) -> None:
-        self._flush()
+        self.flush()
         if self._incoming:
             raise Disconnected
         await self._handshaken.wait()
         if self._incoming or self._ended:
             raise Disconnected
-        self.secure = True
+        self.secure, self.tls = True, MemoryTls()
         self._settled.set()
 
     def start_compression(self) -> None:
         """Only says so: what compression does to octets is shown over sockets."""
-        self._flush()
+        self.flush()
         self.compressed = True
 
     async def _change(self) -> None:
-        self._flush()
+        self.flush()
         self._changed.clear()
         await self._changed.wait()
-
-    def _flush(self) -> None:
-        self._sent += self._queued
-        self._queued.clear()
-        self._can_receive.set()
 
     # The test's side
 
@@ -158,7 +169,7 @@ class MemoryPeer:
         """The session has ended: its output is sent, then the stream ends."""
         self._closed = True
         self._settled.set()
-        self._flush()
+        self.flush()
 
     def send(self, octets: bytes) -> None:
         """Sends octets to the session; not allowed after ``end``."""
@@ -217,16 +228,17 @@ class MemoryWorld:
     lenient = False
     login = (USER, PASSWORD)
 
-    def __init__(self, backend: Backend, *, by_octet: bool, secure: bool) -> None:
+    def __init__(self, backend: Backend, *, by_octet: bool, secure: bool, client_name: str | None = None) -> None:
         self._backend = backend
         self._by_octet = by_octet
         self._secure = secure
+        self._client_name = client_name
         self._clock = Clock()
         self._running: dict[MemoryPeer, asyncio.Task[None]] = {}
 
     async def connect(self, protocol: str) -> MemoryPeer:
         """A new connection."""
-        peer = MemoryPeer(self._clock, secure=self._secure, by_octet=self._by_octet)
+        peer = MemoryPeer(self._clock, secure=self._secure, by_octet=self._by_octet, client_name=self._client_name)
         self._running[peer] = asyncio.create_task(self._run(self._backend.session(protocol, peer).run(), peer))
         return peer
 

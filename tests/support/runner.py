@@ -148,10 +148,12 @@ class Connection:
 class Player:
     """One run of one transcript."""
 
-    def __init__(self, transcript: Transcript, world: World, mail: Path) -> None:
+    def __init__(self, transcript: Transcript, world: World, mail: Path, *, compressed: bool = False) -> None:
+        """With *compressed*, each client compresses its connection before the first step (RFC 4978)."""
         self._transcript = transcript
         self._world = world
         self._mail = mail
+        self._compressed = compressed
         self._protocol = transcript.head("protocol", "imap")
         self._any_order = world.lenient or transcript.head("order") == "any"
         self._connections: dict[str, Connection] = {}
@@ -293,6 +295,8 @@ class Player:
             return
         await connection.response()
         commands = ["LOGIN {} {}".format(*self._world.login)]
+        if self._compressed:
+            commands.append("COMPRESS DEFLATE")
         if enabled := self._transcript.head("enable"):
             commands.append(f"ENABLE {enabled}")
         if state == "selected":
@@ -300,6 +304,8 @@ class Player:
         for command in commands:
             if failure := await silently(connection, command.encode()):
                 raise self._failed(step, f"before the first step, {command} was answered by {failure!r}")
+            if self._compressed and command == "COMPRESS DEFLATE":
+                connection.wire.compress()
 
     def _failed(self, step: Step, text: str) -> TranscriptFailed:
         lines = self._transcript.lines[: step.line]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +14,11 @@ from structlog.testing import LogCapture
 
 from mektup.auth.authenticator import Authenticator
 from mektup.session.services import Services
-from mektup.store.interface import Account, Appended, Column, Incoming
+from mektup.store.columns import Column
+from mektup.store.interface import Account, Appended, Incoming
 from mektup.store.prepare import prepare_in_turn
 from mektup.store.sqlite import open_store
+from mektup.store.sqlite.file.change import machine_clock
 from mektup.terms.limits import Limits
 from mektup.terms.sets import Uids
 
@@ -52,9 +54,11 @@ class Given:
 
 
 @asynccontextmanager
-async def given_services(data: Path | None = None) -> AsyncIterator[Given]:
+async def given_services(
+    data: Path | None = None, *, clock: Callable[[], float] = machine_clock
+) -> AsyncIterator[Given]:
     """Services whose store is in *data*, or in memory for None; the store is closed at the end."""
-    store = await open_store(data, limits=LIMITS)
+    store = await open_store(data, limits=LIMITS, clock=clock)
     capture = LogCapture()
     log = structlog.wrap_logger(
         structlog.ReturnLogger(), processors=[capture], wrapper_class=structlog.make_filtering_bound_logger(0)

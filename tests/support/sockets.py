@@ -11,7 +11,9 @@ from functools import cached_property
 from pathlib import Path
 
 from mektup import Server
-from tests.support.backend import Settings, accounts_of, settings_of
+from tests.support import tokens
+from tests.support.backend import Settings, accounts_of, certified, settings_of
+from tests.support.certificates import Issuer
 from tests.support.runner import PASSWORD, USER
 from tests.support.transcript import Transcript
 
@@ -28,6 +30,18 @@ class Certificate:
         """A context that trusts only this certificate."""
         context = ssl.create_default_context(cafile=str(self.cert))
         context.check_hostname = False
+        return context
+
+    @cached_property
+    def issuer(self) -> Issuer:
+        """Signs the certificates of clients."""
+        return Issuer(self.cert.parent)
+
+    def context_as(self, name: str) -> ssl.SSLContext:
+        """The same for a client that shows a certificate with the common name *name*."""
+        context = ssl.create_default_context(cafile=str(self.cert))
+        context.check_hostname = False
+        context.load_cert_chain(self.issuer.certificate(name))
         return context
 
 
@@ -94,11 +108,19 @@ class Servers:
 
     def make(self, settings: Settings, folder: Path | None) -> Server:
         """A new server for a single transcript, not started yet."""
+        tokens.checker(settings.login.oauth)  # skips where it cannot be
         return Server(
             folder,
             limits=settings.limits,
             plaintext=settings.plaintext.value,
             delivery=settings.delivery,
+            quota=dict(settings.quota),
+            administrators=settings.administrators,
+            contact=settings.contact,
+            client_ca=self.certificate.issuer.file,
+            hide=settings.hide,
+            scram_sha_1=settings.login.scram_sha_1,
+            oauth=settings.login.oauth,
             cert=self.certificate.cert,
             key=self.certificate.key,
         )
@@ -122,13 +144,15 @@ class SocketWorld:
     lenient = False
     login = (USER, PASSWORD)
 
-    def __init__(self, transcript: Transcript, folder: Path | None, servers: Servers) -> None:
+    def __init__(
+        self, transcript: Transcript, folder: Path | None, servers: Servers, *, in_the_clear: bool = False
+    ) -> None:
         """Call ``open`` before use. *folder* is needed for a server that is restarted."""
         self._transcript = transcript
         self._folder = folder
         self._servers = servers
         self._settings = settings_of(transcript)
-        self._secure = transcript.head("tls") != "no"
+        self._secure = not in_the_clear and transcript.head("tls") != "no"
         self._is_shared = not transcript.acts & {"restart", "stop"}
         self._wires: list[SocketWire] = []
         self._stopping: asyncio.Task[None] | None = None
@@ -145,7 +169,8 @@ class SocketWorld:
     async def connect(self, protocol: str) -> SocketWire:
         secure = self._secure and protocol != "lmtp"
         host, port = self._server.address(protocol + "s" if secure else protocol)
-        context = self._servers.certificate.client_context
+        name, certificate = certified(self._transcript), self._servers.certificate
+        context = certificate.client_context if name is None else certificate.context_as(name)
         reader, writer = await asyncio.open_connection(host, port, ssl=context if secure else None)
         wire = SocketWire(reader, writer, context, secure=secure)
         self._wires.append(wire)

@@ -80,11 +80,11 @@ async def set_stage(transcript: Transcript, world: World, mail: Path) -> None:
         await connection.rest()
 
 
-async def perform(transcript: Transcript, world: World, mail: Path) -> None:
-    """Prepares, plays, and always closes the world. Raises TranscriptFailed."""
+async def perform(transcript: Transcript, world: World, mail: Path, *, compressed: bool = False) -> None:
+    """Prepares, plays (*compressed* as in ``Player``), and always closes the world. Raises TranscriptFailed."""
     try:
         await set_stage(transcript, world, mail)
-        await Player(transcript, world, mail).play()
+        await Player(transcript, world, mail, compressed=compressed).play()
     finally:
         await world.close()
 

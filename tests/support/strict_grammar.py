@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 Address = tuple[bytes | None, bytes | None, bytes | None, bytes | None]
 Params = list[tuple[bytes, bytes]]
 
-_QUOTED = re.compile(rb'"((?:[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f]|\\["\\])*)"')
+_QUOTED_CHARS = rb"[\x01-\x09\x0b\x0c\x0e-\x21\x23-\x5b\x5d-\x7f]*"
+_QUOTED = re.compile(rb'"(%b(?:\\["\\]%b)*)"' % (_QUOTED_CHARS, _QUOTED_CHARS))
 _LITERAL = re.compile(rb"\{(0|[1-9][0-9]{0,18})\}\r\n")
 _NUMBER = re.compile(rb"0|[1-9][0-9]{0,18}")
 

@@ -40,6 +40,16 @@ async def test_on_the_naive_engine(transcript: Transcript) -> None:
 
 OVER_SOCKETS = {name: each for name, each in TRANSCRIPTS.items() if "clock" not in each.acts}
 """A transcript cannot move the clock of a server on sockets."""
+IN_THE_CLEAR = {name: each for name, each in OVER_SOCKETS.items() if not each.head("tls")}
+"""The others show what TLS changes, or are not encrypted in any case."""
+COMPRESSED = {
+    name: each
+    for name, each in OVER_SOCKETS.items()
+    # RFC 8437 §4.1: UNAUTHENTICATE would end the compression
+    if not {"COMPRESS=DEFLATE", "UNAUTHENTICATE"} & set(each.words("needs"))
+    and each.head("protocol", "imap") == "imap"
+    and each.head("state") != "none"
+}
 
 
 @pytest.mark.parametrize("transcript", OVER_SOCKETS.values(), ids=OVER_SOCKETS.keys())
@@ -47,3 +57,17 @@ async def test_over_sockets(transcript: Transcript, folder: Path | None, servers
     world = SocketWorld(transcript, folder, servers)
     await world.open()
     await perform(transcript, world, MAIL)
+
+
+@pytest.mark.parametrize("transcript", IN_THE_CLEAR.values(), ids=IN_THE_CLEAR.keys())
+async def test_in_the_clear(transcript: Transcript, folder: Path | None, servers: Servers) -> None:
+    world = SocketWorld(transcript, folder, servers, in_the_clear=True)
+    await world.open()
+    await perform(transcript, world, MAIL)
+
+
+@pytest.mark.parametrize("transcript", COMPRESSED.values(), ids=COMPRESSED.keys())
+async def test_compressed(transcript: Transcript, folder: Path | None, servers: Servers) -> None:
+    world = SocketWorld(transcript, folder, servers)
+    await world.open()
+    await perform(transcript, world, MAIL, compressed=True)

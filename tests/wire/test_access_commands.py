@@ -2,7 +2,7 @@
 
 import pytest
 
-from mektup.wire.requests import Authenticate, Compress, Enable, Id, Login, Request
+from mektup.wire.requests import Authenticate, ChooseComparator, Compress, Enable, Id, Login, Request
 from tests.wire.parsing import complaint, parsed
 
 TAG = b"a1"
@@ -24,6 +24,9 @@ TAG = b"a1"
         ("a1 AUTHENTICATE PLAIN = ", Authenticate(TAG, "PLAIN", b"")),
         ("a1 COMPRESS DEFLATE", Compress(TAG)),
         ("a1 compress deflate ", Compress(TAG)),
+        ("a1 COMPARATOR", ChooseComparator(TAG, ())),
+        ('a1 comparator "cz;*" i;basic default', ChooseComparator(TAG, ("cz;*", "i;basic", "default"))),
+        ("a1 COMPARATOR * -i;Octet ", ChooseComparator(TAG, ("*", "-i;Octet"))),
         ("a1 LOGIN linda Pa$$123", Login(TAG, b"linda", b"Pa$$123")),
         ("a1 login linda Pa$$123 ", Login(TAG, b"linda", b"Pa$$123")),
         ('a1 LOGIN "linda" "a \\"b\\" \\\\"', Login(TAG, b"linda", b'a "b" \\')),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mektup.terms.errors import Code, Refused
+from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.numbers import ModSeq, Seq, Uid, UidValidity
 from mektup.terms.sets import NumberSet
 from mektup.wire import codes
@@ -36,6 +36,10 @@ ONE: NumberSet[Uid] = NumberSet([(3955, 3955)])
         (codes.of(Refused(Code.TRYCREATE, "x")), b"[TRYCREATE]"),
         (codes.of(Refused(Code.UNKNOWN_CTE, "x")), b"[UNKNOWN-CTE]"),
         (codes.of(Refused(None, "x")), b""),
+        (codes.of(Refused(Code.MESSAGELIMIT, "x", numbers=(1000, 23221))), b"[MESSAGELIMIT 1000 23221]"),
+        (codes.of(ClientError("x", 5)), b""),
+        (codes.of(ClientError("x", code=Code.UIDREQUIRED)), b"[UIDREQUIRED]"),
+        (codes.message_limit(1000, Uid(23221)), b"[MESSAGELIMIT 1000 23221]"),
         (codes.READ_ONLY, b"[READ-ONLY]"),
     ],
 )

@@ -7,6 +7,7 @@ from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.wire.commands import COMMANDS, parse_append_start, tag_of
 from mektup.wire.requests import (
     Append,
+    AppendStart,
     Capability,
     Check,
     Close,
@@ -32,6 +33,8 @@ BARE = {
     "CLOSE": Close,
     "UNSELECT": Unselect,
 }
+
+AFTER_UID = "Expected COPY, EXPUNGE, FETCH, MOVE, REPLACE, SEARCH, SORT, STORE or THREAD after UID at column 4"
 
 
 @pytest.mark.parametrize(("word", "request_"), BARE.items())
@@ -68,9 +71,9 @@ def test_tags(tag: str) -> None:
         ("a1 SELCT INBOX", "Unknown command; did you mean SELECT? at column 4"),
         ("a1 XYZZY", "Unknown command at column 4"),
         ("a1 " + "X" * 9999, "Unknown command at column 4"),
-        ("a1 UID", "Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE or THREAD after UID at column 4"),
-        ("a1 UID ", "Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE or THREAD after UID at column 4"),
-        ("a1 UID NOOP", "Expected COPY, EXPUNGE, FETCH, MOVE, SEARCH, SORT, STORE or THREAD after UID at column 4"),
+        ("a1 UID", AFTER_UID),
+        ("a1 UID ", AFTER_UID),
+        ("a1 UID NOOP", AFTER_UID),
     ],
 )
 def test_lines_that_do_not_begin_like_a_command(line: str, text: str) -> None:
@@ -126,7 +129,8 @@ DATE = '"17-Jul-1996 02:44:25 -0700"'
     ],
 )
 def test_append_start(line, literals, mailbox, flags, date) -> None:
-    start = parse_append_start(command(line, *literals), utf8=False, limits=DEFAULT_LIMITS)
+    before = AppendStart(b"a1", "x", (), None) if any(isinstance(each, Message) for each in literals) else None
+    start = parse_append_start(command(line, *literals), utf8=False, limits=DEFAULT_LIMITS, before=before)
     assert start is not None
     assert (start.tag, start.mailbox, start.flags, start.internaldate) == (b"a1", mailbox, flags, date)
 

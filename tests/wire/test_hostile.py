@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.limits import DEFAULT_LIMITS
+from mektup.terms.lines import LONGEST_END
 from mektup.wire.commands import COMMANDS, parse, parse_append_start, tag_of
 from mektup.wire.receiver import CommandFault, LiteralOffered, RawCommand, Receiver
 from mektup.wire.requests import Request
@@ -95,7 +96,7 @@ def decisions(octets: bytes, pieces: list[int], answers: list[int]) -> Iterator[
                     receiver.accept()
                 else:
                     receiver.accept_into(Sink(event.size))
-        assert len(receiver._partial) <= LIMITS.line_bytes + 1
+        assert len(receiver._partial) <= LIMITS.line_bytes + LONGEST_END
         assert len(receiver._held) <= LIMITS.literal_bytes
 
 

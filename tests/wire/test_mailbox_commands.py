@@ -235,7 +235,10 @@ SPACES = "(put a mailbox name with spaces in quotes)"
         ('a1 LIST (RECURSIVEMATCH) "" *', "RECURSIVEMATCH needs SUBSCRIBED beside it at column 9"),
         ('a1 LIST (REMOTE RECURSIVEMATCH) "" *', "RECURSIVEMATCH needs SUBSCRIBED beside it at column 9"),
         ('a1 LIST "" * RETURN', "Expected a space and return options such as (CHILDREN) at column 20"),
-        ('a1 LIST "" * RETURN (X)', "Expected SUBSCRIBED, CHILDREN, SPECIAL-USE or STATUS at column 22"),
+        (
+            'a1 LIST "" * RETURN (X)',
+            "Expected SUBSCRIBED, CHILDREN, SPECIAL-USE, STATUS, MYRIGHTS or METADATA at column 22",
+        ),
         ('a1 LIST "" * RETURN (STATUS (X))', f"Expected {STATUS_ITEM} at column 30"),
         ('a1 LIST "" * RETURN (STATUS)', "Expected a space and STATUS items such as (MESSAGES UNSEEN) at column 28"),
         ('a1 LSUB "" (*)', 'Expected a pattern such as "*" or INBOX/% at column 12'),

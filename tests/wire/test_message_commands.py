@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
+from mektup.terms.partial_range import PartialRange
 from mektup.terms.search import All, HasFlag, InSubject
 from mektup.terms.sets import STAR, SavedResult, SequenceSet
 from mektup.wire.fetch_items import Item
-from mektup.wire.requests import Copy, Expunge, Fetch, Move, Request, Search, Store
+from mektup.wire.requests import CancelUpdate, Copy, Expunge, Fetch, Move, Request, Search, Store, UidBatches
 from tests.wire.parsing import complaint, parsed
 
 TAG = b"a1"
@@ -32,6 +33,10 @@ SAVED = SavedResult()
         ("a1 EXPUNGE", Expunge(TAG, None)),
         ("a1 UID EXPUNGE 7", Expunge(TAG, SEVEN)),
         ("a1 uid  expunge $", Expunge(TAG, SAVED)),
+        ("a1 UIDBATCHES 500", UidBatches(TAG, 500)),
+        ("a1 uidbatches 4294967295 ", UidBatches(TAG, 4294967295)),
+        ("a1 UIDBATCHES 1 1:1", UidBatches(TAG, 1, (1, 1))),
+        ("a1 UIDBATCHES 2000 11:20", UidBatches(TAG, 2000, (11, 20))),
         ("a1 COPY 7 x", Copy(TAG, False, SEVEN, "x")),
         ('a1 UID COPY 1:5,7 "a b"', Copy(TAG, True, numbers((1, 5), (7, 7)), "a b")),
         ("a1 MOVE $ inbox", Move(TAG, False, SAVED, "INBOX")),
@@ -43,6 +48,15 @@ SAVED = SavedResult()
         ("a1 UID FETCH 7 FLAGS (CHANGEDSINCE 1 VANISHED)", Fetch(TAG, True, SEVEN, (Item.FLAGS,), 1, True)),
         ("a1 UID FETCH 7 FLAGS (vanished CHANGEDSINCE 1)", Fetch(TAG, True, SEVEN, (Item.FLAGS,), 1, True)),
         ("a1 UID FETCH 7 FLAGS (changedsince 0)", Fetch(TAG, True, SEVEN, (Item.FLAGS,), 0)),
+        ("a1 UID FETCH 7 FLAGS (PARTIAL 1:3)", Fetch(TAG, True, SEVEN, (Item.FLAGS,), page=PartialRange(1, 3))),
+        (
+            "a1 UID FETCH 7 FLAGS (partial -1:-30 CHANGEDSINCE 4)",
+            Fetch(TAG, True, SEVEN, (Item.FLAGS,), 4, page=PartialRange(-1, -30)),
+        ),
+        (
+            "a1 UID FETCH 7 FLAGS (VANISHED CHANGEDSINCE 4 PARTIAL 2:1)",
+            Fetch(TAG, True, SEVEN, (Item.FLAGS,), 4, True, PartialRange(2, 1)),
+        ),
         ("a1 FETCH 7 FLAGS ()", Fetch(TAG, False, SEVEN, (Item.FLAGS,))),
         ("a1 FETCH 7 FLAGS ", Fetch(TAG, False, SEVEN, (Item.FLAGS,))),
         ("a1 STORE 7 FLAGS (\\Seen)", Store(TAG, False, SEVEN, REPLACE, False, ("\\Seen",))),
@@ -62,6 +76,17 @@ SAVED = SavedResult()
         ("a1 UID SEARCH RETURN () SEEN", Search(TAG, True, HasFlag("\\Seen"), frozenset({"ALL"}))),
         ("a1 SEARCH return (min MAX) ALL", Search(TAG, False, All(), frozenset({"MIN", "MAX"}))),
         ("a1 SEARCH RETURN (ALL COUNT SAVE) ALL", Search(TAG, False, All(), frozenset({"ALL", "COUNT", "SAVE"}))),
+        (
+            "a1 SEARCH RETURN (partial 500:400 COUNT) ALL",
+            Search(TAG, False, All(), frozenset({"PARTIAL", "COUNT"}), page=PartialRange(500, 400)),
+        ),
+        (
+            "a1 UID SEARCH RETURN (update(UID FLAGS) CONTEXT) ALL",
+            Search(TAG, True, All(), frozenset({"UPDATE", "CONTEXT"}), update_items=(Item.UID, Item.FLAGS)),
+        ),
+        ("a1 SEARCH RETURN (UPDATE) ALL", Search(TAG, False, All(), frozenset({"UPDATE"}))),
+        ('a1 CANCELUPDATE "b1"', CancelUpdate(TAG, (b"b1",))),
+        ('a1 cancelupdate b1 "b2" ', CancelUpdate(TAG, (b"b1", b"b2"))),
         ("a1 SEARCH CHARSET utf-8 SUBJECT x", Search(TAG, False, InSubject("x"), None, "UTF-8")),
         ('a1 SEARCH RETURN (MIN) CHARSET "UTF-8" ALL', Search(TAG, False, All(), frozenset({"MIN"}), "UTF-8")),
     ],
@@ -90,6 +115,38 @@ def test_sequence_sets(text: str, ranges: list[tuple[int, int]]) -> None:
         request = parsed(line)
         assert isinstance(request, Expunge | Copy)
         assert (request.uids if isinstance(request, Expunge) else request.numbers) == SequenceSet(tuple(ranges))
+
+
+ends = st.integers(1, 2**32 - 1)
+
+
+@given(ends, ends, st.booleans())
+def test_any_page_is_read_and_written_alike(one: int, other: int, from_end: bool) -> None:
+    page = PartialRange(-one, -other) if from_end else PartialRange(one, other)
+    for line in (
+        f"a1 SEARCH RETURN (PARTIAL {bytes(page).decode()}) ALL",
+        f"a1 UID FETCH 7 UID (PARTIAL {bytes(page).decode()})",
+    ):
+        request = parsed(line)
+        assert isinstance(request, Search | Fetch)
+        assert request.page == page
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "Expected a space and a range such as 1:100, or -1:-100 from the end at column 26"),
+        (" 1:-2", "Expected a range such as 1:100, or -1:-100 from the end at column 27"),
+        (" 0:2", "Expected a range such as 1:100, or -1:-100 from the end at column 27"),
+        (" 1:2,5:6", "Expected a range such as 1:100, or -1:-100 from the end at column 27"),
+        (" 1:4294967296", "Expected numbers from 1 to 4294967295 at column 27"),
+        (" -4294967296:-1", "Expected numbers from 1 to 4294967295 at column 27"),
+        (" 1:2 PARTIAL 1:2", "Expected either ALL or one PARTIAL at column 18"),
+        (" 1:2 ALL", "Expected either ALL or one PARTIAL at column 18"),
+    ],
+)
+def test_wrong_pages(text: str, told: str) -> None:
+    assert complaint(f"a1 SEARCH RETURN (PARTIAL{text}) ALL") == told
 
 
 SET = "a sequence set such as 7 or 1:5,9:*"
@@ -154,6 +211,16 @@ SET_PIECES = st.lists(st.sampled_from(["1", "9", "10", "0", "*", ":", ",", "4294
 
 
 @settings(max_examples=500)
+@given(st.integers(0, 2**32), st.none() | st.tuples(st.integers(0, 2**32), st.integers(0, 2**32)))
+def test_batches_follow_the_abnf(size: int, wanted: tuple[int, int] | None) -> None:
+    """RFC 10022: nz-numbers, and the first batch is not above the last."""
+    line = f"a1 UIDBATCHES {size}" + ("" if wanted is None else f" {wanted[0]}:{wanted[1]}")
+    if any(not 0 < number < 2**32 for number in (size, *(wanted or ()))) or (wanted and wanted[0] > wanted[1]):
+        complaint(line)
+    else:
+        assert parsed(line) == UidBatches(TAG, size, wanted)
+
+
 @given(SET_PIECES)
 def test_sequence_sets_follow_the_abnf(text: str) -> None:
     number = re.compile(r"[1-9][0-9]*|\*")
@@ -188,7 +255,10 @@ FLAG = "a flag such as \\Seen or a keyword such as $Forwarded"
         ("a1 FETCH 1 FLAGS (VANISHED)", "Expected CHANGEDSINCE and a modseq at column 19"),
         ("a1 FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)", "Expected CHANGEDSINCE and a modseq at column 34"),
         ("a1 UID FETCH 1 FLAGS (VANISHED)", "VANISHED needs CHANGEDSINCE and a modseq beside it at column 22"),
-        ("a1 UID FETCH 1 FLAGS (X)", "Expected CHANGEDSINCE and a modseq or VANISHED at column 23"),
+        (
+            "a1 UID FETCH 1 FLAGS (X)",
+            "Expected CHANGEDSINCE and a modseq, VANISHED, or PARTIAL and a range at column 23",
+        ),
         ("a1 FETCH 1 FLAGS (CHANGEDSINCE 1 CHANGEDSINCE 2)", "Expected each modifier once at column 34"),
         (
             "a1 FETCH 1 FLAGS (CHANGEDSINCE 9223372036854775808)",
@@ -220,8 +290,14 @@ FLAG = "a flag such as \\Seen or a keyword such as $Forwarded"
         ("a1 STORE 1 (CHANGEDSINCE 1) FLAGS a", "Expected UNCHANGEDSINCE and a modseq at column 13"),
         ("a1 SEARCH", "Expected a space and search keys such as ALL or UNSEEN at column 10"),
         ("a1 SEARCH RETURN (MIN)", "Expected a space and search keys such as ALL or UNSEEN at column 23"),
-        ("a1 SEARCH RETURN (BEST) ALL", "Expected MIN, MAX, ALL, COUNT or SAVE at column 19"),
-        ("a1 SEARCH RETURN ALL", "Expected ( and MIN, MAX, ALL, COUNT or SAVE at column 18"),
+        (
+            "a1 SEARCH RETURN (BEST) ALL",
+            "Expected MIN, MAX, ALL, COUNT, SAVE, PARTIAL, RELEVANCY, CONTEXT or UPDATE at column 19",
+        ),
+        (
+            "a1 SEARCH RETURN ALL",
+            "Expected ( and MIN, MAX, ALL, COUNT, SAVE, PARTIAL, RELEVANCY, CONTEXT or UPDATE at column 18",
+        ),
     ],
 )
 def test_errors(line: str, text: str) -> None:

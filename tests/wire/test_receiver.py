@@ -264,6 +264,15 @@ def test_a_non_synchronizing_message_that_is_too_large_to_skip() -> None:
         assert events(octets, piece=piece) == [fault]
 
 
+@pytest.mark.parametrize("begin", [b"GET /", b"POST /x", b"EHLO a", b"SSH-2.0-"], ids=repr)
+def test_a_first_line_of_another_protocol_may_be_too_long(begin: bytes) -> None:
+    octets = begin + b"x" * LIMITS.line_bytes + b" HTTP/1.1\r\na NOOP\r\n"
+    for piece in ways(octets):
+        (fault,) = events(octets, piece=piece)
+        assert isinstance(fault, CommandFault)
+        assert fault.fatal
+
+
 @pytest.mark.parametrize("digits", [b"9223372036854775808", b"9" * 40])
 def test_a_size_above_number64(digits: bytes) -> None:
     assert events(b"a X {" + digits + b"}\r\nz NOOP\r\n", piece=7) == [
@@ -380,6 +389,23 @@ def test_bare_lines_may_be_empty_and_have_no_literals() -> None:
     receiver.feed(b"a IDLE\r\n\r\nx {3+}\r\n*\n")
     assert receiver.next_event() == raw(b"a IDLE")
     assert [receiver.next_line() for _ in range(4)] == [b"", b"x {3+}", b"*", None]
+
+
+@pytest.mark.parametrize("digits", [b"1" * 19, b"1" * 20, b"1" * 105, b"0" * 100 + b"5", b"0" * 16 + b"5"])
+def test_an_announcement_with_many_digits_is_found_in_a_skipped_line(digits: bytes) -> None:
+    octets = b"a " + b"x" * LIMITS.line_bytes + b"{" + digits + b"+}\r\nb NOOP\r\nc NOOP\r\n"
+    for piece in ways(octets):
+        came = [event for event in events(octets, piece=piece) if isinstance(event, RawCommand)]
+        assert came == ([raw(b"c NOOP")] if len(digits) < 19 else [])
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\r\r", b"\r\0\r", b"\r\r\r", b"\r" * 60], ids=repr)
+def test_the_end_of_the_longest_line_may_come_in_pieces(end: bytes) -> None:
+    octets = b"a " + b"x" * (LIMITS.line_bytes - 2) + end + b"\nb NOOP\r\n"
+    came = [events(octets, piece=piece) for piece in ways(octets)]
+    assert came[0] == came[1] == came[2]
+    assert isinstance(came[0][0], RawCommand) == (not end.startswith(b"\r\r\r"))
+    assert came[0][1] == raw(b"b NOOP")
 
 
 @pytest.mark.parametrize("piece", [1, 7, 1000])

@@ -4,14 +4,16 @@ from datetime import date
 
 import pytest
 
-from mektup.terms.errors import Code, Refused
+from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
+from mektup.terms.numbers import Uid
 from mektup.terms.search import (
     AddressField,
     All,
     And,
     Arrived,
     ChangedSince,
+    Fuzzy,
     HasFlag,
     InAddress,
     InBody,
@@ -19,19 +21,21 @@ from mektup.terms.search import (
     InSeqs,
     InSubject,
     InText,
+    InUids,
     InUidSet,
     Larger,
     Not,
     Older,
     Or,
     Recent,
+    Saved,
     SearchKey,
     Sent,
     Smaller,
     When,
     Younger,
 )
-from mektup.terms.sets import STAR, SavedResult, SequenceSet
+from mektup.terms.sets import STAR, NumberSet, SavedResult, SequenceSet
 from mektup.wire.requests import Search
 from tests.wire.parsing import complaint, parsed
 
@@ -74,6 +78,10 @@ def key(text: str | bytes, *literals: bytes, limits: Limits = DEFAULT_LIMITS) ->
         ("SENTBEFORE 1-Feb-2024", Sent(When.BEFORE, DAY)),
         ("SENTON 1-FEB-2024", Sent(When.ON, DAY)),
         ('SENTSINCE "01-Feb-2024"', Sent(When.SINCE, DAY)),
+        ("SAVEDBEFORE 1-Feb-2024", Saved(When.BEFORE, DAY)),
+        ("SAVEDON 1-FEB-2024", Saved(When.ON, DAY)),
+        ('SAVEDSINCE "01-Feb-2024"', Saved(When.SINCE, DAY)),
+        ("SAVEDATESUPPORTED", All()),
         ("LARGER 0", Larger(0)),
         ("SMALLER 9223372036854775807", Smaller(2**63 - 1)),
         ("OLDER 60", Older(60)),
@@ -96,6 +104,44 @@ def test_keys(text: str, expected: SearchKey) -> None:
     assert key(f"SEEN {text} DELETED") == And((SEEN, expected, DELETED))
     assert key(f"OR {text} SEEN") == Or(expected, SEEN)
     assert key(f"OR SEEN ({text}) ") == Or(SEEN, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FUZZY SUBJECT x", Fuzzy(InSubject("x"))),
+        ("fuzzy (SUBJECT x BODY y)", And((Fuzzy(InSubject("x")), Fuzzy(InBody("y"))))),
+        ("FUZZY SUBJECT x BODY y", And((Fuzzy(InSubject("x")), InBody("y")))),
+        ("FUZZY (SUBJECT x) BODY y", And((Fuzzy(InSubject("x")), InBody("y")))),
+        ("FUZZY OR SUBJECT x BODY y SUBJECT z", And((Or(Fuzzy(InSubject("x")), Fuzzy(InBody("y"))), InSubject("z")))),
+        ("OR FUZZY FROM x FROM y", Or(Fuzzy(InAddress(AddressField.FROM, "x")), InAddress(AddressField.FROM, "y"))),
+        ("NOT FUZZY HEADER X-Y z", Not(Fuzzy(InHeader("x-y", "z")))),
+        ("FUZZY NOT FUZZY TEXT x TEXT y", And((Not(Fuzzy(InText("x"))), InText("y")))),
+        (
+            "FUZZY (SEEN (FUZZY 1 TEXT x)) TEXT y",
+            And((And((SEEN, And((InSeqs(SequenceSet(((1, 1),))), Fuzzy(InText("x")))))), InText("y"))),
+        ),
+    ],
+)
+def test_fuzzy(text: str, expected: SearchKey) -> None:
+    assert key(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        ("a1 SEARCH RETURN (RELEVANCY)", "SUBJECT x"),
+        ("a1 SEARCH RETURN (RELEVANCY) CHARSET UTF-8", "SEEN NOT SUBJECT x"),
+        ("a1 SORT (RELEVANCY) UTF-8", "ALL"),
+        ("a1 SORT RETURN (RELEVANCY) (DATE) UTF-8", "ALL"),
+        ("a1 ESEARCH IN (personal) RETURN (RELEVANCY ALL)", "SEEN"),
+    ],
+)
+def test_relevancy_needs_fuzzy(command: str, keys: str) -> None:
+    """The column is that of the first key."""
+    needs = "RELEVANCY needs a search key with FUZZY before it"
+    assert complaint(f"{command} {keys}") == f"{needs} at column {len(command) + 2}"
+    assert parsed(f"{command} {keys} FUZZY SEEN")
 
 
 @pytest.mark.parametrize(
@@ -238,3 +284,27 @@ def test_the_number_of_keys_is_limited() -> None:
     assert many == And((SEEN,) * 1000)
     told = complaint("a1 SEARCH " + " ".join(["SEEN"] * 1001))
     assert told == "Expected at most 1000 search keys at column 5011"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("UIDAFTER 5", InUids(NumberSet.span(Uid(6), Uid(2**32 - 1)))),
+        ("uidbefore 5", InUids(NumberSet.span(Uid(1), Uid(4)))),
+        ("UIDBEFORE 1", InUids(NumberSet())),
+        ("UIDAFTER 4294967295", InUids(NumberSet())),
+    ],
+)
+def test_keys_of_messagelimit(text: str, expected: SearchKey) -> None:
+    """RFC 9738 §3.2: known only where the extension is announced."""
+    limits = Limits(message_limit=1000)
+    assert key(text, limits=limits) == expected
+    assert key(f"NOT {text}", limits=limits) == Not(expected)
+    with pytest.raises(ClientError):
+        key(text)
+
+
+@pytest.mark.parametrize("text", ["UIDAFTER", "UIDAFTER 0", "UIDBEFORE 1:2", "UIDAFTER *", "UIDBEFORE 4294967296"])
+def test_malformed_keys_of_messagelimit(text: str) -> None:
+    with pytest.raises(ClientError):
+        key(text, limits=Limits(message_limit=1000))

@@ -6,6 +6,9 @@ is made by its *prepare*; afterwards the server is restarted, so that memory cou
 takes 20 seconds at most; then each wait of a ``HostileClient`` ends by itself. If the bounds of 50 ms and 64 MB do not
 fit, the attack has its own, with a comment that says why. With ``stage.is_short`` it should take about two seconds,
 *prepare* included.
+
+A crowd (``is_crowd``) is an attack of very many connections, logins or commands; ``make floods`` runs all of them. Its
+bound of 50 ms is for 99 of 100 NOOPs, and its bound of memory for the whole server.
 """
 
 from __future__ import annotations
@@ -16,11 +19,16 @@ from bench.hostile.attacks import (
     before_login,
     delivering,
     fetching,
+    finding,
     flags,
     listing,
+    lmtp_crowds,
     log_writing,
+    login_crowds,
     mails,
+    one_account,
     searching,
+    strangers,
     unread,
 )
 
@@ -29,10 +37,15 @@ ATTACKS: tuple[Attack, ...] = (
     *unread.ROWS,
     *listing.ROWS,
     *searching.ROWS,
+    *finding.ROWS,
     *flags.ROWS,
     *mails.ROWS,
     *appending.ROWS,
     *delivering.ROWS,
     *before_login.ROWS,
     *log_writing.ROWS,
+    *strangers.ROWS,
+    *login_crowds.ROWS,
+    *lmtp_crowds.ROWS,
+    *one_account.ROWS,
 )

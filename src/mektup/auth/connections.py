@@ -16,6 +16,9 @@ from mektup.terms.texts import Text
 ALERT_SECONDS = 120.0
 """How long after a change of the directory new sessions are reviewed: a login may have used the old secrets."""
 
+_NOTHING_SECRET = frozenset({0})
+"""The mark of an account without secrets, to which people log in without a password."""
+
 MOST_RENEWED = 10_000
 """How many replaced secrets are remembered, each with its replacement."""
 
@@ -28,6 +31,8 @@ class AccountConnections:
         """May be changed; open sessions stay."""
         self.entered: Callable[[Peer, AccountEntry], None] = lambda peer, entry: None
         """Called for each session that has logged in."""
+        self.left: Callable[[Peer], None] = lambda peer: None
+        """Called for each session that has left its account, and goes on."""
         self._clock = clock
         self._open: dict[AccountId, int] = {}
         self._sessions: dict[AccountId, set[AccountConnection]] = {}
@@ -135,6 +140,13 @@ class AccountConnection:
         if self._connections is not None and self._peer is not None:
             self._peer.dismiss(reason)
 
+    def leave(self) -> None:
+        """Stops counting the session, which goes on without an account."""
+        connections, peer = self._connections, self._peer
+        self.close()
+        if connections is not None and peer is not None:
+            connections.left(peer)
+
     def close(self) -> None:
         """Stops counting the session; may be called twice."""
         if self._connections is not None:
@@ -152,4 +164,4 @@ class AccountConnection:
 
 def _marks(secrets: Mapping[str, str]) -> frozenset[int]:
     # Python's hash() is small, and keyed for this process: thousands of sessions keep these.
-    return frozenset(map(hash, secrets.items()))
+    return frozenset(map(hash, secrets.items())) or _NOTHING_SECRET

@@ -4,7 +4,8 @@ A check takes a tenth of a second, so a peer that sends many passwords delays ot
 levels. The first level is the standing of the name: it has logged in from there, it has failed to, or neither; so a
 crowd of strangers does not keep out daily users. Below it are the neighbourhoods (an IPv4 /24, an IPv6 /48), then the
 networks (an address, a /64), then the names. However many attempts of one network wait, the first attempt of another
-network waits for one turn of each neighbourhood.
+network waits for one turn of each neighbourhood. At a trusted address, from which many users log in, each name is a
+network of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Generic, TypeVar
 from mektup.auth import texts
 from mektup.auth.throttle import Standing
 from mektup.terms.errors import Code, Refused
-from mektup.terms.networks import neighbourhood_of, network_of
+from mektup.terms.networks import NO_NETWORKS, Networks, neighbourhood_of, network_of
 
 T = TypeVar("T")
 
@@ -66,9 +67,10 @@ class Rotation(Generic[T]):
 class LoginQueue:
     """Lets a fixed number of password checks run at once; the others wait for their turn."""
 
-    def __init__(self, at_once: int, most_of_network: int) -> None:
+    def __init__(self, at_once: int, most_of_network: int, trusted: Networks = NO_NETWORKS) -> None:
         """*most_of_network*: how many attempts of one network may wait, for each standing."""
         self.most_of_network = most_of_network
+        self.trusted = trusted
         self._free = at_once
         self._waiting: Rotation[asyncio.Future[None]] = Rotation(4)
         self._counts: dict[tuple[str, Standing], int] = {}
@@ -89,7 +91,9 @@ class LoginQueue:
             self._give_on()
 
     async def _wait(self, address: str, name: str, standing: Standing) -> None:
-        network = network_of(address)
+        network, neighbourhood = network_of(address), neighbourhood_of(address)
+        if self.trusted.has(address):
+            network = neighbourhood = f"{network} {name}"
         # Counted by standing, so that strangers behind an office's address do not keep out its daily users.
         place = network, standing
         count = self._counts.get(place, 0)
@@ -97,7 +101,7 @@ class LoginQueue:
             raise Refused(Code.UNAVAILABLE, texts.TOO_MANY_LOGINS)
         self._counts[place] = count + 1
         waiter = asyncio.get_running_loop().create_future()
-        self._waiting.add((standing.value, neighbourhood_of(address), network, name), waiter)
+        self._waiting.add((standing.value, neighbourhood, network, name), waiter)
         try:
             await waiter
         except asyncio.CancelledError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
@@ -18,6 +18,7 @@ from argon2.exceptions import InvalidHashError
 from mektup.auth import schemes, scram_keys, texts
 from mektup.auth.preparation import opaque_string
 from mektup.auth.schemes import matches
+from mektup.auth.scram_keys import KINDS, SHA_256, ScramKind
 from mektup.terms.errors import Code, Refused
 
 PASSWORD = "password"
@@ -48,8 +49,10 @@ _NOBODYS = "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=4$WQuxs1/6lh6nknS9/eVhUQ$5xUE
 """Random octets in the form of a hash. No password for it is known, but checking it takes as long as our own hashes."""
 
 
-def secrets_for(password: str) -> dict[str, str]:
+def secrets_for(password: str, kinds: Sequence[ScramKind] = (SHA_256,)) -> dict[str, str]:
     """The secrets to store for *password*, for ``AccountEntry.secrets``. Takes a tenth of a second and 64 MiB.
+
+    Keys for SCRAM are made of all *kinds*.
 
     Raises Refused(CANNOT) if *password* is not allowed (RFC 8265 §4.2: empty, or with control characters).
     """
@@ -58,30 +61,43 @@ def secrets_for(password: str) -> dict[str, str]:
         raise Refused(Code.CANNOT, texts.PASSWORD_RULES)
     return {
         PASSWORD: "{ARGON2ID}" + _hasher.hash(prepared),
-        scram_keys.MECHANISM: scram_keys.make(prepared),
+        **{kind.mechanism: scram_keys.make(prepared, kind) for kind in kinds},
     }
 
 
-def renewed_secrets(password: bytes, old: Mapping[str, str]) -> dict[str, str] | None:
-    """The secrets to store instead of *old* for *password*, which was correct; None if *old* was not imported.
+def needs_renewal(secrets: Mapping[str, str], kinds: Sequence[ScramKind]) -> bool:
+    """Whether *secrets* are not what ``secrets_for`` makes: imported, or made with other *kinds*."""
+    if not is_ours(secrets.get(PASSWORD, "")):
+        return True
+    return any((kind in kinds) is not _has_our_keys(secrets, kind) for kind in KINDS)
+
+
+def _has_our_keys(secrets: Mapping[str, str], kind: ScramKind) -> bool:
+    keys = scram_keys.read(secrets.get(kind.mechanism, ""), kind)
+    return keys is not None and keys.iterations == scram_keys.ITERATIONS
+
+
+def renewed_secrets(
+    password: bytes, old: Mapping[str, str], kinds: Sequence[ScramKind] = (SHA_256,)
+) -> dict[str, str] | None:
+    """The secrets to store instead of *old* for *password*, which was correct; None if *old* needs no renewal.
 
     As slow as ``secrets_for``.
     """
-    secret, keys = old.get(PASSWORD, ""), scram_keys.read(old.get(scram_keys.MECHANISM, ""))
-    has_keys = keys is not None and keys.iterations == scram_keys.ITERATIONS
+    secret = old.get(PASSWORD, "")
     prepared = opaque_string(password)
-    if prepared is None or (is_ours(secret) and has_keys):
+    if prepared is None or not needs_renewal(old, kinds):
         return None
     if secret.startswith("{BLF-CRYPT}") and max(len(password), len(prepared.encode())) > BCRYPT_BYTES:
         # bcrypt did not check the octets after these
         return None
-    made = secrets_for(prepared)
+    made = secrets_for(prepared, kinds)
     if is_ours(secret):
         made[PASSWORD] = secret
-    if has_keys:
-        # sessions that logged in with these keys stay valid
-        made[scram_keys.MECHANISM] = old[scram_keys.MECHANISM]
-    return {**old, **made}
+    # sessions that logged in with these keys stay valid
+    made |= {kind.mechanism: old[kind.mechanism] for kind in kinds if _has_our_keys(old, kind)}
+    unwanted = {kind.mechanism for kind in KINDS} - made.keys()
+    return {name: kept for name, kept in old.items() if name not in unwanted} | made
 
 
 def imported_secrets(secret: str) -> dict[str, str]:

@@ -13,8 +13,17 @@ from typing import Protocol
 from mektup.auth import texts
 from mektup.auth.gate import Gate
 from mektup.store.interface import AccountEntry
-from mektup.terms.errors import ClientError
+from mektup.terms.errors import ClientError, Refused
+from mektup.terms.peer import Origin
 from mektup.terms.texts import Text
+
+KNOWN_MECHANISMS = frozenset(
+    {
+        *(b"PLAIN", b"LOGIN", b"EXTERNAL", b"ANONYMOUS", b"XOAUTH2", b"OAUTHBEARER", b"GSSAPI", b"NTLM"),
+        *(b"SCRAM-SHA-1", b"SCRAM-SHA-1-PLUS", b"SCRAM-SHA-256", b"SCRAM-SHA-256-PLUS", b"CRAM-MD5", b"DIGEST-MD5"),
+    }
+)
+"""Names that clients ask for. Any other word in their place may be a part of a password, and is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,8 @@ class Challenge:
     """The server's next message in a SASL exchange, before base64."""
 
     octets: bytes
+    failure: Refused | None = None
+    """The failure that this message explains to a program. Whatever the client answers, the exchange then ends."""
 
 
 class Exchange(Protocol):
@@ -61,23 +72,47 @@ class Complaints:
     not_base64: Text
 
 
+class Dialogue:
+    """One exchange over lines of base64, step by step."""
+
+    __slots__ = ("_complaints", "_failure", "exchange")
+
+    def __init__(self, exchange: Exchange, complaints: Complaints) -> None:
+        self.exchange = exchange
+        self._complaints = complaints
+        self._failure: Refused | None = None
+
+    async def begin(self, initial: bytes | None) -> bytes | AccountEntry:
+        """The first challenge, in base64, or the entry at the end. *initial* and the errors: see ``converse``."""
+        if initial is None and self.exchange.wants_initial:
+            return b""
+        return self._in_base64(await self.exchange.step(initial or b""))
+
+    async def go_on(self, line: bytes) -> bytes | AccountEntry:
+        """Takes the client's line, without its end; returns and raises as ``begin``."""
+        if self._failure is not None:
+            raise self._failure
+        if line == b"*":
+            raise ClientError(self._complaints.cancelled)
+        return self._in_base64(await self.exchange.step(_decoded(line, self._complaints)))
+
+    def _in_base64(self, outcome: Challenge | AccountEntry) -> bytes | AccountEntry:
+        if not isinstance(outcome, Challenge):
+            return outcome
+        self._failure = outcome.failure
+        return b2a_base64(outcome.octets, newline=False)
+
+
 async def converse(exchange: Exchange, initial: bytes | None, ask: Ask, complaints: Complaints) -> AccountEntry:
     """Runs *exchange* to its end. *initial* is the initial response (decoded), None if the client sent none.
 
     Raises what ``Exchange.step`` raises, and ClientError for a cancelled exchange (RFC 4422 §3.5) or for a line that is
     not base64.
     """
-    if initial is not None:
-        outcome = await exchange.step(initial)
-    elif exchange.wants_initial:
-        outcome = Challenge(b"")
-    else:
-        outcome = await exchange.step(b"")
-    while isinstance(outcome, Challenge):
-        line = await ask(b2a_base64(outcome.octets, newline=False))
-        if line == b"*":
-            raise ClientError(complaints.cancelled)
-        outcome = await exchange.step(_decoded(line, complaints))
+    dialogue = Dialogue(exchange, complaints)
+    outcome = await dialogue.begin(initial)
+    while isinstance(outcome, bytes):
+        outcome = await dialogue.go_on(await ask(outcome))
     return outcome
 
 
@@ -99,9 +134,9 @@ class PlainMechanism:
 
     wants_initial = True
 
-    def __init__(self, gate: Gate, address: str) -> None:
+    def __init__(self, gate: Gate, peer: Origin) -> None:
         self._gate = gate
-        self._address = address
+        self._address = peer.address
         self.name = b""
 
     async def step(self, response: bytes) -> Challenge | AccountEntry:
@@ -123,9 +158,9 @@ class LoginMechanism:
 
     wants_initial = False
 
-    def __init__(self, gate: Gate, address: str) -> None:
+    def __init__(self, gate: Gate, peer: Origin) -> None:
         self._gate = gate
-        self._address = address
+        self._address = peer.address
         self.name = b""
         self._asked = False
 

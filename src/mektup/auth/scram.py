@@ -1,25 +1,29 @@
-"""The server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677): the client never sends the password.
+"""The server's side of SCRAM (RFC 5802, RFC 7677): the client never sends the password.
 
-Channel binding is not offered: Python has no binding type that TLS 1.3 allows. A client that requires it (``p=``) is
-refused. A client that supports it, but thinks that the server does not (``y``), is right.
+The mechanisms whose names end in -PLUS bind the login to the TLS connection: the client's proof covers a hash of the
+certificate that it has seen. So somebody between the two who shows another certificate cannot pass the proof on. The
+only type is ``tls-server-end-point`` (RFC 5929 §4). Python gives no access to ``tls-exporter`` (RFC 9266), and does not
+say whether ``tls-unique`` of a TLS 1.2 connection is safe (RFC 7627); in TLS 1.3 that is not defined. So the default
+type of RFC 5802 §6.1 is missing.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from mektup.auth import texts
 from mektup.auth.gate import Gate, comparable
 from mektup.auth.sasl import Challenge
-from mektup.auth.scram_keys import ScramKeys, digest
+from mektup.auth.scram_keys import ScramKeys, ScramKind
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError, Code, Refused
+from mektup.terms.peer import Origin
 
 # RFC 5802 §7
 #   client-first-message      = gs2-header client-first-message-bare
@@ -36,6 +40,14 @@ _CLIENT_FINAL = re.compile(
 )
 _LONE_EQUALS = re.compile(rb"=(?!2C|3D)")
 
+BINDING_TYPE = "tls-server-end-point"
+"""The channel binding of the mechanisms whose names end in -PLUS."""
+
+
+def can_bind(peer: Origin) -> bool:
+    """Whether a login can be bound to the connection of *peer*."""
+    return peer.tls is not None and peer.tls.certificate_hash is not None
+
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
@@ -50,14 +62,22 @@ class _Offer:
     keys: ScramKeys
 
 
-class ScramSha256:
+class Scram:
     """Three steps: name and nonce, then the proof, then an empty response."""
 
     wants_initial = True
 
-    def __init__(self, gate: Gate, address: str) -> None:
+    def __init__(self, gate: Gate, peer: Origin, offered: Collection[str], *, kind: ScramKind, plus: bool) -> None:
+        """*offered* are the mechanisms that the client could choose from.
+
+        *plus*: whether the login is bound to the connection, which ``can_bind`` must allow.
+        """
         self._gate = gate
-        self._address = address
+        self._address = peer.address
+        self._kind = kind
+        self._plus = plus
+        self._binding_is_offered = f"{kind.mechanism}-PLUS" in offered
+        self._bound = peer.tls.certificate_hash or b"" if plus and peer.tls is not None else b""
         self.name = b""
         self._offer: _Offer | None = None
         self._proven: AccountEntry | None = None
@@ -79,14 +99,22 @@ class ScramSha256:
         if found is None:
             raise ClientError(texts.SCRAM_EXPECTS_FIRST)
         self.name = _unescaped(found["name"])
-        if found["binding"].startswith(b"p="):
-            # RFC 5802 §6, §6.1: fail if the requested type is not supported.
-            raise Refused(Code.AUTHENTICATIONFAILED, texts.NO_CHANNEL_BINDING)
-        entry, keys = await self._gate.scram_keys(self.name)
+        self._check_binding(found["binding"])
+        entry, keys = await self._gate.scram_keys(self.name, self._kind)
         nonce = found["nonce"] + b64encode(secrets.token_bytes(18))
         server_first = b"r=%b,s=%b,i=%d" % (nonce, b64encode(keys.salt), keys.iterations)
         identity = _unescaped(found["identity"] or b"")
         return _Offer(found["header"], identity, nonce, found["bare"], server_first, entry, keys)
+
+    def _check_binding(self, wish: bytes) -> None:
+        """Raises Refused if the client's *wish* for a channel binding does not fit the mechanism (RFC 5802 §6)."""
+        if self._plus and wish != b"p=" + BINDING_TYPE.encode():
+            raise Refused(Code.AUTHENTICATIONFAILED, texts.BIND_BY.of(type=BINDING_TYPE))
+        if not self._plus and wish.startswith(b"p="):
+            raise Refused(Code.AUTHENTICATIONFAILED, texts.NO_CHANNEL_BINDING)
+        if self._binding_is_offered and wish == b"y":
+            # the client can bind, and did not see that the server can: somebody changed the list of mechanisms
+            raise Refused(Code.AUTHENTICATIONFAILED, texts.BINDING_WAS_HIDDEN)
 
     async def _judge(self, response: bytes, offer: _Offer) -> Challenge:
         found = _CLIENT_FINAL.fullmatch(response)
@@ -95,21 +123,29 @@ class ScramSha256:
         await self._gate.pause(self.name, self._address)
         # RFC 5802 §5.1: nonce and header must be those of the first messages. A changed header shows that someone
         # on the way tried to downgrade channel binding.
-        is_ours = hmac.compare_digest(found["nonce"], offer.nonce) and _decoded(found["binding"]) == offer.header
+        said = _decoded(found["binding"])
+        is_ours = hmac.compare_digest(found["nonce"], offer.nonce) and said == offer.header + self._bound
         message = b",".join((offer.client_first_bare, offer.server_first, found["without_proof"]))
         proven = _is_proof(offer.keys, message, _decoded(found["proof"]))
-        entry = self._gate.settle(comparable(self.name), offer.entry if proven and is_ours else None, self._address)
+        other_channel = self._plus and said.startswith(offer.header) and said != offer.header + self._bound
+        entry = self._gate.settle(
+            comparable(self.name),
+            offer.entry if proven and is_ours else None,
+            self._address,
+            # whatever the name is
+            texts.OTHER_CHANNEL if other_channel else texts.WRONG_NAME_OR_PASSWORD,
+        )
         self._proven = await self._gate.authorize(entry, offer.identity)
-        return Challenge(b"v=" + b64encode(digest(offer.keys.server_key, message)))
+        return Challenge(b"v=" + b64encode(self._kind.hmac(offer.keys.server_key, message)))
 
 
 def _is_proof(keys: ScramKeys, message: bytes, proof: bytes) -> bool:
     # RFC 5802 §3: ClientProof = ClientKey XOR ClientSignature, and StoredKey = H(ClientKey).
-    signature = digest(keys.stored_key, message)
+    signature = keys.kind.hmac(keys.stored_key, message)
     if len(proof) != len(signature):
         return False
     client_key = bytes(one ^ other for one, other in zip(proof, signature, strict=True))
-    return hmac.compare_digest(hashlib.sha256(client_key).digest(), keys.stored_key)
+    return hmac.compare_digest(keys.kind.hash(client_key), keys.stored_key)
 
 
 def _unescaped(name: bytes) -> bytes:

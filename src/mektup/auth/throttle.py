@@ -5,10 +5,14 @@ success resets this. A user who mistyped waits half a second. Failures also coun
 neighbourhood, whatever the names, each with its own slope. Some failures are free, because an office behind one address
 always has some. Failures of the same name count less and less, because a telephone with an old password fails all day.
 A name that has logged in from a network does not wait for the failures of others there. No login is refused because of
-other names' failures, and no login waits longer than the limit. A failure counts only where it came from, so nobody
-can lock out a user from elsewhere.
+other names' failures, and no login waits longer than the limit.
 
-Loopback waits less, because webmail and tests log in from there for all users. Each process counts by itself.
+Guesses for one name from many networks have a slope, too. They delay the name only where it has not logged in from
+lately, and at most a third of the limit. So a crowd of machines is slowed, and nobody can lock out a user from
+elsewhere.
+
+Loopback waits less, because webmail and tests log in from there for all users. From a *trusted* address many users log
+in, too: it waits as little, and the failures of one name there do not count for others. Each process counts by itself.
 """
 
 from __future__ import annotations
@@ -23,14 +27,14 @@ from typing import Generic, TypeVar
 
 from mektup.auth import texts
 from mektup.terms.errors import Code, Refused
-from mektup.terms.networks import LOOPBACK, UNIX, neighbourhood_of, network_of
+from mektup.terms.networks import LOOPBACK, NO_NETWORKS, UNIX, Networks, neighbourhood_of, network_of
 
 FIRST_SECONDS = 0.5
 GENTLE = 8
-"""Loopback waits are divided by this."""
+"""The waits of loopback and of trusted addresses are divided by this."""
 FORGET_SECONDS = 15 * 60.0
 MOST_REMEMBERED = 10_000
-"""The size of each of the three tables. Entries with many failures are kept longest."""
+"""The size of each of the four tables. Entries with many failures are kept longest."""
 MOST_WAITING = 8
 """Attempts that may wait at once for one name from one network; they are checked together when the wait is over."""
 
@@ -57,6 +61,9 @@ class Slope:
 
 NETWORK = Slope(free=10.0, seconds=0.25)
 NEIGHBOURHOOD = Slope(free=50.0, seconds=0.1)
+NAME = Slope(free=20.0, seconds=0.25)
+NAME_SHARE = 3
+"""Failures of a name in other networks make it wait for at most the longest wait divided by this."""
 
 
 class Heaviest(Generic[K, E]):
@@ -125,7 +132,7 @@ class _Failures:
 
 @dataclass(frozen=True, slots=True)
 class _Score:
-    """A network's failures, as they counted at the time *at*."""
+    """The failures of a network, or of a name in all networks, as they counted at the time *at*."""
 
     failures: float
     at: float
@@ -141,15 +148,18 @@ class Throttle:
         self,
         longest_seconds: float,
         *,
+        trusted: Networks = NO_NETWORKS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.longest_seconds = longest_seconds
-        """May be changed; counted failures stay."""
+        """May be changed, as *trusted* may; counted failures stay."""
+        self.trusted = trusted
         self._clock = clock
         self._sleep = sleep
         self._pairs: Heaviest[_Pair, _Failures] = Heaviest(MOST_REMEMBERED)
         self._networks: Heaviest[str, _Score] = Heaviest(MOST_REMEMBERED)
+        self._names: Heaviest[bytes, _Score] = Heaviest(MOST_REMEMBERED)
         self._proved: Heaviest[_Pair, float] = Heaviest(MOST_REMEMBERED)
 
     def wait(self, address: str, name: str) -> float:
@@ -161,12 +171,16 @@ class Throttle:
             delay = FIRST_SECONDS * 2.0 ** min(failures.count - 1, 16)
             seconds = failures.last + self._bounded(address, delay) - now
         if not self._has_proved(key, now):
-            for network, slope in _scopes(address):
-                score = self._networks.get(network)
-                if score is not None:
-                    delay = (score.left(now) - slope.free) * slope.seconds
-                    seconds = max(seconds, score.at + self._bounded(address, delay) - now)
+            for network, slope in self._scopes(address):
+                seconds = max(seconds, self._wait_of(address, self._networks.get(network), slope, now))
+            seconds = max(seconds, self._wait_of(address, self._names.get(key[1]), NAME, now, NAME_SHARE))
         return max(0.0, seconds)
+
+    def _wait_of(self, address: str, score: _Score | None, slope: Slope, now: float, share: int = 1) -> float:
+        if score is None:
+            return 0.0
+        delay = min(self.longest_seconds / share, (score.left(now) - slope.free) * slope.seconds)
+        return score.at + self._bounded(address, delay) - now
 
     def standing(self, address: str, name: str) -> Standing:
         """The history of *name* at the network of *address*."""
@@ -207,13 +221,17 @@ class Throttle:
         failures.count += 1
         failures.last = now
         self._pairs.put(key, failures, failures.count.bit_length())
-        for network, slope in _scopes(address):
-            # above this, the wait is at its limit already
-            most = slope.free + self.longest_seconds / slope.seconds
-            score = self._networks.get(network)
-            left = 0.0 if score is None else score.left(now)
-            left = max(left, min(most, left + 1 / failures.count))
-            self._networks.put(network, _Score(left, now), int(left).bit_length())
+        for network, slope in self._scopes(address):
+            self._add(self._networks, network, slope, 1 / failures.count, now)
+        self._add(self._names, key[1], NAME, 1 / failures.count, now)
+
+    def _add(self, scores: Heaviest[K, _Score], key: K, slope: Slope, more: float, now: float) -> None:
+        # above this, the wait is at its limit already
+        most = slope.free + self.longest_seconds / slope.seconds
+        score = scores.get(key)
+        left = 0.0 if score is None else score.left(now)
+        left = max(left, min(most, left + more))
+        scores.put(key, _Score(left, now), int(left).bit_length())
 
     def succeeded(self, address: str, name: str) -> None:
         """A password or proof was right: forgets the failures of this name there."""
@@ -223,19 +241,22 @@ class Throttle:
 
     def _bounded(self, address: str, seconds: float) -> float:
         seconds = min(self.longest_seconds, seconds)
-        return seconds / GENTLE if neighbourhood_of(address) in (LOOPBACK, UNIX) else seconds
+        is_gentle = neighbourhood_of(address) in (LOOPBACK, UNIX) or self.trusted.has(address)
+        return seconds / GENTLE if is_gentle else seconds
+
+    def _scopes(self, address: str) -> tuple[tuple[str, Slope], ...]:
+        """The networks for which all names' failures count together."""
+        if self.trusted.has(address):
+            return ()
+        network, neighbourhood = _network(address), neighbourhood_of(address)
+        if network == neighbourhood:
+            return ((network, NETWORK),)
+        return (network, NETWORK), (neighbourhood, NEIGHBOURHOOD)
 
 
 def _network(address: str) -> str:
     """The network that one attacker is assumed to have; all addresses of this machine are one."""
     return LOOPBACK if neighbourhood_of(address) == LOOPBACK else network_of(address)
-
-
-def _scopes(address: str) -> tuple[tuple[str, Slope], ...]:
-    network, neighbourhood = _network(address), neighbourhood_of(address)
-    if network == neighbourhood:
-        return ((network, NETWORK),)
-    return (network, NETWORK), (neighbourhood, NEIGHBOURHOOD)
 
 
 def _pair(address: str, name: str) -> _Pair:

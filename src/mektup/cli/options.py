@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +11,21 @@ from typing import Annotated
 
 import typer
 
+from mektup.auth.login_rules import DEFAULT_LOGIN_RULES, LoginRules
 from mektup.cli import texts
 from mektup.cli.complaints import WRONG_USAGE, complain
 from mektup.cli.language import told
 from mektup.server import config
 from mektup.store import system
+from mektup.store.sqlite import names_beginning
+from mektup.terms.limits import DEFAULT_LIMITS, Limits
+from mektup.terms.names import account_key
+from mektup.terms.quota import NO_QUOTA, QuotaLimits
 
 DEFAULT_DATA = Path("mektup-data")
+
+MOST_COMPLETED = 200
+"""More names are of no use to somebody who types."""
 
 DataDirectory = Annotated[
     Path | None,
@@ -26,12 +35,72 @@ DataDirectory = Annotated[
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", readable=False, help=str(texts.CONFIG))]
 
 
+def typed_text(name: str) -> str:
+    """Decodes the typed octets of *name* as UTF-8, independent of the locale."""
+    try:
+        return os.fsencode(name).decode()
+    except UnicodeError:
+        raise complain(texts.NAME_NOT_UTF8, WRONG_USAGE) from None
+
+
 def data_directory(data: Path | None, config_file: Path | None) -> Path:
     """The data directory given by the options. Raises ConfigError."""
+    return data_and_limits(data, config_file)[0]
+
+
+def data_and_limits(data: Path | None, config_file: Path | None) -> tuple[Path, Limits]:
+    """The data directory given by the options, and the limits of its server. Raises ConfigError."""
+    directory, loaded = data_and_config(data, config_file)
+    return directory, DEFAULT_LIMITS if loaded is None else loaded.limits
+
+
+def data_and_quota(data: Path | None, config_file: Path | None) -> tuple[Path, QuotaLimits]:
+    """The data directory given by the options, and the default quota of its accounts. Raises ConfigError."""
+    directory, loaded = data_and_config(data, config_file)
+    return directory, NO_QUOTA if loaded is None else loaded.quota
+
+
+def data_and_config(data: Path | None, config_file: Path | None) -> tuple[Path, config.Config | None]:
+    """The data directory given by the options, and the configuration if one was given. Raises ConfigError."""
     refuse_both(data, config_file)
-    directory = config.load(config_file).data if config_file is not None else data or DEFAULT_DATA
-    assert directory is not None
-    return directory
+    if config_file is None:
+        return data or DEFAULT_DATA, None
+    loaded = config.load(config_file)
+    assert loaded.data is not None
+    return loaded.data, loaded
+
+
+def login_rules(config_file: Path | None) -> LoginRules:
+    """How people log in to the server of *config_file*; the usual rules for None. Raises ConfigError."""
+    return DEFAULT_LOGIN_RULES if config_file is None else config.load(config_file).login
+
+
+def require_accounts(directory: Path, status: int = 1) -> None:
+    """Complains if *directory* is not a data directory, so that a wrong path is noticed and nothing is made there."""
+    if not directory.exists():
+        raise complain(texts.NOT_THERE.of(directory=directory), status)
+    if not directory.is_dir():
+        raise complain(texts.NO_DIRECTORY.of(directory=directory), status)
+    if not (directory / "mektup.db").exists() and any(directory.iterdir()):
+        raise complain(texts.NO_ACCOUNTS.of(directory=directory), status)
+
+
+def account_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """For a shell: the accounts whose names begin with *incomplete*; none where this user cannot read them.
+
+    The data directory is that of the options that stand before, else the usual one.
+    """
+    given, file = ctx.params.get("data"), ctx.params.get("config_file")
+    try:
+        directory = Path(given) if given else DEFAULT_DATA if file is None else config.load(Path(file)).data
+    except config.ConfigError:
+        return []
+    return [] if directory is None else names_beginning(directory, account_key(incomplete), MOST_COMPLETED)
+
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help=str(texts.NAME), callback=typed_text, autocompletion=account_names)
+]
 
 
 @contextmanager

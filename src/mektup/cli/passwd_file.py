@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mektup.cli import texts
+from mektup.terms.account_names import shown
 from mektup.terms.texts import NOT_UTF8, Text
 
 FIELDS_BEHIND = re.compile(r":[^:]*:[^:]*:[^:]*:[^:]*:[^:]*(:.*)?$|:[0-9]+:[0-9]+(:[^:]*){0,3}$", re.DOTALL)
@@ -23,7 +24,7 @@ class Line:
 
     number: int
     name: str
-    secret: str
+    secret: str = field(repr=False)
     """``{SCHEME}`` and the secret; or only a hash of crypt(3)."""
 
 
@@ -63,5 +64,5 @@ def account(number: int, octets: bytes) -> Line:
     else:
         secret = secret.partition(":")[0].rstrip()
     if not secret:
-        raise PasswdFileError(texts.NO_SECRET.of(name=name))
+        raise PasswdFileError(texts.NO_SECRET.of(name=shown(name)))
     return Line(number, name, secret)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import os
 import sys
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -20,33 +18,25 @@ from mektup.auth import passwords, schemes
 from mektup.cli import texts
 from mektup.cli.complaints import WRONG_USAGE, complain, complaints
 from mektup.cli.language import Command, Group, told
-from mektup.cli.options import ConfigFile, DataDirectory, data_directory, said_whose
+from mektup.cli.opened_store import opened_store, with_store
+from mektup.cli.options import ConfigFile, DataDirectory, Name, account_names, login_rules, typed_text
 from mektup.cli.passwd_file import Line, PasswdFileError, account, numbered
+from mektup.cli.quota import quota
+from mektup.cli.user_list import list_, show
+from mektup.imap import hiding
 from mektup.server import accounts
-from mektup.server.bus import Bus
 from mektup.store.directory_pages import all_entries
 from mektup.store.interface import Account, Store
-from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.account_names import require_account_name, shown
 from mektup.terms.errors import Refused
-from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.numbers import AccountId
 from mektup.terms.texts import ABOUT, NOTHING_REMOVED
 
 
-def _text(name: str) -> str:
-    """Decodes the typed octets of *name* as UTF-8, independent of the locale."""
-    try:
-        return os.fsencode(name).decode()
-    except UnicodeError:
-        raise complain(texts.NAME_NOT_UTF8, WRONG_USAGE) from None
-
-
 def _text_or_none(name: str | None) -> str | None:
-    return None if name is None else _text(name)
+    return None if name is None else typed_text(name)
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help=str(texts.NAME), callback=_text)]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help=str(texts.PASSWORD_STDIN))]
 
 
@@ -56,9 +46,12 @@ def register(app: typer.Typer) -> None:
     for name, command, text in (
         ("add", add, texts.USER_ADD),
         ("list", list_, texts.USER_LIST),
+        ("show", show, texts.USER_SHOW),
         ("passwd", passwd, texts.USER_PASSWD),
         ("remove", remove, texts.USER_REMOVE),
         ("import", import_, texts.USER_IMPORT),
+        ("quota", quota, texts.USER_QUOTA),
+        ("hide", hide, texts.USER_HIDE),
         ("renew", renew, texts.USER_RENEW),
         ("compact", compact, texts.USER_COMPACT),
     ):
@@ -75,23 +68,14 @@ def add(
         # checks the name before it asks for a password
         if await store.directory.find(name) is not None:
             raise complain(texts.ACCOUNT_EXISTS.of(name=name))
-        secrets = await asyncio.to_thread(passwords.secrets_for, _password(password_stdin))
+        kinds = login_rules(config_file).scram_kinds
+        secrets = await asyncio.to_thread(passwords.secrets_for, _password(password_stdin), kinds)
         await store.directory.add(name, secrets)
 
     with complaints():
         require_account_name(name)
-    _with_store(data, config_file, run, make=True)
+    with_store(data, config_file, run, make=True)
     typer.echo(told(texts.ADDED.of(name=name)))
-
-
-def list_(data: DataDirectory = None, config_file: ConfigFile = None) -> None:
-    """Runs ``mektup user list``."""
-
-    async def run(store: Store) -> None:
-        async for entry in all_entries(store.directory):
-            typer.echo(entry.name)
-
-    _with_store(data, config_file, run)
 
 
 def passwd(
@@ -102,10 +86,33 @@ def passwd(
     async def run(store: Store) -> None:
         if await store.directory.find(name) is None:
             raise complain(texts.NO_ACCOUNT.of(name=name))
-        await accounts.set_password(store, name, _password(password_stdin))
+        await accounts.set_password(store, name, _password(password_stdin), login_rules(config_file))
 
-    _with_store(data, config_file, run)
+    with_store(data, config_file, run)
     typer.echo(told(texts.PASSWORD_CHANGED.of(name=name)))
+
+
+def hide(
+    name: Name,
+    capabilities: Annotated[list[str] | None, typer.Argument(metavar="[CAPABILITY]...", show_default=False)] = None,
+    data: DataDirectory = None,
+    config_file: ConfigFile = None,
+) -> None:
+    """Runs ``mektup user hide``."""
+    try:
+        hidden = hiding.checked(capabilities or [])
+    except ValueError as error:
+        known = ", ".join(hiding.known_names())
+        raise complain(texts.CANNOT_HIDE.of(name=str(error), names=known), WRONG_USAGE) from None
+
+    async def run(store: Store) -> None:
+        if await store.directory.find(name) is None:
+            raise complain(texts.NO_ACCOUNT.of(name=name))
+        await store.directory.set_hidden(name, hidden)
+
+    with_store(data, config_file, run)
+    text = texts.HIDDEN.of(name=name, names=" ".join(sorted(hidden))) if hidden else texts.NOTHING_HIDDEN.of(name=name)
+    typer.echo(told(text))
 
 
 def remove(
@@ -123,7 +130,7 @@ def remove(
             raise complain(NOTHING_REMOVED)
         await store.directory.remove(name)
 
-    _with_store(data, config_file, run)
+    with_store(data, config_file, run)
     typer.echo(told(texts.REMOVED.of(name=name)))
 
 
@@ -151,7 +158,7 @@ def import_(
                 typer.echo(told(texts.COMPLAINT.of(problem=problem)), err=True)
 
     try:
-        _with_store(data, config_file, run, make=True)
+        with_store(data, config_file, run, make=True)
     finally:
         typer.echo(told(texts.IMPORTED.of(count=len(imported))))
     if len(imported) < len(found):
@@ -206,7 +213,9 @@ EVERY = typer.Option("--all", help=str(texts.ALL))
 
 
 def renew(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", callback=_text_or_none)] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", callback=_text_or_none, autocompletion=account_names)
+    ] = None,
     every: Annotated[bool, EVERY] = False,
     data: DataDirectory = None,
     config_file: ConfigFile = None,
@@ -217,7 +226,9 @@ def renew(
 
 
 def compact(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", callback=_text_or_none)] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", callback=_text_or_none, autocompletion=account_names)
+    ] = None,
     every: Annotated[bool, EVERY] = False,
     data: DataDirectory = None,
     config_file: ConfigFile = None,
@@ -229,7 +240,7 @@ def compact(
 
 async def renew_all(directory: Path) -> int:
     """Does what ``renew --all`` does for a data directory; returns the number of accounts."""
-    async with _opened(directory) as store:
+    async with opened_store(directory) as store:
         return await _every(store, lambda mail: mail.renew())
 
 
@@ -262,49 +273,5 @@ def _with_each(
         else:
             raise complain(texts.NO_ACCOUNT.of(name=name))
 
-    _with_store(data, config_file, run)
+    with_store(data, config_file, run)
     return count
-
-
-def _with_store(
-    data: Path | None,
-    config_file: Path | None,
-    run: Callable[[Store], Coroutine[Any, Any, None]],
-    *,
-    make: bool = False,
-) -> None:
-    with complaints():
-        directory = data_directory(data, config_file)
-        if not make:
-            _require_accounts(directory)
-
-        async def within() -> None:
-            async with _opened(directory) as store:
-                await run(store)
-
-        with said_whose(directory):
-            asyncio.run(within())
-
-
-def _require_accounts(directory: Path) -> None:
-    """Complains if *directory* is not a data directory, so that a wrong path is noticed and nothing is made there."""
-    if not directory.exists():
-        raise complain(texts.NOT_THERE.of(directory=directory))
-    if not directory.is_dir():
-        raise complain(texts.NO_DIRECTORY.of(directory=directory))
-    if not (directory / "mektup.db").exists() and any(directory.iterdir()):
-        raise complain(texts.NO_ACCOUNTS.of(directory=directory))
-
-
-@asynccontextmanager
-async def _opened(directory: Path) -> AsyncIterator[Store]:
-    bus = Bus(directory)
-    try:
-        store = await open_store(directory, bus=bus, limits=DEFAULT_LIMITS, reserve=Reserve(directory))
-        try:
-            await store.tidy()
-            yield store
-        finally:
-            await store.close()
-    finally:
-        bus.close()

@@ -10,6 +10,7 @@ mailbox of each are checked before the client sends it. Both ways share ``store.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,13 +21,13 @@ from mektup.store.arrival import Arrival
 from mektup.store.faults import Faults
 from mektup.store.interface import Account, Incoming, Store
 from mektup.store.prepare import prepare_in_turn
-from mektup.store.spool import Spool
+from mektup.store.spool import Spool, SpoolMemory
 from mektup.terms.delivery import DeliveryRules
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import each_once, objection_to_flag
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX
-from mektup.terms.numbers import AccountId, MailboxId
+from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.texts import ABOUT, MESSAGE_TOO_BIG
 
 
@@ -36,15 +37,22 @@ class Reception:
     __slots__ = ("_limits", "_remover", "_spool", "_trace")
 
     def __init__(
-        self, limits: Limits, *, trace: bytes = b"", directory: Path | None = None, faults: Faults | None = None
+        self,
+        limits: Limits,
+        *,
+        trace: bytes = b"",
+        directory: Path | None = None,
+        faults: Faults | None = None,
+        budget: SpoolMemory | None = None,
     ) -> None:
         """*trace*: the fields of a Trace, put before the message; its own Return-Path fields are then removed.
 
-        *directory* and *faults* are those of ``Spool``.
+        *directory*, *faults* and *budget* are those of ``Spool``.
         """
         self._limits = limits
         # The limit is for what the client sends: the reply to LHLO announced it.
-        self._spool = Spool(limit=limits.message_bytes + len(trace), directory=directory, faults=faults)
+        limit = limits.message_bytes + len(trace)
+        self._spool = Spool(limit=limit, directory=directory, faults=faults, budget=budget)
         self._remover = ReturnPathRemover() if trace else None
         self._trace = trace
         """What goes before the next octets of the message."""
@@ -96,6 +104,17 @@ def checked_flags(flags: Iterable[str], limits: Limits) -> frozenset[str]:
     return frozenset(each_once(given))
 
 
+@dataclass(slots=True)
+class Copy:
+    """A copy of a message that is on disk."""
+
+    mailbox: str
+    """The mailbox's name."""
+    uid: Uid
+    recipients: list[Recipient]
+    """Those who share it; the first one caused it."""
+
+
 class Copies:
     """The copies of one message for several recipients: one in each mailbox, however many addresses lead there."""
 
@@ -105,44 +124,44 @@ class Copies:
         self._message = Incoming(arrival)
         self._store = store
         self._rules = rules
-        self.made: dict[tuple[AccountId, MailboxId], list[Recipient]] = {}
-        """The recipients of each copy that is on disk."""
+        self.made: dict[tuple[AccountId, MailboxId], Copy] = {}
+        """The copies that are on disk."""
         self._uncertain: dict[tuple[AccountId, MailboxId], Refused] = {}
         """The refusals of copies that may be there nevertheless."""
 
-    async def deliver(self, recipient: Recipient) -> bool:
-        """Delivers to *recipient*; false where the mailbox has its copy already.
+    async def deliver(self, recipient: Recipient) -> Copy:
+        """Delivers to *recipient*: a new copy, or the one that the mailbox has already.
 
         Raises Refused(NONEXISTENT, OVERQUOTA, LIMIT, UNAVAILABLE). Where it is not known whether the mailbox has a
         copy, the next recipient gets the same refusal: the mailbox must not get a second one.
         """
         return await self.deliver_to(await destination_of(recipient, self._store, self._rules), recipient)
 
-    async def deliver_to(self, to: Destination, recipient: Recipient) -> bool:
+    async def deliver_to(self, to: Destination, recipient: Recipient) -> Copy:
         """The same for a destination that is found already.
 
         Where the mailbox was deleted since, the message goes to INBOX if *to* allows that.
         """
         try:
-            return await self._put(to.account, to.mailbox, recipient)
+            return await self._put(to.account, to.mailbox, to.name, recipient)
         except Refused as refusal:
             if refusal.code is not Code.NONEXISTENT or not to.or_inbox:
                 raise
-        return await self._put(to.account, await to.account.target(INBOX), recipient)
+        return await self._put(to.account, await to.account.target(INBOX), INBOX, recipient)
 
-    async def _put(self, account: Account, mailbox: MailboxId, recipient: Recipient) -> bool:
+    async def _put(self, account: Account, mailbox: MailboxId, name: str, recipient: Recipient) -> Copy:
         place = account.id, mailbox
         if place in self._uncertain:
             raise self._uncertain[place]
         sharing = self.made.get(place)
         if sharing is not None:
-            sharing.append(recipient)
-            return False
+            sharing.recipients.append(recipient)
+            return sharing
         try:
-            await account.append(mailbox, [self._message])
+            appended = await account.append(mailbox, [self._message])
         except Refused as refusal:
             if refusal.uncertain:
                 self._uncertain[place] = refusal
             raise
-        self.made[place] = [recipient]
-        return True
+        copy = self.made[place] = Copy(name, appended.uids.first, [recipient])
+        return copy

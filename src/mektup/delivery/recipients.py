@@ -12,17 +12,14 @@ from msgspec import Struct
 from mektup.delivery import texts
 from mektup.delivery.address import Address
 from mektup.message.text import fold
-from mektup.store.interface import Account, AccountEntry, Directory, Mailbox, Store
+from mektup.store.interface import Account, AccountEntry, Mailbox, Store
+from mektup.store.rules.addresses import account_names, alias_keys
 from mektup.terms.account_names import LONGEST_ACCOUNT_NAME_OCTETS
 from mektup.terms.delivery import DeliveryRules
+from mektup.terms.domains import domain_key
 from mektup.terms.errors import Code, Refused
 from mektup.terms.names import DELIMITER, INBOX
 from mektup.terms.numbers import MailboxId
-
-ASCII_FORM = "xn--"
-"""The beginning of a label that encodes letters beyond ASCII (RFC 5890 §2.3.2.1)."""
-LONGEST_LABEL = 63
-"""RFC 1035 §2.3.4."""
 
 CLOSED_USES = frozenset({"\\Sent", "\\Drafts", "\\Trash"})
 """Special uses of folders for the user's own mail; nobody can deliver to them."""
@@ -45,7 +42,7 @@ CLOSED_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An accepted address and its account."""
+    """An accepted address and one of its accounts."""
 
     address: Address
     entry: AccountEntry
@@ -53,18 +50,40 @@ class Recipient:
     """The text after the ``+`` of the local part; empty if there is none, or if it belongs to the account's name."""
 
 
-async def resolve(address: Address, directory: Directory) -> Recipient:
-    """The account of *address*: that of the whole address, else of its local part, else of both without ``+detail``.
+async def resolve(address: Address, store: Store) -> tuple[Recipient, ...]:
+    """The accounts of *address*: one, or those of an alias, in the order of their names.
 
-    Only its own host interprets a local part (RFC 5321 §2.3.11), so the accounts on this server decide. If it has
-    several ``+``, the longest name of an account wins. Raises Refused(NONEXISTENT).
+    It is the account of the whole address, else of its local part, else the alias for one of these; else all of this
+    again without ``+detail``; else the catch-all of the domain. Only its own host interprets a local part (RFC 5321
+    §2.3.11), so the accounts and aliases on this server decide what a ``+`` means: the longest name wins.
+    Raises Refused(NONEXISTENT), also where the server has domains and this is none of them.
     """
+    domain = domain_key(address.domain)
+    if not await is_here(domain, store):
+        raise Refused(Code.NONEXISTENT, texts.NO_DOMAIN_HERE)
     for user, detail in _readings(address.local):
-        for name in _names(user, address.domain):
-            entry = await directory.find(name)
+        for name in account_names(user, address.domain):
+            entry = await store.directory.find(name)
             if entry is not None:
-                return Recipient(address, entry, detail)
+                return (Recipient(address, entry, detail),)
+        for alias in alias_keys(user, domain):
+            if found := await _accounts_of(alias, store):
+                return tuple(Recipient(address, entry, detail) for entry in found)
+    if domain and (found := await _accounts_of(f"@{domain}", store)):
+        return tuple(Recipient(address, entry, "") for entry in found)
     raise Refused(Code.NONEXISTENT, texts.NO_ACCOUNT_HERE)
+
+
+async def _accounts_of(alias: str, store: Store) -> list[AccountEntry]:
+    entries = [await store.directory.find(name) for name in await store.addresses.accounts_of(alias)]
+    # an account may be removed meanwhile
+    return [entry for entry in entries if entry is not None]
+
+
+async def is_here(domain: str, store: Store) -> bool:
+    """Whether mail for *domain*, given by its key, is for this server; "" is the domain of ``<postmaster>``."""
+    domains = await store.addresses.domains()
+    return not domains or not domain or domain in domains
 
 
 def _readings(local: str) -> Iterator[tuple[str, str]]:
@@ -77,48 +96,13 @@ def _readings(local: str) -> Iterator[tuple[str, str]]:
         plus = local.rfind("+", 0, plus)
 
 
-def _names(user: str, domain: str) -> Iterator[str]:
-    for spelling in _spellings(domain):
-        yield f"{user}@{spelling}"
-    # A quoted local part may have an "@", and must not match an account of another domain.
-    if "@" not in user:
-        yield user
-
-
-def _spellings(domain: str) -> list[str]:
-    """*domain* as given, and with its internationalised labels in both forms (RFC 5890 §2.3.2.1)."""
-    # A dot at the end, for the root (RFC 1035 §3.1), is not valid in an address, but means the same domain.
-    domain = unicodedata.normalize("NFC", domain).removesuffix(".")
-    if not domain:
-        return []
-    if domain.isascii() and ASCII_FORM not in domain.lower():
-        return [domain]
-    labels = domain.split(".")
-    forms = (labels, map(_unicode_label, labels), map(_ascii_label, labels))
-    return list(dict.fromkeys(".".join(form) for form in forms))
-
-
-def _unicode_label(label: str) -> str:
-    if len(label) > LONGEST_LABEL or not label.isascii() or not label.lower().startswith(ASCII_FORM):
-        return label
-    try:
-        decoded = label[len(ASCII_FORM) :].encode().decode("punycode")
-    except UnicodeError:
-        return label
-    return decoded if decoded.isprintable() else label
-
-
-def _ascii_label(label: str) -> str:
-    if len(label) > LONGEST_LABEL or label.isascii():
-        return label
-    return ASCII_FORM + label.lower().encode("punycode").decode()
-
-
 class Destination(Struct, frozen=True):
     """Where a message goes."""
 
     account: Account
     mailbox: MailboxId
+    name: str
+    """The mailbox's name."""
     or_inbox: bool
     """Whether the message goes to INBOX where the mailbox is deleted meanwhile: mail must not bounce for that."""
 
@@ -134,9 +118,16 @@ async def destination_of(recipient: Recipient, store: Store, rules: DeliveryRule
         wanted = unicodedata.normalize("NFC", recipient.detail)
         mailboxes = await account.mailboxes()
         found = _named(wanted, mailboxes)
-        if found is not None and not _is_closed(found, mailboxes):
-            return Destination(account, found.id, or_inbox=found.name != INBOX)
-    return Destination(account, await account.target(INBOX), or_inbox=False)
+        if found is not None and not _is_closed(found.name, closed_names(mailboxes)):
+            return Destination(account, found.id, found.name, or_inbox=found.name != INBOX)
+    return Destination(account, await account.target(INBOX), INBOX, or_inbox=False)
+
+
+def receives(mailbox: Mailbox, closed: frozenset[str], rules: DeliveryRules) -> bool:
+    """Whether ``destination_of`` may lead to *mailbox* (RFC 5465 §6.3); *closed* is of all mailboxes of the account."""
+    if mailbox.name == INBOX:
+        return True
+    return rules.detail_folders and mailbox.selectable and not _is_closed(mailbox.name, closed)
 
 
 async def destination_named(user: str, mailbox: str, store: Store) -> Destination:
@@ -146,7 +137,7 @@ async def destination_named(user: str, mailbox: str, store: Store) -> Destinatio
         raise Refused(Code.NONEXISTENT, texts.NO_SUCH_ACCOUNT.of(name=user))
     account = await store.account(entry)
     try:
-        return Destination(account, await account.target(mailbox), or_inbox=False)
+        return Destination(account, await account.target(mailbox), mailbox, or_inbox=False)
     except Refused as refusal:
         if refusal.code is not Code.NONEXISTENT:
             raise
@@ -163,9 +154,13 @@ def _named(wanted: str, mailboxes: Sequence[Mailbox]) -> Mailbox | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _is_closed(mailbox: Mailbox, mailboxes: Sequence[Mailbox]) -> bool:
-    levels = mailbox.name.split(DELIMITER)
+def closed_names(mailboxes: Sequence[Mailbox]) -> frozenset[str]:
+    """The names of the mailboxes that their special use closes."""
+    return frozenset(mailbox.name for mailbox in mailboxes if mailbox.special_use in CLOSED_USES)
+
+
+def _is_closed(name: str, closed: frozenset[str]) -> bool:
+    levels = name.split(DELIMITER)
     if any(fold(level) in CLOSED_NAMES for level in levels):
         return True
-    line = frozenset(accumulate(levels, lambda above, level: f"{above}{DELIMITER}{level}"))
-    return any(each.special_use in CLOSED_USES for each in mailboxes if each.name in line)
+    return not closed.isdisjoint(accumulate(levels, lambda above, level: f"{above}{DELIMITER}{level}"))

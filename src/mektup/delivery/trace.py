@@ -155,7 +155,7 @@ class ReturnPathRemover:
 
 def _header_end(octets: bytes) -> int:
     """As ``_end``, for the first piece of a message if it has the whole header, as most do; -1 for any other."""
-    end = octets.find(b"\r\n\r\n", 1, LONGEST_HEADER_OCTETS) + 1
+    end = octets.find(b"\n\r\n", 1, LONGEST_HEADER_OCTETS)
     return end if end > 0 and octets.find(b"\n\n", 0, end) < 0 and not octets.startswith((b"\n", b"\r\n")) else -1
 
 

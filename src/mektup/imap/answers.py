@@ -59,6 +59,11 @@ def untagged_ok(code: bytes, text: Text, translation: NullTranslations) -> bytes
     return b"* OK %b %b\r\n" % (code, _spoken(text, translation))
 
 
+def untagged_no(code: bytes, text: Text, translation: NullTranslations) -> bytes:
+    """``* NO [code] text``: a warning; the command goes on (RFC 9051 §7.1.2)."""
+    return b"* NO %b %b\r\n" % (code, _spoken(text, translation))
+
+
 def ok(tag: bytes, answer: Answer, translation: NullTranslations) -> bytes:
     """``tag OK [code] text``."""
     if not answer.code:
@@ -68,13 +73,16 @@ def ok(tag: bytes, answer: Answer, translation: NullTranslations) -> bytes:
 
 def no(tag: bytes | None, refusal: Refused, translation: NullTranslations) -> bytes:
     """``tag NO [code] text`` (RFC 5530), untagged where no tag could be read."""
-    code = codes.bad_charset() if refusal.code is Code.BADCHARSET else codes.of(refusal)
-    return b" ".join(filter(None, (tag or b"*", b"NO", code, _spoken(refusal.text, translation)))) + b"\r\n"
+    return (
+        b" ".join(filter(None, (tag or b"*", b"NO", codes.of(refusal), _spoken(refusal.text, translation)))) + b"\r\n"
+    )
 
 
 def bad(tag: bytes | None, mistake: ClientError, translation: NullTranslations) -> bytes:
-    """``tag BAD text``, untagged where no tag could be read."""
-    return b"%b BAD %b\r\n" % (tag or b"*", _spoken(mistake.whole, translation))
+    """``tag BAD [code] text``, untagged where no tag could be read."""
+    return (
+        b" ".join(filter(None, (tag or b"*", b"BAD", codes.of(mistake), _spoken(mistake.whole, translation)))) + b"\r\n"
+    )
 
 
 def server_bug(tag: bytes | None, session_id: str, translation: NullTranslations) -> bytes:

@@ -12,9 +12,11 @@ from typing import Protocol, TypeVar
 from mektup.imap.answers import Answer
 from mektup.imap.client import Client
 from mektup.imap.fetch.flag_words import FlagWords
+from mektup.imap.sync.notifications import Notifications
 from mektup.imap.sync.view import View
 from mektup.session.services import Services
 from mektup.store.interface import Account, AccountEntry
+from mektup.store.spool import Spool
 from mektup.terms.errors import Refused
 from mektup.terms.peer import Peer
 from mektup.terms.texts import Text
@@ -36,10 +38,14 @@ class Conversation(Protocol):
     """The view of the selected mailbox."""
     client: Client
     """What the client has enabled."""
+    notifications: Notifications | None
+    """What the client wants to be told of without asking; None before its first NOTIFY."""
     translation: NullTranslations
     """The language of texts for the client."""
-    has_identified: bool
-    """Whether the client has sent ID."""
+    hidden: frozenset[str]
+    """Capabilities that are hidden from the client, in upper case."""
+    identity: str | None
+    """How the client's program called itself by ID; None if it has not."""
 
     @property
     def has_ended(self) -> bool:
@@ -56,6 +62,16 @@ class Conversation(Protocol):
     @property
     def flag_words(self) -> FlagWords:
         """The flags that a flag word stands for, as wire bytes."""
+
+    @property
+    def expects_numbers(self) -> bool:
+        """Whether the client has pipelined a command with sequence numbers, so no EXPUNGE may change them now.
+
+        RFC 9051 §5.5: a client should not; if it does, it means the old numbers.
+        """
+
+    def notify(self, notifications: Notifications | None) -> None:
+        """Replaces ``notifications``, and ends what they watched."""
 
     def write(self, octets: bytes) -> None:
         """Queues *octets* for the client."""
@@ -84,6 +100,15 @@ class Conversation(Protocol):
     def answer(self, answer: Answer) -> None:
         """Writes the tagged OK before the command ends. For STARTTLS: what follows its answer is encrypted."""
 
+    def new_spool(self, memory: int, *, unchanged: bool = False) -> Spool:
+        """A spool for octets that the current command makes, of which it keeps *memory* octets in memory.
+
+        It ends with the command. A bare LF becomes CRLF, unless *unchanged*.
+        """
+
+    def next_line(self) -> bytes | None:
+        """The next line where no command is expected, if it has come. Raises ClientError."""
+
     async def read_line(self) -> bytes:
         """The next line where no command is expected, without CRLF: DONE, or a SASL response. Raises ClientError."""
 
@@ -99,6 +124,19 @@ class Conversation(Protocol):
         Raises Refused(LIMIT) if the account has too many connections, Refused(UNAVAILABLE) if its mail cannot be
         opened.
         """
+
+    def leave(self) -> None:
+        """Returns to the not authenticated state, and forgets all that the client has enabled, opened or begun."""
+
+    @property
+    def began(self) -> float:
+        """When the current command was complete, by ``time.monotonic``."""
+
+    idling: bool
+    """Set by IDLE while it waits for changes."""
+
+    fetched: int
+    """Messages fetched so far."""
 
     def count_login_failure(self, refusal: Refused, mechanism: str, name: bytes) -> None:
         """Counts a failed login; too many end the session."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from mektup.terms.names import DELIMITER
-from mektup.wire.mailbox_names import encode
+from mektup.wire.mailbox_names import encode, to_modified_utf7
 from mektup.wire.strings import quoted
 
 _DELIMITER = DELIMITER.encode("ascii")
@@ -18,9 +19,13 @@ def list_line(
 
     *word* is LSUB for that command of RFC 3501.
     """
-    flags = " ".join(attributes).encode("ascii")
     tail = b" " + extended if extended else b""
-    return b'* %b (%b) "%b" %b%b\r\n' % (word, flags, _DELIMITER, encode(name, utf8=utf8), tail)
+    return _start(word, tuple(attributes)) + encode(name, utf8=utf8) + tail + b"\r\n"
+
+
+@lru_cache(maxsize=256)
+def _start(word: bytes, attributes: tuple[str, ...]) -> bytes:
+    return b'* %b (%b) "%b" ' % (word, " ".join(attributes).encode("ascii"), _DELIMITER)
 
 
 def normal_name(name: str, given: str | None, attributes: Sequence[str] = ()) -> bytes:
@@ -32,6 +37,11 @@ def normal_name(name: str, given: str | None, attributes: Sequence[str] = ()) ->
     return b"" if given is None else list_line(name, attributes, utf8=True, extended=old_name(given))
 
 
-def old_name(name: str | None) -> bytes:
-    """The OLDNAME data: the name that the client used for the mailbox (RFC 9051 §6.3.9.7); empty for None."""
-    return b"" if name is None else b'("OLDNAME" (%b))' % quoted(name.encode())
+def old_name(name: str | None, *, utf8: bool = True) -> bytes:
+    """The OLDNAME data: the name that the client used for the mailbox (RFC 9051 §6.3.9.7); empty for None.
+
+    Or the name before a rename (RFC 5465 §5.4).
+    """
+    if name is None:
+        return b""
+    return b'("OLDNAME" (%b))' % quoted(name.encode() if utf8 else to_modified_utf7(name))

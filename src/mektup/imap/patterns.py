@@ -8,22 +8,27 @@ set.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mektup.terms.names import DELIMITER, fold_inbox
+
+_WILDCARDS = re.compile("[*%]")
 
 
 class Pattern:
     """One or more patterns below a reference; matches a name that any of them matches."""
 
-    __slots__ = ("_begins", "_names", "_places")
+    __slots__ = ("_begins", "_ends_in_star", "_names", "_places", "_starts", "_without_star")
 
     def __init__(self, reference: str, patterns: Sequence[str]) -> None:
         self._names: set[str] = set()
         """Patterns without wildcards."""
+        starts: list[str] = []
         begins: list[str] = []
         others: list[str] = []
         for pattern in (_from_root(reference, each) for each in patterns):
+            starts.append(_WILDCARDS.split(pattern, maxsplit=1)[0])
             start = pattern.removesuffix("*")
             if not {"*", "%"} & set(pattern):
                 self._names.add(pattern)
@@ -31,9 +36,38 @@ class Pattern:
                 begins.append(start)
             else:
                 others.append(pattern)
+        self._starts = tuple(starts)
+        """What comes before the first wildcard, of each pattern."""
         self._begins = tuple(begins)
         """The commonest patterns, whose only wildcard is a ``*`` at the end; stored without it."""
+        rest = [pattern for pattern in patterns if not pattern.endswith("*")]
+        self._ends_in_star = len(rest) < len(patterns)
+        self._without_star = Pattern(reference, rest) if self._ends_in_star and rest else None
+        """The patterns that do not end in ``*``, if others do."""
         self._places = _Places(others) if others else None
+
+    @property
+    def starts(self) -> Sequence[str]:
+        """What comes before the first wildcard, of each pattern."""
+        return self._starts
+
+    def may_match(self, first: str) -> bool:
+        """Whether a pattern may match a name that is *first*, or begins with *first* and the delimiter.
+
+        Only looks at the letters before the first wildcard.
+        """
+        begin = first + DELIMITER
+        return any(start.startswith(begin) or begin.startswith(start) for start in self._starts)
+
+    def matches_level(self, name: str) -> bool:
+        """Whether a pattern matches *name*, which is no mailbox but a level above one.
+
+        RFC 3501 §6.3.8: such names are listed for a pattern that ends in ``%``. Here, also for a pattern that does not
+        end in ``*``, as a client may ask for the name itself.
+        """
+        if not self._ends_in_star:
+            return self.matches(name)
+        return self._without_star is not None and self._without_star.matches(name)
 
     def matches(self, name: str) -> bool:
         """Whether a pattern matches the whole *name*."""

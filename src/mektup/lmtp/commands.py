@@ -111,7 +111,7 @@ def parse(line: bytes) -> Command:
 def _parse(line: bytes) -> Command:
     verb, _, argument = line.partition(b" ")
     word = verb.upper()
-    rule = _RULES.get(word)
+    rule = RULES.get(word)
     if rule is not None:
         return rule(argument.strip(b" "))
     if word in (b"HELO", b"EHLO"):
@@ -217,7 +217,7 @@ def _with_anything(command: Command) -> Callable[[bytes], Command]:
     return lambda argument: command
 
 
-_RULES: dict[bytes, Callable[[bytes], Command]] = {
+RULES: dict[bytes, Callable[[bytes], Command]] = {
     b"LHLO": _lhlo,
     b"MAIL": _mail,
     b"RCPT": _rcpt,
@@ -228,5 +228,6 @@ _RULES: dict[bytes, Callable[[bytes], Command]] = {
     b"NOOP": _with_anything(Noop()),
     b"QUIT": _alone(Quit()),
 }
+"""Every command, by its verb in upper case."""
 
 _KNOWN_ELSEWHERE = frozenset({b"EXPN", b"BDAT", b"STARTTLS", b"AUTH", b"TURN", b"ETRN"})

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Mapping
 from functools import lru_cache
 from gettext import NullTranslations, find, translation
@@ -25,16 +26,23 @@ _ENGLISH = _NO_LOCALE | {"en"}
 
 
 def languages() -> tuple[str, ...]:
-    """The languages that have a catalog; English needs none."""
-    return tuple(sorted(path.parts[-3] for path in DIRECTORY.glob(f"*/LC_MESSAGES/{DOMAIN}.mo")))
+    """The languages that have a catalog that can be read; English needs none."""
+    found = sorted(path.parts[-3] for path in DIRECTORY.glob(f"*/LC_MESSAGES/{DOMAIN}.mo"))
+    return tuple(language for language in found if translation_to(language) is not None)
 
 
 @lru_cache(maxsize=64)
 def translation_to(language: str) -> NullTranslations | None:
-    """The translation to a language such as ``tr``, ``tr_TR`` or ``tr_TR.UTF-8``; None if there is no catalog."""
+    """The translation to a language such as ``tr``, ``tr_TR`` or ``tr_TR.UTF-8``; None if there is no catalog.
+
+    A catalog that is cut short or damaged counts as none: English is understood, and a traceback is not.
+    """
     if find(DOMAIN, DIRECTORY, [language]) is None:
         return None
-    return translation(DOMAIN, DIRECTORY, [language])
+    try:
+        return translation(DOMAIN, DIRECTORY, [language])
+    except (OSError, ValueError, struct.error):
+        return None
 
 
 def translation_of(environment: Mapping[str, str] = os.environ) -> NullTranslations:

@@ -48,6 +48,84 @@ def shown_text(markup: str) -> str:
     return "".join([_without_tags(piece) for piece in _cut(_shown(markup), "<")])
 
 
+_TAG_OR_COMMENT = re.compile(
+    r"<(?:(!--)|[!?][^<>]*>|(/?)([a-zA-Z][a-zA-Z0-9]*)" + _TO_ITS_END.replace(r"\1", r"\4") + ")"
+)
+_BLOCKS = frozenset(
+    "p div br tr td th table h1 h2 h3 h4 h5 h6 li ul ol dl dt dd hr pre blockquote body html section article".split()
+)
+_EMPTY = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+"""Elements without an end."""
+_HIDDEN = re.compile(
+    r"""[\s"';](?:display\s*:\s*none|visibility\s*:\s*hidden|max-height\s*:\s*0|opacity\s*:\s*0(?![.0-9]))|\shidden[\s>=]""",
+    re.ASCII | re.IGNORECASE,
+)
+_QUOTES = re.compile(r"""[\s"'](?:gmail_quote|gmail_attr|moz-cite-prefix|yahoo_quoted)\b""", re.ASCII)
+
+_DEPTH = 200
+"""How many elements may be open in each other; what is deeper counts as shown."""
+
+
+def opening_text(markup: str, most: int) -> str:
+    """The first text that a reader of HTML sees, about *most* characters, in lines; ">" begins a line that it quotes.
+
+    What is hidden (the first line that only lists of messages show) is the result where there is no other text.
+    """
+    shown: list[str] = []
+    hidden: list[str] = []
+    left = most
+    for text, is_quoted, is_hidden in _pieces_shown(markup):
+        if is_hidden:
+            hidden.append(text[:most])
+        else:
+            shown.append(text.replace("\n", "\n>") if is_quoted else text)
+            left -= 0 if is_quoted else len(text.strip())
+        if left < 0 or len(hidden) > most:
+            break
+    found = "".join(shown)
+    return found if found.strip("> \r\n\t\xa0") else "".join(hidden)
+
+
+def _pieces_shown(markup: str) -> Iterator[tuple[str, bool, bool]]:
+    """Texts in their order, with whether they are quoted, and whether they are hidden. Each block begins a line."""
+    names: list[str] = []
+    """Of the open elements."""
+    around: list[tuple[bool, bool]] = []
+    """Whether text around each of them is quoted, and hidden."""
+    is_quoted = is_hidden = False
+    position = 0
+    while position < len(markup):
+        tag = _TAG_OR_COMMENT.search(markup, position)
+        if tag is None:
+            yield _line_of(markup[position:]), is_quoted, is_hidden
+            return
+        if tag.start() > position:
+            yield _line_of(markup[position : tag.start()]), is_quoted, is_hidden
+        position = tag.end()
+        name = "--" if tag[1] else (tag[3] or "").lower()
+        if tag[1] or (name in _SHOWING and not tag[2]):
+            position = _shown_again(name, markup, position)
+            if position < 0:
+                return
+        elif tag[2]:
+            while name in names:
+                is_quoted, is_hidden = around.pop()
+                if names.pop() == name:
+                    break
+        elif name and name not in _EMPTY and len(names) < _DEPTH and not tag[0].endswith("/>"):
+            names.append(name)
+            around.append((is_quoted, is_hidden))
+            is_quoted = is_quoted or name == "blockquote" or _QUOTES.search(tag[0]) is not None
+            is_hidden = is_hidden or _HIDDEN.search(tag[0]) is not None
+        if name in _BLOCKS:
+            yield "\n", is_quoted, is_hidden
+
+
+def _line_of(text: str) -> str:
+    """The characters of *text* between two tags, where a line break is a space."""
+    return _characters(text[:_PIECE_CHARACTERS]).replace("\r", " ").replace("\n", " ")
+
+
 def readable_text(markup: str) -> str:
     """``shown_text``, and after it, one a line: titles, the texts of images, and the targets of links."""
     values: dict[str, None] = {}

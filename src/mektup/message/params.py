@@ -50,7 +50,7 @@ _TOKEN = rb"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?=]+"
 _TYPE = re.compile(rb"[ \t]*(%b)[ \t]*/[ \t]*(%b)" % (_TOKEN, _TOKEN))
 _VALUE = re.compile(rb"[ \t]*(%b)" % _TOKEN)
 # Liberty: clients omit quotes that RFC 2045 requires (``boundary=a=b``, ``name=my file.txt``).
-_PARAM = re.compile(rb';[ \t]*(%b)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"?|([^;"]*))' % _TOKEN, re.DOTALL)
+_PARAM = re.compile(rb';[ \t]*(%b)[ \t]*=[ \t]*(?:"([^"\\]*(?:\\.[^"\\]*)*)"?|([^;"]*))' % _TOKEN, re.DOTALL)
 _FIRST_PARAM = re.compile(rb"[ \t;]*%b[ \t]*=" % _TOKEN)
 _QUOTED_VALUE = re.compile(rb'[ \t]*"[ \t]*(%b)[ \t]*"' % _TOKEN)
 _ATTACHMENT = b"attachment"

@@ -1,4 +1,4 @@
-"""The text of a message, decoded and folded, for SEARCH and for previews."""
+"""The text of a message, decoded and folded, for SEARCH."""
 
 from __future__ import annotations
 
@@ -11,20 +11,12 @@ from mektup.message.addresses import MISSING_DOMAIN, MISSING_MAILBOX, SYNTAX_ERR
 from mektup.message.charsets import decode
 from mektup.message.envelope import REMEMBERED, REMEMBERED_BYTES, read_addresses
 from mektup.message.headers import all_fields, field_text, field_values, header_text
-from mektup.message.markup import readable_text, shown_text
+from mektup.message.markup import readable_text
 from mektup.message.params import texts_in_pieces
 from mektup.message.scan import Octets, Part, scan
 from mektup.message.transfer import decode_part
 from mektup.terms.errors import Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
-
-PREVIEW_CHARACTERS = 200
-"""RFC 8970 §3.1: a preview has at most 256 characters, and should have 200."""
-
-_PREVIEW_BYTES = 1024
-"""Enough of a plain text for a preview."""
-_PREVIEW_HTML_BYTES = 64 * 1024
-"""HTML has much markup before its first text."""
 
 # Normalizing takes time quadratic in the length of a run of combining marks. So long text is cut, before an ASCII
 # character, which never composes with the character before it.
@@ -41,24 +33,28 @@ def fold(text: str) -> str:
     Like i;unicode-casemap (RFC 5051), with two differences. It is composed (NFKC), so that "u" does not match "ü",
     which is another letter in German and Turkish. It uses full case folding, so that "STRASSE" matches "Straße". The
     four Turkish letters i (i, ı, I, İ) are equal, as three of them are in RFC 5051; so any spelling finds "İstanbul".
-    A long text is cut where it becomes more than twice as long.
+    A long text is cut where it becomes more than twice as long. ``comparing`` has the other comparators.
     """
     if text.isascii():
         return text.lower()
-    if len(text) > _PIECE_CHARACTERS:
-        return "".join(_fold_pieces(text))
-    return _fold_piece(text)
+    return in_pieces(text, _fold_piece)
 
 
-def _fold_pieces(text: str) -> list[str]:
+def in_pieces(text: str, fold: Callable[[str], str]) -> str:
+    """*text*, each of its pieces folded by *fold*, which takes quadratic time for long runs of combining marks.
+
+    A long text is cut where it becomes more than twice as long.
+    """
+    if len(text) <= _PIECE_CHARACTERS:
+        return fold(text)
     folded: list[str] = []
     room = _MOST_GROWTH * len(text)
     for piece in _PIECES.finditer(text):
-        folded.append(_fold_piece(piece[0]))
+        folded.append(fold(piece[0]))
         room -= len(folded[-1])
         if room < 0:
             break
-    return folded
+    return "".join(folded)
 
 
 def _fold_piece(text: str) -> str:
@@ -66,12 +62,12 @@ def _fold_piece(text: str) -> str:
     return folded.replace("i\N{COMBINING DOT ABOVE}", "i").replace("ı", "i")
 
 
-def fold_header(text: str) -> str:
-    """The form of a header's *text* that SEARCH compares: ``fold``, and each run of white space is one space.
+def fold_header(text: str, folding: Callable[[str], str] = fold) -> str:
+    """The form of a header's *text* that SEARCH compares: *folding*, and each run of white space is one space.
 
     So a folded value is found in the form that ENVELOPE shows (RFC 9051 §6.4.4).
     """
-    text = fold(text).replace("\t", " ")
+    text = folding(text).replace("\t", " ")
     while "  " in text:
         text = text.replace("  ", " ")
     return text
@@ -81,7 +77,7 @@ ADDRESS_FIELDS = frozenset({b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc
 """The fields whose addresses ENVELOPE shows."""
 
 
-def value_text(name: bytes, value: bytes, most_addresses: int) -> str:
+def value_text(name: bytes, value: bytes, most_addresses: int, folding: Callable[[str], str] = fold) -> str:
     """The text of the field *name* (lower case) that SEARCH searches: its value, decoded and folded by ``fold_header``.
 
     An address field also has the names and addresses that ENVELOPE shows, if the value has them in another form
@@ -90,7 +86,7 @@ def value_text(name: bytes, value: bytes, most_addresses: int) -> str:
     text = field_text(value)
     if name in ADDRESS_FIELDS and (others := _other_forms(value, text, most_addresses)):
         text = "\n".join([text, *others])
-    return fold_header(text)
+    return fold_header(text, folding)
 
 
 def _other_forms(value: bytes, text: str, most: int) -> tuple[str, ...]:
@@ -148,11 +144,15 @@ def _as_shown(address: Address) -> Iterator[str]:
         yield field_text(host)
 
 
-def header_values(header: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> list[str]:
+def header_values(
+    header: bytes, name: str, limits: Limits = DEFAULT_LIMITS, folding: Callable[[str], str] = fold
+) -> list[str]:
     """The values of the fields of that name, for SEARCH HEADER (RFC 9051 §6.4.4)."""
     octets = name.encode()
     most = limits.header_field_bytes
-    return [value_text(octets.lower(), value[:most], limits.addresses) for value in field_values(header, octets)]
+    return [
+        value_text(octets.lower(), value[:most], limits.addresses, folding) for value in field_values(header, octets)
+    ]
 
 
 def field_texts(header: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[str, str]]:
@@ -162,8 +162,8 @@ def field_texts(header: bytes, limits: Limits = DEFAULT_LIMITS) -> Iterator[tupl
         yield name.decode("latin-1").lower(), value_text(name.lower(), value, limits.addresses)
 
 
-def search_text(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> tuple[str, str]:
-    """The texts for SEARCH TEXT and BODY: that of all headers, and that of the body; decoded and case-folded.
+def search_text(raw: Octets, limits: Limits = DEFAULT_LIMITS, folding: Callable[[str], str] = fold) -> tuple[str, str]:
+    """The texts for SEARCH TEXT and BODY: that of all headers, and that of the body; decoded and folded by *folding*.
 
     RFC 9051 §6.4.4: TEXT includes the MIME header fields of the parts. BODY matches no header field, so the header of
     an embedded message is with the headers. The body consists of the text parts and of the parts of other message
@@ -172,7 +172,7 @@ def search_text(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> tuple[str, str]
     parts = scan(raw, limits)
     headers = "\n".join(_headers(raw, parts, limits))
     body = "\n".join(_texts(raw, parts, limits.text_bytes))
-    return fold_header(headers), fold(body)
+    return fold_header(headers, folding), folding(body)
 
 
 def _headers(raw: Octets, parts: Sequence[Part], limits: Limits) -> Iterator[str]:
@@ -224,14 +224,3 @@ def _undone(octets: bytes, part: Part) -> bytes:
         return decode_part(octets, encoding.decode("latin-1").lower())
     except Refused:
         return octets
-
-
-def preview(raw: Octets, parts: Sequence[Part]) -> str:
-    """The beginning of the message's text, each run of white space as one space (RFC 8970 §3.3); empty without text."""
-    texts = [part for part in parts if part.is_text and part.octets]
-    if not texts:
-        return ""
-    plain = [part for part in texts if part.content_type.subtype.lower() != b"html"]
-    part, most = (plain[0], _PREVIEW_BYTES) if plain else (texts[0], _PREVIEW_HTML_BYTES)
-    text = part_text(raw, part, most, shown_text)
-    return " ".join(text.lstrip()[: 2 * PREVIEW_CHARACTERS].split())[:PREVIEW_CHARACTERS].rstrip()

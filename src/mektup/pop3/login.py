@@ -67,7 +67,7 @@ async def auth(session: LoginConversation, command: Command) -> None:
     session.user_given = None
     mechanism, _, initial = command.text.decode("ascii", "replace").partition(" ")
     if not mechanism:
-        mechanisms = session.services.authenticator.mechanisms(session.peer)
+        mechanisms = session.services.authenticator.mechanisms(session.peer, session.services.hidden)
         session.succeed(texts.MECHANISMS)
         for line in (*mechanisms, "."):
             session.say(line)
@@ -77,7 +77,7 @@ async def auth(session: LoginConversation, command: Command) -> None:
         session.say("+ " + challenge.decode("ascii"))
         return await session.read_line()
 
-    exchange = session.services.authenticator.exchange(mechanism.upper(), session.peer)
+    exchange = session.services.authenticator.exchange(mechanism.upper(), session.peer, session.services.hidden)
     text = initial.strip().encode("ascii", "replace")
     try:
         entry = await converse(exchange, initial_response(text, _COMPLAINTS) if text else None, ask, _COMPLAINTS)

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 
 from mektup.pop3 import texts
-from mektup.store.interface import Account, Column, Mailbox
+from mektup.store.columns import Column
+from mektup.store.interface import Account, Mailbox
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.names import INBOX

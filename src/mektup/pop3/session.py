@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 
-from mektup.pop3 import login, texts
+from mektup.pop3 import login, masking, texts
 from mektup.pop3.commands import Command, Pop3State, parse
 from mektup.pop3.maildrop import Maildrop, open_maildrop
 from mektup.pop3.multiline import Stuffer, TopCutter
 from mektup.session.life import Ending
 from mektup.session.line_session import LineSession
 from mektup.session.services import Services
+from mektup.session.tap import MASK, Tap
 from mektup.session.texts import ENCRYPTED_ALREADY, GOODBYE
 from mektup.store.interface import AccountEntry
 from mektup.terms.errors import ClientError, Refused, TimedOut
@@ -51,6 +52,10 @@ class Pop3Session(LineSession):
         """See ``LineSession``."""
         command = parse(line, self._state)
         return command.verb, _RUNS[command.verb](self, command)
+
+    def tell(self, tap: Tap, line: bytes) -> None:
+        """See ``LineSession``."""
+        masking.tell_command(tap, line)
 
     def complain(self, mistake: ClientError) -> None:
         """See ``LineSession``."""
@@ -98,6 +103,8 @@ class Pop3Session(LineSession):
         """The next line where no command is expected. Raises ClientError for one that is too long."""
         while (line := self.lines.next_line()) is None:
             self.lines.feed(await self.peer.read(self.patience()))
+        if self.tap is not None:
+            self.tap.rest(MASK)
         return line
 
     async def enter(self, entry: AccountEntry) -> None:
@@ -130,7 +137,7 @@ class Pop3Session(LineSession):
         yield "UTF8 USER"
         if authenticator.may_send_password(self.peer):
             yield "USER"
-        yield "SASL " + " ".join(authenticator.mechanisms(self.peer))
+        yield "SASL " + " ".join(authenticator.mechanisms(self.peer, self.services.hidden))
         # RFC 2595 §4: announced only before login, and only while the connection is not encrypted
         if self._may_start_tls():
             yield "STLS"
@@ -208,6 +215,7 @@ class Pop3Session(LineSession):
         (number,) = command.numbers
         self.drop.require(number)
         await self._give(number, texts.OCTETS.of(count=self.drop.size(number)), None)
+        self.fetched += 1
         self.drop.retrieved(number)
 
     async def top(self, command: Command) -> None:

@@ -19,6 +19,8 @@ class Service(Enum):
     POP3 = "pop3"
     POP3S = "pop3s"
     LMTP = "lmtp"
+    SASL = "sasl"
+    SOCKETMAP = "socketmap"
     METRICS = "metrics"
 
     @property
@@ -27,8 +29,13 @@ class Service(Enum):
         return self in (Service.IMAPS, Service.POP3S)
 
     @property
+    def is_for_agents(self) -> bool:
+        """Whether the clients are mail transfer agents, which do not log in."""
+        return self in (Service.LMTP, Service.SASL, Service.SOCKETMAP)
+
+    @property
     def protocol(self) -> str:
-        """``imap``, ``pop3``, ``lmtp`` or ``metrics``, encrypted or not."""
+        """The name of the service, the same for encrypted connections and for others."""
         return "imap" if self is Service.IMAPS else "pop3" if self is Service.POP3S else self.value
 
 

@@ -30,18 +30,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
 
+from mektup.auth.login_rules import LoginRules
+from mektup.auth.oauth.rules import OAuthRules
 from mektup.auth.plaintext import Plaintext
 from mektup.server import accounts, logs, texts
 from mektup.server.addresses import AddressError, Endpoint, Service, endpoint
-from mektup.server.config import Config, ConfigError, unexpected
+from mektup.server.config import HIDING, ClientCertificates, Config, ConfigError, unexpected
 from mektup.server.embedded import Message
+from mektup.server.layers.client_names import ClientName
 from mektup.server.single import Single, open_single
 from mektup.store import system
 from mektup.store.interface import Store
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
-from mektup.terms.names import INBOX
+from mektup.terms.names import INBOX, account_key
 from mektup.terms.numbers import Uid
+from mektup.terms.quota import NO_QUOTA, QuotaLimits
 from mektup.terms.texts import ABOUT
 
 T = TypeVar("T")
@@ -77,16 +81,29 @@ class Server:
         plaintext: str = "loopback",
         cert: str | os.PathLike[str] | None = None,
         key: str | os.PathLike[str] | None = None,
+        client_ca: str | os.PathLike[str] | None = None,
+        client_name: str = "cn",
         hostname: str = "mektup",
+        hide: Sequence[str] = (),
+        scram_sha_1: bool = False,
+        oauth: OAuthRules | None = None,
         delivery: DeliveryRules = DEFAULT_DELIVERY_RULES,
+        quota: QuotaLimits = NO_QUOTA,
+        administrators: Iterable[str] = (),
+        contact: str = "",
     ) -> None:
         """Serves from the data directory *data*, or from memory for None, once it is entered.
 
         *users* maps names to passwords of accounts to add; *listen* maps ``imap``, ``imaps``, ``pop3``, ``pop3s``,
-        ``lmtp`` and ``metrics`` to an address as in the configuration file, or to a list of addresses; port 0 is any
-        free port. *plaintext* says where a password may cross an unencrypted connection: ``loopback``, ``always`` or
-        ``never``. *cert* and *key* are PEM files; without them the server makes its own certificate. *delivery* says
-        how LMTP delivers mail, as the table ``[lmtp]`` of the configuration file does.
+        ``lmtp``, ``sasl``, ``socketmap`` and ``metrics`` to an address as in the configuration file, or to a list of
+        addresses; port 0 is any free port. *plaintext* says where a password may cross an unencrypted connection:
+        ``loopback``, ``always`` or ``never``. *cert* and *key* are PEM files; without them the server makes its own
+        certificate. *client_ca* is a PEM file of certificates: a client may log in by one that these have signed, to
+        the account in its common name, or for the *client_name* ``email`` in its address. *hide* names capabilities
+        that the server hides, as one that does not have them. *scram_sha_1* offers SCRAM-SHA-1, too. *oauth* says whose
+        tokens are accepted, as ``[oauth]`` does, and *delivery* how LMTP delivers mail, as ``[lmtp]`` does. *quota* has
+        the limits of each account, STORAGE in octets; *administrators* are accounts that may change them. *contact* is
+        a URI by which users reach the operator.
         Raises ConfigError for arguments that cannot be used.
         """
         self._config = Config(
@@ -96,8 +113,14 @@ class Server:
             plaintext=_plaintext(plaintext),
             cert=None if cert is None else Path(cert).absolute(),
             key=None if key is None else Path(key).absolute(),
+            hide=_hidden(hide),
+            clients=_clients(client_ca, client_name),
             hostname=hostname,
+            login=LoginRules(scram_sha_1=scram_sha_1, oauth=oauth),
             delivery=delivery,
+            quota=dict(quota),
+            administrators=frozenset(map(account_key, administrators)),
+            contact=contact,
         )
         self._users = _checked_users(users or {})
         self._single: Single | None = None
@@ -167,7 +190,21 @@ class Server:
 
     async def add_user(self, name: str, password: str) -> None:
         """Adds an account, or changes the password of an existing one. Raises Refused(CANNOT)."""
-        await accounts.set_password(self.store, name, password, passing=self._config.data is None)
+        in_memory = self._config.data is None
+        await accounts.set_password(self.store, name, password, self._config.login, passing=in_memory)
+
+    async def add_domain(self, domain: str) -> None:
+        """Adds a domain. From then on LMTP takes mail only for the domains that were added. Raises Refused(CANNOT)."""
+        await self.store.addresses.add_domain(domain)
+
+    async def add_alias(self, address: str, *users: str) -> None:
+        """Lets mail for *address* go to *users*, too: ``info@example.org``, ``postmaster``, or ``@example.org``.
+
+        The last one is for all that no account and no other alias of the domain takes.
+        Raises Refused (CANNOT for an address that cannot be, ALREADYEXISTS for that of an account, NONEXISTENT for an
+        unknown user).
+        """
+        await self.store.addresses.add_alias(address, users)
 
     async def deliver(
         self,
@@ -187,7 +224,15 @@ class Server:
         Nothing is stored then.
         """
         return await accounts.deliver(
-            self.store, self._config.limits, user, message, mailbox=mailbox, flags=flags, internaldate=internaldate
+            self.store,
+            self._config.limits,
+            user,
+            message,
+            mailbox=mailbox,
+            flags=flags,
+            internaldate=internaldate,
+            tally=self._running.node.reporter.embedded,
+            log=self._running.node.delivery_log,
         )
 
     @property
@@ -258,6 +303,14 @@ class ThreadedServer:
     def add_user(self, name: str, password: str) -> None:
         """As Server.add_user."""
         self._run(self._server.add_user(name, password))
+
+    def add_domain(self, domain: str) -> None:
+        """As Server.add_domain."""
+        self._run(self._server.add_domain(domain))
+
+    def add_alias(self, address: str, *users: str) -> None:
+        """As Server.add_alias."""
+        self._run(self._server.add_alias(address, *users))
 
     def deliver(
         self,
@@ -334,6 +387,22 @@ def _checked_users(users: Mapping[str, str]) -> dict[str, str]:
             got = texts.OTHERWISE.of(name=repr(name))
             raise unexpected("users", texts.USER_AND_PASSWORD.of(example=example), got)
     return dict(users)
+
+
+def _hidden(names: Sequence[str]) -> dict[Service | Endpoint, tuple[str, ...]]:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise unexpected("hide", texts.HIDE_LIST.of(example='["IDLE", "MOVE"]'), repr(names))
+    mechanisms = tuple(name for name in names if name.upper().startswith("AUTH="))
+    return {service: mechanisms if service.protocol == "pop3" else tuple(names) for service in HIDING if names}
+
+
+def _clients(ca: str | os.PathLike[str] | None, name: str) -> ClientCertificates | None:
+    try:
+        where = ClientName(name)
+    except ValueError:
+        allowed = ", ".join(repr(each.value) for each in ClientName)
+        raise unexpected("client_name", texts.ONE_OF.of(allowed=allowed), repr(name)) from None
+    return None if ca is None else ClientCertificates(Path(ca).absolute(), where)
 
 
 def _plaintext(word: str) -> Plaintext:

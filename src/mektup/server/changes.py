@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import ConfigError
 from mektup.server.listeners import endpoint_of, open_sockets, remove_path
+from mektup.server.socket_access import USUAL_ACCESS, SocketAccess
 from mektup.terms.texts import ABOUT
 
 Key = tuple[Service, Endpoint]
@@ -31,7 +32,9 @@ class AddressChange:
 
 
 def prepare_addresses(
-    listen: Mapping[Service, tuple[Endpoint, ...]], kept: Mapping[Key, Iterable[Endpoint]]
+    listen: Mapping[Service, tuple[Endpoint, ...]],
+    kept: Mapping[Key, Iterable[Endpoint]],
+    access: SocketAccess = USUAL_ACCESS,
 ) -> AddressChange:
     """Binds what *listen* has and *kept* has not; *kept* maps each key to the addresses that it is bound to.
 
@@ -44,7 +47,7 @@ def prepare_addresses(
         for key in wanted:
             if key not in kept and key not in added:
                 try:
-                    added[key] = open_sockets(key[1], shared=True, ours=ours)
+                    added[key] = open_sockets(key[1], shared=True, ours=ours, access=access)
                 except ConfigError as error:
                     raise ConfigError(ABOUT.of(place=f"listen.{key[0].value}", problem=error.text)) from error
     except BaseException:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import Config
+from mektup.server.control.messages import Question
 from mektup.server.report import Report
 from mektup.terms.texts import Text
 
@@ -113,6 +114,14 @@ class Reported:
     report: Report
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """To a worker: send the answers to the socket that comes with this message."""
+
+    question: Question
+    worker: int
+
+
 Message = (
     Start
     | Listen
@@ -126,6 +135,7 @@ Message = (
     | Failed
     | Ping
     | Pong
+    | Asked
     | AskReport
     | Reported
 )
@@ -163,11 +173,18 @@ class Channel:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()
 
-    def _read(self) -> None:
+    def read_rest(self) -> None:
+        """Reads the messages that the other end sent before its process ended, and closes."""
+        while self._socket.fileno() >= 0:
+            if not self._read():
+                self.close()
+
+    def _read(self) -> bool:
+        """Reads one message; returns false if there is none."""
         try:
             octets, descriptors, _, _ = socket.recv_fds(self._socket, MESSAGE_BYTES, MAX_SOCKETS)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError:
             octets, descriptors = b"", []
         if octets:
@@ -175,3 +192,4 @@ class Channel:
         else:
             self.close()
             self._ended()
+        return bool(octets)

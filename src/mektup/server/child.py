@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from mektup.server import texts
 from mektup.server.channel import (
+    Asked,
     AskReport,
     Channel,
     Failed,
@@ -25,6 +26,7 @@ from mektup.server.channel import (
     channel_pair,
 )
 from mektup.server.config import Config, ConfigError
+from mektup.server.control.messages import Question
 from mektup.server.report import Report
 from mektup.terms.texts import Text
 
@@ -49,6 +51,10 @@ class Child:
         """Why it could not start."""
         self.prepared: int | None = None
         """The number of the change that it has prepared."""
+        self.last_report: Report | None = None
+        """The newest report that came: of a scrape, of a ping, or of the end."""
+        self.hangs = 0
+        """How often it was killed because it hung: 0 or 1."""
         self._log = log
         self._news = news
         self._answered = True
@@ -78,7 +84,9 @@ class Child:
     async def end(self) -> int:
         """Waits until the process has ended; returns its exit status."""
         try:
-            return await self.process.wait()
+            status = await self.process.wait()
+            self.channel.read_rest()
+            return status
         finally:
             self.channel.close()
             self.is_ready = False
@@ -101,18 +109,27 @@ class Child:
             await asyncio.wait_for(self._began.wait(), START_SECONDS)
         except TimeoutError:
             self._log.error("worker_hangs", worker=self.number, seconds=START_SECONDS, since="its start")
+            self.hangs = 1
             self.kill()
             return
         missed = 0
         while missed < PINGS:
             self._answered = False
             self.channel.send(Ping())
+            # if it dies before the next ping, only what it counts from now on is lost
+            self.channel.send(AskReport())
             seconds = patience()
             await asyncio.sleep(seconds / PINGS)
             missed = 0 if self._answered else missed + 1
             self.is_silent = not self._answered
         self._log.error("worker_hangs", worker=self.number, seconds=seconds, consequence="it is killed")
+        self.hangs = 1
         self.kill()
+
+    def ask(self, question: Question, end: socket.socket) -> None:
+        """Hands it a question, and *end* for its answers."""
+        with end:
+            self.channel.send(Asked(question, self.number), [end])
 
     async def report(self) -> Report | None:
         """Its report; None if it does not answer."""
@@ -157,6 +174,7 @@ class Child:
                 self.prepared = change
                 self._settle_preparing(None)
             case Reported(report):
+                self.last_report = report
                 if self._report is not None:
                     self._report.set_result(report)
                     self._report = None

@@ -21,16 +21,17 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from ssl import SSLContext
 from typing import cast
 
 from mektup.server import texts
 from mektup.server.addresses import address_of
 from mektup.server.fair_turns import FairTurns
 from mektup.server.layers.deflate import DeflateLayer
+from mektup.server.layers.server_tls import ServerTls
 from mektup.server.layers.stack import Layer, Stack
 from mektup.server.layers.tls import NotTls, TlsLayer
-from mektup.server.sending import acknowledge, write_now
+from mektup.server.round_turns import STRANGERS_UNREAD_BYTES, StrangerTurns
+from mektup.server.sending import acknowledge, send_queued
 from mektup.server.tuning.busy_poll import BusyPoll
 from mektup.server.tuning.inline_wakeup import InlineWakeup, PlainWakeup, Wakeup
 from mektup.terms.errors import Disconnected, Refused, TimedOut
@@ -40,17 +41,11 @@ from mektup.terms.texts import Text
 UNREAD_BYTES = 256 * 1024
 """With more unread octets than this, the socket is not read."""
 
-STRANGERS_UNREAD_BYTES = 16 * 1024
-"""The same before login, as thousands of clients may wait there."""
-
 READ_BYTES = 16 * 1024
 """The most that one read returns."""
 
 FULL_READ_BYTES = 256_000
 """A read of this size fills the buffer of uvloop, which then reads again in the same round, up to 32 times."""
-
-JOIN_BYTES = 256 * 1024
-"""Queued output up to this size is joined. More is sent piece by piece, to save the copy."""
 
 QUEUED_BYTES = 64 * 1024
 """With more queued output than this, a session is due to drain."""
@@ -95,6 +90,7 @@ class Connection(asyncio.Protocol):
         "_queued",
         "_reading_paused",
         "_seeking",
+        "_strangers",
         "_taken",
         "_timer",
         "_timer_at",
@@ -107,15 +103,19 @@ class Connection(asyncio.Protocol):
         "_write_seconds",
         "_writing_paused",
         "address",
+        "answered",
         "bytes_in",
         "bytes_out",
         "compressed",
         "dismissal",
         "in_response",
+        "is_held",
         "local",
         "secure",
         "task",
+        "tls",
         "uploading",
+        "waited",
     )
 
     def __init__(
@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
         busy_poll: BusyPoll,
         inline_wakeup: bool,
         turns: FairTurns,
-        certificate: Callable[[], SSLContext | None],
+        certificate: Callable[[], ServerTls | None],
         write_seconds: float,
         interest_seconds: float,
         on_lost: Callable[[Connection], None],
@@ -133,20 +133,22 @@ class Connection(asyncio.Protocol):
         """A connection to *peer_name*.
 
         *busy_poll* and *turns* belong to the event loop; *inline_wakeup* is the switch in Tuning; *certificate* returns
-        the context for a TLS handshake, None if there is none; *on_lost* is called once, when the socket is closed.
+        what a TLS handshake needs, None if there is none; *on_lost* is called once, when the socket is closed.
         """
         self.address, self.local = address_of(peer_name)
         self.secure = self.compressed = False
+        self.tls: TlsLayer | None = None
         self.dismissal: Text | None = None
-        self.uploading = False
-        self.in_response = False
-        self._seeking = False
+        self.uploading = self.in_response = self._seeking = False
         self.task: asyncio.Task[None] | None = None
         """The task of the session."""
-        self.bytes_in = 0
-        self.bytes_out = 0
+        self.waited = 0.0
+        self.answered: Callable[[bytes], None] | None = None
+        """Gets all that the session writes, if the connection is a ``control.traced.TracedConnection``."""
+        self.bytes_in = self.bytes_out = 0
         self._busy_poll = busy_poll
         self._turns = turns
+        self._strangers: StrangerTurns | None = turns.strangers  # None after the login
         self._certificate = certificate
         self._write_seconds = write_seconds
         self._interest_seconds = interest_seconds
@@ -159,9 +161,7 @@ class Connection(asyncio.Protocol):
         self._outgoing: list[bytes] = []
         self._owes_acknowledgement = False
         self._queued = 0
-        self._ended = False
-        self._hurried = False
-        self._heard_after_close = False
+        self._ended = self._hurried = self._heard_after_close = self.is_held = False
         self._lost = self._reading_paused = self._writing_paused = self._discarding = False
         self._cut_off: asyncio.TimerHandle | None = None
         self._unread_bytes = STRANGERS_UNREAD_BYTES
@@ -183,6 +183,15 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""
+        if self._strangers is None:
+            self.take(data)
+        else:
+            self._strangers.came(self, data)
+
+    def take(self, data: bytes) -> None:
+        """Handles *data*, which came from the client."""
+        if self._lost:
+            return
         is_full = len(data) >= FULL_READ_BYTES
         self._busy_poll.heard()
         self._owes_acknowledgement = _CAN_ACKNOWLEDGE
@@ -203,19 +212,30 @@ class Connection(asyncio.Protocol):
             self._incoming += data
             self._taken = 0
         if len(self._incoming) > self._unread_bytes and not self._reading_paused:
-            self._pause_reading()
+            self.pause()
         self._wakeup.wake_now()
         if self._wakeup.waits:
             self._busy_poll.answered()
         if is_full and not self._reading_paused:
             # the session has had its turn; 32 turns in a row, one for each read, would stall the others for 160 ms
-            self._pause_reading()
-            self._loop.call_soon(self._read_on)
+            self.pause()
+            self._loop.call_soon(self.go_on)
+
+    def pause(self) -> None:
+        """Stops reading the socket."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Reads the socket again, if not too many octets are unread."""
+        if len(self._incoming) <= self._unread_bytes:
+            self._resume_reading()
 
     def eof_received(self) -> bool:
         """The client sends no more, but may still read: ``printf ... | nc`` must get its answers."""
         self._ended = True
-        self._wakeup.wake()
+        self._wake()
         self._expect_interest()
         return not self._discarding
 
@@ -230,7 +250,7 @@ class Connection(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._timer = self._cut_off = None
-        self._wakeup.wake()
+        self._wake()
         if self._seeking and self.task is not None:
             self.task.cancel()
         self._on_lost(self)
@@ -242,7 +262,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has caught up."""
         self._writing_paused = False
-        self._wakeup.wake()
+        self._wake()
 
     # Called by the session
 
@@ -277,12 +297,13 @@ class Connection(asyncio.Protocol):
 
     async def read(self, seconds: float) -> bytes:
         """The next bytes, at least one and at most READ_BYTES. Raises TimedOut, Disconnected."""
-        self._send()
+        self.flush()
         now = time.monotonic()
         # with nothing to read there is nobody to give way to, and the next command would wait for all who are busy
         is_over = bool(self._incoming) and now - self._turn_began > self._turns.seconds
         if self._writing_paused or self._lost or is_over:
             await self.drain()
+            self.waited = 0.0
             now = time.monotonic()
         if self._hurried:
             raise TimedOut(self.dismissal or texts.SHUTTING_DOWN)
@@ -312,6 +333,17 @@ class Connection(asyncio.Protocol):
         self._outgoing.append(octets)
         self._queued += len(octets)
 
+    def flush(self) -> None:
+        """Sends the queued output now; never blocks."""
+        queued, transport = self._outgoing, self._transport
+        if not queued or self._lost or transport is None:
+            return
+        size = self._queued
+        self._outgoing, self._queued = [], 0
+        self._owes_acknowledgement = False
+        self.bytes_out += size
+        send_queued(transport, self._file, queued, size, self._layers)
+
     @property
     def is_due(self) -> bool:
         """Whether it is time to drain: much output is queued, or this session's turn is over."""
@@ -327,13 +359,15 @@ class Connection(asyncio.Protocol):
         Writes never block (RFC 9051 §5.3), so a client that reads nothing does not stop the others.
         """
         if self._outgoing:
-            self._send()
+            self.flush()
         if self._writing_paused:
-            deadline = time.monotonic() + self._write_seconds
+            began = time.monotonic()
+            deadline = began + self._write_seconds
             while self._writing_paused and not self._lost:
                 if not await self._sleep_until(deadline) and self._writing_paused:
                     self.abort()
                     raise Disconnected
+            self.waited += time.monotonic() - began
             # many clients may have made room at the same moment
             await self._have_turn()
         elif time.monotonic() - self._turn_began > self._turns.seconds:
@@ -351,7 +385,7 @@ class Connection(asyncio.Protocol):
         if self._layers is not None:
             self._layers.rest()
         for watch in watches:
-            watch.on_fire = self._wakeup.wake
+            watch.on_fire = self._wake
         try:
             while not (self._incoming or self._ended or self.stopping or any(watch.fired for watch in watches)):
                 self._was_busy = False
@@ -369,8 +403,8 @@ class Connection(asyncio.Protocol):
         CVE-2011-0411). So octets that are here already end the connection, and octets that are still in the socket go
         to the handshake, which then fails. RFC 9051 §6.2.1, RFC 2595 §4.
         """
-        self._send()
-        if self._incoming:
+        self.flush()
+        if self._incoming or self.is_held:
             self.close()
             raise Disconnected
         await self.shake_hands(self.expect_tls())
@@ -378,7 +412,7 @@ class Connection(asyncio.Protocol):
     def start_compression(self) -> None:
         """See ``terms.peer.Peer``. Octets are compressed before they are encrypted (RFC 4978 §3)."""
         assert not self._incoming
-        self._send()
+        self.flush()
         layer = DeflateLayer()
         self._layers = layer if self._layers is None else Stack(self._layers, layer)
         self.compressed = True
@@ -387,10 +421,10 @@ class Connection(asyncio.Protocol):
 
     def expect_tls(self) -> TlsLayer:
         """From now on all octets are TLS, of the layer that is returned. Raises Refused."""
-        context = self._certificate()
-        if context is None:
+        server_tls = self._certificate()
+        if server_tls is None:
             raise Refused(None, texts.NO_CERTIFICATE_FOR_TLS)
-        tls = self._layers = TlsLayer(context)
+        tls = self._layers = self.tls = TlsLayer(server_tls)
         self.secure = True
         return tls
 
@@ -402,7 +436,7 @@ class Connection(asyncio.Protocol):
                 break
         if tls.said_in_clear is not None:
             # the answer must be in the clear, too, so that this client can read it
-            self._layers, self.secure, self._ended = None, False, False
+            self._layers, self.tls, self.secure, self._ended = None, None, False, False
             raise NotTls(tls.said_in_clear)
         if not tls.established or self._lost:
             raise Disconnected from tls.failure
@@ -413,9 +447,10 @@ class Connection(asyncio.Protocol):
             self.dismissal = texts.SHUTTING_DOWN
         self._wakeup.wake()
 
-    def trust(self) -> None:
-        """Allows more unread octets: the client has logged in, or need not."""
-        self._unread_bytes = UNREAD_BYTES
+    def trust(self, *, is_known: bool = True) -> None:
+        """Allows more unread octets: the client has logged in, or need not. *is_known* is false where it has left."""
+        self._unread_bytes = UNREAD_BYTES if is_known else STRANGERS_UNREAD_BYTES
+        self._strangers = None if is_known else self._turns.strangers
 
     def dismiss(self, reason: Text) -> None:
         """See ``terms.peer.Peer``; after DISMISSAL_SECONDS the connection is aborted."""
@@ -462,7 +497,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or self._lost or self._discarding:
             return
-        self._send()
+        self.flush()
         self._heard_after_close = bool(self._incoming)
         self._discarding, self._incoming, self._taken = True, b"", 0
         if self._layers is not None:
@@ -493,30 +528,10 @@ class Connection(asyncio.Protocol):
             self._was_busy = True
             self._turn_began = time.monotonic()
 
-    def _send(self) -> None:
-        queued, transport = self._outgoing, self._transport
-        if not queued or self._lost or transport is None:
-            return
-        size = self._queued
-        self._outgoing, self._queued = [], 0
-        self._owes_acknowledgement = False
-        self.bytes_out += size
-        if len(queued) > 1 and size <= JOIN_BYTES:
-            queued = [b"".join(queued)]
-        if self._layers is not None:
-            queued = [self._layers.send(octets) for octets in queued]
-        if len(queued) > 1 or transport.is_closing() or transport.get_write_buffer_size():
-            # not writelines(): after it, asyncio of 3.12.0 to 3.12.8, 3.13.0 and 3.13.1 does not call pause_writing
-            # (gh-127655), so a client that reads nothing would fill the memory
-            for octets in queued:
-                transport.write(octets)
-        else:
-            write_now(transport, self._file, queued[0])
-
     def _received(self, layers: Layer, data: bytes) -> bytes:
         octets = layers.receive(data)
         if layers.has_more and not self._reading_paused:
-            self._pause_reading()
+            self.pause()
         answer = layers.to_send()
         if answer and self._transport is not None:
             self._transport.write(answer)
@@ -531,15 +546,6 @@ class Connection(asyncio.Protocol):
         else:
             self.abort()
 
-    def _pause_reading(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._reading_paused = True
-            self._transport.pause_reading()
-
-    def _read_on(self) -> None:
-        if len(self._incoming) <= self._unread_bytes:
-            self._resume_reading()
-
     def _go_on_reading(self) -> None:
         """Takes what the layers have held back; reads the socket again when that was all."""
         layers = self._layers
@@ -550,6 +556,8 @@ class Connection(asyncio.Protocol):
             self._resume_reading()
 
     def _resume_reading(self) -> None:
+        if self.is_held:
+            return
         self._reading_paused = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
@@ -582,4 +590,8 @@ class Connection(asyncio.Protocol):
             # the deadline was moved since the timer was armed
             self._arm(left)
         else:
-            self._wakeup.wake()
+            self._wake()
+
+    def _wake(self) -> None:
+        # many may be woken at the same moment
+        (self._strangers or self._turns.woken).call(self._wakeup.wake_now)

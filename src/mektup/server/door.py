@@ -57,7 +57,7 @@ class Door(Generic[G]):
 
     def ask(self, network: str, service: Service, limits: Limits, now: float) -> Verdict[G]:
         """Whether one more connection from *network* may enter at the time *now*."""
-        if service is Service.LMTP:
+        if service.is_for_agents:
             return Verdict(texts.FULL if self.open >= limits.connections else None)
         if len(self._networks.get(network, ())) >= limits.connections_per_address_before_login:
             return Verdict(texts.FULL_FOR_NETWORK)
@@ -69,11 +69,15 @@ class Door(Generic[G]):
         return self._make_room(network, now)
 
     def enter(self, guest: G, network: str, service: Service, now: float) -> None:
-        """*guest* enters. It is a stranger, except for LMTP."""
+        """*guest* enters. It is a stranger, unless it is a mail transfer agent."""
         self.open += 1
-        if service is Service.LMTP:
+        if service.is_for_agents:
             self._transfer_agents += 1
             return
+        self.logged_out(guest, network, now)
+
+    def logged_out(self, guest: G, network: str, now: float) -> None:
+        """*guest*, who is inside and no stranger, is one from now on."""
         strangers = self._networks.setdefault(network, {})
         strangers[guest] = now
         self._network_of[guest] = network
@@ -94,7 +98,7 @@ class Door(Generic[G]):
         """*guest* is gone; to be called once."""
         self.logged_in(guest)
         self.open -= 1
-        if service is Service.LMTP:
+        if service.is_for_agents:
             self._transfer_agents -= 1
 
     def _make_room(self, network: str, now: float) -> Verdict[G]:

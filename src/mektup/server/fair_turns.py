@@ -14,6 +14,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from mektup.server.round_turns import RoundTurns, StrangerTurns
+
 TURN_SECONDS = 0.005
 """How long a session may keep the event loop when no other waits for its turn."""
 
@@ -24,7 +26,7 @@ SHORT_TURN_SECONDS = 0.0005
 class FairTurns:
     """The queue of one event loop."""
 
-    __slots__ = ("_first", "_is_called", "_later", "_loop", "_was_first", "seconds")
+    __slots__ = ("_first", "_is_called", "_later", "_loop", "_was_first", "seconds", "strangers", "woken")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -34,6 +36,10 @@ class FairTurns:
         self._is_called = False
         self.seconds = TURN_SECONDS
         """How long a turn is now."""
+        self.strangers = StrangerTurns(loop)
+        """Turns of clients before login."""
+        self.woken = RoundTurns(loop)
+        """Turns of other sessions that something wakes: a change, a time that is over, the end of the stream."""
 
     async def wait(self, *, is_first: bool) -> None:
         """Returns when it is the caller's turn again, in the next round of the loop at the earliest.

@@ -1,14 +1,16 @@
 """Records faults of the machine: each is logged, counted by kind, and shown by ``/health`` while it lasts.
 
-A full disk is over when there is room again; ``trouble`` checks that each time it is called. Damage lasts until a
-restart, because somebody has to repair it. Any other fault lasts for LASTS_SECONDS after it last happened, as a disk
-that failed once may fail again.
+A full disk is over when there is room again, and a read-only one when it can be written; ``trouble`` checks that each
+time it is called. It also sees that a disk was made read-only before anything is refused. Damage lasts until a restart,
+because somebody has to repair it. Any other fault lasts for LASTS_SECONDS after it last happened, as a disk that failed
+once may fail again.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from structlog.typing import FilteringBoundLogger
 
@@ -88,6 +90,8 @@ class FaultBook:
         words = [self._words_of(kind) for kind in self._lasting]
         if Kind.FULL not in self._lasting and self._reserve.is_short and not self._reserve.has_room():
             words.append(f"store: {Kind.FULL.text}: {self._reserve}")
+        if Kind.READ_ONLY not in self._lasting and self._reserve.is_read_only:
+            words.append(f"store: {Kind.READ_ONLY.text}: {self._reserve}")
         return "; ".join(words) or None
 
     def _words_of(self, kind: Kind) -> str:
@@ -97,9 +101,10 @@ class FaultBook:
 
     def _forget_what_is_over(self) -> None:
         now = self._clock()
-        if Kind.FULL in self._lasting and self._reserve.has_room():
-            del self._lasting[Kind.FULL]
-            self._log.info("store_fault_over", kind=Kind.FULL.label)
+        for kind in (Kind.FULL, Kind.READ_ONLY):
+            if kind in self._lasting and self._reserve.has_room() and _can_be_written(self._lasting[kind]):
+                del self._lasting[kind]
+                self._log.info("store_fault_over", kind=kind.label)
         for kind in tuple(self._lasting):
             if kind in (Kind.FULL, Kind.DAMAGED):
                 continue
@@ -108,3 +113,8 @@ class FaultBook:
                 del files[file]
             if not files:
                 del self._lasting[kind]
+
+
+def _can_be_written(files: Iterable[str]) -> bool:
+    """Whether no file of *files* is read-only by its own mode; a file that is gone does not count."""
+    return all(os.access(file, os.W_OK) or not os.path.exists(file) for file in files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 
 from mektup.server import texts
 from mektup.terms.texts import AND_SO, Text
@@ -16,6 +17,11 @@ MOST_LABEL_OCTETS = 63
 
 _LABEL = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?")
 """sub-domain = Let-dig [Ldh-str] (RFC 5321 §4.1.2)."""
+
+
+def names_of_this_machine() -> tuple[str, str]:
+    """The name that the machine has, and the whole name that is found for it."""
+    return socket.gethostname(), socket.getfqdn()
 
 
 def objection_to_hostname(text: str) -> Text | None:

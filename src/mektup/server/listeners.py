@@ -15,6 +15,7 @@ from pathlib import Path
 from mektup.server import texts
 from mektup.server.addresses import Endpoint
 from mektup.server.config import ConfigError
+from mektup.server.socket_access import USUAL_ACCESS, SocketAccess
 from mektup.store import files, system
 from mektup.terms.texts import AND_SO, Text
 
@@ -37,15 +38,18 @@ KEEPALIVE_SECONDS = 300
 closes the connection."""
 
 
-def open_sockets(endpoint: Endpoint, *, shared: bool, ours: frozenset[int] = frozenset()) -> list[socket.socket]:
+def open_sockets(
+    endpoint: Endpoint, *, shared: bool, ours: frozenset[int] = frozenset(), access: SocketAccess = USUAL_ACCESS
+) -> list[socket.socket]:
     """Sockets bound to *endpoint*, not listening yet: several if a name has several addresses.
 
     With *shared*, :func:`bind_again` can bind more TCP sockets to the same port. *ours* are the ports that this server
-    already listens at, for another address or service; they may be bound, too. Raises ConfigError.
+    already listens at, for another address or service; they may be bound, too. *access* is for Unix sockets.
+    Raises ConfigError.
     """
     try:
         if endpoint.path is not None:
-            return [_bound_path(endpoint.path)]
+            return [_bound_path(endpoint.path, access)]
         return _bound_host(endpoint, shared=shared, ours=ours)
     except OSError as error:
         problem, advice = (
@@ -128,23 +132,36 @@ def _bound(family: int, address: tuple[object, ...], *, shared: bool) -> socket.
     return made
 
 
-def _bound_path(path: Path) -> socket.socket:
+def _bound_path(path: Path, access: SocketAccess) -> socket.socket:
     if not _clear_way(path):
         raise ConfigError(texts.CANNOT_LISTEN.of(address=Endpoint(path=path), reason=texts.NO_SOCKET))
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    _make_socket_directory(path.parent)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         made.setblocking(False)
-        # the group of the file may connect, too: for LMTP, the group of the MTA
-        mask = os.umask(0o117)
+        # nobody else may connect before the file has its group
+        mask = os.umask(0o177)
         try:
             made.bind(str(path))
         finally:
             os.umask(mask)
+        try:
+            access.give(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
     except OSError:
         made.close()
         raise
     return made
+
+
+def _make_socket_directory(path: Path) -> None:
+    """Makes *path* where it is missing. The group of its owner may enter it, whatever the umask is."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o750, exist_ok=True)
+        each.chmod(0o750)
 
 
 def _clear_way(path: Path) -> bool:
@@ -165,10 +182,19 @@ def _clear_way(path: Path) -> bool:
 class Listener:
     """Accepts connections at one socket."""
 
-    def __init__(self, bound: socket.socket, accepted: Callable[[socket.socket, object], None]) -> None:
-        """Listens at *bound* from now on; *accepted* gets each new socket, non-blocking, and the name of its peer."""
+    def __init__(
+        self,
+        bound: socket.socket,
+        accepted: Callable[[socket.socket, object], None],
+        failed: Callable[[OSError], None] = lambda error: None,
+    ) -> None:
+        """Listens at *bound* from now on; *accepted* gets each new socket, non-blocking, and the name of its peer.
+
+        *failed* gets the error where the system cannot make a socket; clients then wait.
+        """
         self._socket = bound
         self._accepted = accepted
+        self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.TimerHandle | None = None
         bound.listen(BACKLOG)
@@ -196,8 +222,9 @@ class Listener:
     def _accept(self) -> None:
         try:
             self._accept_waiting(ACCEPTS_PER_TURN)
-        except OSError:
+        except OSError as error:
             # no descriptors or no memory: trying again at once would only waste processor time
+            self._failed(error)
             self._loop.remove_reader(self._socket.fileno())
             self._pause = self._loop.call_later(PAUSE_SECONDS, self._resume)
 

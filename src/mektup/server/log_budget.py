@@ -5,7 +5,9 @@ of clients that did not log in, has an allowance of octets. All clients that did
 because they may come from many networks. Lines above an allowance are left out and counted, and once a second one line
 tells the numbers by event.
 
-LMTP is not limited, because the operator decides which clients may deliver.
+A delivery that was acknowledged always has its line: lines of LMTP are not limited, because the operator decides which
+clients may deliver. But a stranger may send to any number of wrong addresses. So the lines of refused deliveries have
+an allowance of their own, for each address that delivers. A user's own APPENDs count as other lines of that user.
 """
 
 from __future__ import annotations
@@ -34,6 +36,13 @@ NOT_PROVED = frozenset({"auth_failed", "login_refused"})
 """Events whose ``user`` is only a name that a client sent, without a successful login."""
 
 
+USERS = "user "
+DELIVERERS = "deliverer "
+
+KNOWN = (USERS, DELIVERERS)
+"""The beginnings of those who do not share the allowance of strangers."""
+
+
 @dataclass(slots=True)
 class _Allowance:
     octets: float
@@ -59,7 +68,7 @@ class LogBudget:
             return True
         now = self.clock()
         allowed = self._filled(who, now).octets > 0
-        if allowed and not who.startswith("user "):
+        if allowed and not who.startswith(KNOWN):
             allowed = self._filled_strangers(now).octets > 0
         if not allowed:
             self.left_out += 1
@@ -74,7 +83,7 @@ class LogBudget:
             return
         if (each := self._each.get(who)) is not None:
             each.octets -= octets
-        if self._strangers is not None and not who.startswith("user "):
+        if self._strangers is not None and not who.startswith(KNOWN):
             self._strangers.octets -= octets
 
     def take_untold(self) -> dict[str, int]:
@@ -109,9 +118,11 @@ class LogBudget:
 def _who(event: Mapping[str, Any]) -> str | None:
     """The user or network whose allowance pays for *event*; None if no client caused it, and for LMTP."""
     address = event.get("address")
-    if address is None or event.get("protocol") == "lmtp":
+    if address is None:
         return None
+    if event.get("protocol") == "lmtp":
+        return f"{DELIVERERS}{address}" if event.get("event") == "delivery_refused" else None
     user = event.get("user")
     if user is not None and event.get("event") not in NOT_PROVED:
-        return f"user {user}"
+        return f"{USERS}{user}"
     return network_of(str(address))

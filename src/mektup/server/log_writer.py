@@ -11,6 +11,7 @@ import errno
 import os
 import select
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -26,6 +27,9 @@ GATHER_SECONDS = 0.05
 PAUSE_SECONDS = (0.05, 2.0)
 """The first pause after a failure, and the longest; it doubles each time."""
 
+STUCK_SECONDS = 5.0
+"""A write that takes longer is reported: the log goes to a pipe or a terminal that nobody reads."""
+
 FLUSH_SECONDS = 1.0
 """How long a process that ends waits until its last lines are written."""
 
@@ -33,13 +37,21 @@ FLUSH_SECONDS = 1.0
 class LogWriter:
     """Queues the lines of one process for one descriptor. All methods may be called from any thread."""
 
-    def __init__(self, descriptor: int, *, terminal: bool = False) -> None:
-        """Writes to *descriptor*, which stays open; *terminal* says whether it is a terminal."""
+    def __init__(self, descriptor: int | Callable[[], int], *, terminal: bool = False) -> None:
+        """Writes to *descriptor*, which stays open; *terminal* says whether it is a terminal.
+
+        A callable is asked before each write, and may raise OSError.
+        """
         self.dropped = 0
         """The number of lines dropped so far."""
         self.tell_dropped: Callable[[int], str] = lambda lines: f"log_lines_dropped lines={lines}\n"
         """Makes the line that tells the number of dropped lines."""
-        self._descriptor = descriptor
+        self._descriptor = descriptor if isinstance(descriptor, int) else -1
+        self._find = None if isinstance(descriptor, int) else descriptor
+        self._failure: OSError | None = None
+        """Why the last write failed; None if it succeeded."""
+        self._writing_since: float | None = None
+        """When the write began that is under way."""
         self._terminal = terminal
         self._lines: deque[bytes] = deque()
         self._queued = 0
@@ -66,6 +78,13 @@ class LogWriter:
                 self._start()
             elif len(self._lines) == 1:
                 self._changed.notify_all()
+
+    def trouble(self) -> str | None:
+        """Why lines cannot be written now, as text; None if they can."""
+        failure, since = self._failure, self._writing_since
+        if since is not None and time.monotonic() - since > STUCK_SECONDS:
+            return "its reader has stopped"
+        return None if failure is None else failure.strerror or str(failure)
 
     def close(self, seconds: float = FLUSH_SECONDS) -> None:
         """Takes no more lines, and waits at most *seconds* until the queued lines are written."""
@@ -97,9 +116,11 @@ class LogWriter:
         pause = PAUSE_SECONDS[0]
         while self._wait_for_lines():
             lines = self._take()
+            self._writing_since = time.monotonic()
             try:
                 self._write(b"".join(lines))
-            except OSError:
+            except OSError as error:
+                self._failure, self._writing_since = error, None
                 with self._changed:
                     self.dropped += len(lines)
                     if self._ending:
@@ -108,6 +129,7 @@ class LogWriter:
                         self._changed.wait_for(lambda: self._ending, pause)
                 pause = min(pause * 2, PAUSE_SECONDS[1])
             else:
+                self._failure = self._writing_since = None
                 pause = PAUSE_SECONDS[0]
 
     def _wait_for_lines(self) -> bool:
@@ -130,6 +152,8 @@ class LogWriter:
 
     def _write(self, octets: bytes) -> None:
         """Raises OSError if *octets* cannot be written."""
+        if self._find is not None:
+            self._descriptor = self._find()
         if self._torn:
             octets = b"\n" + octets
         if self.dropped > self._told:

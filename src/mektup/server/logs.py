@@ -13,13 +13,16 @@ import contextlib
 import logging
 import sys
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
 from mektup.server.log_budget import LogBudget
+from mektup.server.log_file import LogFile
 from mektup.server.log_writer import LogWriter
+from mektup.terms.printable import escaped
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -52,9 +55,9 @@ class Out(Protocol):
 class Log:
     """The log of a server's process: the parts that its loggers share, and the counters for the metrics."""
 
-    def __init__(self, level: str, form: str, out: Out | None = None) -> None:
-        """*form* is ``text`` for people or ``json`` for programs; *out* is stderr for None."""
-        self._writer = out if out is not None else _stderr_writer()
+    def __init__(self, level: str, form: str, out: Out | None = None, *, file: Path | None = None) -> None:
+        """*form* is ``text`` for people or ``json`` for programs; *out* is *file*, else stderr, for None."""
+        self._writer = out if out is not None else _writer(file)
         self._budget = LogBudget()
         self._lines = _Lines(form, colours=self._writer.isatty(), budget=self._budget)
         if isinstance(self._writer, LogWriter):
@@ -80,6 +83,11 @@ class Log:
     def left_out(self) -> int:
         """The number of lines left out so far because a client caused too many."""
         return self._budget.left_out
+
+    def trouble(self) -> str | None:
+        """Why the log cannot be written now, as text; None if it can."""
+        trouble = self._writer.trouble() if isinstance(self._writer, LogWriter) else None
+        return None if trouble is None else f"the log cannot be written: {trouble}"
 
     def take_over(self) -> None:
         """Writes the log of libraries here too, because a reader can block the standard stream."""
@@ -112,7 +120,9 @@ def library_logger() -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", made.bind())
 
 
-def _stderr_writer() -> LogWriter:
+def _writer(file: Path | None) -> LogWriter:
+    if file is not None:
+        return LogWriter(LogFile(file).descriptor)
     # if the process started without stderr, descriptor 2 may be a file of ours by now
     if sys.stderr is None:
         return LogWriter(-1)
@@ -205,14 +215,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _set_off(traceback: str) -> str:
-    return "\n".join(MARGIN + _escaped(line) for line in traceback.split("\n"))
-
-
-def _escaped(line: str) -> str:
-    """*line* with every control, format and separator character escaped, also those of bidirectional text."""
-    if line.isprintable():
-        return line
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
+    return "\n".join(MARGIN + escaped(line) for line in traceback.split("\n"))
 
 
 class _LibraryHandler(logging.Handler):

@@ -13,16 +13,20 @@ from structlog.typing import FilteringBoundLogger
 
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.config import Config, ConfigError, blamed_on
+from mektup.server.control.service import Processes, open_control
+from mektup.server.log_file import LogFile
 from mektup.server.logs import Log
 from mektup.server.single import open_single
+from mektup.server.systemd import Systemd
 from mektup.server.tuning.garbage import search_each_object_once
 from mektup.server.workers import open_parent, workers_wanted
-from mektup.store import system
+from mektup.store import files, system
+from mektup.terms.texts import ABOUT
 
 Endpoints = Mapping[Service, tuple[Endpoint, ...]]
 
 
-class Running(Protocol):
+class Running(Processes, Protocol):
     """A running server: in one process, or as the parent of several."""
 
     @property
@@ -51,7 +55,7 @@ def _serve_blamed(
 ) -> None:
     raise_descriptor_limit()
     occupy_standard_descriptors()
-    log = Log(config.log_level, config.log_format)
+    log = Log(config.log_level, config.log_format, file=writable_log(config))
     log.take_over()
     try:
         with asyncio.Runner(loop_factory=system.new_event_loop) as runner:
@@ -74,13 +78,15 @@ async def _serve(
     log = own.logger
     reloads: set[asyncio.Task[None]] = set()
     one_at_a_time = asyncio.Lock()
+    systemd = Systemd()
 
     async def reload() -> None:
         running = await started
         async with one_at_a_time:
-            config = load()
-            with blamed_on(file):
-                await running.reload(config)
+            with systemd.reloading():
+                config = load()
+                with blamed_on(file):
+                    await running.reload(config)
 
     def hang_up() -> None:
         task = loop.create_task(_told(reload(), log))
@@ -88,26 +94,34 @@ async def _serve(
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, hang_up)
-    workers = workers_wanted(config)
-    running: Running
-    if workers == 1:
-        running = await open_single(config, log, own)
-    else:
-        running = await open_parent(config, workers, log, own, requested)
+    running = await _opened(config, own, requested)
     if config.tuning.freeze_objects:
         search_each_object_once()
+    control = await open_control(config.data, running, log)
     if not requested.is_set():
         announce(running.endpoints)
         where = {service.value: _listed(at) for service, at in running.endpoints.items()}
-        log.info("serving", workers=workers, **where)
+        log.info("serving", workers=workers_wanted(config), **where)
+        systemd.ready()
     started.set_result(running)
     await requested.wait()
     log.info("stopping")
+    systemd.stopping()
     loop.remove_signal_handler(signal.SIGHUP)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     await asyncio.gather(*reloads)
     await running.stop()
+    await control.close()
+    systemd.close()
     log.info("stopped")
+
+
+async def _opened(config: Config, own: Log, requested: asyncio.Event) -> Running:
+    """The server, which listens. Raises ConfigError."""
+    workers = workers_wanted(config)
+    if workers == 1:
+        return await open_single(config, own.logger, own)
+    return await open_parent(config, workers, own.logger, own, requested)
 
 
 async def _told(reloading: Coroutine[Any, Any, None], log: FilteringBoundLogger) -> None:
@@ -118,7 +132,8 @@ async def _told(reloading: Coroutine[Any, Any, None], log: FilteringBoundLogger)
     else:
         log.info(
             "reloaded",
-            note="data, workers, compression, tuning, hostname of open sessions and log change at the next start",
+            note="data, workers, compression, tuning, level, format and file of the log change at the next start, "
+            "the hostname and the rules of the log for sessions that begin",
         )
 
 
@@ -135,6 +150,18 @@ def stop_requested() -> asyncio.Event:
     loop.add_signal_handler(signal.SIGTERM, requested.set)
     loop.add_signal_handler(signal.SIGINT, interrupted)
     return requested
+
+
+def writable_log(config: Config) -> Path | None:
+    """The file of the log, made if needed; None for standard error. Raises ConfigError if it cannot be written."""
+    if config.log_file is not None:
+        file = LogFile(config.log_file)
+        try:
+            file.descriptor()
+        except OSError as error:
+            raise ConfigError(ABOUT.of(place="log.file", problem=files.reason(error, config.log_file))) from error
+        file.close()
+    return config.log_file
 
 
 def raise_descriptor_limit() -> None:

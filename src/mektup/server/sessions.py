@@ -12,26 +12,32 @@ import re
 import secrets
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from ssl import SSLContext
-from typing import Protocol
+from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
 
 from mektup.server import texts
-from mektup.server.addresses import Service
+from mektup.server.addresses import Endpoint, Service, address_of
+from mektup.server.balancers import take_header
 from mektup.server.connection import Connection
+from mektup.server.control.tracing import Tracing
 from mektup.server.door import Door
 from mektup.server.fair_turns import FairTurns
+from mektup.server.layers.server_tls import ServerTls
 from mektup.server.layers.tls import NotTls
+from mektup.server.progress import ProgressTimer
+from mektup.server.proxy_header import ProxyError
 from mektup.server.tuning.busy_poll import BusyPoll
 from mektup.server.tuning.switches import DEFAULT_TUNING, Tuning
+from mektup.server.visit import Session, Visit
 from mektup.session.services import Tally
 from mektup.store.interface import AccountEntry
-from mektup.terms.errors import MektupError
+from mektup.terms.errors import MektupError, without_text
 from mektup.terms.limits import Limits
-from mektup.terms.networks import network_of
+from mektup.terms.networks import NO_NETWORKS, Networks, network_of
+from mektup.terms.peer import Peer
 from mektup.terms.texts import Text
 
 FAREWELL_SECONDS = 0.5
@@ -55,19 +61,14 @@ FAREWELLS_AT_ONCE = 200
 """So many connections that give way at a time get a farewell. More are closed without one."""
 
 
-class Session(Protocol):
-    """A session of one protocol with one client."""
-
-    async def run(self) -> None:
-        """Serves the client until one of the two says goodbye."""
-
-
 @dataclass(frozen=True, slots=True)
 class Begin:
     """The parts of a new session."""
 
     connection: Connection
     service: Service
+    place: Endpoint | None
+    """The address as it is configured."""
     session_id: str
     log: FilteringBoundLogger
     tally: Tally
@@ -92,17 +93,31 @@ _FAREWELLS: Mapping[str, str] = {
     "imap": "* BYE [UNAVAILABLE] {}\r\n",
     "pop3": "-ERR [SYS/TEMP] {}\r\n",
     "lmtp": "421 4.3.2 {}\r\n",
+    # these protocols have no farewell: who is cut off asks again
+    "sasl": "",
+    "socketmap": "",
 }
 
 
 @dataclass(slots=True)
-class Visit:
-    """What the server knows about one connection."""
+class Census:
+    """The open connections of this process."""
 
-    tally: Tally
-    log: FilteringBoundLogger
-    user: str | None = None
-    """The account that logged in."""
+    stages: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Sessions by protocol and stage."""
+    octets_in: Counter[str] = field(default_factory=Counter)
+    """By protocol."""
+    octets_out: Counter[str] = field(default_factory=Counter)
+
+
+def _why(connection: Connection, session: Session | None) -> str:
+    """Why a session has ended, for the log."""
+    if connection.dismissal is not None:
+        # its reason, for example that the server shuts down
+        return str(connection.dismissal)
+    if session is None:
+        return "never began"
+    return "broke off" if session.ending is None else session.ending.value
 
 
 class Refusals:
@@ -150,12 +165,17 @@ class Sessions:
         self,
         begin: Callable[[Begin], Session],
         *,
-        certificate: Callable[[], SSLContext | None],
+        certificate: Callable[[], ServerTls | None],
         limits: Limits,
         log: FilteringBoundLogger,
+        proxy_from: Mapping[Service, Networks] | None = None,
+        trusted: Networks = NO_NETWORKS,
         tuning: Tuning = DEFAULT_TUNING,
     ) -> None:
-        """*begin* makes a session; *certificate* returns the TLS context of that time, None if there is none."""
+        """*begin* makes a session; *certificate* returns what TLS needs at that time, None if there is none.
+
+        *proxy_from* and *trusted*: see ``Config``.
+        """
         self._begin = begin
         self._certificate = certificate
         self._log = log
@@ -168,10 +188,20 @@ class Sessions:
         self._turns = FairTurns(asyncio.get_running_loop())
         self._tasks: set[asyncio.Task[None]] = set()
         self._visits: dict[Connection, Visit] = {}
+        """Connections whose socket is open."""
+        self.serving: dict[Connection, Visit] = {}
+        """Connections whose session has not ended; its octets are not in the tally yet. Only this class changes it."""
+        self.tracing = Tracing(self.serving)
+        self._progress = ProgressTimer(self.serving)
         self._gone = asyncio.Event()
         self._stopping = False
         self.limits = limits
-        """May be replaced; open sessions keep their limits."""
+        """May be replaced, as the next two may; open sessions keep their limits."""
+        self.proxy_from = proxy_from or {}
+        self.trusted = trusted
+        self._introductions: set[asyncio.Task[None]] = set()
+        """Connections of balancers that have not sent their header yet."""
+        self._strangers_apart = 0
         self.tallies = {protocol: Tally() for protocol in _FAREWELLS}
 
     @property
@@ -179,9 +209,25 @@ class Sessions:
         """The number of open connections."""
         return len(self._visits)
 
-    def accept(self, accepted: socket.socket, peer_name: object, service: Service) -> None:
-        """Starts a session for a connection accepted at an address of *service*, or refuses it."""
-        connection = Connection(
+    def accept(
+        self, accepted: socket.socket, peer_name: object, service: Service, place: Endpoint | None = None
+    ) -> None:
+        """Starts a session for a connection accepted at *place*, an address of *service*, or refuses it."""
+        connection = self._connection(peer_name)
+        balancers = self.proxy_from.get(service)
+        if balancers is None or not balancers.has(connection.address):
+            port = peer_name[1] if isinstance(peer_name, tuple) else None
+            self._admit(connection, accepted, service, place, port)
+        elif len(self._introductions) < self.limits.connections_before_login:
+            task = asyncio.get_running_loop().create_task(self._introduce(connection, accepted, service, place))
+            self._introductions.add(task)
+            task.add_done_callback(self._introductions.discard)
+        else:
+            self._note_refusal(connection, service, texts.FULL)
+            accepted.close()
+
+    def _connection(self, peer_name: object) -> Connection:
+        return Connection(
             peer_name,
             busy_poll=self._busy_poll,
             inline_wakeup=self._inline_wakeup,
@@ -191,16 +237,54 @@ class Sessions:
             interest_seconds=self.limits.interest_seconds,
             on_lost=self._lost,
         )
-        network, now = network_of(connection.address), time.monotonic()
+
+    async def _introduce(
+        self, connection: Connection, accepted: socket.socket, service: Service, place: Endpoint | None
+    ) -> None:
+        """Lets a balancer name the client of *connection*, for whom everything from now on counts."""
+        try:
+            source = await take_header(accepted)
+        except ProxyError as error:
+            self._note_refusal(connection, service, f"PROXY protocol: {error}")
+            accepted.close()
+        except OSError:
+            # the balancer only looked whether the port is open
+            accepted.close()
+        except asyncio.CancelledError:
+            accepted.close()
+            raise
+        else:
+            if source is not None:
+                connection.address, _ = address_of((source, 0))
+            # whatever the balancer is, the client is not on this machine
+            connection.local = False
+            self._admit(connection, accepted, service, place, None)
+
+    def _network(self, address: str) -> str:
+        """The network for which the door counts a client; each client of a trusted address is one of its own."""
+        if self.trusted.has(address):
+            self._strangers_apart += 1
+            return f"{address} {self._strangers_apart}"
+        return network_of(address)
+
+    def _admit(
+        self,
+        connection: Connection,
+        accepted: socket.socket,
+        service: Service,
+        place: Endpoint | None,
+        port: int | None,
+    ) -> None:
+        network, now = self._network(connection.address), time.monotonic()
         verdict = self._door.ask(network, service, self.limits, now)
         if verdict.gives_way is not None:
             self._give_way(verdict.gives_way)
         if verdict.objection is None:
             # counted now, because many connections are accepted before their sessions begin
             self._door.enter(connection, network, service, now)
-            if service is Service.LMTP:
+            if service.is_for_agents:
                 connection.trust()
-            coming = self._serve(connection, accepted, service)
+            coming = self._serve(connection, accepted, service, place, port)
         elif self._refusing < REFUSALS_AT_ONCE:
             self._refusing += 1
             self._note_refusal(connection, service, verdict.objection)
@@ -213,18 +297,34 @@ class Sessions:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def note_attempt(self, connection: Connection, entry: AccountEntry | None) -> None:
-        """Notes that *connection* logged in as *entry*; None: that its login failed."""
-        visit = self._visits.get(connection)
-        if visit is None:
-            return
-        if entry is None:
-            visit.tally.refused_logins += 1
-        else:
+    def note_login(self, peer: Peer, entry: AccountEntry) -> None:
+        """Notes that *peer* logged in as *entry*."""
+        if isinstance(peer, Connection) and (visit := self._visits.get(peer)) is not None:
             visit.tally.logins += 1
             visit.user = entry.name
-            connection.trust()
-            self._door.logged_in(connection)
+            self.tracing.began(peer, visit)
+            peer.trust()
+            self._door.logged_in(peer)
+
+    def note_logout(self, peer: Peer) -> None:
+        """Notes that *peer* has left its account, and may log in again."""
+        if isinstance(peer, Connection) and (visit := self._visits.get(peer)) is not None:
+            visit.user = None
+            # whoever follows the account does not follow what comes now
+            self.tracing.ended(peer)
+            self.tracing.began(peer, visit)
+            peer.trust(is_known=False)
+            self._door.logged_out(peer, self._network(peer.address), time.monotonic())
+
+    def census(self) -> Census:
+        """Who is connected now, and the octets of these connections. Looks at each of them."""
+        census = Census()
+        for connection, visit in self.serving.items():
+            protocol = visit.service.protocol
+            census.stages[protocol, visit.stage] += 1
+            census.octets_in[protocol] += connection.bytes_in
+            census.octets_out[protocol] += connection.bytes_out
+        return census
 
     def _give_way(self, connection: Connection) -> None:
         """Ends a connection before login to make room for a new one."""
@@ -243,6 +343,9 @@ class Sessions:
         """Tells every session to end, and cancels those that have not ended within ``limits.stop_seconds``."""
         self._stopping = True
         self._refusals.close()
+        self._progress.close()
+        for introduction in tuple(self._introductions):
+            introduction.cancel()
         for connection in tuple(self._visits):
             connection.stop()
         await self._until_done_or_still(self.limits.stop_seconds)
@@ -296,21 +399,29 @@ class Sessions:
 
     # One connection
 
-    def _note_refusal(self, connection: Connection, service: Service, objection: Text) -> None:
+    def _note_refusal(self, connection: Connection, service: Service, objection: Text | str) -> None:
         self.tallies[service.protocol].refused_connections += 1
         self._refusals.note(service.value, str(objection), connection.address)
 
-    async def _serve(self, connection: Connection, accepted: socket.socket, service: Service) -> None:
-        began = time.monotonic()
+    async def _serve(
+        self,
+        connection: Connection,
+        accepted: socket.socket,
+        service: Service,
+        place: Endpoint | None,
+        port: int | None,
+    ) -> None:
         session_id = secrets.token_hex(4)
         log = self._log.bind(session=session_id, protocol=service.value, address=connection.address)
         tally = self.tallies[service.protocol]
         tally.connections += 1
-        tally.open += 1
-        visit = Visit(tally, log)
+        visit = self.serving[connection] = Visit(service, session_id, tally, log, port)
+        self._progress.start(self.limits.progress_seconds)
         try:
             if await self._connect(connection, visit, accepted, service):
-                await self._begin(Begin(connection, service, session_id, log, tally)).run()
+                visit.session = self._begin(Begin(connection, service, place, session_id, log, tally))
+                self.tracing.began(connection, visit)
+                await visit.session.run()
         except MektupError as ending:
             log.debug("session_broke", reason=str(ending))
         except asyncio.CancelledError:
@@ -318,29 +429,34 @@ class Sessions:
             if not connection.in_response:
                 connection.write(_FAREWELLS[service.protocol].format(texts.SHUTTING_DOWN).encode("ascii"))
             raise
-        except Exception:
+        except Exception as failure:
             # the last boundary: the other sessions go on, whatever happened
             tally.bugs += 1
-            log.exception("session_failed")
+            log.error("session_failed", exc_info=failure if visit.user else without_text(failure))
         finally:
+            self.tracing.ended(connection)
             connection.close()
             self._door.leave(connection, service)
-            tally.open -= 1
+            del self.serving[connection]
             tally.octets_in += connection.bytes_in
             tally.octets_out += connection.bytes_out
             log.info(
                 "session_ended",
                 user=visit.user,
+                reason=_why(connection, visit.session),
+                commands=0 if visit.session is None else visit.session.commands,
+                fetched=0 if visit.session is None else visit.session.fetched,
                 octets_in=connection.bytes_in,
                 octets_out=connection.bytes_out,
-                seconds=round(time.monotonic() - began, 3),
+                seconds=round(time.monotonic() - visit.began, 3),
             )
 
     async def _refuse(self, connection: Connection, accepted: socket.socket, service: Service, objection: Text) -> None:
         tally = self.tallies[service.protocol]
         log = self._log.bind(protocol=service.value, address=connection.address)
         try:
-            if await self._connect(connection, Visit(tally, log), accepted, service):
+            visit = Visit(service, "", tally, log)
+            if await self._connect(connection, visit, accepted, service):
                 connection.write(_FAREWELLS[service.protocol].format(objection).encode("ascii"))
         finally:
             self._refusing -= 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from structlog.typing import FilteringBoundLogger
 
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.changes import AddressChange, Key, prepare_addresses
 from mektup.server.config import Config, ConfigError
+from mektup.server.control.service import Hand
 from mektup.server.listeners import endpoint_of, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
@@ -28,6 +29,8 @@ class Single:
         self.node = node
         self._open: dict[Key, tuple[Endpoint, ...]] = {}
         self._pages: dict[Key, StatusPage] = {}
+        self.on_process: Callable[[int, Hand], None] | None = None
+        """See ``control.service.Processes``; there is never another process."""
 
     @property
     def endpoints(self) -> Mapping[Service, tuple[Endpoint, ...]]:
@@ -37,9 +40,13 @@ class Single:
             found[service] = found.get(service, ()) + endpoints
         return found
 
+    def hands(self, *, starting: bool) -> Mapping[int, Hand]:
+        """See ``control.service.Processes``."""
+        return {0: lambda question, end: self.node.control.asked(question, 0, end)}
+
     async def reload(self, config: Config) -> None:
         """Applies *config*; open sessions stay. Raises ConfigError, and then nothing has changed."""
-        change = prepare_addresses(config.listen, self._open)
+        change = prepare_addresses(config.listen, self._open, config.sockets)
         try:
             prepared = self.node.prepare(config)
         except BaseException:
@@ -50,7 +57,7 @@ class Single:
 
     async def listen(self, listen: Mapping[Service, tuple[Endpoint, ...]]) -> None:
         """Listens at these addresses and no others. Raises ConfigError for the first that cannot be bound."""
-        await self._change(prepare_addresses(listen, self._open))
+        await self._change(prepare_addresses(listen, self._open, self.node.config.sockets))
 
     async def stop(self) -> None:
         """Stops everything; see Node.stop."""
@@ -64,9 +71,9 @@ class Single:
 
     async def status(self) -> Status:
         """The status for the metrics."""
-        report = self.node.report()
+        report = self.node.reporter.report()
         seconds = self.node.certificates.seconds_left
-        return Status({"0": report}, workers=1, up=1, certificate_seconds=seconds, troubles=report.troubles)
+        return Status({"0": report}, 1, 1, seconds, report.troubles, report.warnings)
 
     async def _change(self, change: AddressChange) -> None:
         for key in change.removed:

@@ -1,4 +1,4 @@
-"""A small HTTP server with two pages: ``/metrics`` for Prometheus, and ``/health`` for health checks.
+"""A small HTTP server: ``/metrics`` for Prometheus, ``/health`` and ``/health.json`` for health checks.
 
 Everything is bounded: the octets of a request, the seconds of a connection, and the number of connections.
 """
@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Awaitable, Callable
 
+from mektup.server.health import health_of
 from mektup.server.metrics import Status, exposition
 from mektup.store import system
 
@@ -31,7 +32,7 @@ _PLAIN = "text/plain; charset=utf-8"
 
 
 class StatusPage:
-    """Serves the two pages."""
+    """Serves the pages."""
 
     def __init__(self, status: Callable[[], Awaitable[Status]]) -> None:
         self._status = status
@@ -98,13 +99,13 @@ class StatusPage:
         if path == b"/metrics":
             page = exposition(await self._status())
             return _page("200 OK", page, "text/plain; version=0.0.4; charset=utf-8", with_body=with_body)
-        if path == b"/health":
-            status = await self._status()
-            is_well = status.up > 0 and not status.troubles
-            lines = [f"{status.up} of {status.workers} workers up", *status.troubles]
-            text = "".join(f"{line}\n" for line in lines).encode()
-            return _page("200 OK" if is_well else "503 Service Unavailable", text, with_body=with_body)
-        return _page("404 Not Found", b"/metrics or /health\n", with_body=with_body)
+        if path in (b"/health", b"/health.json"):
+            health = health_of(await self._status())
+            outcome = "200 OK" if health.is_well else "503 Service Unavailable"
+            if path == b"/health":
+                return _page(outcome, health.text(), with_body=with_body)
+            return _page(outcome, health.json(), "application/json", with_body=with_body)
+        return _page("404 Not Found", b"/metrics, /health or /health.json\n", with_body=with_body)
 
 
 def _page(status: str, body: bytes, kind: str = _PLAIN, *, more: str = "", with_body: bool = True) -> bytes:

@@ -11,6 +11,7 @@ from mektup.server import texts
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.channel import (
     Abandon,
+    Asked,
     AskReport,
     Channel,
     Commit,
@@ -61,7 +62,7 @@ class Worker:
             stopping.cancel()
             return 0
         start = self._started.result()
-        log = Log(start.config.log_level, start.config.log_format)
+        log = Log(start.config.log_level, start.config.log_format, file=start.config.log_file)
         log.take_over()
         try:
             return await self._serve(start, log, stopping)
@@ -83,6 +84,8 @@ class Worker:
         self._channel.send(Ready())
         await stopping
         await self._node.stop()
+        # the parent keeps what this process has counted
+        self._channel.send(Reported(self._node.reporter.report()))
         self._channel.close()
         return 0
 
@@ -114,8 +117,11 @@ class Worker:
                 self._abandon()
             case Ping():
                 self._channel.send(Pong())
+            case Asked(question, worker):
+                for each in sockets:
+                    node.control.asked(question, worker, each)
             case AskReport():
-                self._channel.send(Reported(node.report()))
+                self._channel.send(Reported(node.reporter.report()))
             case _:
                 raise TypeError(f"a worker cannot be told {message}")
 

@@ -13,7 +13,7 @@ import dataclasses
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from structlog.typing import FilteringBoundLogger
 
@@ -23,11 +23,13 @@ from mektup.server.changes import AddressChange, Key, prepare_addresses
 from mektup.server.channel import Abandon, Commit, Listen, Offer, Prepare, StopListening
 from mektup.server.child import START_SECONDS, Child
 from mektup.server.config import Config, ConfigError
+from mektup.server.control.service import Hand
 from mektup.server.listeners import BACKLOG, bind_again, endpoint_of, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
 from mektup.server.node import tidy, warn_of_data
-from mektup.server.report import Report, process_figures
+from mektup.server.report import MetricKey, Report, lasting, process_figures, total
+from mektup.server.reporter import log_figures, log_warnings
 from mektup.server.status_page import StatusPage
 from mektup.server.tls import Certificates
 from mektup.store import system
@@ -83,6 +85,11 @@ class Parent:
         self._changes = 0
         self._failing: dict[int, str] = {}
         """By worker: why it does not stay up."""
+        none = Report({("mektup_worker_restarts_total", ()): 0.0, ("mektup_worker_hangs_total", ()): 0.0})
+        self._ended = dict.fromkeys(range(workers), none)
+        """By number: what the workers that have ended have counted."""
+        self.on_process: Callable[[int, Hand], None] | None = None
+        """See ``control.service.Processes``."""
         self._news = asyncio.Event()
         """Set when a worker is ready, or has failed."""
 
@@ -94,6 +101,10 @@ class Parent:
             found[service] = found.get(service, ()) + tuple(endpoint_of(each) for each in kept)
         return found
 
+    def hands(self, *, starting: bool) -> Mapping[int, Hand]:
+        """See ``control.service.Processes``."""
+        return {child.number: child.ask for child in self._children.values() if child.is_ready or starting}
+
     @property
     def pids(self) -> tuple[int, ...]:
         """The process ids of the workers that are up."""
@@ -101,7 +112,7 @@ class Parent:
 
     async def start(self) -> None:
         """Opens the addresses and starts the workers; returns when all are up, or on a stop. Raises ConfigError."""
-        await self._take_up(prepare_addresses(self.config.listen, {}))
+        await self._take_up(prepare_addresses(self.config.listen, {}, self.config.sockets))
         loop = asyncio.get_running_loop()
         self._keepers = [loop.create_task(self._keep(number)) for number in range(self._workers)]
         stopped = loop.create_task(self._stopping.wait())
@@ -122,7 +133,7 @@ class Parent:
     async def reload(self, config: Config) -> None:
         """Applies *config* in all workers or in none; drops no session. Raises ConfigError, and then none has it."""
         addresses = {key: [endpoint_of(each) for each in kept] for key, kept in self._kept.items()}
-        change = prepare_addresses(config.listen, addresses)
+        change = prepare_addresses(config.listen, addresses, config.sockets)
         config = dataclasses.replace(config, data=self.config.data)
         self._changes += 1
         children = tuple(self._children.values())
@@ -170,25 +181,40 @@ class Parent:
         with contextlib.suppress(ConfigError):  # the workers log it
             self._certificates.refresh()
         children = tuple(child for child in self._children.values() if child.is_ready)
-        reports = await asyncio.gather(*(child.report() for child in children))
-        up: dict[str, Report] = {}
+        answers = await asyncio.gather(*(child.report() for child in children))
+        up = 0
         troubles: list[str] = []
-        for child, report in zip(children, reports, strict=True):
+        warnings = list(log_warnings(self._own))
+        for child, report in zip(children, answers, strict=True):
             if report is not None:
-                up[str(child.number)] = report
+                up += 1
                 troubles += [f"worker {child.number}: {each}" for each in report.troubles]
+                warnings += [f"worker {child.number}: {each}" for each in report.warnings]
             else:
                 troubles.append(f"worker {child.number} does not answer")
         there = {child.number for child in children}
         troubles += [f"worker {number} {why}" for number, why in self._failing.items() if number not in there]
         seconds = self._certificates.seconds_left
-        return Status({**up, "parent": self._own_report()}, self._workers, len(up), seconds, tuple(troubles))
+        return Status(self._reports(), self._workers, up, seconds, tuple(troubles), tuple(warnings))
 
-    def _own_report(self) -> Report:
-        counters: dict[str, float] = {}
-        if self._own is not None:
-            counters["log_lines_dropped"] = self._own.dropped
-        return Report(protocols={}, counters=counters, process=process_figures())
+    def _reports(self) -> dict[str, Report]:
+        """What each worker and its predecessors have counted; of a worker that hangs, what it reported last."""
+        reports = {"parent": Report({**process_figures(), **log_figures(self._own)})}
+        for number in range(self._workers):
+            child = self._children.get(number)
+            present = None if child is None else child.last_report
+            reports[str(number)] = total(each for each in (self._ended.get(number), present) if each is not None)
+        return reports
+
+    def _keep_counters(self, child: Child) -> None:
+        """Keeps what *child*, which has ended, has counted, and counts its end."""
+        ended: dict[MetricKey, float] = {
+            ("mektup_worker_restarts_total", ()): 0.0 if self._stopping.is_set() else 1.0,
+            ("mektup_worker_hangs_total", ()): float(child.hangs),
+        }
+        left = Report() if child.last_report is None else lasting(child.last_report)
+        child.last_report = None
+        self._ended[child.number] = total((self._ended[child.number], left, Report(ended)))
 
     # Addresses
 
@@ -283,6 +309,9 @@ class Parent:
             for (service, configured), bound in self._kept.items():
                 if service is not Service.METRICS:
                     self._hand_out(child, Listen(service, configured), bound)
+            if self.on_process is not None:
+                # it obeys as soon as it is up, before any client comes
+                self.on_process(number, child.ask)
             if self._stopping.is_set():
                 child.terminate()
             return await child.end()
@@ -292,6 +321,7 @@ class Parent:
             raise
         finally:
             watch.cancel()
+            self._keep_counters(child)
 
     def _patience(self) -> float:
         return self.config.limits.worker_silence_seconds

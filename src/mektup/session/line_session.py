@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from mektup.session import texts
 from mektup.session.life import Life
 from mektup.session.services import Services
+from mektup.session.tap import Tap
 from mektup.terms.errors import ClientError, Code, Disconnected, Refused, TimedOut
 from mektup.terms.lines import LineBuffer
 from mektup.terms.peer import Peer
@@ -30,6 +31,10 @@ class LineSession(Life):
 
     def command(self, line: bytes) -> tuple[str, Awaitable[None]]:
         """The name of the command in *line*, for the metrics, and its run. Raises ClientError."""
+        raise NotImplementedError
+
+    def tell(self, tap: Tap, line: bytes) -> None:
+        """Tells *tap* of the command in *line*, without secrets."""
         raise NotImplementedError
 
     def complain(self, mistake: ClientError) -> None:
@@ -60,7 +65,9 @@ class LineSession(Life):
         try:
             line = self.lines.next_line()
         except ClientError as mistake:
-            self._answer_mistake(mistake)
+            if self.tap is not None:
+                self.tap.hidden(None)
+            self._answer_mistake(mistake, b"")
             return
         if line is None:
             self.lines.feed(await self.peer.read(self.patience()))
@@ -69,17 +76,20 @@ class LineSession(Life):
         # the client may pipeline many commands, and read no answers
         if self.peer.is_due:
             await self.peer.drain()
+            self.peer.waited = 0.0
 
     async def _obey(self, line: bytes) -> None:
-        tally = self.services.tally
-        tally.commands += 1
-        began = time.monotonic()
+        self.commands += 1
+        if self.tap is not None:
+            self.tell(self.tap, line)
+        began = self._clock = time.monotonic()
         name = ""
         try:
             name, run = self.command(line)
+            self.last_command = name
             await run
         except ClientError as mistake:
-            self._answer_mistake(mistake)
+            self._answer_mistake(mistake, line)
         except Refused as refusal:
             self.note_refusal(refusal)
             self.refuse(refusal)
@@ -87,12 +97,14 @@ class LineSession(Life):
             raise
         except Exception as failure:
             # the boundary: a bug is answered, and the session goes on
-            self.note_bug(failure, verb=name or line[:4])
+            # without the line, which may hold a password
+            self.note_bug(failure, verb=name)
             self.refuse(Refused(Code.SERVERBUG, texts.INTERNAL_ERROR.of(session=self.services.session_id)))
         finally:
+            self._clock = time.monotonic()
             if name:
-                tally.durations.add(name, time.monotonic() - began)
+                self.count_duration(name, self._clock - began, line)
 
-    def _answer_mistake(self, mistake: ClientError) -> None:
+    def _answer_mistake(self, mistake: ClientError, line: bytes) -> None:
         self.complain(mistake)
-        self.count_bad_command()
+        self.count_bad_command(line)

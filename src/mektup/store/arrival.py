@@ -18,14 +18,17 @@ from mektup.message.envelope import REMEMBERED, REMEMBERED_BYTES, Envelope, Shor
 from mektup.message.headers import Fields, decode_words, field_text, selector, unfold
 from mektup.message.layout import pack
 from mektup.message.message_ids import first_message_id, message_ids
+from mektup.message.preview import preview
 from mektup.message.scan import Octets as Octets
 from mektup.message.scan import Part, scan
 from mektup.message.subject import base_subject
-from mektup.message.text import fold, fold_header, preview, value_text
+from mektup.message.text import fold, fold_header, value_text
 from mektup.store.spool import Stretch
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.wire import bodies
 from mektup.wire.strings import date_time, literal
+
+DIGEST_BYTES: Final = 20
 
 TWO_FORMS_BYTES: Final = 4097
 """The shortest result of ``two_forms``, in octets."""
@@ -82,7 +85,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The msg-ids of References, else the first of In-Reply-To."""
 
     preview: str
-    """RFC 8970: up to 200 characters of the message's text, white space folded."""
+    """RFC 8970: see ``message.preview``."""
 
     @property
     def rendered_bytes(self) -> int:
@@ -110,7 +113,7 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
         raw=raw,
         size=len(raw),
         header_size=message.content_start,
-        digest=blake2b(raw, digest_size=20).digest(),
+        digest=blake2b(raw, digest_size=DIGEST_BYTES).digest(),
         envelope=bodies.envelope(envelope),
         body=body,
         bodystructure=bodystructure,

@@ -175,13 +175,31 @@ def why_denied(path: Path) -> Text | None:
     return None
 
 
+def why_unreadable(path: Path) -> Text | None:
+    """The file or directory on the way to *path* that denies reading; None where there is none, or no *path*."""
+    for each in (*reversed(path.parents), path):
+        try:
+            status = os.stat(each)
+        except OSError:
+            return None
+        if denied := _denied(each, status, os.R_OK if each == path else 0):
+            return denied
+    return None
+
+
 def _denied(path: Path, status: os.stat_result, needed: int) -> Text | None:
     if stat.S_ISDIR(status.st_mode):
         needed |= os.X_OK
-    if os.access(path, needed, effective_ids=os.access in os.supports_effective_ids):
+    if _may(path, needed):
         return None
+    if _may(path, needed & ~os.W_OK) and system.is_read_only(path):
+        return None  # nobody may write there
     owner, runs_as = user_name(status.st_uid), user_name(system.effective_user())
     return texts.PERMISSION_DENIED.of(path=path, owner=owner, user=runs_as)
+
+
+def _may(path: Path, needed: int) -> bool:
+    return os.access(path, needed, effective_ids=os.access in os.supports_effective_ids)
 
 
 def reason(error: OSError, path: Path = Path()) -> Text:

@@ -25,266 +25,41 @@ Rules that hold for every method here:
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum, auto
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
-from mektup.store.arrival import Arrival
+from mektup.store.access_lists import AccessLists
+from mektup.store.addresses import Addresses
+from mektup.store.adoption import Adopted, Adoption
+from mektup.store.backlog import Backlog
+from mektup.store.columns import AnyColumn, Form, Lines, Row
+from mektup.store.mailbox import Mailbox as Mailbox
 from mektup.store.mailbox_changes import MailboxChanges
 from mektup.store.memo import Memory
+from mektup.store.metadata import AccountMetadata, ServerMetadata
+from mektup.store.moments import Moment
+from mektup.store.quota import AccountQuota, DefaultQuota, QuotaState
+from mektup.store.retention import AccountRetention
+from mektup.store.values import Appended as Appended
+from mektup.store.values import Changes as Changes
+from mektup.store.values import Copied as Copied
+from mektup.store.values import Expunged as Expunged
+from mektup.store.values import FlagOrder as FlagOrder
+from mektup.store.values import FlagsStored as FlagsStored
+from mektup.store.values import Found as Found
+from mektup.store.values import Incoming as Incoming
+from mektup.store.values import SearchStatus as SearchStatus
+from mektup.store.values import Selection as Selection
+from mektup.store.values import Sorted as Sorted
+from mektup.store.values import Touched as Touched
+from mektup.terms.comparators import DEFAULT, Comparator
 from mektup.terms.flags import FlagChange
-from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
-from mektup.terms.peer import Watch
+from mektup.terms.numbers import NO_MODSEQ, AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
+from mektup.terms.peer import AccountWatch, Watch
 from mektup.terms.search import Part, SearchKey
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """A mailbox and its counters at one moment."""
-
-    id: MailboxId
-    name: str
-    uidvalidity: UidValidity
-    uidnext: Uid
-    highestmodseq: ModSeq
-    messages: int
-    unseen: int
-    deleted: int
-    size: int
-    """Octets of all messages (RFC 8438)."""
-    recent: int
-    """Messages that no session has claimed as \\Recent yet (RFC 3501 §2.3.2)."""
-    mailboxid: str
-    """RFC 8474; ASCII; a rename keeps it."""
-    special_use: str | None
-    """One of SPECIAL_USES."""
-    selectable: bool
-    """False for a name that exists only because it has children."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The state of a mailbox when a session opens it, read at one consistent moment."""
-
-    mailbox: Mailbox
-    uids: Uids
-    """The UIDs of all messages."""
-    first_unseen: Uid | None
-    """The lowest UID without \\Seen (for RFC 3501's UNSEEN)."""
-    keywords: tuple[str, ...]
-    """Every keyword ever set in this mailbox, in the order of first use."""
-    recent: Uids
-    """The messages that this session claimed as \\Recent; empty where it did not ask for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """The differences from a state given by two modseqs, without messages that came and went in between."""
-
-    modseq: ModSeq
-    """The state after these changes; the next call's *since*."""
-    uidnext: Uid
-    arrived: Uids
-    """Messages that arrived since then and still exist."""
-    recent: Uids
-    """The part of *arrived* that this call claimed as \\Recent."""
-    changed: Uids
-    """Messages that existed then and whose flags changed since."""
-    flags: Sequence[tuple[Uid, int, ModSeq]] | None
-    """UID, flag word and modseq of each message of *changed*, by UID; None where there are many."""
-    expunged: Uids
-    """UIDs expunged since *expunged_since*. May include UIDs that the caller never saw or already knows as gone."""
-    keywords: tuple[str, ...]
-    """All of them, as in Selection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """The messages of a mailbox that changed or were expunged after a modseq."""
-
-    changed: Uids
-    """Messages with a higher modseq, new ones included."""
-    expunged: Uids
-    """UIDs expunged since then. May include UIDs expunged before, and UIDs that came and went since."""
-    flags: Sequence[tuple[Uid, int, ModSeq]] | None
-    """UID, flag word and modseq of each message of *changed*, by UID; None where there are many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One message to append to a mailbox."""
-
-    arrival: Arrival
-    flags: frozenset[str] = frozenset()
-    """System flags and keywords, without \\Recent."""
-    internaldate: int | None = None
-    """Seconds since 1970 UTC; None: now."""
-    zone: int = 0
-    """Minutes east of UTC in which the internal date is shown and compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """The UIDs of appended messages, in the order in which the messages were given (RFC 4315 APPENDUID)."""
-
-    uidvalidity: UidValidity
-    uids: Uids
-    modseq: ModSeq
-
-
-@dataclass(frozen=True, slots=True)
-class FlagOrder:
-    """One requested change of flags."""
-
-    uids: Uids
-    change: FlagChange
-    flags: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class FlagsStored:
-    """The result of a STORE."""
-
-    modseq: ModSeq
-    """The modseq of this change; when nothing changed, the mailbox's highest."""
-    changed: Uids
-    """Messages whose flags are different now."""
-    previous: ModSeq
-    """The mailbox's highest modseq just before this change; shows whether another session changed something."""
-    failed: Uids
-    """Messages that changed after *unchanged_since* and were left as they are (RFC 7162 §3.1.3 MODIFIED)."""
-    flags: Sequence[tuple[Uid, int, ModSeq]] | None
-    """The current UID, flag word and modseq of each message that did not fail; None where there are many."""
-    keywords: tuple[str, ...]
-    """Keywords of this change that the mailbox has, spelled as FETCH shows them; empty where nothing changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """The result of a COPY or MOVE (RFC 4315 COPYUID): the nth source became the nth target, both ascending."""
-
-    uidvalidity: UidValidity
-    """UIDVALIDITY of the target mailbox."""
-    sources: Uids
-    targets: Uids
-    modseq: ModSeq
-
-
-class Found(NamedTuple):
-    """The result of a search."""
-
-    uids: Uids
-    modseq: ModSeq | None
-    """The highest modseq of the part that was asked for; None where no part was, or nothing was found."""
-
-
-class Sorted(NamedTuple):
-    """The result of a search, in the order that was asked for."""
-
-    uids: Sequence[Uid]
-    modseq: ModSeq | None
-    """As in Found."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchStatus:
-    """The state and the size of an account's text index. Copies of a message count once."""
-
-    messages: int
-    indexed: int
-    """Messages that a search of BODY or TEXT finds by the index; it reads all others."""
-    text_bytes: int
-    """Octets of the indexed texts: decoded, case-folded, in UTF-8."""
-    packed_bytes: int
-    """Octets of the compressed texts that are kept to check what the index proposes."""
-    index_bytes: int
-    """Octets of the index itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expunged:
-    """The result of an EXPUNGE."""
-
-    uids: Uids
-    modseq: ModSeq
-
-
-class Column(IntEnum):
-    """Data of a message that a fetch can return; all are stored ready to send, without parsing or rendering."""
-
-    UID = auto()
-    """int."""
-    FLAGS = auto()
-    """int: the flag word; ``Account.flag_names`` gives its flags. Equal words mean equal flags."""
-    MODSEQ = auto()
-    """int."""
-    INTERNALDATE = auto()
-    """bytes: a date-time of RFC 9051 §9 with its quotes, in its original zone."""
-    SIZE = auto()
-    """int: RFC822.SIZE, octets."""
-    ENVELOPE = auto()
-    """bytes: wire form, parentheses included."""
-    BODY = auto()
-    """bytes: wire form of BODY, without extension data, for IMAP4rev2."""
-    BODYSTRUCTURE = auto()
-    """bytes: wire form, for IMAP4rev2."""
-    BODY_REV1 = auto()
-    """BODY for IMAP4rev1, where message/global is a basic body."""
-    BODYSTRUCTURE_REV1 = auto()
-    CONTENT = auto()
-    """int: the ContentId, for ``Account.content``."""
-    LAYOUT = auto()
-    """bytes: the packed part offsets, which ``message.layout.unpack`` reads."""
-    HEADER = auto()
-    """bytes: the message's header, with the empty line that ends it."""
-    RAW = auto()
-    """bytes, or None where the message is too large to hold and ``Account.content`` must stream it."""
-    PREVIEW = auto()
-    """str: the first characters of its text (RFC 8970)."""
-    EMAILID = auto()
-    """str: the identifier of the content (RFC 8474)."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderFields:
-    """A column of some header fields: not stored on arrival, but the engine may keep it after the first fetch.
-
-    bytes: a literal, as ``BODY[HEADER.FIELDS (...)]`` has it (RFC 9051 §6.4.5.1).
-    """
-
-    names: frozenset[bytes]
-    """In lower case; without NUL."""
-
-
-class HeaderColumn(Enum):
-    """A message's header, for a fetch that must not load a large one."""
-
-    SMALL = auto()
-    """bytes, as Column.HEADER; None where it is too large to hold and ``Account.content`` must stream it."""
-    SIZE = auto()
-    """int: the header's size in octets."""
-
-
-AnyColumn = Column | HeaderColumn | HeaderFields
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A template for the line of one message: fixed octets and columns, in order."""
-
-    pieces: tuple[bytes | AnyColumn | None, ...]
-    """None stands for the message's number, which the caller counts."""
-    words: tuple[tuple[int, bytes], ...] = ()
-    """Flag words, and the octets to write for each."""
-
-
-Lines = tuple[Uids, bytes | None, ModSeq]
-"""Some messages, their lines, and the highest modseq of them. None where the caller has to use ``Account.fetch``."""
-
-Row = tuple[Any, ...]
-"""One message: its UID, then the requested columns in order. See Column for the types; mypy does not check them."""
 
 
 class Account(Protocol):
@@ -297,6 +72,25 @@ class Account(Protocol):
     def name(self) -> str:
         """The account's name, spelled as it was added."""
 
+    @property
+    def access_lists(self) -> AccessLists:
+        """What the account shares with others."""
+
+    @property
+    def quota(self) -> AccountQuota:
+        """What the account holds and may hold.
+
+        A change that exceeds it raises Refused(OVERQUOTA): ``append``, ``copy``, ``create`` and ``rename``.
+        """
+
+    @property
+    def metadata(self) -> AccountMetadata:
+        """The named values of the account and of its mailboxes."""
+
+    @property
+    def retention(self) -> AccountRetention:
+        """The expunged messages that are kept for a while."""
+
     # The file
 
     async def renew(self) -> None:
@@ -307,6 +101,29 @@ class Account(Protocol):
 
     async def compact(self) -> None:
         """Rewrites the account's file without free space. Meanwhile others can read; their writes wait."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Moment]:
+        """The account as it is at one moment, for backups and exports. Nobody waits for it.
+
+        End it soon: the account's file stays open until then. Raises Refused(UNAVAILABLE).
+        """
+
+    # The past
+
+    async def deleted_mail(self) -> Account:
+        """The messages that can be brought back, as an account of mailboxes that can only be read.
+
+        The mailbox DELETED_MAIL has all of them; each other one those that would come back to the mailbox of that name.
+        Their UIDs are their numbers, and their save dates say when they were removed; \\Deleted is left out. A mailbox
+        is up to date when it is opened or its counters are read. It does not wait for changes: its watch never fires.
+        """
+
+    async def at(self, moment: int) -> Account:
+        """The account as it was at the end of the second *moment*: mailboxes, messages and flags, only to be read.
+
+        UIDs and UIDVALIDITY are those of then, and modseqs are not. What was really forgotten is missing. Raises
+        Refused(CANNOT) for a moment that is too long ago, or not over yet.
+        """
 
     # Mailboxes
 
@@ -406,7 +223,8 @@ class Account(Protocol):
     def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         """Octets *start* to *stop* (excluded) of a message, in pieces of bounded size.
 
-        Works as long as a message of the account has this content. Raises Refused(EXPUNGEISSUED) after that.
+        Works as long as a message of the account has this content, an expunged one that is kept, too. Raises
+        Refused(EXPUNGEISSUED) after that.
         """
 
     def flag_names(self, word: int) -> tuple[str, ...]:
@@ -418,8 +236,9 @@ class Account(Protocol):
     async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None) -> Found:
         """The messages of *within* that match *key*; the caller has already replaced InSeqs, InUidSet and Recent.
 
-        Text matches as a case-insensitive substring. The answer is exact and current. With *modseq_of*, it has the
-        highest modseq of that part, read at the same moment (RFC 7162 §3.1.5); without, it costs nothing for it.
+        Text matches as a case-insensitive substring, or as Fuzzy and Compared say. The answer is exact and current.
+        With *modseq_of*, it has the highest modseq of that part, read at the same moment (RFC 7162 §3.1.5); without, it
+        costs nothing for it.
         """
 
     async def sort(
@@ -432,13 +251,27 @@ class Account(Protocol):
     ) -> Sorted:
         """The result of ``search``, ordered by *criteria*, the most important one first, then by UID (RFC 5256 §3).
 
-        Text is ordered without regard to case (RFC 5256 §7); *criteria* has no key twice.
+        Text is ordered by the comparator of its criterion (RFC 5256 §7); *criteria* has no key twice.
         """
 
     async def thread(
-        self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        algorithm: ThreadAlgorithm,
+        comparator: Comparator = DEFAULT,
     ) -> MessageThreads:
-        """The result of ``search``, grouped into threads (RFC 5256 §3). Other messages have no influence."""
+        """The result of ``search``, grouped into threads (RFC 5256 §3). Other messages have no influence.
+
+        *comparator* says which subjects are equal.
+        """
+
+    async def relevancy(self, mailbox: MailboxId, key: SearchKey, uids: Uids) -> Sequence[int]:
+        """How well each of *uids*, ascending, matches the fuzzy keys in *key* (RFC 6203 §4): 1 to 100.
+
+        The caller found *uids* by *key*; a message that is gone has the lowest relevancy.
+        """
 
     async def search_status(self) -> SearchStatus:
         """The state of the text index. Reads the whole index, so it is for operators, not for sessions."""
@@ -449,6 +282,12 @@ class Account(Protocol):
         """Adds all messages or none, durably.
 
         Raises Refused(NONEXISTENT where the mailbox is gone; TOOBIG; LIMIT for too many keywords).
+        """
+
+    async def replace(self, mailbox: MailboxId, uid: Uid, target: MailboxId, message: Incoming) -> Appended:
+        """Adds *message* to *target* and removes the message *uid* of *mailbox*, in one transaction (RFC 8508 §3.4).
+
+        Raises as ``append``, and Refused(EXPUNGEISSUED) where the message to remove is gone.
         """
 
     async def store_flags(
@@ -483,10 +322,46 @@ class Account(Protocol):
     async def remove(self, mailbox: MailboxId, uids: Uids) -> Expunged:
         """Removes *uids*, whatever their flags, durably; for POP3 (RFC 1939 §6)."""
 
+    # Mail of another server
+
+    async def adopt_mailbox(
+        self,
+        name: str,
+        uidvalidity: UidValidity | None,
+        uidnext: Uid,
+        *,
+        highestmodseq: ModSeq = NO_MODSEQ,
+        special_use: str | None = None,
+    ) -> Mailbox:
+        """Makes or finds the mailbox *name* for messages of another server, whose numbers are given.
+
+        A missing mailbox is made, and one that has no message gets *uidvalidity*; None: any is right. Afterwards
+        UIDNEXT is at least *uidnext*: so call it with 1 before the messages are adopted, and with the other server's
+        UIDNEXT after them. HIGHESTMODSEQ is at least *highestmodseq*; where it was lower, all messages count as
+        changed, because a client may know them in another state (RFC 7162 §3.1). *special_use* is given where no
+        mailbox has it, or only one that never had a message.
+
+        Raises Refused(CANNOT where the mailbox has messages under another UIDVALIDITY, where *uidvalidity* is too
+        high, or for an invalid name; LIMIT).
+        """
+
+    async def adopt(self, mailbox: MailboxId, messages: Sequence[Adopted]) -> Adoption:
+        r"""Adds messages of another server with their UIDs, durably; leaves out those whose UID or key was used.
+
+        UIDs ascend. A UID below the mailbox's UIDNEXT is never given again. The answer says what became of each
+        message. Adopted messages are not \Recent. Raises Refused(NONEXISTENT, TOOBIG, LIMIT) as ``append``.
+        """
+
+    async def imported(self, mailbox: MailboxId, keys: Collection[bytes]) -> frozenset[bytes]:
+        """Those of *keys* that messages which ``adopt`` added had, even if these messages are gone by now."""
+
     # Notification
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
         """A Watch that fires at each change of *mailbox*; for None, at each change of any mailbox or subscription."""
+
+    def watch_account(self) -> AccountWatch:
+        """Like ``watch(None)``; it also says which mailboxes changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,6 +375,8 @@ class AccountEntry:
     """Made by auth, opaque to the store: ``password`` -> ``{SCHEME}hash``; ``SCRAM-SHA-256`` -> its keys."""
     shard: str = ""
     """The name of the part of the store that has the account's mail; empty where the store has no parts."""
+    hidden: frozenset[str] = frozenset()
+    """Capabilities that are hidden from the clients of the account; opaque to the store, without white space."""
 
 
 class Directory(Protocol):
@@ -512,7 +389,10 @@ class Directory(Protocol):
         """The account with that name; None where there is none."""
 
     async def add(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
-        """Adds an account, with the mailboxes of NEW_ACCOUNT_MAILBOXES. Raises Refused(ALREADYEXISTS, CANNOT)."""
+        """Adds an account, with the mailboxes of NEW_ACCOUNT_MAILBOXES. Raises Refused(ALREADYEXISTS, CANNOT).
+
+        An alias may have the name, too (see ``store.addresses``).
+        """
 
     async def set_secrets(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
         """Replaces an account's secrets. Raises Refused(NONEXISTENT)."""
@@ -520,8 +400,30 @@ class Directory(Protocol):
     async def renew_secrets(self, account: AccountId, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
         """Replaces *old* by *new*, for the same password. Does nothing and returns False where *old* is not stored."""
 
+    async def set_hidden(self, name: str, hidden: Collection[str]) -> AccountEntry:
+        """Replaces what is hidden from the clients of an account. Raises Refused(NONEXISTENT)."""
+
     async def secrets_of(self, accounts: Collection[AccountId]) -> Mapping[AccountId, Mapping[str, str]]:
         """The current secrets of these accounts, without accounts that are gone."""
+
+    async def names_of(self, accounts: Collection[AccountId]) -> Mapping[AccountId, str]:
+        """The names of these accounts, without accounts that are gone."""
+
+    async def note_logins(self, at: Mapping[AccountId, int]) -> None:
+        """Keeps the last logins of accounts, in seconds since 1970; an earlier one than is kept changes nothing.
+
+        An account that is gone is left out. Raises Refused.
+        """
+
+    async def last_logins(self, accounts: Collection[AccountId]) -> Mapping[AccountId, int]:
+        """The last login that is kept of each of *accounts*, in seconds since 1970; without those that have none."""
+
+    async def sharing_with(self, reader: AccountId) -> Mapping[str, AccountEntry]:
+        """The other accounts that may share mailboxes with the account *reader*, by their exact names.
+
+        Whether they do is for their ``access_lists`` to say. An account that is not here shares nothing. The entries
+        have no secrets.
+        """
 
     def state(self) -> bytes | None:
         """Octets that differ after every change by any process; None where they are not known now.
@@ -530,7 +432,7 @@ class Directory(Protocol):
         """
 
     async def remove(self, name: str) -> None:
-        """Removes an account and its mail. Raises Refused(NONEXISTENT)."""
+        """Removes an account and its mail, also from all aliases. Raises Refused(NONEXISTENT)."""
 
     async def entries(self, after: str, most: int) -> Sequence[AccountEntry]:
         """The first *most* accounts, in the order of their names, of those after the name *after*.
@@ -574,11 +476,31 @@ class Store(Protocol):
     def memory(self) -> Memory:
         """What this process remembers of the mail."""
 
+    @property
+    def server_metadata(self) -> ServerMetadata:
+        """The named values of the whole server."""
+
+    @property
+    def default_quota(self) -> DefaultQuota:
+        """The limits of accounts that have none of their own."""
+
+    @property
+    def addresses(self) -> Addresses: ...
+
     async def account(self, entry: AccountEntry) -> Account:
         """Opens the account of *entry*, of which only ``id`` and ``shard`` are used. All callers get the same object.
 
         Raises Refused(UNAVAILABLE) when it is gone or broken.
         """
+
+    async def usages(self, accounts: Sequence[AccountId]) -> Mapping[AccountId, QuotaState]:
+        """What each of *accounts* holds and may hold, without those that cannot be read.
+
+        For lists of many accounts: it does not open them.
+        """
+
+    def backlog(self) -> Backlog:
+        """What is left to do now. Looks at each open account."""
 
     def changed_elsewhere(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """Fires the watches, because another process committed a change. For the bus, in the event loop's thread.

@@ -51,6 +51,10 @@ class Closable(Protocol):
         """Checks whether its files still have their names."""
 
     @property
+    def wal_bytes(self) -> int:
+        """The size of its write-ahead log."""
+
+    @property
     def idle(self) -> bool: ...
 
     async def release(self) -> bool:
@@ -71,6 +75,10 @@ class OpenFiles:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def wal_bytes(self) -> list[int]:
+        """The size of the write-ahead log of each file."""
+        return [file.wal_bytes for file in self._open]
 
     def in_use(self, file: Closable) -> None:
         """Says that *file* is open and in use.

@@ -8,9 +8,12 @@ of them competes with the event loop.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from mektup.message.binary_parts import without_binary
 from mektup.store.arrival import Arrival, Octets, prepare
+from mektup.store.spool import MEMORY_BYTES, Spool
 from mektup.terms.limits import DEFAULT_LIMITS, KIB, Limits
 
 LARGE_BYTES = 256 * KIB
@@ -35,6 +38,22 @@ async def prepare_in_turn(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arriv
     if may_cost_much(raw):
         return await asyncio.get_running_loop().run_in_executor(_threads, prepare, raw, limits)
     return prepare(raw, limits)
+
+
+async def spool_without_binary(raw: Octets, spool: Callable[[int], Spool], limits: Limits = DEFAULT_LIMITS) -> Spool:
+    """A spool with ``without_binary(raw)``; filled in a thread where that may take long.
+
+    *spool* makes it, with the most octets that it holds in memory. The memory that spools share is not for threads.
+    """
+    if not may_cost_much(raw):
+        return _filled(spool(MEMORY_BYTES), raw, limits)
+    return await asyncio.get_running_loop().run_in_executor(_threads, _filled, spool(0), raw, limits)
+
+
+def _filled(spool: Spool, raw: Octets, limits: Limits) -> Spool:
+    for piece in without_binary(raw, limits):
+        spool.write(piece)
+    return spool
 
 
 def may_cost_much(raw: Octets) -> bool:

@@ -46,6 +46,12 @@ class QuietWork(ABC):
             # the timer holds the owner, so the owner lives until the work is done
             self._timer = loop.call_at(self._due(), self._begin, self._owner())
 
+    def waits(self) -> float | None:
+        """How many seconds ago work was asked for that is not done yet; None if all is done."""
+        if self._timer is None and self._work is None:
+            return None
+        return asyncio.get_running_loop().time() - self._first
+
     def _begin(self, owner: object) -> None:
         loop = asyncio.get_running_loop()
         if loop.time() < self._due():

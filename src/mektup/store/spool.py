@@ -25,6 +25,31 @@ MEMORY_BYTES = 1 * MIB
 """A larger message goes to a file."""
 
 
+PROCESS_BYTES = 64 * MIB
+"""What all spools of a process may hold in memory together; beyond it, a spool goes to its file at once."""
+
+
+class SpoolMemory:
+    """Counts the octets that the spools of a process hold in memory."""
+
+    __slots__ = ("_most", "held")
+
+    def __init__(self, most: int = PROCESS_BYTES) -> None:
+        self._most = most
+        self.held = 0
+
+    def take(self, octets: int) -> bool:
+        """Counts *octets* more, and returns true; false if that would be too many."""
+        if self.held + octets > self._most:
+            return False
+        self.held += octets
+        return True
+
+    def give_back(self, octets: int) -> None:
+        """Counts *octets* less."""
+        self.held -= octets
+
+
 class SpoolFile:
     """A file without a name, created when needed, that several spools use one after the other."""
 
@@ -74,11 +99,14 @@ class Spool:
 
     *limit*: the most octets of the stored message; None for no limit. *directory*: for the file of a large message;
     None for the system's temporary directory. *faults*: receives faults of that file. *memory*: a message up to this
-    many octets stays in memory. *shared*: a file that large messages share; its owner closes it after the spools.
+    many octets stays in memory, as long as *budget*, which spools of a process share, has room. *shared*: a file that
+    large messages share; its owner closes it after the spools. *unchanged*: a bare LF stays, for octets that are not
+    the whole message yet.
     """
 
     __slots__ = (
         "_after_cr",
+        "_budget",
         "_directory",
         "_error",
         "_faults",
@@ -91,6 +119,7 @@ class Spool:
         "_size",
         "_start",
         "_stored",
+        "_unchanged",
         "too_big",
     )
 
@@ -102,8 +131,12 @@ class Spool:
         memory: int = MEMORY_BYTES,
         faults: Faults | None = None,
         shared: SpoolFile | None = None,
+        budget: SpoolMemory | None = None,
+        unchanged: bool = False,
     ) -> None:
+        self._unchanged = unchanged
         self._limit = limit
+        self._budget = budget if budget is not None else SpoolMemory()
         self._shared = shared
         self._start = 0
         self._most_in_memory = memory
@@ -128,6 +161,11 @@ class Spool:
         self.close()
 
     @property
+    def is_unchanged(self) -> bool:
+        """Whether bare LFs stay."""
+        return self._unchanged
+
+    @property
     def in_memory(self) -> int:
         """How many octets the spool holds in memory."""
         return len(self._memory)
@@ -142,7 +180,7 @@ class Spool:
         self._size += len(octets)
         if self.too_big or self._error is not None or not octets:
             return
-        piece = self._with_crlf(bytes(octets))
+        piece = bytes(octets) if self._unchanged else self._with_crlf(bytes(octets))
         self._stored += len(piece)
         if self._limit is not None and self._stored > self._limit:
             self.too_big = True
@@ -162,17 +200,22 @@ class Spool:
         return first + with_crlf(octets)
 
     def _keep(self, piece: bytes) -> None:
-        if self._file is None and len(self._memory) + len(piece) <= self._most_in_memory:
-            self._memory += piece
-            return
         if self._file is None:
+            fits = len(self._memory) + len(piece) <= self._most_in_memory
+            if fits and self._budget.take(len(piece)):
+                self._memory += piece
+                return
             if self._shared is not None:
                 self._file, self._start = self._shared.at_end()
             else:
                 self._file = cast(BinaryIO, TemporaryFile(dir=self._directory))
             self._file.write(self._memory)
-            self._memory.clear()
+            self._forget()
         self._file.write(piece)
+
+    def _forget(self) -> None:
+        self._budget.give_back(len(self._memory))
+        self._memory = bytearray()
 
     def octets(self) -> Octets:
         """The message, with CRLF at the end of every line; valid until ``close``.
@@ -207,7 +250,7 @@ class Spool:
 
     def close(self) -> None:
         """Frees memory and file; may be called twice."""
-        self._memory = bytearray()
+        self._forget()
         self._unmap()
         if self._file is not None and self._shared is None:
             with suppress(OSError):  # a full disk may be reported only here

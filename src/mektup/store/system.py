@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import importlib
 import os
 import socket
 import struct
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -25,6 +27,7 @@ def _module(name: str) -> ModuleType | None:
 
 
 _fcntl = _module("fcntl")
+_grp = _module("grp")
 _pwd = _module("pwd")
 _resource = _module("resource")
 _uvloop = _module("uvloop")
@@ -41,6 +44,9 @@ CAN_OPEN_DIRECTORIES = os.name == "posix"
 
 CAN_HAVE_WORKERS = sys.platform == "linux" and hasattr(socket, "SO_REUSEPORT") and hasattr(socket, "SOCK_SEQPACKET")
 """Whether several processes can listen on one port and receive messages from their parent."""
+
+_CLOCK_ERROR = 5
+"""TIME_ERROR of adjtimex(2): the clock is not synchronized."""
 
 _ACKNOWLEDGE: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -149,12 +155,102 @@ def has_file_numbers(directory: Path) -> bool:
     return not disk.f_files or disk.f_favail > 0
 
 
+def is_read_only(directory: Path) -> bool:
+    """Whether the file system is mounted read-only; false where the system cannot tell."""
+    if not hasattr(os, "statvfs"):
+        return False
+    try:
+        return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
 def user_name(uid: int) -> str:
     """The name of a user, for a person to read."""
     if _pwd is not None:
         with contextlib.suppress(KeyError):
             return str(_pwd.getpwuid(uid).pw_name)
     return f"user {uid}"
+
+
+def user_named(name: str) -> tuple[int, int] | None:
+    """The IDs of the user *name* and of its first group; None where there is no such user."""
+    if _pwd is not None:
+        with contextlib.suppress(KeyError):
+            found = _pwd.getpwnam(name)
+            return int(found.pw_uid), int(found.pw_gid)
+    return None
+
+
+def group_name(gid: int) -> str:
+    """The name of a group; its number where it has none."""
+    if _grp is not None:
+        with contextlib.suppress(KeyError):
+            return str(_grp.getgrgid(gid).gr_name)
+    return str(gid)
+
+
+def group_named(name: str) -> int | None:
+    """The ID of the group *name*, which may be a number; None where there is no such group."""
+    if name.isdigit():
+        return int(name)
+    if _grp is not None:
+        with contextlib.suppress(KeyError):
+            return int(_grp.getgrnam(name).gr_gid)
+    return None
+
+
+def groups_of(uid: int) -> tuple[int, tuple[int, ...]]:
+    """The first group of a user, and all of its groups."""
+    if _pwd is not None:
+        with contextlib.suppress(KeyError):
+            found = _pwd.getpwuid(uid)
+            return int(found.pw_gid), tuple(os.getgrouplist(found.pw_name, found.pw_gid))
+    return uid, ()
+
+
+def groups() -> tuple[int, ...]:
+    """The groups of this process; none where users have no numbers."""
+    return tuple(getattr(os, "getgroups", tuple)())
+
+
+def effective_group() -> int:
+    """The effective group ID of this process; -1 where groups have no numbers."""
+    return int(getattr(os, "getegid", lambda: -1)())
+
+
+def run_as(uid: int, gid: int, groups: Sequence[int], function: Callable[[], bytes]) -> bytes:
+    """What *function* returns in a process of that user; for root, in a process with one thread. Raises OSError."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(out)
+            os.setgroups(groups)
+            os.setgid(gid)
+            os.setuid(uid)
+            with open(into, "wb") as answer:
+                answer.write(function())
+            status = 0
+        finally:
+            # nothing of the parent is to end here a second time
+            os._exit(status)
+    os.close(into)
+    with open(out, "rb") as answer:
+        said = answer.read()
+    if os.waitpid(child, 0)[1] != 0:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+    return said
+
+
+def clock_is_synchronized() -> bool | None:
+    """Whether the system's clock follows another one (NTP); None where the system cannot tell."""
+    if sys.platform != "linux":
+        return None
+    # struct timex has some 200 octets; with modes = 0 nothing is set (adjtimex(2))
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(1024))
+    return None if state < 0 else state != _CLOCK_ERROR
 
 
 def effective_user() -> int:
@@ -186,6 +282,11 @@ def most_descriptors() -> int | None:
     return None if _resource is None else int(_resource.getrlimit(_resource.RLIMIT_NOFILE)[0])
 
 
+def highest_descriptors() -> int | None:
+    """How many files a process like this one may open at most; None where the system cannot tell."""
+    return None if _resource is None else int(_resource.getrlimit(_resource.RLIMIT_NOFILE)[1])
+
+
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """The fastest event loop that can watch sockets: uvloop's, or asyncio's own."""
     if _uvloop is not None:
@@ -199,6 +300,15 @@ def acknowledge(client: socket.socket) -> None:
     """Acknowledges received TCP data at once, where the system supports that. Raises OSError."""
     if _ACKNOWLEDGE is not None and client.family != UNIX_SOCKETS:
         client.setsockopt(socket.IPPROTO_TCP, _ACKNOWLEDGE, 1)
+
+
+def user_of_peer(accepted: socket.socket) -> int | None:
+    """The user ID of the process at the other end of a Unix socket; None where the system cannot tell."""
+    if sys.platform != "linux":
+        return None
+    form = "iII"  # struct ucred: process, user, group
+    credentials = accepted.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(form))
+    return int(struct.unpack(form, credentials)[1])
 
 
 def keep_alive(listening: socket.socket, seconds: int) -> None:

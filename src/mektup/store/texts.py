@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mektup.terms.texts import Text
+from mektup.terms.texts import Text, counted
 
 # Faults of the machine
 
@@ -29,10 +29,28 @@ ROOT_MAY_NOT_GIVE = Text("{path}: root may not give it to {owner}; use that user
 # Accounts
 
 ACCOUNT_NAME_RULES = Text('An account name must not be empty, and not contain a control character or "/"')
+ACCOUNT_NAME_ANYONE = Text("No account can be called anyone, because in access control lists that means all accounts")
 NO_ACCOUNT = Text("There is no account with that name")
 ACCOUNT_EXISTS = Text("There is already an account with that name")
 ACCOUNT_GONE = Text("The account no longer exists")
 ACCOUNT_REPLACED = Text("The account's file was replaced; log in again")
+
+MOMENT_OVER = Text("The account was read for too long; read it again")
+
+# Addresses
+
+CANNOT_BE_DOMAIN = Text("{name} cannot be a domain: {reason}")
+TOO_MANY_DOMAINS = Text("There may be at most {most} domains")
+NO_DOMAIN = Text("{domain} is no domain of this server")
+DOMAIN_IN_USE = Text("The alias {address} is in this domain; remove it first")
+CANNOT_BE_ALIAS = Text("{name} cannot be an alias: {reason}")
+DOMAIN_IS_ELSEWHERE = Text("{domain} is no domain of this server; add it with mektup domain add")
+ADDRESS_OF_ACCOUNT = Text("{address} is the address of the account {name} already")
+NAME_OF_ALIAS = Text("This is the address of the alias {address} already; remove the alias first")
+TOO_MANY_OF_ALIAS = Text("An alias may lead to at most {most} accounts")
+NO_ALIAS = Text("There is no alias {address}")
+NO_ACCOUNT_CALLED = Text("There is no account {name}")
+NOT_OF_ALIAS = Text("The alias {address} does not lead to {name}")
 
 # Mailboxes
 
@@ -42,12 +60,34 @@ NAME_WITH_EMPTY_LEVEL = Text("A level of the name is empty")
 NAME_WITH_CONTROL = Text("The name contains a control character")
 NAME_TOO_LONG = Text("The name is too long or has too many levels")
 MAILBOX_EXISTS = Text("There is already a mailbox with that name")
+NAME_OF_OTHERS = Text("Names that begin with {first} are for mailboxes that others share")
 SPECIAL_USE_TAKEN = Text("Another mailbox already has the special use {special_use}")
+OTHER_UIDVALIDITY = Text("The mailbox {name} already has messages of its own, under another UIDVALIDITY")
+STRANGE_UIDVALIDITY = Text("The UIDVALIDITY {number} cannot be kept")
+STRANGE_MODSEQ = Text("The HIGHESTMODSEQ {number} cannot be kept")
 TOO_MANY_MAILBOXES = Text("There are {mailboxes} mailboxes, which is the limit")
 TOO_MANY_SUBSCRIPTIONS = Text("There are {subscriptions} subscriptions, which is the limit")
+TOO_MANY_IDENTIFIERS = Text("The access control list has {identifiers} identifiers, which is the limit")
+TOO_MANY_SHARERS = Text("Other accounts share with it already, as many as the limit allows: {accounts}")
 INBOX_STAYS = Text("INBOX cannot be deleted")
 HAS_CHILDREN = Text("The mailbox has mailboxes below it")
 MOVES_BELOW_ITSELF = Text("A mailbox cannot be moved below itself")
+
+# Quota
+
+STORAGE_IS_FULL = Text("The account is full: it may hold {kib} KiB of mail")
+MESSAGES_ARE_FULL = counted(
+    "The account is full: it may hold {count} message", "The account is full: it may hold {count} messages"
+)
+MAILBOXES_ARE_FULL = counted(
+    "The account is full: it may have {count} mailbox", "The account is full: it may have {count} mailboxes"
+)
+
+# Metadata
+
+METADATA_TOO_LARGE = Text("A value may have at most {octets} octets")
+METADATA_TOO_MANY = Text("There may be at most {most} entries here")
+METADATA_FULL = Text("All values of an account together may have at most {octets} octets")
 
 # Messages
 
@@ -78,3 +118,8 @@ WAL_TOO_SHORT = Text("the WAL is shorter than its committed data")
 TEXT_MISSING = Text("content {content} is compressed with a text that is missing")
 CANNOT_DECOMPRESS = Text("a compressed piece of a message cannot be decompressed: {error}")
 NO_REASON = Text("no reason given")
+PAST_IS_READ_ONLY = Text("the past can be read, and not be changed")
+PAST_WAS_CLOSED = Text("this moment of the past was closed; open the mailbox again")
+MOMENT_NOT_OVER = Text("this moment is not over yet")
+MOMENT_UNKNOWN = Text("what was so long ago is not known any more; the history begins at {begun}")
+NAME_OF_THE_PAST = Text("{first} is the name of the mailbox of deleted messages")

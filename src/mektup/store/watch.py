@@ -6,13 +6,18 @@ Further changes before the waiter reads again have no effect, so no queue can ov
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mektup.terms.numbers import MAX_MODSEQ, AccountId, MailboxId, ModSeq
 
 if TYPE_CHECKING:
     from mektup.store.interface import Bus
+
+MOST_NOTED: Final = 64
+"""How many changed mailboxes a ``WatchOfAccount`` notes; with more, it may be any."""
+
+W = TypeVar("W", bound="MailboxWatch")
 
 
 class MailboxWatch:
@@ -44,8 +49,11 @@ class MailboxWatch:
         if self._heard <= modseq:
             self._heard = 0
 
-    def fire(self, modseq: int = MAX_MODSEQ) -> None:
-        """Sets the flag for change *modseq*, or for one with an unknown modseq; wakes the waiter if it was clear."""
+    def fire(self, modseq: int = MAX_MODSEQ, mailbox: MailboxId | None = None) -> None:
+        """Sets the flag for change *modseq*, or for one with an unknown modseq; wakes the waiter if it was clear.
+
+        *mailbox*: which one changed, for a watch on several; None for any.
+        """
         if modseq <= self._known:
             return
         was_down = not self._heard
@@ -58,6 +66,34 @@ class MailboxWatch:
         self._hub.forget(self._key, self)
 
 
+class WatchOfAccount(MailboxWatch):
+    """A ``terms.peer.AccountWatch``."""
+
+    __slots__ = ("_changed",)
+
+    def __init__(self, hub: WatchHub, account: AccountId) -> None:
+        super().__init__(hub, (account, None))
+        self._changed: set[MailboxId] | None = set()
+
+    def fire(self, modseq: int = MAX_MODSEQ, mailbox: MailboxId | None = None) -> None:
+        """See ``MailboxWatch.fire``."""
+        if mailbox is None or (self._changed is not None and len(self._changed) >= MOST_NOTED):
+            self._changed = None
+        elif self._changed is not None:
+            self._changed.add(mailbox)
+        super().fire(modseq)
+
+    def take(self) -> Collection[MailboxId] | None:
+        """See ``terms.peer.AccountWatch``."""
+        self.rearm()
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def note(self, mailbox: MailboxId) -> None:
+        """See ``terms.peer.AccountWatch``."""
+        self.fire(mailbox=mailbox)
+
+
 class WatchHub:
     """All watches of a process. Use it only from the event loop's thread."""
 
@@ -68,9 +104,14 @@ class WatchHub:
 
     def watch(self, account: AccountId, mailbox: MailboxId | None) -> MailboxWatch:
         """A watch on *mailbox*, or on the whole account for None."""
-        key = (account, mailbox)
-        watch = MailboxWatch(self, key)
-        self._watches.setdefault(key, set()).add(watch)
+        return self._add(MailboxWatch(self, (account, mailbox)), account, mailbox)
+
+    def watch_account(self, account: AccountId) -> WatchOfAccount:
+        """A watch on the whole account that knows which mailboxes changed."""
+        return self._add(WatchOfAccount(self, account), account, None)
+
+    def _add(self, watch: W, account: AccountId, mailbox: MailboxId | None) -> W:
+        self._watches.setdefault((account, mailbox), set()).add(watch)
         return watch
 
     def forget(self, key: tuple[AccountId, MailboxId | None], watch: MailboxWatch) -> None:
@@ -85,7 +126,7 @@ class WatchHub:
         """Fires every watch on *mailbox* and on its account, for change *modseq*; None where it is not known."""
         for key in ((account, mailbox), (account, None)):
             for watch in tuple(self._watches.get(key, ())):
-                watch.fire(modseq or MAX_MODSEQ)
+                watch.fire(modseq or MAX_MODSEQ, mailbox)
 
     def fire_all(self) -> None:
         """Fires every watch."""
@@ -106,6 +147,10 @@ class ChangeNotifier:
     def watch(self, account: AccountId, mailbox: MailboxId | None) -> MailboxWatch:
         """See ``WatchHub.watch``."""
         return self._hub.watch(account, mailbox)
+
+    def watch_account(self, account: AccountId) -> WatchOfAccount:
+        """See ``WatchHub.watch_account``."""
+        return self._hub.watch_account(account)
 
     def changed(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """Notifies all, because this process committed change *modseq* of *mailbox*."""

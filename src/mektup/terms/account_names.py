@@ -21,13 +21,13 @@ _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 def require_account_name(name: str) -> None:
     """Raises Refused(CANNOT), with the reason, if *name* is not allowed as an account name."""
-    reason = _objection(name)
+    reason = objection_to_address(name)
     if reason:
         raise Refused(Code.CANNOT, texts.NO_ACCOUNT_NAME.of(name=shown(name), reason=reason))
 
 
-def _objection(name: str) -> Text | None:
-    """The reason why *name* is not allowed; None if it is."""
+def objection_to_address(name: str) -> Text | None:
+    """The reason why *name* is not allowed for an account or an alias; None if it is."""
     user, at, domain = name.partition("@")
     if not user:
         return texts.NAME_EMPTY if not at else texts.NAME_BEGINS_WITH_AT
@@ -41,7 +41,19 @@ def _objection(name: str) -> Text | None:
         return texts.NAME_LIKE_AN_OPTION
     if not user.strip("."):
         return texts.NAME_ONLY_DOTS
-    return _objection_to_domain(domain) if at else None
+    return _objection_to_labels(domain) if at else None
+
+
+def objection_to_domain(domain: str) -> Text | None:
+    """The reason why *domain* is not allowed in an address; None if it is."""
+    domain = domain.removesuffix(".")
+    for character in domain:
+        reason = _objection_to(character)
+        if reason:
+            return reason
+    if len(domain.encode()) > LONGEST_ACCOUNT_NAME_OCTETS:
+        return texts.NAME_TOO_LONG.of(octets=LONGEST_ACCOUNT_NAME_OCTETS)
+    return _objection_to_labels(domain) or (texts.NAME_LIKE_AN_OPTION if domain.startswith("-") else None)
 
 
 def _objection_to(character: str) -> Text | None:
@@ -55,7 +67,7 @@ def _objection_to(character: str) -> Text | None:
     return None
 
 
-def _objection_to_domain(domain: str) -> Text | None:
+def _objection_to_labels(domain: str) -> Text | None:
     if "@" in domain:
         return texts.NAME_WITH_TWO_AT
     if not all(domain.split(".")):

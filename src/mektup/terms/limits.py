@@ -45,22 +45,47 @@ class Limits:
     id_value_bytes: int = 1024
     nesting: int = 500
     search_keys: int = 1000
+    comparators: int = 20
+    """Names and patterns in one COMPARATOR."""
+    fuzzy_keys: int = 50
+    """Keys of texts with FUZZY before them, in one search."""
     search_seconds: float = 60.0
     """The longest time that a SEARCH, SORT or THREAD may take."""
+    contexts: int = 16
+    """Searches whose results a session is kept informed of (RFC 5267 §4.3.1)."""
+    context_bytes: int = 1 * MIB
+    """The memory of all contexts of a session: programs and results."""
     sequence_set_ranges: int = 20_000
     fetch_items: int = 1000
     """In one FETCH."""
+    uid_batch_messages: int = 500
+    """The smallest batch of UIDBATCHES. With small batches, a client could count messages (RFC 10022 §3.1.3)."""
+    uid_batches: int = 10_000
+    """The most batches in the answer to a UIDBATCHES."""
+    message_limit: int = 0
+    """The most messages that one FETCH, SEARCH, STORE, COPY, MOVE, APPEND or UID EXPUNGE does; 0 for no limit."""
+    save_limit: int = 0
+    """The same for COPY and APPEND only; not used with ``message_limit``."""
     append_rendered_bytes: int = 16 * MIB
     """The rendered forms of all messages of an APPEND with several messages."""
     list_patterns: int = 100
     """In one LIST."""
+    mailboxes_named: int = 1000
+    """Names and other specifiers of mailboxes in one ESEARCH."""
     list_pattern_bytes: int = 8 * KIB
     """Characters of all patterns of a LIST or LSUB together; the reference counts once for each pattern."""
+    notify_bytes: int = 32 * KIB
+    """All lines and literals of a NOTIFY together."""
+    notify_mailboxes: int = 1000
+    """Mailboxes that a session may watch by NOTIFY, and names that one may have."""
     bad_commands: int = 100
     idle_seconds: float = 30 * 60.0
     """RFC 9051 §5.4: at least 30 minutes."""
-    still_here_seconds: float = 110.0
-    """The interval at which an idle client gets an untagged OK, so that NATs and firewalls keep the connection."""
+    idle_heartbeat_seconds: float = 110.0
+    """The interval at which a client that waits (IDLE, NOTIFY) gets an untagged OK, so that NATs and firewalls keep the
+    connection, and lost clients are noticed; 0 for never."""
+    progress_seconds: float = 5.0
+    """The interval at which a client whose command goes on for so long is told so (RFC 9585); 0 for never."""
     interest_seconds: float = 5.0
     """How long a search goes on for a client that has closed its sending side."""
     write_seconds: float = 5 * 60.0
@@ -72,8 +97,25 @@ class Limits:
     mailbox_name_bytes: int = 1000
     mailbox_depth: int = 64
     mailboxes: int = 10_000
+    acl_identifiers: int = 100
+    """In the access control list of one mailbox."""
+    sharing_accounts: int = 500
+    """Accounts that share mailboxes with the same account, or with everybody."""
+    metadata_name_bytes: int = 255
+    """The name of an entry of METADATA."""
+    metadata_depth: int = 16
+    """Levels of such a name."""
+    metadata_value_bytes: int = 64 * KIB
+    metadata_entries: int = 100
+    """Shared entries of a mailbox or of the server, and as many private ones of each user; also those in a command."""
+    metadata_bytes: int = 16 * MIB
+    """All values of an account together."""
     thread_references: int = 2_500_000
     """References of all messages of a mailbox together, for THREAD=REFERENCES; those of copies count once."""
+    expunged_seconds: float = 14 * 24 * 3600.0
+    """How long expunged messages and the history of mailboxes are kept, to bring them back; 0 to keep nothing."""
+    expunged_bytes: int = 16 * 1024 * MIB
+    """All expunged messages of an account that are kept; each counts 200 octets more. The oldest are removed first."""
     remembered_bytes: int = 64 * MIB
     """Memory of a process for what it remembers of the mail: UIDs, flags, sort keys, answers to small queries."""
 
@@ -105,6 +147,9 @@ class Limits:
     connections_kept_for_lmtp: int = 500
     """Part of ``connections``; at most a twentieth of them is reserved."""
     lmtp_recipients: int = 1000
+    """Accounts that get one message; an alias counts as many as it has."""
+    sasl_requests: int = 50
+    """Logins in progress on one connection of an SMTP server; above it, the oldest one fails."""
     worker_silence_seconds: float = 30.0
     """How long a worker may be silent before its parent kills it and starts another one."""
     stop_seconds: float = 10.0
@@ -129,8 +174,8 @@ MOST_COUNT = 10_000_000
 
 def most_of(name: str) -> float:
     """The highest value allowed for the limit *name*. A higher one is a typing error, or has no effect."""
-    if name == "remembered_bytes":
-        # a limit on memory, not on what a peer sends
+    if name in ("remembered_bytes", "expunged_bytes"):
+        # a limit on memory or disk, not on what a peer sends
         return 1024 * MOST_BYTES
     if name.endswith("_bytes"):
         return MOST_BYTES

@@ -5,9 +5,12 @@ from __future__ import annotations
 from mektup.terms import texts
 from mektup.terms.errors import ClientError
 
+LONGEST_END = 3
+"""The most octets that ``without_end`` removes: a line whose end did not come yet may be longer by so many."""
+
 
 def without_end(line: bytes) -> bytes:
-    """*line*, whose LF is already removed, without the rest of its line end.
+    """*line*, whose LF is already removed, without the rest of its line end: at most LONGEST_END octets.
 
     Liberties: a bare LF ends a line, because netcat and openssl s_client send it. CR CR LF ends a line, because
     s_client -crlf sends it for CRLF. CR NUL CR LF ends a line, because telnet sends it for a CRLF that it reads from a
@@ -15,7 +18,9 @@ def without_end(line: bytes) -> bytes:
     """
     if not line.endswith(b"\r"):
         return line
-    return line.removesuffix(b"\r\0\r").rstrip(b"\r")
+    if line.endswith(b"\r\0\r"):
+        return line[:-3]
+    return line[:-2] if line.endswith(b"\r\r") else line[:-1]
 
 
 class LineBuffer:
@@ -50,7 +55,7 @@ class LineBuffer:
             self._buffer.clear()
             return None
         if end < 0:
-            if len(self._buffer) > self._longest + 1:
+            if len(self._buffer) > self._longest + LONGEST_END:
                 self._buffer.clear()
                 self._skipping = True
                 raise ClientError(texts.LINE_TOO_LONG.of(octets=self._longest))

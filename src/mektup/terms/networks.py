@@ -1,8 +1,10 @@
-"""The network and the neighbourhood of an IP address, for everything that counts or limits clients."""
+"""The network and the neighbourhood of an IP address, and sets of networks, for all that counts or limits clients."""
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 
 LOOPBACK = "loopback"
@@ -36,6 +38,44 @@ def neighbourhood_of(address: str) -> str:
     if parsed.is_loopback:
         return LOOPBACK
     return _prefix(parsed, 24 if isinstance(parsed, ipaddress.IPv4Address) else 48)
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """A set of IP networks, as an operator lists them; ``unix`` in it stands for Unix sockets."""
+
+    blocks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    unix: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.blocks) or self.unix
+
+    def has(self, address: str) -> bool:
+        """Whether *address*, of a client, is in one of the networks. IPv4 within IPv6 is IPv4."""
+        if not self.blocks or (parsed := _parsed(address)) is None:
+            return self.unix and address == UNIX
+        return any(parsed in block for block in self.blocks)
+
+
+NO_NETWORKS = Networks()
+
+
+def networks(texts: Iterable[str]) -> Networks:
+    """Reads ``10.0.0.0/8``, ``2001:db8::/32``, an address alone, or ``unix``. Raises ValueError with the wrong text."""
+    blocks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+    unix = False
+    for text in texts:
+        if text == UNIX:
+            unix = True
+            continue
+        if "%" in text:
+            # ipaddress takes a scope, but no address that is compared here has one
+            raise ValueError(text)
+        try:
+            blocks.append(ipaddress.ip_network(text))
+        except ValueError:
+            raise ValueError(text) from None
+    return Networks(tuple(blocks), unix)
 
 
 def _prefix(parsed: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:

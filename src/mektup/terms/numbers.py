@@ -27,5 +27,8 @@ AccountId = NewType("AccountId", str)
 """The permanent id of an account, in hexadecimal; the account's name may change, its id does not."""
 
 MAX_UINT32 = 2**32 - 1
+NO_MODSEQ: Final = ModSeq(0)
+"""Lower than every modseq."""
+
 MAX_MODSEQ = 2**63 - 1
 """RFC 7162 §3.1: a modseq is a positive unsigned 63-bit integer."""

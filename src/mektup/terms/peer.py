@@ -6,10 +6,10 @@ byte by byte. ``server/connection.py`` implements Peer over asyncio.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from mektup.terms.numbers import ModSeq
+from mektup.terms.numbers import MailboxId, ModSeq
 from mektup.terms.texts import Text
 
 
@@ -39,12 +39,43 @@ class Watch(Protocol):
         """Ends the watch; may be called twice."""
 
 
-class Peer(Protocol):
-    """One connection, as its session sees it. The session asks for input; output is queued."""
+class AccountWatch(Watch, Protocol):
+    """A watch on all mailboxes and subscriptions of an account, which knows the mailboxes that changed."""
+
+    def take(self) -> Collection[MailboxId] | None:
+        """Lowers the flag, and returns the mailboxes that changed since; None if it may be any.
+
+        Call it before reading the changes. ACCOUNT_ITSELF stands for a change of the account.
+        """
+
+    def note(self, mailbox: MailboxId) -> None:
+        """Raises the flag as if *mailbox* had changed."""
+
+
+class TlsFacts(Protocol):
+    """What a session may know of the TLS of its connection."""
+
+    @property
+    def certificate_hash(self) -> bytes | None:
+        """The hash of the server's certificate that the client got: the channel binding ``tls-server-end-point``
+        (RFC 5929 §4). None for a certificate whose signature does not define it.
+        """
+
+    @property
+    def client_name(self) -> str | None:
+        """The account that a verified certificate of the client names; None without such a certificate."""
+
+
+class Origin(Protocol):
+    """From where somebody logs in."""
 
     @property
     def secure(self) -> bool:
         """Whether the bytes are encrypted, or never leave this process."""
+
+    @property
+    def tls(self) -> TlsFacts | None:
+        """What TLS says of the connection; None if the server has not encrypted it."""
 
     @property
     def local(self) -> bool:
@@ -54,6 +85,10 @@ class Peer(Protocol):
     def address(self) -> str:
         """The other end, for logs and throttling: an IP address without port, or ``unix``."""
 
+
+class Peer(Origin, Protocol):
+    """One connection, as its session sees it. The session asks for input; output is queued."""
+
     async def read(self, seconds: float) -> bytes:
         """The next bytes as they were received, at least one.
 
@@ -62,6 +97,9 @@ class Peer(Protocol):
 
     def write(self, octets: bytes) -> None:
         """Queues *octets* to be sent; never blocks, never raises."""
+
+    def flush(self) -> None:
+        """Sends queued output now; never blocks, never raises. Only for what is written while the session awaits."""
 
     @property
     def is_due(self) -> bool:
@@ -114,6 +152,10 @@ class Peer(Protocol):
 
     seeking: bool
     """Set by the session while it only computes an answer: if the client disconnects meanwhile, it is cancelled."""
+
+    waited: float
+    """Seconds that a :meth:`drain` has waited for the client to read. A session adds its reads inside of a command, and
+    sets it to 0 between two commands."""
 
     @property
     def has_unread(self) -> bool:

@@ -11,8 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from itertools import compress
+from typing import Final
 
+from mektup.terms.comparators import Comparator
 from mektup.terms.numbers import Uid
+from mektup.terms.partial_range import PartialRange
 from mektup.terms.sets import NumberSet, SavedResult, SequenceSet, Uids
 
 
@@ -24,21 +28,32 @@ class When(Enum):
     SINCE = "since"
 
 
-class Part(Enum):
-    """The part of a result that its highest modseq is about (RFC 4731 §3.2), and that ``$`` becomes."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a result that its highest modseq is about (RFC 4731 §3.2), and that ``$`` becomes.
 
-    ALL = "all"
-    FIRST = "first"
-    LAST = "last"
-    ENDS = "first and last"
+    All of it, unless *first*, *last* or a *page* is asked for; then these together.
+    """
+
+    first: bool = False
+    last: bool = False
+    page: PartialRange | None = None
 
     def of(self, found: Uids | Sequence[Uid]) -> Uids:
-        """This part of *found*, where first and last are meant in the order of *found*."""
-        if not found or self is Part.ALL:
+        """This part of *found*, where first, last and page are meant in the order of *found*."""
+        if not found or self == WHOLE:
             return found if isinstance(found, NumberSet) else NumberSet.of(found)
-        first, last = (found.first, found.last) if isinstance(found, NumberSet) else (found[0], found[-1])
-        parts = {Part.FIRST: (first,), Part.LAST: (last,), Part.ENDS: (first, last)}
-        return NumberSet.of(parts[self])
+        ends = (found.first, found.last) if isinstance(found, NumberSet) else (found[0], found[-1])
+        part: Uids = NumberSet.of(compress(ends, (self.first, self.last)))
+        if self.page is None:
+            return part
+        if isinstance(found, NumberSet):
+            return part | self.page.of_set(found)
+        return part | NumberSet.of(self.page.of_list(found))
+
+
+WHOLE: Final = Part()
+"""The whole result."""
 
 
 class AddressField(Enum):
@@ -91,6 +106,14 @@ class InUids:
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """BEFORE, ON, SINCE: the day of the internal date, in the zone that it was given with."""
+
+    when: When
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """SAVEDBEFORE, SAVEDON, SAVEDSINCE (RFC 8514 §4.3): the day, in UTC, when the message came into its mailbox."""
 
     when: When
     day: date
@@ -170,10 +193,39 @@ class InText:
 
 
 @dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """FUZZY (RFC 6203) and a key of texts, which may match nearly. FUZZY before other keys changes nothing."""
+
+    key: InAddress | InSubject | InHeader | InBody | InText
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A key of texts, compared by another comparator than the default one (RFC 5255 §4.2): the session adds it."""
+
+    key: InAddress | InSubject | InHeader | InBody | InText
+    comparator: Comparator
+
+
+@dataclass(frozen=True, slots=True)
 class ChangedSince:
     """MODSEQ (RFC 7162 §3.1.5): a modseq greater than or equal to this."""
 
     modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class HasEmailId:
+    """EMAILID (RFC 8474 §6): a message with this content."""
+
+    objectid: str
+
+
+@dataclass(frozen=True, slots=True)
+class InThread:
+    """THREADID (RFC 8474 §6): a message of this conversation."""
+
+    objectid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +250,33 @@ class And:
     keys: tuple[SearchKey, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """FILTER of RFC 5466: the session replaces it by the criteria that are stored under this name, in lower case."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithFilters:
+    """A whole program that has a Filter in it, so that one test shows whether there is any."""
+
+    key: SearchKey
+    needs_fuzzy: bool = False
+    """Whether one of the filters must have FUZZY, because the command asks for RELEVANCY (RFC 6203 §4)."""
+
+
 SearchKey = (
     All
+    | Filter
+    | WithFilters
     | HasFlag
     | Recent
     | InSeqs
     | InUidSet
     | InUids
     | Arrived
+    | Saved
     | Sent
     | Older
     | Younger
@@ -216,7 +287,11 @@ SearchKey = (
     | InHeader
     | InBody
     | InText
+    | Fuzzy
+    | Compared
     | ChangedSince
+    | HasEmailId
+    | InThread
     | Not
     | Or
     | And
@@ -231,6 +306,8 @@ def names_seqs(key: SearchKey) -> bool:
             case InSeqs(numbers):
                 if isinstance(numbers, SequenceSet):
                     return True
+            case WithFilters(below):
+                todo.append(below)
             case Not(below):
                 todo.append(below)
             case Or(left, right):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
+
+from mektup.terms.comparators import DEFAULT, Comparator
 
 
 class SortKey(Enum):
@@ -20,11 +23,17 @@ class SortKey(Enum):
     """Name of the first address, else the address."""
     DISPLAYTO = "DISPLAYTO"
     FROM = "FROM"
+    RELEVANCY = "RELEVANCY"
+    """How well a message matches the fuzzy keys, the best first (RFC 6203 §6)."""
     SIZE = "SIZE"
     """Octets."""
     SUBJECT = "SUBJECT"
     """Base subject (RFC 5256 §2.1)."""
     TO = "TO"
+
+
+COMPARED: Final = frozenset({SortKey.CC, SortKey.FROM, SortKey.SUBJECT, SortKey.TO})
+"""The sort keys to which the comparator of the client applies (RFC 5255 §4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,8 @@ class SortCriterion:
 
     key: SortKey
     reverse: bool = False
+    comparator: Comparator = DEFAULT
+    """For the keys of COMPARED only."""
 
 
 class ThreadAlgorithm(Enum):
@@ -42,6 +53,8 @@ class ThreadAlgorithm(Enum):
     """By base subject alone."""
     REFERENCES = "REFERENCES"
     """By References and In-Reply-To, then by base subject."""
+    REFS = "REFS"
+    """By References and In-Reply-To alone; the thread with the latest arrival comes last (draft-ietf-morg-inthread)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,22 @@
-"""The grammar of the commands for identity and capabilities: ID, AUTHENTICATE, LOGIN, COMPRESS, ENABLE."""
+"""The grammar of the commands about the connection: ID, LANGUAGE, COMPARATOR, AUTHENTICATE, LOGIN, COMPRESS, ENABLE."""
 
 from __future__ import annotations
 
 import binascii
+import re
+from typing import Final
 
 from mektup.terms.errors import ClientError
 from mektup.wire import texts
 from mektup.wire.cursor import CommandCursor
 from mektup.wire.grammar import INITIAL_RESPONSE, NIL
-from mektup.wire.requests import Authenticate, Compress, Enable, Id, Login
+from mektup.wire.requests import Authenticate, ChooseComparator, Compress, Enable, Id, Language, Login
+
+LANGUAGE_RANGE = re.compile(rb"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*")
+"""language-range of RFC 4647 §2.1; so "i-default" and "default" are ranges, too."""
+
+# collation-order = ["+" / "-"] collation-wild (RFC 4790 §3.3)
+COLLATION_ORDER: Final = re.compile(rb"[+-]?[A-Za-z*][A-Za-z0-9;=.*-]{0,253}")
 
 
 def id_(cursor: CommandCursor, tag: bytes) -> Id:
@@ -42,6 +50,19 @@ def _id_field(cursor: CommandCursor) -> tuple[bytes, bytes | None]:
     if value is not None and len(value) > limits.id_value_bytes:
         raise ClientError(texts.FIELD_VALUE_TOO_LONG.of(octets=limits.id_value_bytes), column)
     return name, value
+
+
+def language(cursor: CommandCursor, tag: bytes) -> Language:
+    """language-cmd = "LANGUAGE" *(SP lang-range-quoted) (RFC 5255 §3.5)."""
+    ranges = []
+    while cursor.take_space():
+        column = cursor.column
+        name = cursor.astring(texts.A_LANGUAGE)
+        if not LANGUAGE_RANGE.fullmatch(name):
+            raise ClientError(texts.EXPECTED.of(expected=texts.A_LANGUAGE), column)
+        ranges.append(name.decode("ascii").lower())
+    cursor.expect_end()
+    return Language(tag, tuple(ranges))
 
 
 def authenticate(cursor: CommandCursor, tag: bytes) -> Authenticate:
@@ -99,3 +120,21 @@ def enable(cursor: CommandCursor, tag: bytes) -> Enable:
         names.append(cursor.expect_atom(texts.A_CAPABILITY).decode("ascii"))
     cursor.expect_end()
     return Enable(tag, tuple(names))
+
+
+def comparator(cursor: CommandCursor, tag: bytes) -> ChooseComparator:
+    """comparator-cmd = "COMPARATOR" *(SP comp-order-quoted); each is an astring (RFC 5255 §4.10).
+
+    Liberty: "*" without quotes, because people type it so.
+    """
+    patterns: list[str] = []
+    while cursor.take_space():
+        if len(patterns) == cursor.limits.comparators:
+            raise cursor.wrong(texts.MOST_COMPARATORS.of(most=cursor.limits.comparators))
+        column = cursor.column
+        octets = cursor.list_mailbox(texts.A_COMPARATOR)
+        if not COLLATION_ORDER.fullmatch(octets):
+            raise ClientError(texts.EXPECTED.of(expected=texts.A_COMPARATOR), column)
+        patterns.append(octets.decode("ascii"))
+    cursor.expect_end()
+    return ChooseComparator(tag, tuple(patterns))

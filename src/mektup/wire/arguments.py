@@ -8,12 +8,26 @@ from typing import Final
 
 from mektup.terms.errors import ClientError
 from mektup.terms.flags import SYSTEM_FLAG_NAMES, SYSTEM_FLAGS_BY_NAME, each_once
+from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.numbers import MAX_UINT32
+from mektup.terms.partial_range import PartialRange
 from mektup.terms.sets import STAR, Run, SavedResult, SequenceSet
 from mektup.terms.texts import Text
 from mektup.wire import mailbox_names, texts
 from mektup.wire.cursor import CommandCursor
-from mektup.wire.grammar import ATOM, DATE, DATE_TIME, FLAG, FLAG_LIST, MONTHS, ONE_RANGE, SEQUENCE_SET, SET_OCTETS
+from mektup.wire.grammar import (
+    ATOM,
+    DATE,
+    DATE_TIME,
+    FLAG,
+    FLAG_LIST,
+    MONTHS,
+    OBJECTID,
+    ONE_RANGE,
+    PARTIAL_RANGE,
+    SEQUENCE_SET,
+    SET_OCTETS,
+)
 from mektup.wire.requests import NumbersAsked
 
 _SAVED: Final = SavedResult()
@@ -106,6 +120,18 @@ def _range(part: bytes) -> Run:
 assert STAR == 0, "sequence_set() reads * as 0"
 
 
+def partial_range(cursor: CommandCursor) -> PartialRange:
+    """The argument of PARTIAL, after a space (RFC 9394 §4). Raises ClientError."""
+    cursor.expect_space(texts.A_PAGE)
+    start = cursor.at
+    sign, *numbers = cursor.expect(PARTIAL_RANGE, texts.A_PAGE).groups()
+    one, other = (int(sign + number) for number in numbers)
+    if max(abs(one), abs(other)) > MAX_UINT32:
+        cursor.at = start
+        raise cursor.wrong(texts.NUMBERS_UP_TO.of(most=MAX_UINT32))
+    return PartialRange(one, other)
+
+
 # Flags
 
 
@@ -148,6 +174,11 @@ def keyword(cursor: CommandCursor) -> str:
     return cursor.expect(ATOM, texts.A_KEYWORD_SUCH_AS)[0].decode("ascii")
 
 
+def objectid(cursor: CommandCursor) -> str:
+    """objectid = 1*255(ALPHA / DIGIT / "_" / "-") (RFC 8474 §7), with or without quotes. Raises ClientError."""
+    return cursor.expect(OBJECTID, texts.AN_OBJECTID)[2].decode("ascii")
+
+
 # Dates
 
 
@@ -175,6 +206,11 @@ def date_time(cursor: CommandCursor) -> tuple[int, int]:
     zone = (zone_hours * 60 + zone_minutes) * (-1 if found[7] == b"-" else 1)
     local = calendar.timegm((made.year, made.month, made.day, hour, minute, second))
     return local - zone * 60, zone
+
+
+def read_date_time(octets: bytes) -> tuple[int, int]:
+    """The seconds and the zone of ``strings.date_time``."""
+    return date_time(CommandCursor((octets,), (), utf8=False, limits=DEFAULT_LIMITS))
 
 
 def _day(day: bytes, month: bytes, year: bytes) -> date | None:

@@ -164,6 +164,15 @@ class CommandCursor:
             raise self._wrong_quoted()
         raise self.wrong(what)
 
+    def nstring8(self, what: Text | str) -> bytes | None:
+        """A string's octets, or None for NIL; a literal may contain NUL (RFC 9051 §9 literal8). Raises ClientError."""
+        if self.at_literal:
+            literal = self.literals[self._index]
+            if isinstance(literal, bytes):
+                self._pass_literal(len(literal))
+                return literal
+        return self.nstring(what)
+
     def stored_literal(self, what: Text | str) -> StoredLiteral:
         """A literal that went into one of the session's sinks. Raises ClientError."""
         if self.at_literal:

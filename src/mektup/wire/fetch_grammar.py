@@ -41,6 +41,9 @@ _TEXTS: Final = {text.value.encode("ascii"): text for text in SectionText}
 # partial = "<" number64 "." nz-number64 ">"
 _PARTIAL: Final = re.compile(rb"<([0-9]{1,18})\.(0*[1-9][0-9]{0,17})>")
 
+# preview-mod = "LAZY" (RFC 8970 §6). Fetch modifiers (RFC 4466) have other names.
+_PREVIEW_MODIFIERS: Final = re.compile(rb" \(LAZY(?: LAZY)*\)", re.IGNORECASE)
+
 _WHOLE: Final = Section()
 _WORDS: Final[dict[bytes, FetchItem]] = {
     **{item.value.encode("ascii"): item for item in Item},
@@ -111,6 +114,9 @@ def _item(cursor: CommandCursor) -> FetchItem:
     if item is None or cursor.comes(b"["):
         cursor.at = start
         raise cursor.wrong(texts.FETCH_ITEMS)
+    if item is Item.PREVIEW:
+        # RFC 8970 §4.1: LAZY asks for what needs no work, and no preview needs any
+        cursor.take(_PREVIEW_MODIFIERS)
     return item
 
 

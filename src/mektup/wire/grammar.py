@@ -63,13 +63,17 @@ ONE_RANGE: Final = re.compile(rb"([1-9][0-9]{0,8})(?::([1-9][0-9]{0,8}|\*))?(?= 
 """The most common sequence sets: one number or range, too short to exceed 32 bits, with a space after it."""
 
 REPEATED: Final = re.compile(
-    rb"(" + _TAG + rb") "
-    rb"(?:((?:UID )?(?:FETCH|STORE|COPY|MOVE) )([1-9][0-9]{0,8})( .+)"
-    rb"|(CHECK|IDLE|NOOP|(?:LIST|SELECT|EXAMINE|STATUS) .+))",
-    re.IGNORECASE | re.DOTALL,
+    rb"([0-9A-Za-z.]+) "
+    rb"(?:(CHECK|IDLE|NOOP|(?:LIST|SELECT|EXAMINE|STATUS) .+)"
+    rb"|((?:UID )?(?:FETCH|STORE|COPY|MOVE) )([1-9][0-9]{0,8})( .+))",
+    re.DOTALL,
 )
-"""A whole command that clients repeat: its tag; then, with a sequence set of one number, the text before the number,
-the number, and the text after it; else all behind the tag."""
+"""A whole command as clients repeat it, in upper case: its simple tag, then all behind it; or, with a sequence set of
+one number, the text before the number, the number, and the text after it."""
+
+# partial-range = partial-range-first / partial-range-last (RFC 9394 §4)
+# partial-range-first = nz-number ":" nz-number; partial-range-last = MINUS nz-number ":" MINUS nz-number
+PARTIAL_RANGE: Final = re.compile(rb"(-?)([1-9][0-9]{0,9}):\1([1-9][0-9]{0,9})(?![0-9:*,-])")
 
 # flag = "\Answered" / ... / flag-keyword / flag-extension
 # flag-keyword = "$MDNSent" / ... / atom; flag-extension = "\" atom
@@ -88,6 +92,10 @@ ATOM_LIST: Final = re.compile(rb"\((" + _ATOM + rb"(?: " + _ATOM + rb")*)\)")
 
 # initial-resp = base64 / "="; base64 = *(4base64-char) [base64-terminal]
 INITIAL_RESPONSE: Final = re.compile(rb"[A-Za-z0-9+/]+={0,2}|=")
+
+# objectid = 1*255(ALPHA / DIGIT / "_" / "-")
+# Liberty: in quotes too, because some programs quote every argument of SEARCH.
+OBJECTID: Final = re.compile(rb'(")?([A-Za-z0-9_-]{1,255})(?(1)")(?=[ )]|\Z)')
 
 # date = date-text / DQUOTE date-text DQUOTE
 # date-text = date-day "-" date-month "-" date-year; date-day = 1*2DIGIT
@@ -114,17 +122,31 @@ MONTHS: Final = {
 ANNOUNCEMENT: Final = re.compile(rb"\{([0-9]+)(\+?)\}")
 
 # append = "APPEND" SP mailbox [SP flag-list] [SP date-time] SP literal
+# replace = "REPLACE" SP seq-number SP mailbox append-message (RFC 8508 §5)
 # Whether the literal at the end of such a line may be a message. In the first pattern the mailbox is in the line; in
 # the second the mailbox was a literal itself.
-APPEND_WITH_MAILBOX: Final = re.compile(rb"[^ ]+ +APPEND +[^ ]", re.IGNORECASE)
-APPEND: Final = re.compile(rb"[^ ]+ +APPEND +$", re.IGNORECASE)
+_APPENDS: Final = rb"[^ ]+ +(?:APPEND|(?:UID +)?REPLACE +[^ ]+) +"
+APPEND_WITH_MAILBOX: Final = re.compile(_APPENDS + rb"[^ ]", re.IGNORECASE)
+APPEND: Final = re.compile(_APPENDS + rb"$", re.IGNORECASE)
 
 # id = "ID" SP id-params-list. Before login, such a line may be longer than other lines.
 ID: Final = re.compile(rb"[^ ]+ +ID +", re.IGNORECASE)
 
+# entry = astring, a path of components (RFC 5464 §3.2, §5)
+# Liberty: /private and /shared alone, to look below them.
+ENTRY: Final = re.compile(rb"/(?:private|shared)(?:/[^/*%\x00-\x1f\x7f-\xff]+)*", re.IGNORECASE)
+
+# getmetadata-options = "(" getmetadata-option *(SP getmetadata-option) ")"
+METADATA_OPTIONS: Final = re.compile(rb"\( *(?:MAXSIZE|DEPTH) ", re.IGNORECASE)
+
+# setmetadata = "SETMETADATA" SP mailbox SP entry-values. A value in such a line has a limit of its own.
+SETMETADATA: Final = re.compile(rb"[^ ]+ +SETMETADATA +", re.IGNORECASE)
+
 # The commands during which RFC 9051 §5.5 and §7.5.1 forbid EXPUNGE, because they or their answers contain sequence
 # numbers.
-WITH_SEQUENCE_NUMBERS: Final = re.compile(rb"[^ ]+ +(?:FETCH|STORE|SEARCH|COPY|MOVE|SORT|THREAD)\b", re.IGNORECASE)
+WITH_SEQUENCE_NUMBERS: Final = re.compile(
+    rb"[^ ]+ +(?:FETCH|STORE|SEARCH|COPY|MOVE|REPLACE|SORT|THREAD)\b", re.IGNORECASE
+)
 
 
 def tag_in(line: bytes | bytearray) -> bytes | None:

@@ -13,6 +13,7 @@ from mektup.wire.arguments import end_after_mailbox, mailbox, mailbox_and_old_na
 from mektup.wire.cursor import CommandCursor
 from mektup.wire.grammar import ATOM_LIST, FLAG
 from mektup.wire.known_state import known_state
+from mektup.wire.metadata_commands import entries
 from mektup.wire.requests import Create, Delete, KnownState, List, Lsub, Rename, Request, Select, Status
 
 STATUS_ITEMS: Final = frozenset(
@@ -27,9 +28,11 @@ STATUS_ITEMS: Final = frozenset(
         "HIGHESTMODSEQ",
         "MAILBOXID",
         "APPENDLIMIT",
+        "DELETED-STORAGE",
     }
 )
-"""The items of STATUS: RFC 9051 §6.3.11, RFC 3501 §6.3.10 (RECENT), RFC 7162 §3.1.7, RFC 8474 §4.3, RFC 7889 §3."""
+"""The items of STATUS: RFC 9051 §6.3.11, RFC 3501 §6.3.10 (RECENT), RFC 7162 §3.1.7, RFC 8474 §4.3, RFC 7889 §3,
+RFC 9208 §4.1.4."""
 
 
 def named(cursor: CommandCursor, tag: bytes, *, make: Callable[[bytes, str], Request]) -> Request:
@@ -124,7 +127,7 @@ def lsub(cursor: CommandCursor, tag: bytes) -> Lsub:
 # LIST
 
 _SELECT_OPTIONS: Final = (b"SUBSCRIBED", b"REMOTE", b"RECURSIVEMATCH", b"SPECIAL-USE")
-_RETURN_OPTIONS: Final = (b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS")
+_RETURN_OPTIONS: Final = (b"SUBSCRIBED", b"CHILDREN", b"SPECIAL-USE", b"STATUS", b"MYRIGHTS", b"METADATA")
 
 
 def list_(cursor: CommandCursor, tag: bytes) -> List:
@@ -165,6 +168,8 @@ def list_(cursor: CommandCursor, tag: bytes) -> List:
         return_children=returned is not None and b"CHILDREN" in returned,
         return_special_use=returned is not None and b"SPECIAL-USE" in returned,
         return_status=None if returned is None else returned.get(b"STATUS"),
+        return_myrights=returned is not None and b"MYRIGHTS" in returned,
+        return_metadata=None if returned is None else returned.get(b"METADATA"),
     )
 
 
@@ -186,8 +191,14 @@ def _return_options(cursor: CommandCursor) -> dict[bytes, tuple[str, ...]]:
 
 
 def _return_option(cursor: CommandCursor) -> tuple[bytes, tuple[str, ...]]:
-    """return-option = "SUBSCRIBED" / "CHILDREN" / status-option / "SPECIAL-USE"; with the items of STATUS."""
+    """return-option, with the items of STATUS or the entries of METADATA.
+
+    RFC 9051 §9; RFC 6154 §6, RFC 5819 §5, RFC 8440 §5, RFC 9590 §5.
+    """
     word = _one_of(cursor, _RETURN_OPTIONS, texts.A_RETURN_OPTION)
+    if word == b"METADATA":
+        cursor.expect_space(texts.ENTRIES_SUCH_AS)
+        return word, tuple(dict.fromkeys(entries(cursor)))
     if word != b"STATUS":
         return word, ()
     cursor.expect_space(texts.STATUS_ITEMS)

@@ -30,8 +30,7 @@ same state, more bytes are needed.
 
 *Every size is limited here*: of a line, of a literal, of all lines and literals of a command together, and the number
 of literals; the limits are lower before login. Only a message may be larger than ``literal_bytes``. It goes to a sink,
-never into memory, and only an APPEND after login can have one. The receiver never allocates memory for an announced
-size.
+never into memory, and only APPEND and REPLACE have one. No memory is allocated for an announced size.
 
 The traps: a literal may contain CRLF and any other octets, so its octets must never be examined. ``{n+}`` must be found
 at the end of each line, even of one that is too long or skipped (RFC 7888 §3). A session may log in between two
@@ -50,10 +49,10 @@ from msgspec import Struct
 
 from mektup.terms.errors import ClientError, Code
 from mektup.terms.limits import Limits
-from mektup.terms.lines import without_end
+from mektup.terms.lines import LONGEST_END, without_end
 from mektup.terms.texts import Text
 from mektup.wire import texts
-from mektup.wire.grammar import ANNOUNCEMENT, APPEND, APPEND_WITH_MAILBOX, ID, tag_in
+from mektup.wire.grammar import ANNOUNCEMENT, APPEND, APPEND_WITH_MAILBOX, ID, SETMETADATA, tag_in
 from mektup.wire.requests import StoredLiteral
 
 
@@ -75,11 +74,8 @@ class RawCommand(Struct, frozen=True):
     literals: tuple[bytes | StoredLiteral, ...] = ()
 
     def __repr__(self) -> str:
-        words = self.fragments[0].split(b" ", 2)
-        if len(words) > 1 and words[1].upper() in (b"LOGIN", b"AUTHENTICATE"):
-            # the rest is a secret, which no log may show
-            return f"RawCommand({words[:2]} ...)"
-        return f"RawCommand({self.fragments}, {self.literals})"
+        # Without the text, in a log: a client may send a secret as any part of a command, also as its tag.
+        return f"RawCommand({list(map(len, self.fragments))} octets, {len(self.literals)} literals)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +107,7 @@ class CommandFault:
     fatal: bool = False
     """Whether to send BYE and close: the rest cannot be trusted, or is too large to skip."""
     code: Code | None = None
-    """TOOBIG for a message (RFC 7888 §5)."""
+    """TOOBIG for a message (RFC 7888 §5), METADATA_MAXSIZE for a value (RFC 5464 §4.3)."""
 
 
 Event = RawCommand | LiteralOffered | CommandFault
@@ -129,6 +125,13 @@ class ReceiverState(IntEnum):
     SKIP_LINE = 6
     SKIP_BARE = 7
     CLOSED = 8
+
+
+_LINE: Final = ReceiverState.LINE
+"""By its own name, because every command asks for it."""
+_CR: Final = 0x0D
+_SPECIAL_ENDS: Final = b"}\r"
+"""Octets before CRLF after which a line is more than a command: a literal is announced, or there are more CRs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,8 @@ class _Announced:
 _MAX_SIZE_DIGITS: Final = 19
 """The most digits of a number64."""
 _ANNOUNCEMENT_BYTES: Final = 32
-"""More than any announcement with its line end."""
+"""More than any announcement with its line end, without excess digits."""
+_EXCESS_DIGITS: Final = re.compile(rb"(\{[0-9]{%d})[0-9]+" % (_MAX_SIZE_DIGITS + 1))
 
 
 def _announced(line: bytes) -> _Announced | None:
@@ -194,11 +198,15 @@ def _announced(line: bytes) -> _Announced | None:
     return _Announced(start - 1 if binary else start, size, synchronizing=not found[2], binary=binary)
 
 
-# The first lines of other protocols, so that the answer can say that the wrong program is connected.
+_HTTP: Final = rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH|PRI) \S"
+_GREETING: Final = rb"(?:EHLO|HELO|LHLO) [^ ]"
+
+# The first lines of other protocols, so that the answer can say that the wrong program is connected: a whole line, and
+# the beginning of one that is too long. A web page can make a browser send either, with commands in the next lines.
 _STRANGERS: Final = (
-    (re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|TRACE|PATCH|PRI) \S+ HTTP/"), texts.HTTP_CLIENT),
-    (re.compile(rb"(?:EHLO|HELO|LHLO) [^ ]+$", re.IGNORECASE), texts.MAIL_SENDER),
-    (re.compile(rb"SSH-[0-9.]+-"), texts.SSH_CLIENT),
+    (re.compile(_HTTP + rb"+ HTTP/"), re.compile(_HTTP), texts.HTTP_CLIENT),
+    (re.compile(_GREETING + rb"+$", re.IGNORECASE), re.compile(_GREETING, re.IGNORECASE), texts.MAIL_SENDER),
+    (re.compile(rb"SSH-[0-9.]+-"), re.compile(rb"SSH-"), texts.SSH_CLIENT),
 )
 _TLS_HANDSHAKE: Final = b"\x16\x03"
 
@@ -242,9 +250,9 @@ class Receiver:
         self._held = bytearray()
         self._sink: LiteralSink | None = None
 
-    def logged_in(self) -> None:
-        """Changes to the limits for after login."""
-        self._bounds = _Bounds.after_login(self._limits)
+    def logged_in(self, *, still: bool = True) -> None:
+        """Changes to the limits for after login; to those for before, where the client is not *still* logged in."""
+        self._bounds = _Bounds.after_login(self._limits) if still else _Bounds.before_login(self._limits)
 
     def feed(self, octets: bytes) -> None:
         """Adds bytes as they were received."""
@@ -256,6 +264,11 @@ class Receiver:
     def has_buffered(self) -> bool:
         """Whether there are bytes that are in no event yet."""
         return self._at < len(self._octets) or bool(self._partial)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a command was received in part."""
+        return self.has_buffered or self._state is not ReceiverState.LINE or bool(self._fragments)
 
     def upcoming(self) -> bytes | None:
         """The next line without its end, if it is complete and begins a command. The line is not consumed."""
@@ -277,6 +290,15 @@ class Receiver:
 
     def next_event(self) -> Event | None:
         """The next event in the bytes fed so far; None if more are needed. Passes on what a sink's ``write`` raises."""
+        if self._state is _LINE and not self._partial and not self._fragments:
+            # Nearly every command is one whole line, in which only the end must be checked.
+            octets, start = self._octets, self._at
+            end = octets.find(b"\n", start) - 1
+            if start < end <= start + self._bounds.line and octets[end] == _CR and octets[end - 1] not in _SPECIAL_ENDS:
+                line = octets[start:end]
+                if 0 not in line:
+                    self._at = end + 2
+                    return RawCommand((line,))
         while True:
             state = self._state
             event = _STEPS[state](self)
@@ -290,16 +312,22 @@ class Receiver:
         if start.startswith(_TLS_HANDSHAKE):
             return self._close(CommandFault(None, texts.TLS_ON_PLAIN_PORT))
         line = self._next_line()
-        if line is None:
-            return self._check_partial()
-        for pattern, name in _STRANGERS:
-            if pattern.match(line):
+        fault = self._check_partial() if line is None else None
+        if line is None and fault is None:
+            return None
+        begin = self._partial if line is None else line
+        is_long = len(begin) > self._bounds_of(begin).line
+        for pattern, beginning, name in _STRANGERS:
+            # the end of a line that is too long is not waited for
+            if (beginning if is_long else pattern).match(begin):
                 return self._close(CommandFault(None, texts.WRONG_PROGRAM.of(program=name)))
+        if line is None:
+            return fault
         self._state = ReceiverState.LINE
         return self._end_line(line) if line else None
 
     def _read_line(self) -> Event | None:
-        """Reads a line. Nearly every command is one line in which only the end must be checked."""
+        """Reads a line that is not the usual one of ``next_event``."""
         if self._at == len(self._octets):
             return None
         line = self._next_line()
@@ -310,9 +338,7 @@ class Receiver:
             line = self._next_line()
         if line is None:
             return self._check_partial()
-        if self._fragments or line.endswith(b"}") or 0 in line or len(line) > self._bounds.line:
-            return self._end_line(line)
-        return RawCommand((line,))
+        return self._end_line(line)
 
     def _next_line(self) -> bytes | None:
         """The next complete line without its end. Without one, keeps the bytes as a partial line and returns None."""
@@ -330,8 +356,9 @@ class Receiver:
         return without_end(line)
 
     def _check_partial(self) -> CommandFault | None:
-        # One octet above the limit may be the CR of the line's end.
-        if len(self._partial) <= self._bounds.line + 1 or len(self._partial) <= self._bounds_of(self._partial).line + 1:
+        # the octets above the limit may belong to the line's end
+        size = len(self._partial) - LONGEST_END
+        if size <= self._bounds.line or size <= self._bounds_of(self._partial).line:
             return None
         fault = self._too_long(self._partial)
         self._forget()
@@ -402,6 +429,8 @@ class Receiver:
                 text = texts.LARGEST_MESSAGE.of(octets=self._limits.message_bytes)
                 return CommandFault(tag, text, fatal=True, code=Code.TOOBIG)
             return None
+        if announced.size > self._limits.metadata_value_bytes and SETMETADATA.match(self._fragments[0]):
+            return CommandFault(tag, texts.VALUE_TOO_LARGE, code=Code.METADATA_MAXSIZE)
         if announced.size > bounds.literal:
             return CommandFault(tag, texts.LARGEST_LITERAL.of(octets=bounds.literal), column=self._size + 1)
         if self._size + announced.size > bounds.command:
@@ -503,11 +532,17 @@ class Receiver:
     def _skip_line(self) -> Event | None:
         line = self._next_line()
         if line is None:
-            del self._partial[:-_ANNOUNCEMENT_BYTES]
+            self._keep_announcement()
             return None
         if not self._skip(_announced(line)):
             return self._close(CommandFault(None, texts.LARGEST_LITERAL.of(octets=self._bounds.literal)))
         return None
+
+    def _keep_announcement(self) -> None:
+        """Drops the line so far, but for what may become the announcement at its end."""
+        start = self._partial.rfind(b"{")
+        kept = b"" if start < 0 else _EXCESS_DIGITS.sub(rb"\1", self._partial[start:])
+        self._partial = bytearray(kept if len(kept) <= _ANNOUNCEMENT_BYTES else b"")
 
     def _skip_bare(self) -> Event | None:
         if self._next_line() is None:
@@ -532,8 +567,6 @@ class Receiver:
         self._fragments.clear()
         self._literals.clear()
         self._size = 0
-
-    # Bare lines
 
     def next_line(self) -> bytes | None:
         """The next bare line without CRLF, where no command is expected: DONE, or a SASL response.

@@ -7,12 +7,16 @@ checked already; the session checks whether the request is possible now.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from msgspec import Struct
 
 from mektup.terms import search
 from mektup.terms.flags import FlagChange
+from mektup.terms.mailbox_events import Event
+from mektup.terms.mailbox_sources import MailboxSource
+from mektup.terms.partial_range import PartialRange
+from mektup.terms.rights import RightsChange
 from mektup.terms.search import SearchKey
 from mektup.terms.sets import SavedResult, Seqs, SequenceSet, Uids
 from mektup.terms.sorting import SortCriterion, ThreadAlgorithm
@@ -56,6 +60,12 @@ class Id(Request, frozen=True):
     fields: tuple[tuple[bytes, bytes | None], ...]
 
 
+class Language(Request, frozen=True):
+    """RFC 5255 §3.2: language ranges in lower case, in the order of preference; none asks for the list."""
+
+    ranges: tuple[str, ...]
+
+
 # Not authenticated
 
 
@@ -91,6 +101,13 @@ class Login(Request, frozen=True):
 
 class Compress(Request, frozen=True):
     """RFC 4978 §3. DEFLATE is the only algorithm."""
+
+
+class ChooseComparator(Request, frozen=True):
+    """RFC 5255 §4.7."""
+
+    patterns: tuple[str, ...]
+    """Names of comparators, as the client spelled them; ``*`` is a wildcard."""
 
 
 class Enable(Request, frozen=True):
@@ -178,6 +195,10 @@ class List(Request, frozen=True):
     return_special_use: bool = False
     return_status: tuple[str, ...] | None = None
     """STATUS items, upper case."""
+    return_myrights: bool = False
+    """RFC 8440."""
+    return_metadata: tuple[str, ...] | None = None
+    """The entries of METADATA (RFC 9590), in lower case, each once; None without it."""
 
 
 class Lsub(Request, frozen=True):
@@ -185,6 +206,45 @@ class Lsub(Request, frozen=True):
 
     reference: str
     pattern: str
+
+
+class SetAcl(Request, frozen=True):
+    """RFC 4314 §3.1."""
+
+    mailbox: str
+    identifier: str
+    """A name of a user, or anyone; after a dash: negative rights."""
+    change: RightsChange
+
+
+class DeleteAcl(Request, frozen=True):
+    """RFC 4314 §3.2."""
+
+    mailbox: str
+    identifier: str
+
+
+class GetAcl(Request, frozen=True):
+    """RFC 4314 §3.3."""
+
+    mailbox: str
+
+
+class ListRights(Request, frozen=True):
+    """RFC 4314 §3.4."""
+
+    mailbox: str
+    identifier: str
+
+
+class MyRights(Request, frozen=True):
+    """RFC 4314 §3.5."""
+
+    mailbox: str
+
+
+class Unauthenticate(Request, frozen=True):
+    """RFC 8437 §3."""
 
 
 class Namespace(Request, frozen=True):
@@ -198,21 +258,81 @@ class Status(Request, frozen=True):
     items: tuple[str, ...]
 
 
+class GetMetadata(Request, frozen=True):
+    """RFC 5464 §4.2: entries in lower case, each once; the mailbox is empty for the server."""
+
+    mailbox: str
+    entries: tuple[str, ...]
+    maxsize: int | None
+    """The largest value that is wanted, in octets."""
+    depth: int | None
+    """How many levels below the entries are wanted; None for all."""
+
+
+class SetMetadata(Request, frozen=True):
+    """RFC 5464 §4.3: entries in lower case and their values; None removes an entry."""
+
+    mailbox: str
+    values: tuple[tuple[str, bytes | None], ...]
+
+
+class GetQuota(Request, frozen=True):
+    """RFC 9208 §4.1.1: the name of a quota root, as sent."""
+
+    root: bytes
+
+
+class GetQuotaRoot(Request, frozen=True):
+    """RFC 9208 §4.1.2."""
+
+    mailbox: str
+
+
+class SetQuota(Request, frozen=True):
+    """RFC 9208 §4.1.3: resources in upper case, known or not, each once, and their limits as sent."""
+
+    root: bytes
+    limits: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """An IMAP URL as the client wrote it (RFC 4469 §3, RFC 5092)."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Catenated:
+    """A message that consists of texts and of parts of other messages (RFC 4469 §3)."""
+
+    parts: tuple[StoredLiteral | Url, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """The message that a REPLACE removes."""
+
+    number: SequenceSet
+    """One number, or ``*``."""
+    by_uid: bool
+
+
 @dataclass(frozen=True, slots=True)
 class AppendMessage:
-    """One message of an APPEND."""
+    """One message of an APPEND or a REPLACE."""
 
     flags: tuple[str, ...]
     internaldate: tuple[int, int] | None
     """Seconds since 1970 UTC, and zone in minutes east."""
-    message: StoredLiteral
+    message: StoredLiteral | Catenated
 
 
 @dataclass(frozen=True, slots=True)
 class AppendStart:
-    """The part of an APPEND before its message, which decides whether the message is accepted.
+    """The part of an APPEND or a REPLACE before a literal, which decides whether the literal is accepted.
 
-    RFC 9051 §6.3.12.
+    RFC 9051 §6.3.12, RFC 8508 §3.2.
     """
 
     tag: bytes
@@ -221,6 +341,14 @@ class AppendStart:
     internaldate: tuple[int, int] | None
     old_name: str | None = None
     """As in Select."""
+    replaced: Replaced | None = None
+    """For a REPLACE."""
+    catenates: bool = False
+    """Whether the literal is within the parts of a CATENATE."""
+    is_message: bool = True
+    """Whether the literal is a message or a text of one; false for that of a URL."""
+    parenthesized: bool = False
+    """Whether a parenthesis follows the literal: ``UTF8 (~{n}``."""
 
 
 class Append(Request, frozen=True):
@@ -232,8 +360,41 @@ class Append(Request, frozen=True):
     """As in Select."""
 
 
+class Replace(Request, frozen=True):
+    """RFC 8508 §3.2, §3.3."""
+
+    by_uid: bool
+    number: SequenceSet
+    """One number, or ``*``."""
+    mailbox: str
+    message: AppendMessage
+    old_name: str | None = None
+    """As in Select."""
+
+
 class Idle(Request, frozen=True):
     """RFC 9051 §6.3.13."""
+
+
+class EventGroup(Struct, frozen=True):
+    """Some mailboxes, and the events of them that a client wants to be told of (RFC 5465 §8 event-group)."""
+
+    source: MailboxSource
+    events: frozenset[Event]
+    """Empty for NONE."""
+    items: tuple[FetchItem, ...] = ()
+    """What to tell of new messages; for the selected mailbox only."""
+    has_unknown: bool = False
+    """Whether there were other events, of some later extension."""
+
+
+class Notify(Request, frozen=True):
+    """RFC 5465 §3.1."""
+
+    groups: tuple[EventGroup, ...]
+    """Empty for NOTIFY NONE."""
+    status: bool = False
+    """Whether a STATUS is to be told of each mailbox first."""
 
 
 # Selected
@@ -263,9 +424,29 @@ class Search(Request, frozen=True):
     by_uid: bool
     key: SearchKey
     return_options: frozenset[str] | None
-    """MIN, MAX, ALL, COUNT, SAVE; None without RETURN; ``RETURN ()`` is ALL."""
+    """MIN, MAX, ALL, COUNT, SAVE, PARTIAL, RELEVANCY, CONTEXT, UPDATE; None without RETURN; ``RETURN ()`` is ALL."""
     charset: str | None = None
     """The name in upper case; the text in *key* is decoded already."""
+    page: PartialRange | None = None
+    """The range of PARTIAL (RFC 9394 §3.1)."""
+    update_items: tuple[FetchItem, ...] = ()
+    """What UPDATE is to tell of new messages (RFC 5465 §7); empty for nothing."""
+
+
+class Esearch(Request, frozen=True):
+    """RFC 7377 §2. The answer has UIDs, even for the selected mailbox."""
+
+    sources: tuple[MailboxSource, ...]
+    key: SearchKey
+    return_options: frozenset[str]
+    """As in Search; never empty. SAVE only where the one source is the selected mailbox."""
+    charset: str | None = None
+    """As in Search."""
+    page: PartialRange | None = None
+    """As in Search."""
+    update_items: tuple[FetchItem, ...] = ()
+    """As in Search."""
+    by_uid: ClassVar[bool] = True
 
 
 class Sort(Request, frozen=True):
@@ -278,6 +459,17 @@ class Sort(Request, frozen=True):
     return_options: frozenset[str] | None
     """As in Search."""
     charset: str
+    page: PartialRange | None = None
+    """As in Search."""
+    update_items: tuple[FetchItem, ...] = ()
+    """As in Search."""
+
+
+class CancelUpdate(Request, frozen=True):
+    """RFC 5267 §4.3.5."""
+
+    tags: tuple[bytes, ...]
+    """The tags of the searches that are watched no longer; at least one."""
 
 
 class Thread(Request, frozen=True):
@@ -287,6 +479,15 @@ class Thread(Request, frozen=True):
     algorithm: ThreadAlgorithm
     key: SearchKey
     charset: str
+
+
+class UidBatches(Request, frozen=True):
+    """RFC 10022 §3.1."""
+
+    size: int
+    """The messages of a batch; at least 1."""
+    wanted: tuple[int, int] | None = None
+    """The first and the last batch that the client asks for, from 1, ascending; None for all."""
 
 
 class Fetch(Request, frozen=True):
@@ -299,6 +500,8 @@ class Fetch(Request, frozen=True):
     """``(CHANGEDSINCE n)``, RFC 7162 §3.1.4.1."""
     vanished: bool = False
     """``(CHANGEDSINCE n VANISHED)``, RFC 7162 §3.2.6; never without *by_uid* and *changed_since*."""
+    page: PartialRange | None = None
+    """``(PARTIAL 1:50)``, RFC 9394 §3.3; never without *by_uid*."""
 
 
 class Store(Request, frozen=True):
@@ -329,8 +532,16 @@ class Move(Request, frozen=True):
     mailbox: str
 
 
+def needs_seqs(request: Request) -> bool:
+    """Whether *request* has sequence numbers, or an answer that has them. UIDONLY forbids these (RFC 9586 §3)."""
+    if isinstance(request, Select):
+        # RFC 9586 §3.7
+        return request.qresync is not None and request.qresync.sample is not None
+    return hasattr(request, "by_uid") and names_seqs(request)
+
+
 def names_seqs(request: Request) -> bool:
     """Whether a command about messages contains sequence numbers, also in its search keys (RFC 7162 §3.2.10.2)."""
     if not getattr(request, "by_uid", False):
         return True
-    return isinstance(request, Search | Sort | Thread) and search.names_seqs(request.key)
+    return isinstance(request, Search | Esearch | Sort | Thread) and search.names_seqs(request.key)

@@ -1,6 +1,6 @@
 """The grammar of SEARCH's program (RFC 9051 §9 search-program): parses it to the tree of ``terms.search``.
 
-NOT, OR and parentheses nest. The parser uses a stack and no recursion, so that no client controls the depth of
+NOT, OR, FUZZY and parentheses nest. The parser uses a stack and no recursion, so that no client controls the depth of
 Python's recursion. The tree is at most ``limits.nesting`` deep, so code that walks the tree may recurse. Text is
 decoded here, because only this module knows the charset.
 """
@@ -20,12 +20,17 @@ from typing import Final
 
 from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.flags import SYSTEM_FLAG_NAMES
+from mektup.terms.limits import Limits
+from mektup.terms.numbers import MAX_UINT32
 from mektup.terms.search import (
     AddressField,
     All,
     And,
     Arrived,
     ChangedSince,
+    Filter,
+    Fuzzy,
+    HasEmailId,
     HasFlag,
     InAddress,
     InBody,
@@ -33,22 +38,28 @@ from mektup.terms.search import (
     InSeqs,
     InSubject,
     InText,
+    InThread,
+    InUids,
     InUidSet,
     Larger,
     Not,
     Older,
     Or,
     Recent,
+    Saved,
     SearchKey,
     Sent,
     Smaller,
     When,
+    WithFilters,
     Younger,
 )
+from mektup.terms.sets import NumberSet
 from mektup.terms.texts import Text
 from mektup.wire import texts
-from mektup.wire.arguments import day, keyword, numbers
+from mektup.wire.arguments import day, keyword, numbers, objectid
 from mektup.wire.cursor import CommandCursor
+from mektup.wire.grammar import ATOM
 
 # charset = atom / quoted
 _CHARSET_NAME: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:()+-]{0,39}")
@@ -69,12 +80,34 @@ _CLOSE: Final = re.compile(rb" *\)")
 _ENTRY_TYPE: Final = re.compile(rb"(?:priv|shared|all)(?= )", re.IGNORECASE)
 
 
-def search_key(cursor: CommandCursor, charset: str | None) -> SearchKey:
+def search_key(cursor: CommandCursor, charset: str | None, *, with_relevancy: bool = False) -> SearchKey:
     """The keys from here to the end of the command, as one key; all of them must match.
 
-    *charset*: its name, or None. Raises ClientError, and Refused(BADCHARSET) for an unknown charset.
+    *charset*: its name, or None. *with_relevancy*: the command asks for RELEVANCY. Raises ClientError, and
+    Refused(BADCHARSET) for an unknown charset.
     """
-    return _Program(cursor, _codec(charset)).read()
+    program = _Program(cursor, _codec(charset))
+    column = cursor.column
+    key = program.read()
+    needs_fuzzy = with_relevancy and not program.is_fuzzy
+    if program.names_filters:
+        return WithFilters(key, needs_fuzzy)
+    if needs_fuzzy:
+        # RFC 6203 §4, §6: not without a FUZZY key. No single key is at fault: the column is that of the first one.
+        raise ClientError(texts.RELEVANCY_NEEDS_FUZZY, column)
+    return key
+
+
+def stored_criteria(octets: bytes, limits: Limits) -> SearchKey:
+    """The search keys that are stored as a filter, in UTF-8 (RFC 5466 §3.2). Raises ClientError."""
+    if b"\0" in octets or b"\r" in octets or b"\n" in octets:
+        raise ClientError(texts.FILTER_ON_ONE_LINE)
+    return _Program(CommandCursor((octets,), (), utf8=True, limits=limits), "utf_8").read()
+
+
+def is_filter_name(name: str) -> bool:
+    """filter-name = 1*<any ATOM-CHAR except "/"> (RFC 5466 §4)."""
+    return "/" not in name and ATOM.fullmatch(name.encode("ascii")) is not None
 
 
 def charset_name(cursor: CommandCursor) -> str:
@@ -104,12 +137,14 @@ _CONSTANTS: Final[dict[bytes, SearchKey]] = {
     b"NEW": And((Recent(), Not(_SEEN))),
     b"OLD": Not(Recent()),
     b"RECENT": Recent(),
+    # RFC 8514 §4.3: matches all messages, because every mailbox has their save dates.
+    b"SAVEDATESUPPORTED": All(),
 }
 _FLAGS: Final[dict[bytes, SearchKey]] = {
     name[1:].upper().encode("ascii"): HasFlag(name) for name in SYSTEM_FLAG_NAMES.values()
 }
 _WITHOUT_ARGUMENT: Final = _CONSTANTS | _FLAGS | {b"UN" + word: Not(key) for word, key in _FLAGS.items()}
-_OF_TEXT: Final[dict[bytes, Callable[[str], SearchKey]]] = {
+_OF_TEXT: Final[dict[bytes, Callable[[str], InAddress | InSubject | InBody | InText]]] = {
     b"BODY": InBody,
     b"SUBJECT": InSubject,
     b"TEXT": InText,
@@ -117,6 +152,7 @@ _OF_TEXT: Final[dict[bytes, Callable[[str], SearchKey]]] = {
 }
 _OF_DATE: Final[dict[bytes, Callable[[date], SearchKey]]] = {
     **{when.name.encode("ascii"): partial(Arrived, when) for when in When},
+    **{b"SAVED" + when.name.encode("ascii"): partial(Saved, when) for when in When},
     **{b"SENT" + when.name.encode("ascii"): partial(Sent, when) for when in When},
 }
 _OF_OCTETS: Final[dict[bytes, Callable[[int], SearchKey]]] = {b"LARGER": Larger, b"SMALLER": Smaller}
@@ -130,6 +166,11 @@ class _Kind(Enum):
     """The program itself, or a list in parentheses."""
     NOT = auto()
     OR = auto()
+    FUZZY = auto()
+
+
+_KINDS: Final = {b"NOT": _Kind.NOT, b"OR": _Kind.OR, b"FUZZY": _Kind.FUZZY}
+"""The words that have keys after them; FUZZY by RFC 6203 §7."""
 
 
 @dataclass(slots=True)
@@ -143,13 +184,20 @@ class _Open:
 class _Program:
     """Reads one search program. Between two steps, either a key must follow, or a key is just complete."""
 
-    __slots__ = ("_codec", "_count", "_cursor", "_open")
+    __slots__ = ("_codec", "_count", "_cursor", "_fuzzy", "_fuzzy_keys", "_open", "is_fuzzy", "names_filters")
 
     def __init__(self, cursor: CommandCursor, codec: str) -> None:
         self._cursor = cursor
         self._codec = codec
         self._open = [_Open(_Kind.ALL_OF, [])]
         self._count = 0
+        self._fuzzy = 0
+        """How many FUZZY are not complete."""
+        self._fuzzy_keys = 0
+        self.is_fuzzy = False
+        """Whether there was a FUZZY."""
+        self.names_filters = False
+        """Whether FILTER was read."""
 
     def read(self) -> SearchKey:
         cursor = self._cursor
@@ -167,7 +215,7 @@ class _Program:
         return _all_of(self._open[0].keys)
 
     def _read_key(self) -> None:
-        """Reads any NOT, OR and ``(``, then one key without keys in it."""
+        """Reads any NOT, OR, FUZZY and ``(``, then one key without keys in it."""
         cursor = self._cursor
         while True:
             self._bound()
@@ -179,13 +227,17 @@ class _Program:
             else:
                 start = cursor.at
                 word = cursor.expect(_WORD, texts.A_SEARCH_KEY)[0].upper()
-                if word not in (b"NOT", b"OR"):
+                kind = _KINDS.get(word)
+                if kind is None:
                     key = self._key(word)
                     if key is None:
                         cursor.at = start
                         raise cursor.wrong(texts.A_SEARCH_KEY)
                     return self._give(key)
-                self._open.append(_Open(_Kind.NOT if word == b"NOT" else _Kind.OR, []))
+                self._open.append(_Open(kind, []))
+                if kind is _Kind.FUZZY:
+                    self._fuzzy += 1
+                    self.is_fuzzy = True
                 cursor.expect_space(texts.A_SEARCH_KEY)
 
     def _bound(self) -> None:
@@ -203,6 +255,8 @@ class _Program:
             waiting.keys.append(key)
             if waiting.kind is _Kind.NOT:
                 key = Not(key)
+            elif waiting.kind is _Kind.FUZZY:
+                self._fuzzy -= 1
             elif waiting.kind is _Kind.OR and len(waiting.keys) == 2:
                 key = Or(*waiting.keys)
             else:
@@ -220,7 +274,7 @@ class _Program:
         if key is not None:
             return key
         if make_of_text := _OF_TEXT.get(word):
-            return make_of_text(self._text())
+            return self._of_text(make_of_text(self._text()))
         cursor = self._cursor
         if make_of_date := _OF_DATE.get(word):
             cursor.expect_space(texts.A_DATE)
@@ -240,10 +294,26 @@ class _Program:
                 return has if word == b"KEYWORD" else Not(has)
             case b"HEADER":
                 name = self._text(texts.A_HEADER_FIELD)
-                return InHeader(name.lower(), self._text())
+                return self._of_text(InHeader(name.lower(), self._text()))
             case b"MODSEQ":
                 return self._modseq()
+            case b"FILTER":
+                return self._filter()
+            case b"EMAILID" | b"THREADID":
+                make_of_objectid = HasEmailId if word == b"EMAILID" else InThread
+                cursor.expect_space(texts.AN_OBJECTID)
+                return make_of_objectid(objectid(cursor))
+            case b"UIDAFTER" | b"UIDBEFORE" if cursor.limits.message_limit:
+                return self._beyond_uid(before=word == b"UIDBEFORE")
         return None
+
+    def _of_text(self, key: InAddress | InSubject | InHeader | InBody | InText) -> SearchKey:
+        if not self._fuzzy:
+            return key
+        self._fuzzy_keys += 1
+        if self._fuzzy_keys > self._cursor.limits.fuzzy_keys:
+            raise self._cursor.wrong(texts.MOST_FUZZY_KEYS.of(most=self._cursor.limits.fuzzy_keys))
+        return Fuzzy(key)
 
     def _text(self, what: Text = texts.SEARCHED_TEXT) -> str:
         cursor = self._cursor
@@ -257,6 +327,15 @@ class _Program:
                 texts.TEXT_IN_CHARSET.of(charset=self._codec.upper().replace("_", "-")), column
             ) from error
 
+    def _filter(self) -> Filter:
+        self._cursor.expect_space(texts.A_FILTER)
+        column = self._cursor.column
+        name = self._cursor.expect(ATOM, texts.A_FILTER)[0].decode("ascii").lower()
+        if not is_filter_name(name):
+            raise ClientError(texts.EXPECTED.of(expected=texts.A_FILTER), column)
+        self.names_filters = True
+        return Filter(name)
+
     def _seconds(self) -> int:
         # RFC 5032 §3: an nz-number.
         self._cursor.expect_space(texts.SECONDS)
@@ -265,6 +344,15 @@ class _Program:
         if seconds == 0:
             raise ClientError(texts.AT_LEAST_ONE_SECOND, column)
         return seconds
+
+    def _beyond_uid(self, *, before: bool) -> InUids:
+        """UIDs above or below one (RFC 9738 §3.2). Known only where MESSAGELIMIT is announced."""
+        self._cursor.expect_space(texts.A_UID)
+        column = self._cursor.column
+        uid = self._cursor.number(texts.A_UID)
+        if uid == 0:
+            raise ClientError(texts.EXPECTED.of(expected=texts.A_UID), column)
+        return InUids(NumberSet.span(1, uid - 1) if before else NumberSet.span(uid + 1, MAX_UINT32))
 
     def _modseq(self) -> ChangedSince:
         """search-modsequence = "MODSEQ" [search-modseq-ext] SP mod-sequence-valzer (RFC 7162 §7)."""

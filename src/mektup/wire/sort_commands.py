@@ -8,8 +8,8 @@ from mektup.terms.search import SearchKey
 from mektup.terms.sorting import SortCriterion, SortKey, ThreadAlgorithm
 from mektup.wire import texts
 from mektup.wire.cursor import CommandCursor
-from mektup.wire.message_commands import return_options
-from mektup.wire.requests import Sort, Thread
+from mektup.wire.message_commands import asks_for_relevancy, return_options
+from mektup.wire.requests import CancelUpdate, Sort, Thread
 from mektup.wire.search_keys import charset_name, search_key
 
 _SORT_KEYS: Final = {key.value.encode("ascii"): key for key in SortKey}
@@ -19,18 +19,19 @@ _ALGORITHMS: Final = {algorithm.value.encode("ascii"): algorithm for algorithm i
 
 
 def sort(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Sort:
-    """sort = "SORT" [return-opts] SP sort-criteria SP search-criteria (RFC 5256 §5, RFC 5267 §6)."""
+    """sort = "SORT" [return-opts] SP sort-criteria SP search-criteria (RFC 5256 §5, RFC 5267 §5)."""
     cursor.expect_space(texts.SORT_CRITERIA)
-    options = return_options(cursor, texts.SORT_CRITERIA)
+    returned = return_options(cursor, texts.SORT_CRITERIA)
     criteria = cursor.parenthesized(_criterion, _A_CRITERION)
     if not criteria:
         raise cursor.wrong(texts.IN_PARENTHESES.of(what=_A_CRITERION))
-    key, charset = _search_criteria(cursor)
+    by_relevancy = any(criterion.key is SortKey.RELEVANCY for criterion in criteria)
+    key, charset = _search_criteria(cursor, with_relevancy=by_relevancy or asks_for_relevancy(returned.names))
     # A repeated criterion has no effect: the first one has ordered all messages that differ in it.
     firsts: dict[SortKey, SortCriterion] = {}
     for criterion in criteria:
         firsts.setdefault(criterion.key, criterion)
-    return Sort(tag, by_uid, tuple(firsts.values()), key, options, charset)
+    return Sort(tag, by_uid, tuple(firsts.values()), key, returned.names, charset, returned.page, returned.update_items)
 
 
 def _criterion(cursor: CommandCursor) -> SortCriterion:
@@ -48,6 +49,16 @@ def _criterion(cursor: CommandCursor) -> SortCriterion:
     return SortCriterion(_SORT_KEYS[word], reverse)
 
 
+def cancel_update(cursor: CommandCursor, tag: bytes) -> CancelUpdate:
+    """ "CANCELUPDATE" 1*(SP quoted) (RFC 5267 §5). Liberty: tags without quotes, as in all other commands."""
+    cursor.expect_space(texts.A_TAG)
+    tags = [cursor.astring(texts.A_TAG)]
+    while cursor.take_space():
+        tags.append(cursor.astring(texts.A_TAG))
+    cursor.expect_end()
+    return CancelUpdate(tag, tuple(tags))
+
+
 def thread(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Thread:
     """thread = "THREAD" SP thread-alg SP search-criteria (RFC 5256 §5)."""
     cursor.expect_space(texts.AN_ALGORITHM)
@@ -60,10 +71,10 @@ def thread(cursor: CommandCursor, tag: bytes, *, by_uid: bool) -> Thread:
     return Thread(tag, by_uid, algorithm, key, charset)
 
 
-def _search_criteria(cursor: CommandCursor) -> tuple[SearchKey, str]:
+def _search_criteria(cursor: CommandCursor, *, with_relevancy: bool = False) -> tuple[SearchKey, str]:
     """search-criteria = charset 1*(SP search-key), to the end of the command."""
     cursor.expect_space(texts.CHARSET_AND_KEYS)
     charset = charset_name(cursor)
     # RFC 5256 §3: the charset is mandatory, unlike in SEARCH
     cursor.expect_space(texts.KEYS_AFTER_CHARSET)
-    return search_key(cursor, charset), charset
+    return search_key(cursor, charset, with_relevancy=with_relevancy), charset

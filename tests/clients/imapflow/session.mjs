@@ -8,10 +8,12 @@ tell('mailboxes', (await client.list()).map(({ path, specialUse }) => [path, spe
 
 const lock = await client.getMailboxLock('INBOX');
 const messages = [];
-const asked = { uid: true, flags: true, envelope: true, bodyStructure: true, size: true, source: true };
+const asked = { uid: true, threadId: true, flags: true, envelope: true, bodyStructure: true, size: true, source: true };
 for await (const message of client.fetch('1:*', asked)) {
     messages.push({
         uid: message.uid,
+        emailId: message.emailId,
+        threadId: message.threadId,
         subject: message.envelope.subject,
         from: message.envelope.from[0].address,
         type: message.bodyStructure.type,
@@ -20,6 +22,8 @@ for await (const message of client.fetch('1:*', asked)) {
     });
 }
 tell('messages', messages);
+tell('compressed', client.streamer.compress === true);
+tell('mailboxId', client.mailbox.mailboxId ?? null);
 
 const appended = await client.append('INBOX', Buffer.from('Subject: from imapflow\r\n\r\nhello\r\n'), ['\\Seen', 'Work']);
 tell('appended', { uid: appended.uid, seq: appended.seq });

@@ -7,6 +7,7 @@ import ssl
 
 import pytest
 
+from mektup.server.layers.server_tls import ServerTls
 from mektup.server.layers.stack import Stack
 from mektup.server.layers.tls import TlsLayer
 
@@ -93,7 +94,7 @@ def test_without_layers_octets_go_straight() -> None:
 @pytest.mark.parametrize("piece", [1, 65536])
 def test_tls_within_another_layer(server_tls: ssl.SSLContext, client_tls: ssl.SSLContext, piece: int) -> None:
     """A handshake in both directions; all its octets pass the outer layer."""
-    tls = TlsLayer(server_tls)
+    tls = TlsLayer(ServerTls(server_tls))
     server = Stack(Wrapping(b"()"), tls)
     from_server, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_tls.wrap_bio(from_server, to_server, server_hostname="localhost")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mektup.server.layers.server_tls import ServerTls
 from mektup.server.layers.tls import RECORD_BYTES, TlsLayer
 
 RECORD_OVERHEAD = 256
@@ -64,7 +65,7 @@ def records_of(wire: bytes) -> Iterator[bytes]:
 
 @pytest.fixture
 def layer(server_tls: ssl.SSLContext) -> TlsLayer:
-    return TlsLayer(server_tls)
+    return TlsLayer(ServerTls(server_tls))
 
 
 def connected(context: ssl.SSLContext, layer: TlsLayer, *, piece: int = 65536) -> Client:

@@ -36,6 +36,17 @@ def changes(modseq: int, words: dict[int, int], *, gone: tuple[int, ...] = ()) -
     return Changes(ModSeq(modseq), EVERY, Uids(), Uids(), Uids.of(row[0] for row in flags), flags, uids(*gone), ())
 
 
+@given(
+    st.dictionaries(st.integers(1, 90), st.sampled_from([0, SEEN, ANSWERED, 3]), min_size=20),
+    st.sets(st.integers(1, 99)),
+)
+def test_a_search_of_few_messages_finds_the_same(words: dict[int, int], few: set[int]) -> None:
+    key = Or(HasFlag("\\Seen"), Not(HasFlag("\\Answered")))
+    index = followed(NOT_ASKED, changes(1, words))
+    everywhere, _ = index.search(key, EVERYTHING, DictionarySets())
+    assert index.search(key, uids(*few), DictionarySets())[0] == everywhere & uids(*few)
+
+
 @pytest.mark.parametrize(
     ("key", "expected"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mektup.store.interface import HeaderFields
+from mektup.store.columns import HeaderFields
 from mektup.store.rules import packs
 from mektup.store.rules.header_blocks import (
     BLOCK_BITS,

@@ -8,10 +8,31 @@ import pytest
 
 from mektup.store.rules.search_cost import is_long, seconds_of
 from mektup.terms.numbers import Uid
-from mektup.terms.search import All, And, Arrived, HasFlag, InBody, InSubject, InUids, Larger, Not, Or, SearchKey, When
+from mektup.terms.search import (
+    All,
+    And,
+    Arrived,
+    HasFlag,
+    InBody,
+    InSubject,
+    InUids,
+    Larger,
+    Not,
+    Or,
+    Saved,
+    SearchKey,
+    When,
+)
 from mektup.terms.sets import Uids
 
-CHEAP = (All(), HasFlag("\\Seen"), InUids(Uids.of([Uid(1)])), Arrived(When.ON, date(2022, 2, 7)), Larger(5))
+CHEAP = (
+    All(),
+    HasFlag("\\Seen"),
+    InUids(Uids.of([Uid(1)])),
+    Arrived(When.ON, date(2022, 2, 7)),
+    Larger(5),
+    Saved(When.ON, date(2022, 2, 7)),
+)
 
 
 @pytest.mark.parametrize("text", [InBody("x"), InSubject("x")])

@@ -18,6 +18,7 @@ class Letter:
     is_reply: bool = False
     id: str = ""
     references: tuple[str, ...] = ()
+    arrived: int = 0
 
 
 @dataclass(eq=False)
@@ -47,6 +48,18 @@ def references(letters: list[Letter]) -> list[Tree]:
     heads = prune(link(letters))
     heads.sort(key=lambda node: first_by_date(node, letters))
     return sort(merge(heads, letters), letters)
+
+
+def refs(letters: list[Letter]) -> list[Tree]:
+    """The threads of REFS: without step 5, in the order of their latest arrival."""
+    threads = sort(prune(link(letters)), letters)
+    return sorted(threads, key=lambda tree: latest(tree, letters))
+
+
+def latest(tree: Tree, letters: list[Letter]) -> int:
+    place, children = tree
+    below = [latest(child, letters) for child in children]
+    return max(below if place is None else [letters[place].arrived, *below])
 
 
 def link(letters: list[Letter]) -> list[Node]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mektup.store.sorting.conversations import DUMMY, Letters, Outline, ordered_subject, references
+from mektup.store.sorting.conversations import DUMMY, Letters, Outline, ordered_subject, references, refs
 from mektup.store.sorting.node_table import MANY_IDS, NodeTable
 from mektup.store.sorting.thread_trees import NONE, ThreadTrees
 from tests.store.sorting import naive_threads
@@ -26,6 +26,7 @@ LETTERS = st.lists(
         is_reply=st.booleans(),
         id=IDS,
         references=st.lists(NAMED, max_size=5).map(tuple),
+        arrived=st.integers(0, 5),
     ),
     max_size=14,
 )
@@ -46,6 +47,7 @@ def columns(letters: Sequence[Letter]) -> Letters:
         ids=[names.index(letter.id) for letter in different],
         references=[names.index(each) for letter in different for each in letter.references],
         counts=[len(letter.references) for letter in different],
+        arrived=[letter.arrived for letter in letters],
     )
 
 
@@ -64,6 +66,12 @@ def trees(outline: Outline) -> list[Tree]:
 @given(LETTERS)
 def test_references_as_the_rfc_tells_them(letters: list[Letter]) -> None:
     assert trees(references(columns(letters))) == naive_threads.references(letters)
+
+
+@settings(max_examples=200)
+@given(LETTERS)
+def test_refs_leave_subjects_alone_and_sort_by_the_latest_arrival(letters: list[Letter]) -> None:
+    assert trees(refs(columns(letters))) == naive_threads.refs(letters)
 
 
 @settings(max_examples=300)
@@ -151,6 +159,7 @@ def deep(letters: list[Letter]) -> Letters:
         dates=[letter.date for letter in letters],
         subjects=[0] * len(letters),
         replies=[0] * len(letters),
+        arrived=[letter.arrived for letter in letters],
         contents=range(len(letters)),
         ids=[numbers[letter.id] for letter in letters],
         references=[numbers[each] for letter in letters for each in letter.references],
@@ -161,6 +170,7 @@ def deep(letters: list[Letter]) -> Letters:
 def timed(letters: Letters) -> Outline:
     start = time.thread_time()
     outline = references(letters)
+    refs(letters)
     assert time.thread_time() - start < 10
     return outline
 

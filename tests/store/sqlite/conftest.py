@@ -12,7 +12,11 @@ from mektup.store.faults import Fault
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.store import SqliteStore
 from mektup.store.sqlite.tables import text_blocks
+from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.numbers import AccountId
+
+KEEPS_NOTHING = Limits(expunged_seconds=0)
+"""For tests of space that is given back at once."""
 
 
 class Book:
@@ -31,8 +35,9 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def store(data: Path) -> AsyncIterator[SqliteStore]:
-    store = await open_store(data)
+async def store(data: Path, request: pytest.FixtureRequest) -> AsyncIterator[SqliteStore]:
+    """A store with the LIMITS of the module, if it has some."""
+    store = await open_store(data, limits=getattr(request.module, "LIMITS", DEFAULT_LIMITS))
     yield store
     await store.close()
 
@@ -64,9 +69,25 @@ def shape_of(path: Path) -> set[tuple[object, ...]]:
         connection.close()
 
 
-_STEPS_BACK_OF_DIRECTORY = {2: "DROP TABLE unfinished; ALTER TABLE accounts DROP COLUMN seen"}
+_STEPS_BACK_OF_DIRECTORY = {
+    7: "DROP TABLE logins; DROP TABLE usages",
+    6: "DROP TABLE domains; DROP TABLE aliases",
+    5: "ALTER TABLE accounts DROP COLUMN hidden",
+    4: "DROP TABLE metadata",
+    3: "DROP TABLE sharing",
+    2: "DROP TABLE unfinished; ALTER TABLE accounts DROP COLUMN seen",
+}
 
 _STEPS_BACK = {
+    13: "DROP TABLE retained; DROP TABLE past_flags; DROP TABLE past_sets; DROP TABLE past_names; "
+    "DROP TABLE late_arrivals; ALTER TABLE touched DROP COLUMN moment; ALTER TABLE touched DROP COLUMN flipped; "
+    "ALTER TABLE account DROP COLUMN retained; ALTER TABLE account DROP COLUMN past_from; "
+    "ALTER TABLE mailboxes DROP COLUMN named",
+    12: "DROP TABLE imported",
+    11: "DROP TABLE metadata",
+    10: "DROP TABLE quota",
+    9: "DROP TABLE access",
+    8: "DROP TABLE thread_keys; ALTER TABLE contents DROP COLUMN thread",
     7: "DROP TABLE tombstones; DROP INDEX mailboxes_by_change; DROP INDEX subscriptions_by_change; "
     "ALTER TABLE account DROP COLUMN log_floor; ALTER TABLE subscriptions DROP COLUMN changed; "
     "ALTER TABLE mailboxes DROP COLUMN created; ALTER TABLE mailboxes DROP COLUMN changed",

@@ -8,8 +8,8 @@ from pathlib import Path
 import apsw
 import pytest
 
+from mektup.store.columns import Column, Form
 from mektup.store.faults import Kind
-from mektup.store.interface import Column, Form
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.tables import audit
 from mektup.terms.errors import Code, Refused

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.mail import generate
-from mektup.store.interface import Account, Column
+from mektup.store.columns import Column
+from mektup.store.interface import Account
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.file.schema import back_up

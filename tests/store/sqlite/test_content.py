@@ -11,6 +11,9 @@ from mektup.terms.limits import MOST_BYTES
 from mektup.terms.numbers import ContentId
 from mektup.terms.sets import Uids
 from tests.contract.mail import incoming
+from tests.store.sqlite.conftest import KEEPS_NOTHING
+
+LIMITS = KEEPS_NOTHING
 
 
 def octets(cursor: Cursor, number: ContentId, start: int, stop: int) -> bytes:
@@ -20,7 +23,7 @@ def octets(cursor: Cursor, number: ContentId, start: int, stop: int) -> bytes:
 async def test_the_last_piece_of_a_message_holds_all_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content, "CHUNK_BYTES", 16)
     monkeypatch.setattr(content, "LAST_CHUNK", 3)
-    store = await open_store(None)
+    store = await open_store(None, limits=LIMITS)
     account = await store.account(await store.directory.add("linda", {}))
     mailbox = (await account.mailbox("INBOX")).id
     messages = [b"A: b\r\n\r\n" + bytes(range(33, 33 + length)) for length in (1, 16, 40, 48, 49, 90)]

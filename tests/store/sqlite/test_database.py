@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -12,7 +13,8 @@ import pytest
 
 from mektup.message.scan import Octets
 from mektup.message.text import search_text
-from mektup.store.interface import Account, Column
+from mektup.store.columns import Column
+from mektup.store.interface import Account
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.file import database, disk, settings, wal_sync
 from mektup.store.sqlite.store import SqliteStore
@@ -222,11 +224,11 @@ async def test_a_search_that_nobody_waits_for_ends_early(account: Account, monke
     loop = asyncio.get_running_loop()
     begun, read = asyncio.Event(), 0
 
-    def counted(octets: Octets, limits: Limits) -> tuple[str, str]:
+    def counted(octets: Octets, limits: Limits, folding: Callable[[str], str]) -> tuple[str, str]:
         nonlocal read
         read += 1
         loop.call_soon_threadsafe(begun.set)
-        return search_text(octets, limits)
+        return search_text(octets, limits, folding)
 
     monkeypatch.setattr(text_index, "search_text", counted)
     search = asyncio.create_task(account.search(mailbox, InBody("nowhere"), EVERYTHING))
@@ -246,9 +248,9 @@ async def test_a_search_reads_only_messages_that_nothing_cheaper_excludes(
     await account.append(mailbox, [incoming("\\Flagged")])
     read: list[int] = []
 
-    def counted(octets: Octets, limits: Limits) -> tuple[str, str]:
+    def counted(octets: Octets, limits: Limits, folding: Callable[[str], str]) -> tuple[str, str]:
         read.append(len(octets))
-        return search_text(octets, limits)
+        return search_text(octets, limits, folding)
 
     monkeypatch.setattr(text_index, "search_text", counted)
     key = And((InBody("eight"), InSubject("dinner"), HasFlag("\\Flagged")))

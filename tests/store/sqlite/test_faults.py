@@ -14,8 +14,9 @@ from typing import Any
 import apsw
 import pytest
 
+from mektup.store.columns import Column
 from mektup.store.faults import Kind
-from mektup.store.interface import Account, Column, FlagOrder
+from mektup.store.interface import Account, FlagOrder
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.file import wal_sync
 from mektup.store.sqlite.file.database import Database

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mektup.store.interface import Column, Form, HeaderFields
+from mektup.store.columns import Column, Form, HeaderFields
 from mektup.store.sqlite.tables.fetch import (
     MOST_CACHED,
     _known_lines_query,

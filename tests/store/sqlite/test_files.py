@@ -15,7 +15,7 @@ import apsw
 import pytest
 
 from mektup.store import open_files
-from mektup.store.interface import Column
+from mektup.store.columns import Column
 from mektup.store.open_files import OpenFiles
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.store import SqliteStore

@@ -24,7 +24,10 @@ from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import MailboxId
 from mektup.terms.sets import Uids
 from tests.contract.mail import entry_of, incoming, raw
-from tests.store.sqlite.conftest import file_of
+from tests.store.sqlite.conftest import KEEPS_NOTHING, file_of
+
+LIMITS = KEEPS_NOTHING
+
 
 FEW_BYTES = (free_pages.SPARE_PAGES + 100) * PAGE_BYTES
 
@@ -111,7 +114,7 @@ async def test_a_file_of_an_older_mektup_gives_room_back_once_it_is_compacted(
     ):
         connection.execute(statement).fetchall()
     connection.close()
-    again = await open_store(data)
+    again = await open_store(data, limits=LIMITS)
     old = await again.account(entry_of(account))
     await old.remove(mailbox, Uids.span(1, 40))
     await old.indexer.tidy()
@@ -177,7 +180,7 @@ async def test_old_runs_are_joined_and_the_latest_stay_exact(account: SqliteAcco
 @settings(max_examples=50, deadline=None)
 def test_joined_runs_touch_no_more_and_are_the_same_uids(gaps: list[tuple[int, int]], random: object) -> None:
     async def check() -> None:
-        store = await open_store(None)
+        store = await open_store(None, limits=LIMITS)
         account = await store.account(await store.directory.add("linda", {}))
         spans, at = [], 1
         for gap, length in gaps:

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from mektup.store.interface import Column, HeaderFields
+from mektup.store.columns import Column, HeaderFields
 from mektup.store.rules.header_blocks import BLOCK_BITS, MANY, MOST_CHOICES, MOST_KEPT
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount

@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from mektup.store.interface import Column
+from mektup.store.columns import Column
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.tables import search
@@ -18,7 +18,10 @@ from mektup.store.sqlite.tables.chunk_compression import AGAINST_TEXT
 from mektup.terms.search import InText
 from mektup.terms.sets import Uids
 from tests.contract.mail import EVERYTHING, fetched, fill, inbox, incoming, raw, uids
-from tests.store.sqlite.conftest import file_of, texts_kept
+from tests.store.sqlite.conftest import KEEPS_NOTHING, file_of, texts_kept
+
+LIMITS = KEEPS_NOTHING
+
 
 MESSAGES = 400
 
@@ -46,7 +49,7 @@ async def said(process: Process) -> int | None:
 @pytest.fixture
 async def path(data: Path) -> Path:
     """The file of an account with messages that are not indexed."""
-    store = await open_store(data, compression=3)
+    store = await open_store(data, compression=3, limits=LIMITS)
     account = await store.account(await store.directory.add("linda", {}))
     await fill(account, MESSAGES)
     await store.close()
@@ -76,7 +79,7 @@ async def test_a_process_that_dies_leaves_what_it_had_indexed(data: Path, path: 
     while (count := await said(process)) is not None:
         done.append(count)
     await process.wait()
-    store = await open_store(data, compression=3)
+    store = await open_store(data, compression=3, limits=LIMITS)
     account = await store.account((await store.directory.entries("", 1))[0])
     # The last transaction may be committed but not printed, or printed but not committed.
     indexed = (await account.search_status()).indexed
@@ -96,7 +99,7 @@ async def test_processes_that_index_the_same(data: Path, path: Path) -> None:
     processes = [await begin(data) for _ in range(2)]
     counts = await gather(*(until_end(process) for process in processes))
     # not earlier, because an account that is open here would index, too
-    store = await open_store(data, compression=3)
+    store = await open_store(data, compression=3, limits=LIMITS)
     account = await store.account((await store.directory.entries("", 1))[0])
     mailbox = await inbox(account)
     await account.append(mailbox, [incoming(octets=raw("number 9999"))])

@@ -10,7 +10,8 @@ import pytest
 
 from mektup.store import quiet_work
 from mektup.store.arrival import prepare
-from mektup.store.interface import Column, FlagChange, Incoming
+from mektup.store.columns import Column
+from mektup.store.interface import FlagChange, Incoming
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.account import SqliteAccount
 from mektup.store.sqlite.store import SqliteStore
@@ -21,7 +22,10 @@ from mektup.terms.numbers import MailboxId
 from mektup.terms.search import HasFlag
 from mektup.terms.sets import Uids
 from tests.contract.mail import entry_of, fetched, inbox, uids
-from tests.store.sqlite.conftest import file_of
+from tests.store.sqlite.conftest import KEEPS_NOTHING, file_of
+
+LIMITS = KEEPS_NOTHING
+
 
 ONE: Uids = Uids.span(1, 1)
 ALL: Uids = Uids.span(1, 2**32 - 1)
@@ -126,7 +130,7 @@ async def test_a_word_that_was_handed_out_is_known_when_its_set_has_gone(account
 
 
 async def test_another_process_does_not_give_a_message_a_set_that_has_gone(account: SqliteAccount, data: Path) -> None:
-    elsewhere = await open_store(data)
+    elsewhere = await open_store(data, limits=LIMITS)
     try:
         other = await elsewhere.account(entry_of(account))
         for number in range(MANY):
@@ -156,7 +160,7 @@ async def test_a_change_that_is_undone_leaves_nothing_behind(account: SqliteAcco
 
 
 async def test_removed_sets_no_longer_count_for_the_limit(tmp_path: Path) -> None:
-    store = await open_store(tmp_path, limits=Limits(keyword_sets_bytes=20_000))
+    store = await open_store(tmp_path, limits=Limits(keyword_sets_bytes=20_000, expunged_seconds=0))
     try:
         account = await store.account(await store.directory.add("linda", {}))
         mailbox = (await account.mailbox("INBOX")).id

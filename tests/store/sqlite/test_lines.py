@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from mektup.store.arrival import prepare
-from mektup.store.interface import Account, Column, Form, Incoming
+from mektup.store.columns import Column, Form
+from mektup.store.interface import Account, Incoming
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.tables.fetch import FORM_BYTES, LINES_BYTES, RAW_BYTES
 from mektup.store.sqlite.tables.uids import SLICE_ROWS

@@ -10,7 +10,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from mektup.store.interface import Account, Column
+from mektup.store.columns import Column
+from mektup.store.interface import Account
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.errors import Refused
@@ -56,7 +57,8 @@ async def check(account: Account) -> None:
 def check_file(path: Path) -> None:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     assert connection.pragma("integrity_check") == "ok"
-    orphans = "SELECT count(*) FROM contents WHERE id NOT IN (SELECT content FROM messages)"
+    held = "SELECT content FROM messages UNION ALL SELECT content FROM retained"
+    orphans = f"SELECT count(*) FROM contents WHERE id NOT IN ({held})"
     assert connection.execute(orphans).get == 0
     assert connection.execute("SELECT count(*) FROM chunks WHERE id >> 12 NOT IN (SELECT id FROM contents)").get == 0
     connection.close()

@@ -190,6 +190,50 @@ async def test_the_first_change_after_a_proper_close_is_on_disk_before_anybody_s
     await store.close()
 
 
+def seen_at_syncs(power: Power, path: Path) -> list[int]:
+    """The modseqs that another process sees at each sync from now on."""
+    seen: list[int] = []
+
+    def look() -> None:
+        other = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs="unix")
+        seen.append(other.execute("SELECT modseq FROM account").get)
+        other.close()
+
+    power.at_sync = look
+    return seen
+
+
+async def test_a_renewal_is_on_disk_before_anybody_sees_it(data: Path, power: Power) -> None:
+    store = await open_store(data)
+    account = await linda(store)
+    await fill(account, 3)
+    seen = seen_at_syncs(power, file_of(data, account.id))
+    await account.renew()
+    power.at_sync = lambda: None
+    assert seen
+    assert max(seen) < 1000
+    await store.close()
+
+
+async def test_a_gap_is_on_disk_before_anybody_sees_it(
+    data: Path, power: Power, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await open_store(data)
+    account = await linda(store)
+    await fill(account, 3)
+    path, disk = file_of(data, account.id), power.disk()
+    await store.close()
+    power.restore(disk)
+    store = await reopened_after(data, "another life", monkeypatch)
+    seen = seen_at_syncs(power, path)
+    again = await linda(store)
+    power.at_sync = lambda: None
+    assert await again.database.read(lambda cursor: cursor.execute("SELECT modseq FROM account").get) > 1_000_000
+    assert seen
+    assert max(seen) < 1000
+    await store.close()
+
+
 async def test_a_process_that_closes_the_file_does_not_hide_changes_of_another(
     data: Path, power: Power, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from mektup.store.interface import Account, Column
+from mektup.store.columns import Column
+from mektup.store.interface import Account
+from mektup.store.sqlite import open_store
 from mektup.store.sqlite.store import SqliteStore
 from mektup.terms.flags import FlagChange
+from mektup.terms.limits import Limits
 from mektup.terms.sets import Uids
 from tests.contract.mail import fetched, incoming, raw
 from tests.store.sqlite.conftest import file_of
@@ -20,7 +23,8 @@ NAMES = ("INBOX", "Archive", "Trash")
 
 def assert_nothing_is_lost_or_left(path: Path) -> None:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    referred = dict(connection.execute("SELECT content, count(*) FROM messages GROUP BY content"))
+    held = "(SELECT content FROM messages UNION ALL SELECT content FROM retained WHERE NOT moved)"
+    referred = dict(connection.execute(f"SELECT content, count(*) FROM {held} GROUP BY content"))
     assert dict(connection.execute("SELECT content, copies + 1 FROM shared")) == {
         content: count for content, count in referred.items() if count > 1
     }
@@ -34,8 +38,10 @@ def assert_nothing_is_lost_or_left(path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("seconds", [0, 1000])
 @pytest.mark.parametrize("seed", range(5))
-async def test_every_way_to_copy_and_remove(data: Path, store: SqliteStore, seed: int) -> None:
+async def test_every_way_to_copy_and_remove(data: Path, seed: int, seconds: int) -> None:
+    store = await open_store(data, limits=Limits(expunged_seconds=seconds))
     chance = random.Random(seed)
     account: Account = await store.account(await store.directory.add("linda", {}))
     for step in range(60):
@@ -68,6 +74,7 @@ async def test_every_way_to_copy_and_remove(data: Path, store: SqliteStore, seed
     await account.delete("Archive")
     await account.delete("Trash")
     assert_nothing_is_lost_or_left(file_of(data, account.id))
+    await store.close()
 
 
 async def test_a_store_without_effect_adds_no_set_of_keywords(data: Path, store: SqliteStore) -> None:

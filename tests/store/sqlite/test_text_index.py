@@ -30,6 +30,8 @@ from mektup.terms.limits import Limits
 from mektup.terms.search import (
     AddressField,
     And,
+    Compared,
+    Fuzzy,
     HasFlag,
     InAddress,
     InBody,
@@ -42,7 +44,9 @@ from mektup.terms.search import (
 )
 from tests.contract.mail import EVERYTHING, fill, inbox, incoming, raw, uids
 from tests.contract.test_search import CASES, MESSAGES
-from tests.store.sqlite.conftest import file_of, make_older, shape_of, texts_kept
+from tests.store.sqlite.conftest import KEEPS_NOTHING, file_of, make_older, shape_of, texts_kept
+
+LIMITS = KEEPS_NOTHING
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +167,7 @@ def keys_for(text: str) -> Iterator[SearchKey]:
 
 
 async def check(octets: list[bytes], indexed: int, sought: list[str]) -> None:
-    store = await open_store(None)
+    store = await open_store(None, limits=LIMITS)
     account = await store.account(await store.directory.add("linda", {}))
     mailbox = await inbox(account)
     await account.append(mailbox, [Incoming(prepare(each)) for each in octets[:indexed]])
@@ -188,7 +192,9 @@ def test_the_answer_is_what_the_messages_say(octets: list[bytes], data: st.DataO
     asyncio.run(check(octets, indexed, sought))
 
 
-OF_TEXTS = [case for case in CASES if isinstance(case[0], InBody | InText | InSubject | InAddress | InHeader)]
+OF_TEXTS = [
+    case for case in CASES if isinstance(case[0], InBody | InText | InSubject | InAddress | InHeader | Fuzzy | Compared)
+]
 
 
 @pytest.mark.parametrize(("key", "expected"), OF_TEXTS, ids=str)
@@ -310,12 +316,12 @@ async def test_arrivals_are_indexed_in_the_background(account: SqliteAccount, mo
 async def test_messages_that_an_earlier_process_did_not_index_are_indexed(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = await open_store(data)
+    store = await open_store(data, limits=LIMITS)
     entry = await store.directory.add("linda", {})
     await fill(await store.account(entry), 10)
     await store.close()
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.001)
-    store = await open_store(data)
+    store = await open_store(data, limits=LIMITS)
     account = await store.account(entry)
     async with asyncio.timeout(30):
         while (await account.search_status()).indexed < 10:
@@ -336,7 +342,7 @@ async def test_indexing_waits_for_a_quiet_moment_but_not_for_ever(
 
 async def test_the_index_can_be_switched_off(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.0)
-    store = await open_store(data, limits=Limits(text_index=False))
+    store = await open_store(data, limits=Limits(text_index=False, expunged_seconds=0))
     account = await store.account(await store.directory.add("linda", {}))
     mailbox = await fill(account, 3)
     assert (await account.search(mailbox, InText("number 2"), EVERYTHING)).uids == uids(3)
@@ -346,7 +352,7 @@ async def test_the_index_can_be_switched_off(data: Path, monkeypatch: pytest.Mon
 
 async def test_the_store_closes_while_much_is_being_indexed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quiet_work, "QUIET_SECONDS", 0.0)
-    store = await open_store(data)
+    store = await open_store(data, limits=LIMITS)
     entry = await store.directory.add("linda", {})
     account = await store.account(entry)
     mailbox = await fill(account, 500)
@@ -365,7 +371,7 @@ async def test_the_store_closes_while_much_is_being_indexed(data: Path, monkeypa
     with pytest.raises(Refused):
         await account.indexer.finish()
     monkeypatch.undo()
-    store = await open_store(data)
+    store = await open_store(data, limits=LIMITS)
     account = await store.account(entry)
     assert (await account.search(mailbox, InText("number 499"), EVERYTHING)).uids == uids(500)
     await account.indexer.finish()
@@ -500,7 +506,7 @@ async def test_a_document_goes_whose_other_message_was_never_indexed(data: Path,
 
 @pytest.mark.parametrize("version", [1, 3])
 async def test_a_file_with_no_index_or_another_gets_one(data: Path, version: int) -> None:
-    store = await open_store(data)
+    store = await open_store(data, limits=LIMITS)
     entry = await store.directory.add("linda", {})
     mailbox = await fill(await store.account(entry), 4)
     await (await store.account(entry)).indexer.finish()
@@ -509,7 +515,7 @@ async def test_a_file_with_no_index_or_another_gets_one(data: Path, version: int
     today = shape_of(path)
     make_older(path, version)
 
-    store = await open_store(data)
+    store = await open_store(data, limits=LIMITS)
     account = await store.account(entry)
     assert (await account.search(mailbox, InText("number 2"), EVERYTHING)).uids == uids(3)
     await account.indexer.finish()

@@ -13,8 +13,10 @@ import apsw
 import pytest
 
 from mektup.store.faults import Kind
+from mektup.store.interface import AccountEntry
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite import store as store_module
+from mektup.store.sqlite.file.wal_index import WalIndex
 from mektup.store.sqlite.file.wal_rewrite import FRAME_HEADER_BYTES, lost_commits
 from mektup.terms.errors import Refused
 from mektup.terms.limits import Limits
@@ -89,14 +91,79 @@ async def test_looking_at_a_wal_and_writing_it_again_leaves_the_locks_in_place(
     await store.close()
 
 
+async def left_by_a_killed_process(data: Path) -> AccountEntry:
+    """Makes *data*, with an account whose WAL has a commit, as a killed process leaves it."""
+    store = await open_store(data, limits=QUIET)
+    account = await store.account(await store.directory.add("linda", {}))
+    await fill(account, 1)
+    path = file_of(data, account.id)
+    files = {each: each.read_bytes() for each in (path, Path(f"{path}-wal"))}
+    await store.close()
+    for each, octets in files.items():
+        each.write_bytes(octets)
+    return entry_of(account)
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+async def test_a_commit_that_a_killed_process_did_not_name_is_not_lost(tmp_path: Path, is_damaged: bool) -> None:
+    entry = await left_by_a_killed_process(tmp_path / "data")
+    store = await open_store(tmp_path / "data", limits=QUIET)
+    account = await store.account(entry)
+    path = file_of(tmp_path / "data", entry.id)
+    index = WalIndex(path)
+    before = index.header()
+    wal = Path(f"{path}-wal")
+    start = wal.stat().st_size
+    await fill(account, 1)
+    await fill(account, 1)
+    if is_damaged:
+        octets = bytearray(wal.read_bytes())
+        octets[start + FRAME_HEADER_BYTES + 5] ^= 1
+        wal.write_bytes(octets)
+    assert lost_commits(path, lambda: before) == 2 * is_damaged
+    await store.close()
+    index.close()
+
+
+async def test_the_rest_of_an_overwritten_commit_is_not_lost(tmp_path: Path) -> None:
+    entry = await left_by_a_killed_process(tmp_path / "data")
+    store = await open_store(tmp_path / "data", limits=QUIET)
+    account = await store.account(entry)
+    path = file_of(tmp_path / "data", entry.id)
+    await fill(account, 1)
+    # the end of a commit that a killed process had written and not named; other commits are in place of its beginning
+    wal = Path(f"{path}-wal")
+    octets = wal.read_bytes()
+    index = WalIndex(path)
+    step = FRAME_HEADER_BYTES + int.from_bytes(index.header()[14:16], sys.byteorder)
+    wal.write_bytes(octets + octets[-step:])
+    assert not lost_commits(path, index.header)
+    await store.close()
+    index.close()
+
+
+async def test_the_rest_of_a_commit_in_a_wal_that_all_have_left_is_not_lost(tmp_path: Path) -> None:
+    """One process was killed before it named a commit; another one had overwritten its first frames, and was killed."""
+    entry = await left_by_a_killed_process(tmp_path / "data")
+    wal = Path(f"{file_of(tmp_path / 'data', entry.id)}-wal")
+    octets = wal.read_bytes()
+    page_bytes = int.from_bytes(octets[8:12])
+    wal.write_bytes(octets + octets[-FRAME_HEADER_BYTES - page_bytes :])
+    book = Book()
+    store = await open_store(tmp_path / "data", limits=QUIET, faults=book)
+    assert await store.account(entry)
+    assert not book.faults
+    await store.close()
+
+
 @pytest.mark.parametrize("completes", [True, False])
 async def test_a_commit_at_the_end_of_the_wal_is_lost_unless_another_process_completes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, completes: bool
 ) -> None:
     data, book = tmp_path / "data", Book()
+    account = await left_by_a_killed_process(data)
     running = await open_store(data, limits=QUIET)
-    account = await running.account(await running.directory.add("linda", {}))
-    await fill(account, 1)
+    await running.account(account)
     path = file_of(data, account.id)
     wal = path.with_suffix(".db-wal")
     whole = wal.read_bytes()
@@ -104,8 +171,8 @@ async def test_a_commit_at_the_end_of_the_wal_is_lost_unless_another_process_com
     page_bytes = int(committing.pragma("page_size"))
     frame = FRAME_HEADER_BYTES + page_bytes
     assert whole[-frame:][4:8] != bytes(4), "the last frame completes a commit"
-    # another process has written the frame of a commit, and not named it in the WAL-index yet
-    wal.write_bytes(whole + whole[-frame:])
+    # another process has written the frames of two commits, and not named them in the WAL-index yet
+    wal.write_bytes(whole + 2 * whole[-frame:])
     if completes:
         committing.execute("BEGIN IMMEDIATE")
 
@@ -114,12 +181,12 @@ async def test_a_commit_at_the_end_of_the_wal_is_lost_unless_another_process_com
             if committing.in_transaction:
                 os.truncate(wal, len(whole))
                 committing.execute("ROLLBACK")
-                assert found == 1
+                assert found == 2
             return found
 
         monkeypatch.setattr(store_module, "lost_commits", seen_then_completed)
     opening = await open_store(data, limits=QUIET, faults=book)
-    assert await opening.account(entry_of(account))
+    assert await opening.account(account)
     assert [(fault.kind, fault.lasts) for fault in book.faults] == ([] if completes else [(Kind.DAMAGED, True)])
     committing.close()
     await opening.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -16,9 +15,15 @@ from mektup.store.rules.counters import DELETED, SEEN, Box, next_uidvalidity
 from mektup.store.rules.keyword_sets import KeywordSets
 from mektup.store.rules.mailbox_names import inferiors, new_mailboxid, no_such_mailbox
 from mektup.store.rules.mailbox_tree import populate
+from mektup.store.rules.threads import joined, keys_of
 from mektup.terms.names import mailbox_key
-from mektup.terms.numbers import ACCOUNT_ITSELF, ContentId, MailboxId, ModSeq, Uid, UidValidity
+from mektup.terms.numbers import ACCOUNT_ITSELF, AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
+from mektup.terms.quota import Resource
+from mektup.terms.rights import Rights
 from mektup.terms.sets import NumberSet, Uids
+
+Rows = dict[tuple[MailboxId, AccountId, str], tuple[int, bytes | None]]
+"""Metadata: modseq and value by mailbox, user and entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class Message:
     size: int
     arrived: int
     zone: int
+    saved: int
+    thread: int
 
 
 @dataclass(slots=True)
@@ -53,9 +60,12 @@ class Folder:
     messages: dict[Uid, Message] = field(default_factory=dict)
     """By UID, ascending."""
     expunged: list[tuple[ModSeq, Uids]] = field(default_factory=list)
+    access: dict[str, Rights] = field(default_factory=dict)
+    imported: set[bytes] = field(default_factory=set)
 
     def copy(self) -> Folder:
-        return replace(self, messages=dict(self.messages), expunged=list(self.expunged))
+        lists = {"expunged": list(self.expunged), "access": dict(self.access), "imported": set(self.imported)}
+        return replace(self, messages=dict(self.messages), **lists)
 
     @property
     def uids(self) -> Uids:
@@ -84,6 +94,15 @@ class Folder:
         return LoggedMailbox(*named, self.created, self.changed)
 
 
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    """An expunged message that is kept."""
+
+    mailbox: MailboxId
+    message: Message
+    removed: int
+
+
 @dataclass(slots=True)
 class State:
     """Everything that is stored of an account."""
@@ -99,7 +118,14 @@ class State:
     gone: list[GoneMailbox] = field(default_factory=list)
     log_floor: int = 0
     contents: dict[ContentId, Arrival] = field(default_factory=dict)
+    thread_keys: dict[int, int] = field(default_factory=dict)
     keyword_sets: dict[int, str] = field(default_factory=dict)
+    metadata: Rows = field(default_factory=dict)
+    own_limits: dict[Resource, int | None] = field(default_factory=dict)
+    kept: dict[int, KeptRow] = field(default_factory=dict)
+    last_kept: int = 0
+    last_names: dict[MailboxId, tuple[str, str | None]] = field(default_factory=dict)
+    """Of deleted mailboxes: the name and the special use."""
 
     def copy(self) -> State:
         copied = {each.name: copy(getattr(self, each.name)) for each in fields(self)}
@@ -108,6 +134,19 @@ class State:
     def messages(self) -> Iterator[Message]:
         """The messages of all folders."""
         return chain.from_iterable(folder.messages.values() for folder in self.folders.values())
+
+    def adopt_metadata(self, source: MailboxId, target: MailboxId, rows: Rows) -> None:
+        """Gives *target* what *source* has in *rows*."""
+        for (mailbox, user, entry), (_, value) in rows.items():
+            if mailbox == source and value is not None:
+                self.metadata[target, user, entry] = self.modseq, value
+
+    def usage(self) -> dict[Resource, int]:
+        """What the account holds."""
+        there = list(self.messages())
+        mailboxes = sum(folder.selectable for folder in self.folders.values())
+        octets = sum(message.size for message in there)
+        return {Resource.STORAGE: octets, Resource.MESSAGE: len(there), Resource.MAILBOX: mailboxes}
 
     def selectable(self, mailbox: MailboxId) -> Folder:
         """The folder of that id. Raises Refused(NONEXISTENT)."""
@@ -127,8 +166,10 @@ class State:
 class Transaction:
     """A write in progress; if it fails, the old state is restored."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, moment: int, *, keeps: bool) -> None:
+        """*moment* is in seconds since 1970; with *keeps*, expunged messages are kept."""
         self.state, self._modseq = state, 0
+        self.moment, self.keeps = moment, keeps
         self.touched: set[MailboxId] = set()
         self.on_rollback: list[Callable[[], None]] = []
 
@@ -171,17 +212,34 @@ class Transaction:
     def count(self) -> int:
         return len(self.state.folders)
 
-    def insert(self, name: str, *, special_use: str | None = None, selectable: bool = True) -> Folder:
+    def insert(
+        self,
+        name: str,
+        *,
+        special_use: str | None = None,
+        selectable: bool = True,
+        uidvalidity: UidValidity | None = None,
+    ) -> Folder:
         state, now = self.state, self.modseq
         state.last_folder += 1
-        number, state.uidvalidity = MailboxId(state.last_folder), next_uidvalidity(state.uidvalidity, int(time.time()))
-        made = Folder(number, name, state.uidvalidity, now, new_mailboxid(), now, now, special_use, selectable)
+        number = MailboxId(state.last_folder)
+        used = next_uidvalidity(state.uidvalidity, self.moment) if uidvalidity is None else uidvalidity
+        state.uidvalidity = max(state.uidvalidity, used)
+        made = Folder(number, name, used, now, new_mailboxid(), now, now, special_use, selectable)
         state.folders[number] = made
         self.touched.add(number)
         return made
 
+    def inherit(self, name: str, above: MailboxId) -> None:
+        made = self.state.named(name)
+        assert made is not None
+        made.access = dict(self.state.folders[above].access)
+
     def remove(self, mailbox: MailboxId) -> None:
         gone = self.state.folders.pop(mailbox)
+        self.keep_expunged(gone, list(gone.messages.values()))
+        self.state.last_names[mailbox] = gone.name, gone.special_use
+        self.state.metadata = {key: row for key, row in self.state.metadata.items() if key[0] != mailbox}
         self.state.gone.append(GoneMailbox(mailbox, gone.name, gone.mailboxid, gone.created, self.modseq))
         self.touched.add(mailbox)
 
@@ -203,6 +261,24 @@ class Transaction:
     def count_subscriptions(self) -> int:
         return len(self.state.subscribed())
 
+    # A ``rules.adoption.AdoptingTree``
+
+    def renumber(self, mailbox: MailboxId, uidvalidity: UidValidity) -> None:
+        old, metadata = self.state.folders[mailbox], dict(self.state.metadata)
+        self.remove(mailbox)
+        made = self.insert(old.name, special_use=old.special_use, uidvalidity=uidvalidity)
+        made.access = old.access
+        self.state.adopt_metadata(mailbox, made.id, metadata)
+
+    def with_special_use(self, special_use: str) -> Mailbox | None:
+        found = (each for each in self.state.folders.values() if each.special_use == special_use)
+        return next((each.counted() for each in found), None)
+
+    def set_special_use(self, mailbox: MailboxId, special_use: str | None) -> None:
+        folder = self.state.folders[mailbox]
+        folder.special_use, folder.changed = special_use, self.modseq
+        self.touched.add(mailbox)
+
     # Messages
 
     def put(self, folder: Folder, box: Box, messages: Sequence[Message]) -> Uids:
@@ -213,17 +289,37 @@ class Transaction:
             box.count(message.word, message.size, uid, 1)
         return NumberSet.span(uids.start, uids.stop - 1)
 
-    def keep(self, arrival: Arrival) -> ContentId:
-        """Stores a content."""
-        self.state.last_content += 1
-        self.state.contents[ContentId(self.state.last_content)] = arrival
-        return ContentId(self.state.last_content)
+    def keep_expunged(self, folder: Folder, messages: Sequence[Message]) -> None:
+        """Keeps *messages*, which leave *folder*."""
+        for message in messages if self.keeps else ():
+            self.state.last_kept += 1
+            self.state.kept[self.state.last_kept] = KeptRow(folder.id, message, self.moment)
 
-    def take_out(self, folder: Folder, messages: Sequence[Message]) -> Expunged:
+    def place_of(self, mailbox: MailboxId) -> tuple[str, bool]:
+        """The name of a mailbox, and whether it was deleted."""
+        folder = self.state.folders.get(mailbox)
+        if folder is not None and folder.selectable:
+            return folder.name, False
+        return self.state.last_names[mailbox][0], True
+
+    def keep(self, arrival: Arrival) -> tuple[ContentId, int]:
+        """Stores a content; returns its ID and its thread."""
+        state = self.state
+        state.last_content += 1
+        content = ContentId(state.last_content)
+        state.contents[content] = arrival
+        keys = keys_of(arrival.message_id, arrival.references)
+        thread, unknown = joined(keys, state.thread_keys, arrival.digest)
+        state.thread_keys |= dict.fromkeys(unknown, thread)
+        return content, thread
+
+    def take_out(self, folder: Folder, messages: Sequence[Message], *, moved: bool = False) -> Expunged:
         """Removes *messages*, ascending, with the modseq of this transaction."""
         gone: Uids = NumberSet.of_sorted([message.uid for message in messages])
         if not messages:
             return Expunged(gone, folder.highestmodseq)
+        if not moved:
+            self.keep_expunged(folder, messages)
         with self.opened(folder) as box:
             for message in messages:
                 del folder.messages[message.uid]
@@ -234,6 +330,7 @@ class Transaction:
     def forget_contents(self) -> None:
         """Removes the contents that no message refers to."""
         used = {each.content for each in self.state.messages()}
+        used |= {each.message.content for each in self.state.kept.values()}
         self.state.contents = {number: each for number, each in self.state.contents.items() if number in used}
 
 
@@ -255,7 +352,8 @@ class NaiveKeywordSets(KeywordSets[Transaction]):
         return frozenset(change.state.keyword_sets)
 
     def _highest_word(self, change: Transaction) -> int:
-        return max((each.word for each in change.state.messages()), default=0)
+        words = (each.word for each in change.state.messages())
+        return max(chain(words, (each.message.word for each in change.state.kept.values())), default=0)
 
     def _keep(self, change: Transaction, number: int, names: str, undo: Callable[[], None]) -> None:
         change.state.keyword_sets[number] = names

@@ -31,7 +31,7 @@ async def run(session: Conversation, request: Authenticate) -> Answer:
         session.write(b"+ %b\r\n" % challenge)
         return await session.read_line()
 
-    exchange = session.services.authenticator.exchange(request.mechanism, session.peer)
+    exchange = session.services.authenticator.exchange(request.mechanism, session.peer, session.hidden)
     try:
         entry = await converse(exchange, request.initial, ask, _COMPLAINTS)
     except Refused as refusal:

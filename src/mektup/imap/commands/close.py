@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 async def run(session: Conversation, request: Close) -> None:
     """Removes messages with \\Deleted, without EXPUNGE responses, and closes the mailbox."""
     view = session.selected
-    if not view.read_only:
-        await session.mail.expunge(view.mailbox, None)
+    if not view.read_only and "e" in view.rights:  # RFC 4314 §4: CLOSE without the right closes, and says OK
+        await view.account.expunge(view.mailbox, None)
     session.unselect()

@@ -12,8 +12,9 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from mektup.imap import texts
+from mektup.imap import message_limit, texts
 from mektup.imap.answers import Answer
+from mektup.imap.fetch.lines import telling_uid
 from mektup.imap.fetch.plan import Plan, plan_for
 from mektup.imap.pipelining import pipelined
 from mektup.imap.sync import modseqs, updates
@@ -46,24 +47,41 @@ async def run(session: Conversation, request: Fetch) -> Answer | None:
     items = _complete(session, request)
     if request.changed_since is not None:
         uids = await _changed(session, request, ModSeq(request.changed_since), uids)
+    if request.page is not None:
+        message_limit.require_few(session, request.page.size)
+        # RFC 9394 §3.4: a page of the messages that CHANGEDSINCE leaves
+        uids = request.page.of_set(uids)
     if not uids:
         return None
+    done = message_limit.processed(session, uids)
+    if done is uids:
+        return await _fetch(session, request, items, uids)
+    return message_limit.told(session, uids, done, await _fetch(session, request, items, done, downwards=True))
+
+
+async def _fetch(
+    session: Conversation, request: Fetch, items: tuple[FetchItem, ...], uids: Uids, *, downwards: bool = False
+) -> Answer | None:
+    """Writes *items* of *uids*, which are not empty; *downwards*: the highest message first."""
+    view = session.selected
     plan = plan_for(session, view, items)
-    if plan.marks_seen and not view.read_only:
+    if plan.marks_seen and not view.read_only and "s" in view.rights:
         plan, marked = await _mark_seen(session, view, uids, plan)
         try:
-            return await _answer(plan, uids)
+            return await _answer(session, plan, uids, downwards=downwards)
         except Refused:
             if marked:
                 updates.tell_later(view, marked)  # they have \Seen now, and the client may not have been told
             raise
     elif _is_simple(request, uids) and (ahead := _pipelined(session, request)):
         return await _answer_together(session, plan, uids.first, ahead)
-    return await _answer(plan, uids)
+    return await _answer(session, plan, uids, downwards=downwards)
 
 
-async def _answer(plan: Plan, uids: Uids) -> Answer | None:
-    if await plan.answer(uids) < len(uids):
+async def _answer(session: Conversation, plan: Plan, uids: Uids, *, downwards: bool = False) -> Answer | None:
+    found = await (plan.answer_downwards(uids) if downwards else plan.answer(uids))
+    session.fetched += found
+    if found < len(uids):
         # RFC 5530 §3: another session removed messages, and the client is told of that later
         return SOME_GONE
     return None
@@ -72,9 +90,9 @@ async def _answer(plan: Plan, uids: Uids) -> Answer | None:
 def _complete(session: Conversation, request: Fetch) -> tuple[FetchItem, ...]:
     """The requested items, and those that they imply."""
     items = request.items
-    if request.by_uid and Item.UID not in items:
+    if request.by_uid:
         # RFC 9051 §6.4.9: UID FETCH always tells the UID
-        items = (Item.UID, *items)
+        items = telling_uid(session.client, items)
     if request.changed_since is not None or Item.MODSEQ in items:
         modseqs.use(session)
         if Item.MODSEQ not in items:
@@ -85,7 +103,8 @@ def _complete(session: Conversation, request: Fetch) -> tuple[FetchItem, ...]:
 
 def _is_simple(request: Fetch, uids: Uids) -> bool:
     # not with MODSEQ: each tagged answer may have to tell HIGHESTMODSEQ
-    return len(uids) == 1 and request.changed_since is None and Item.MODSEQ not in request.items
+    single = len(uids) == 1 and request.changed_since is None and request.page is None
+    return single and Item.MODSEQ not in request.items
 
 
 def _pipelined(session: Conversation, request: Fetch) -> list[tuple[Fetch, Uid]]:
@@ -106,9 +125,10 @@ async def _answer_together(
     """Answers the current command, for *uid*, and those of *ahead* whose lines could be held."""
     lines = await plan.lines_of(NumberSet.of([uid, *(other for _, other in ahead)]))
     if uid not in lines:
-        return await _answer(plan, NumberSet.span(uid, uid))
+        return await _answer(session, plan, NumberSet.span(uid, uid))
     write, go_on = session.peer.write, session.go_on
     write(lines[uid])
+    session.fetched += len(lines)
     for coming, next_uid in ahead:
         line = lines.get(next_uid)
         if line is None:
@@ -122,7 +142,7 @@ async def _answer_together(
 async def _changed(session: Conversation, request: Fetch, since: ModSeq, uids: Uids) -> Uids:
     """Those of *uids* that changed after *since*. With VANISHED, tells which messages are gone."""
     view = session.selected
-    touched = await session.mail.touched(view.mailbox, since)
+    touched = await view.account.touched(view.mailbox, since)
     if request.vanished and isinstance(request.numbers, SequenceSet):
         # ``*`` is the largest UID there ever was: a client may ask for 1:* when the last message is gone
         asked: Uids = NumberSet(request.numbers.resolve(view.uidnext - 1).runs)
@@ -134,7 +154,7 @@ async def _changed(session: Conversation, request: Fetch, since: ModSeq, uids: U
 async def _mark_seen(session: Conversation, view: View, uids: Uids, plan: Plan) -> tuple[Plan, Uids]:
     """Sets \\Seen. Returns a plan that tells the flags if any changed (RFC 9051 §6.4.5), and the UIDs that changed."""
     try:
-        stored = await session.mail.store_flags(view.mailbox, uids, FlagChange.ADD, SEEN)
+        stored = await view.account.store_flags(view.mailbox, uids, FlagChange.ADD, SEEN)
     except Refused as refusal:
         if refusal.code is Code.NONEXISTENT:
             raise
@@ -143,6 +163,8 @@ async def _mark_seen(session: Conversation, view: View, uids: Uids, plan: Plan) 
         return plan, NumberSet()
     updates.follow(view, stored)
     # RFC 7162 §3.2.4: a client that knows modseqs is told of a flag that FETCH sets as of any other change
-    due = (Item.UID, Item.FLAGS, Item.MODSEQ) if session.client.condstore else (Item.FLAGS,)
+    due: tuple[FetchItem, ...] = (Item.FLAGS,)
+    if session.client.condstore:
+        due = telling_uid(session.client, (Item.FLAGS, Item.MODSEQ))
     plan = Plan(session, view, (*plan.items, *(item for item in due if item not in plan.items)))
     return plan, stored.changed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mektup.imap import access
 from mektup.imap.list_line import list_line
 from mektup.imap.mailbox_tree import MailboxTree, levels_above
 from mektup.imap.patterns import Pattern
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 async def run(session: Conversation, request: Lsub) -> None:
     """Lists subscribed names."""
-    tree = MailboxTree(await session.mail.mailboxes(), await session.mail.subscriptions())
+    # only for the special uses, which no mailbox of another user has
+    tree = MailboxTree((await access.listed(session, others=False)).mailboxes, await session.mail.subscriptions())
     pattern = Pattern(request.reference, (request.pattern,))
     for name, subscribed in (await _names(session, tree, pattern)).items():
         await session.give_way()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from gettext import NullTranslations
 from typing import TYPE_CHECKING
 
-from mektup.imap import texts
+from mektup.imap import access, texts
 from mektup.imap.answers import Answer, untagged_ok
 from mektup.imap.list_line import list_line, old_name
 from mektup.imap.sync import modseqs, updates
@@ -15,6 +16,7 @@ from mektup.imap.sync.view import View
 from mektup.store.interface import Selection
 from mektup.terms.errors import ClientError, Refused
 from mektup.terms.numbers import ModSeq, Seq, Uid, UidValidity
+from mektup.terms.rights import Rights
 from mektup.wire import codes
 from mektup.wire.requests import Select
 
@@ -37,12 +39,22 @@ async def run(session: Conversation, request: Select) -> Answer:
         session.write(untagged_ok(codes.CLOSED, texts.CLOSED, session.translation))
     if request.condstore:
         modseqs.use(session)
-    account = session.mail
-    selection = await account.select(request.mailbox, claim_recent=not request.read_only and not session.client.rev2)
+    located = await access.locate(session, request.mailbox, "r")
+    account = located.account
+    claims = located.is_own and not request.read_only and not session.client.rev2
+    selection = await account.select(located.name, claim_recent=claims)
+    located.check(selection.mailbox.id)
     watch = account.watch(selection.mailbox.id)
     # a change between the two calls would be missed, so the first command asks the store
     watch.fire()
-    view = View(selection, watch, read_only=request.read_only)
+    view = View(
+        _named(selection, located),
+        account,
+        watch,
+        read_only=request.read_only,
+        rights=located.rights,
+        is_own=located.is_own,
+    )
     session.select(view)
     session.write(_summary(session, request, view, selection))
     if request.qresync is not None:
@@ -51,24 +63,34 @@ async def run(session: Conversation, request: Select) -> Answer:
         except Refused:
             session.unselect()
             raise
-    return OPENED_READ_ONLY if request.read_only else OPENED
+    return OPENED_READ_ONLY if view.read_only else OPENED
+
+
+def _named(selection: Selection, located: access.Located) -> Selection:
+    """*selection* with the name that this client uses for the mailbox."""
+    if located.name == located.shown:
+        return selection
+    return replace(selection, mailbox=replace(selection.mailbox, name=located.shown))
 
 
 def _summary(session: Conversation, request: Select, view: View, selection: Selection) -> bytes:
     mailbox, unseen = selection.mailbox, selection.first_unseen
-    numbers = (len(view), mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq)
+    numbers = (mailbox.mailboxid, len(view), mailbox.uidvalidity, mailbox.uidnext, mailbox.highestmodseq)
     if session.client.rev2:
-        named = list_line(mailbox.name, (), utf8=True, extended=old_name(request.old_name))
-        return _lines(session.translation, view.keywords, view.read_only, *numbers) + named
-    recent, first = len(view.recent), None if unseen is None else view.seq(unseen)
-    return _lines(session.translation, view.keywords, view.read_only, *numbers, recent, first)
+        named = list_line(view.name, (), utf8=True, extended=old_name(request.old_name))
+        return _lines(session.translation, view.keywords, view.flag_rights, *numbers) + named
+    # UNSEEN is a sequence number (RFC 9586 §3)
+    first = None if unseen is None or session.client.uidonly else view.seq(unseen)
+    recent = len(view.recent)
+    return _lines(session.translation, view.keywords, view.flag_rights, *numbers, recent, first)
 
 
 @lru_cache(maxsize=64)
 def _lines(
     translation: NullTranslations,
     keywords: tuple[str, ...],
-    read_only: bool,
+    rights: Rights,
+    mailboxid: str,
     exists: int,
     uidvalidity: UidValidity,
     uidnext: Uid,
@@ -78,8 +100,10 @@ def _lines(
 ) -> bytes:
     """The answer to every session that opens a mailbox in this state; *recent* and *unseen* for rev1 only."""
     lines = [
+        # RFC 8474 §4.2: every answer to SELECT and EXAMINE has it
+        untagged_ok(codes.mailbox_id(mailboxid), texts.MAILBOX_IS, translation),
         updates.flags_line(keywords),
-        updates.permanent_flags_line(keywords, translation, read_only=read_only),
+        updates.permanent_flags_line(keywords, translation, rights),
         b"* %d EXISTS\r\n" % exists,
     ]
     # RFC 9051 §A: rev2 has no RECENT and UNSEEN

@@ -5,14 +5,20 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from mektup.imap import texts
+from msgspec.structs import replace
+
+from mektup.imap import message_limit, texts
 from mektup.imap.answers import Answer
+from mektup.imap.fetch.lines import telling_uid
 from mektup.imap.fetch.plan import Plan
+from mektup.imap.permitted_flags import replace_permitted
 from mektup.imap.pipelining import pipelined
 from mektup.imap.sync import modseqs, updates
 from mektup.store.interface import FlagOrder, FlagsStored
-from mektup.terms.errors import Refused
+from mektup.terms.errors import Code, Refused
+from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq
+from mektup.terms.rights import FLAGGING, permitted
 from mektup.terms.sets import Uids
 from mektup.wire import codes
 from mektup.wire.fetch_items import Item
@@ -20,6 +26,7 @@ from mektup.wire.requests import Store
 
 if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
+    from mektup.imap.sync.view import View
 
 
 IN_TURN = 64
@@ -30,8 +37,13 @@ async def run(session: Conversation, request: Store) -> Answer | None:
     """Changes flags and, unless .SILENT is given, tells them. Raises Refused when read-only, or Refused(LIMIT)."""
     view = session.selected
     view.check_writable()
-    uids = view.resolve(request.numbers, by_uid=request.by_uid)
-    if _is_small(request, uids) and (more := _pipelined(session)):
+    if not view.is_own and not view.rights >= FLAGGING:
+        request = _permitted(request, view)
+    asked = view.resolve(request.numbers, by_uid=request.by_uid)
+    uids = message_limit.processed(session, asked)
+    if uids is not asked:
+        return message_limit.told(session, asked, uids, await _run_one(session, request, uids))
+    if view.rights >= FLAGGING and _is_small(session, request, uids) and (more := _pipelined(session)):
         return await _run_in_turn(session, [(request, uids), *more])
     return await _run_one(session, request, uids)
 
@@ -41,9 +53,12 @@ async def _run_one(session: Conversation, request: Store, uids: Uids) -> Answer 
     if request.unchanged_since is not None:
         since = ModSeq(request.unchanged_since)
         modseqs.use(session)
-    stored = await session.mail.store_flags(
-        view.mailbox, uids, request.change, frozenset(request.flags), unchanged_since=since
-    )
+    if request.change is FlagChange.REPLACE and not view.rights >= FLAGGING:
+        stored = await replace_permitted(view, uids, request.flags, since)
+    else:
+        stored = await view.account.store_flags(
+            view.mailbox, uids, request.change, frozenset(request.flags), unchanged_since=since
+        )
     await _tell(session, request, uids, stored)
     if stored.failed:
         failed = stored.failed if request.by_uid else view.seqs(stored.failed)
@@ -51,21 +66,31 @@ async def _run_one(session: Conversation, request: Store, uids: Uids) -> Answer 
     return None
 
 
-def _is_small(request: Store, uids: Uids) -> bool:
-    return request.unchanged_since is None and len(uids) <= IN_TURN
+def _permitted(request: Store, view: View) -> Store:
+    """*request* with the flags that the client may change; fails only if it may change none (RFC 4314 §4)."""
+    flags = permitted(request.flags, view.rights)
+    if not flags and (request.flags or not view.flag_rights):
+        raise Refused(Code.NOPERM, texts.NO_RIGHT)
+    return replace(request, flags=tuple(flags))
+
+
+def _is_small(session: Conversation, request: Store, uids: Uids) -> bool:
+    if request.unchanged_since is not None or len(uids) > IN_TURN:
+        return False
+    return message_limit.processed(session, uids) is uids
 
 
 def _pipelined(session: Conversation) -> list[tuple[Store, Uids]]:
     """The pipelined STOREs after this one, up to one that is not small."""
-    return list(takewhile(lambda each: _is_small(*each), pipelined(session, Store, IN_TURN - 1)))
+    return list(takewhile(lambda each: _is_small(session, *each), pipelined(session, Store, IN_TURN - 1)))
 
 
 async def _run_in_turn(session: Conversation, batch: list[tuple[Store, Uids]]) -> Answer | None:
     """Does several STOREs in one transaction, and answers all but the last, which the caller answers."""
-    account, view = session.mail, session.selected
+    view = session.selected
     orders = [FlagOrder(uids, request.change, frozenset(request.flags)) for request, uids in batch]
     try:
-        stored = await account.store_flags_in_turn(view.mailbox, orders)
+        stored = await view.account.store_flags_in_turn(view.mailbox, orders)
     except Refused:
         # the transaction changed nothing; done one by one, only those fail that must
         return await _run_one_by_one(session, batch)
@@ -113,7 +138,7 @@ async def _tell(session: Conversation, request: Store, uids: Uids, stored: Flags
             if stored.flags is not None:
                 await updates.tell_modseqs(session, view, [row for row in stored.flags if row[0] in passed])
             elif conditional:
-                await Plan(session, view, (Item.UID, Item.MODSEQ)).answer(passed)
+                await Plan(session, view, telling_uid(session.client, (Item.MODSEQ,))).answer(passed)
             else:
                 await updates.tell_modseq(session, view, passed, stored.modseq)
         if stored.failed:

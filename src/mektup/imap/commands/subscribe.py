@@ -16,3 +16,5 @@ async def run(session: Conversation, request: Subscribe | Unsubscribe) -> None:
         await session.mail.subscribe(request.mailbox)
     else:
         await session.mail.unsubscribe(request.mailbox)
+    if session.notifications is not None:
+        session.notifications.subscribes(request.mailbox, isinstance(request, Subscribe))

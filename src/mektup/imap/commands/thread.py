@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mektup.imap.search_scope import scoped
+from mektup.imap import message_limit
+from mektup.imap.filters import with_criteria
+from mektup.imap.search_scope import check_charset, scoped
 from mektup.imap.sync import modseqs
 from mektup.terms.search import ChangedSince
 from mektup.wire.requests import Thread
@@ -21,8 +23,13 @@ SLICE_MESSAGES = 2000
 async def run(session: Conversation, request: Thread) -> None:
     """Tells which messages match, as threads. Raises ClientError for sequence numbers beyond the mailbox."""
     view = session.selected
-    scope = scoped(request.key, view)
-    threads = await session.seek(session.mail.thread(view.mailbox, scope.key, view.uids, request.algorithm))
+    request = await with_criteria(session, request)
+    check_charset(session.client, None if request.charset == "UTF-8" else request.charset)
+    scope = scoped(request.key, view, session.client.comparator)
+    # RFC 9738 §3.3
+    message_limit.require_few(session, len(message_limit.searched(session, scope.key)))
+    comparator = session.client.comparator
+    threads = await session.seek(view.account.thread(view.mailbox, scope.key, view.uids, request.algorithm, comparator))
     if scope.mentions(ChangedSince):
         # RFC 7162 §3.1.9: the response has no modseq, but the client knows modseqs now
         modseqs.use(session)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mektup.imap.fetch.sections import Columns, binary_reader, binary_size_reader, chosen_fields, section_reader
-from mektup.store.interface import AnyColumn, Column
+from mektup.store.columns import AnyColumn, Column
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem, Item
 
 if TYPE_CHECKING:
@@ -37,22 +37,22 @@ def _plain(label: bytes, place: bytes, column: AnyColumn, end: bytes = b"") -> F
     return Field(label, place, (column,), lambda columns: columns[column], end=end, as_stored=column)
 
 
+def _objectid(label: bytes, column: Column) -> Field:
+    return Field(label, b"%b", (column,), lambda columns: map(str.encode, columns[column]), end=b")", as_stored=column)
+
+
 SIMPLE: dict[Item, Field] = {
     Item.UID: _plain(b"UID ", b"%d", Column.UID),
     Item.INTERNALDATE: _plain(b"INTERNALDATE ", b"%b", Column.INTERNALDATE),
+    Item.SAVEDATE: _plain(b"SAVEDATE ", b"%b", Column.SAVEDATE),
     Item.SIZE: _plain(b"RFC822.SIZE ", b"%d", Column.SIZE),
     Item.ENVELOPE: _plain(b"ENVELOPE ", b"%b", Column.ENVELOPE),
     Item.BODY: _plain(b"BODY ", b"%b", Column.BODY),
     Item.BODYSTRUCTURE: _plain(b"BODYSTRUCTURE ", b"%b", Column.BODYSTRUCTURE),
     Item.MODSEQ: _plain(b"MODSEQ (", b"%d", Column.MODSEQ, end=b")"),
-    Item.EMAILID: Field(
-        b"EMAILID (",
-        b"%b",
-        (Column.EMAILID,),
-        lambda columns: map(str.encode, columns[Column.EMAILID]),
-        end=b")",
-        as_stored=Column.EMAILID,
-    ),
+    Item.EMAILID: _objectid(b"EMAILID (", Column.EMAILID),
+    Item.PREVIEW: _plain(b"PREVIEW ", b"%b", Column.PREVIEW),
+    Item.THREADID: _objectid(b"THREADID (", Column.THREADID),
 }
 
 IN_REV1 = {

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from mektup.imap.fetch.fields import Field, field_of
 from mektup.imap.fetch.flag_words import with_recent
-from mektup.imap.fetch.lines import AFTER_NUMBER, BEFORE_NUMBER, BEGIN, END, fetch_line
+from mektup.imap.fetch.lines import END, begin, fetch_line
 from mektup.imap.fetch.sections import Columns, require_known_encoding
 from mektup.imap.fetch.streamed import Streamed
 from mektup.message.layout import unpack
-from mektup.store.interface import AnyColumn, Column, Form, Row
+from mektup.store.columns import AnyColumn, Column, Form, Row
 from mektup.terms.sets import NumberSet, Uids
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, FetchItem
 
@@ -49,10 +49,15 @@ FEW_LINES = 8
 """For fewer messages than this, the store does not build the lines: that costs more than it saves."""
 
 
+DOWNWARDS_AT_ONCE = 64
+"""How many lines are made together where the highest message comes first."""
+
+
 class Plan:
     """Answers FETCH commands for the same items in one view."""
 
     __slots__ = (
+        "_begin",
         "_bodies",
         "_fields",
         "_flags_at",
@@ -87,8 +92,9 @@ class Plan:
         self._flags_at = self.columns.index(Column.FLAGS) + 1 if Column.FLAGS in self.columns else 0
         self._tells_modseq = Column.MODSEQ in self.columns
         fields = [field.label.replace(b"%", b"%%") + field.place + field.end for field in self._fields]
-        self._template = fetch_line(b" ".join(fields))
-        self._pieces = _pieces(self._fields)
+        self._begin = begin(session.client)
+        self._template = fetch_line(session.client, b" ".join(fields))
+        self._pieces = _pieces(self._begin, Column.UID if session.client.uidonly else None, self._fields)
 
     async def answer(self, uids: Uids) -> int:
         """Writes the lines of *uids*, which are in the view; returns how many of these messages still exist."""
@@ -111,7 +117,7 @@ class Plan:
         found = 0
         while len(uids) >= FEW_LINES and (form := self._form(are_recent=are_recent)) is not None:
             upto = uids.last
-            async with aclosing(self._session.mail.lines(self._view.mailbox, uids, form, self._view.seq)) as parts:
+            async with aclosing(self._view.account.lines(self._view.mailbox, uids, form, self._view.seq)) as parts:
                 async for some, lines, modseq in parts:
                     if lines is None:
                         found += await self._answer_by_rows(some)
@@ -141,7 +147,7 @@ class Plan:
 
     async def _answer_by_rows(self, uids: Uids) -> int:
         found = 0
-        async for rows in self._session.mail.fetch(self._view.mailbox, uids, self.columns):
+        async for rows in self._view.account.fetch(self._view.mailbox, uids, self.columns):
             found += len(rows)
             await self._write(rows)
         return found
@@ -159,6 +165,21 @@ class Plan:
         if self._session.peer.is_due:
             await self._session.peer.drain()
 
+    async def answer_downwards(self, uids: Uids) -> int:
+        """Like ``answer``, but the highest message comes first (RFC 9738 §3.1)."""
+        found = 0
+        while uids:
+            some = uids.at(NumberSet.span(max(1, len(uids) - DOWNWARDS_AT_ONCE + 1), len(uids)))
+            uids = uids - some
+            lines = await self.lines_of(some)
+            for uid in reversed(list(some)):
+                if uid in lines:
+                    await self.send(lines[uid])
+                    found += 1
+                else:
+                    found += await self.answer(NumberSet.span(uid, uid))
+        return found
+
     async def lines_of(self, uids: Uids) -> dict[int, bytes]:
         """The lines of those *uids* that still exist, by UID; of the first slice only.
 
@@ -166,7 +187,7 @@ class Plan:
         """
         if self._bodies > FEW_BODIES or self._rows_at_once(len(uids)) < len(uids):
             return {}
-        async with aclosing(self._session.mail.fetch(self._view.mailbox, uids, self.columns)) as slices:
+        async with aclosing(self._view.account.fetch(self._view.mailbox, uids, self.columns)) as slices:
             async for rows in slices:
                 filled = self._filled(rows)
                 numbers = [row[0] for row in rows]
@@ -212,7 +233,7 @@ class Plan:
                 octets += len(line)
             else:
                 # the command can be refused only until the line begins
-                await streamed.check(self._session.mail)
+                await streamed.check(self._view.account)
             if streamed is not None or octets > LINES_BYTES:
                 await self.send(b"".join(lines))
                 lines.clear()
@@ -255,14 +276,18 @@ class Plan:
             self._session.flag_words.look_up({row[self._flags_at] for row in rows})
 
     def _filled(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-        """The arguments of the template for each row: the sequence number and the value of each field."""
+        """The arguments of the template for each row: the message's number and the value of each field."""
         seqs, values = self._values(rows)
         return list(zip(seqs, *values, strict=True))
 
+    def _number(self, rows: Sequence[Row]) -> Sequence[int]:
+        """The number at the begin of each line: the sequence number, or the UID after ENABLE UIDONLY."""
+        return [row[0] for row in rows] if self._session.client.uidonly else self._view.number(rows)
+
     def _values(self, rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[Iterable[Any]]]:
-        """The sequence numbers of a slice, and the values of each field."""
+        """The numbers of a slice, and the values of each field."""
         columns = self._columns(rows)
-        return self._view.number(rows), [field.values(columns) for field in self._fields]
+        return self._number(rows), [field.values(columns) for field in self._fields]
 
     def _columns(self, rows: Sequence[Row]) -> Columns:
         columns: Columns = dict(zip((Column.UID, *self.columns), zip(*rows, strict=True), strict=True))
@@ -276,20 +301,20 @@ class Plan:
         """Writes the lines of a slice, one item after the other."""
         self._look_up_flags(rows)
         for row in rows:
-            (seq,) = self._view.number([row])
+            (number,) = self._number([row])
             columns = self._columns([row])
             for path in self._to_decode:
                 (layout,) = columns[Column.LAYOUT]
                 require_known_encoding(layout, path)
             # one value at a time, because all of them together may be long
             values = ((field, _only(field.values(columns))) for field in self._fields)
-            await self._write_line(seq, values)
+            await self._write_line(number, values)
 
-    async def _write_line(self, seq: int, items: Iterable[tuple[Field, Any]]) -> None:
+    async def _write_line(self, number: int, items: Iterable[tuple[Field, Any]]) -> None:
         """Writes a line item by item, and a large value in pieces. After its start, no item can be refused."""
-        account, peer, send = self._session.mail, self._session.peer, self.send
+        account, peer, send = self._view.account, self._session.peer, self.send
         peer.in_response = True
-        before = BEGIN % seq
+        before = self._begin % number
         for field, value in items:
             if isinstance(value, Streamed):
                 await send(before + field.label)
@@ -309,10 +334,15 @@ def _only(values: Iterable[Any]) -> Any:
     return value
 
 
-def _pieces(fields: Sequence[Field]) -> tuple[bytes | AnyColumn | None, ...] | None:
-    """The line of *fields* as the pieces of a Form; None if a field is not a stored column."""
-    pieces: list[bytes | AnyColumn | None] = [BEFORE_NUMBER, None]
-    before = AFTER_NUMBER
+def _pieces(
+    begin: bytes, number: AnyColumn | None, fields: Sequence[Field]
+) -> tuple[bytes | AnyColumn | None, ...] | None:
+    """The line of *fields* as the pieces of a Form; None if a field is not a stored column.
+
+    *begin* is the format of the line's begin, and *number* the column of its number; None for the sequence number.
+    """
+    first, before = begin.split(b"%d")
+    pieces: list[bytes | AnyColumn | None] = [first, number]
     for field in fields:
         if field.as_stored is None:
             return None

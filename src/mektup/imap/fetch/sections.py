@@ -17,7 +17,7 @@ from mektup.message.headers import FieldChooser, selector
 from mektup.message.layout import Layout, PartPlace, Span
 from mektup.message.part_decoder import MessageDecoder, decoder
 from mektup.message.transfer import decode_message, decode_part
-from mektup.store.interface import AnyColumn, Column, HeaderColumn, HeaderFields
+from mektup.store.columns import AnyColumn, Column, HeaderColumn, HeaderFields
 from mektup.terms.numbers import ContentId
 from mektup.wire.fetch_items import Binary, BinarySize, BodySection, Partial, Section, SectionText
 from mektup.wire.strings import literal, literal8
@@ -116,6 +116,21 @@ def section_reader(item: BodySection, most: int) -> tuple[tuple[AnyColumn, ...],
         return literal(_partial(octets if choose is None else choose.select(octets), partial))
 
     return WHOLE, lambda columns: map(value, *(columns[column] for column in WHOLE))
+
+
+def streamed_section(item: BodySection, layout: Layout, content: ContentId, most: int) -> Streamed | None:
+    """The octets that BODY[...] names, to be read in pieces; None where there is no such part.
+
+    Fields are chosen from the first *most* octets of a header.
+    """
+    section = item.section
+    span, choose = _span(layout, section), _chooser(section)
+    if span is None:
+        return None
+    around = layout.encoded_around(section.part, inside=section.text not in (SectionText.ALL, SectionText.MIME))
+    if choose is not None:
+        span = span[0], min(span[1], span[0] + most)
+    return _Place.of(around, span).streamed(content, None if choose is None else choose.in_pieces, item.partial)
 
 
 class _Chooser:

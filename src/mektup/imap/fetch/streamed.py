@@ -91,6 +91,15 @@ class Streamed:
         except Refused as refusal:
             raise Disconnected from refusal
 
+    async def octets(self, account: Account) -> AsyncGenerator[bytes, None]:
+        """The octets themselves, in pieces. Raises Refused(EXPUNGEISSUED) when the message is removed meanwhile."""
+        if self.filter is None:
+            async for piece in account.content(self.content, self.start, self.stop):
+                yield piece
+        else:
+            async for piece in self._filtered(account):
+                yield piece
+
     def _shown(self, octets: bytes) -> bytes:
         return octets if self.shape is Shape.BINARY else without_nul(octets)
 

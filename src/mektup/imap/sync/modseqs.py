@@ -33,7 +33,7 @@ def use(session: Conversation) -> None:
 
 def begin(session: Conversation, view: View) -> None:
     """Tells HIGHESTMODSEQ to a client that has just enabled CONDSTORE, *view* being open (RFC 7162 §3.1)."""
-    view.client_modseq = view.expunged_modseq
+    view.client_modseq = view.told_modseq
     session.write(untagged_ok(codes.highest_modseq(view.client_modseq), texts.LATEST_CHANGE, session.translation))
 
 
@@ -58,9 +58,9 @@ def in_answer(session: Conversation, answer: Answer | None, usual: Text) -> Answ
 
 def _take_due(session: Conversation) -> ModSeq | None:
     view = session.view
-    if not session.client.condstore or view is None or view.client_modseq == view.expunged_modseq:
+    if not session.client.condstore or view is None or view.client_modseq == view.told_modseq:
         return None
-    if view.client_modseq < view.expunged_modseq and not session.client.qresync:
+    if view.client_modseq < view.told_modseq and not session.client.qresync:
         return None
-    view.client_modseq = view.expunged_modseq
+    view.client_modseq = view.told_modseq
     return view.client_modseq

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from mektup.imap.fetch.lines import telling_uid
 from mektup.imap.fetch.plan import Plan
 from mektup.imap.sync import updates
 from mektup.imap.sync.view import View
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-ITEMS = (Item.UID, Item.FLAGS, Item.MODSEQ)
-
-
 async def resync(session: Conversation, mailbox: Mailbox, known: KnownState) -> None:
     """Tells what was expunged and changed since *known*: VANISHED (EARLIER), then FETCH lines.
 
@@ -31,7 +29,7 @@ async def resync(session: Conversation, mailbox: Mailbox, known: KnownState) -> 
     view = session.selected
     # a modseq from the future: the account was restored from a backup, so nothing that the client knows is certain
     since = ModSeq(known.modseq if known.modseq < mailbox.highestmodseq else 0)
-    touched = await session.mail.touched(view.mailbox, since)
+    touched = await view.account.touched(view.mailbox, since)
     uids: Uids = NumberSet.span(1, mailbox.uidnext - 1) if known.uids is None else known.uids
     # expunges after the mailbox was opened are not EARLIER: they are in the view, and told later (RFC 7162 §3.2.10)
     gone = (touched.expunged & uids) - view.uids
@@ -41,7 +39,7 @@ async def resync(session: Conversation, mailbox: Mailbox, known: KnownState) -> 
     changed = touched.changed & uids & view.uids
     if not changed:
         return
-    plan = Plan(session, view, ITEMS)
+    plan = Plan(session, view, telling_uid(session.client, (Item.FLAGS, Item.MODSEQ)))
     if touched.flags is None:
         await plan.answer(changed)
     else:

@@ -16,11 +16,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 
 from mektup.imap import texts
-from mektup.store.interface import Changes, Row, Selection
-from mektup.terms.errors import ClientError, Refused
+from mektup.store.columns import Row
+from mektup.store.interface import Account, Changes, Selection
+from mektup.terms.errors import ClientError, Code, Refused
 from mektup.terms.flags import KEYWORD, without_invalid_flags
 from mektup.terms.numbers import MailboxId, ModSeq, Seq, Uid
 from mektup.terms.peer import Watch
+from mektup.terms.rights import ALL, FLAGGING, WRITING, Rights
+from mektup.terms.rights import NONE as NO_RIGHTS
 from mektup.terms.sets import NumberSet, SavedResult, Seqs, SequenceSet, Uids
 
 FEW = 16
@@ -37,16 +40,23 @@ class View:
 
     __slots__ = (
         "_known_keywords",
+        "account",
         "client_modseq",
+        "contexts",
+        "examined",
         "expunged_modseq",
         "has_untold_expunges",
+        "is_own",
         "keywords",
         "mailbox",
         "modseq",
+        "muted",
+        "muted_since",
         "name",
         "plan",
         "read_only",
         "recent",
+        "rights",
         "saved",
         "uidnext",
         "uids",
@@ -54,10 +64,27 @@ class View:
         "watch",
     )
 
-    def __init__(self, selection: Selection, watch: Watch, *, read_only: bool) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        account: Account,
+        watch: Watch,
+        *,
+        read_only: bool,
+        rights: Rights = ALL,
+        is_own: bool = True,
+    ) -> None:
+        self.account = account
+        """The account that has the mailbox."""
+        self.is_own = is_own
+        """Whether that is the client's account. If it is not, ``rights`` may change at any time."""
+        self.rights = rights
+        """What the client may do with the mailbox (RFC 4314 §4)."""
         self.mailbox: MailboxId = selection.mailbox.id
         self.name = selection.mailbox.name
-        self.read_only = read_only
+        self.examined = read_only
+        """Whether the client asked for a read-only mailbox."""
+        self.read_only = read_only or rights.isdisjoint(WRITING)
         self.watch = watch
         self.modseq: ModSeq = selection.mailbox.highestmodseq
         self.expunged_modseq: ModSeq = selection.mailbox.highestmodseq
@@ -70,21 +97,54 @@ class View:
         """The same in lower case, once it is asked for."""
         self.uids = selection.uids
         """Every message that the client knows of, ascending."""
-        self.recent: Uids = selection.recent
-        if read_only:
-            # RFC 3501 §6.3.2: EXAMINE claims no \\Recent, but shows it: on the last messages, which no session claimed
-            self.recent = self.uids.at(NumberSet.span(len(self) - selection.mailbox.recent + 1, len(self)))
+        self.recent: Uids = selection.recent if self.claims_recent else self._unclaimed(selection.mailbox.recent)
         self.saved: Uids = NONE
         """The search result variable ``$`` (RFC 9051 §6.4.4.1)."""
         self.has_untold_expunges = False
         """Whether there are expunges that the client could not be told yet."""
         self.untold: Uids = NONE
         """Messages whose flags must still be told, because they could not be told when they changed."""
+        self.muted: Uids = NONE
+        """Messages whose flags changed, which the client did not want to be told (RFC 5465 §5)."""
+        self.muted_since: ModSeq | None = None
+        """The modseq before the first of these changes; None if there are none."""
+        self.contexts: object = None
+        """The ``contexts.Contexts``: the searches whose results the client is kept informed of; None for none."""
         self.plan: object = None
         """The ``fetch.plan.Plan`` of the last FETCH, or None."""
 
+    def _unclaimed(self, count: int) -> Uids:
+        """The last *count* messages, which no session has claimed as \\Recent.
+
+        RFC 3501 §6.3.2: EXAMINE claims none, but shows them. So does SELECT of another user's mailbox: its owner then
+        sees them as if nobody had been there.
+        """
+        return self.uids.at(NumberSet.span(len(self) - count + 1, len(self)))
+
     def __len__(self) -> int:
         return len(self.uids)
+
+    @property
+    def told_modseq(self) -> ModSeq:
+        """The modseq up to which the client was told everything: arrivals, flags and expunges."""
+        return self.expunged_modseq if self.muted_since is None else min(self.expunged_modseq, self.muted_since)
+
+    @property
+    def claims_recent(self) -> bool:
+        """Whether messages that are \\Recent to this client are not to any other one (RFC 3501 §2.3.2)."""
+        return self.is_own and not self.read_only
+
+    @property
+    def flag_rights(self) -> Rights:
+        """The rights to change flags; none where the mailbox is read-only."""
+        if self.read_only:
+            return NO_RIGHTS
+        return FLAGGING if self.rights is ALL else self.rights & FLAGGING
+
+    def allow(self, rights: Rights) -> None:
+        """Records that the client has other *rights* now."""
+        self.rights = rights
+        self.read_only = self.examined or rights.isdisjoint(WRITING)
 
     def new_keywords(self, flags: Iterable[str]) -> tuple[str, ...]:
         """The keywords among *flags*, as the store spells them, that are new to the client."""
@@ -105,6 +165,11 @@ class View:
         """Raises Refused where the mailbox was opened read-only (RFC 9051 §6.3.3)."""
         if self.read_only:
             raise Refused(None, texts.READ_ONLY)
+
+    def require(self, rights: str) -> None:
+        """Raises Refused(NOPERM) unless the client has each of the *rights*, letters of RFC 4314 §2.1."""
+        if not self.rights.issuperset(rights):
+            raise Refused(Code.NOPERM, texts.NO_RIGHT)
 
     def seq(self, uid: Uid) -> Seq:
         """The sequence number of a UID that is in the view."""
@@ -141,14 +206,7 @@ class View:
         A sequence number beyond the last message matches nothing, like a UID that does not exist (docs/decisions,
         0007).
         """
-        if isinstance(numbers, SavedResult):
-            return self.saved & self.uids
-        if by_uid:
-            largest = self.uids.last if self.uids else 0
-            named: Uids = NumberSet(numbers.resolve(largest).runs)
-            return named & self.uids
-        messages = len(self)
-        return self.uids.at(numbers.resolve(messages) & NumberSet.span(1, messages))
+        return self.saved & self.uids if isinstance(numbers, SavedResult) else among(self.uids, numbers, by_uid=by_uid)
 
     def number(self, rows: Sequence[Row]) -> Sequence[int] | list[int]:
         """The sequence numbers of fetched *rows*, which are in the view and ascend by UID, their first column."""
@@ -165,6 +223,16 @@ class View:
     def show_modseq(self, modseq: ModSeq) -> None:
         """Records that the client was shown the *modseq* of a message: its new HIGHESTMODSEQ if it is higher."""
         self.client_modseq = max(self.client_modseq, modseq)
+
+    def mute(self, uids: Uids) -> None:
+        """Records that the client is not told now that the flags of *uids* changed after ``modseq``."""
+        if uids:
+            self.muted = self.muted | uids
+            self.muted_since = self.modseq if self.muted_since is None else self.muted_since
+
+    def unmute(self) -> None:
+        """Records that the client was told the flags of all messages."""
+        self.muted, self.muted_since = NONE, None
 
     def arrive(self, changes: Changes) -> bool:
         """Adds new messages; returns whether there were any, so that EXISTS is due."""
@@ -184,6 +252,7 @@ class View:
         self.uids = self.uids - gone
         self.recent = self.recent - gone
         self.saved = self.saved - gone
+        self.muted = self.muted - gone
         # in a run, each message moves to the number of the one removed before it, so the number repeats
         told = 0
         places: list[Iterator[int]] = []
@@ -191,3 +260,11 @@ class View:
             places.append(iter([first - told] * (last - first + 1)))
             told += last - first + 1
         return chain.from_iterable(places)
+
+
+def among(uids: Uids, numbers: SequenceSet, *, by_uid: bool) -> Uids:
+    """Those of *uids*, all messages of a mailbox, that *numbers* names, for a search; see ``View.among``."""
+    if by_uid:
+        named: Uids = NumberSet(numbers.resolve(uids.last if uids else 0).runs)
+        return named & uids
+    return uids.at(numbers.resolve(len(uids)) & NumberSet.span(1, len(uids)))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import ssl
 
+from mektup.server.layers.client_names import name_in
+from mektup.server.layers.server_tls import ServerTls
 from mektup.terms.errors import Disconnected
 
 RECORD_BYTES = 16 * 1024
@@ -30,13 +32,24 @@ class TlsLayer:
     has_more = False
     """Nothing is ever held back: the layer is not larger inside. See Layer."""
 
-    __slots__ = ("_from_wire", "_is_first", "_layer", "_to_wire", "ended", "established", "failure", "said_in_clear")
+    __slots__ = (
+        "_from_wire",
+        "_is_first",
+        "_layer",
+        "_server_tls",
+        "_to_wire",
+        "ended",
+        "established",
+        "failure",
+        "said_in_clear",
+    )
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, server_tls: ServerTls) -> None:
         """Waits for the client to begin a handshake."""
         self._from_wire = ssl.MemoryBIO()
         self._to_wire = ssl.MemoryBIO()
-        self._layer = context.wrap_bio(self._from_wire, self._to_wire, server_side=True)
+        self._server_tls = server_tls
+        self._layer = server_tls.context.wrap_bio(self._from_wire, self._to_wire, server_side=True)
         self._is_first = True
         self.established = False
         """Whether the handshake is complete."""
@@ -46,6 +59,23 @@ class TlsLayer:
         """Why the layer can no longer be used."""
         self.said_in_clear: bytes | None = None
         """The first octets of a client that does not speak TLS; None for any other client."""
+
+    @property
+    def certificate_hash(self) -> bytes | None:
+        """See ``terms.peer.TlsFacts``."""
+        return self._server_tls.certificate_hash
+
+    @property
+    def client_name(self) -> str | None:
+        """See ``terms.peer.TlsFacts``."""
+        if (where := self._server_tls.client_name) is None:
+            return None
+        try:
+            certificate = self._layer.getpeercert()
+        except ValueError:
+            # before the handshake; or a name that is not what it says it is, which is none
+            return None
+        return name_in(certificate, where) if certificate else None
 
     def receive(self, octets: bytes) -> bytes:
         """The clear octets in *octets*; none during the handshake. See Layer."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from typing import TypeVar
 
 from mektup.store import texts
-from mektup.store.interface import AccountEntry
+from mektup.store.access_lists import ANYONE
 from mektup.terms.errors import Code, Refused
+from mektup.terms.names import account_key
 from mektup.terms.numbers import AccountId
+
+T = TypeVar("T")
 
 
 def new_account_id() -> AccountId:
@@ -21,11 +25,13 @@ def canonical(name: str) -> str:
     name = unicodedata.normalize("NFC", name)
     if not name or "/" in name or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise Refused(Code.CANNOT, texts.ACCOUNT_NAME_RULES)
+    if account_key(name) == ANYONE:
+        raise Refused(Code.CANNOT, texts.ACCOUNT_NAME_ANYONE)
     return name
 
 
-def require_there(entry: AccountEntry | None) -> AccountEntry:
-    """Returns *entry*. Raises Refused(NONEXISTENT) for None."""
+def require_there(entry: T | None) -> T:
+    """Returns *entry*, an account. Raises Refused(NONEXISTENT) for None."""
     if entry is None:
         raise Refused(Code.NONEXISTENT, texts.NO_ACCOUNT)
     return entry

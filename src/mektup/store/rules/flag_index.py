@@ -27,6 +27,9 @@ KINDS = 256
 ANSWERS = 16
 """How many answers are remembered for a mailbox."""
 
+SMALL_PART = 8
+"""A search of less than one in so many messages looks only at these, and its answer is not remembered."""
+
 SMALL = 32
 """The most keys of a search whose answer is remembered; no frequent search has more."""
 
@@ -66,6 +69,8 @@ class FlagIndex:
         found = self.answered.get(key)
         if found is not None:
             return found & within, self
+        if len(within) * SMALL_PART < len(self.uids):
+            return self._matching_among(key, within, keyword_sets), self
         found = self._matching(key, keyword_sets)
         return found & within, self._answered(key, found)
 
@@ -75,6 +80,16 @@ class FlagIndex:
         return replace(self, answered={**dict(others), key: found})
 
     def _matching(self, key: SearchKey, keyword_sets: AnyKeywordSets) -> Uids:
+        return NumberSet.of_sorted(compress(self.uids, self.kinds.translate(self._table(key, keyword_sets))))
+
+    def _matching_among(self, key: SearchKey, within: Uids, keyword_sets: AnyKeywordSets) -> Uids:
+        """Like ``_matching``, but looks only at *within*: a watched search is evaluated at each change."""
+        places = self.uids.positions(within)
+        kinds = b"".join([self.kinds[first - 1 : last] for first, last in places.runs])
+        return NumberSet.of_sorted(compress(self.uids.at(places), kinds.translate(self._table(key, keyword_sets))))
+
+    def _table(self, key: SearchKey, keyword_sets: AnyKeywordSets) -> bytes:
+        """For each kind, 1 if its word matches *key*, else 0."""
         every = (1 << len(self.words)) - 1
         words = keyword_sets.words_with(flags_in(key), self.words)
 
@@ -91,8 +106,7 @@ class FlagIndex:
                 disjunction=lambda parts: reduce(or_, parts),
             ),
         )
-        table = bytes(matching >> at & 1 for at in range(KINDS))
-        return NumberSet.of_sorted(compress(self.uids, self.kinds.translate(table)))
+        return bytes(matching >> at & 1 for at in range(KINDS))
 
 
 def _size(key: SearchKey) -> int:

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from typing import Final
 
 from mektup.store.arrival import field_chooser
-from mektup.store.interface import HeaderFields, Row
+from mektup.store.columns import HeaderFields, Row
 from mektup.store.rules import packs
 from mektup.terms.sets import NumberSet, Uids
 

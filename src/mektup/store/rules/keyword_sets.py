@@ -68,6 +68,12 @@ class Flags:
         return cls(system, keywords)
 
 
+def flags_of(word: int, sets: Mapping[int, str]) -> Names:
+    """The flags of *word*: system flags in their usual order, then keywords, from *sets* by number; lost ones not."""
+    keywords = sets.get(word >> KEYWORD_SHIFT, "")
+    return tuple(name for bit, name in _NAMES if word & bit) + tuple(keywords.split())
+
+
 class KeywordSets(ABC, Generic[C]):
     """The sets of one account that this process has seen.
 

@@ -15,7 +15,7 @@ from mektup.store import texts
 from mektup.store.interface import Mailbox
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import Limits
-from mektup.terms.names import DELIMITER, INBOX
+from mektup.terms.names import DELIMITER, INBOX, OTHER_USERS, PAST, is_own, is_past
 from mektup.terms.texts import NO_SUCH_MAILBOX
 
 T = TypeVar("T")
@@ -57,6 +57,14 @@ def check_name(name: str, limits: Limits) -> None:
         raise Refused(Code.CANNOT, texts.NAME_WITH_CONTROL)
     if octets > limits.mailbox_name_bytes or len(levels) > limits.mailbox_depth:
         raise Refused(Code.CANNOT, texts.NAME_TOO_LONG)
+
+
+def require_own(name: str) -> None:
+    """Raises Refused(CANNOT) for a *name* of another namespace, which no mailbox of an account can have."""
+    if is_past(name):
+        raise Refused(Code.CANNOT, texts.NAME_OF_THE_PAST.of(first=PAST))
+    if not is_own(name):
+        raise Refused(Code.CANNOT, texts.NAME_OF_OTHERS.of(first=OTHER_USERS))
 
 
 def inferiors(name: str) -> tuple[str, str]:

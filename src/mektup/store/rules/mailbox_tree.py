@@ -17,13 +17,14 @@ from mektup.store.rules.mailbox_names import (
     require_few_mailboxes,
     require_few_subscriptions,
     require_mailbox,
+    require_own,
     require_renamable,
     superiors,
 )
 from mektup.terms.flags import NEW_ACCOUNT_MAILBOXES
 from mektup.terms.limits import Limits
-from mektup.terms.names import mailbox_key
-from mektup.terms.numbers import MailboxId
+from mektup.terms.names import DELIMITER, mailbox_key
+from mektup.terms.numbers import MailboxId, UidValidity
 
 
 class Tree(Protocol):
@@ -41,8 +42,18 @@ class Tree(Protocol):
     def count(self) -> int:
         """How many mailboxes there are."""
 
-    def insert(self, name: str, *, special_use: str | None = None, selectable: bool = True) -> None:
-        """Adds an empty mailbox."""
+    def insert(
+        self,
+        name: str,
+        *,
+        special_use: str | None = None,
+        selectable: bool = True,
+        uidvalidity: UidValidity | None = None,
+    ) -> None:
+        """Adds an empty mailbox; with no *uidvalidity*, it gets the account's next one."""
+
+    def inherit(self, name: str, above: MailboxId) -> None:
+        """Gives the new mailbox *name* the access control list of the mailbox *above*."""
 
     def remove(self, mailbox: MailboxId) -> None:
         """Removes a mailbox and its messages."""
@@ -70,10 +81,16 @@ def populate(tree: Tree) -> None:
         tree.subscribe(name)
 
 
-def create(tree: Tree, name: str, special_use: str | None, limits: Limits) -> Mailbox:
-    """Creates *name* and missing levels above it; see ``interface.Account.create``."""
+def create(
+    tree: Tree, name: str, special_use: str | None, limits: Limits, uidvalidity: UidValidity | None = None
+) -> Mailbox:
+    """Creates *name* and missing levels above it; see ``interface.Account.create``.
+
+    *uidvalidity* is that of a mailbox of another server; None: the account's next one.
+    """
     name = mailbox_key(name)
     check_name(name, limits)
+    require_own(name)
     there = tree.find(name)
     use_is_taken = special_use is not None and tree.has_special_use(special_use)
     require_creatable(there, special_use, use_is_taken=use_is_taken)
@@ -81,7 +98,7 @@ def create(tree: Tree, name: str, special_use: str | None, limits: Limits) -> Ma
         # made anew, so that a session with the deleted mailbox does not mistake this one for it
         tree.remove(there.id)
     _insert_superiors(tree, name)
-    tree.insert(name, special_use=special_use)
+    _insert(tree, name, special_use, uidvalidity)
     require_few_mailboxes(tree.count(), limits)
     return require_mailbox(tree.find(name))
 
@@ -89,7 +106,15 @@ def create(tree: Tree, name: str, special_use: str | None, limits: Limits) -> Ma
 def _insert_superiors(tree: Tree, name: str) -> None:
     for superior in superiors(name):
         if tree.find(superior) is None:
-            tree.insert(superior)
+            _insert(tree, superior, None)
+
+
+def _insert(tree: Tree, name: str, special_use: str | None, uidvalidity: UidValidity | None = None) -> None:
+    tree.insert(name, special_use=special_use, uidvalidity=uidvalidity)
+    # RFC 4314 §4: a new mailbox SHOULD inherit the list of the mailbox above it
+    above = tree.find(name.rpartition(DELIMITER)[0])
+    if above is not None:
+        tree.inherit(name, above.id)
 
 
 def delete(tree: Tree, name: str) -> None:
@@ -106,6 +131,7 @@ def rename(tree: Tree, old: str, new: str, limits: Limits) -> None:
     """Renames a mailbox other than INBOX, and its inferiors; see ``interface.Account.rename``."""
     moved, new = require_mailbox(tree.find(mailbox_key(old))), mailbox_key(new)
     check_name(new, limits)
+    require_own(new)
     require_renamable(moved.name, new, is_taken=tree.find(new) is not None)
     _insert_superiors(tree, new)
     all_moved = [(moved.id, moved.name), *tree.below(moved.name)]

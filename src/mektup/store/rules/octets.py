@@ -7,6 +7,7 @@ from operator import attrgetter
 from sys import getsizeof
 from typing import Any, Final
 
+from mektup.store.access_lists import SharedMailboxes
 from mektup.store.interface import AccountEntry, Mailbox, Selection
 
 VALUE_OCTETS: Final = 500
@@ -47,12 +48,23 @@ def _of_entry(entry: AccountEntry) -> int:
     return VALUE_OCTETS + getsizeof(entry.name) + sum(map(getsizeof, entry.secrets.values()))
 
 
+def _of_shared(shared: SharedMailboxes) -> int:
+    of_names = sum(map(getsizeof, shared.by_name))
+    return VALUE_OCTETS * (1 + len(shared.by_id)) + 3 * getsizeof(shared.by_id) + of_names
+
+
+def _of_mapping(answers: Mapping[str, object]) -> int:
+    return getsizeof(answers) + _of_several(list(answers)) + _of_several(list(answers.values()))
+
+
 _OCTETS_OF: Final[Mapping[type, Callable[[Any], int]]] = {
     str: getsizeof,
     tuple: _of_several,
     list: _of_several,
     frozenset: _of_several,
+    dict: _of_mapping,
     Mailbox: _of_mailbox,
+    SharedMailboxes: _of_shared,
     Selection: _of_selection,
     AccountEntry: _of_entry,
 }

@@ -11,9 +11,16 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Octets).decode
 
 
+class UnreadableError(ValueError):
+    """Packed values have changed on the disk."""
+
+
 def unpacked(packed: bytes) -> Octets:
-    """The values in *packed*."""
-    return _decode(zstandard.ZstdDecompressor().decompress(packed))
+    """The values in *packed*. Raises UnreadableError."""
+    try:
+        return _decode(zstandard.ZstdDecompressor().decompress(packed))
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise UnreadableError(str(error)) from error
 
 
 def packed(octets: Octets, level: int) -> bytes:

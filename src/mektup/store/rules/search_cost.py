@@ -22,6 +22,7 @@ def is_long(key: SearchKey) -> bool:
         | terms.HasFlag
         | terms.InUids
         | terms.Arrived
+        | terms.Saved
         | terms.Older
         | terms.Younger
         | terms.Larger

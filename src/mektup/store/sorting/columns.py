@@ -129,12 +129,15 @@ class Texts:
         """See ``Column``, also for the other methods."""
         return self.numbers.itemsize * len(self.numbers) + self._vocabulary.octets
 
-    def copy(self) -> Texts:
-        return Texts(self.numbers, self._vocabulary.copy())
+    def copy(self) -> Self:
+        return type(self)(self.numbers, self._vocabulary.copy())
 
     def feed(self, values: Sequence[str]) -> None:
         """Takes case-folded texts."""
-        self._fed.extend(_numbered(map(collation_key, values), self._new))
+        self._take(map(collation_key, values))
+
+    def _take(self, values: Iterable[str]) -> None:
+        self._fed.extend(_numbered(values, self._new))
 
     def settle(self) -> None:
         moved, numbers = self._vocabulary.add(list(self._new))
@@ -143,6 +146,16 @@ class Texts:
 
     def thin(self, kept: Sequence[int]) -> None:
         self.numbers = array("I", compress(self.numbers, kept))
+
+
+class OrderedTexts(Texts):
+    """The same for texts that are ordered by their letters, as a comparator has prepared them."""
+
+    __slots__ = ()
+
+    def feed(self, values: Sequence[str]) -> None:
+        """Takes texts in the form for order."""
+        self._take(value.replace("\0", "") for value in values)
 
 
 class MessageIds:

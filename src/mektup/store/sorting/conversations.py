@@ -1,9 +1,9 @@
-"""The two algorithms of THREAD (RFC 5256 §3), over columns of numbers.
+"""The algorithms of THREAD (RFC 5256 §3; REFS of draft-ietf-morg-inthread), over columns of numbers.
 
 The algorithms work on *nodes*. Messages are numbered from 0, in the order of their sequence numbers. Higher numbers are
-the dummies of REFERENCES, for missing messages that others refer to. Each step takes linear time in messages and
-references (linking: with a logarithm more, see ``thread_trees``), and no step recurses, so neither a thread of a
-hundred thousand replies nor a hostile References does harm.
+dummies, for missing messages that others refer to. Each step takes linear time in messages and references (linking:
+with a logarithm more, see ``thread_trees``), and no step recurses, so neither a thread of a hundred thousand replies
+nor a hostile References does harm.
 
 Siblings need no sorting, because messages are gathered in the order of their dates. Only threads that are merged by
 subject (step 5) are sorted again.
@@ -21,6 +21,9 @@ from mektup.store.sorting.node_table import MANY_IDS, Nodes, NodeTable
 from mektup.store.sorting.thread_trees import NONE, ThreadTrees
 
 NO_REPLIES: list[int] = []
+
+NEVER = -(2**63)
+"""Before every internal date."""
 
 DUMMY = -1
 """In an outline, a missing message."""
@@ -44,6 +47,8 @@ class Letters:
     """The references of all contents, one content after the other; the parent is the last of a content's."""
     counts: Sequence[int]
     """How many of *references* each content has."""
+    arrived: Sequence[int] = ()
+    """The internal date of each message in seconds; only REFS needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,17 @@ def references(letters: Letters) -> Outline:
     parents = _linked(letters)
     threads = _Threads(letters, by_date, _pruned(parents, len(by_date)))
     threads.merge_subjects()
+    return threads.outline()
+
+
+def refs(letters: Letters) -> Outline:
+    """REFS: as REFERENCES, but subjects have no influence, and threads are in the order of their latest arrival.
+
+    Threads that got their latest message at the same second are in the order of REFERENCES.
+    """
+    by_date = _by_date(letters.dates)
+    threads = _Threads(letters, by_date, _pruned(_linked(letters), len(by_date)))
+    threads.sort_by_arrival()
     return threads.outline()
 
 
@@ -266,6 +282,23 @@ class _Threads:
         for age, node in enumerate(_by_date(self._letters.dates)):
             ages[node] = age
         return ages
+
+    # REFS
+
+    def sort_by_arrival(self) -> None:
+        """Sorts the threads by the internal date of the message that arrived last."""
+        arrived, messages = self._letters.arrived, self._messages
+        latest: dict[int, int] = {}
+        for root in self._roots:
+            last = NEVER
+            coming = [root]
+            while coming:
+                node = coming.pop()
+                coming += self._children.get(node, NO_REPLIES)
+                if node < messages and arrived[node] > last:
+                    last = arrived[node]
+            latest[root] = last
+        self._roots = sorted_in_turns(self._roots, latest.__getitem__)
 
     # The result
 

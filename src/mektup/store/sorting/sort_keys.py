@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from mektup.store import texts
 from mektup.store.memo import Memo, MemoKind, Memory
-from mektup.store.sorting.columns import Column, MessageIds, Numbers, Texts
+from mektup.store.sorting.columns import Column, MessageIds, Numbers, OrderedTexts, Texts
+from mektup.terms.comparators import DEFAULT, Comparator
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.numbers import AccountId, MailboxId, Uid
 from mektup.terms.sets import Uids
-from mektup.terms.sorting import MessageThreads, SortCriterion, SortKey, ThreadAlgorithm
+from mektup.terms.sorting import COMPARED, MessageThreads, SortCriterion, SortKey, ThreadAlgorithm
 
 KEY_LETTERS: Final = 256
 """The first characters of a text, by which messages are sorted and threaded. Texts that differ only later are equal.
@@ -43,7 +44,14 @@ class ThreadKey(Enum):
     MESSAGE_IDS = "message IDs"
 
 
-Key = SortKey | ThreadKey
+class ComparedKey(NamedTuple):
+    """A text key that is ordered by another comparator than the default one."""
+
+    key: SortKey
+    comparator: Comparator
+
+
+Key = SortKey | ThreadKey | ComparedKey
 
 KINDS: Final[Mapping[Key, Callable[[], Column]]] = {
     SortKey.ARRIVAL: Numbers,
@@ -58,7 +66,18 @@ KINDS: Final[Mapping[Key, Callable[[], Column]]] = {
     ThreadKey.IS_REPLY: Numbers,
     ThreadKey.MESSAGE_IDS: MessageIds,
 }
-"""The kind of column for each key."""
+"""The kind of column for each key but ComparedKeys."""
+
+
+def column_for(key: Key) -> Column:
+    """An empty column for *key*."""
+    return OrderedTexts() if isinstance(key, ComparedKey) else KINDS[key]()
+
+
+def compared(key: SortKey, comparator: Comparator) -> Key:
+    """*key*, or the ComparedKey where *comparator* makes a difference."""
+    return key if comparator is DEFAULT or key not in COMPARED else ComparedKey(key, comparator)
+
 
 TEXT_FIELDS: Final[Mapping[Key, str]] = {
     SortKey.CC: "cc_key",
@@ -70,7 +89,7 @@ TEXT_FIELDS: Final[Mapping[Key, str]] = {
 }
 """The field of an Arrival that each text key is; only its first KEY_LETTERS count."""
 
-How = ThreadAlgorithm | tuple[SortCriterion, ...]
+How = tuple[ThreadAlgorithm, Comparator] | tuple[SortCriterion, ...]
 """The order or the threading that a query asked for."""
 Answer = MessageThreads | Sequence[Uid]
 
@@ -160,15 +179,15 @@ def keys_of(
     """
     modseq, uidnext, messages = source.state()
     known = remembered.get(place)
-    missing = {key: KINDS[key]() for key in needed if key not in known.columns}
+    missing = {key: column_for(key) for key in needed if key not in known.columns}
     if missing and len(candidates) * SMALL_PART < messages:
-        columns = {key: KINDS[key]() for key in needed}
+        columns = {key: column_for(key) for key in needed}
         return SortKeys(source.read(candidates, columns, remembered.references), columns)
     keys = known
     if keys.modseq != modseq:
         # the known keys are too new where a later query was faster
         keys = _followed(source, keys if keys.modseq < modseq else _NOTHING, modseq, uidnext, remembered)
-    missing = {key: KINDS[key]() for key in needed if key not in keys.columns}
+    missing = {key: column_for(key) for key in needed if key not in keys.columns}
     if missing:
         _read_all(source, keys.uids, missing, remembered)
         keys = replace(keys, columns={**keys.columns, **missing})

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mektup.store.adoption import Adopted, Adoption
+from mektup.store.columns import AnyColumn, Form, Lines, Row
 from mektup.store.faults import FaultRefused, Kind
 from mektup.store.interface import (
-    AnyColumn,
+    Account,
     Appended,
     Changes,
     Copied,
     Expunged,
     FlagOrder,
     FlagsStored,
-    Form,
     Found,
     Incoming,
-    Lines,
     Mailbox,
-    Row,
     SearchStatus,
     Selection,
     Sorted,
@@ -34,9 +34,11 @@ from mektup.store.interface import (
 )
 from mektup.store.mailbox_changes import MailboxChanges
 from mektup.store.memo import Memo, MemoKind, Memory, Recall
+from mektup.store.quota import DefaultQuota
 from mektup.store.rules.changes import Known, Since, with_recent, with_recent_arrived, with_recent_unclaimed
 from mektup.store.rules.octets import octets_of
 from mektup.store.shared_reads import SharedReads
+from mektup.store.sqlite.access_lists import SqliteAccessLists
 from mektup.store.sqlite.fetching import Fetching
 from mektup.store.sqlite.file import free_pages
 from mektup.store.sqlite.file.reserve import Room
@@ -52,18 +54,23 @@ from mektup.store.sqlite.loop_limits import (
     FEW_SCANNED,
     ROW_BYTES,
 )
+from mektup.store.sqlite.metadata import SqliteMetadata
+from mektup.store.sqlite.moments import SqliteMoment, snapshot
+from mektup.store.sqlite.quota import SqliteQuota
+from mektup.store.sqlite.retention import SqliteRetention
 from mektup.store.sqlite.searching import Searching, learn_keywords
-from mektup.store.sqlite.tables import account_log, changes, mailboxes, recovery, text_index
+from mektup.store.sqlite.tables import account_log, adoption, adoption_keys, changes, mailboxes, recovery, text_index
 from mektup.store.sqlite.tables import messages as writing
 from mektup.store.sqlite.tables.audit import Audit
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.watch import ChangeNotifier
+from mektup.terms.comparators import DEFAULT, Comparator
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX, mailbox_key
-from mektup.terms.numbers import MAX_UINT32, AccountId, ContentId, MailboxId, ModSeq, Uid
-from mektup.terms.peer import Watch
+from mektup.terms.numbers import MAX_UINT32, NO_MODSEQ, AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
+from mektup.terms.peer import AccountWatch, Watch
 from mektup.terms.search import HasFlag, Part, SearchKey
 from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
@@ -72,6 +79,7 @@ if TYPE_CHECKING:
     from mektup.store.sorting.sort_keys import Remembered
     from mektup.store.sqlite.file.change import Change
     from mektup.store.sqlite.file.database import Database
+    from mektup.store.sqlite.past_opener import PastOpener
     from mektup.store.sqlite.tables.chunk_compression import Packing
 
 T = TypeVar("T")
@@ -93,10 +101,13 @@ class SqliteAccount:
         memory: Memory,
         indexing: asyncio.Lock,
         searching: asyncio.Semaphore,
+        access_lists: SqliteAccessLists,
+        quota: DefaultQuota,
     ) -> None:
         """*indexing* is held by the account that is being indexed, one at a time; *searching* limits all searches."""
         self.id = account
         self.name = name
+        self.access_lists = access_lists
         self.database = database
         database.owner = weakref.ref(self)
         # a weak reference, because else the account would outlive its last user
@@ -104,9 +115,16 @@ class SqliteAccount:
         self.indexer = Indexer(self.database, limits, packing, indexing, self._keyword_sets)
         self._audit = Audit(database)
         self._fetching = Fetching(database, self._audit)
+        self.pasts: PastOpener | None = None
+        """Is set once, after the account was made."""
+        self.filling = asyncio.Lock()
+        """Is held while mailboxes of the past are brought up to date."""
         self._searching = Searching(
             account, database, self.indexer, searching, limits, self._keyword_sets, sort_keys, memory
         )
+        self.quota = SqliteQuota(database, quota)
+        self.metadata = SqliteMetadata(database, limits)
+        self.retention = SqliteRetention(database, self.quota, self._keyword_sets, self.indexer, limits)
         self._recall = Recall(self.database, memory, octets_of)
         self._targets = Recall(self.database.names, memory, octets_of)
         self._shared = SharedReads(self.database)
@@ -121,6 +139,8 @@ class SqliteAccount:
 
     async def close(self, why: Refused) -> None:
         """Waits for running work, then closes for good: later calls raise *why*. May be called twice."""
+        if self.pasts is not None:
+            await self.pasts.close()
         await self.indexer.close()
         await self._audit.close()
         await self.database.close(why)
@@ -140,6 +160,19 @@ class SqliteAccount:
     async def compact(self) -> None:
         if not self.database.in_memory:
             await self.database.read_long(free_pages.compact)
+
+    def snapshot(self) -> AbstractAsyncContextManager[SqliteMoment]:
+        return snapshot(self.database)
+
+    # The past
+
+    async def deleted_mail(self) -> Account:
+        assert self.pasts is not None
+        return self.pasts.deleted_mail()
+
+    async def at(self, moment: int) -> Account:
+        assert self.pasts is not None
+        return await self.pasts.at(moment)
 
     # Mailboxes
 
@@ -164,9 +197,8 @@ class SqliteAccount:
         return self._targets.read(mailboxes.target, name)
 
     async def create(self, name: str, *, special_use: str | None = None) -> Mailbox:
-        return await self.database.write(
-            partial(mailboxes.create, name=name, special_use=special_use, limits=self._limits)
-        )
+        make = partial(mailboxes.create, name=name, special_use=special_use, limits=self._limits)
+        return await self.database.write(self.quota.within(make))
 
     async def delete(self, name: str) -> None:
         doomed = await self.mailbox(name)
@@ -175,6 +207,7 @@ class SqliteAccount:
         try:
             await self.database.write(make, long=long, room=Room.FREES)
             self.indexer.wake_for_sets()
+            await self.indexer.forget_in_memory()
         except FaultRefused as refused:
             if not long or refused.fault.kind is not Kind.FULL:
                 raise
@@ -185,10 +218,11 @@ class SqliteAccount:
         if mailbox_key(old) == INBOX:
             inbox = await self.mailbox(old)
             empty = partial(writing.rename_inbox, new=new, keyword_sets=self._keyword_sets, limits=self._limits)
-            await self.database.write(empty, long=inbox.messages > FEW_ROWS)
+            await self.database.write(self.quota.within(empty), long=inbox.messages > FEW_ROWS)
         else:
             long = await self.database.read(mailboxes.count_below, old) > FEW_RENAMED
-            await self.database.write(partial(mailboxes.rename, old=old, new=new, limits=self._limits), long=long)
+            make = partial(mailboxes.rename, old=old, new=new, limits=self._limits)
+            await self.database.write(self.quota.within(make), long=long)
 
     async def subscribe(self, name: str) -> None:
         await self.database.write(partial(mailboxes.subscribe, name=name, limits=self._limits))
@@ -313,9 +347,17 @@ class SqliteAccount:
         return self._searching.sort(mailbox, key, within, criteria, modseq_of)
 
     def thread(
-        self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        algorithm: ThreadAlgorithm,
+        comparator: Comparator = DEFAULT,
     ) -> Coroutine[Any, Any, MessageThreads]:
-        return self._searching.thread(mailbox, key, within, algorithm)
+        return self._searching.thread(mailbox, key, within, algorithm, comparator)
+
+    def relevancy(self, mailbox: MailboxId, key: SearchKey, uids: Uids) -> Coroutine[Any, Any, Sequence[int]]:
+        return self._searching.relevancy(mailbox, key, uids)
 
     async def search_status(self) -> SearchStatus:
         return await self.database.read_long(text_index.status)
@@ -332,13 +374,33 @@ class SqliteAccount:
             limits=self._limits,
         )
         weight = sum(each.arrival.size + ROW_BYTES for each in messages)
-        appended = await self.database.write(
-            make,
-            long=weight > FEW_BYTES,
-            room=Room.GROWS,
-            undo=lambda change, done: _take_back(change, mailbox, done.uids),
-        )
+        try:
+            appended = await self.database.write(
+                self.quota.within(make),
+                long=weight > FEW_BYTES,
+                room=Room.GROWS,
+                undo=lambda change, done: _take_back(change, mailbox, done.uids),
+            )
+        except FaultRefused:
+            self.indexer.wake()  # on a full disk, what is kept of expunged messages has to go
+            raise
         self.indexer.wake()
+        return appended
+
+    async def replace(self, mailbox: MailboxId, uid: Uid, target: MailboxId, message: Incoming) -> Appended:
+        make = partial(
+            writing.replace_message,
+            mailbox=mailbox,
+            uid=uid,
+            target=target,
+            message=message,
+            keyword_sets=self._keyword_sets,
+            packing=self._packing,
+            limits=self._limits,
+        )
+        long = message.arrival.size + ROW_BYTES > FEW_BYTES
+        appended = await self.database.write(self.quota.within(make), long=long, room=Room.GROWS)
+        self.indexer.wake_for_sets()
         return appended
 
     async def store_flags(
@@ -406,7 +468,7 @@ class SqliteAccount:
         make = partial(
             how, mailbox=mailbox, uids=uids, target=target, keyword_sets=self._keyword_sets, limits=self._limits
         )
-        copied = await self.database.write(make, long=len(uids) > FEW_ROWS, room=room, undo=undo)
+        copied = await self.database.write(self.quota.within(make), long=len(uids) > FEW_ROWS, room=room, undo=undo)
         self.indexer.wake()
         return copied
 
@@ -416,11 +478,13 @@ class SqliteAccount:
             long = await self.database.read(changes.deleted, mailbox) > FEW_EXPUNGED
         expunged = await self._take_out(writing.expunge, mailbox, uids, long=long)
         self.indexer.wake_for_sets()
+        await self.indexer.forget_in_memory()
         return expunged
 
     async def remove(self, mailbox: MailboxId, uids: Uids) -> Expunged:
         removed = await self._take_out(writing.remove, mailbox, uids, long=len(uids) > FEW_EXPUNGED)
         self.indexer.wake_for_sets()
+        await self.indexer.forget_in_memory()
         return removed
 
     async def _take_out(
@@ -445,10 +509,51 @@ class SqliteAccount:
             await self.database.checkpoints.give_room_back()
         return Expunged(gone, modseq)
 
+    # Mail of another server
+
+    async def adopt_mailbox(
+        self,
+        name: str,
+        uidvalidity: UidValidity | None,
+        uidnext: Uid,
+        *,
+        highestmodseq: ModSeq = NO_MODSEQ,
+        special_use: str | None = None,
+    ) -> Mailbox:
+        make = partial(
+            adoption.adopt_mailbox,
+            name=name,
+            uidvalidity=uidvalidity,
+            uidnext=uidnext,
+            highestmodseq=highestmodseq,
+            special_use=special_use,
+            limits=self._limits,
+        )
+        return await self.database.write(self.quota.within(make), long=True)
+
+    async def adopt(self, mailbox: MailboxId, messages: Sequence[Adopted]) -> Adoption:
+        make = partial(
+            adoption.adopt,
+            mailbox=mailbox,
+            messages=messages,
+            keyword_sets=self._keyword_sets,
+            packing=self._packing,
+            limits=self._limits,
+        )
+        adopted = await self.database.write(self.quota.within(make), long=True, room=Room.GROWS)
+        self.indexer.wake()
+        return adopted
+
+    def imported(self, mailbox: MailboxId, keys: Collection[bytes]) -> Coroutine[Any, Any, frozenset[bytes]]:
+        return self.database.read_long(adoption_keys.known, mailbox, keys)
+
     # Notification
 
     def watch(self, mailbox: MailboxId | None) -> Watch:
         return self._notifier.watch(self.id, mailbox)
+
+    def watch_account(self) -> AccountWatch:
+        return self._notifier.watch_account(self.id)
 
 
 def _lost_keywords(account: weakref.ref[SqliteAccount]) -> None:
@@ -470,4 +575,5 @@ def _room_for(change: FlagChange, flags: frozenset[str]) -> Room:
 def _take_back(change: Change, mailbox: MailboxId, uids: Uids) -> None:
     """Removes messages that arrived, because the disk may not have stored them."""
     if uids:
+        change.keep_nothing()
         writing.remove(change, mailbox, uids)

@@ -9,14 +9,7 @@ from functools import partial
 from itertools import chain, groupby, islice
 from typing import Any
 
-from mektup.store.interface import (
-    AnyColumn,
-    Column,
-    Form,
-    HeaderFields,
-    Lines,
-    Row,
-)
+from mektup.store.columns import AnyColumn, Column, Form, HeaderFields, Lines, Row
 from mektup.store.rules.header_blocks import MANY, MOST_CHOICES, Fields, are_many
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.loop_limits import FEW_CHUNKS

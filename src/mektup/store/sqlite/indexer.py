@@ -5,13 +5,14 @@ transaction of some ten milliseconds, pauses, and continues until all are indexe
 never waits for the disk. A process indexes one account at a time. Where several processes index the same account, the
 first to commit wins, and the others wait for a while.
 
-After indexing, it tidies the file: it removes unused sets of keywords, joins runs of expunged UIDs, and returns free
-pages and the space of the WAL to the system.
+After indexing, it tidies the file: it removes expunged messages that were kept for long enough, and unused sets of
+keywords, joins runs of expunged UIDs, and returns free pages and the space of the WAL to the system.
 """
 
 from __future__ import annotations
 
 import asyncio
+import weakref
 from functools import partial
 from typing import Final
 
@@ -19,13 +20,21 @@ from mektup.store.quiet_work import QuietWork
 from mektup.store.sqlite.file import free_pages
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.file.reserve import Room
-from mektup.store.sqlite.tables import expunged_runs, keyword_upkeep, text_index
+from mektup.store.sqlite.tables import expunged_runs, keyword_upkeep, retained, text_index
 from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.terms.limits import Limits
 
 REST: Final = 0.25
 """The pause after a piece of work, as a fraction of its time."""
+
+
+LOOKED_AGAIN_SECONDS: Final = 3600.0
+"""After this time without changes, an open account looks again for messages that were kept for long enough."""
+
+
+EVER: Final = 2**62
+"""A moment after all others, in seconds since 1970."""
 
 
 class Indexer(QuietWork):
@@ -44,6 +53,9 @@ class Indexer(QuietWork):
         self._limits = limits
         self._packing = packing
         self._turn = turn
+        self.retained_bytes = 0
+        """The weight of the expunged messages that are kept, when it was last read."""
+        self._again: asyncio.TimerHandle | None = None
         super().__init__(database.owner, is_off=database.in_memory)
 
     def wake_for_sets(self) -> None:
@@ -62,6 +74,7 @@ class Indexer(QuietWork):
     async def tidy(self) -> None:
         """Frees unused space of the file, some milliseconds at a time. Raises Refused."""
         loop = asyncio.get_running_loop()
+        await self._forget_expunged()
         await self._tidy_keywords()
         while (mailbox := await self._database.read_long(expunged_runs.many)) is not None:
             await self._database.write(partial(expunged_runs.join, mailbox=mailbox), durable=False, long=True)
@@ -74,12 +87,51 @@ class Indexer(QuietWork):
             await asyncio.sleep(spent * REST)
         await self._database.checkpoints.shrink_wal()
 
+    async def has_expunged(self) -> bool:
+        """Whether there are expunged messages that were kept for long enough. Raises Refused."""
+        return await self._database.read(retained.is_due, *self._kept_until())
+
+    def _kept_until(self) -> tuple[int, int]:
+        most = 0 if self._database.reserve.is_short else self._limits.expunged_bytes
+        if not self._limits.expunged_seconds:
+            return EVER, 0
+        return int(self._database.keeping.clock() - self._limits.expunged_seconds), most
+
+    async def forget_in_memory(self) -> None:
+        """Does in memory, where nothing runs in the background, what else follows an expunge."""
+        if self._database.in_memory:
+            await self._forget_expunged()
+
+    async def _forget_expunged(self) -> None:
+        """Removes expunged messages that were kept for long enough, or that a full disk has no room for."""
+        loop = asyncio.get_running_loop()
+        while True:
+            before, most = self._kept_until()
+            if not await self._database.read_long(retained.is_due_or_too_much, before, most):
+                break
+            async with self._turn:
+                begun = loop.time()
+                forget = partial(retained.forget_some, before=before, most_bytes=most)
+                if not await self._database.write(forget, durable=False, long=True, room=Room.FREES):
+                    break
+                spent = loop.time() - begun
+            await asyncio.sleep(spent * REST)
+        self.retained_bytes = await self._database.read(retained.weight)
+        if self._again is not None:
+            self._again.cancel()
+        self._again = loop.call_later(LOOKED_AGAIN_SECONDS, _wake, weakref.ref(self))
+
+    async def close(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+        await super().close()
+
     async def _tidy_keywords(self) -> None:
         latest = await self._database.read(keyword_upkeep.latest)
         seen = (latest, self._sets_left)
         if not latest or seen == self._sets_seen:
             return
-        found = await self._database.read_long(keyword_upkeep.unused)
+        found = await self._database.read_long(keyword_upkeep.unused, self._limits.keyword_sets_bytes)
         if found.sets:
             remove = partial(keyword_upkeep.remove, found=found)
             if not await self._database.write(remove, durable=False, long=True, room=Room.FREES):
@@ -108,3 +160,9 @@ class Indexer(QuietWork):
             if not batch.entries and not tidied:
                 return True
             await asyncio.sleep(spent * REST)
+
+
+def _wake(indexer: weakref.ref[Indexer]) -> None:
+    found = indexer()
+    if found is not None:
+        found.wake()

@@ -25,9 +25,10 @@ from mektup.store.sqlite.loop_limits import (
     FEW_SORTED_BYTES,
     FEW_TESTED,
 )
-from mektup.store.sqlite.tables import changes, mailboxes, search, sort
+from mektup.store.sqlite.tables import changes, fuzzy_search, mailboxes, search, sort
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.sort import Question
+from mektup.terms.comparators import DEFAULT, Comparator
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq, Uid
 from mektup.terms.search import All, InUids, Part, SearchKey
@@ -127,15 +128,25 @@ class Searching:
     ) -> Sorted:
         question, takes_long = await self._question(mailbox, key, within)
         ask = partial(sort.sort, question=question, criteria=criteria)
+        takes_long = takes_long or any(criterion.comparator is not DEFAULT for criterion in criteria)
         if modseq_of is None:
             return Sorted(await self._ask(ask, takes_long=takes_long), None)
         return Sorted(*await self._ask_with_modseq(ask, mailbox, modseq_of, takes_long=takes_long))
 
     async def thread(
-        self, mailbox: MailboxId, key: SearchKey, within: Uids, algorithm: ThreadAlgorithm
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        algorithm: ThreadAlgorithm,
+        comparator: Comparator = DEFAULT,
     ) -> MessageThreads:
         question, takes_long = await self._question(mailbox, key, within)
-        return await self._ask(partial(sort.thread, question=question, algorithm=algorithm), takes_long=takes_long)
+        ask = partial(sort.thread, question=question, algorithm=algorithm, comparator=comparator)
+        return await self._ask(ask, takes_long=takes_long or comparator is not DEFAULT)
+
+    async def relevancy(self, mailbox: MailboxId, key: SearchKey, uids: Uids) -> Sequence[int]:
+        return await self._searches.find(partial(fuzzy_search.relevancy, mailbox=mailbox, key=key, uids=uids))
 
     async def _question(self, mailbox: MailboxId, key: SearchKey, within: Uids) -> tuple[Question, bool]:
         """What to sort or thread, and whether that takes long."""

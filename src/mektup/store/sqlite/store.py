@@ -10,33 +10,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
 import apsw
 
 from mektup.store import files, texts
+from mektup.store.backlog import Backlog
 from mektup.store.faults import Fault, FaultRefused, Faults, Kind, fault_of_os_error, in_words
 from mektup.store.interface import AccountEntry, Bus, Tidied
 from mektup.store.memo import Memory
 from mektup.store.open_files import MOST_OPEN, MOST_THREAD_CONNECTIONS, OpenFiles
+from mektup.store.quota import DefaultQuota, QuotaState
 from mektup.store.rules.account_names import account_is_gone
 from mektup.store.rules.gaps import Now
 from mektup.store.searches import searches_of_all
 from mektup.store.sorting.sort_keys import Remembered
+from mektup.store.sqlite.access_lists import SqliteAccessLists
 from mektup.store.sqlite.account import SqliteAccount
+from mektup.store.sqlite.addresses import SqliteAddresses
+from mektup.store.sqlite.file.change import Keeping, machine_clock
 from mektup.store.sqlite.file.database import Database
 from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.place import place_of
 from mektup.store.sqlite.file.reserve import Reserve, Room
 from mektup.store.sqlite.file.wal_rewrite import lost_commits
+from mektup.store.sqlite.metadata import SqliteServerMetadata
+from mektup.store.sqlite.pasts import Pasts, SqlitePast
+from mektup.store.sqlite.sql_functions import equip
 from mektup.store.sqlite.tables import (
-    chunk_compression,
-    content,
-    header_fields,
     mailboxes,
     messages,
     recovery,
@@ -47,13 +54,16 @@ from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.store.sqlite.tables.directory import SqliteDirectory, find_by_id
 from mektup.store.sqlite.tables.known_modseqs import KnownModseqs
 from mektup.store.sqlite.tables.schema import ACCOUNT, DIRECTORY
-from mektup.store.sqlite.tables.text_blocks import KeptTexts
+from mektup.store.sqlite.usages import usages
 from mektup.store.threads import Threads
 from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
-from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq
+from mektup.terms.numbers import AccountId, MailboxId, ModSeq
+from mektup.terms.quota import NO_QUOTA, QuotaLimits
 from mektup.terms.texts import ABOUT
+
+A = TypeVar("A", bound=SqliteAccount)
 
 
 async def open_store(
@@ -61,19 +71,23 @@ async def open_store(
     *,
     bus: Bus | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    quota: QuotaLimits = NO_QUOTA,
     compression: int | None = None,
     faults: Faults | None = None,
     reserve: Reserve | None = None,
     trim_memory: Callable[[], None] | None = None,
+    clock: Callable[[], float] = machine_clock,
 ) -> SqliteStore:
     """Opens the data directory *data*, and creates it if needed; for None, opens a store in memory.
 
-    *bus* receives every change, for other processes; *faults* every fault of the machine. *compression* is zstandard's
-    level for new messages, None for no compression. *reserve* is the space to use on a full disk. *trim_memory* is
-    called in a thread after files were closed. Call it in the event loop that will use the store. Raises
-    Refused(UNAVAILABLE, CORRUPTION).
+    *quota* has the default limits of an account. *bus* receives every change, for other processes; *faults* every
+    fault of the machine. *compression* is zstandard's level for new messages, None for no compression. *reserve* is the
+    space to use on a full disk. *trim_memory* is called in a thread after files were closed. *clock* tells the seconds
+    since 1970 UTC. Call it in the event loop
+    that will use the store. Raises Refused(UNAVAILABLE, CORRUPTION).
     """
-    store = SqliteStore(data, bus, limits, Packing(compression), faults, reserve or Reserve(None), trim_memory)
+    packing, default = Packing(compression), DefaultQuota(quota)
+    store = SqliteStore(data, bus, limits, packing, faults, reserve or Reserve(None), trim_memory, default, clock)
     try:
         await store.open()
     except Refused:
@@ -94,8 +108,12 @@ class SqliteStore:
         faults: Faults | None,
         reserve: Reserve,
         trim_memory: Callable[[], None] | None,
+        quota: DefaultQuota,
+        clock: Callable[[], float],
     ) -> None:
         self._data = data
+        self._clock = clock
+        self.default_quota = quota
         self._faults = faults
         self._reserve = reserve
         self._limits = limits
@@ -112,6 +130,7 @@ class SqliteStore:
         self._accounts: WeakValueDictionary[AccountId, SqliteAccount] = WeakValueDictionary()
         self._opening: dict[AccountId, asyncio.Task[SqliteAccount]] = {}
         self._in_memory: dict[AccountId, SqliteAccount] = {}
+        self._past_numbers = count()
         self._closed = False
         names = None if data is None else data / "mektup.db"
         self._names = Database(
@@ -124,6 +143,8 @@ class SqliteStore:
             reserve=reserve,
         )
         self._known_modseqs = KnownModseqs(self._names)
+        self.server_metadata = SqliteServerMetadata(self._names, limits)
+        self.addresses = SqliteAddresses(self._names, self.memory)
         accounts = None if data is None else data / "accounts"
         self._directory = SqliteDirectory(
             self._names, self._threads, self.memory, accounts, self._make_mail, self._remove_mail
@@ -182,8 +203,9 @@ class SqliteStore:
             await opened.close(account_is_gone())
             raise
         await opened.learn_keywords()
+        await opened.access_lists.announce_all()
         self._accounts[account] = opened
-        if await opened.database.read(text_index.is_due):
+        if await opened.database.read(text_index.is_due) or await opened.indexer.has_expunged():
             opened.indexer.wake()
         return opened
 
@@ -195,12 +217,20 @@ class SqliteStore:
         try:
             now = Now(recovery.boot(), place_of(path), await self._known_modseqs.of(account))
         except OSError as error:
-            raise fault_of_os_error(error, path).refusal() from error
+            raise self._refused("", error, path) from error
         if await database.read(recovery.is_due, now):
             await database.write(partial(recovery.recover, now=now), long=True, room=Room.FREES)
         database.vouch()
         if was_older:  # an older version may have lost keywords on a full disk
             await database.write(messages.mend_flags, long=True)
+
+    async def usages(self, accounts: Sequence[AccountId]) -> Mapping[AccountId, QuotaState]:
+        """See ``interface.Store``."""
+        self._check()
+        if self._data is None:
+            there = [self._in_memory[account] for account in accounts if account in self._in_memory]
+            return {each.id: await each.quota.state() for each in there}
+        return await usages(self._names, self._threads, self._path, accounts, self.default_quota)
 
     def _open(self, account: AccountId, name: str) -> SqliteAccount:
         path = None if self._data is None else self._path(account)
@@ -210,14 +240,41 @@ class SqliteStore:
             self._disk,
             self._open_files,
             self._open_far,
-            equip=partial(_equip, limits=self._limits),
+            equip=partial(equip, limits=self._limits),
             changed=partial(self._notifier.changed, account),
             account=ACCOUNT_ROW,
             seen=partial(self._known_modseqs.note, account),
             faulty=partial(self._happened, name),
             reserve=self._reserve,
+            keeping=Keeping(self._clock, self._has_room_to_retain),
         )
-        return SqliteAccount(
+        opened = self._account_of(SqliteAccount, account, name, database)
+        opened.pasts = Pasts(opened, partial(self._past_of, account, name), path, self._limits)
+        return opened
+
+    def _has_room_to_retain(self) -> bool:
+        """Whether expunged messages are kept: on a full disk, they make room at once."""
+        return self._limits.expunged_seconds > 0 and self._reserve.is_whole
+
+    def _past_of(self, account: AccountId, name: str, connection: apsw.Connection) -> SqlitePast:
+        """An account of the past over *connection*, see ``pasts``."""
+        database = Database(
+            None,
+            self._threads,
+            self._disk,
+            self._open_files,
+            self._open_far,
+            equip=partial(equip, limits=self._limits),
+            account=ACCOUNT_ROW,
+            faulty=partial(self._happened, name),
+            keeping=Keeping(self._clock),
+        )
+        database.use(connection)
+        # with another ID, because nothing that is remembered of the present is true here
+        return self._account_of(SqlitePast, AccountId(f"{account}-{next(self._past_numbers)}"), name, database)
+
+    def _account_of(self, kind: type[A], account: AccountId, name: str, database: Database) -> A:
+        return kind(
             account,
             name,
             database,
@@ -228,6 +285,8 @@ class SqliteStore:
             self.memory,
             self._indexing,
             self._searching,
+            SqliteAccessLists(account, database, self._names, self.memory, self._limits),
+            self.default_quota,
         )
 
     def _path(self, account: AccountId) -> Path:
@@ -241,7 +300,7 @@ class SqliteStore:
             try:
                 files.make_directory(self._path(account).parent)
             except OSError as error:
-                raise fault_of_os_error(error, self._path(account)).refusal() from error
+                raise self._refused(name, error, self._path(account)) from error
         await opened.database.create(ACCOUNT)
         place = "" if self._data is None else place_of(self._path(account))
         await opened.database.write(partial(mailboxes.populate, name=name, boot=recovery.boot(), place=place))
@@ -263,7 +322,10 @@ class SqliteStore:
         self._accounts.pop(account, None)
         self._in_memory.pop(account, None)
         if self._data is not None:
-            await self._threads.sync(partial(_remove_files, self._path(account)))
+            try:
+                await self._threads.sync(partial(_remove_files, self._path(account)))
+            except OSError as error:
+                raise self._refused("", error, self._path(account)) from error
 
     async def tidy(self) -> Tidied:
         """See ``interface.Store``."""
@@ -274,7 +336,20 @@ class SqliteStore:
         known = await self._directory.known()  # read after the files, so that new accounts are known
         return Tidied(len(finished), tuple(str(path) for path in there if path.stem not in known))
 
+    def backlog(self) -> Backlog:
+        """See ``interface.Store``."""
+        waiting = [seconds for each in self._accounts.values() if (seconds := each.indexer.waits()) is not None]
+        wals = [*self._open_files.wal_bytes(), self._names.wal_bytes]
+        expunged = sum(each.indexer.retained_bytes for each in self._accounts.values())
+        return Backlog(len(waiting), max(waiting, default=0.0), sum(wals), max(wals), expunged)
+
     # Notification
+
+    def _refused(self, account: str, error: OSError, file: Path) -> Refused:
+        """Reports the system's *error* about *file*; returns the refusal for it."""
+        fault = fault_of_os_error(error, file)
+        self._happened(account, fault)
+        return fault.refusal()
 
     def _happened(self, account: str, fault: Fault) -> None:
         if self._faults is not None:
@@ -329,18 +404,6 @@ def _lost_commits(path: Path, database: Database) -> int:
         return lost_commits(path, database.header)
     except OSError:
         return 0  # there is no WAL
-
-
-def _equip(connection: apsw.Connection, limits: Limits) -> None:
-    texts = KeptTexts(connection)
-    chunk_compression.equip(connection, texts)
-    content.equip(connection)
-
-    def header_of(number: int) -> Iterator[bytes]:
-        return content.header_pieces(connection.cursor(), ContentId(number), limits.header_bytes)
-
-    header_fields.equip(connection, header_of)
-    text_index.equip(connection, texts, limits)
 
 
 def _remove_files(path: Path) -> None:

@@ -5,8 +5,10 @@ The numbers that a change takes are in a row of the account's file. ``tables.acc
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mektup.store.rules.account_names import account_is_gone
 from mektup.store.sqlite.file.cursor import Cursor
@@ -29,15 +31,59 @@ class AccountRow:
     """Writes that the file was closed properly, and returns its last modseq; None where the account is removed."""
 
 
+def machine_clock() -> float:
+    """The seconds since 1970 UTC, by the clock of the machine."""
+    return time.time()
+
+
+def keeps_nothing() -> bool:
+    """For a change whose expunged messages are freed at once."""
+    return False
+
+
+class Keeping(NamedTuple):
+    """What a change needs to know to keep what it removes."""
+
+    clock: Callable[[], float] = machine_clock
+    """Tells the seconds since 1970 UTC."""
+    retains: Callable[[], bool] = keeps_nothing
+    """Whether expunged messages are kept now."""
+
+
+NO_KEEPING = Keeping()
+
+
 class Change:
     """A running write transaction."""
 
-    __slots__ = ("_account", "_modseq", "afterwards", "cursor", "is_first", "keeps_names", "on_rollback", "touched")
+    __slots__ = (
+        "_account",
+        "_clock",
+        "_modseq",
+        "_moment",
+        "_retains",
+        "afterwards",
+        "cursor",
+        "is_first",
+        "keeps_names",
+        "mailboxes_added",
+        "messages_added",
+        "octets_added",
+        "on_rollback",
+        "touched",
+    )
 
-    def __init__(self, cursor: Cursor, account: AccountRow | None) -> None:
+    def __init__(
+        self,
+        cursor: Cursor,
+        account: AccountRow | None,
+        keeping: Keeping = NO_KEEPING,
+    ) -> None:
         """Begins the transaction; *account* is None for a file without modseqs. Raises apsw's errors."""
         cursor.execute("BEGIN IMMEDIATE")
         self._account = account
+        self._clock, self._retains = keeping
+        self._moment = 0
         self.cursor = cursor
         """Runs one statement at a time: the next execute ends the one before."""
         self.touched: set[MailboxId] = set()
@@ -48,9 +94,27 @@ class Change:
         """Follow-up work in a thread, in a transaction of its own; if it fails, nothing is lost."""
         self.keeps_names = False
         """Whether it certainly creates, removes and renames no mailbox."""
+        self.messages_added = self.octets_added = self.mailboxes_added = 0
+        """How much the account grows: messages, their octets, selectable mailboxes; negative where it shrinks."""
         self._modseq = 0
         self.is_first = False
         """Whether it takes the first modseq after the file was closed properly."""
+
+    @property
+    def moment(self) -> int:
+        """The time of this transaction in seconds since 1970 UTC, the same for all that it changes."""
+        if not self._moment:
+            self._moment = int(self._clock())
+        return self._moment
+
+    @property
+    def keeps_expunged(self) -> bool:
+        """Whether messages that it expunges are kept for a while; see ``retained``."""
+        return self._retains()
+
+    def keep_nothing(self) -> None:
+        """Says that messages that it expunges are to be freed at once."""
+        self._retains = keeps_nothing
 
     @property
     def modseq(self) -> ModSeq:

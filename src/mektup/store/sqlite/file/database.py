@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -35,13 +35,14 @@ from mektup.store.in_flight import InFlight
 from mektup.store.open_files import OpenFiles
 from mektup.store.rules.refusals import uncertain
 from mektup.store.sqlite.file import settings
-from mektup.store.sqlite.file.change import AccountRow, Change
+from mektup.store.sqlite.file.change import NO_KEEPING, AccountRow, Change, Keeping
 from mektup.store.sqlite.file.checkpoints import Checkpoints
 from mektup.store.sqlite.file.closing import Closing
 from mektup.store.sqlite.file.cursor import Cursor, ask_of
-from mektup.store.sqlite.file.disk import Disk
+from mektup.store.sqlite.file.disk import Disk, size_of
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS, fault_of, is_full, refusal
-from mektup.store.sqlite.file.one_connection import InUse, OneConnection
+from mektup.store.sqlite.file.held_moment import HeldMoment
+from mektup.store.sqlite.file.one_connection import InUse, OneConnection, copy_of
 from mektup.store.sqlite.file.rescue import save
 from mektup.store.sqlite.file.reserve import FREEING_BYTES, OPENING_BYTES, Reserve, Room
 from mektup.store.sqlite.file.schema import Schema, bring_up_to_date, create, create_file, is_outdated
@@ -60,6 +61,9 @@ from mektup.terms.numbers import MailboxId, ModSeq
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+SQLITE_VERSION = apsw.sqlite_lib_version()
+"""The version of the library."""
 
 
 class _MustBeSynced(Exception):
@@ -83,6 +87,7 @@ class Database:
         seen: Callable[[ModSeq], None] = lambda modseq: None,
         faulty: Callable[[Fault], None] = lambda fault: None,
         reserve: Reserve | None = None,
+        keeping: Keeping = NO_KEEPING,
     ) -> None:
         """*equip* adds functions to each new connection.
 
@@ -97,17 +102,18 @@ class Database:
         self._equip = equip
         self._changed = changed
         self._faulty = faulty
-        self._reserve = reserve or Reserve(None)
+        self.reserve = reserve or Reserve(None)
+        self.keeping = keeping
         self._near: Cursor | None = None
         self._lent: Cursor | None = None  # of a database in memory, while a thread has it
-        self._openings = 0
+        self._openings = self._errno = 0  # the errno is of the last error in a thread
         self._far = ThreadConnections(threads, open_far) if path else OneConnection(lambda: self._cursor, self._pass_on)
         self._wal_index: WalIndex | None = None
         self.names = NamesState(self)
         """For answers about the names of mailboxes, which outlive commits of messages."""
         self._left_open: list[WalIndex] = []
         self._lock = asyncio.Lock()
-        self._in_flight = InFlight()
+        self.in_flight = InFlight()
         self._upkeep: asyncio.Task[None] | None = None
         self._ended: Refused | None = None
         self._account = account
@@ -115,10 +121,8 @@ class Database:
         self._sync = WalSync(
             path, threads, disk, partial(self._connect, FAR_BUSY_MS, NEAR_CACHE_KIB), self._save, self.header
         )
-        self.checkpoints = Checkpoints(path, self._lock, self._sync, self._reserve, threads, self._checkpoint)
+        self.checkpoints = Checkpoints(path, self._lock, self._sync, self.reserve, threads, self._checkpoint)
         self._reopening: asyncio.Task[None] | None = None
-        self._errno = 0
-        """The errno of the last error in a thread."""
         self.used = 0.0
         """The time of the last read or write, by the monotonic clock."""
         self.rests = True
@@ -128,6 +132,11 @@ class Database:
 
     # Creating
 
+    def use(self, connection: apsw.Connection) -> None:
+        """Uses *connection* in memory, in place of an empty database. Raises apsw's errors."""
+        self._set_up(connection, FAR_BUSY_MS, FAR_CACHE_KIB)
+        self._near = connection.cursor()
+
     async def create(self, schema: Schema) -> None:
         """Creates the file, private to its owner, or the tables in memory; keeps an existing file."""
         if self._path is None:
@@ -136,7 +145,7 @@ class Database:
         try:
             await self._threads.sync(partial(create_file, self._path, schema))
         except ENGINE_ERRORS as error:
-            raise self._refused(error) from error
+            raise self.refused(error) from error
 
     async def prepare(self, schema: Schema) -> bool:
         """Upgrades a file of an older version before its first use; returns whether it was older.
@@ -167,9 +176,9 @@ class Database:
                 self._set_up(connection, busy_ms, cache_kib)
             except ENGINE_ERRORS as error:
                 self._errno = connection.system_errno
-                connection.close(True)
+                settings.close_without_checkpoint(connection)
                 assert self._path is not None
-                if not is_full(error, self._path, self._errno) or not self._reserve.give_up(OPENING_BYTES):
+                if not is_full(error, self._path, self._errno) or not self.reserve.give_up(OPENING_BYTES):
                     raise
             else:
                 self._sync.names.opened(connection)
@@ -200,7 +209,7 @@ class Database:
     def _open_near(self) -> Cursor:
         connection = self._connect(NEAR_BUSY_MS, NEAR_CACHE_KIB)
         with contextlib.ExitStack() as failing:
-            failing.callback(connection.close, True)
+            failing.callback(settings.close_without_checkpoint, connection)
             cursor: Cursor = connection.cursor()
             cursor.execute("PRAGMA user_version").fetchall()  # creates the WAL
             self._sync.names.learn()
@@ -251,14 +260,14 @@ class Database:
         except apsw.BusyError:
             return await self.read_long(ask, *args, **kwargs)
         except ENGINE_ERRORS as error:
-            raise self._refused(error) from error
+            raise self.refused(error) from error
 
     def read_now(self, ask: Callable[[Cursor], T]) -> T:
         """The result of *ask*, for callers that cannot await; for queries of microseconds."""
         try:
             return ask(self._cursor)
         except ENGINE_ERRORS as error:
-            raise self._refused(error) from error
+            raise self.refused(error) from error
 
     async def read_long(self, ask: Callable[Concatenate[Cursor, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of *ask*, which runs in a thread. Ends early when cancelled."""
@@ -266,7 +275,7 @@ class Database:
 
     async def _read_far(self, ask: Callable[[Cursor], T], *, at_once: bool) -> T:
         self._check()
-        with self._in_flight:
+        with self.in_flight:
             try:
                 connection = await self._take_far(at_once=at_once)
                 try:
@@ -275,13 +284,37 @@ class Database:
                 finally:
                     self._far.give_back(connection)
             except ENGINE_ERRORS as error:
-                raise self._refused(error) from error
+                raise self.refused(error) from error
+
+    @contextlib.asynccontextmanager
+    async def hold(self) -> AsyncIterator[HeldMoment]:
+        """A connection that reads one moment, see ``HeldMoment``; of a database in memory, a copy.
+
+        Until its end, the file is not closed. Raises Refused.
+        """
+        self._check()
+        with self.in_flight:
+            self._kept_alive = self.owner()
+            try:
+                if self.in_memory:
+                    connection = await self._read_far(lambda cursor: copy_of(cursor.connection), at_once=False)
+                    self._equip(connection)
+                else:
+                    connection = await self._threads.sync(partial(self._connect, FAR_BUSY_MS, FAR_CACHE_KIB))
+            except ENGINE_ERRORS as error:
+                raise self.refused(error) from error
+            held = HeldMoment(connection, self._threads, self.refused)
+            try:
+                await held.begin()
+                yield held
+            finally:
+                await held.close()
 
     async def _checkpoint(self, mode: int) -> None:
         # writers may wait for it, so it does not wait for others' long reads
         await self._read_far(partial(settings.checkpoint, mode=mode), at_once=True)
 
-    def _refused(self, error: Exception) -> Refused:
+    def refused(self, error: Exception) -> Refused:
         """The refusal for *error*; reports a fault of the machine."""
         number, self._errno = self._errno, 0
         fault = fault_of(error, Path(":memory:") if self._path is None else self._path, number)
@@ -313,12 +346,12 @@ class Database:
         """
         self._check()
         committed: list[Change] = []
-        with self._in_flight:
+        with self.in_flight:
             try:
                 if self._sync.is_suspect:
-                    await self._sync.mend(self._reserve if room is Room.FREES else None)
-                if room is Room.GROWS and not self._reserve.is_whole:
-                    await self._threads.sync(self._reserve.need)
+                    await self._sync.mend(self.reserve if room is Room.FREES else None)
+                if room is Room.GROWS and not self.reserve.is_whole:
+                    await self._threads.sync(self.reserve.need)
                 async with self._lock:
                     try:
                         result = await self._transact(make, committed, long=long, durable=durable)
@@ -329,7 +362,7 @@ class Database:
                 if durable and self._path is not None:
                     await self._sync.reach_disk()
             except ENGINE_ERRORS as error:
-                refused = self._refused(error)
+                refused = self.refused(error)
                 # a commit may sync, too, and that may have failed (see ``wal_sync``)
                 self._sync.is_suspect |= isinstance(refused, FaultRefused) and refused.fault.kind is Kind.FAILED
                 if committed and not (
@@ -360,7 +393,7 @@ class Database:
         octets = FREEING_BYTES
         while True:
             is_for_reserve = self._path is not None and is_full(error, self._path, self._errno)
-            if not is_for_reserve or not await self._threads.sync(partial(self._reserve.give_up, octets)):
+            if not is_for_reserve or not await self._threads.sync(partial(self.reserve.give_up, octets)):
                 raise error
             octets *= 2
             try:
@@ -401,7 +434,7 @@ class Database:
             raise refused
 
     async def _reopen(self) -> None:
-        await self._in_flight.over()
+        await self.in_flight.over()
         remove_strays = self._sync.names.remover()
         await self._shut(in_thread=False)  # in the loop, so that nobody opens the file in between
         remove_strays()
@@ -435,18 +468,20 @@ class Database:
             self._sync.is_suspect = True  # as after any failed sync
             raise
         finally:
-            cursor.connection.pragma("synchronous", "normal")
+            # where it fails, the connection goes on to sync each commit; or it is closed, as its rollback failed, too
+            with contextlib.suppress(apsw.Error):
+                cursor.connection.pragma("synchronous", "normal")
         self._sync.note_all_synced()
         return result
 
     def _commit(
         self, cursor: Cursor, make: Callable[[Change], T], committed: list[Change], *, is_synced: bool = False
     ) -> T:
-        change = Change(cursor, self._account)
+        change = Change(cursor, self._account, self.keeping)
         is_committed = False
         try:
             result = make(change)
-            if change.is_first and not is_synced:
+            if change.is_first and not is_synced and not self.in_memory:
                 raise _MustBeSynced
             cursor.execute("COMMIT")
             is_committed = True
@@ -471,7 +506,7 @@ class Database:
             # closing the connection ends the transaction; ``ThreadConnections.give_back`` does that for a far one
             if self._near is not None and self._near.connection is connection:
                 self._near = None
-                connection.close(True)
+                settings.close_without_checkpoint(connection)
         finally:
             for undo in reversed(change.on_rollback):
                 undo()
@@ -495,12 +530,18 @@ class Database:
     @property
     def idle(self) -> bool:
         """Whether no work is running, so that its connections may be closed."""
-        return not self._in_flight and self.checkpoints.task is None and self._sync.idle and not self._lock.locked()
+        is_used = self.in_flight or self._lock.locked()
+        return not is_used and self.checkpoints.task is None and self._sync.idle
 
     @property
     def was_synced(self) -> bool:
         """Whether a change was synced to disk since the file was opened."""
         return self._sync.file is not None
+
+    @property
+    def wal_bytes(self) -> int:
+        """The size of the write-ahead log; 0 if there is none."""
+        return size_of(f"{self._path}-wal")
 
     def shrink(self) -> None:
         """Frees the cache of the near connection."""
@@ -520,7 +561,7 @@ class Database:
         # closing the last one would checkpoint data that may not be on disk, or remove another file's WAL
         is_well = not self._sync.is_suspect and not self._sync.names.are_overlaid
         for connection in connections if not is_well else ():
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            settings.keep_wal(connection)
         wal, self._sync.file = self._sync.file, None
         if self._wal_index is not None:
             self._left_open.append(self._wal_index)
@@ -535,7 +576,7 @@ class Database:
             close = partial(self._closing.close, connections, well=is_well)
             await self._threads.sync(close) if in_thread else close()
         # if the file was opened again meanwhile, closing these descriptors would release SQLite's locks
-        if self._near is None and not self._far.idle and not self._in_flight:
+        if self._near is None and not self._far.idle and not self.in_flight:
             while self._left_open:
                 self._left_open.pop().close()
 
@@ -543,7 +584,7 @@ class Database:
         """Waits for running work, then closes for good: later calls raise *why*. May be called twice."""
         if self._ended is None:
             self._ended = why
-        await self._in_flight.over()
+        await self.in_flight.over()
         tasks = [task for task in (self.checkpoints.task, self._upkeep, self._reopening) if task is not None]
         if tasks:
             await asyncio.wait(tasks)

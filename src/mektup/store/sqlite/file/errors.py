@@ -11,6 +11,7 @@ import apsw
 
 from mektup.store import files, system, texts
 from mektup.store.faults import Fault, Kind, fault_of_os_error, kind_of_errno, words_of_errno
+from mektup.store.rules.packs import UnreadableError
 from mektup.terms.errors import Code, Refused
 from mektup.terms.texts import Text
 
@@ -53,6 +54,7 @@ ENGINE_ERRORS = (
     MemoryError,
     NewerError,
     OSError,
+    UnreadableError,
 )
 
 NO_FAULTS = (
@@ -69,6 +71,7 @@ _KINDS: tuple[tuple[type[Exception], Kind], ...] = (
     (apsw.CorruptError, Kind.DAMAGED),
     (apsw.NotADBError, Kind.DAMAGED),
     (DamagedError, Kind.DAMAGED),
+    (UnreadableError, Kind.DAMAGED),
     (apsw.ReadOnlyError, Kind.READ_ONLY),
     (apsw.NoMemError, Kind.MEMORY),
     (MemoryError, Kind.MEMORY),
@@ -123,13 +126,13 @@ def _errno_of(file: Path) -> int:
         # not the database itself, because closing a descriptor of it would release SQLite's locks
         os.close(os.open(file.parent, os.O_RDONLY | system.DIRECTORY))
         os.stat(file)
+        if system.is_read_only(file.parent):
+            return errno.EROFS
         disk = os.statvfs(file.parent) if hasattr(os, "statvfs") else None
     except OSError as error:
         return error.errno or 0
     if disk is None:
         return 0
-    if disk.f_flag & os.ST_RDONLY:
-        return errno.EROFS
     if disk.f_bavail * disk.f_frsize < _FEW_BYTES:
         return errno.ENOSPC
     return system.why_no_file(file.parent)

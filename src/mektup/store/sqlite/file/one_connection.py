@@ -19,6 +19,14 @@ class InUse(apsw.BusyError):
     """A thread has the connection; the caller in the event loop has to wait."""
 
 
+def copy_of(source: apsw.Connection) -> apsw.Connection:
+    """A copy of the database in memory that *source* has, for who reads one moment of it. Raises apsw's errors."""
+    copy = apsw.Connection(":memory:")
+    with copy.backup("main", source, "main") as copying:
+        copying.step()
+    return copy
+
+
 class OneConnection:
     """Passes the connection between the loop and the threads; in place of ``ThreadConnections``."""
 

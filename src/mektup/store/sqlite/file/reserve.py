@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from time import monotonic
@@ -47,6 +48,18 @@ class Room(Enum):
     """It adds mail, and is refused while the reserve is not whole."""
     FREES = auto()
     """It frees space, now or by a later change, and may use the reserve."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskRoom:
+    """Space in octets."""
+
+    free: int
+    """On the disk, for this user."""
+    left: int
+    """Of the reserve."""
+    whole: int
+    """The whole reserve."""
 
 
 class Reserve:
@@ -86,6 +99,23 @@ class Reserve:
         except OSError:
             return False
         return free < PROBE_BYTES or not self.is_whole
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the disk is mounted read-only, as the system does after an error of the disk."""
+        return self._path is not None and system.is_read_only(self._path.parent)
+
+    def figures(self) -> DiskRoom | None:
+        """The space that there is now; None in memory, or where the system does not tell."""
+        if self._path is None:
+            return None
+        try:
+            free = shutil.disk_usage(self._path.parent).free
+        except OSError:
+            return None
+        with contextlib.suppress(OSError):
+            return DiskRoom(free, os.stat(self._name).st_size, self._octets)
+        return DiskRoom(free, 0, self._octets)
 
     def give_up(self, octets: int) -> bool:
         """Frees *octets* of the reserve, or the rest. False where nothing is left, or only inodes are short."""

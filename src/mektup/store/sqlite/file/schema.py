@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,10 +39,25 @@ class Schema:
 
 def create(connection: apsw.Connection, schema: Schema) -> None:
     """Creates the tables of a new, empty database."""
-    with connection:
+    with _transaction(connection):
         connection.execute(schema.tables)
         connection.pragma("application_id", schema.application_id)
         connection.pragma("user_version", schema.version)
+
+
+@contextlib.contextmanager
+def _transaction(connection: apsw.Connection) -> Iterator[None]:
+    """A block that is committed; no other process writes meanwhile.
+
+    apsw's own block fails with an error of its own where SQLite has rolled back by itself, as on a failing disk.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def create_file(path: Path, schema: Schema) -> None:
@@ -94,18 +109,13 @@ def bring_up_to_date(connection: apsw.Connection, path: Path, schema: Schema) ->
 
 
 def _upgrade(connection: apsw.Connection, path: Path, schema: Schema) -> None:
-    connection.execute("BEGIN IMMEDIATE")  # from here on no other process writes, so the backup is complete
-    try:
+    with _transaction(connection):  # no other process writes meanwhile, so the backup is complete
         version = connection.pragma("user_version")
         if version < schema.version:
             back_up(path, path.with_name(f"{path.name}.v{version}"))
             for upgrade in schema.upgrades[version - 1 :]:
                 upgrade(connection)
             connection.pragma("user_version", schema.version)
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
 
 
 def back_up(path: Path, target: Path) -> None:

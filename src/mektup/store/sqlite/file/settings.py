@@ -52,3 +52,18 @@ def checkpoint(cursor: Cursor, mode: int) -> None:
         connection.wal_checkpoint(mode=mode)
     finally:
         connection.set_busy_timeout(FAR_BUSY_MS)
+
+
+def keep_wal(connection: apsw.Connection) -> None:
+    """Says that closing *connection*, even as the last one of the file, moves nothing and removes no file."""
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+
+
+def close_without_checkpoint(connection: apsw.Connection) -> None:
+    """Closes *connection*, which ends its transaction; from any thread.
+
+    The WAL and the WAL-index stay, because this process has descriptors of them: of a removed WAL-index it would read
+    the same state for ever, and it would sync a removed WAL.
+    """
+    keep_wal(connection)
+    connection.close(True)

@@ -17,6 +17,7 @@ import apsw
 
 from mektup.store.open_files import OpenFiles
 from mektup.store.searches import SHARE_OF_SEARCHES
+from mektup.store.sqlite.file import settings
 from mektup.store.threads import Threads
 
 MOST_LENT: Final = SHARE_OF_SEARCHES + 1
@@ -39,6 +40,8 @@ class ThreadConnections:
         self.rests = True
         self.was_synced = False
         """Always false, because closing it does not use the disk while another connection is open."""
+        self.wal_bytes = 0
+        """Always 0, because the first connection of the file counts it."""
 
     @property
     def idle(self) -> bool:
@@ -84,7 +87,7 @@ class ThreadConnections:
     def give_back(self, connection: apsw.Connection) -> None:
         """Lends *connection* to the longest waiting caller, or keeps it for the next work."""
         if connection.in_transaction:
-            connection.close(True)  # a rollback failed; closing ends the transaction
+            settings.close_without_checkpoint(connection)  # a rollback failed; closing ends the transaction
             self._pass_on(None)
         else:
             self._pass_on(connection)

@@ -48,25 +48,48 @@ def rewrite_wal(database: Path, header: bytes) -> int:
 def lost_commits(database: Path, header: Callable[[], bytes]) -> int:
     """How many commits in the WAL of the open *database* come after the part that SQLite found valid.
 
-    A killed process leaves none. So a bit of the WAL has changed, unless the machine lost power. *header* reads the
-    header of the WAL-index. Raises OSError.
+    A bit of the WAL has changed, unless the machine lost power. It matters only where the WAL-index was made from the
+    WAL, and nothing was committed since. A single commit at the end is not counted: it may also be the rest of a commit
+    of a process that was killed before it named the commit in the WAL-index, and that another process has overwritten
+    in part. *header* reads the header of the WAL-index. Raises OSError.
     """
     before = header()
-    step = FRAME_HEADER_BYTES + _page_bytes(before)
-    start = HEADER_BYTES + step * int.from_bytes(before[16:20], sys.byteorder)
+    if before[8:12] != bytes(4):  # iChange: the number of commits since the WAL-index was made
+        return 0
+    page_bytes = _page_bytes(before)
+    frames = int.from_bytes(before[16:20], sys.byteorder)
     file = os.open(f"{database}-wal", os.O_RDONLY | system.CLOSE_ON_EXEC)
     try:
-        size = os.fstat(file).st_size
-        commits = 0
-        while start + step <= size:
-            frame = os.pread(file, FRAME_HEADER_BYTES, start)
-            if frame[8:16] != before[32:40]:
-                break  # its salt belongs to an earlier use of the WAL
-            commits += frame[4:8] != bytes(4)  # the size of the database after a commit
-            start += step
+        start = HEADER_BYTES + frames * (FRAME_HEADER_BYTES + page_bytes)
+        commits = _broken_commits(file, start, before, page_bytes)
     finally:
         os.close(file)
-    return commits if header() == before else 0  # a different header means that somebody wrote meanwhile
+    # a different header means that somebody wrote meanwhile
+    return commits if commits > 1 and header() == before else 0
+
+
+def _broken_commits(file: int, start: int, header: bytes, page_bytes: int) -> int:
+    """The commits from *start* on, without those at the beginning whose checksums are right.
+
+    A killed process leaves these, if it had written a commit and not named it in the WAL-index yet.
+    """
+    step, size = FRAME_HEADER_BYTES + page_bytes, os.fstat(file).st_size
+    if start + step > size:
+        return 0
+    of_wal = os.pread(file, HEADER_BYTES, 0)
+    swap = _is_swapped(of_wal)
+    known = _pair(of_wal[24:32]) if start == HEADER_BYTES else _words(header[24:32])
+    is_right, commits = True, 0
+    while start + step <= size:
+        frame = os.pread(file, step if is_right else FRAME_HEADER_BYTES, start)
+        if frame[8:16] != header[32:40]:
+            break  # its salt belongs to an earlier use of the WAL
+        if is_right:
+            known = _frame_sum(frame, *known, swap=swap)
+            is_right = _pair(frame[16:24]) == known
+        commits += not is_right and frame[4:8] != bytes(4)  # the size of the database after a commit
+        start += step
+    return commits
 
 
 def _page_bytes(header: bytes) -> int:
@@ -94,18 +117,29 @@ def _write(file: int, octets: bytes) -> None:
 
 def _checksum(octets: bytes, page_bytes: int) -> tuple[int, int]:
     """The running checksum after the last frame; (0, 0) where a frame has another checksum."""
-    # the last bit of the magic number gives the byte order of the words
-    swap = (octets[3] & 1 == 1) != (sys.byteorder == "big")
+    swap = _is_swapped(octets)
     first, second = _sum(octets[:24], 0, 0, swap=swap)
     if _pair(octets[24:32]) != (first, second):
         return 0, 0
     step = FRAME_HEADER_BYTES + page_bytes
     for start in range(HEADER_BYTES, len(octets), step):
-        first, second = _sum(octets[start : start + 8], first, second, swap=swap)
-        first, second = _sum(octets[start + FRAME_HEADER_BYTES : start + step], first, second, swap=swap)
-        if _pair(octets[start + 16 : start + 24]) != (first, second):
+        frame = octets[start : start + step]
+        first, second = _frame_sum(frame, first, second, swap=swap)
+        if _pair(frame[16:24]) != (first, second):
             return 0, 0
     return first, second
+
+
+def _is_swapped(header: bytes) -> bool:
+    """Whether the checksums of a WAL with that *header* are of words in the other byte order than this machine's."""
+    # the last bit of the magic number gives the byte order of the words
+    return (header[3] & 1 == 1) != (sys.byteorder == "big")
+
+
+def _frame_sum(frame: bytes, first: int, second: int, *, swap: bool) -> tuple[int, int]:
+    """The running checksum after *frame*."""
+    first, second = _sum(frame[:8], first, second, swap=swap)
+    return _sum(frame[FRAME_HEADER_BYTES:], first, second, swap=swap)
 
 
 def _pair(octets: bytes) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from time import monotonic
 import apsw
 
 from mektup.store import files
+from mektup.store.sqlite.file import settings
 from mektup.store.sqlite.file.disk import Disk
 from mektup.store.sqlite.file.errors import ENGINE_ERRORS, is_full
 from mektup.store.sqlite.file.file_names import Names
@@ -217,7 +218,7 @@ class WalSync:
         connection = self._connect()
         try:
             # closing it as the last one must not checkpoint: pages would reach the file before the WAL is on disk
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            settings.keep_wal(connection)
             connection.execute("BEGIN IMMEDIATE")  # so that nobody appends to the WAL or starts it over
             return rewrite_wal(self._path, self._header())
         finally:

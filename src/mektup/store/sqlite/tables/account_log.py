@@ -80,11 +80,16 @@ def _mailbox(row: tuple[Any, ...]) -> LoggedMailbox:
 
 def remove_mailbox(change: Change, mailbox: MailboxId) -> None:
     """Keeps a tombstone of *mailbox*, and removes its row."""
+    bury_mailbox(change, mailbox)
+    change.cursor.execute("DELETE FROM mailboxes WHERE id = ?", (mailbox,))
+
+
+def bury_mailbox(change: Change, mailbox: MailboxId) -> None:
+    """Keeps a tombstone of *mailbox*, whose ID no mailbox will have any more."""
     change.cursor.execute(
         "INSERT INTO tombstones SELECT ?, id, name, mailboxid, created FROM mailboxes WHERE id = ?",
         (change.modseq, mailbox),
     )
-    change.cursor.execute("DELETE FROM mailboxes WHERE id = ?", (mailbox,))
     change.touched.add(mailbox)
     _remove_oldest(change.cursor)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from hashlib import blake2b
 from typing import Final
 
 from mektup.store.sqlite.file.cursor import Cursor, moment
@@ -93,9 +92,6 @@ def _changed(cursor: Cursor, mailbox: MailboxId, uids: Uids) -> list[Uid]:
             octets += size
             if octets > max(ROUND_BYTES, size):
                 break
-            told = blake2b(digest_size=len(digest))
-            for piece in content.read(cursor, ContentId(number), 0, size):
-                told.update(piece)
-            if told.digest() != digest:
+            if content.digest_of(content.read(cursor, ContentId(number), 0, size)) != digest:
                 changed.append(uid)
     return changed

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,20 @@ def restore_all(backup: Path, data: Path) -> None:
     _copy_own_pair(backup, data)
     files.sync(names)
     files.rename(names, data / NAMES)
+
+
+def own_files(data: Path) -> dict[str, bytes]:
+    """The self-signed certificate and its key, by their paths in *data*. Raises OSError."""
+    return {str(path): (data / path).read_bytes() for path in OWN_PAIR if (data / path).is_file()}
+
+
+def write_own_files(data: Path, octets: Mapping[str, bytes]) -> None:
+    """Writes what ``own_files`` read. Raises OSError, Refused."""
+    for path in OWN_PAIR:
+        if str(path) in octets:
+            files.make_directory((data / path).parent)
+            mode = files.FILE_MODE if path.suffix == ".key" else 0o644
+            files.write(data / path, octets[str(path)], mode)
 
 
 def require_empty(directory: Path) -> None:

@@ -4,6 +4,9 @@ A change that adds messages or changes flags records their UIDs as runs. A messa
 expunged. But each message is always in a run of its current modseq. So the changes since a modseq are the messages of
 all later runs, without those expunged since.
 
+Where flags changed, a run also has the moment of the change and how the flag words differ, for ``past``. Such a run has
+messages whose words differ in the same way.
+
 An index of ``messages`` would give the same answer, but a STORE would rewrite it for each message. Runs are few, but
 they are only ever added. When there are too many for the number of messages, they are rebuilt from ``messages``.
 """
@@ -13,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
+from mektup.store.sqlite.tables import past
 from mektup.store.sqlite.tables.uids import runs_since
 from mektup.terms.numbers import MailboxId, ModSeq
 from mektup.terms.sets import Uids
@@ -24,15 +29,20 @@ CREATE TABLE touched (
     modseq INTEGER NOT NULL,
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
+    moment INTEGER NOT NULL DEFAULT 0,  -- when flags changed, in seconds since 1970 UTC; 0 where messages arrived
+    flipped INTEGER NOT NULL DEFAULT 0, -- the flag word before XOR the one after; 0 where messages arrived
     PRIMARY KEY (mailbox, modseq, first)
 ) WITHOUT ROWID;
 """
+
+Touched = tuple[ModSeq, Uids, int]
+"""Messages that a change touched: its modseq, and how their flag words differ from those before, or 0."""
 
 SPARE_RUNS: Final = 1000
 """How many runs a mailbox may have, in addition to two for each message."""
 
 _RUNS_OF_MESSAGES = """
-INSERT INTO touched SELECT ?1, modseq, min(uid), max(uid) FROM (
+INSERT INTO touched SELECT ?1, modseq, min(uid), max(uid), 0, 0 FROM (
     SELECT uid, modseq, uid - row_number() OVER (PARTITION BY modseq ORDER BY uid) AS run
     FROM messages WHERE mailbox = ?1
 ) GROUP BY modseq, run
@@ -40,10 +50,14 @@ INSERT INTO touched SELECT ?1, modseq, min(uid), max(uid) FROM (
 """In a run of UIDs, the UID minus the row number is constant."""
 
 
-def note(cursor: Cursor, mailbox: MailboxId, changes: Iterable[tuple[ModSeq, Uids]]) -> int:
-    """Adds the messages that *changes* touched, each change with its modseq; returns the number of runs."""
-    rows = [(mailbox, modseq, first, last) for modseq, uids in changes for first, last in uids.runs]
-    cursor.executemany("INSERT INTO touched VALUES (?, ?, ?, ?)", rows)
+def note(change: Change, mailbox: MailboxId, touched: Iterable[Touched]) -> int:
+    """Adds messages that *change* touched; returns the number of runs."""
+    rows = [
+        (mailbox, modseq, first, last, change.moment if flipped else 0, flipped)
+        for modseq, uids, flipped in touched
+        for first, last in uids.runs
+    ]
+    change.cursor.executemany("INSERT INTO touched VALUES (?, ?, ?, ?, ?, ?)", rows)
     return len(rows)
 
 
@@ -59,6 +73,12 @@ def are_many(runs: int, messages: int) -> bool:
 
 def rebuild(cursor: Cursor, mailbox: MailboxId) -> None:
     """Rebuilds a mailbox's runs from ``messages``, and counts them."""
+    past.keep_runs(cursor, mailbox)
+    build(cursor, mailbox)
+
+
+def build(cursor: Cursor, mailbox: MailboxId) -> None:
+    """Like ``rebuild``, and forgets how flags changed."""
     cursor.execute("DELETE FROM touched WHERE mailbox = ?", (mailbox,))
     cursor.execute(_RUNS_OF_MESSAGES, (mailbox,))
     cursor.execute(

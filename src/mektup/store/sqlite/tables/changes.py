@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TypeVar
 
-from mektup.store.interface import Changes, Mailbox, Row, Selection, Touched
+from mektup.store.columns import Row
+from mektup.store.interface import Changes, Mailbox, Selection, Touched
 from mektup.store.memo import Memo
 from mektup.store.rules.changes import NONE, UNKNOWN, Known, Since, selection
 from mektup.store.rules.counters import SEEN

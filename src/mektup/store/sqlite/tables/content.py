@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 
 import apsw
 
-from mektup.store.arrival import Arrival
+from mektup.store.arrival import DIGEST_BYTES, Arrival
 from mektup.store.rules.refusals import message_is_gone
 from mektup.store.sqlite.file.cursor import Cursor, add_function
+from mektup.store.sqlite.tables import threads
 from mektup.store.sqlite.tables.chunk_compression import AGAINST_TEXT, Packing, octets_of
 from mektup.store.sqlite.tables.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.tables.text_blocks import LAST, Text
@@ -31,42 +33,57 @@ def equip(connection: apsw.Connection) -> None:
 
 def add(cursor: Cursor, content: int, arrival: Arrival, packing: Packing) -> None:
     """Stores a message's bytes and rendered values under the new ID *content*."""
+    thread = threads.join(cursor, arrival.message_id, arrival.references, arrival.digest)
     cursor.execute(
-        "INSERT INTO contents VALUES (?, ?, ?, ?, ?)",
-        (content, arrival.size, arrival.header_size, arrival.digest, arrival.envelope),
+        "INSERT INTO contents VALUES (?, ?, ?, ?, ?, ?)",
+        (content, arrival.size, arrival.header_size, arrival.digest, arrival.envelope, thread),
     )
+    cursor.execute("INSERT INTO structures VALUES (?, ?, ?, ?)", (content, *structure_of(arrival)))
     cursor.execute(
-        "INSERT INTO structures VALUES (?, ?, ?, ?)", (content, arrival.body, arrival.bodystructure, arrival.layout)
+        "INSERT INTO texts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (content, *texts_of(arrival))
     )
-    cursor.execute(
-        "INSERT INTO texts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            content,
-            arrival.sent,
-            arrival.sent_zone,
-            arrival.subject,
-            arrival.from_,
-            arrival.to,
-            arrival.cc,
-            arrival.bcc,
-            arrival.base_subject,
-            arrival.is_reply,
-            arrival.from_key,
-            arrival.to_key,
-            arrival.cc_key,
-            arrival.display_from,
-            arrival.display_to,
-            arrival.message_id,
-            " ".join(arrival.references),
-            arrival.preview,
-        ),
-    )
-    for number, (start, stop) in enumerate(_spans(arrival.size, arrival.header_size)):
+    for number, (start, stop) in enumerate(chunk_spans(arrival.size, arrival.header_size)):
         octets, packed = packing.packed(arrival.raw[start:stop])
         cursor.execute("INSERT INTO chunks VALUES (?, ?, ?)", (content << CHUNK_BITS | number, octets, packed))
 
 
-def _spans(size: int, header_size: int) -> Iterator[tuple[int, int]]:
+def structure_of(arrival: Arrival) -> tuple[bytes, bytes, bytes]:
+    """The row of ``structures`` without the content."""
+    return arrival.body, arrival.bodystructure, arrival.layout
+
+
+def texts_of(arrival: Arrival) -> tuple[str | int | None, ...]:
+    """The row of ``texts`` without the content."""
+    return (
+        arrival.sent,
+        arrival.sent_zone,
+        arrival.subject,
+        arrival.from_,
+        arrival.to,
+        arrival.cc,
+        arrival.bcc,
+        arrival.base_subject,
+        arrival.is_reply,
+        arrival.from_key,
+        arrival.to_key,
+        arrival.cc_key,
+        arrival.display_from,
+        arrival.display_to,
+        arrival.message_id,
+        " ".join(arrival.references),
+        arrival.preview,
+    )
+
+
+def digest_of(pieces: Iterable[bytes]) -> bytes:
+    """The digest of a message, given in *pieces*; as ``arrival.prepare`` computes it."""
+    told = blake2b(digest_size=DIGEST_BYTES)
+    for piece in pieces:
+        told.update(piece)
+    return told.digest()
+
+
+def chunk_spans(size: int, header_size: int) -> Iterator[tuple[int, int]]:
     """The start and end of each chunk of a message; the first chunk ends at the end of the header or before."""
     stop = min(header_size, CHUNK_BYTES)
     yield 0, stop

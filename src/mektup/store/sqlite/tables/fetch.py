@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from mektup.store.arrival import TWO_FORMS_BYTES
-from mektup.store.interface import AnyColumn, Column, Form, HeaderColumn, HeaderFields
+from mektup.store.columns import AnyColumn, Column, Form, HeaderColumn, HeaderFields
 from mektup.store.rules.header_blocks import names_of
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.tables.chunk_compression import octets_of
@@ -47,6 +47,12 @@ _RAW = (
 )
 _WHOLE_HEADER = f"CASE WHEN c.header_size <= {CHUNK_BYTES} THEN {octets_of('h')} ELSE long_header(m.content) END"
 _SMALL_HEADER = f"CASE WHEN c.header_size <= {RAW_BYTES} THEN {octets_of('h')} END"
+_MONTH = "substr('JanFebMarAprMayJunJulAugSepOctNovDec', strftime('%m', m.saved, 'unixepoch') * 3 - 2, 3)"
+_SAVEDATE = (
+    f"CAST(printf('\"%2d-', strftime('%d', m.saved, 'unixepoch')) || {_MONTH} "
+    "|| strftime('-%Y %H:%M:%S +0000\"', m.saved, 'unixepoch') AS BLOB)"
+)
+"""A date-time of RFC 9051 §9 in UTC. Each message is saved at another moment, so a cache of Python would not help."""
 
 
 assert TWO_FORMS_BYTES > FORM_BYTES
@@ -58,6 +64,13 @@ def _form(column: str, *, rev1: bool) -> str:
     span = f"18, {one}" if rev1 else f"18 + {one}, {other}"
     return f"CASE WHEN {column} >= X'01' AND {column} < X'02' THEN substr({column}, {span}) ELSE {column} END"
 
+
+# a string as wire.strings.string writes it: quoted if it is ASCII, else a literal
+_PREVIEW = (
+    "CAST(CASE WHEN t.preview GLOB '*[^ -~]*' "
+    "THEN '{' || length(CAST(t.preview AS BLOB)) || '}' || X'0d0a' || t.preview "
+    """ELSE '"' || replace(replace(t.preview, char(92), char(92, 92)), '"', char(92, 34)) || '"' END AS BLOB)"""
+)
 
 _WITHOUT_FORMS: dict[Column | HeaderColumn, str] = {
     Column.BODY: "s.body",
@@ -71,6 +84,7 @@ _COLUMNS: dict[Column | HeaderColumn, tuple[str, tuple[str, ...]]] = {
     Column.FLAGS: ("m.flags", ()),
     Column.MODSEQ: ("m.modseq", ()),
     Column.INTERNALDATE: ("m.internaldate", ()),
+    Column.SAVEDATE: (_SAVEDATE, ()),
     Column.SIZE: ("m.size", ()),
     Column.ENVELOPE: ("c.envelope", (_CONTENTS,)),
     Column.BODY: (_form("s.body", rev1=False), (_STRUCTURES,)),
@@ -83,8 +97,9 @@ _COLUMNS: dict[Column | HeaderColumn, tuple[str, tuple[str, ...]]] = {
     HeaderColumn.SMALL: (_SMALL_HEADER, (_CONTENTS, _HEADER)),
     HeaderColumn.SIZE: ("c.header_size", (_CONTENTS,)),
     Column.RAW: (_RAW, (_HEADER, _REST)),
-    Column.PREVIEW: ("t.preview", (_TEXTS,)),
+    Column.PREVIEW: (_PREVIEW, (_TEXTS,)),
     Column.EMAILID: ("'M' || lower(hex(c.digest))", (_CONTENTS,)),
+    Column.THREADID: ("printf('T%016x', c.thread)", (_CONTENTS,)),
 }
 
 _WIDE: frozenset[AnyColumn] = frozenset(

@@ -10,7 +10,7 @@ import apsw
 
 from mektup.message.headers import FieldChooser
 from mektup.store.arrival import chosen_literal
-from mektup.store.interface import HeaderFields
+from mektup.store.columns import HeaderFields
 from mektup.store.rules import packs
 from mektup.store.rules.header_blocks import (
     BLOCK_BITS,

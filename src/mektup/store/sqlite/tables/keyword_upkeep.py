@@ -1,8 +1,8 @@
 """Removes unused sets of keywords in the background.
 
-First a thread finds the sets that no message uses. Then a separate transaction removes them, if nothing changed
-meanwhile. The set with the highest number stays, so that its number is not used again: the meaning of a flag word that
-a process remembers never changes.
+First a thread finds the sets that no message uses, now or in its history. Then a separate transaction removes them, if
+nothing changed meanwhile. The set with the highest number stays, so that its number is not used again: the meaning of a
+flag word that a process remembers never changes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ _UNUSED = f"""
     SELECT id FROM keyword_sets WHERE names <> '' AND id < (SELECT max(id) FROM keyword_sets)
     EXCEPT SELECT DISTINCT flags >> {KEYWORD_SHIFT} FROM messages
 """
+_UNUSED_EVER = f"""{_UNUSED}
+    EXCEPT SELECT DISTINCT flags >> {KEYWORD_SHIFT} FROM retained
+    EXCEPT SELECT id FROM past_sets
+"""
+_OCTETS = "SELECT ifnull(sum(octet_length(names) + 100), 0) FROM keyword_sets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,17 @@ def latest(cursor: Cursor) -> int:
     return int(highest) if count > FEW_SETS else 0
 
 
-def unused(cursor: Cursor) -> Unused:
-    """Finds the unused sets. Reads all messages, so it is for a thread."""
+def unused(cursor: Cursor, most_bytes: int) -> Unused:
+    """Finds the unused sets. Reads all messages, so it is for a thread.
+
+    Sets that only the history uses go, too, where all sets take more than half of *most_bytes*: they must not keep
+    users from new keywords.
+    """
     with moment(cursor):
         modseq = cursor.execute("SELECT modseq FROM account").get
-        return Unused(modseq, tuple(number for (number,) in cursor.execute(_UNUSED).fetchall()))
+        are_many = cursor.execute(_OCTETS).get > most_bytes // 2
+        found = cursor.execute(_UNUSED if are_many else _UNUSED_EVER)
+        return Unused(modseq, tuple(number for (number,) in found.fetchall()))
 
 
 def remove(change: Change, found: Unused) -> bool:

@@ -49,7 +49,11 @@ class SqliteKeywordSets(KeywordSets[Change]):
         return int(change.cursor.execute("SELECT ifnull(max(id), 0) FROM keyword_sets").get)
 
     def _highest_word(self, change: Change) -> int:
-        return int(change.cursor.execute("SELECT ifnull(max(flags), 0) FROM messages").get)
+        return int(
+            change.cursor.execute(
+                "SELECT max(ifnull((SELECT max(flags) FROM messages), 0), ifnull((SELECT max(flags) FROM retained), 0))"
+            ).get
+        )
 
     def _keep(self, change: Change, number: int, names: str, undo: Callable[[], None]) -> None:
         change.on_rollback.append(undo)

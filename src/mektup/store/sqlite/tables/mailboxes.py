@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,19 +17,19 @@ from mektup.store.rules.mailbox_names import (
 )
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables import account_log, content
+from mektup.store.sqlite.tables import access_lists, account_log, past, retained
 from mektup.store.sqlite.tables.uids import Query, slices
 from mektup.terms.limits import Limits
 from mektup.terms.names import mailbox_key
-from mektup.terms.numbers import MAX_UINT32, MailboxId
-from mektup.terms.sets import Uids
+from mektup.terms.numbers import MAX_UINT32, MailboxId, UidValidity
+from mektup.terms.sets import NumberSet, Uids
 
 _COLUMNS = (
     "id, name, uidvalidity, uidnext, highestmodseq, messages, unseen, deleted, size, recent, "
     "mailboxid, special_use, selectable"
 )
 
-_CONTENTS = Query("m.content")
+_HELD = Query("m.content, m.size")
 
 EVERY_UID: Uids = Uids.span(1, MAX_UINT32)
 
@@ -125,28 +124,54 @@ class MailboxRows:
     def count(self) -> int:
         return int(self._cursor.execute("SELECT count(*) FROM mailboxes").get)
 
-    def insert(self, name: str, *, special_use: str | None = None, selectable: bool = True) -> None:
+    def insert(
+        self,
+        name: str,
+        *,
+        special_use: str | None = None,
+        selectable: bool = True,
+        uidvalidity: UidValidity | None = None,
+    ) -> None:
         modseq = self._change.modseq  # refuses where the account is removed
-        highest = self._cursor.execute("SELECT uidvalidity FROM account").get
-        uidvalidity = next_uidvalidity(highest, int(time.time()))
-        self._cursor.execute("UPDATE account SET uidvalidity = ? WHERE id = 1", (uidvalidity,))
+        if uidvalidity is None:
+            highest = self._cursor.execute("SELECT uidvalidity FROM account").get
+            uidvalidity = next_uidvalidity(highest, self._change.moment)
+        self._use_uidvalidity(uidvalidity)
         number = self._cursor.execute(
             "INSERT INTO mailboxes (name, uidvalidity, uidnext, highestmodseq, mailboxid, special_use, selectable, "
-            "created, changed) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?3, ?3) RETURNING id",
-            (name, uidvalidity, modseq, new_mailboxid(), special_use, selectable),
+            "created, changed, named) VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?3, ?3, ?7) RETURNING id",
+            (name, uidvalidity, modseq, new_mailboxid(), special_use, selectable, self._change.moment),
         ).get
         self._change.touched.add(MailboxId(number))
+        self._change.mailboxes_added += selectable
+
+    def _use_uidvalidity(self, uidvalidity: UidValidity) -> None:
+        self._cursor.execute("UPDATE account SET uidvalidity = max(uidvalidity, ?) WHERE id = 1", (uidvalidity,))
+
+    def inherit(self, name: str, above: MailboxId) -> None:
+        access_lists.inherit(self._change, name, above)
 
     def remove(self, mailbox: MailboxId) -> None:
-        for rows in slices(self._cursor, _CONTENTS, mailbox, EVERY_UID):
-            content.release(self._cursor, [number for _, number in rows])
-        for table in ("messages", "touched", "expunged", "header_fields"):
+        held = "SELECT messages, size, selectable FROM mailboxes WHERE id = ?"
+        messages, octets, selectable = self._cursor.execute(held, (mailbox,)).get
+        self._change.messages_added -= messages
+        self._change.octets_added -= octets
+        self._change.mailboxes_added -= selectable
+        for rows in slices(self._cursor, _HELD, mailbox, EVERY_UID):
+            runs = NumberSet.of_sorted([uid for uid, _, _ in rows]).runs
+            contents = [number for _, number, _ in rows]
+            retained.release_or_keep(self._change, mailbox, runs, contents, sum(size for _, _, size in rows))
+        past.keep_name(self._change, mailbox, deleted=True)
+        past.keep_runs(self._cursor, mailbox)
+        for table in ("messages", "touched", "expunged", "header_fields", "access", "metadata", "imported"):
             self._cursor.execute(f"DELETE FROM {table} WHERE mailbox = ?", (mailbox,))
         account_log.remove_mailbox(self._change, mailbox)
 
     def rename(self, mailbox: MailboxId, name: str) -> None:
+        past.keep_name(self._change, mailbox)
         self._cursor.execute(
-            "UPDATE mailboxes SET name = ?, changed = ? WHERE id = ?", (name, self._change.modseq, mailbox)
+            "UPDATE mailboxes SET name = ?, changed = ?, named = ? WHERE id = ?",
+            (name, self._change.modseq, self._change.moment, mailbox),
         )
         self._change.touched.add(mailbox)
 
@@ -165,7 +190,7 @@ class MailboxRows:
 
 def populate(change: Change, name: str, boot: str, place: str) -> None:
     """Creates a new account's row and its mailboxes."""
-    change.cursor.execute("INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, -1, ?, 0)", (name, boot, place))
+    change.cursor.execute("INSERT INTO account VALUES (1, ?, 0, 0, 0, ?, -1, ?, 0, 0, 0)", (name, boot, place))
     account_log.clear(change)
     mailbox_tree.populate(MailboxRows(change))
 

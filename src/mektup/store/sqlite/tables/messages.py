@@ -6,15 +6,14 @@ knows that something changes.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain, groupby
 
 from mektup.store.arrival import internaldate
-from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsStored, Incoming, Row
-from mektup.store.rules.counters import DELETED, SEEN, Box
+from mektup.store.columns import Row
+from mektup.store.interface import Appended, Copied, Expunged, FlagOrder, FlagsStored, Incoming
+from mektup.store.rules.counters import DELETED, SEEN
 from mektup.store.rules.flag_changes import (
     FEW_SHOWN,
     NONE,
@@ -25,19 +24,21 @@ from mektup.store.rules.flag_changes import (
     store_in_turn,
     uids_of,
 )
+from mektup.store.rules.flag_history import told_with_differences
 from mektup.store.rules.keyword_sets import KEYWORD_SHIFT, SYSTEM_MASK, Flags, Names
-from mektup.store.rules.mailbox_names import no_such_mailbox, no_such_target
-from mektup.store.rules.refusals import require_not_too_big
+from mektup.store.rules.mailbox_names import no_such_target
+from mektup.store.rules.refusals import message_is_gone, require_not_too_big
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables import changed_runs, content, header_fields, mailboxes
+from mektup.store.sqlite.tables import content, header_fields, mailboxes, metadata, past, retained
+from mektup.store.sqlite.tables.boxes import OpenBox, close_box, open_box
 from mektup.store.sqlite.tables.chunk_compression import Packing
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.uids import Query, slices
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.names import INBOX
-from mektup.terms.numbers import MailboxId, ModSeq, Uid
+from mektup.terms.numbers import MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.sets import NumberSet, Run, Uids
 
 _FLAGS = Query("m.flags, m.modseq")
@@ -51,67 +52,48 @@ def _runs(ascending: list[int]) -> tuple[Run, ...]:
     return NumberSet.of_sorted(ascending).runs
 
 
-@dataclass(slots=True)
-class _Box(Box):
-    """A mailbox during a change, with the counts that ``changed_runs`` needs."""
-
-    there: int
-    """The number of messages before the change."""
-    runs: int
-    """The number of runs, see ``changed_runs``."""
-
-
-def _open(cursor: Cursor, mailbox: MailboxId) -> _Box:
-    row = cursor.execute(
-        "SELECT uidvalidity, uidnext, highestmodseq, recent_from, keywords, messages, runs "
-        "FROM mailboxes WHERE id = ? AND selectable",
-        (mailbox,),
-    ).get
-    if row is None:
-        raise no_such_mailbox()
-    return _Box(mailbox, *row)
-
-
 def _keywords_of(words: Iterable[int], keyword_sets: SqliteKeywordSets) -> list[str]:
     return [name for word in sorted(words) for name in keyword_sets.keywords(word)]
 
 
-def _open_target(cursor: Cursor, name: str) -> _Box:
+def _open_target(cursor: Cursor, name: str) -> OpenBox:
     target = mailboxes.find(cursor, name)
     if target is None or not target.selectable:
         raise no_such_target()
-    return _open(cursor, target.id)
-
-
-def _close(change: Change, box: _Box, touched: Iterable[tuple[ModSeq, Uids]] = ()) -> None:
-    """Writes the changed *box*, and which of its messages were *touched*, by modseq."""
-    box.runs += changed_runs.note(change.cursor, box.id, touched)
-    if changed_runs.are_many(box.runs, box.there + box.messages):
-        change.afterwards = partial(_rebuild_runs, mailbox=box.id)
-    change.cursor.execute(
-        "UPDATE mailboxes SET highestmodseq = ?, uidnext = ?, keywords = ?, runs = ?, messages = messages + ?, "
-        "unseen = unseen + ?, deleted = deleted + ?, size = size + ?, recent = recent + ? WHERE id = ?",
-        (
-            change.modseq,
-            box.uidnext,
-            box.keywords,
-            box.runs,
-            box.messages,
-            box.unseen,
-            box.deleted,
-            box.size,
-            box.recent,
-            box.id,
-        ),
-    )
-    change.touched.add(box.id)
-
-
-def _rebuild_runs(change: Change, mailbox: MailboxId) -> None:
-    changed_runs.rebuild(change.cursor, mailbox)
+    return open_box(cursor, target.id)
 
 
 # Append
+
+
+@dataclass(frozen=True, slots=True)
+class Adding:
+    """Adds new messages to the mailbox *box* during a change."""
+
+    change: Change
+    box: OpenBox
+    keyword_sets: SqliteKeywordSets
+    packing: Packing
+    limits: Limits
+
+    def add(self, uid: int, number: int, message: Incoming, *, arrived: int, saved: int) -> None:
+        """Stores *message* as *uid*, and its content as *number*; *arrived* is for one without internal date.
+
+        Raises Refused(TOOBIG, LIMIT).
+        """
+        arrival, box = message.arrival, self.box
+        require_not_too_big(arrival.size, self.limits)
+        flags = Flags.of(message.flags)
+        word = self.keyword_sets.word(self.change, flags)
+        if flags.keywords:
+            box.use_keywords(self.keyword_sets.keywords(word), self.limits)
+        cursor, modseq = self.change.cursor, self.change.modseq
+        content.add(cursor, number, arrival, self.packing)
+        date = arrived if message.internaldate is None else message.internaldate
+        shown = internaldate(date, message.zone)
+        row = box.id, uid, word, modseq, number, arrival.size, date, message.zone, shown, saved
+        cursor.execute(_INSERT, row)
+        box.count(word, arrival.size, uid, 1)
 
 
 def append(
@@ -124,39 +106,33 @@ def append(
 ) -> Appended:
     """See ``interface.Account.append``."""
     change.keeps_names = True
-    box = _open(change.cursor, mailbox)
-    now = int(time.time())
+    box = open_box(change.cursor, mailbox)
+    now = change.moment
     uids = box.name_uids(len(messages))
     numbers = change.name_contents(len(messages)) if messages else ()
+    adding = Adding(change, box, keyword_sets, packing, limits)
     for uid, number, message in zip(uids, numbers, messages, strict=True):
-        arrival = message.arrival
-        require_not_too_big(arrival.size, limits)
-        flags = Flags.of(message.flags)
-        word = keyword_sets.word(change, flags)
-        if flags.keywords:
-            box.use_keywords(keyword_sets.keywords(word), limits)
-        content.add(change.cursor, number, arrival, packing)
-        arrived = now if message.internaldate is None else message.internaldate
-        change.cursor.execute(
-            _INSERT,
-            (
-                mailbox,
-                uid,
-                word,
-                change.modseq,
-                number,
-                arrival.size,
-                arrived,
-                message.zone,
-                internaldate(arrived, message.zone),
-                now,
-            ),
-        )
-        box.count(word, arrival.size, uid, 1)
+        adding.add(uid, number, message, arrived=now, saved=now)
     arrived_as: Uids = NumberSet.span(uids.start, uids.stop - 1)
     if messages:
-        _close(change, box, [(change.modseq, arrived_as)])
+        close_box(change, box, [(change.modseq, arrived_as, 0)])
     return Appended(box.uidvalidity, arrived_as, change.modseq if messages else box.highestmodseq)
+
+
+def replace_message(
+    change: Change,
+    mailbox: MailboxId,
+    uid: Uid,
+    target: MailboxId,
+    message: Incoming,
+    keyword_sets: SqliteKeywordSets,
+    packing: Packing,
+    limits: Limits,
+) -> Appended:
+    """See ``interface.Account.replace``. The old message goes first, so that only what is added in all counts."""
+    if not remove(change, mailbox, NumberSet.span(uid, uid)).uids:
+        raise message_is_gone()
+    return append(change, target, [message], keyword_sets, packing, limits)
 
 
 # Flags
@@ -175,7 +151,7 @@ def store_flags_in_turn(
     change: Change, mailbox: MailboxId, orders: Sequence[FlagOrder], keyword_sets: SqliteKeywordSets, limits: Limits
 ) -> list[FlagsStored]:
     """See ``interface.Account.store_flags_in_turn``. For few messages: all are in memory; each is written once."""
-    box = _open(change.cursor, mailbox)
+    box = open_box(change.cursor, mailbox)
     words: dict[Uid, int] = {}
     modseqs: dict[Uid, ModSeq] = {}
     for rows in slices(
@@ -183,13 +159,16 @@ def store_flags_in_turn(
     ):
         for uid, word, modseq in rows:
             words[uid], modseqs[uid] = word, modseq
+    before = words.copy()
     stored, altered = store_in_turn(change, box, words, modseqs, orders, keyword_sets, limits, change.take)
     if altered:
         change.cursor.executemany(
             "UPDATE messages SET flags = ?, modseq = ? WHERE mailbox = ? AND uid = ?",
             [(words[uid], modseqs[uid], mailbox, uid) for uid in altered],
         )
-        _close(change, box, [(done.modseq, done.changed) for done in stored if done.changed])
+        touched, left = told_with_differences(stored, before, words, modseqs)
+        past.note_left_sets(change, left)
+        close_box(change, box, touched)
     return stored
 
 
@@ -201,6 +180,8 @@ def mend_flags(change: Change) -> int:
     lost = f"flags > {SYSTEM_MASK} AND flags >> {KEYWORD_SHIFT} NOT IN (SELECT id FROM keyword_sets)"
     found = change.cursor.execute(f"SELECT mailbox, uid, flags FROM messages WHERE {lost} ORDER BY mailbox, uid")
     rows = found.fetchall()
+    # what is kept is only shown, and nobody is told of it
+    change.cursor.execute(f"UPDATE retained SET flags = flags & {SYSTEM_MASK} WHERE {lost}")
     if not rows:
         return 0
     change.cursor.execute(
@@ -211,7 +192,11 @@ def mend_flags(change: Change) -> int:
         (max(word for _, _, word in rows) >> KEYWORD_SHIFT,),
     )
     for mailbox, some in groupby(rows, lambda row: MailboxId(row[0])):
-        _close(change, _open(change.cursor, mailbox), [(change.modseq, uids_of([uid for _, uid, _ in some]))])
+        by_difference: dict[int, list[int]] = {}
+        for _, uid, word in some:
+            by_difference.setdefault(word ^ (word & SYSTEM_MASK), []).append(uid)
+        touched = [(change.modseq, uids_of(uids), differing) for differing, uids in by_difference.items()]
+        close_box(change, open_box(change.cursor, mailbox), touched)
     return len(rows)
 
 
@@ -269,18 +254,20 @@ def _store_many(
     change: Change, mailbox: MailboxId, order: FlagOrder, keyword_sets: SqliteKeywordSets, limits: Limits
 ) -> FlagsStored:
     """A STORE of many messages: SQLite changes them, without a Python object for each."""
-    box = _open(change.cursor, mailbox)
+    box = open_box(change.cursor, mailbox)
     operand = Flags.of(order.flags)
-    changed = NONE
+    touched: dict[int, Uids] = {}
     keywords: Names = ()
     for some in _pieces(mailbox, order.uids):
         box.unseen -= _gained(change.cursor, some, SEEN, order.change, operand)
         box.deleted += _gained(change.cursor, some, DELETED, order.change, operand)
         for word, parameters in _new_words(change, some, order.change, operand, keyword_sets):
-            changed = changed | _rewrite(change, some, word, parameters)
+            for differing, uids in _rewrite(change, some, word, parameters, _only_difference(order.change, operand)):
+                touched[differing] = touched.get(differing, NONE) | uids
+    changed: Uids = NumberSet(chain.from_iterable(uids.runs for uids in touched.values()))
     if changed:
         keywords = keywords_given(box, order, operand, keyword_sets, limits)
-        _close(change, box, [(change.modseq, changed)])
+        close_box(change, box, [(change.modseq, uids, differing) for differing, uids in touched.items()])
     return FlagsStored(
         modseq=change.modseq if changed else box.highestmodseq,
         changed=changed,
@@ -313,8 +300,43 @@ def _new_words(
             yield f"CASE flags {'WHEN ? THEN ? ' * len(part)}ELSE flags END", tuple(chain.from_iterable(part))
 
 
-def _rewrite(change: Change, some: _Some, word: str, parameters: tuple[int, ...]) -> Uids:
-    """Sets the flag words of *some* to the SQL expression *word*; returns the messages whose word changed."""
+def _only_difference(how: FlagChange, operand: Flags) -> int | None:
+    """How the word of each message that changes differs from its old one; None where they differ differently."""
+    one = how is not FlagChange.REPLACE and not operand.keywords and operand.system.bit_count() == 1
+    return operand.system if one else None
+
+
+def _rewrite(
+    change: Change, some: _Some, word: str, parameters: tuple[int, ...], only_difference: int | None
+) -> Sequence[tuple[int, Uids]]:
+    """Sets the flag words of *some* to the SQL expression *word*.
+
+    Returns the messages whose word changed, by how it differs from the old one; *only_difference*, where it is known.
+    """
+    if only_difference is not None:
+        changed = _rewrite_alike(change, some, word, parameters)
+        return ((only_difference, changed),) if changed else ()
+    given = f"SELECT flags AS old, {word} AS new, uid FROM messages WHERE {some.where}"
+    asked = f"SELECT {past.FLIPPED.format('old', 'new')} AS differing, old, uid FROM ({given}) WHERE old <> new"
+    bound = (*parameters, *some.parameters)
+    kinds = change.cursor.execute(f"SELECT DISTINCT differing, old FROM ({asked})", bound).fetchall()
+    past.note_left_sets(change, {old for differing, old in kinds if differing > SYSTEM_MASK})
+    ways = {differing for differing, _ in kinds}
+    if len(ways) > 1:
+        found = _by_difference(change.cursor, asked, bound)
+        _rewrite_alike(change, some, word, parameters)
+        return found
+    return [(way, _rewrite_alike(change, some, word, parameters)) for way in ways]
+
+
+def _by_difference(cursor: Cursor, asked: str, bound: tuple[int | str, ...]) -> Sequence[tuple[int, Uids]]:
+    uids: dict[int, list[int]] = {}
+    for differing, _, uid in cursor.execute(asked, bound).fetchall():
+        uids.setdefault(differing, []).append(uid)
+    return [(differing, uids_of(ascending)) for differing, ascending in uids.items()]
+
+
+def _rewrite_alike(change: Change, some: _Some, word: str, parameters: tuple[int, ...]) -> Uids:
     cursor, where = change.cursor, f"{some.where} AND flags <> {word}"
     differ = f"SELECT EXISTS(SELECT 1 FROM messages WHERE {where})"
     if not cursor.execute(differ, (*some.parameters, *parameters)).get:
@@ -339,7 +361,7 @@ def copy(
     change: Change, mailbox: MailboxId, uids: Uids, target: str, keyword_sets: SqliteKeywordSets, limits: Limits
 ) -> Copied:
     """See ``interface.Account.copy``."""
-    source, to = _open(change.cursor, mailbox), _open_target(change.cursor, target)
+    source, to = open_box(change.cursor, mailbox), _open_target(change.cursor, target)
     sources: list[int] = []
     first = to.uidnext
     # only messages that exist now: a copy into the same mailbox must not copy its own copies
@@ -349,7 +371,7 @@ def copy(
         content.share(change.cursor, [row[3] for row in rows])
     copied = _copied(change, to, sources, first)
     if sources:
-        _close(change, to, [(change.modseq, copied.targets)])
+        close_box(change, to, [(change.modseq, copied.targets, 0)])
     return copied
 
 
@@ -357,21 +379,21 @@ def move(
     change: Change, mailbox: MailboxId, uids: Uids, target: str, keyword_sets: SqliteKeywordSets, limits: Limits
 ) -> Copied:
     """See ``interface.Account.move``."""
-    source, to = _open(change.cursor, mailbox), _open_target(change.cursor, target)
+    source, to = open_box(change.cursor, mailbox), _open_target(change.cursor, target)
     if to.id == source.id:
         to = source
     sources: list[int] = []
     first = to.uidnext
     for rows in slices(change.cursor, _COPIED, mailbox, uids & Uids.span(1, source.uidnext - 1)):
         sources += [row[0] for row in rows]
-        _take_out(change, source, rows)
+        _take_out(change, source, rows, moved=True)
         _add_copies(change, to, rows, keyword_sets, limits)
     moved = _copied(change, to, sources, first)
     if sources:
         _note_expunged(change, source, moved.sources)
-        _close(change, to, [(change.modseq, moved.targets)])
+        close_box(change, to, [(change.modseq, moved.targets, 0)])
         if to is not source:
-            _close(change, source)
+            close_box(change, source)
     return moved
 
 
@@ -379,25 +401,49 @@ def rename_inbox(change: Change, new: str, keyword_sets: SqliteKeywordSets, limi
     """Creates the mailbox *new* and moves all messages of INBOX to it."""
     # RFC 9051 §6.3.6: INBOX itself and its inferiors stay
     inbox = mailboxes.mailbox(change.cursor, INBOX)
-    mailboxes.create(change, new, None, limits)
+    made = mailboxes.create(change, new, None, limits)
+    metadata.copy(change, inbox.id, made.id)
     move(change, inbox.id, Uids.span(1, inbox.uidnext - 1), new, keyword_sets, limits)
 
 
-def _add_copies(change: Change, to: _Box, rows: list[Row], keyword_sets: SqliteKeywordSets, limits: Limits) -> None:
-    words = {row[1] for row in rows}
-    for word in words:
-        if not keyword_sets.known(word):
-            keyword_sets.load_of(change.cursor, word)
-    to.use_keywords(_keywords_of(words, keyword_sets), limits)
-    now = int(time.time())
+def _add_copies(change: Change, to: OpenBox, rows: list[Row], keyword_sets: SqliteKeywordSets, limits: Limits) -> None:
+    to.use_keywords(_known_keywords_of(change.cursor, {row[1] for row in rows}, keyword_sets), limits)
     copies = []
     for uid, (_, flags, size, number, arrived, zone, shown) in zip(to.name_uids(len(rows)), rows, strict=True):
-        copies.append((to.id, uid, flags, change.modseq, number, size, arrived, zone, shown, now))
+        copies.append((to.id, uid, flags, change.modseq, number, size, arrived, zone, shown, change.moment))
         to.count(flags, size, uid, 1)
     change.cursor.executemany(_INSERT, copies)
 
 
-def _copied(change: Change, to: _Box, sources: list[int], first: int) -> Copied:
+def add_back(
+    change: Change, mailbox: MailboxId, rows: Sequence[Row], keyword_sets: SqliteKeywordSets, limits: Limits
+) -> tuple[UidValidity, Uids]:
+    """Adds messages whose contents are already held: flags, content, size, arrived, zone, internaldate, saved.
+
+    Returns UIDVALIDITY and the new UIDs. Raises Refused(NONEXISTENT, LIMIT).
+    """
+    box = open_box(change.cursor, mailbox)
+    box.use_keywords(_known_keywords_of(change.cursor, {row[0] for row in rows}, keyword_sets), limits)
+    uids = box.name_uids(len(rows))
+    added = []
+    for uid, (flags, number, size, arrived, zone, shown, saved) in zip(uids, rows, strict=True):
+        added.append((mailbox, uid, flags, change.modseq, number, size, arrived, zone, shown, saved))
+        box.count(flags, size, uid, 1)
+    change.cursor.executemany(_INSERT, added)
+    arrived_as: Uids = NumberSet.span(uids.start, uids.stop - 1)
+    past.note_late(change, mailbox, arrived_as)
+    close_box(change, box, [(change.modseq, arrived_as, 0)])
+    return box.uidvalidity, arrived_as
+
+
+def _known_keywords_of(cursor: Cursor, words: set[int], keyword_sets: SqliteKeywordSets) -> list[str]:
+    for word in words:
+        if not keyword_sets.known(word):
+            keyword_sets.load_of(cursor, word)
+    return _keywords_of(words, keyword_sets)
+
+
+def _copied(change: Change, to: OpenBox, sources: list[int], first: int) -> Copied:
     return Copied(
         uidvalidity=to.uidvalidity,
         sources=uids_of(sources),
@@ -420,33 +466,37 @@ def remove(change: Change, mailbox: MailboxId, uids: Uids) -> Expunged:
 
 
 def _remove(change: Change, mailbox: MailboxId, uids: Uids | None, query: Query) -> Expunged:
-    box = _open(change.cursor, mailbox)
+    box = open_box(change.cursor, mailbox)
     if uids is None:
         uids = Uids.span(1, box.uidnext - 1)
     gone: list[int] = []
     for rows in slices(change.cursor, query, mailbox, uids):
         gone += [row[0] for row in rows]
         _take_out(change, box, rows)
-        content.release(change.cursor, [row[3] for row in rows])
     removed = uids_of(gone)
     if removed:
         _note_expunged(change, box, removed)
-        _close(change, box)
+        close_box(change, box)
     return Expunged(removed, change.modseq if removed else box.highestmodseq)
 
 
-def _take_out(change: Change, box: _Box, rows: list[Row]) -> None:
+def _take_out(change: Change, box: OpenBox, rows: list[Row], *, moved: bool = False) -> None:
     for row in rows:
         box.count(row[1], row[2], row[0], -1)
     uids = [row[0] for row in rows]
+    runs = _runs(uids)
+    if moved:
+        retained.note_moved(change, box.id, runs, len(uids))
+    else:
+        retained.release_or_keep(change, box.id, runs, [row[3] for row in rows], sum(row[2] for row in rows))
     change.cursor.executemany(
         "DELETE FROM messages WHERE mailbox = ? AND uid BETWEEN ? AND ?",
-        [(box.id, first, last) for first, last in _runs(uids)],
+        [(box.id, first, last) for first, last in runs],
     )
     header_fields.drop(change.cursor, box.id, uids)
 
 
-def _note_expunged(change: Change, box: _Box, uids: Uids) -> None:
+def _note_expunged(change: Change, box: OpenBox, uids: Uids) -> None:
     change.cursor.executemany(
         "INSERT INTO expunged VALUES (?, ?, ?, ?)", [(box.id, change.modseq, first, last) for first, last in uids.runs]
     )

@@ -24,9 +24,23 @@ from mektup.store.rules.gaps import (
 from mektup.store.rules.mailbox_names import new_mailboxid
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor
-from mektup.store.sqlite.tables import account_log, changed_runs
+from mektup.store.sqlite.tables import account_log, changed_runs, past, retained
 from mektup.terms.errors import Code, Refused
-from mektup.terms.numbers import MAX_UINT32, MailboxId
+from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq
+
+_OF_MAILBOXES = (
+    "messages",
+    "expunged",
+    "header_fields",
+    "access",
+    "metadata",
+    "imported",
+    "retained",
+    "past_flags",
+    "past_names",
+    "late_arrivals",
+)
+"""The tables whose rows stay with a mailbox that gets another ID."""
 
 
 @cache
@@ -61,8 +75,6 @@ def recover(change: Change, now: Now) -> Loss:
     """Records the machine's boot and the file's place, and leaves the necessary gaps; returns their reason."""
     found = loss(change.cursor, now)  # computed again, as another process may have been faster
     change.cursor.execute("UPDATE account SET boot = ?, place = ?", (now.life, now.place))
-    # nobody may see the new numbers before they are on disk: else another power loss would make them used twice
-    change.is_first = found is not Loss.NOTHING
     match found:
         case Loss.LAST_MOMENT:
             _leave_gap(change, UID_GAP, MODSEQ_GAP)
@@ -77,12 +89,23 @@ def recover(change: Change, now: Now) -> Loss:
     return found
 
 
+def _take_far_modseq(change: Change) -> ModSeq:
+    """The modseq of *change* after a gap.
+
+    Nobody may see it before it is on disk: after another loss of power, lower ones would be used.
+    """
+    modseq = change.modseq
+    change.is_first = True
+    return modseq
+
+
 def _leave_gap(change: Change, uids: int, modseqs: int) -> None:
     change.cursor.execute("UPDATE account SET modseq = modseq + ?", (modseqs,))
-    modseq = change.modseq
+    modseq = _take_far_modseq(change)
     account_log.clear(change)
     # a client may have seen a change of flags that is lost now, so the current flags must count as changed
     change.cursor.execute("UPDATE messages SET modseq = ?", (modseq,))
+    retained.leave_gap(change, uids)
     change.cursor.execute(
         "INSERT INTO expunged SELECT id, ?, uidnext, uidnext + ? FROM mailboxes WHERE selectable", (modseq, uids - 1)
     )
@@ -103,9 +126,11 @@ def renew(change: Change, seen: int = 0) -> None:
     cursor.execute(
         "UPDATE account SET modseq = max(modseq, ?) + ?, content = content + ?", (seen, OLD_MODSEQ_GAP, OLD_CONTENT_GAP)
     )
-    modseq = change.modseq
+    modseq = _take_far_modseq(change)
     account_log.clear(change)
-    first = next_uidvalidity(cursor.execute("SELECT uidvalidity FROM account").get, int(time.time()))
+    retained.leave_gap(change, OLD_UID_GAP)
+    past.begin_at(change, change.moment)
+    first = next_uidvalidity(cursor.execute("SELECT uidvalidity FROM account").get, change.moment)
     last_id = cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'mailboxes'").get or 0
     new_id = last_id + OLD_MAILBOX_GAP
     cursor.execute("UPDATE messages SET modseq = ?", (modseq,))
@@ -118,7 +143,8 @@ def renew(change: Change, seen: int = 0) -> None:
             "changed = ?3 WHERE id = ?5",
             (new_id, uidvalidity, modseq, new_mailboxid(), old),
         )
-        for table in ("messages", "expunged", "header_fields"):
+        past.keep_runs(cursor, MailboxId(old))
+        for table in _OF_MAILBOXES:
             cursor.execute(f"UPDATE {table} SET mailbox = ? WHERE mailbox = ?", (new_id, old))
         cursor.execute("DELETE FROM touched WHERE mailbox = ?", (old,))
         changed_runs.rebuild(cursor, MailboxId(new_id))

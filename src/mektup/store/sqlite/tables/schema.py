@@ -9,11 +9,29 @@ counters change in the same transaction as the rows that they count. The text in
 
 from __future__ import annotations
 
+from itertools import count
+
 import apsw
 
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.store.sqlite.file.schema import Schema
-from mektup.store.sqlite.tables import account_log, changed_runs, header_fields, text_blocks, trigrams
+from mektup.store.sqlite.tables import (
+    access_lists,
+    account_figures,
+    account_log,
+    addresses,
+    adoption_keys,
+    changed_runs,
+    header_fields,
+    metadata,
+    past,
+    quota,
+    sharing,
+    text_blocks,
+    threads,
+    trigrams,
+)
+from mektup.terms.names import DELIMITER, OTHER_USERS, PAST
 from mektup.terms.numbers import MailboxId
 
 CHUNK_BYTES = 256 * 1024
@@ -32,7 +50,9 @@ CREATE TABLE account (
     boot TEXT NOT NULL,             -- the machine's boot when the file was last opened, see recovery.py
     closed INTEGER NOT NULL DEFAULT -1,  -- the modseq when it was last closed properly, see account_row.py
     place TEXT NOT NULL DEFAULT '', -- the place of the file, see place.py
-    log_floor INTEGER NOT NULL DEFAULT 0  -- the first modseq since which the log is complete, see account_log.py
+    log_floor INTEGER NOT NULL DEFAULT 0, -- the first modseq since which the log is complete, see account_log.py
+    retained INTEGER NOT NULL DEFAULT 0,  -- the weight of all expunged messages that are kept, see retained.py
+    past_from INTEGER NOT NULL DEFAULT 0  -- the moment since which the history is complete, see past.py
 );
 CREATE TABLE mailboxes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -52,7 +72,8 @@ CREATE TABLE mailboxes (
     keywords TEXT NOT NULL DEFAULT '',        -- in order of first use, separated by spaces
     runs INTEGER NOT NULL DEFAULT 0,          -- the number of its rows in "touched"
     created INTEGER NOT NULL DEFAULT 0,       -- the modseq of its creation, see account_log.py
-    changed INTEGER NOT NULL DEFAULT 0        -- the modseq of the last change of its name or its attributes
+    changed INTEGER NOT NULL DEFAULT 0,       -- the modseq of the last change of its name or its attributes
+    named INTEGER NOT NULL DEFAULT 0          -- the moment of that change, seconds since 1970 UTC
 );
 CREATE TABLE subscriptions (
     name TEXT PRIMARY KEY,
@@ -88,7 +109,8 @@ CREATE TABLE contents (
     size INTEGER NOT NULL,
     header_size INTEGER NOT NULL,
     digest BLOB NOT NULL,
-    envelope BLOB NOT NULL
+    envelope BLOB NOT NULL,
+    thread INTEGER NOT NULL DEFAULT 0  -- see rules/threads.py
 );
 CREATE TABLE shared (               -- only contents that several rows of messages refer to
     content INTEGER PRIMARY KEY,
@@ -144,7 +166,8 @@ CREATE TABLE accounts (
     name TEXT NOT NULL,
     folded TEXT NOT NULL UNIQUE,
     secrets TEXT NOT NULL,          -- a JSON object
-    seen INTEGER NOT NULL DEFAULT 0 -- a modseq that its file has used, see seen.py
+    seen INTEGER NOT NULL DEFAULT 0, -- a modseq that its file has used, see seen.py
+    hidden TEXT NOT NULL DEFAULT '' -- capabilities that are hidden from its clients, separated by spaces
 ) WITHOUT ROWID;
 """
 
@@ -168,7 +191,7 @@ def _add_touched(connection: apsw.Connection) -> None:
         f"{changed_runs.TABLE}"
     )
     for (mailbox,) in cursor.execute("SELECT id FROM mailboxes").fetchall():
-        changed_runs.rebuild(cursor, MailboxId(mailbox))
+        changed_runs.build(cursor, MailboxId(mailbox))
 
 
 def _add_header_fields(connection: apsw.Connection) -> None:
@@ -198,13 +221,106 @@ def _add_log(connection: apsw.Connection) -> None:
     )
 
 
+def _add_access(connection: apsw.Connection) -> None:
+    connection.execute(access_lists.TABLE)
+    # from now on these names mean mailboxes of other accounts
+    _leave_namespace(connection.cursor(), OTHER_USERS)
+
+
+def _leave_namespace(cursor: Cursor, first: str) -> None:
+    """Renames own mailboxes whose first level is *first*."""
+    taken = frozenset(name.partition(DELIMITER)[0] for (name,) in cursor.execute("SELECT name FROM mailboxes"))
+    if first in taken:
+        free = next(name for number in count(2) if (name := f"{first} {number}") not in taken)
+        for table in ("mailboxes", "subscriptions"):
+            cursor.execute(
+                f"UPDATE {table} SET name = ?1 || substr(name, length(?2) + 1) WHERE name = ?2 OR name LIKE ?2 || '/%'",
+                (free, first),
+            )
+        cursor.execute("UPDATE account SET log_floor = modseq; DELETE FROM tombstones")
+
+
+def _add_sharing(connection: apsw.Connection) -> None:
+    connection.execute(sharing.TABLE)
+
+
+def _add_quota(connection: apsw.Connection) -> None:
+    connection.execute(quota.TABLE)
+
+
+def _add_metadata(connection: apsw.Connection) -> None:
+    connection.execute(metadata.TABLE)
+
+
+def _add_imported(connection: apsw.Connection) -> None:
+    connection.execute(adoption_keys.TABLE)
+
+
+def _add_retention(connection: apsw.Connection) -> None:
+    cursor: Cursor = connection.cursor()
+    if cursor.execute("SELECT 1 FROM pragma_table_info('touched') WHERE name = 'flipped'").get is None:
+        cursor.execute(
+            "ALTER TABLE touched ADD COLUMN moment INTEGER NOT NULL DEFAULT 0; "
+            "ALTER TABLE touched ADD COLUMN flipped INTEGER NOT NULL DEFAULT 0"
+        )
+    cursor.execute(
+        "ALTER TABLE account ADD COLUMN retained INTEGER NOT NULL DEFAULT 0; "
+        "ALTER TABLE account ADD COLUMN past_from INTEGER NOT NULL DEFAULT 0; "
+        "ALTER TABLE mailboxes ADD COLUMN named INTEGER NOT NULL DEFAULT 0; "
+        f"{past.TABLES} UPDATE account SET past_from = unixepoch()"
+    )
+    _leave_namespace(cursor, PAST)
+
+
 def _add_unfinished(connection: apsw.Connection) -> None:
     connection.execute(f"ALTER TABLE accounts ADD COLUMN seen INTEGER NOT NULL DEFAULT 0; {UNFINISHED_TABLE}")
 
 
+def _add_hidden(connection: apsw.Connection) -> None:
+    connection.execute("ALTER TABLE accounts ADD COLUMN hidden TEXT NOT NULL DEFAULT ''")
+
+
+def _add_addresses(connection: apsw.Connection) -> None:
+    connection.execute(addresses.TABLES)
+
+
+def _add_figures(connection: apsw.Connection) -> None:
+    connection.execute(account_figures.TABLES)
+
+
 ACCOUNT = Schema(
     application_id=0x6D656B41,
-    tables=ACCOUNT_TABLES + SEARCH_TABLES + account_log.TABLE,
-    upgrades=(_add_search, _add_touched, _add_header_fields, _rebuild_index, _add_recovery, _add_log),
+    tables=ACCOUNT_TABLES
+    + SEARCH_TABLES
+    + account_log.TABLE
+    + threads.TABLE
+    + access_lists.TABLE
+    + quota.TABLE
+    + metadata.TABLE
+    + adoption_keys.TABLE
+    + past.TABLES,
+    upgrades=(
+        _add_search,
+        _add_touched,
+        _add_header_fields,
+        _rebuild_index,
+        _add_recovery,
+        _add_log,
+        threads.upgrade,
+        _add_access,
+        _add_quota,
+        _add_metadata,
+        _add_imported,
+        _add_retention,
+    ),
 )
-DIRECTORY = Schema(application_id=0x6D656B44, tables=DIRECTORY_TABLES + UNFINISHED_TABLE, upgrades=(_add_unfinished,))
+DIRECTORY = Schema(
+    application_id=0x6D656B44,
+    tables=DIRECTORY_TABLES
+    + UNFINISHED_TABLE
+    + sharing.TABLE
+    + metadata.TABLE
+    + addresses.TABLES
+    + account_figures.TABLES,
+    upgrades=(_add_unfinished, _add_sharing, _add_metadata, _add_hidden, _add_addresses, _add_figures),
+)

@@ -13,32 +13,34 @@ No condition is ever NULL, so NOT always negates.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 from mektup.message.text import fold, fold_header
 from mektup.store import texts
+from mektup.store.rules.emailids import digest_named
 from mektup.store.rules.keyword_sets import KEYWORD_SHIFT
 from mektup.store.rules.search_cost import seconds_of
+from mektup.store.rules.threads import thread_named
 from mektup.store.sqlite.file.cursor import Cursor, moment
 from mektup.store.sqlite.tables import trigrams
 from mektup.store.sqlite.tables.changes import modseq
-from mektup.store.sqlite.tables.chunk_compression import octets_of
+from mektup.store.sqlite.tables.compared_search import tested_by
+from mektup.store.sqlite.tables.fuzzy_search import relevancy_of
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
-from mektup.store.sqlite.tables.schema import CHUNK_BITS
 from mektup.store.sqlite.tables.text_blocks import LAST, encode
+from mektup.store.sqlite.tables.text_index import ADDRESS_COLUMNS, ASKED_LAST, FIELD_NAME, FIRST_CHUNK
 from mektup.terms import search as terms
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import SYSTEM_FLAGS_BY_NAME
 from mektup.terms.numbers import MailboxId
 from mektup.terms.search import SearchKey
 from mektup.terms.search_walk import Algebra, flags_in, leaves, narrowed, set_algebra, walk
-from mektup.terms.sets import Uids
+from mektup.terms.sets import Run, Uids
 
 MAX_DEPTH = 500
 """The greatest depth of a condition, in levels of AND, OR and NOT; SQLite parses 1000 levels of its own."""
@@ -48,6 +50,9 @@ FEW_READ = 100
 
 RUNS_IN_LINE = 16
 """The most runs of UIDs that are compared one by one; more are looked up in a list of numbers."""
+
+MOST_SPANS = 16
+"""The most ranges of UIDs that are queried one by one; the messages between two of them are read, too."""
 
 UIDS_LISTED = 500_000
 """The most UIDs in all lists of a statement; SQLite keeps each list twice."""
@@ -128,6 +133,8 @@ class Compiler:
                 return self._uids(uids)
             case terms.Arrived(when, day):
                 return _day("m.arrived + m.zone * 60", when, day)
+            case terms.Saved(when, day):
+                return _day("m.saved", when, day)
             case terms.Sent(when, day):
                 dated = _day("t.sent + t.sent_zone * 60", when, day)
                 return Condition(f"(t.sent IS NOT NULL AND {dated.sql})", dated.parameters, TEXTS)
@@ -141,6 +148,12 @@ class Compiler:
                 return Condition("m.size < ?", (octets,))
             case terms.ChangedSince(since):
                 return Condition("m.modseq >= ?", (min(since, 2**63 - 1),))
+            case terms.HasEmailId(objectid):
+                digest = digest_named(objectid)
+                return Condition("0") if digest is None else Condition(_HAS_DIGEST, (digest,), TEXTS)
+            case terms.InThread(objectid):
+                thread = thread_named(objectid)
+                return Condition("0") if thread is None else Condition(_IN_THREAD, (thread,), TEXTS)
             case _:
                 return self._text(key)
 
@@ -164,13 +177,13 @@ class Compiler:
         match key:
             case terms.InAddress(field, text):
                 text = fold_header(text)
-                return self._looked_up(trigrams.in_header(text), _contains(_ADDRESS_COLUMNS[field], text))
+                return self._looked_up(trigrams.in_header(text), _contains(ADDRESS_COLUMNS[field], text))
             case terms.InSubject(text):
                 text = fold_header(text)
                 return self._looked_up(trigrams.in_header(text), _contains("t.subject", text))
             case terms.InHeader(name, text):
                 text = fold_header(text)
-                match = trigrams.in_header(name, text) if _FIELD_NAME.fullmatch(name) else None
+                match = trigrams.in_header(name, text) if FIELD_NAME.fullmatch(name) else None
                 return self._looked_up(match, Condition(_IN_HEADER, (name, text), BYTES))
             case terms.InBody(text):
                 text = fold(text)
@@ -181,6 +194,13 @@ class Compiler:
                     trigrams.anywhere(in_header, in_body),
                     _combined("OR", [_in_body(in_body), _in_headers(in_header)]),
                 )
+            case terms.Fuzzy():
+                scored = relevancy_of(key)
+                condition = Condition(f"{scored.sql} > 0", scored.parameters, BYTES if scored.reads_message else TEXTS)
+                return self._looked_up(scored.match, condition)
+            case terms.Compared():
+                tested = tested_by(key)
+                return self._looked_up(tested.match, Condition(tested.sql, tested.parameters, BYTES))
             case _:
                 raise TypeError(f"{type(key).__name__} is for the session to resolve")
 
@@ -198,27 +218,14 @@ class Compiler:
         )
 
 
-_ADDRESS_COLUMNS = {
-    terms.AddressField.FROM: "t.from_",
-    terms.AddressField.TO: "t.to_",
-    terms.AddressField.CC: "t.cc",
-    terms.AddressField.BCC: "t.bcc",
-}
-
-
-_FIELD_NAME = re.compile(r"[!-9;-~]+")
-"""RFC 5322 §2.2. A client may search fields with other names, but the index does not have them."""
-
 _PROPOSED = f"m.content IN ({trigrams.PROPOSED} UNION ALL SELECT id FROM contents WHERE id > {LAST})"
 
 
-# The table account has one row, with the ID 1. SQLite evaluates a condition on the innermost loop last. Without it,
-# SQLite would read a message before it checks the flags, because the index that it scans has the content.
-_ASKED_LAST = "m.content * a.id"
+_IN_HEADER = f"in_header({ASKED_LAST}, {FIRST_CHUNK}, ?, ?)"
 
-_IN_HEADER = (
-    f"in_header({_ASKED_LAST}, (SELECT {octets_of('k')} FROM chunks AS k WHERE k.id = m.content << {CHUNK_BITS}), ?, ?)"
-)
+
+_HAS_DIGEST = "EXISTS (SELECT 1 FROM contents AS c WHERE c.id = m.content AND c.digest = ?)"
+_IN_THREAD = "m.content IN (SELECT id FROM contents WHERE thread = ?)"
 
 
 def _contains(column: str, text: str) -> Condition:
@@ -226,11 +233,11 @@ def _contains(column: str, text: str) -> Condition:
 
 
 def _in_body(text: str) -> Condition:
-    return Condition(f"in_body({_ASKED_LAST}, (SELECT ?))", (encode(text),), BYTES)
+    return Condition(f"in_body({ASKED_LAST}, (SELECT ?))", (encode(text),), BYTES)
 
 
 def _in_headers(text: str) -> Condition:
-    return Condition(f"in_headers({_ASKED_LAST}, (SELECT ?))", (encode(text),), BYTES)
+    return Condition(f"in_headers({ASKED_LAST}, (SELECT ?))", (encode(text),), BYTES)
 
 
 def _day(seconds: str, when: terms.When, day: date) -> Condition:
@@ -295,7 +302,19 @@ def _matching(cursor: Cursor, mailbox: MailboxId, condition: Condition, within: 
         f"SELECT m.uid FROM messages AS m {index} {joins} WHERE m.mailbox = ? AND m.uid BETWEEN ? AND ? "
         f"AND {condition.sql} ORDER BY m.uid"
     )
+    spans = [(within.first, within.last)] if condition.is_looked_up else _spans(within)
     found: Uids = Uids.of_sorted(
-        uid for (uid,) in cursor.execute(sql, (mailbox, within.first, within.last, *condition.parameters))
+        uid for span in spans for (uid,) in cursor.execute(sql, (mailbox, *span, *condition.parameters))
     )
     return found & within
+
+
+def _spans(within: Uids) -> Sequence[Run]:
+    """Few ranges with all of *within*, without its largest gaps: a query for each of them reads little else."""
+    spans = within.runs
+    if len(spans) > MOST_SPANS:
+        gaps = [other[0] - one[1] for one, other in pairwise(spans)]
+        least = sorted(gaps)[-MOST_SPANS + 1]
+        cuts = [at for at, gap in enumerate(gaps, 1) if gap >= least][: MOST_SPANS - 1]
+        spans = tuple((spans[start][0], spans[stop - 1][1]) for start, stop in pairwise((0, *cuts, len(spans))))
+    return spans

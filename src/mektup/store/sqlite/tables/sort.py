@@ -9,11 +9,12 @@ from typing import Final
 
 from mektup.store.rules.mailbox_names import no_such_mailbox
 from mektup.store.sorting import answers
-from mektup.store.sorting.answers import of_candidates
+from mektup.store.sorting.answers import of_candidates, with_relevancy
 from mektup.store.sorting.columns import Column, MessageIds
 from mektup.store.sorting.sort_keys import (
     KEY_LETTERS,
     TEXT_FIELDS,
+    ComparedKey,
     Key,
     Place,
     Remembered,
@@ -23,9 +24,12 @@ from mektup.store.sorting.sort_keys import (
     require_few,
 )
 from mektup.store.sqlite.file.cursor import Cursor, moment
+from mektup.store.sqlite.tables.compared_search import key_of
+from mektup.store.sqlite.tables.fuzzy_search import relevancy
 from mektup.store.sqlite.tables.keywords import SqliteKeywordSets
 from mektup.store.sqlite.tables.search import search
 from mektup.store.sqlite.tables.uids import Query, slices
+from mektup.terms.comparators import DEFAULT, Comparator
 from mektup.terms.numbers import MailboxId, Uid
 from mektup.terms.search import All, InUids, SearchKey
 from mektup.terms.sets import Uids
@@ -48,9 +52,12 @@ def sort(cursor: Cursor, question: Question, criteria: Sequence[SortCriterion]) 
     return answers.sort(partial(_found, cursor, question), question.place, question.remembered, criteria)
 
 
-def thread(cursor: Cursor, question: Question, algorithm: ThreadAlgorithm) -> MessageThreads:
+def thread(
+    cursor: Cursor, question: Question, algorithm: ThreadAlgorithm, comparator: Comparator = DEFAULT
+) -> MessageThreads:
     """See ``interface.Account.thread``."""
-    return answers.thread(partial(_found, cursor, question), question.place, question.remembered, algorithm)
+    find = partial(_found, cursor, question)
+    return answers.thread(find, question.place, question.remembered, algorithm, comparator)
 
 
 def _found(cursor: Cursor, question: Question, needed: Collection[Key]) -> SortKeys:
@@ -65,8 +72,11 @@ def _found(cursor: Cursor, question: Question, needed: Collection[Key]) -> SortK
             case key:
                 candidates = search(cursor, question.place[1], key, within, question.keyword_sets)
         source = KeyRows(cursor, question.place[1])
-        keys = keys_of(source, question.place, candidates, needed, question.remembered)
-    return of_candidates(keys, candidates)
+        remembered = [each for each in needed if each is not SortKey.RELEVANCY]
+        keys = of_candidates(keys_of(source, question.place, candidates, remembered, question.remembered), candidates)
+        if SortKey.RELEVANCY in needed:
+            keys = with_relevancy(keys, relevancy(cursor, question.place[1], question.key, keys.uids))
+    return keys
 
 
 # Columns
@@ -122,7 +132,7 @@ class KeyRows:
         return Uids(rows)
 
     def read(self, uids: Uids, columns: Mapping[Key, Column], most: int) -> Uids:
-        expressions = ", ".join(_COLUMNS[key] for key in columns)
+        expressions = ", ".join(key_of(key) if isinstance(key, ComparedKey) else _COLUMNS[key] for key in columns)
         wide = tuple(at for at, key in enumerate(columns, 1) if key is ThreadKey.MESSAGE_IDS)
         query = Query(expressions, "CROSS JOIN texts AS t ON t.content = m.content", wide=wide)
         there: list[int] = []

@@ -7,9 +7,10 @@ its answer does not depend on the mark.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +20,21 @@ import apsw
 
 from mektup.message.headers import FieldChooser
 from mektup.message.scan import Octets
-from mektup.message.text import field_texts, header_values, search_text
+from mektup.message.text import field_texts, fold, header_values, search_text
 from mektup.store.interface import SearchStatus
 from mektup.store.rules.text_documents import ALWAYS, LONGEST_DOCUMENT, document_of_message
 from mektup.store.spool import Spool
 from mektup.store.sqlite.file.change import Change
 from mektup.store.sqlite.file.cursor import Cursor, add_function, moment
+from mektup.store.sqlite.file.errors import DamagedError
 from mektup.store.sqlite.tables import content, text_blocks, trigrams
-from mektup.store.sqlite.tables.chunk_compression import Packing
-from mektup.store.sqlite.tables.schema import CHUNK_BYTES
+from mektup.store.sqlite.tables.chunk_compression import Packing, octets_of
+from mektup.store.sqlite.tables.schema import CHUNK_BITS, CHUNK_BYTES
 from mektup.store.sqlite.tables.text_blocks import KeptTexts, Text, encode
+from mektup.terms.errors import Refused
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import ContentId
+from mektup.terms.search import AddressField
 
 LOOKED_INTO_AT_ONCE: Final = 256 * 1024
 """The octets of a text that are searched before other threads can run."""
@@ -56,6 +60,24 @@ _DECODING: Final = threading.Lock()
 
 # Searching texts
 
+ADDRESS_COLUMNS: Final = {
+    AddressField.FROM: "t.from_",
+    AddressField.TO: "t.to_",
+    AddressField.CC: "t.cc",
+    AddressField.BCC: "t.bcc",
+}
+
+FIELD_NAME: Final = re.compile(r"[!-9;-~]+")
+"""RFC 5322 §2.2. A client may search fields with other names, but the index does not have them."""
+
+# The table account has one row, with the ID 1. SQLite evaluates a condition on the innermost loop last. Without it,
+# SQLite would read a message before it checks the flags, because the index that it scans has the content.
+ASKED_LAST: Final = "m.content * a.id"
+"""The content, for a function that reads the message."""
+
+FIRST_CHUNK: Final = f"(SELECT {octets_of('k')} FROM chunks AS k WHERE k.id = m.content << {CHUNK_BITS})"
+"""The first chunk, which is the header or its beginning."""
+
 
 class Reader:
     """The functions of one connection with which ``search`` reads texts."""
@@ -68,28 +90,51 @@ class Reader:
         """The texts of the message that was decoded last."""
 
     def in_header(self, number: int, header: bytes, name: str, text: str) -> bool:
-        """Whether *text* is in a field *name*. *header* is the message's first chunk."""
+        """Whether *text* is in a field *name*; see ``values``."""
+        return any(text in value for value in self.values(number, header, name))
+
+    def in_body(self, number: int, sought: bytes) -> bool:
+        """Whether the encoded text *sought* is in the text of the body."""
+        return _holds(self.body(number), sought)
+
+    def in_headers(self, number: int, sought: bytes) -> bool:
+        """Whether the encoded text *sought* is in the text of all headers."""
+        return _holds(self.headers(number), sought)
+
+    def values(self, number: int, header: bytes, name: str) -> list[str]:
+        """The texts of the fields *name*. *header* is the message's first chunk."""
         if len(header) >= CHUNK_BYTES:
             # a piece at a time, so that other threads can run in between
             chooser = FieldChooser(frozenset({name.encode()}), exclude=False)
             pieces = content.header_pieces(self._connection.cursor(), ContentId(number), self._limits.header_bytes)
             header = b"".join([*map(chooser.take, pieces), chooser.finish()])
-        return any(text in value for value in header_values(header, name, self._limits))
+        return header_values(header, name, self._limits)
 
-    def in_body(self, number: int, sought: bytes) -> bool:
-        """Whether the encoded text *sought* is in the text of the body."""
+    def header(self, number: int, header: bytes) -> bytes:
+        """The whole header, as far as it is parsed. *header* is the message's first chunk."""
+        if len(header) < CHUNK_BYTES:
+            return header
+        return b"".join(content.header_pieces(self._connection.cursor(), ContentId(number), self._limits.header_bytes))
+
+    def texts(self, number: int, folding: Callable[[str], str]) -> tuple[str, str]:
+        """The texts of the headers and of the body, made of the message's octets."""
+        with _octets(self._connection.cursor(), ContentId(number)) as octets:
+            return texts_of(octets, self._limits, folding)
+
+    def body(self, number: int) -> bytes:
+        """The encoded text of the body."""
         text = self._texts.body(number)
-        return _holds(self._decode(number).body if text is None else text, sought)
+        return self._decode(number).body if text is None else text
 
-    def in_headers(self, number: int, sought: bytes) -> bool:
-        """Whether the encoded text *sought* is in the text of all headers."""
+    def headers(self, number: int) -> bytes:
+        """The encoded text of all headers."""
         text = self._texts.headers(number)
-        return _holds(self._decode(number).headers if text is None else text, sought)
+        return self._decode(number).headers if text is None else text
 
     def _decode(self, number: int) -> Text:
         if self._decoded.content != number:
             with _octets(self._connection.cursor(), ContentId(number)) as octets:
-                headers, body = _texts_of(octets, self._limits)
+                headers, body = texts_of(octets, self._limits)
             self._decoded = Text(number, encode(headers), encode(body))
         return self._decoded
 
@@ -101,11 +146,12 @@ def _holds(text: bytes, sought: bytes) -> bool:
     return any(text.find(sought, start, start + LOOKED_INTO_AT_ONCE + len(sought)) >= 0 for start in pieces)
 
 
-def _texts_of(octets: Octets, limits: Limits) -> tuple[str, str]:
+def texts_of(octets: Octets, limits: Limits, folding: Callable[[str], str] = fold) -> tuple[str, str]:
+    """The searchable texts of a message, folded by *folding*: of all headers, and of the body."""
     if len(octets) <= DECODED_TOGETHER:
-        return search_text(octets, limits)
+        return search_text(octets, limits, folding)
     with _DECODING:
-        return search_text(octets, limits)
+        return search_text(octets, limits, folding)
 
 
 @contextmanager
@@ -118,12 +164,13 @@ def _octets(cursor: Cursor, number: ContentId) -> Iterator[Octets]:
         yield spool.octets()
 
 
-def equip(connection: apsw.Connection, texts: KeptTexts, limits: Limits) -> None:
-    """Gives *connection* the functions of a Reader."""
+def equip(connection: apsw.Connection, texts: KeptTexts, limits: Limits) -> Reader:
+    """Gives *connection* the functions of a Reader, and returns it."""
     reader = Reader(connection, texts, limits)
     add_function(connection, "in_header", 4, reader.in_header)
     add_function(connection, "in_body", 2, reader.in_body)
     add_function(connection, "in_headers", 2, reader.in_headers)
+    return reader
 
 
 # Indexing
@@ -192,13 +239,21 @@ def _rows(cursor: Cursor, first: int, last: int) -> Iterator[tuple[Any, ...]]:
 def _entry(cursor: Cursor, row: tuple[Any, ...], limits: Limits, packing: Packing) -> Entry:
     number, header_size, *fields = row
     with _octets(cursor, ContentId(number)) as octets:
-        headers, body = _texts_of(octets, limits)
-        document = ALWAYS
-        if len(headers) + len(body) <= LONGEST_DOCUMENT:
-            header = octets[: min(header_size, limits.header_bytes)]
-            document = document_of_message(headers, body, [*fields, *_fields(header, limits)])
+        headers, body = texts_of(octets, limits)
+        header = octets[: min(header_size, limits.header_bytes)]
+    document = document_of(headers, body, fields, header, limits)
     text = Text(number, encode(headers), encode(body))
     return Entry(text, document, content.packed_again(cursor, ContentId(number), text, packing))
+
+
+def document_of(headers: str, body: str, fields: Sequence[str], header: bytes, limits: Limits) -> str:
+    """The document of a message with these texts of its *headers* and its *body*, for the index.
+
+    *fields* are the subject and the addresses.
+    """
+    if len(headers) + len(body) > LONGEST_DOCUMENT:
+        return ALWAYS
+    return document_of_message(headers, body, [*fields, *_fields(header, limits)])
 
 
 def _fields(header: bytes, limits: Limits) -> Iterator[str]:
@@ -225,6 +280,22 @@ def put(change: Change, batch: Batch) -> bool:
     text_blocks.add(cursor, [entry.text for entry in entries])
     content.put_again(cursor, [chunk for entry in entries for chunk in entry.chunks])
     return True
+
+
+def put_again(change: Change, documents: Sequence[int], limits: Limits) -> None:
+    """Makes *documents* of messages that are indexed anew. A message that cannot be read is always a candidate."""
+    cursor = change.cursor
+    mark = cursor.execute(f"SELECT {text_blocks.LAST}").get
+    for number in documents:
+        made = []
+        for row in list(_rows(cursor, number << 1, min(number << 1 | 1, mark))):
+            try:
+                made.append(_entry(cursor, row, limits, Packing(None)).document)
+            except (DamagedError, Refused):
+                made.append(ALWAYS)
+        cursor.execute("DELETE FROM trigrams WHERE rowid = ?", (number,))
+        if made:
+            cursor.execute("INSERT INTO trigrams (rowid, document) VALUES (?, ?)", (number, "\n".join(made)))
 
 
 def tidy(change: Change) -> bool:

@@ -10,9 +10,10 @@ make the index a third smaller. Texts of neighbours are stored together, so read
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from mektup.store.rules.fuzzy import Alternative, Sought, lookups
 from mektup.store.rules.text_documents import ALWAYS, asked_trigrams, body_text, header_text
 
 TABLE: Final = """
@@ -31,6 +32,9 @@ PROPOSED: Final = (
 
 MESSAGES: Final = "SELECT 1 FROM contents WHERE id BETWEEN ?1 << 1 AND ?1 << 1 | 1"
 """SQL: a row for each existing content of a document."""
+
+HAS: Final = "SELECT 1 FROM trigrams WHERE rowid = ? AND trigrams MATCH ?"
+"""SQL: a row where a document matches."""
 
 FORGET_ALL: Final = "INSERT INTO trigrams (trigrams) VALUES ('delete-all')"
 """SQL: empties the index."""
@@ -56,14 +60,38 @@ def anywhere(header: str, body: str) -> str | None:
     return _match([header_text(header)], [body_text(body)])
 
 
+def fuzzy(sought: Sought, *, in_header: bool, in_body: bool) -> str | None:
+    """The match for messages that may have what is *sought* in the headers or in the body; None for any message."""
+    forms = [form for form, is_meant in ((header_text, in_header), (body_text, in_body)) if is_meant]
+    words = [
+        _joined(" OR ", (_spelled(alternative, form) for alternative in alternatives for form in forms))
+        for alternatives in lookups(sought)
+    ]
+    return f"{_quoted(ALWAYS)} OR {_joined(' AND ', words)}" if words else None
+
+
+def _spelled(alternative: Alternative, form: Callable[[str], str]) -> str:
+    trigrams = (_joined(" OR ", (_quoted(form(each)) for each in spellings)) for spellings in alternative)
+    return _joined(" AND ", trigrams)
+
+
+def _joined(word: str, parts: Iterable[str]) -> str:
+    return f"({word.join(parts)})"
+
+
 def _match(*alternatives: Sequence[str]) -> str | None:
     found = [_quoted(ALWAYS)]
     for texts in alternatives:
         trigrams = [trigram for text in texts for trigram in asked_trigrams(text)]
         if not trigrams:
             return None
-        found.append(f"({' AND '.join(map(_quoted, trigrams))})")
+        found.append(f"({all_of(trigrams)})")
     return " OR ".join(found)
+
+
+def all_of(trigrams: Sequence[str]) -> str:
+    """The match for documents that have all *trigrams*."""
+    return " AND ".join(map(_quoted, trigrams))
 
 
 def _quoted(trigram: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
 
-from mektup.store.interface import Row
+from mektup.store.columns import Row
 from mektup.store.sqlite.file.cursor import Cursor
 from mektup.terms.numbers import MailboxId, ModSeq
 from mektup.terms.sets import NumberSet, Uids

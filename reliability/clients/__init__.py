@@ -1,0 +1,1 @@
+"""Small clients of the three protocols, for programs that note every answer in a journal."""

@@ -1,0 +1,1 @@
+"""The files of Apple Mail's own store: ``.emlx``."""

@@ -1,0 +1,1 @@
+"""Writes an account, or one mailbox, in the forms that the importer and other programs read."""

@@ -1,0 +1,1 @@
+"""Maildir and Maildir++, of Dovecot and of others."""

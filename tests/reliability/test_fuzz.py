@@ -1,0 +1,90 @@
+"""Every target of the fuzzer holds for good input and for some mutated input; and a faulty target is found out."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reliability.fuzz import growth
+from reliability.fuzz.judge import Finding, Judge
+from reliability.fuzz.mutation import Mutator
+from reliability.fuzz.target import Target, pieces, require
+from reliability.fuzz.targets import TARGETS
+
+IN_THIS_PROCESS = {name: target for name, target in TARGETS.items() if target.is_guided}
+
+every_target = pytest.mark.parametrize("target", IN_THIS_PROCESS.values(), ids=IN_THIS_PROCESS)
+
+
+def judged(target: Target, inputs: list[bytes]) -> list[Finding]:
+    """The findings of *inputs*."""
+    found: list[Finding] = []
+    judge = Judge(target, found.append)
+    for octets in inputs:
+        judge.run(octets)
+    return found
+
+
+def faulty(run: Callable[[bytes], None]) -> Target:
+    return Target("faulty", "has a fault", run, lambda: [b"good"], [b"x"])
+
+
+@every_target
+def test_good_input(target: Target) -> None:
+    assert not judged(target, list(islice(target.seeds(), 40)))
+
+
+@every_target
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_mutated_input(target: Target, seed: int) -> None:
+    mutator = Mutator(random.Random(seed), list(islice(target.seeds(), 300)), target.words, target.longest)
+    for _ in range(3):
+        target.run(mutator.made())
+
+
+@every_target
+@settings(max_examples=20, deadline=None)
+@given(octets=st.binary(max_size=300))
+def test_any_octets(target: Target, octets: bytes) -> None:
+    target.run(octets)
+
+
+def test_a_seed_repeats_its_inputs() -> None:
+    def made() -> list[bytes]:
+        mutator = Mutator(random.Random(7), [b"a1 NOOP\r\n", b"b 12"], [b"SEARCH", b"("], 50)
+        return [mutator.made() for _ in range(200)]
+
+    assert made() == made()
+    assert max(map(len, made())) <= 50
+
+
+@given(st.binary(max_size=300))
+def test_pieces_are_the_whole(octets: bytes) -> None:
+    assert b"".join(pieces(octets)) == octets
+    assert pieces(octets) == pieces(octets)
+
+
+def test_an_exception_is_a_finding_once_for_each_place() -> None:
+    def run(octets: bytes) -> None:
+        int(octets) if octets.startswith(b"1") else require(len(octets) < 3, "short")
+
+    found = judged(faulty(run), [b"1x", b"12y", b"abc", b"abcd", b"1"])
+    assert [each.octets for each in found] == [b"1x", b"abc"]
+    assert len({each.name for each in found}) == 2
+
+
+def test_time_that_grows_like_n_squared_is_a_finding() -> None:
+    found: list[Finding] = []
+    growth.check(Judge(faulty(lambda octets: None), found.append), "x", lambda size: b"x" * size)
+    assert not found
+    slow = re.compile(rb"x*z")
+    judge = Judge(faulty(lambda octets: slow.search(octets[:8192]) and None), found.append)
+    growth.check(judge, "x", lambda size: b"x" * (size // 8))
+    assert [each.kind.partition(" in ")[0] for each in found] == ["time grows faster than n log n"]
