@@ -17,8 +17,8 @@ _QUOTABLE: Final = re.compile(rb"[^\r\n\x00\x80-\xff]*")
 _QUOTED_SPECIAL: Final = re.compile(rb'["\\]')
 
 _EPOCH: Final = datetime(1970, 1, 1)
-_FIRST_SECOND: Final = int((datetime(1, 1, 2) - _EPOCH).total_seconds())
-_LAST_SECOND: Final = int((datetime(9999, 12, 30) - _EPOCH).total_seconds())
+_FIRST_SECOND: Final = int((datetime(1, 1, 1) - _EPOCH).total_seconds())
+_LAST_SECOND: Final = int((datetime(9999, 12, 31, 23, 59, 59) - _EPOCH).total_seconds())
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -79,9 +79,9 @@ def date_time(seconds: int, zone: int) -> bytes:
 
     A day of one digit has a space before it (date-day-fixed).
 
-    The grammar has only the years 1 to 9999; times outside become the nearest possible time.
+    The grammar has only the years 1 to 9999; times outside become the nearest possible time of their zone.
     """
-    moment = _EPOCH + timedelta(seconds=min(max(seconds, _FIRST_SECOND), _LAST_SECOND), minutes=zone)
+    moment = _EPOCH + timedelta(seconds=min(max(seconds + zone * 60, _FIRST_SECOND), _LAST_SECOND))
     hours, minutes = divmod(abs(zone), 60)
     return b'"%2d-%b-%04d %02d:%02d:%02d %b%02d%02d"' % (
         moment.day,
