@@ -24,8 +24,9 @@ from reliability.fuzz.targets import TARGETS
 SECONDS, SHORT_SECONDS = 600.0, 75.0
 """For all targets together."""
 
-SHORT_SEED = 1
-"""Of the short form, which checks a commit: it tries the same inputs each time. Long runs look for new ones."""
+SHORT_SEED, SHORT_INPUTS = 1, 15_000
+"""Of the short form, which checks a commit: it tries the same inputs of each target each time, on a fast machine, too.
+Long runs look for new ones."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -44,12 +45,12 @@ def main(words: Sequence[str]) -> int:
     heading = f"{report.heading(Path.cwd())}\n{_engine_in_words(options.engine)}, seed {options.seed}\n\n{table.HEAD}"
     print(heading, flush=True)
     shares = {name: seconds * TARGETS[name].weight / weights for name in chosen}
-    for outcome in run(shares, Plan(options.engine, options.seed, options.findings, options.corpus)):
+    for outcome in run(shares, Plan(options.engine, options.seed, options.findings, options.inputs, options.corpus)):
         outcomes.append(outcome)
         print(table.line(outcome), flush=True)
         for each in outcome.found:
             print(f"  {each['kind']}\n  {findings.how_to_repeat(outcome.target, Path(each['path']))}", flush=True)
-    print(f"\n{table.total(outcomes)}")
+    print("", *table.findings(outcomes), table.total(outcomes), sep="\n")
     print(f"{time.monotonic() - began:.0f} seconds in all", file=sys.stderr)
     if options.write:
         lines = [heading, *map(table.line, outcomes), "", table.total(outcomes)]
@@ -79,6 +80,7 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help=f"{SHORT_SECONDS:.0f} seconds, without guidance")
     parser.add_argument("--engine", choices=("guided", "mutating"), help="guided where atheris is installed")
     parser.add_argument("--seed", type=int, help="repeats a run without guidance; a random one unless --short")
+    parser.add_argument("--inputs", type=int, help="the most inputs without guidance of each target")
     parser.add_argument("--findings", type=Path, default=findings.FOLDER, help="the folder for findings")
     parser.add_argument(
         "--corpus", type=Path, help="a folder that keeps inputs which reached new code, for the next run"
@@ -93,6 +95,8 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
         parser.error("name the target of the input")
     if options.seed is None:
         options.seed = SHORT_SEED if options.short else random.randrange(2**31)
+    if options.inputs is None:
+        options.inputs = SHORT_INPUTS if options.short else sys.maxsize
     if options.engine is None:
         options.engine = "guided" if engines.guided_is_available() and not options.short else "mutating"
     return options

@@ -103,12 +103,13 @@ def _run(target: Target, seconds: float, options: argparse.Namespace, out: Path)
     judge.run(b"")  # what the target needs is made at its first input
     judge.slowest_seconds, judge.slowest_bytes = 0.0, 0
     began = time.monotonic()
-    rng = random.Random(f"{options.seed} {target.name}")
+    # a generator of its own, because how many families are tried depends on the machine
+    families, rng = (random.Random(f"{options.seed} {target.name} {use}") for use in ("growth", "inputs"))
     growth = max(LEAST_GROWTH_SECONDS, seconds * engines.GROWTH_SHARE) if target.grows else 0.0
-    engines.grow(judge, rng, growth)
+    engines.grow(judge, families, growth)
     if options.engine == "guided" and target.is_guided:
         engines.guide(judge, rng, seconds - growth, options.corpus / target.name, ended)
-    engines.mutate(judge, rng, seconds - growth)
+    engines.mutate(judge, rng, seconds - growth, options.most)
     ended()
 
 
@@ -118,6 +119,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--engine", choices=("guided", "mutating"), required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--findings", type=Path, required=True)
+    parser.add_argument("--most", type=int, required=True, help="inputs without guidance of each target")
     parser.add_argument("--corpus", type=Path)
     return parser.parse_args()
 

@@ -27,17 +27,18 @@ def guided_is_available() -> bool:
     return find_spec("atheris") is not None
 
 
-def mutate(judge: Judge, rng: random.Random, seconds: float) -> None:
-    """Runs seeds, then mutated ones, for *seconds*."""
+def mutate(judge: Judge, rng: random.Random, seconds: float, most: int) -> None:
+    """Runs seeds, then mutated ones, for *seconds*, until *most* inputs have been tried."""
     target = judge.target
+    most += judge.inputs
     stop = time.monotonic() + seconds
     seeds = _seeds(judge, rng)
     for octets in seeds:
-        if time.monotonic() > stop - seconds / 2:
+        if time.monotonic() > stop - seconds / 2 or judge.inputs >= most:
             break
         judge.run(octets)
     mutator = Mutator(rng, seeds, target.words, target.longest)
-    while time.monotonic() < stop:
+    while time.monotonic() < stop and judge.inputs < most:
         for _ in range(AT_ONCE if target.is_guided else 1):
             judge.run(mutator.made())
 

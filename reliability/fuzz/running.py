@@ -17,6 +17,8 @@ class Plan:
     engine: str
     seed: int
     findings: Path
+    most: int
+    """Inputs of each target without guidance."""
     corpus: Path | None = None
 
 
@@ -40,6 +42,7 @@ def run(seconds: Mapping[str, float], plan: Plan) -> Iterator[Outcome]:
     """Runs each target for its *seconds*, one after the other."""
     command = [sys.executable, "-m", "reliability.fuzz.child", *(f"{name}={each}" for name, each in seconds.items())]
     command += ["--engine", plan.engine, "--seed", str(plan.seed), "--findings", str(plan.findings)]
+    command += ["--most", str(plan.most)]
     if plan.corpus is not None:
         command += ["--corpus", str(plan.corpus)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:

@@ -6,14 +6,16 @@ import random
 import re
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reliability.fuzz import growth
+from reliability.fuzz import engines, findings, growth, table
 from reliability.fuzz.judge import Finding, Judge
 from reliability.fuzz.mutation import Mutator
+from reliability.fuzz.running import Outcome
 from reliability.fuzz.target import Target, pieces, require
 from reliability.fuzz.targets import TARGETS
 
@@ -69,6 +71,25 @@ def test_a_seed_repeats_its_inputs() -> None:
 def test_pieces_are_the_whole(octets: bytes) -> None:
     assert b"".join(pieces(octets)) == octets
     assert pieces(octets) == pieces(octets)
+
+
+@pytest.mark.parametrize("most", [1, 150])
+def test_a_bounded_run_tries_so_many_inputs_and_the_same_ones_each_time(most: int) -> None:
+    def tried() -> list[bytes]:
+        inputs: list[bytes] = []
+        engines.mutate(Judge(faulty(inputs.append), lambda _: None), random.Random(1), 60.0, most)
+        return inputs
+
+    first = tried()
+    assert most <= len(first) < most + engines.AT_ONCE
+    assert tried() == first
+
+
+def test_the_closing_lines_show_the_input_of_a_finding(tmp_path: Path) -> None:
+    path = findings.write(tmp_path, Finding("dates", "Broken", "why", bytes(300)))
+    outcome = Outcome("dates", found=[{"kind": "Broken", "path": str(path)}])
+    (line,) = table.findings([Outcome("sets"), outcome])
+    assert line == f"finding: dates: Broken: 300 octets, {bytes(table.SHOWN_BYTES)!r}"
 
 
 def test_an_exception_is_a_finding_once_for_each_place() -> None:
