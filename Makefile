@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 BEFORE ?= HEAD~1
 COMMIT = $(shell git rev-parse --short=10 $(BEFORE))
 
-.PHONY: run test check lint types imports sizes coverage rfc-coverage capabilities texts test-clients test-moving test-desktop test-peer bench bench-before bench-scale hostile floods hostile-short crash fuzz power faults soak reliability-short clean
+.PHONY: run test check lint types imports sizes coverage rfc-coverage capabilities texts test-clients test-moving test-desktop test-peer test-cluster bench bench-before bench-scale hostile floods hostile-short crash fuzz power faults soak reliability-short clean
 
 run: $(STAMP)
 	@$(BIN)/mektup demo
@@ -62,6 +62,10 @@ test-desktop: $(STAMP)
 
 test-peer: $(STAMP)
 	$(BIN)/pytest tests/peer
+
+# the suite of the store on a real PostgreSQL, and several nodes (Debian: postgresql)
+test-cluster: $(STAMP)
+	MEKTUP_CLUSTER=1 $(BIN)/pytest --numprocesses auto --dist worksteal tests/contract tests/cluster
 
 bench: $(STAMP)
 	$(BIN)/python -m bench $(OPTIONS) $(ROWS)

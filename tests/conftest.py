@@ -10,3 +10,7 @@ from hypothesis import settings
 # each time, so that it decides about the commit and not about luck; a developer's runs look for new ones.
 settings.register_profile("mektup", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("mektup")
+
+if "MEKTUP_CLUSTER" in os.environ:  # the only tests that need its libraries
+    from tests.support.postgres import new_database as new_database
+    from tests.support.postgres import postgres as postgres

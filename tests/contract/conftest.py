@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,34 @@ from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 from mektup.terms.quota import NO_QUOTA, QuotaLimits
 from tests.support import naive
 
+HERE = Path(__file__).parent
+
 OpenStore = Callable[..., Awaitable[Store]]
+
+ENGINES = ["postgres"] if "MEKTUP_CLUSTER" in os.environ else ["sqlite on disk", "sqlite in memory", "naive"]
+
+NOT_ON_POSTGRES_YET = frozenset(
+    """
+    test_access_lists test_account_figures test_account_log test_account_log_model test_addresses test_addresses_model
+    test_adoption test_changes test_directory test_flags test_header_fields test_lines test_mailboxes test_messages
+    test_metadata test_model test_moments test_object_ids test_past test_previews test_quota test_replace test_retention
+    test_rules_of_reading test_search test_sort
+    """.split()
+)
+"""The modules, or tests as ``module::test``, that do not pass on PostgreSQL. MEKTUP_CLUSTER=all runs them, too."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what NOT_ON_POSTGRES_YET names."""
+    if os.environ.get("MEKTUP_CLUSTER") in (None, "all"):
+        return
+    left_out = [item for item in items if item.path.parent == HERE and not NOT_ON_POSTGRES_YET.isdisjoint(_names(item))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _names(item: pytest.Item) -> tuple[str, str]:
+    return item.path.stem, f"{item.path.stem}::{getattr(item, 'originalname', item.name)}"
 
 
 class RecordingBus:
@@ -30,7 +59,14 @@ class RecordingBus:
         self.modseqs.append(modseq)
 
 
-@pytest.fixture(params=["sqlite on disk", "sqlite in memory", "naive"])
+async def open_on_postgres(database: str, **options: Any) -> Store:
+    """A store whose directory and whose only shard are in *database*."""
+    from mektup.store.postgres import open_store  # elsewhere its libraries may be missing
+
+    return await open_store(database, {"a": database}, **options)
+
+
+@pytest.fixture(params=ENGINES)
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
     """Opens stores of one engine, and closes them at the end."""
     stores: list[Store] = []
@@ -42,8 +78,12 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         quota: QuotaLimits = NO_QUOTA,
         clock: Callable[[], float] = machine_clock,
     ) -> Store:
-        if request.param == "naive":
-            store: Store = await naive.open_store(bus=bus, limits=limits, quota=quota, clock=clock)
+        if request.param == "postgres":
+            store: Store = await open_on_postgres(
+                request.getfixturevalue("new_database")(), bus=bus, limits=limits, quota=quota, clock=clock
+            )
+        elif request.param == "naive":
+            store = await naive.open_store(bus=bus, limits=limits, quota=quota, clock=clock)
         else:
             where = tmp_path / f"data{len(stores)}" if request.param == "sqlite on disk" else None
             store = await open_store(where, bus=bus, limits=limits, quota=quota, clock=clock)
