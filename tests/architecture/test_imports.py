@@ -30,6 +30,8 @@ FORBIDDEN = {
     ),
     "What stands beside the engine knows nothing of it": ("store/memo.py", "mektup.store.sqlite.store"),
     "Only the engine of the store speaks to SQLite, and compresses": ("auth/wrong_sqlite.py", "apsw"),
+    "The two engines do not know each other": ("store/postgres/wrong_engine.py", "mektup.store.sqlite.store"),
+    "Only the engine for several nodes needs the libraries for it": ("server/wrong_database.py", "psycopg"),
     "Only auth hashes passwords": ("server/wrong_hash.py", "argon2"),
     "Only the check of tokens needs the library for them": ("server/wrong_token.py", "joserfc"),
     "Only server knows sockets, TLS and certificates": ("auth/wrong_socket.py", "socket"),

@@ -113,10 +113,11 @@ OF_A_FILE = frozenset({"BEGIN", "PRAGMA", "VACUUM"})
 
 def test_sql_has_its_place() -> None:
     """The statements for tables of mail are in ``tables``; ``file`` knows no table, and nothing else knows SQL."""
+    places = ("mektup.store.sqlite.tables.", "mektup.store.postgres.tables.")
     elsewhere = {
         name: verbs - OF_A_FILE if name.startswith("mektup.store.sqlite.file.") else verbs
         for name, tree in modules().items()
-        if (verbs := sql_verbs(tree)) and not name.startswith("mektup.store.sqlite.tables.")
+        if (verbs := sql_verbs(tree)) and not name.startswith(places)
     }
     assert not {name: verbs for name, verbs in elsewhere.items() if verbs}
 

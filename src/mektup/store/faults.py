@@ -30,6 +30,7 @@ class Kind(Enum):
     CUT_OFF = ("cut off", Code.UNAVAILABLE, texts.FILE_REPLACED)
     DENIED = ("denied", Code.UNAVAILABLE, texts.FILE_DENIED)
     NEWER = ("newer", Code.UNAVAILABLE, texts.FILE_NEWER)
+    SHARD = ("shard", Code.UNAVAILABLE, texts.SHARD_UNAVAILABLE)
     OTHER = ("other", Code.UNAVAILABLE, texts.ACCOUNT_UNUSABLE)
 
     def __init__(self, label: str, code: Code, text: Text) -> None:

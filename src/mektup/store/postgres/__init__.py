@@ -1,0 +1,1 @@
+"""The store on PostgreSQL, for several nodes that share it. Needs the extra ``mektup[cluster]``."""
