@@ -80,7 +80,9 @@ def _table(soak: Soak, wanted: argparse.Namespace, seconds: float) -> Iterator[s
     memory = [each.pss / 1e6 for each in figures.samples] or [0.0]
     yield _row("memory (PSS) of all processes, MB", f"{memory[0]:.1f} first, {max(memory):.1f} at most")
     for name, grown in figures.growth.items():
-        yield _row(f"growth of {name} after the warm-up, MB an hour", f"{grown / 1e6:.2f}")
+        yield _row(f"growth of {name} in the second half, MB an hour", f"{grown / 1e6:.2f}")
+        quarters = ", ".join(f"{each / 1e6:.0f}" for each in figures.quarters[name])
+        yield _row(f"resident memory of {name} after each quarter, MB", quarters)
     yield _row("descriptors without clients, before and after", f"{figures.files_before}, {figures.files_after}")
     yield _row(
         "files of accounts, MB; after all was expunged",
