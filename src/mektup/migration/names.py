@@ -11,7 +11,7 @@ from mektup.migration import texts
 from mektup.migration.source import Tell
 from mektup.terms.errors import ClientError
 from mektup.terms.limits import Limits
-from mektup.terms.names import DELIMITER, OTHER_USERS, is_own, mailbox_key
+from mektup.terms.names import DELIMITER, is_own, mailbox_key
 from mektup.wire import mailbox_names
 
 _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029/]")
@@ -57,7 +57,8 @@ def usable(levels: Iterable[str], limits: Limits) -> str:
     name = DELIMITER.join(_level(each) for each in levels) or "_"
     name = mailbox_key(name)
     if not is_own(name):
-        name = f"{OTHER_USERS} (imported){name[len(OTHER_USERS) :]}"
+        first, delimiter, rest = name.partition(DELIMITER)
+        name = f"{first} (imported){delimiter}{rest}"
     levels_left = name.split(DELIMITER)
     if len(levels_left) > limits.mailbox_depth:
         name = DELIMITER.join([*levels_left[: limits.mailbox_depth - 1], levels_left[-1]])
