@@ -63,7 +63,7 @@ test-desktop: $(STAMP)
 test-peer: $(STAMP)
 	$(BIN)/pytest tests/peer
 
-# the suite of the store on a real PostgreSQL, and several nodes (Debian: postgresql)
+# the suite of the store on a real PostgreSQL, and several nodes (Debian: postgresql nats-server)
 test-cluster: $(STAMP)
 	MEKTUP_CLUSTER=1 $(BIN)/pytest --numprocesses auto --dist worksteal tests/contract tests/cluster
 

@@ -15,6 +15,7 @@ import pytest
 
 from mektup.server import bus as bus_module
 from mektup.server.bus import Bus
+from mektup.store import notices
 from mektup.store.sqlite import open_store
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 
@@ -198,7 +199,7 @@ async def test_nonsense_is_passed_over(ears: list[Ear], data: Path) -> None:
 
 def test_a_datagram_holds_what_is_put_in_one() -> None:
     longest = len(f"{'f' * 64} {2**63} {2**63}\n")
-    assert bus_module.NOTICES_PER_DATAGRAM * longest < bus_module.DATAGRAM_BYTES
+    assert notices.NOTICES_PER_PAYLOAD * longest < bus_module.DATAGRAM_BYTES
 
 
 async def test_a_name_that_cannot_be_removed_does_not_fail_the_end(data: Path) -> None:

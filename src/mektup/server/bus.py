@@ -19,24 +19,18 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from mektup.store import files, system
+from mektup.store.notices import LOST, NOTICES_PER_PAYLOAD, ONLY_LOST, Notices, add, packed, unpacked
 from mektup.terms.numbers import MAX_MODSEQ, AccountId, MailboxId, ModSeq
-
-Notices = dict[tuple[AccountId, MailboxId], int]
-"""Changed mailboxes, and the modseq of the latest change; MAX_MODSEQ where it is not known."""
-
-LOST = (AccountId("*"), MailboxId(0))
-"""Stands for notices that are lost. No account has this ID."""
 
 SUFFIX = ".bus"
 RETRY_SECONDS = (0.002, 1.0)
 """The first pause before kept notices are sent again, and the longest."""
 MAX_KEPT = 100_000
 """Notices kept for one process that does not read. More are dropped, and that process is told that some are lost."""
-NOTICES_PER_DATAGRAM = 100
 DATAGRAM_BYTES = 16 * 1024
 DATAGRAMS_PER_TURN = 100
 SETTLED_SECONDS = 0.1
@@ -94,13 +88,21 @@ class Bus:
         """
         with self._lock:
             first = not self._pending
-            _add(self._pending, (account, mailbox), modseq or MAX_MODSEQ)
+            add(self._pending, (account, mailbox), modseq or MAX_MODSEQ)
         if first and self._loop is not None:
             if threading.get_ident() == self._thread:
                 self._loop.call_soon(self._send)
             else:
                 with contextlib.suppress(RuntimeError):  # the loop is closed: close() has sent it, or will
                     self._loop.call_soon_threadsafe(self._send)
+
+    def publish_lost(self) -> None:
+        """Tells the other processes that notices may be lost."""
+        self.publish(*LOST, None)
+
+    def read_rest(self) -> None:
+        """Passes on the notices that have come, without waiting for the loop."""
+        self._receive()
 
     def close(self) -> None:
         """Sends pending notices and leaves the bus; may be called twice."""
@@ -127,11 +129,11 @@ class Bus:
                 datagram = self._socket.recv(DATAGRAM_BYTES)
             except OSError:
                 break
-            for mailbox, modseq in _unpack(datagram):
-                _add(heard, mailbox, modseq)
-        if LOST in heard and self._missed is not None:
+            for mailbox, modseq in unpacked(datagram):
+                add(heard, mailbox, modseq)
+        if heard.pop(LOST, None) is not None and self._missed is not None:
             self._missed()
-        elif self._changed is not None:
+        if self._changed is not None:
             for (account, number), modseq in heard.items():
                 self._changed(account, number, ModSeq(modseq) if modseq < MAX_MODSEQ else None)
 
@@ -145,11 +147,11 @@ class Bus:
         others = self._find_others()
         self._lost |= others is None
         if self._lost and others is not None:
-            pending, self._lost = {LOST: MAX_MODSEQ}, False
+            pending, self._lost = dict(ONLY_LOST), False
         for other in others or ():
             notices = self._kept.pop(other, {})
             for mailbox, modseq in pending.items():
-                _add(notices, mailbox, modseq)
+                add(notices, mailbox, modseq)
             if notices:
                 self._send_to(other, notices)
         if not self._kept and not self._lost:
@@ -163,24 +165,21 @@ class Bus:
         self._send()
 
     def _send_to(self, other: str, notices: Notices) -> None:
-        left = [(LOST, MAX_MODSEQ)] if LOST in notices else list(notices.items())
+        left = list(notices.items())
         while left:
-            datagram = "\n".join(
-                f"{account} {mailbox} {modseq}" for (account, mailbox), modseq in left[:NOTICES_PER_DATAGRAM]
-            )
             try:
-                self._socket.sendto(datagram.encode("ascii"), socket.MSG_DONTWAIT, self._address(other))
+                self._socket.sendto(packed(left[:NOTICES_PER_PAYLOAD]), socket.MSG_DONTWAIT, self._address(other))
             except OSError as error:
                 if error.errno == errno.ECONNREFUSED:
                     self._remove(other)
                 elif error.errno in _BUSY:
-                    self._kept[other] = dict(left) if len(left) <= MAX_KEPT else {LOST: MAX_MODSEQ}
+                    self._kept[other] = dict(left) if len(left) <= MAX_KEPT else dict(ONLY_LOST)
                 else:
                     # if it is gone, the next look into the directory tells
-                    self._kept[other] = {LOST: MAX_MODSEQ}
+                    self._kept[other] = dict(ONLY_LOST)
                     self._seen = None
                 return
-            del left[:NOTICES_PER_DATAGRAM]
+            del left[:NOTICES_PER_PAYLOAD]
 
     def _find_others(self) -> list[str] | None:
         """The sockets of the other processes; None where they cannot be found now."""
@@ -202,15 +201,3 @@ class Bus:
 
     def _address(self, name: str) -> str:
         return f"{self._base}/{name}"
-
-
-def _add(notices: Notices, mailbox: tuple[AccountId, MailboxId], modseq: int) -> None:
-    notices[mailbox] = max(notices.get(mailbox, 0), modseq)
-
-
-def _unpack(datagram: bytes) -> Iterator[tuple[tuple[AccountId, MailboxId], int]]:
-    for line in datagram.decode("ascii", "replace").split("\n"):
-        account, *numbers = line.split(" ")
-        if account and len(numbers) == 2 and all(each.isdigit() and len(each) < 20 for each in numbers):
-            mailbox, modseq = map(int, numbers)
-            yield (AccountId(account), MailboxId(mailbox)), modseq

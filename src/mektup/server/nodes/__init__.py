@@ -1,0 +1,1 @@
+"""Several nodes on one store: how they tell each other what changed."""
