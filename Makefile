@@ -63,8 +63,9 @@ test-desktop: $(STAMP)
 test-peer: $(STAMP)
 	$(BIN)/pytest tests/peer
 
-# the suite of the store on a real PostgreSQL, and several nodes (Debian: postgresql nats-server)
+# the suite of the store on a real PostgreSQL, an object store, and several nodes (Debian: postgresql nats-server zstd)
 test-cluster: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[object-store]'
 	MEKTUP_CLUSTER=1 $(BIN)/pytest --numprocesses auto --dist worksteal tests/contract tests/cluster
 
 bench: $(STAMP)

@@ -12,5 +12,7 @@ settings.register_profile("mektup", deadline=None, derandomize="CI" in os.enviro
 settings.load_profile("mektup")
 
 if "MEKTUP_CLUSTER" in os.environ:  # the only tests that need its libraries
+    from tests.support.object_store import object_store as object_store
+    from tests.support.object_store import prefix as prefix
     from tests.support.postgres import new_database as new_database
     from tests.support.postgres import postgres as postgres

@@ -30,8 +30,10 @@ MOST_FILES = 5
 MOST_LOGGED = 100
 """The most pairs of kind and file that are remembered for the log."""
 
-_OF_ONE_FILE = frozenset({Kind.DAMAGED, Kind.CUT_OFF, Kind.DENIED, Kind.NEWER, Kind.FAILED, Kind.OTHER})
-"""Kinds that concern one file. The others concern the whole disk or the process."""
+_OF_ONE_FILE = frozenset(
+    {Kind.DAMAGED, Kind.CUT_OFF, Kind.DENIED, Kind.NEWER, Kind.FAILED, Kind.OBJECTS, Kind.LOST, Kind.OTHER}
+)
+"""Kinds that concern one file or place. The others concern the whole disk or the process."""
 
 _UNTOLD = frozenset({Kind.OTHER})
 """Kinds that are logged and counted but not shown by ``/health``, such as a file that was removed."""

@@ -31,6 +31,8 @@ class Kind(Enum):
     DENIED = ("denied", Code.UNAVAILABLE, texts.FILE_DENIED)
     NEWER = ("newer", Code.UNAVAILABLE, texts.FILE_NEWER)
     SHARD = ("shard", Code.UNAVAILABLE, texts.SHARD_UNAVAILABLE)
+    OBJECTS = ("object store", Code.UNAVAILABLE, texts.OBJECT_STORE_FAILED)
+    LOST = ("lost object", Code.EXPUNGEISSUED, texts.OBJECT_LOST)
     OTHER = ("other", Code.UNAVAILABLE, texts.ACCOUNT_UNUSABLE)
 
     def __init__(self, label: str, code: Code, text: Text) -> None:
