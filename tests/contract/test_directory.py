@@ -98,10 +98,13 @@ async def test_a_page_begins_after_any_name(store: Store) -> None:
         assert [entry.name for entry in await store.directory.entries(after, 1)] == expected
 
 
-async def test_a_store_without_parts_has_no_shards(store: Store) -> None:
+async def test_an_account_names_the_part_of_the_store_that_has_it(store: Store, part: str) -> None:
     added = await store.directory.add("linda", {})
-    assert added.shard == ""
-    assert [entry.shard for entry in await store.directory.entries("", 1)] == [""]
+    assert added.shard == part
+    assert [entry.shard for entry in await store.directory.entries("", 1)] == [part]
+    found = await store.directory.find("linda")
+    assert found is not None
+    assert found.shard == part
 
 
 async def test_a_removed_account_is_gone_for_its_sessions_too(store: Store) -> None:

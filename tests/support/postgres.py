@@ -5,6 +5,7 @@ PostgreSQL refuses to run as root. So root runs it as the user ``postgres`` or, 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import select
@@ -14,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -22,6 +24,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from mektup.store.postgres import open_store
 from tests.support import keeper
 
 START_SECONDS = 60
@@ -135,7 +138,15 @@ def postgres() -> Iterator[Postgres]:
     """One server for all tests, started by the first test that asks for it."""
     with running() as server:
         server.run("CREATE DATABASE template")
+        # in a thread, because the first test that asks for it may have an event loop
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, _prepare(server.dsn("template"))).result()
         yield server
+
+
+async def _prepare(database: str) -> None:
+    """Makes the tables of the directory and of a shard."""
+    await (await open_store(database, {"a": database})).close()
 
 
 _numbers = count()

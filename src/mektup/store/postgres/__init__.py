@@ -1,1 +1,5 @@
-"""The store on PostgreSQL, for several nodes that share it. Needs the extra ``mektup[cluster]``."""
+"""The engine for several nodes: accounts are rows in PostgreSQL databases, the shards."""
+
+from mektup.store.postgres.store import open_store
+
+__all__ = ["open_store"]

@@ -11,7 +11,7 @@ from typing import Final
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
-from mektup.store.faults import Fault, Kind
+from mektup.store.faults import Fault, FaultRefused, Kind
 from mektup.store.rules.account_names import account_is_gone
 from mektup.store.rules.mailbox_names import no_such_mailbox, no_such_target
 from mektup.store.rules.refusals import message_is_gone, uncertain
@@ -92,7 +92,7 @@ def fault_of(error: psycopg.Error, shard: str) -> Fault | None:
     return Fault(kind, shard, str(error).strip() or type(error).__name__)
 
 
-def refused_for(fault: Fault, *, is_uncertain: bool) -> Refused:
+def refused_for(fault: Fault, *, is_uncertain: bool) -> FaultRefused:
     """The refusal for *fault*; *is_uncertain*: it is not known whether the change was made."""
     refused = fault.refusal()
     return uncertain(refused) if is_uncertain else refused

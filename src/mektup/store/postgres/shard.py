@@ -24,7 +24,7 @@ from psycopg.abc import AdaptContext
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
 from psycopg_pool import AsyncConnectionPool
 
-from mektup.store.faults import Fault
+from mektup.store.faults import Fault, FaultRefused
 from mektup.store.postgres import schema
 from mektup.store.postgres.change import Change, Row
 from mektup.store.postgres.failures import (
@@ -37,7 +37,6 @@ from mektup.store.postgres.failures import (
     refusal_of_function,
     refused_for,
 )
-from mektup.terms.errors import Refused
 from mektup.terms.numbers import AccountId
 
 T = TypeVar("T")
@@ -64,7 +63,7 @@ SETTINGS: Final = {
 class LostAnswer(Exception):
     """The answer of a write was lost: it was done, or not."""
 
-    def __init__(self, refused: Refused) -> None:
+    def __init__(self, refused: FaultRefused) -> None:
         super().__init__(refused)
         self.refused = refused
         """What to raise where it cannot be found out."""
@@ -112,12 +111,12 @@ class Shard:
     # Reads
 
     async def ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """The rows of one statement that only reads. Raises Refused(UNAVAILABLE)."""
+        """The rows of one statement that only reads, or that may be done twice. Raises Refused(UNAVAILABLE)."""
 
         async def asking(connection: Connection) -> list[Row]:
             cursor = connection.cursor(binary=True)
             await cursor.execute(statement.encode(), parameters)
-            return await cursor.fetchall()
+            return await cursor.fetchall() if cursor.description else []
 
         return await self._patiently(asking, is_read=True)
 
@@ -245,4 +244,4 @@ async def _configure(connection: AdaptContext) -> None:
     connection.adapters.register_dumper(int, Int8BinaryDumper)
 
 
-__all__ = ["Change", "LostAnswer", "Row", "Shard", "StateChanged"]
+__all__ = ["Change", "Connection", "LostAnswer", "Row", "Shard", "StateChanged"]

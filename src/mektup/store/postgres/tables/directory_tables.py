@@ -16,7 +16,12 @@ CREATE TABLE entries (
 CREATE TABLE unfinished (                       -- accounts that are being added or removed; their mail may exist
     id uuid PRIMARY KEY,
     shard text NOT NULL,
-    since bigint NOT NULL
+    since bigint NOT NULL,
+    removing boolean NOT NULL                   -- whether the mail is being removed; an addition must not go on then
+);
+CREATE TABLE fillings (                         -- how many accounts each shard has
+    shard text PRIMARY KEY,
+    accounts bigint NOT NULL
 );
 CREATE TABLE logins (                           -- the last login of each account that has logged in
     account uuid PRIMARY KEY,
@@ -47,9 +52,10 @@ CREATE TABLE server_metadata (
 CREATE INDEX server_metadata_by_change ON server_metadata (modseq);
 CREATE TABLE numbers (                          -- one row, which every change of the directory locks
     id int PRIMARY KEY,
-    changes bigint NOT NULL                     -- how many there were
+    changes bigint NOT NULL,                    -- how many changes of accounts there were
+    domain_changes bigint NOT NULL              -- and of domains
 );
-INSERT INTO numbers VALUES (1, 0)
+INSERT INTO numbers VALUES (1, 0, 0)
 """
 
 VERSIONS: Final = ((_TABLES,),)
