@@ -6,7 +6,7 @@ Further changes before the waiter reads again have no effect, so no queue can ov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mektup.terms.numbers import MAX_MODSEQ, AccountId, MailboxId, ModSeq
@@ -100,7 +100,7 @@ class WatchHub:
     __slots__ = ("_watches",)
 
     def __init__(self) -> None:
-        self._watches: dict[tuple[AccountId, MailboxId | None], set[MailboxWatch]] = {}
+        self._watches: dict[AccountId, dict[MailboxId | None, set[MailboxWatch]]] = {}
 
     def watch(self, account: AccountId, mailbox: MailboxId | None) -> MailboxWatch:
         """A watch on *mailbox*, or on the whole account for None."""
@@ -111,28 +111,48 @@ class WatchHub:
         return self._add(WatchOfAccount(self, account), account, None)
 
     def _add(self, watch: W, account: AccountId, mailbox: MailboxId | None) -> W:
-        self._watches.setdefault((account, mailbox), set()).add(watch)
+        self._watches.setdefault(account, {}).setdefault(mailbox, set()).add(watch)
         return watch
 
     def forget(self, key: tuple[AccountId, MailboxId | None], watch: MailboxWatch) -> None:
         """Ends *watch*."""
-        watches = self._watches.get(key)
+        account, mailbox = key
+        of_account = self._watches.get(account, {})
+        watches = of_account.get(mailbox)
         if watches is not None:
             watches.discard(watch)
             if not watches:
-                del self._watches[key]
+                del of_account[mailbox]
+            if not of_account:
+                del self._watches[account]
+
+    def accounts(self) -> Sequence[AccountId]:
+        """The accounts that are watched now."""
+        return tuple(self._watches)
+
+    def mailboxes(self, account: AccountId) -> Sequence[MailboxId]:
+        """The mailboxes of *account* that are watched now, one by one."""
+        return [mailbox for mailbox in self._watches.get(account, ()) if mailbox is not None]
 
     def changed(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """Fires every watch on *mailbox* and on its account, for change *modseq*; None where it is not known."""
-        for key in ((account, mailbox), (account, None)):
-            for watch in tuple(self._watches.get(key, ())):
-                watch.fire(modseq or MAX_MODSEQ, mailbox)
+        of_account = self._watches.get(account)
+        if of_account is not None:
+            for key in (mailbox, None):
+                for watch in tuple(of_account.get(key, ())):
+                    watch.fire(modseq or MAX_MODSEQ, mailbox)
+
+    def changed_anywhere(self, account: AccountId) -> None:
+        """Fires the watches on the whole *account*, of which any mailbox may have changed."""
+        for watch in tuple(self._watches.get(account, {}).get(None, ())):
+            watch.fire()
 
     def fire_all(self) -> None:
         """Fires every watch."""
-        for watches in tuple(self._watches.values()):
-            for watch in tuple(watches):
-                watch.fire()
+        for of_account in tuple(self._watches.values()):
+            for watches in tuple(of_account.values()):
+                for watch in tuple(watches):
+                    watch.fire()
 
 
 class ChangeNotifier:
@@ -143,6 +163,11 @@ class ChangeNotifier:
     def __init__(self, bus: Bus | None) -> None:
         self._bus = bus
         self._hub = WatchHub()
+
+    @property
+    def hub(self) -> WatchHub:
+        """The watches of this process."""
+        return self._hub
 
     def watch(self, account: AccountId, mailbox: MailboxId | None) -> MailboxWatch:
         """See ``WatchHub.watch``."""
