@@ -73,19 +73,20 @@ class PostgresDirectory:
         if await self.find(name) is not None:
             raise names.name_is_taken()
         await require_no_alias(self._database.ask, name)
-        account = names.new_account_id()
-        ((shard,),) = await self._certain(self._database.call(tables.BEGIN_ADDING, (account, self._shards)))
-        entry = AccountEntry(account, name, dict(secrets), shard)
-        try:
-            # the mail first, so that no name exists without mail if the node ends here
-            await self._make_mail(entry)
+        left = list(self._shards)
+        while True:
+            entry = await self._begin_adding(name, secrets, left)
+            left.remove(entry.shard)
+            try:
+                # the mail first, so that no name exists without mail if the node ends here
+                await self._make_mail(entry)
+            except Refused:
+                await self._try_to_remove_rest(entry)
+                if not left:
+                    raise
+                continue  # a shard that cannot be reached now gets its accounts later
             await self._add(entry)
-        except Refused as refused:
-            if not refused.uncertain:  # else the account may exist, with its mail
-                with suppress(Refused):  # ``finish`` does later what cannot be done now
-                    await self._remove_rest(entry)
-            raise
-        return entry
+            return entry
 
     async def set_secrets(self, name: str, secrets: Mapping[str, str]) -> AccountEntry:
         return await self._set(tables.SET_SECRETS, name, _in_json(secrets))
@@ -180,12 +181,23 @@ class PostgresDirectory:
 
     # Adding and removing
 
+    async def _begin_adding(self, name: str, secrets: Mapping[str, str], shards: Sequence[str]) -> AccountEntry:
+        """A new account, on that of *shards* that has the fewest."""
+        account = names.new_account_id()
+        ((shard,),) = await self._certain(self._database.call(tables.BEGIN_ADDING, (account, list(shards))))
+        return AccountEntry(account, name, dict(secrets), shard)
+
     async def _add(self, entry: AccountEntry) -> None:
+        """Makes the name known. Raises Refused."""
         try:
             self._note(await self._database.transaction(partial(_add, entry=entry)))
         except LostAnswer as lost:
             if not await self._is_there(entry, lost):
+                await self._try_to_remove_rest(entry)
                 raise _not_done(lost) from lost
+        except Refused:
+            await self._try_to_remove_rest(entry)
+            raise
 
     async def _is_there(self, entry: AccountEntry, lost: LostAnswer) -> bool:
         """Whether the directory has *entry*, once the change whose answer was lost has ended."""
@@ -199,6 +211,10 @@ class PostgresDirectory:
             return await self._database.transaction(look)
         except (Refused, LostAnswer):
             raise lost.refused from lost
+
+    async def _try_to_remove_rest(self, entry: AccountEntry) -> None:
+        with suppress(Refused):  # ``finish`` does later what cannot be done now
+            await self._remove_rest(entry)
 
     async def _remove_rest(self, entry: AccountEntry) -> None:
         await self._remove_mail(entry)
