@@ -31,6 +31,12 @@ namespace inbox {
   separator = .
 }
 """
+TOGETHER = 500
+"""Messages of one APPEND."""
+
+UNSAFE = "mail_fsync = never"
+"""No test takes the old server's power away."""
+
 MASTERS = """
 passdb {{
   driver = passwd-file
@@ -81,7 +87,7 @@ def old_server(users: Sequence[str], settings: str = "") -> Iterator[OldServer]:
         [*made, *names, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=60
     )
     (folder / "masters").write_text(f"{MASTER[0]}:{{PLAIN}}{MASTER[1]}\n")
-    with_masters = settings + MASTERS.format(folder=folder)
+    with_masters = "\n".join([settings, UNSAFE, MASTERS.format(folder=folder)])
     passwords = dict.fromkeys(users, PASSWORD)
     try:
         with Dovecot(folder, passwords, certificate=certificate, key=key, settings=with_masters) as dovecot:
@@ -98,20 +104,30 @@ def fill(server: OldServer, user: str, *, messages: int, prefix: str = "", delim
             client.create(f'"{folder}"')
             client.subscribe(f'"{folder}"')
         for folder in folders:
-            for number in range(messages):
-                raw = (
-                    SAMPLES[number % len(SAMPLES)]
-                    if number % 3
-                    else message(f"{folder[:4]} {number}", b"text\n" * number)
-                )
-                flags = ("", "\\Seen", "\\Seen \\Answered", "\\Flagged $Forwarded", "\\Seen Work")[number % 5]
-                date = f'"{number % 28 + 1:02d}-Jan-2025 10:20:30 +0300"'
-                status, answer = client.append(f'"{folder}"', f"({flags})", date, raw)
-                assert status == "OK", answer
+            _append_all(client, folder, [_message(folder, number) for number in range(messages)])
             client.select(f'"{folder}"')
             client.uid("STORE", "2,5:7", "+FLAGS", "(\\Deleted)")
             client.expunge()
             client.unselect() if "UNSELECT" in client.capabilities else client.close()
+
+
+def _message(folder: str, number: int) -> tuple[str, bytes]:
+    """The flags and date of a message, as APPEND has them, and its octets."""
+    raw = SAMPLES[number % len(SAMPLES)] if number % 3 else message(f"{folder[:4]} {number}", b"text\n" * number)
+    flags = ("", "\\Seen", "\\Seen \\Answered", "\\Flagged $Forwarded", "\\Seen Work")[number % 5]
+    return f'({flags}) "{number % 28 + 1:02d}-Jan-2025 10:20:30 +0300"', raw
+
+
+def _append_all(client: imaplib.IMAP4, folder: str, messages: Sequence[tuple[str, bytes]]) -> None:
+    """Appends *messages* by few commands (RFC 3502), as an answer to each of thousands takes minutes."""
+    for first in range(0, len(messages), TOGETHER):
+        parts = [b'fill APPEND "%b"' % folder.encode()]
+        for how, raw in messages[first : first + TOGETHER]:
+            parts.append(b" %b {%d+}\r\n%b" % (how.encode(), len(raw), raw))
+        client.send(b"".join([*parts, b"\r\n"]))
+        while not (answer := client.readline()).startswith(b"fill "):
+            assert answer.startswith(b"* "), answer
+        assert answer.startswith(b"fill OK"), answer
 
 
 class Cutting:

@@ -15,10 +15,13 @@ from .scale import MESSAGES
 from .served import HOST, WITNESS, Account
 from .test_mbsync import CONFIGURATION as MBSYNC
 from .test_mbsync import transfers
-from .test_offlineimap import CONFIGURATION as OFFLINEIMAP
+from .test_offlineimap import CONFIGURATION
 from .trees import tree
 
 pytestmark = pytest.mark.skipif(WITNESS, reason="moves into mektup")
+
+OFFLINEIMAP = CONFIGURATION.replace("[general]\n", "[general]\nfsync = no\n")
+"""By default it waits for the disk three times for each message: minutes for thousands, and nothing that is tested."""
 
 
 @pytest.fixture(params=["", MAILDIR], ids=["sdbox", "maildir"])
