@@ -14,7 +14,7 @@ from mektup.migration.importing import Importer, Plan
 from mektup.migration.maildir.reading import MaildirSource
 from mektup.migration.preparing import Preparing
 from mektup.migration.source import CannotRead, Head, Read, SourceMailbox, Tell, quiet
-from mektup.store.arrival import prepare
+from mektup.store.arrival import Arrival, Octets, prepare
 from mektup.store.interface import Account
 from mektup.store.spool import Spool
 from mektup.store.sqlite import open_store
@@ -80,6 +80,29 @@ async def test_an_import_that_was_stopped_goes_on(account: Account, tmp_path: Pa
     assert (done.result.known, done.result.added + done.result.known) == (stopped.result.added, MESSAGES)
     assert [each.uid for each in await mail_of(account)] == [*range(1, MESSAGES + 1)]
     assert (await account.mailbox("INBOX")).uidnext == MESSAGES + 10
+
+
+async def test_no_batch_is_stored_before_an_earlier_one_that_takes_longer(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BATCH_MESSAGES", 10)
+    second_is_prepared = asyncio.Event()
+    batches = iter(range(2))
+    prepared = Preparing.arrivals
+
+    async def slow_at_first(preparing: Preparing, messages: Sequence[Octets]) -> list[Arrival]:
+        is_first = next(batches) == 0
+        arrivals = await prepared(preparing, messages)
+        if is_first:
+            await second_is_prepared.wait()
+        second_is_prepared.set()
+        return arrivals
+
+    monkeypatch.setattr(Preparing, "arrivals", slow_at_first)
+    stopped = importer(account, filled(tmp_path / "Maildir", 20), StopsAt(10, stop))
+    with pytest.raises(Stop):
+        await stopped.run()
+    assert [each.uid for each in await mail_of(account)] == list(range(1, 11))
 
 
 async def test_an_import_on_a_full_disk_keeps_what_it_has_and_goes_on_later(tmp_path: Path) -> None:

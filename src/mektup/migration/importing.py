@@ -4,15 +4,15 @@ Each message is known by a key: its UIDVALIDITY and UID where the source has the
 messages came before it. The key is stored in the transaction that stores the message. So an import that was killed goes
 on where it ended, and a message that the user has removed since does not come back.
 
-While a batch is stored, the next one is read and prepared. No more than two are in memory.
+While a batch is stored, the next one is prepared, and the one after it is read. No more than three are in memory.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -22,7 +22,7 @@ from mektup.migration.preparing import Preparing
 from mektup.migration.source import CannotRead, Follows, Head, Source, SourceMailbox, Tell
 from mektup.store import files
 from mektup.store.adoption import Adopted, Adoption
-from mektup.store.arrival import DIGEST_BYTES
+from mektup.store.arrival import DIGEST_BYTES, Arrival
 from mektup.store.interface import Account, Incoming, Mailbox
 from mektup.store.spool import Spool
 from mektup.terms.errors import Code, MektupError, Refused
@@ -34,6 +34,9 @@ from mektup.terms.texts import Text
 BATCH_MESSAGES: Final = 500
 BATCH_BYTES: Final = 8 * MIB
 """A batch is stored in one transaction when it has so many messages or octets."""
+
+MOST_BEHIND: Final = 2
+"""So many batches are prepared and stored while another one is read."""
 
 _FIRST: Final = Uid(1)
 
@@ -143,7 +146,8 @@ class Importer:
         self._progress, self._tell_caller, self._spool = progress, tell, spool
         self._preparing = Preparing(limits, 0)
         self._follows = source if isinstance(source, Follows) else None
-        self._storing: asyncio.Task[None] | None = None
+        self._behind: deque[asyncio.Task[None]] = deque()
+        """One task for each batch that is prepared or stored, in the order of storing."""
         self.result = result if result is not None else Result()
         """Filled while the import runs, so that it is known what was done even where ``run`` raises."""
 
@@ -385,24 +389,34 @@ class Importer:
     # Storing
 
     async def _store_behind(self, target: _Target, batch: _Batch) -> None:
-        """Stores *batch* while the caller goes on; waits for the one before."""
-        with ExitStack() as stack:
-            stack.callback(batch.close)
-            adopted = await self._prepared(target, batch)
-            await self._settle()
-            stack.pop_all()
-        self._storing = asyncio.create_task(self._store(target, batch, adopted))
+        """Prepares and stores *batch* while the caller goes on; waits where too many batches come before it."""
+        before = self._behind[-1] if self._behind else None
+        self._behind.append(asyncio.create_task(self._prepare_and_store(target, batch, before)))
+        while len(self._behind) > MOST_BEHIND:
+            await self._behind[0]
+            self._behind.popleft()
 
     async def _settle(self) -> None:
-        """Waits until everything is stored."""
-        if self._storing is not None:
-            storing, self._storing = self._storing, None
-            await storing
+        """Waits until everything is stored. Raises what the first batch raised that could not be stored."""
+        behind, self._behind = self._behind, deque()
+        # of the batches after one that failed none is stored, and each of their tasks raises the same
+        await asyncio.gather(*behind, return_exceptions=True)
+        for task in behind:
+            task.result()
 
-    async def _prepared(self, target: _Target, batch: _Batch) -> Sequence[Adopted]:
-        arrivals = await self._preparing.arrivals([spool.octets() for spool in batch.spools])
+    async def _prepare_and_store(self, target: _Target, batch: _Batch, before: asyncio.Task[None] | None) -> None:
+        """Prepares at once, and stores after *before*, so that what a killed import has stored is a beginning."""
+        try:
+            arrivals = await self._preparing.arrivals([spool.octets() for spool in batch.spools])
+            if before is not None:
+                await before
+            await self._store(target, batch.heads, self._adopted(target, batch.heads, arrivals))
+        finally:
+            batch.close()
+
+    def _adopted(self, target: _Target, heads: Sequence[Head], arrivals: Sequence[Arrival]) -> Sequence[Adopted]:
         adopted: list[Adopted] = []
-        for head, arrival in zip(batch.heads, arrivals, strict=True):
+        for head, arrival in zip(heads, arrivals, strict=True):
             date, zone = head.internaldate, head.zone
             if date is None and arrival.sent is not None and arrival.sent > 0:
                 date, zone = arrival.sent, arrival.sent_zone
@@ -411,15 +425,12 @@ class Importer:
             adopted.append(Adopted(incoming, uid, head.saved, self._key(target, head, arrival.digest)))
         return adopted
 
-    async def _store(self, target: _Target, batch: _Batch, adopted: Sequence[Adopted]) -> None:
-        try:
-            heads, new = await self._without_listed_since(target, batch.heads, adopted)
-            if self._plan.dry_run:
-                await self._count(target, new)
-            else:
-                await self._adopt(target, heads, new)
-        finally:
-            batch.close()
+    async def _store(self, target: _Target, heads: Sequence[Head], adopted: Sequence[Adopted]) -> None:
+        new_heads, new = await self._without_listed_since(target, heads, adopted)
+        if self._plan.dry_run:
+            await self._count(target, new)
+        else:
+            await self._adopt(target, new_heads, new)
         self._progress.advance(len(adopted))
 
     async def _without_listed_since(

@@ -42,6 +42,9 @@ class Preparing:
         if self._wants_processes:
             spawning = multiprocessing.get_context("spawn")
             self._processes = ProcessPoolExecutor(self._count, spawning, _begin)
+            for _ in range(self._count):
+                # each call starts a process: they start while the messages are listed
+                self._processes.submit(_ready)
         return self
 
     async def __aexit__(
@@ -73,6 +76,10 @@ def _begin() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _ready() -> None:
+    """What a process is asked at first."""
 
 
 def _end_with(parent: int) -> None:

@@ -32,10 +32,8 @@ _UNREADABLE: Final = {
     b"CRYPTED\x03\x07": texts.ENCRYPTED,
 }
 
-_LONGEST_MARK: Final = 11
 
-
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path | str) -> BinaryIO:
     """The regular file *path*, to read. Raises OSError, and CannotRead where it is something else."""
     # a pipe would wait for a writer
     number = os.open(path, os.O_RDONLY | system.NO_FOLLOW | system.CLOSE_ON_EXEC | getattr(os, "O_NONBLOCK", 0))
@@ -63,18 +61,22 @@ def copy_message(file: BinaryIO, write: Callable[[bytes], object], most: int) ->
 
     Raises CannotRead and OSError.
     """
-    begin = file.read(_LONGEST_MARK)
+    piece = file.read(PIECE_BYTES)
     for mark, problem in _UNREADABLE.items():
-        if begin.startswith(mark):
+        if piece.startswith(mark):
             raise CannotRead(problem)
-    file.seek(0)
-    decompress = next((each for mark, each in _DECOMPRESSED.items() if begin.startswith(mark)), None)
-    source = file if decompress is None else decompress(file)
+    decompress = next((each for mark, each in _DECOMPRESSED.items() if piece.startswith(mark)), None)
+    source = file
     left = most
     try:
-        while left >= 0 and (piece := source.read(PIECE_BYTES)):
+        if decompress is not None:
+            file.seek(0)
+            source = decompress(file)
+            piece = source.read(PIECE_BYTES)
+        while piece:
             write(piece)
             left -= len(piece)
+            piece = source.read(PIECE_BYTES) if left >= 0 else b""
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
         raise CannotRead(texts.CUT_OFF) from error
     except OSError as error:

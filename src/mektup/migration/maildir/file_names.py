@@ -22,10 +22,14 @@ LATEST: Final = 2**32
 """A number at the beginning of a name is a time in seconds since 1970 UTC only up to this, the year 2106."""
 
 
-def flags_of(name: str, keywords: Mapping[str, str], limits: Limits) -> frozenset[str]:
-    """The flags in the name of a file; *keywords* by their letter. Leaves out what no message can have."""
-    letters = name.rpartition(":2,")[2] if ":2," in name else ""
-    flags = {FLAGS.get(each) or keywords.get(each, "") for each in letters.partition(",")[0]}
+def letters_in(name: str) -> str:
+    """The letters in the name of a file; of some servers, other fields follow them after a comma."""
+    return name.rpartition(":2,")[2].partition(",")[0] if ":2," in name else ""
+
+
+def flags_of(letters: str, keywords: Mapping[str, str], limits: Limits) -> frozenset[str]:
+    """The flags that *letters* stand for; *keywords* by their letter. Leaves out what no message can have."""
+    flags = {FLAGS.get(each) or keywords.get(each, "") for each in letters}
     return frozenset(each for each in flags if each and objection_to_flag(each, limits.keyword_bytes) is None)
 
 

@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from mektup.migration import names, texts
 from mektup.migration.maildir import control_files as control
-from mektup.migration.maildir.file_names import flags_of, saved_at
+from mektup.migration.maildir.file_names import flags_of, letters_in, saved_at
 from mektup.migration.reading_files import copy_message, octets_of, opened
 from mektup.migration.source import Head, SourceMailbox, Tell, quiet
 from mektup.store import files
@@ -46,8 +46,7 @@ class _Folder:
     """In modified UTF-7; none for the inbox."""
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(NamedTuple):  # made for each message, and cheap
     part: str
     """``new`` or ``cur``."""
     name: str
@@ -174,17 +173,21 @@ class MaildirSource:
         uids = {} if uidlist is None else uidlist.uids
         listed: list[tuple[Uid | None, bytes]] = [(uid, base) for base, uid in uids.items() if base in there]
         unlisted = sorted(there.keys() - uids.keys(), key=lambda base: (saved_at(os.fsdecode(base)) or 0, base))
+        flags: dict[str, frozenset[str]] = {}  # by their letters, because most messages have one of few sets
         for uid, base in [*listed, *((None, base) for base in unlisted)]:
             file = there[base]
-            place = path / file.part / file.name
+            place = f"{path}/{file.part}/{file.name}"
+            letters = letters_in(file.name)
+            if letters not in flags:
+                flags[letters] = flags_of(letters, keywords, self._limits)
             try:
                 status = os.stat(place, follow_symlinks=False)
             except FileNotFoundError:  # ``read`` looks for it again
                 status = None
             yield Head(
-                place=str(place),
+                place=place,
                 uid=uid,
-                flags=flags_of(file.name, keywords, self._limits),
+                flags=flags[letters],
                 internaldate=None if status is None else int(status.st_mtime),
                 saved=saved_at(file.name),
                 size=0 if status is None else status.st_size,
@@ -196,7 +199,7 @@ class MaildirSource:
         file: _File | None = head.where
         while file is not None:
             try:
-                found = opened(path / file.part / file.name)
+                found = opened(f"{path}/{file.part}/{file.name}")
             except FileNotFoundError:
                 # its flags were changed meanwhile, or it was moved from new to cur
                 file = _found_again(path, file)
