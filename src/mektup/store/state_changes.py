@@ -228,7 +228,8 @@ class StateChange:
                 if block.facts is None:
                     # facts of other messages would be lost
                     raise KeyError(number)
-                _fold(block, block.facts, rows)
+                _fold(block, rows)
+                block.has_new_facts = True
                 self._folded += [row.uid for row in rows]
         return block
 
@@ -249,16 +250,17 @@ def _opened(number: int, block: FlagBlock | None, facts: FactBlock | None) -> _E
     return _Edited(block.modseq, block.modseq, block.words[:], block.modseqs[:], facts)
 
 
-def _fold(block: _Edited, facts: FactBlock, rows: Iterable[TailRow]) -> None:
-    columns = [column[:] for column in facts.columns]
+def _fold(block: _Edited, rows: Sequence[TailRow]) -> None:
     for row in rows:
         slot = row.uid & SLOT_MASK
         block.words[slot], block.modseqs[slot] = row.flags, row.modseq
         block.modseq = max(block.modseq, row.modseq)
-        for column, value in zip(columns, row.facts[1:], strict=True):
-            column[slot] = value
-    block.facts = FactBlock(facts.number, *columns)
-    block.has_new_facts = True
+    if block.facts is not None:
+        columns = [column[:] for column in block.facts.columns]
+        for row in rows:
+            for column, value in zip(columns, row.facts[1:], strict=True):
+                column[row.uid & SLOT_MASK] = value
+        block.facts = FactBlock(block.facts.number, *columns)
 
 
 def _written_out(block: _Edited) -> Ints:
@@ -272,3 +274,22 @@ def _written_out(block: _Edited) -> Ints:
 def relative(modseqs: Mapping[Uid, ModSeq], highest: ModSeq) -> dict[Uid, int]:
     """New *modseqs*, of which *highest* is the last one that the change takes, as ``set_words`` wants them."""
     return {uid: modseq - highest for uid, modseq in modseqs.items()}
+
+
+def folded(
+    blocks: FlagBlocks, facts: FactBlocks, tail: Iterable[TailRow]
+) -> tuple[Mapping[int, FlagBlock], Mapping[int, FactBlock]]:
+    """*blocks* and *facts* with the *tail* in them, for a reader; facts that are missing stay missing."""
+    by_block: dict[int, list[TailRow]] = {}
+    for row in tail:
+        by_block.setdefault(row.uid >> BLOCK_BITS, []).append(row)
+    if not by_block:
+        return blocks, facts
+    flags_with, facts_with = dict(blocks), dict(facts)
+    for number, rows in by_block.items():
+        block = _opened(number, blocks.get(number), facts.get(number))
+        _fold(block, rows)
+        flags_with[number] = FlagBlock(number, ModSeq(block.modseq), block.words, block.modseqs)
+        if block.facts is not None:
+            facts_with[number] = block.facts
+    return flags_with, facts_with
