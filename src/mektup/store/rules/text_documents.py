@@ -10,9 +10,10 @@ anyway; so it is always a candidate.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
+
+from mektup.store.rules.storable_text import storable
 
 MOST_FIELDS: Final = 1000
 """The most header fields; with more, the message is always a candidate."""
@@ -30,8 +31,6 @@ ALWAYS: Final = "\U0010fffd" * SHORTEST
 """The document of a message that is always a candidate."""
 
 _HEADER_PLANE: Final = 0x0F
-_UNFIT = re.compile("[\0\ud800-\udfff]")
-"""Characters that a text in a database cannot have, or that end it."""
 
 
 def document(header: str, body: str) -> str:
@@ -59,7 +58,7 @@ def header_text(text: str) -> str:
 
 def body_text(text: str) -> str:
     """The form of a body's *text* in a document."""
-    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
+    return storable(text)
 
 
 def asked_trigrams(text: str) -> list[str]:

@@ -12,10 +12,10 @@ import apsw
 from mektup.message.comparing import COMPARISONS, certain_part
 from mektup.message.text import fold, fold_header
 from mektup.store.rules.compared_texts import field_has, sort_text, texts_have
+from mektup.store.rules.text_tests import fit
 from mektup.store.sorting.sort_keys import ComparedKey
 from mektup.store.sqlite.file.cursor import add_function
 from mektup.store.sqlite.tables import trigrams
-from mektup.store.sqlite.tables.fuzzy_search import fit
 from mektup.store.sqlite.tables.text_blocks import encode
 from mektup.store.sqlite.tables.text_index import ASKED_LAST, FIELD_NAME, FIRST_CHUNK, Reader
 from mektup.terms import search as terms

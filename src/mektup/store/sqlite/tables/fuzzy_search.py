@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apsw
 
-from mektup.store.rules import fuzzy
-from mektup.store.rules.fuzzy import OF_BODY, plain, sought
+from mektup.store.rules.fuzzy import OF_BODY, sought
 from mektup.store.rules.relevancy import relevancies
+from mektup.store.rules.text_tests import fit, likeness, likeness_of_any
 from mektup.store.sqlite.file.cursor import Cursor, add_function, moment
 from mektup.store.sqlite.tables import trigrams
 from mektup.store.sqlite.tables.text_index import ADDRESS_COLUMNS, ASKED_LAST, FIELD_NAME, FIRST_CHUNK, Reader
@@ -56,27 +55,19 @@ def relevancy_of(key: terms.Fuzzy) -> Scored:
             return Scored(f"fuzzy_anywhere({ASKED_LAST}, (SELECT ?))", (text,), True, match)
 
 
-def fit(text: str) -> str:
-    """*text* without what no text in a database can have."""
-    return text.encode("utf-8", "replace").decode().replace("\0", " ")
-
-
 def equip(connection: apsw.Connection, reader: Reader) -> None:
     """Gives *connection* the functions of these expressions; *reader* reads messages on it."""
 
-    def of_texts(asked: str, texts: Sequence[tuple[str, float]]) -> int:
-        return fuzzy.relevancy(sought(asked), [(plain(text), factor) for text, factor in texts])
-
     def of_header(number: int, header: bytes, name: str, asked: str) -> int:
-        return max((of_texts(asked, [(value, 1)]) for value in reader.values(number, header, name)), default=0)
+        return likeness_of_any(asked, reader.values(number, header, name))
 
     def of_body(number: int, asked: str) -> int:
-        return of_texts(asked, [(_decoded(reader.body(number)), 1)])
+        return likeness(asked, [(_decoded(reader.body(number)), 1)])
 
     def anywhere(number: int, asked: str) -> int:
-        return of_texts(asked, [(_decoded(reader.headers(number)), 1), (_decoded(reader.body(number)), OF_BODY)])
+        return likeness(asked, [(_decoded(reader.headers(number)), 1), (_decoded(reader.body(number)), OF_BODY)])
 
-    add_function(connection, "fuzzy_text", 2, lambda text, asked: of_texts(asked, [(text, 1)]))
+    add_function(connection, "fuzzy_text", 2, lambda text, asked: likeness(asked, [(text, 1)]))
     add_function(connection, "fuzzy_header", 4, of_header)
     add_function(connection, "fuzzy_body", 2, of_body)
     add_function(connection, "fuzzy_anywhere", 2, anywhere)
