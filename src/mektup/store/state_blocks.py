@@ -165,6 +165,18 @@ FlagBlocks = Mapping[int, FlagBlock]
 FactBlocks = Mapping[int, FactBlock]
 
 
+@dataclass(frozen=True, slots=True)
+class MailboxState:
+    """What is known of a mailbox's messages, as of one moment."""
+
+    modseq: ModSeq
+    """HIGHESTMODSEQ."""
+    uidnext: Uid
+    flags: FlagBlocks
+    facts: FactBlocks
+    tail: Sequence[TailRow]
+
+
 # UIDs and blocks
 
 

@@ -106,9 +106,17 @@ class StateColumns:
         """The messages that have one of *contents*."""
         return self._where(map(frozenset(contents).__contains__, self.contents))
 
+    def part_of(self, column: Ints, uids: Uids) -> Ints:
+        """The entries in *column* of *uids*, all of which are here."""
+        return _joined(column[first - 1 : last] for first, last in self.uids.positions(uids).runs)
+
     def contents_of(self, uids: Uids) -> Ints:
-        """The contents of *uids*, all of which are here, in the order of their UIDs."""
-        return _joined(self.contents[first - 1 : last] for first, last in self.uids.positions(uids).runs)
+        """The contents of *uids*, all of which are here."""
+        return self.part_of(self.contents, uids)
+
+    def sizes_of(self, uids: Uids) -> Ints:
+        """The sizes of *uids*, all of which are here."""
+        return self.part_of(self.sizes, uids)
 
     def matching(self, key: SearchKey, keyword_sets: AnyKeywordSets, now: int) -> Uids:
         """The messages that match *key*, one of OF_STATE; *now* is in seconds since 1970 UTC."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mektup.store.rules.search_bounds import bounds
+from mektup.store.rules.search_bounds import Stages, bounds
 from mektup.terms import search as terms
 from mektup.terms.numbers import Uid
 from mektup.terms.search import SearchKey
@@ -33,18 +33,13 @@ def test_answers_in_any_order_give_the_result_of_all(
     key: SearchKey, found: dict[SearchKey, Uids], order: list[str]
 ) -> None:
     expected = walk(key, set_algebra(found.__getitem__, EVERY))
-    known: dict[SearchKey, Uids] = {}
-    certain, still_open = NumberSet[Uid](), EVERY
-    for letter in ["", *order]:
-        if letter:
-            # a costly key is only asked for the messages that are open
-            known[terms.InSubject(letter)] = found[terms.InSubject(letter)] & still_open
-        now = bounds(key, still_open, known.get)
-        certain |= now.certain
-        still_open = now.open
-        assert certain & expected == certain
-        assert expected - certain == expected & still_open
-    assert certain == expected
+    stages = Stages(key, EVERY)
+    for letter in order:
+        # a costly key is only asked for the messages that are open
+        stages.learn({terms.InSubject(letter): found[terms.InSubject(letter)] & stages.open})
+        assert stages.certain & expected == stages.certain
+        assert expected - stages.certain == expected & stages.open
+    assert stages.certain == expected
 
 
 def test_what_no_other_key_can_change_is_closed() -> None:

@@ -6,7 +6,7 @@ more keys, for the messages that are still open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from operator import and_, or_
 from typing import Final, NamedTuple
@@ -52,6 +52,26 @@ def bounds(key: SearchKey, every: Uids, answered: Answered) -> Bounds:
             disjunction=lambda parts: _combined(or_, parts),
         ),
     )
+
+
+class Stages:
+    """The state of a search between its stages."""
+
+    __slots__ = ("_key", "_known", "certain", "open")
+
+    def __init__(self, key: SearchKey, every: Uids) -> None:
+        self._key = key
+        self._known: dict[SearchKey, Uids] = {}
+        self.certain: Uids = NONE
+        """The messages that certainly match."""
+        self.open = every
+        """The messages of which it is not known yet."""
+
+    def learn(self, answers: Mapping[SearchKey, Uids]) -> None:
+        """Takes the messages that match each of some keys; only those that are open count."""
+        self._known.update(answers)
+        now = bounds(self._key, self.open, self._known.get)
+        self.certain, self.open = self.certain | now.certain, now.open
 
 
 def _combined(by: Callable[[Uids, Uids], Uids], parts: Sequence[Bounds]) -> Bounds:

@@ -8,7 +8,6 @@ its answer does not depend on the mark.
 from __future__ import annotations
 
 import re
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -20,8 +19,9 @@ import apsw
 
 from mektup.message.headers import FieldChooser
 from mektup.message.scan import Octets
-from mektup.message.text import field_texts, fold, header_values, search_text
+from mektup.message.text import field_texts, header_values
 from mektup.store.interface import SearchStatus
+from mektup.store.message_texts import texts_of
 from mektup.store.rules.text_documents import ALWAYS, LONGEST_DOCUMENT, document_of_message
 from mektup.store.spool import Spool
 from mektup.store.sqlite.file.change import Change
@@ -49,13 +49,6 @@ BATCH_FORGOTTEN: Final = 50
 
 MERGED_PAGES: Final = 64
 """How many pages of the index are merged in a transaction."""
-
-
-DECODED_TOGETHER: Final = 256 * 1024
-"""Messages of up to so many octets may be decoded by several threads at the same time."""
-
-_DECODING: Final = threading.Lock()
-"""Held while a larger message is decoded. The more threads want Python's lock, the longer the event loop waits."""
 
 
 # Searching texts
@@ -144,14 +137,6 @@ def _holds(text: bytes, sought: bytes) -> bool:
         return sought in text
     pieces = range(0, len(text), LOOKED_INTO_AT_ONCE)
     return any(text.find(sought, start, start + LOOKED_INTO_AT_ONCE + len(sought)) >= 0 for start in pieces)
-
-
-def texts_of(octets: Octets, limits: Limits, folding: Callable[[str], str] = fold) -> tuple[str, str]:
-    """The searchable texts of a message, folded by *folding*: of all headers, and of the body."""
-    if len(octets) <= DECODED_TOGETHER:
-        return search_text(octets, limits, folding)
-    with _DECODING:
-        return search_text(octets, limits, folding)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import zstandard
 
 from mektup.message.scan import Octets
 from mektup.store.arrival import prepare
+from mektup.store.message_texts import texts_of
 from mektup.store.rules.consistency import Finding, Kind, Tally
 from mektup.store.rules.text_documents import asked_trigrams
 from mektup.store.spool import Spool
@@ -157,7 +158,7 @@ class _Reader:
                 self._note(row, Kind.RENDERED)
         if row.id > self._cursor.execute(f"SELECT {text_blocks.LAST}").get:
             return
-        headers, body = text_index.texts_of(octets, self._limits)
+        headers, body = texts_of(octets, self._limits)
         try:
             kept = self._texts.headers(row.id), self._texts.body(row.id)
         except UNREADABLE:
