@@ -6,11 +6,12 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from mektup.server import bus, config
+from mektup.server import config
 from mektup.server.addresses import AddressError, endpoint
 from mektup.server.config import ConfigError
 from mektup.server.hostnames import objection_to_hostname
 from mektup.server.layers.deflate import INFLATED_BYTES, DeflateLayer
+from mektup.store.notices import unpacked
 from mektup.store.sqlite.file import wal_index
 from mektup.terms.networks import neighbourhood_of, network_of
 from reliability.fuzz.target import Target, pieces, require, same
@@ -46,8 +47,8 @@ def addresses(octets: bytes) -> None:
 
 
 def datagram(octets: bytes) -> None:
-    """A datagram gives notices with valid numbers, or nothing."""
-    for (account, mailbox), modseq in bus._unpack(octets):
+    """A datagram, or what another node sends, gives notices with valid numbers, or nothing."""
+    for (account, mailbox), modseq in unpacked(octets):
         require(account and 0 <= mailbox < 10**19 and 0 <= modseq < 10**19, "an impossible notice")
 
 
@@ -174,7 +175,7 @@ TARGETS = (
     ),
     Target(
         "bus",
-        "datagrams between processes",
+        "notices of other processes and nodes",
         datagram,
         lambda: (b"a1 5 77", b"* 0 9223372036854775807\nb 1 2", b""),
         (b" ", b"\n", b"*", b"0", b"9" * 19, "²".encode(), "١".encode(), b"-1"),
