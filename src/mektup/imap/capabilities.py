@@ -10,10 +10,6 @@ if TYPE_CHECKING:
     from mektup.imap.conversation import Conversation
 
 
-def _always(session: Conversation) -> bool:
-    return True
-
-
 def _before_login(session: Conversation) -> bool:
     return session.account is None
 
@@ -71,13 +67,14 @@ class Capability:
     name: str
     document: str
     """Where it is specified: ``RFC 2177``, with a section if only that is meant."""
-    when: Callable[[Conversation], bool] = _always
+    when: Callable[[Conversation], bool] | None = None
+    """None: always."""
     values: Callable[[Conversation], Iterable[str]] | None = None
     """The values after the name and ``=``; each makes a capability of its own. None for a capability without values."""
 
     def listed(self, session: Conversation) -> Iterable[str]:
         """The names to list for *session* now."""
-        if not self.when(session):
+        if self.when is not None and not self.when(session):
             return ()
         if self.values is None:
             return (self.name,)
@@ -161,6 +158,14 @@ once. LITERAL+ includes LITERAL-: RFC 7888 §5 lets a server announce only one o
 
 
 def capabilities(session: Conversation) -> list[str]:
-    """The capabilities of *session* in its present state."""
+    """The capabilities of *session* in its present state. Each connection asks twice, and most rows are the same."""
     hidden = session.hidden
-    return [name for row in CAPABILITIES if row.name.upper() not in hidden for name in row.listed(session)]
+    names: list[str] = []
+    for row in CAPABILITIES:
+        if hidden and row.name.upper() in hidden:
+            continue
+        if row.when is None and row.values is None:
+            names.append(row.name)
+        else:
+            names += row.listed(session)
+    return names
