@@ -37,9 +37,11 @@ def keys_of(message_id: str, references: Sequence[str]) -> list[int]:
 
     *message_id* is empty where the message has none.
     """
+    if not references:
+        return [_key(message_id.encode())] if message_id else []
     counted = [*references[:1], *references[1:][-REFERENCES + 1 :]]
     ids = [message_id, *reversed(counted)] if message_id else counted[::-1]
-    return list(dict.fromkeys(_key(each.encode()) for each in ids))
+    return list(dict.fromkeys([_key(each.encode()) for each in ids]))
 
 
 def joined(keys: Sequence[int], known: Mapping[int, int], digest: bytes) -> Joined:
