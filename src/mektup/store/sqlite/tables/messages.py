@@ -408,9 +408,10 @@ def rename_inbox(change: Change, new: str, keyword_sets: SqliteKeywordSets, limi
 
 def _add_copies(change: Change, to: OpenBox, rows: list[Row], keyword_sets: SqliteKeywordSets, limits: Limits) -> None:
     to.use_keywords(_known_keywords_of(change.cursor, {row[1] for row in rows}, keyword_sets), limits)
+    modseq, saved = change.modseq, change.moment
     copies = []
     for uid, (_, flags, size, number, arrived, zone, shown) in zip(to.name_uids(len(rows)), rows, strict=True):
-        copies.append((to.id, uid, flags, change.modseq, number, size, arrived, zone, shown, change.moment))
+        copies.append((to.id, uid, flags, modseq, number, size, arrived, zone, shown, saved))
         to.count(flags, size, uid, 1)
     change.cursor.executemany(_INSERT, copies)
 
