@@ -49,6 +49,9 @@ _PGP_SIGNED: Final = "-----BEGIN PGP SIGNED MESSAGE-----"
 _PGP_SIGNATURE: Final = "-----BEGIN PGP SIGNATURE-----"
 _PGP_ENCRYPTED: Final = "-----BEGIN PGP MESSAGE-----"
 
+_SPECIAL: Final = (">", "-")
+"""How quoted lines, signatures and the lines of PGP begin."""
+
 _ATTRIBUTION_LINES: Final = 3
 
 
@@ -119,9 +122,11 @@ def _ordered(lines: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     is_pgp_header = False
     for at, line in enumerate(lines):
         line = line.rstrip("\r")
-        if line.startswith(_PGP_ENCRYPTED):
+        if not is_pgp_header and line[:1] not in _SPECIAL:
+            new.append(line)
+        elif line.startswith(_PGP_ENCRYPTED):
             return [], [], []
-        if is_pgp_header or line.startswith(_PGP_SIGNED):
+        elif is_pgp_header or line.startswith(_PGP_SIGNED):
             is_pgp_header = bool(line.strip())
         elif line.startswith(">"):
             if not quoted or lines[at - 1][:1] != ">":
@@ -168,7 +173,8 @@ def _joined(lines: Sequence[str]) -> str:
     length = 0
     for line in _clean(lines):
         pieces.append(line)
-        length += len(line) + 1
+        # normalizing may make a text shorter, but not one in ASCII
+        length += (len(line) + 1) * (2 if line.isascii() else 1)
         if length > _ENOUGH:
             break
     # a short text only: normalizing takes time quadratic in the length of a run of combining marks
