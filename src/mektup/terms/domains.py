@@ -12,6 +12,9 @@ LONGEST_LABEL = 63
 
 def domain_key(domain: str) -> str:
     """The form in which domains are stored and compared: Unicode in NFC, case-folded, without a dot at the end."""
+    if domain.isascii() and ASCII_FORM not in (lower := domain.lower()):
+        # most domains; the steps below would change nothing more
+        return lower.removesuffix(".")
     domain = unicodedata.normalize("NFC", domain).removesuffix(".")
     if not domain.isascii() or ASCII_FORM in domain.lower():
         domain = ".".join(map(_unicode_label, domain.split(".")))
