@@ -26,7 +26,7 @@ from mektup.message.text import fold, fold_header, value_text
 from mektup.store.spool import Stretch
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.wire import bodies
-from mektup.wire.strings import date_time, literal
+from mektup.wire.strings import date_time, literal, string
 
 DIGEST_BYTES: Final = 20
 
@@ -142,6 +142,11 @@ def prepare(raw: Octets, limits: Limits = DEFAULT_LIMITS) -> Arrival:
 def internaldate(seconds: int, zone: int) -> bytes:
     """INTERNALDATE as FETCH shows it, of *seconds* since 1970 UTC, in the zone *zone* minutes east of UTC."""
     return date_time(seconds, zone)
+
+
+def shown_preview(preview: str) -> bytes:
+    """PREVIEW as FETCH shows it (RFC 8970)."""
+    return string(preview.encode())
 
 
 def _bodies(parts: Sequence[Part], most_addresses: int) -> tuple[bytes, bytes]:

@@ -48,6 +48,8 @@ class MemoKind(Enum):
     """The UIDs of a mailbox, as of a modseq."""
     FLAGS = "flags"
     """The flags of a mailbox's messages, as of a modseq."""
+    BLOCKS = "blocks"
+    """Blocks of the flags and facts of a mailbox's messages, each as of a modseq."""
     SORT_KEYS = "sort_keys"
     """The sort and thread keys of a mailbox's messages, as of a modseq."""
 

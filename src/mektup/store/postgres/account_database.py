@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 from uuid import UUID, uuid4
 
+from mektup.store.postgres.change import Params
 from mektup.store.postgres.shard import TRIES, Change, LostAnswer, Row, Shard
 from mektup.store.postgres.tables import calls
 from mektup.store.watch import ChangeNotifier
@@ -56,7 +57,7 @@ class AccountDatabase:
         """The time in seconds since 1970 UTC."""
         return int(self._clock())
 
-    async def ask(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
+    async def ask(self, statement: str, parameters: Params) -> list[Row]:
         """The rows of one statement that only reads. Raises Refused."""
         self.check()
         return await self.shard.ask(statement, parameters)

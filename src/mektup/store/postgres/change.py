@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -13,6 +13,7 @@ from mektup.store.rules.account_names import account_is_gone
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 
 Row = tuple[Any, ...]
+Params = Sequence[Any] | Mapping[str, Any]
 
 NO_MOMENT: Final = 0
 
@@ -49,7 +50,7 @@ class Change:
             raise account_is_gone()
         self.before = ModSeq(found[0][0])
 
-    async def ask(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
+    async def ask(self, statement: str, parameters: Params) -> list[Row]:
         """The rows of *statement*; none where it returns nothing."""
         cursor = self._connection.cursor(binary=True)
         await cursor.execute(statement.encode(), parameters)

@@ -13,9 +13,12 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
 from mektup.store.faults import Fault, FaultRefused, Kind
 from mektup.store.rules.account_names import account_is_gone
+from mektup.store.rules.counters import keyword_too_long, no_uids_left, too_many_keywords
 from mektup.store.rules.mailbox_names import no_such_mailbox, no_such_target
+from mektup.store.rules.quota import over_quota
 from mektup.store.rules.refusals import message_is_gone, uncertain
 from mektup.terms.errors import Refused
+from mektup.terms.quota import Resource
 
 ACCOUNT_GONE: Final = "MK001"
 """The account is gone, frozen, or on another shard."""
@@ -52,15 +55,34 @@ def refusal_of_function(error: psycopg.Error) -> Refused | None:
     match error.sqlstate:
         case "MK001":
             return account_is_gone()
+        case "MK002":
+            resource, _, most = _detail(error).partition(" ")
+            return over_quota(Resource(resource), int(most))
         case "MK003":
             return no_such_mailbox()
         case "MK004":
             return no_such_target()
         case "MK005":
             return message_is_gone()
+        case "MK006":
+            limit, _, most = _detail(error).partition(" ")
+            return _beyond_limit(limit, int(most))
         case "MK009":
             raise StateChanged from error
     return None
+
+
+def _detail(error: psycopg.Error) -> str:
+    return error.diag.message_detail or ""
+
+
+def _beyond_limit(limit: str, most: int) -> Refused:
+    match limit:
+        case "uids":
+            return no_uids_left()
+        case "keywords":
+            return too_many_keywords(most)
+    return keyword_too_long(most)
 
 
 def is_lost(error: psycopg.Error) -> bool:

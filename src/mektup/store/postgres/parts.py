@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from mektup.store.postgres.schema import Part
-from mektup.store.postgres.tables import directory_tables, shard_tables
+from mektup.store.postgres.tables import directory_tables, keyword_sets, message_writes, shard_tables
 
-SHARD: Final = Part("shard", shard_tables.VERSIONS, shard_tables.OLDEST_READER, ())
+FUNCTIONS: Final = (*keyword_sets.FUNCTIONS, *message_writes.FUNCTIONS)
+"""The functions of a shard."""
+
+SHARD: Final = Part("shard", shard_tables.VERSIONS, shard_tables.OLDEST_READER, FUNCTIONS)
 DIRECTORY: Final = Part("directory", directory_tables.VERSIONS, directory_tables.OLDEST_READER, ())

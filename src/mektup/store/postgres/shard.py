@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import psycopg
 from psycopg.abc import AdaptContext
@@ -26,7 +26,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from mektup.store.faults import Fault, FaultRefused
 from mektup.store.postgres import schema
-from mektup.store.postgres.change import Change, Row
+from mektup.store.postgres.change import Change, Params, Row
 from mektup.store.postgres.failures import (
     AGAIN,
     NOT_CONNECTED,
@@ -110,7 +110,7 @@ class Shard:
 
     # Reads
 
-    async def ask(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    async def ask(self, statement: str, parameters: Params = ()) -> list[Row]:
         """The rows of one statement that only reads, or that may be done twice. Raises Refused(UNAVAILABLE)."""
 
         async def asking(connection: Connection) -> list[Row]:
@@ -120,7 +120,7 @@ class Shard:
 
         return await self._patiently(asking, is_read=True)
 
-    async def ask_all(self, questions: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Row]]:
+    async def ask_all(self, questions: Sequence[tuple[str, Params]]) -> list[list[Row]]:
         """The rows of each of *questions*, in one round trip. Each is answered as of a moment of its own."""
         if len(questions) == 1:
             return [await self.ask(*questions[0])]
@@ -137,7 +137,7 @@ class Shard:
 
     # Writes
 
-    async def call(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
+    async def call(self, statement: str, parameters: Params) -> list[Row]:
         """The rows of a statement that calls a function of ``tables``, which writes. One transaction.
 
         Raises Refused, StateChanged (nothing was changed), and LostAnswer.

@@ -23,6 +23,7 @@ from mektup.store.postgres.account import PostgresAccount
 from mektup.store.postgres.account_database import AccountDatabase
 from mektup.store.postgres.addresses import PostgresAddresses
 from mektup.store.postgres.directory import PostgresDirectory
+from mektup.store.postgres.message_calls import Packing
 from mektup.store.postgres.metadata import PostgresServerMetadata
 from mektup.store.postgres.quota import state_of
 from mektup.store.postgres.shard import CONNECTIONS, PATIENCE, Row, Shard
@@ -48,6 +49,7 @@ async def open_store(
     bus: Bus | None = None,
     limits: Limits = DEFAULT_LIMITS,
     quota: QuotaLimits = NO_QUOTA,
+    compression: int | None = None,
     faults: Faults | None = None,
     clock: Callable[[], float] = time.time,
     connections: int = CONNECTIONS,
@@ -56,9 +58,10 @@ async def open_store(
     """Opens the store whose directory and *shards*, by name, are databases that PostgreSQL can connect to.
 
     *quota* has the default limits of an account. *bus* receives every change, for other processes; *faults* every
-    fault. *clock* tells the seconds since 1970 UTC. *connections* is the most of them to each database; *patience* how
-    many seconds a command waits for a database that cannot be reached. Call it in the event loop that will use the
-    store. Raises Refused(UNAVAILABLE) where the directory cannot be used.
+    fault. *compression* is zstandard's level for new messages, None for no compression. *clock* tells the seconds since
+    1970 UTC. *connections* is the most of them to each database; *patience* how many seconds a command waits for a
+    database that cannot be reached. Call it in the event loop that will use the store. Raises Refused(UNAVAILABLE)
+    where the directory cannot be used.
     """
     store = PostgresStore(
         directory,
@@ -66,6 +69,7 @@ async def open_store(
         ChangeNotifier(bus),
         limits,
         DefaultQuota(quota),
+        Packing(compression),
         faults,
         clock,
         connections=connections,
@@ -89,6 +93,7 @@ class PostgresStore:
         notifier: ChangeNotifier,
         limits: Limits,
         quota: DefaultQuota,
+        packing: Packing,
         faults: Faults | None,
         clock: Callable[[], float],
         *,
@@ -96,6 +101,7 @@ class PostgresStore:
         patience: float,
     ) -> None:
         self._faults = faults
+        self._packing = packing
         self._limits = limits
         self._notifier = notifier
         self._clock = clock
@@ -171,6 +177,7 @@ class PostgresStore:
         self._closed = True
         for account in list(self._accounts.values()):
             account.end(_closed())
+            await account.close()
         for task in (*self._preparing.values(), *self._opening.values()):
             task.cancel()
             await asyncio.wait((task,))
@@ -211,7 +218,7 @@ class PostgresStore:
         lists = PostgresAccessLists(database, self._names, self._limits)
         with suppress(Refused):  # the fault was reported; mail can be read nevertheless
             await lists.announce(readers or ())
-        return PostgresAccount(name, database, lists, self.default_quota, self._limits)
+        return PostgresAccount(name, database, lists, self.default_quota, self._limits, self.memory, self._packing)
 
     async def _make_mail(self, entry: AccountEntry) -> None:
         self._check()

@@ -28,6 +28,21 @@ def next_uidvalidity(highest: int, now: int) -> UidValidity:
     return UidValidity(following)
 
 
+def no_uids_left() -> Refused:
+    """The refusal of messages for which a mailbox has not enough UIDs left."""
+    return Refused(Code.LIMIT, texts.NO_UIDS_LEFT)
+
+
+def too_many_keywords(most: int) -> Refused:
+    """The refusal of a keyword beyond the *most* that a mailbox may have."""
+    return Refused(Code.LIMIT, texts.TOO_MANY_KEYWORDS.of(keywords=most))
+
+
+def keyword_too_long(most: int) -> Refused:
+    """The refusal of a keyword of more than *most* octets."""
+    return Refused(Code.LIMIT, texts.KEYWORD_TOO_LONG.of(octets=most))
+
+
 @dataclass(slots=True)
 class Box:
     """A mailbox during a change: its state before, and the differences of its counters."""
@@ -67,7 +82,7 @@ class Box:
         first = self.uidnext
         self.uidnext += count
         if self.uidnext > MAX_UINT32:
-            raise Refused(Code.LIMIT, texts.NO_UIDS_LEFT)
+            raise no_uids_left()
         return range(first, self.uidnext)
 
     def use_keywords(self, names: Iterable[str], limits: Limits) -> None:
@@ -78,7 +93,7 @@ class Box:
         if new:
             used += new
             if len(used) > limits.keywords_per_mailbox:
-                raise Refused(Code.LIMIT, texts.TOO_MANY_KEYWORDS.of(keywords=limits.keywords_per_mailbox))
+                raise too_many_keywords(limits.keywords_per_mailbox)
             if max(map(len, new)) > limits.keyword_bytes:
-                raise Refused(Code.LIMIT, texts.KEYWORD_TOO_LONG.of(octets=limits.keyword_bytes))
+                raise keyword_too_long(limits.keyword_bytes)
             self.keywords = " ".join(used)

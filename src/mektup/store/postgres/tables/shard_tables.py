@@ -127,8 +127,7 @@ CREATE TABLE flags (
     mailbox bigint,
     block bigint,
     modseq bigint NOT NULL,                 -- the highest in it
-    version bigint NOT NULL,                -- grows with each change of the row, also with one that takes no modseq
-    unseen smallint,                        -- the place in the block of the first message without \\Seen
+    unseen bigint NOT NULL,                 -- how many of its messages do not have \\Seen
     octets bytea NOT NULL,
     PRIMARY KEY (account, mailbox, block)
 ) WITH (fillfactor = 70);
