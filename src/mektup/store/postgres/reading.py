@@ -11,6 +11,7 @@ from mektup.store.postgres.account_database import AccountDatabase
 from mektup.store.postgres.keywords import PostgresKeywordSets
 from mektup.store.postgres.states import Answer, States
 from mektup.store.postgres.tables import message_reads
+from mektup.store.postgres.values import is_storable
 from mektup.store.rules.changes import (
     NONE,
     UNKNOWN,
@@ -45,6 +46,8 @@ class Reading:
     async def select(self, name: str, *, claim_recent: bool) -> Selection:
         """See ``interface.Account``, also for the other methods."""
         key = mailbox_key(name)
+        if not is_storable(key):
+            raise no_such_mailbox()
         mailbox, known = self._known.get(key) or (MailboxId(0), UNKNOWN)
         parameters = {
             "name": key,

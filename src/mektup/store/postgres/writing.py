@@ -24,6 +24,7 @@ from mektup.store.postgres.shard import LostAnswer
 from mektup.store.postgres.states import State, States
 from mektup.store.postgres.tables import keyword_sets as tables_of_sets
 from mektup.store.postgres.tables import message_reads, message_writes
+from mektup.store.postgres.values import is_storable
 from mektup.store.quota import DefaultQuota
 from mektup.store.rules.counters import DELETED
 from mektup.store.rules.flag_changes import NONE, uids_of
@@ -203,6 +204,8 @@ class Writing:
         how: Callable[[MailboxId, State, list[tuple[int, FactRow]]], tuple[str, Parameters, Callable[[ModSeq], None]]],
     ) -> Copied:
         key = mailbox_key(target)
+        if not is_storable(key):
+            raise no_such_target()
 
         def plan(state: State, wanted: Wanted) -> Done[Copied] | Call[Copied]:
             rows = self._rows(state, uids)
@@ -210,10 +213,7 @@ class Writing:
             if not rows:
                 return Done(Copied(UidValidity(0), NONE, NONE, state.highestmodseq))
             statement, parameters, wrote = how(mailbox, state, rows)
-            words = [word for word, _ in rows]
-            names = self._keywords_in_turn(sorted(set(words)))
-            parameters |= calls.grow(words, sum([facts.size for _, facts in rows]), names) | calls.copies(rows)
-            parameters |= self.checked(state, mailbox, uids) | {"target": key}
+            parameters |= self._arriving(rows) | self.checked(state, mailbox, uids) | {"target": key}
 
             def finish(row: Row) -> Copied:
                 modseq, uidvalidity, first, to, tail = row
@@ -230,6 +230,12 @@ class Writing:
         if not found:
             raise no_such_target()
         return replace(copied, uidvalidity=found[0][0], modseq=found[0][1])
+
+    def _arriving(self, rows: Sequence[tuple[int, FactRow]]) -> Parameters:
+        """The messages that come to a target."""
+        words = [word for word, _ in rows]
+        names = self._keywords_in_turn(sorted(set(words)))
+        return calls.grow(words, sum([facts.size for _, facts in rows]), names) | calls.copies(rows)
 
     def _copying(
         self, mailbox: MailboxId, state: State, rows: list[tuple[int, FactRow]]
@@ -251,6 +257,18 @@ class Writing:
             self.told(mailbox, modseq)
 
         return message_writes.MOVE, parameters, wrote
+
+    async def move_within(self, change: Change, mailbox: MailboxId, target: str) -> None:
+        """Moves all messages of *mailbox* to *target* as a part of *change*, with its modseq."""
+        await change.modseq()
+        state = await self._states.read(mailbox, EVERY, change.ask, facts=True)
+        rows = self._rows(state, EVERY)
+        if not rows:
+            return
+        statement, parameters, _ = self._moving(mailbox, state, rows)
+        parameters |= self._arriving(rows) | self.checked(state, mailbox, EVERY)
+        await change.ask(statement, parameters | {"target": mailbox_key(target), "modseqs": 0})
+        change.touched.add(mailbox)
 
     # Expunge
 
