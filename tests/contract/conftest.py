@@ -25,9 +25,8 @@ ENGINES = ["postgres"] if "MEKTUP_CLUSTER" in os.environ else ["sqlite on disk",
 
 NOT_ON_POSTGRES_YET = frozenset(
     """
-    test_adoption test_lines test_moments test_past test_retention test_search test_sort
+    test_adoption test_moments test_past test_retention test_search test_sort
 
-    test_header_fields::test_fields_are_part_of_lines_too
     test_messages::test_copies_stay_when_the_original_is_removed
     test_object_ids::test_search_by_ids
     test_quota::test_every_level_that_is_made_counts_as_a_mailbox

@@ -1,4 +1,4 @@
-"""FETCH of one account: rows of messages, from the state of their mailbox and from their contents.
+"""FETCH of one account: rows and lines of messages, from the state of their mailbox and from their contents.
 
 What never changes is known after the first time, so the contents are asked for together with the flags; else their
 numbers have to be read first.
@@ -6,19 +6,19 @@ numbers have to be read first.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
-from mektup.store.arrival import field_chooser, internaldate, one_form, shown_preview
-from mektup.store.columns import AnyColumn, Column, Form, HeaderColumn, HeaderFields, Lines, Row
+from mektup.store.columns import AnyColumn, Form, Lines, Row
 from mektup.store.postgres.account_database import AccountDatabase
+from mektup.store.postgres.fetch_columns import Asked, Message, Values, lines_of
 from mektup.store.postgres.message_calls import HEADER_IS_PACKED, REST_IS_PACKED, unpacked
-from mektup.store.postgres.states import States
+from mektup.store.postgres.states import State, States
 from mektup.store.postgres.tables import message_reads
-from mektup.store.rules.emailids import emailid
 from mektup.store.rules.refusals import message_is_gone
-from mektup.store.rules.threads import threadid
-from mektup.store.state_blocks import BLOCK_BITS, FactRow, FlagRow, facts_of, flags_of
+from mektup.store.state_blocks import BLOCK_BITS, facts_of, flags_of
+from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import KIB
 from mektup.terms.numbers import NO_MODSEQ, ContentId, MailboxId, Uid
 from mektup.terms.sets import NumberSet, Uids
@@ -26,90 +26,8 @@ from mektup.terms.sets import NumberSet, Uids
 BLOCKS: Final = 64
 """How many blocks of a mailbox are read at a time."""
 
-SLICE_ROWS: Final = 2000
-SLICE_BYTES: Final = 1024 * KIB
-"""The most rows of a slice, and about the most octets of messages in it."""
-
-RAW_BYTES: Final = 256 * KIB
-"""The largest message or header, in octets, that a fetch returns whole."""
-
-VALUE_BYTES: Final = 2 * KIB
-"""What the values of a message count that are not its octets."""
-
 PIECE_BYTES: Final = 256 * KIB
 """The size of the pieces in which a message is streamed."""
-
-_FACTS: Final = frozenset({Column.INTERNALDATE, Column.SAVEDATE, Column.SIZE, Column.CONTENT})
-_STATE: Final = _FACTS | {Column.UID, Column.FLAGS, Column.MODSEQ}
-
-Values = Mapping[str, Any]
-"""The values of a content, by column."""
-
-
-def _header(values: Values) -> bytes:
-    header: bytes = values["header"]
-    return unpacked(header, values["header_size"]) if values["packed"] & HEADER_IS_PACKED else header
-
-
-def _small_header(values: Values) -> bytes | None:
-    return _header(values) if values["header_size"] <= RAW_BYTES else None
-
-
-def _raw(values: Values) -> bytes | None:
-    if values["size"] > RAW_BYTES or values["octets"] is None:
-        return None
-    rest: bytes = values["octets"]
-    if values["packed"] & REST_IS_PACKED:
-        rest = unpacked(rest, values["size"] - values["header_size"])
-    return _header(values) + rest
-
-
-_OF_HEADER: Final = ("header", "header_size", "packed")
-
-_CONTENTS: Final[Mapping[AnyColumn, tuple[tuple[str, ...], Callable[[Values], Any]]]] = {
-    Column.ENVELOPE: (("envelope",), lambda values: values["envelope"]),
-    Column.BODY: (("body",), lambda values: one_form(values["body"], rev1=False)),
-    Column.BODYSTRUCTURE: (("bodystructure",), lambda values: one_form(values["bodystructure"], rev1=False)),
-    Column.BODY_REV1: (("body",), lambda values: one_form(values["body"], rev1=True)),
-    Column.BODYSTRUCTURE_REV1: (("bodystructure",), lambda values: one_form(values["bodystructure"], rev1=True)),
-    Column.LAYOUT: (("layout",), lambda values: values["layout"]),
-    Column.HEADER: (_OF_HEADER, _header),
-    HeaderColumn.SMALL: (_OF_HEADER, _small_header),
-    HeaderColumn.SIZE: (("header_size",), lambda values: values["header_size"]),
-    Column.RAW: ((*_OF_HEADER, "octets", "size"), _raw),
-    Column.PREVIEW: (("preview",), lambda values: shown_preview(values["preview"])),
-    Column.EMAILID: (("digest",), lambda values: emailid(values["digest"])),
-    Column.THREADID: (("thread",), lambda values: threadid(values["thread"])),
-}
-"""For each column, the values that it is made of."""
-
-_OCTETS: Final[frozenset[AnyColumn]] = frozenset({Column.HEADER, HeaderColumn.SMALL, Column.RAW})
-
-
-def _source(column: AnyColumn) -> tuple[tuple[str, ...], Callable[[Values], Any]]:
-    if isinstance(column, HeaderFields):
-        choose = field_chooser(column.names)
-        return _OF_HEADER, lambda values: choose(_header(values))
-    return _CONTENTS[column]
-
-
-def _of_state(column: AnyColumn, flags: FlagRow, facts: FactRow | None) -> Any:
-    match column:
-        case Column.UID:
-            return flags[0]
-        case Column.FLAGS:
-            return flags[1]
-        case Column.MODSEQ:
-            return flags[2]
-    assert facts is not None
-    match column:
-        case Column.INTERNALDATE:
-            return internaldate(facts.arrived, facts.zone)
-        case Column.SAVEDATE:
-            return internaldate(facts.saved, 0)
-        case Column.SIZE:
-            return facts.size
-    return facts.content
 
 
 class Fetching:
@@ -124,42 +42,74 @@ class Fetching:
         self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]
     ) -> AsyncGenerator[list[Row], None]:
         """See ``interface.Account``, also for the other methods."""
-        asked = tuple(columns)
-        stored = [column for column in asked if column not in _STATE]
-        needs_facts = bool(stored) or not _FACTS.isdisjoint(asked)
-        wanted = frozenset(name for column in stored for name in _source(column)[0])
-        reads_octets = any(column in _OCTETS or isinstance(column, HeaderFields) for column in stored)
-        makers = [None if column in _STATE else _source(column)[1] for column in asked]
-        rest = uids if uids else NumberSet[Uid].span(1, 1)
+        asked = Asked(columns)
+        rest: Uids = uids if uids else NumberSet.span(1, 1)
         while rest:
-            end = (((rest.first >> BLOCK_BITS) + BLOCKS) << BLOCK_BITS) - 1
-            part = rest & NumberSet.span(rest.first, end)
-            state = await self._states.read(mailbox, part, self._database.ask, facts=needs_facts)
-            flags = flags_of(part & uids, state.flags, state.tail)
-            there = NumberSet[Uid].of_sorted([row[0] for row in flags])
-            facts = facts_of(there, state.fact_blocks, state.flags, state.tail) if needs_facts else None
-            for start, stop in _slices(len(flags), facts, reads_octets=reads_octets, reads_contents=bool(stored)):
-                some = facts[start:stop] if facts is not None else [None] * (stop - start)
-                values = await self._contents(some, wanted) if stored else {}
-                rows = list(_rows(flags[start:stop], some, asked, makers, values, is_stored=bool(stored)))
+            part = _beginning(rest)
+            state, contents = await self._read(mailbox, part, asked)
+            for some in asked.slices(_messages(state, part & uids, asked)):
+                contents = await self._contents(some, asked, contents)
+                rows = [row for message in some if (row := asked.row(message, contents)) is not None]
                 if rows:
                     yield rows
-            if end >= state.uidnext:
+            if part.last >= state.uidnext:
                 return
-            rest = rest & NumberSet.span(end + 1, rest.last) if rest.last > end else NumberSet[Uid]()
-
-    async def _contents(self, facts: Sequence[FactRow | None], wanted: frozenset[str]) -> Mapping[int, Values]:
-        numbers = sorted({fact.content for fact in facts if fact is not None})
-        names = sorted(wanted)
-        found = await self._database.ask(message_reads.contents(names), (self._account, numbers))
-        return {row[0]: dict(zip(names, row[1:], strict=True)) for row in found}
+            rest = rest - part
 
     async def lines(
         self, mailbox: MailboxId, uids: Uids, form: Form, number: Callable[[Uid], int]
     ) -> AsyncGenerator[Lines, None]:
-        """Leaves all lines to the caller."""
-        if uids:
-            yield uids, None, NO_MODSEQ
+        asked = Asked([piece for piece in form.pieces if piece is not None and not isinstance(piece, bytes)])
+        rest = uids
+        while rest:
+            part = _beginning(rest)
+            rest = rest - part
+            try:
+                state, contents = await self._read(mailbox, part, asked)
+            except Refused as refused:
+                if refused.code is not Code.NONEXISTENT:
+                    raise
+                yield part | rest, None, NO_MODSEQ
+                return
+            messages = _messages(state, part, asked)
+            if len(messages) < len(part):
+                yield part, None, NO_MODSEQ
+                continue
+            for some in asked.slices(messages):
+                contents = await self._contents(some, asked, contents)
+                told = NumberSet[Uid].of_sorted([flags[0] for flags, _ in some])
+                lines = lines_of(form, asked, some, contents, list(_numbers(told, number)))
+                yield told, lines, NO_MODSEQ if lines is None else max([flags[2] for flags, _ in some])
+
+    async def _read(self, mailbox: MailboxId, uids: Uids, asked: Asked) -> tuple[State, Mapping[int, Values]]:
+        """The state of *uids*, and contents of the first of them, if the node knows their numbers."""
+        first: Sequence[Message] = ()
+        if asked.values and (known := self._states.known(mailbox, uids)) is not None:
+            first = next(asked.slices(_messages_known(known, uids, asked)), ())
+        if not first:
+            return await self._states.read(mailbox, uids, self._database.ask, facts=asked.needs_facts), {}
+        contents: dict[int, Values] = {}
+
+        async def ask(statement: str, parameters: Mapping[str, Any]) -> list[Row]:
+            self._database.check()
+            questions = ((statement, parameters), self._question(first, asked))
+            rows, brought = await self._database.shard.ask_all(questions)
+            contents.update(_by_content(brought, asked))
+            return rows
+
+        return await self._states.read(mailbox, uids, ask, facts=asked.needs_facts), contents
+
+    async def _contents(
+        self, some: Sequence[Message], asked: Asked, there: Mapping[int, Values]
+    ) -> Mapping[int, Values]:
+        """What is wanted of the contents of *some* messages; *there* is what was brought already."""
+        if not asked.values or all(facts is not None and facts.content in there for _, facts in some):
+            return there
+        return _by_content(await self._database.ask(*self._question(some, asked)), asked)
+
+    def _question(self, some: Sequence[Message], asked: Asked) -> tuple[str, Sequence[Any]]:
+        numbers = sorted({facts.content for _, facts in some if facts is not None})
+        return message_reads.contents(asked.values), (self._account, numbers)
 
     async def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         at = max(start, 0)
@@ -179,6 +129,39 @@ class Fetching:
             at = end
 
 
+def _beginning(uids: Uids) -> Uids:
+    """Those of *uids* that are in the first blocks."""
+    end = (((uids.first >> BLOCK_BITS) + BLOCKS) << BLOCK_BITS) - 1
+    return uids & NumberSet.span(uids.first, end)
+
+
+def _messages(state: State, uids: Uids, asked: Asked) -> list[Message]:
+    """The messages of *uids*. Raises KeyError where their facts are needed and not known."""
+    flags = flags_of(uids, state.flags, state.tail)
+    if not asked.needs_facts:
+        return [(row, None) for row in flags]
+    there: Uids = NumberSet.of_sorted([row[0] for row in flags])
+    return list(zip(flags, facts_of(there, state.fact_blocks, state.flags, state.tail), strict=True))
+
+
+def _messages_known(state: State, uids: Uids, asked: Asked) -> list[Message]:
+    """Like ``_messages``; none where their facts are not known."""
+    try:
+        return _messages(state, uids, asked)
+    except KeyError:
+        return []
+
+
+def _by_content(rows: Iterable[Row], asked: Asked) -> Mapping[int, Values]:
+    return {row[0]: dict(zip(asked.values, row[1:], strict=True)) for row in rows}
+
+
+def _numbers(uids: Uids, number: Callable[[Uid], int]) -> Iterator[int]:
+    return chain.from_iterable(
+        range(begun, begun + last - first + 1) for first, last in uids.runs for begun in (number(Uid(first)),)
+    )
+
+
 def _piece(
     start: int, stop: int, size: int, header_size: int, packed: int, header: bytes | None, rest: bytes | None
 ) -> Iterator[bytes]:
@@ -194,45 +177,3 @@ def _piece(
             yield unpacked(rest, size - header_size)[first : stop - header_size]
         else:
             yield rest[: stop - header_size - first]
-
-
-def _slices(
-    count: int, facts: Sequence[FactRow] | None, *, reads_octets: bool, reads_contents: bool
-) -> Iterator[tuple[int, int]]:
-    """The slices of *count* rows, as their first row and the one after the last."""
-    if facts is None or not reads_contents:
-        for start in range(0, count, SLICE_ROWS):
-            yield start, min(count, start + SLICE_ROWS)
-        return
-    start = octets = 0
-    for at, fact in enumerate(facts):
-        octets += VALUE_BYTES + (min(fact.size, RAW_BYTES) if reads_octets else 0)
-        if octets > SLICE_BYTES and at > start:
-            yield start, at
-            start, octets = at, VALUE_BYTES + (min(fact.size, RAW_BYTES) if reads_octets else 0)
-    if start < count:
-        yield start, count
-
-
-def _rows(
-    flags: Sequence[FlagRow],
-    facts: Sequence[FactRow | None],
-    columns: Sequence[AnyColumn],
-    makers: Sequence[Callable[[Values], Any] | None],
-    values: Mapping[int, Values],
-    *,
-    is_stored: bool,
-) -> Iterator[Row]:
-    for flag, fact in zip(flags, facts, strict=True):
-        stored: Values | None = {}
-        if is_stored:
-            assert fact is not None
-            stored = values.get(fact.content)
-        if stored is not None:  # else the message was expunged after its state was read
-            yield (
-                flag[0],
-                *[
-                    _of_state(column, flag, fact) if make is None else make(stored)
-                    for column, make in zip(columns, makers, strict=True)
-                ],
-            )
