@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Final
 
 from mektup.store.arrival import field_chooser, internaldate, one_form, shown_preview
@@ -12,6 +14,8 @@ from mektup.store.rules.emailids import emailid
 from mektup.store.rules.threads import threadid
 from mektup.store.state_blocks import FactRow, FlagRow
 from mektup.terms.limits import KIB
+from mektup.terms.numbers import ModSeq
+from mektup.terms.sets import NumberSet, Uids
 
 RAW_BYTES: Final = 256 * KIB
 """The largest message or header, in octets, that a fetch returns whole."""
@@ -25,9 +29,6 @@ SLICE_BYTES: Final = 1024 * KIB
 
 VALUE_BYTES: Final = KIB // 2
 """What a message counts in a slice beside its octets."""
-
-Message = tuple[FlagRow, FactRow | None]
-"""The flags and, where a column needs them, the facts of a message."""
 
 Values = Mapping[str, Any]
 """The values of a content, by the names of ``tables.message_reads.VALUES``."""
@@ -82,24 +83,51 @@ def _source(column: AnyColumn) -> tuple[tuple[str, ...], Callable[[Values], Any]
     return _CONTENTS[column]
 
 
-def _of_state(column: AnyColumn, message: Message) -> Any:
-    (uid, word, modseq), facts = message
-    match column:
-        case Column.UID:
-            return uid
-        case Column.FLAGS:
-            return word
-        case Column.MODSEQ:
-            return modseq
-    assert facts is not None
+_OF_FLAGS: Final[Mapping[AnyColumn, int]] = {Column.UID: 0, Column.FLAGS: 1, Column.MODSEQ: 2}
+"""The place of a column in a row of flags."""
+
+
+def _of_facts(column: AnyColumn, facts: Sequence[FactRow]) -> list[Any]:
     match column:
         case Column.INTERNALDATE:
-            return internaldate(facts.arrived, facts.zone)
+            return [internaldate(each.arrived, each.zone) for each in facts]
         case Column.SAVEDATE:
-            return internaldate(facts.saved, 0)
+            return [internaldate(each.saved, 0) for each in facts]
         case Column.SIZE:
-            return facts.size
-    return facts.content
+            return [each.size for each in facts]
+    return [each.content for each in facts]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some messages: their flags and, where a column needs them, their facts, both ascending."""
+
+    flags: Sequence[FlagRow]
+    facts: Sequence[FactRow] = ()
+
+    @property
+    def uids(self) -> Uids:
+        """Their UIDs."""
+        return NumberSet.of_sorted([row[0] for row in self.flags])
+
+    @property
+    def modseq(self) -> ModSeq:
+        """The highest modseq of them."""
+        return max([row[2] for row in self.flags])
+
+    @property
+    def contents(self) -> list[int]:
+        """The numbers of their contents."""
+        return [each.content for each in self.facts]
+
+    def part(self, start: int, stop: int) -> Slice:
+        """Those from *start* to *stop*."""
+        return Slice(self.flags[start:stop], self.facts[start:stop])
+
+    def with_contents(self, there: Mapping[int, Values]) -> Slice:
+        """Those whose contents are *there*: others were expunged after their state was read."""
+        kept = [each.content in there for each in self.facts]
+        return self if all(kept) else Slice(list(compress(self.flags, kept)), list(compress(self.facts, kept)))
 
 
 class Asked:
@@ -114,70 +142,74 @@ class Asked:
         self._reads_octets = any(column in _OCTETS or isinstance(column, HeaderFields) for column in sources)
         self._makers = {column: make for column, (_, make) in sources.items()}
 
-    def slices(self, messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    def slices(self, messages: Slice) -> Iterator[Slice]:
         """*messages* in slices of bounded rows and octets."""
-        if not self.values:
-            for start in range(0, len(messages), SLICE_ROWS):
-                yield messages[start : start + SLICE_ROWS]
+        count = len(messages.flags)
+        if not self._reads_octets:
+            rows = SLICE_BYTES // VALUE_BYTES if self.values else SLICE_ROWS
+            for start in range(0, count, rows):
+                yield messages.part(start, start + rows)
             return
         start = octets = 0
-        for at, (_, facts) in enumerate(messages):
-            more = VALUE_BYTES
-            if self._reads_octets and facts is not None:
-                more += min(facts.size, RAW_BYTES)
+        for at, facts in enumerate(messages.facts):
+            more = VALUE_BYTES + min(facts.size, RAW_BYTES)
             if octets + more > SLICE_BYTES and at > start:
-                yield messages[start:at]
+                yield messages.part(start, at)
                 start, octets = at, 0
             octets += more
-        if start < len(messages):
-            yield messages[start:]
+        if start < count:
+            yield messages.part(start, count)
 
-    def value(self, column: AnyColumn, message: Message, values: Values) -> Any:
-        """The value of *column*; *values* are those of its content."""
-        make = self._makers.get(column)
-        return _of_state(column, message) if make is None else make(values)
+    def made(self, messages: Slice, contents: Mapping[int, Values]) -> list[list[Any]]:
+        """The values of each column. *contents* has those of all *messages*."""
+        values = [contents[each.content] for each in messages.facts] if self.values else []
+        made: list[list[Any]] = []
+        for column in self.columns:
+            if column in _OF_FLAGS:
+                place = _OF_FLAGS[column]
+                made.append([row[place] for row in messages.flags])
+            elif column in self._makers:
+                made.append(list(map(self._makers[column], values)))
+            else:
+                made.append(_of_facts(column, messages.facts))
+        return made
 
-    def row(self, message: Message, contents: Mapping[int, Values]) -> Row | None:
-        """The row of *message*; None where its content is gone, because it was expunged after its state was read."""
-        values: Values | None = {}
-        if self.values:
-            values = contents.get(message[1].content) if message[1] is not None else None
-        if values is None:
-            return None
-        return (message[0][0], *[self.value(column, message, values) for column in self.columns])
+    def rows(self, messages: Slice, contents: Mapping[int, Values]) -> list[Row]:
+        """The rows of *messages*."""
+        return list(zip([row[0] for row in messages.flags], *self.made(messages, contents), strict=True))
 
 
-def lines_of(
-    form: Form, asked: Asked, messages: Sequence[Message], contents: Mapping[int, Values], numbers: Sequence[int]
-) -> bytes | None:
-    """The lines of *form*; None where one of them cannot be built. *numbers* are those of the messages."""
+def lines_of(form: Form, columns: Sequence[list[Any]], numbers: Sequence[int]) -> bytes | None:
+    """The lines of *form*; None where one of them cannot be built.
+
+    *columns* has the values of each column of *form*, and *numbers* has those of the messages.
+    """
     template = b""
-    columns: list[Sequence[bytes | int]] = []
-    rows = [asked.row(message, contents) for message in messages]
-    if None in rows:
-        return None
-    of_columns = iter(list(zip(*rows, strict=True))[1:])
+    filled: list[Sequence[bytes | int]] = []
+    of_columns = iter(columns)
     words = dict(form.words)
     for piece in form.pieces:
         if isinstance(piece, bytes):
             template += piece.replace(b"%", b"%%")
             continue
-        made = list(numbers) if piece is None else _spelled(piece, next(of_columns), words)
+        made = numbers if piece is None else _spelled(piece, next(of_columns), words)
         if made is None:
             return None
         template += b"%d" if isinstance(made[0], int) else b"%b"
-        columns.append(made)
-    if not columns:
-        return template % () * len(rows)
-    return b"".join([template % row for row in zip(*columns, strict=True)])
+        filled.append(made)
+    if not filled:
+        return template % () * len(numbers)
+    return b"".join(map(template.__mod__, zip(*filled, strict=True)))
 
 
-def _spelled(column: AnyColumn, values: Sequence[Any], words: Mapping[int, bytes]) -> list[Any] | None:
+def _spelled(column: AnyColumn, values: Sequence[Any], words: Mapping[int, bytes]) -> Sequence[Any] | None:
     """*values* as they are in a line; None where one of them is not to be had, or too wide."""
     if column is Column.FLAGS:
-        made = [words.get(word) for word in values]
+        made = list(map(words.get, values))
         return None if None in made else made
     if isinstance(values[0], int):
-        return list(values)
-    spelled = [value.encode() if isinstance(value, str) else value for value in values]
-    return None if any(each is None or len(each) > FORM_BYTES for each in spelled) else spelled
+        return values
+    if None in values:
+        return None
+    spelled = [value.encode() for value in values] if isinstance(values[0], str) else values
+    return None if max(map(len, spelled)) > FORM_BYTES else spelled

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mektup.store.columns import AnyColumn, Form, Lines, Row
 from mektup.store.postgres.account_database import AccountDatabase
-from mektup.store.postgres.fetch_columns import Asked, Message, Values, lines_of
+from mektup.store.postgres.fetch_columns import Asked, Slice, Values, lines_of
 from mektup.store.postgres.message_calls import HEADER_IS_PACKED, REST_IS_PACKED, unpacked
 from mektup.store.postgres.states import State, States
 from mektup.store.postgres.tables import message_reads
@@ -49,9 +49,9 @@ class Fetching:
             state, contents = await self._read(mailbox, part, asked)
             for some in asked.slices(_messages(state, part & uids, asked)):
                 contents = await self._contents(some, asked, contents)
-                rows = [row for message in some if (row := asked.row(message, contents)) is not None]
-                if rows:
-                    yield rows
+                there = some.with_contents(contents) if asked.values else some
+                if there.flags:
+                    yield asked.rows(there, contents)
             if part.last >= state.uidnext:
                 return
             rest = rest - part
@@ -72,21 +72,22 @@ class Fetching:
                 yield part | rest, None, NO_MODSEQ
                 return
             messages = _messages(state, part, asked)
-            if len(messages) < len(part):
+            if len(messages.flags) < len(part):
                 yield part, None, NO_MODSEQ
                 continue
             for some in asked.slices(messages):
                 contents = await self._contents(some, asked, contents)
-                told = NumberSet[Uid].of_sorted([flags[0] for flags, _ in some])
-                lines = lines_of(form, asked, some, contents, list(_numbers(told, number)))
-                yield told, lines, NO_MODSEQ if lines is None else max([flags[2] for flags, _ in some])
+                told, lines = some.uids, None
+                if not asked.values or contents.keys() >= set(some.contents):
+                    lines = lines_of(form, asked.made(some, contents), list(_numbers(told, number)))
+                yield told, lines, NO_MODSEQ if lines is None else some.modseq
 
     async def _read(self, mailbox: MailboxId, uids: Uids, asked: Asked) -> tuple[State, Mapping[int, Values]]:
         """The state of *uids*, and contents of the first of them, if the node knows their numbers."""
-        first: Sequence[Message] = ()
+        first = None
         if asked.values and (known := self._states.known(mailbox, uids)) is not None:
-            first = next(asked.slices(_messages_known(known, uids, asked)), ())
-        if not first:
+            first = next(asked.slices(_messages_known(known, uids, asked)), None)
+        if first is None:
             return await self._states.read(mailbox, uids, self._database.ask, facts=asked.needs_facts), {}
         contents: dict[int, Values] = {}
 
@@ -99,17 +100,14 @@ class Fetching:
 
         return await self._states.read(mailbox, uids, ask, facts=asked.needs_facts), contents
 
-    async def _contents(
-        self, some: Sequence[Message], asked: Asked, there: Mapping[int, Values]
-    ) -> Mapping[int, Values]:
+    async def _contents(self, some: Slice, asked: Asked, there: Mapping[int, Values]) -> Mapping[int, Values]:
         """What is wanted of the contents of *some* messages; *there* is what was brought already."""
-        if not asked.values or all(facts is not None and facts.content in there for _, facts in some):
+        if not asked.values or there.keys() >= set(some.contents):
             return there
         return _by_content(await self._database.ask(*self._question(some, asked)), asked)
 
-    def _question(self, some: Sequence[Message], asked: Asked) -> tuple[str, Sequence[Any]]:
-        numbers = sorted({facts.content for _, facts in some if facts is not None})
-        return message_reads.contents(asked.values), (self._account, numbers)
+    def _question(self, some: Slice, asked: Asked) -> tuple[str, Sequence[Any]]:
+        return message_reads.contents(asked.values), (self._account, sorted(set(some.contents)))
 
     async def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         at = max(start, 0)
@@ -135,21 +133,21 @@ def _beginning(uids: Uids) -> Uids:
     return uids & NumberSet.span(uids.first, end)
 
 
-def _messages(state: State, uids: Uids, asked: Asked) -> list[Message]:
+def _messages(state: State, uids: Uids, asked: Asked) -> Slice:
     """The messages of *uids*. Raises KeyError where their facts are needed and not known."""
     flags = flags_of(uids, state.flags, state.tail)
     if not asked.needs_facts:
-        return [(row, None) for row in flags]
+        return Slice(flags)
     there: Uids = NumberSet.of_sorted([row[0] for row in flags])
-    return list(zip(flags, facts_of(there, state.fact_blocks, state.flags, state.tail), strict=True))
+    return Slice(flags, facts_of(there, state.fact_blocks, state.flags, state.tail))
 
 
-def _messages_known(state: State, uids: Uids, asked: Asked) -> list[Message]:
+def _messages_known(state: State, uids: Uids, asked: Asked) -> Slice:
     """Like ``_messages``; none where their facts are not known."""
     try:
         return _messages(state, uids, asked)
     except KeyError:
-        return []
+        return Slice(())
 
 
 def _by_content(rows: Iterable[Row], asked: Asked) -> Mapping[int, Values]:

@@ -391,12 +391,10 @@ class Writing:
             wanted = Wanted()
             try:
                 result = work(wanted)
-            except BaseException:
+            finally:
                 wanted.forget()
-                raise
             if not wanted.names:
                 return result
-            wanted.forget()
             parameters: Params = (self._account, wanted.names, self._keyword_sets.highest)
             ask = self._database.shard.call if change is None else change.ask
             self._keyword_sets.learn([(row[0], row[1]) for row in await ask(tables_of_sets.ADD, parameters)])
