@@ -25,23 +25,13 @@ ENGINES = ["postgres"] if "MEKTUP_CLUSTER" in os.environ else ["sqlite on disk",
 
 NOT_ON_POSTGRES_YET = frozenset(
     """
-    test_adoption test_moments test_past test_retention test_search test_sort
+    test_moments test_past test_retention test_search test_sort
 
     test_messages::test_copies_stay_when_the_original_is_removed
     test_object_ids::test_search_by_ids
-    test_quota::test_every_level_that_is_made_counts_as_a_mailbox
     test_rules_of_reading::test_words_are_known_whatever_becomes_of_their_messages
     test_rules_of_reading::test_a_read_that_is_cancelled_holds_nothing
     test_rules_of_reading::test_reads_that_are_cancelled_together_hold_nothing
-    test_directory::test_a_removed_account_is_gone_for_its_sessions_too
-    test_directory::test_accounts_are_apart
-    test_mailboxes::test_rename_of_inbox_moves_its_messages_and_leaves_it
-    test_access_lists::test_a_list_stays_with_its_mailbox
-    test_access_lists::test_a_new_mailbox_gets_the_list_of_the_one_above
-    test_metadata::test_entries_survive_a_renewal
-    test_account_log::test_after_renew_everybody_gets_everything
-    test_account_log::test_compact_leaves_the_log
-    test_account_log::test_an_append_after_a_change_of_mailboxes_has_a_higher_modseq
     """.split()
 )
 """The modules, or tests as ``module::test``, that do not pass on PostgreSQL. MEKTUP_CLUSTER=all runs them, too."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
+from typing import Any, TypeVar
 
+from mektup.store.adoption import Adopted, Adoption
 from mektup.store.columns import AnyColumn, Form, Lines, Row
 from mektup.store.interface import (
     Appended,
@@ -22,6 +23,7 @@ from mektup.store.mailbox_changes import MailboxChanges
 from mektup.store.memo import Memory
 from mektup.store.postgres.access_lists import PostgresAccessLists
 from mektup.store.postgres.account_database import AccountDatabase
+from mektup.store.postgres.adoption import Adopting
 from mektup.store.postgres.mailboxes import Mailboxes
 from mektup.store.postgres.message_calls import Packing
 from mektup.store.postgres.messages import Messages
@@ -31,9 +33,11 @@ from mektup.store.quota import DefaultQuota
 from mektup.terms.errors import Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
-from mektup.terms.numbers import AccountId, ContentId, MailboxId, ModSeq, Uid
+from mektup.terms.numbers import NO_MODSEQ, AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.peer import AccountWatch, Watch
 from mektup.terms.sets import Uids
+
+T = TypeVar("T")
 
 
 class PostgresAccount:
@@ -55,7 +59,8 @@ class PostgresAccount:
         self.metadata = PostgresMetadata(database, limits)
         self._database = database
         self._messages = Messages(database, memory, limits, quota, packing)
-        self._mailboxes = Mailboxes(database, quota, limits)
+        self._mailboxes = Mailboxes(database, self._messages.writing, quota, limits)
+        self._adopting = Adopting(database, self._mailboxes, self._messages, limits)
 
     @property
     def id(self) -> AccountId:
@@ -75,6 +80,15 @@ class PostgresAccount:
         """Ends the account for all who still have it: later calls raise *why*."""
         self._database.end(why)
 
+    # The account's rows
+
+    def renew(self) -> Coroutine[Any, Any, None]:
+        return self._whole(self._mailboxes.renew())
+
+    async def compact(self) -> None:
+        """Nothing: PostgreSQL gives space back by itself."""
+        self._database.check()
+
     # Mailboxes
 
     def mailboxes(self) -> Coroutine[Any, Any, Sequence[Mailbox]]:
@@ -93,19 +107,19 @@ class PostgresAccount:
         return self._mailboxes.target(name)
 
     def create(self, name: str, *, special_use: str | None = None) -> Coroutine[Any, Any, Mailbox]:
-        return self._mailboxes.create(name, special_use=special_use)
+        return self._whole(self._mailboxes.create(name, special_use=special_use))
 
     def delete(self, name: str) -> Coroutine[Any, Any, None]:
-        return self._mailboxes.delete(name)
+        return self._whole(self._mailboxes.delete(name))
 
     def rename(self, old: str, new: str) -> Coroutine[Any, Any, None]:
-        return self._mailboxes.rename(old, new)
+        return self._whole(self._mailboxes.rename(old, new))
 
     def subscribe(self, name: str) -> Coroutine[Any, Any, None]:
-        return self._mailboxes.subscribe(name)
+        return self._whole(self._mailboxes.subscribe(name))
 
     def unsubscribe(self, name: str) -> Coroutine[Any, Any, None]:
-        return self._mailboxes.unsubscribe(name)
+        return self._whole(self._mailboxes.unsubscribe(name))
 
     # One mailbox, read
 
@@ -186,6 +200,32 @@ class PostgresAccount:
     def remove(self, mailbox: MailboxId, uids: Uids) -> Coroutine[Any, Any, Expunged]:
         writing = self._messages.writing
         return writing.whole(writing.remove(mailbox, uids))
+
+    # Mail of another server
+
+    def adopt_mailbox(
+        self,
+        name: str,
+        uidvalidity: UidValidity | None,
+        uidnext: Uid,
+        *,
+        highestmodseq: ModSeq = NO_MODSEQ,
+        special_use: str | None = None,
+    ) -> Coroutine[Any, Any, Mailbox]:
+        adopting = self._adopting.adopt_mailbox(
+            name, uidvalidity, uidnext, highestmodseq=highestmodseq, special_use=special_use
+        )
+        return self._whole(adopting)
+
+    def adopt(self, mailbox: MailboxId, messages: Sequence[Adopted]) -> Coroutine[Any, Any, Adoption]:
+        return self._whole(self._adopting.adopt(mailbox, messages))
+
+    def imported(self, mailbox: MailboxId, keys: Collection[bytes]) -> Coroutine[Any, Any, frozenset[bytes]]:
+        return self._adopting.imported(mailbox, keys)
+
+    def _whole(self, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        """*work*, which goes on to its end where the caller is cancelled: a commit has to be told."""
+        return self._messages.writing.whole(work)
 
     # Notification
 

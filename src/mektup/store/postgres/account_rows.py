@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from mektup.store.interface import AccountEntry
 from mektup.store.postgres import tree
+from mektup.store.postgres.message_calls import KEPT_OBJECT_SECONDS
 from mektup.store.postgres.shard import Change, Connection, LostAnswer, Shard
 from mektup.store.postgres.tables import accounts as tables
-from mektup.store.postgres.tables.mailbox_removal import KEPT_SECONDS
 from mektup.store.rules import mailbox_tree
 from mektup.terms.numbers import AccountId, MailboxId
 
@@ -38,7 +38,7 @@ async def remove(shard: Shard, account: AccountId, moment: int) -> Sequence[Mail
         await connection.execute(tables.LOCK.encode(), (account,))
         found = await connection.execute(tables.MAILBOXES.encode(), (account,))
         mailboxes = [MailboxId(mailbox) for (mailbox,) in await found.fetchall()]
-        await connection.execute(tables.KEEP_OBJECTS.encode(), (moment + KEPT_SECONDS, account))
+        await connection.execute(tables.KEEP_OBJECTS.encode(), (moment + KEPT_OBJECT_SECONDS, account))
         for statement in tables.REMOVE:
             await connection.execute(statement.encode(), (account,))
         return mailboxes

@@ -8,17 +8,20 @@ from mektup.store.interface import Mailbox
 from mektup.store.mailbox_changes import GoneMailbox, LoggedMailbox, LoggedSubscription, MailboxChanges
 from mektup.store.postgres import tree
 from mektup.store.postgres.account_database import AccountDatabase
+from mektup.store.postgres.renewal import renew
 from mektup.store.postgres.shard import Change, Row
 from mektup.store.postgres.tables import mailboxes as tables
+from mektup.store.postgres.tables import metadata
 from mektup.store.postgres.tree import PlannedTree
 from mektup.store.postgres.values import is_storable
+from mektup.store.postgres.writing import Writing
 from mektup.store.quota import DefaultQuota
 from mektup.store.rules import mailbox_tree
 from mektup.store.rules.account_log import LogSince
 from mektup.store.rules.account_names import account_is_gone
 from mektup.store.rules.mailbox_names import listed_order, no_such_mailbox, require_mailbox
 from mektup.terms.limits import Limits
-from mektup.terms.names import mailbox_key
+from mektup.terms.names import INBOX, mailbox_key
 from mektup.terms.numbers import MailboxId, ModSeq
 
 ACCOUNT, MAILBOX, SUBSCRIPTION, TOMBSTONE = range(4)
@@ -28,10 +31,11 @@ ACCOUNT, MAILBOX, SUBSCRIPTION, TOMBSTONE = range(4)
 class Mailboxes:
     """See ``interface.Account`` for each method."""
 
-    __slots__ = ("_database", "_limits", "_quota")
+    __slots__ = ("_database", "_limits", "_quota", "_writing")
 
-    def __init__(self, database: AccountDatabase, quota: DefaultQuota, limits: Limits) -> None:
+    def __init__(self, database: AccountDatabase, writing: Writing, quota: DefaultQuota, limits: Limits) -> None:
         self._database = database
+        self._writing = writing
         self._quota = quota
         self._limits = limits
 
@@ -86,6 +90,9 @@ class Mailboxes:
         await self._plan(lambda planned: mailbox_tree.delete(planned, name))
 
     async def rename(self, old: str, new: str) -> None:
+        if mailbox_key(old) == INBOX:
+            await self._empty_inbox(new)
+            return
         await self._plan(lambda planned: mailbox_tree.rename(planned, old, new, self._limits))
 
     async def subscribe(self, name: str) -> None:
@@ -93,6 +100,23 @@ class Mailboxes:
 
     async def unsubscribe(self, name: str) -> None:
         await self._plan(lambda planned: mailbox_tree.unsubscribe(planned, name), tree.read_subscriptions)
+
+    async def renew(self) -> None:
+        await self._database.write(renew)
+
+    async def _empty_inbox(self, new: str) -> None:
+        """Creates the mailbox *new* and moves all messages of INBOX to it."""
+
+        async def make(change: Change) -> None:
+            # RFC 9051 §6.3.6: INBOX itself and its inferiors stay
+            planned = await tree.read(change)
+            inbox = require_mailbox(planned.find(INBOX))
+            made = mailbox_tree.create(planned, new, None, self._limits)
+            await self.carry_out(planned, change)
+            await change.ask(metadata.COPY, (made.id, await change.modseq(), change.account, inbox.id))
+            await self._writing.move_within(change, inbox.id, made.name)
+
+        await self._database.write(make)
 
     async def carry_out(self, planned: PlannedTree, change: Change) -> None:
         """Writes what was planned. Raises Refused(OVERQUOTA)."""

@@ -25,6 +25,9 @@ Parameters = dict[str, Any]
 INLINE_BYTES: Final = 64 * KIB
 """Messages up to this size are compressed."""
 
+KEPT_OBJECT_SECONDS: Final = 14 * 24 * 3600
+"""How long an object that no content names stays: longer than any backup that may be restored."""
+
 HEADER_IS_PACKED: Final = 1
 REST_IS_PACKED: Final = 2
 

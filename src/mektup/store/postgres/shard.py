@@ -22,8 +22,9 @@ from typing import Final, TypeVar
 import psycopg
 from psycopg.abc import AdaptContext
 from psycopg.types.numeric import Int8BinaryDumper, Int8Dumper
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolClosed
 
+from mektup.store import texts
 from mektup.store.faults import Fault, FaultRefused
 from mektup.store.postgres import schema
 from mektup.store.postgres.change import Change, Params, Row
@@ -37,6 +38,7 @@ from mektup.store.postgres.failures import (
     refusal_of_function,
     refused_for,
 )
+from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
 
 T = TypeVar("T")
@@ -194,6 +196,8 @@ class Shard:
                     undone += 1
                     await asyncio.sleep(random.uniform(0, 0.01 * undone))
                     continue
+                if isinstance(error, PoolClosed):
+                    raise Refused(Code.UNAVAILABLE, texts.STOPPING) from error
                 fault = fault_of(error, self.name)
                 if fault is None:
                     raise  # a bug of ours

@@ -48,9 +48,6 @@ EVERY: Final[Uids] = NumberSet.span(1, MAX_UINT32)
 LARGE_BYTES: Final = MIB
 """Messages of more octets are made ready in a thread."""
 
-KEPT_OBJECT_SECONDS: Final = 14 * 24 * 3600
-"""How long an object that no content names stays: longer than any backup that may be restored."""
-
 
 class MissingFacts(Exception):
     """A change needs the facts of messages that were not read."""
@@ -126,10 +123,11 @@ class Writing:
         if not messages:
             uidvalidity, _, highestmodseq = await self._box(mailbox)
             return Appended(uidvalidity, NONE, highestmodseq)
-        words = await self._words(messages)
+        self._require_small(messages)
+        words = await self.words(messages)
         size = sum([message.arrival.size for message in messages])
         parameters = self.begun(contents=len(messages), octets=size, messages=len(messages))
-        parameters |= calls.grow(words, size, self._keywords_in_turn(words)) | await self._added(messages, words)
+        parameters |= calls.grow(words, size, self.keywords_in_turn(words)) | await self.added(messages, words)
         parameters["mailbox"] = mailbox
         (row,) = await self._call(message_writes.APPEND, parameters, mailbox)
         return self._appended(mailbox, row, len(messages))
@@ -139,25 +137,30 @@ class Writing:
         self.told(mailbox, modseq, tail)
         return Appended(uidvalidity, NumberSet.span(first, first + count - 1), modseq)
 
-    async def _words(self, messages: Sequence[Incoming]) -> list[int]:
-        """The flag words of new *messages*. Raises Refused(TOOBIG, LIMIT)."""
-        for message in messages:
-            require_not_too_big(message.arrival.size, self._limits)
+    async def words(self, messages: Sequence[Incoming]) -> list[int]:
+        """The flag words of new *messages*. Raises Refused(LIMIT)."""
         flags = [Flags.of(message.flags) for message in messages]
         return await self._with_sets(lambda wanted: [self._keyword_sets.word(wanted, each) for each in flags])
 
-    async def _added(self, messages: Sequence[Incoming], words: Sequence[int]) -> Parameters:
+    def _require_small(self, messages: Sequence[Incoming]) -> None:
+        for message in messages:
+            require_not_too_big(message.arrival.size, self._limits)
+
+    async def added(self, messages: Sequence[Incoming], words: Sequence[int]) -> Parameters:
+        """The parameters of ``add_1`` for new *messages* with these flag words."""
         if sum([message.arrival.size for message in messages]) > LARGE_BYTES:
             return await asyncio.to_thread(calls.add, messages, words, self._packing)
         return calls.add(messages, words, self._packing)
 
-    def _keywords_in_turn(self, words: Iterable[int]) -> list[str]:
+    def keywords_in_turn(self, words: Iterable[int]) -> list[str]:
+        """The keywords of these flag words, in the order of their first use."""
         return list(dict.fromkeys(name for word in words for name in self._keyword_sets.keywords(word)))
 
     async def replace(self, mailbox: MailboxId, uid: Uid, target: MailboxId, message: Incoming) -> Appended:
         """See ``interface.Account``."""
-        words = await self._words([message])
-        added = await self._added([message], words)
+        self._require_small([message])
+        words = await self.words([message])
+        added = await self.added([message], words)
 
         def plan(state: State, wanted: Wanted) -> Done[Appended] | Call[Appended]:
             uids: Uids = NumberSet.span(uid, uid)
@@ -172,7 +175,7 @@ class Writing:
                 octets=size + put.size, contents=1, messages=0, **self._kept_numbers(rows, moved=False)
             )
             parameters |= self.checked(state, mailbox, uids) | calls.rewrite(put, ()) | self._removed(rows)
-            parameters |= calls.grow(words, size, self._keywords_in_turn(words)) | added | {"target": target}
+            parameters |= calls.grow(words, size, self.keywords_in_turn(words)) | added | {"target": target}
 
             def finish(row: Row) -> Appended:
                 self.wrote(mailbox, state, put, row[0])
@@ -234,7 +237,7 @@ class Writing:
     def _arriving(self, rows: Sequence[tuple[int, FactRow]]) -> Parameters:
         """The messages that come to a target."""
         words = [word for word, _ in rows]
-        names = self._keywords_in_turn(sorted(set(words)))
+        names = self.keywords_in_turn(sorted(set(words)))
         return calls.grow(words, sum([facts.size for _, facts in rows]), names) | calls.copies(rows)
 
     def _copying(
@@ -412,7 +415,7 @@ class Writing:
         return {"expunged": len(rows), "retained": calls.weight(rows, moved=moved)}
 
     def _removed(self, rows: Sequence[tuple[int, FactRow]], *, moved: bool = False) -> Parameters:
-        not_before = self.moment + KEPT_OBJECT_SECONDS
+        not_before = self.moment + calls.KEPT_OBJECT_SECONDS
         return calls.remove(rows, keeps=self.keeps_expunged, moved=moved, not_before=not_before)
 
     def checked(self, state: State, mailbox: MailboxId, uids: Uids) -> Parameters:

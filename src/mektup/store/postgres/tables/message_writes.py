@@ -289,11 +289,11 @@ FUNCTIONS: Final = (_BEGIN, _GROW, _ADD, _COPY, _TARGET, _CHECK, _REWRITE, _RELE
 
 # The statements. Each is one call, with named parameters: those of Begin, Grow and so on in ``message_calls``
 
-_BEGUN = (
+BEGUN = (
     "begin_1(%(account)s, %(modseqs)s, %(new_contents)s, %(new_expunged)s, %(octets)s, %(messages)s, %(retained)s, "
     "%(past_from)s, %(default)s::jsonb) AS b"
 )
-_ADDED = (
+ADDED = (
     "add_1(%(account)s, {mailbox}, b.modseq, b.content, %(moment)s, g.first, %(words)b, %(sizes)b, %(dates)b, "
     "%(zones)b, %(tokens)b, %(threads)b, %(keys)b, %(owners)b, %(header_sizes)b, %(digests)b, %(envelopes)b, "
     "%(bodies)b, %(structures)b, %(layouts)b, %(sent)b, %(sent_zones)b, %(are_replies)b, %(subjects)b, %(from)b, "
@@ -325,34 +325,34 @@ _COPIED = (
 )
 
 APPEND: Final = (
-    f"SELECT b.modseq, g.uidvalidity, g.first, g.tail FROM {_BEGUN}, "
+    f"SELECT b.modseq, g.uidvalidity, g.first, g.tail FROM {BEGUN}, "
     f"LATERAL {_GROWN.format(mailbox='%(mailbox)s', modseq='b.modseq')}, "
-    f"LATERAL {_ADDED.format(mailbox='%(mailbox)s')}"
+    f"LATERAL {ADDED.format(mailbox='%(mailbox)s')}"
 )
 REPLACE: Final = (
-    f"SELECT b.modseq, g.uidvalidity, g.first, g.tail FROM {_BEGUN}, LATERAL {_CHECKED}, "
+    f"SELECT b.modseq, g.uidvalidity, g.first, g.tail FROM {BEGUN}, LATERAL {_CHECKED}, "
     f"LATERAL (SELECT r FROM {_REWRITTEN} WHERE c.previous IS NOT NULL) AS w, LATERAL {_REMOVED}, "
-    f"LATERAL {_GROWN.format(mailbox='%(target)s', modseq='d')}, LATERAL {_ADDED.format(mailbox='%(target)s')}"
+    f"LATERAL {_GROWN.format(mailbox='%(target)s', modseq='d')}, LATERAL {ADDED.format(mailbox='%(target)s')}"
 )
 STORE: Final = (
-    f"SELECT b.modseq, c.previous FROM {_BEGUN}, LATERAL {_CHECKED}, "
+    f"SELECT b.modseq, c.previous FROM {BEGUN}, LATERAL {_CHECKED}, "
     f"LATERAL (SELECT r FROM {_REWRITTEN} WHERE c.previous IS NOT NULL) AS w, LATERAL {_NOTED}"
 )
 REMOVE: Final = (
-    f"SELECT b.modseq, c.previous FROM {_BEGUN}, LATERAL {_CHECKED}, "
+    f"SELECT b.modseq, c.previous FROM {BEGUN}, LATERAL {_CHECKED}, "
     f"LATERAL (SELECT r FROM {_REWRITTEN} WHERE c.previous IS NOT NULL) AS w, LATERAL {_REMOVED}"
 )
 FOLD: Final = (
-    f"SELECT w.r FROM {_BEGUN}, LATERAL {_CHECKED}, "
+    f"SELECT w.r FROM {BEGUN}, LATERAL {_CHECKED}, "
     f"LATERAL (SELECT r FROM {_REWRITTEN} WHERE c.previous IS NOT NULL) AS w"
 )
 COPY: Final = (
-    f"SELECT b.modseq, g.uidvalidity, g.first, t.id, g.tail FROM {_BEGUN}, LATERAL {_CHECKED}, "
+    f"SELECT b.modseq, g.uidvalidity, g.first, t.id, g.tail FROM {BEGUN}, LATERAL {_CHECKED}, "
     f"LATERAL (SELECT t.id FROM target_1(%(account)s, %(target)s) AS t WHERE c.previous IS NOT NULL) AS t, "
     f"LATERAL {_GROWN.format(mailbox='t.id', modseq='b.modseq')}, LATERAL {_COPIED.format(shares='true')}"
 )
 MOVE: Final = (
-    f"SELECT b.modseq, g.uidvalidity, g.first, t.id, g.tail FROM {_BEGUN}, LATERAL {_CHECKED}, "
+    f"SELECT b.modseq, g.uidvalidity, g.first, t.id, g.tail FROM {BEGUN}, LATERAL {_CHECKED}, "
     f"LATERAL (SELECT t.id FROM target_1(%(account)s, %(target)s) AS t WHERE c.previous IS NOT NULL) AS t, "
     f"LATERAL (SELECT r FROM {_REWRITTEN} WHERE t.id IS NOT NULL) AS w, LATERAL {_REMOVED}, "
     f"LATERAL {_GROWN.format(mailbox='t.id', modseq='d')}, LATERAL {_COPIED.format(shares='false')}"
