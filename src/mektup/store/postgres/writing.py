@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
+from uuid import uuid4
 
 from mektup.store.interface import Appended, Copied, Expunged, Incoming
 from mektup.store.postgres import message_calls as calls
@@ -19,6 +20,7 @@ from mektup.store.postgres.account_database import AccountDatabase
 from mektup.store.postgres.change import Change, Params, Row
 from mektup.store.postgres.failures import StateChanged
 from mektup.store.postgres.keywords import PostgresKeywordSets, Wanted
+from mektup.store.postgres.lost_answers import answer_of
 from mektup.store.postgres.message_calls import Packing, Parameters
 from mektup.store.postgres.shard import LostAnswer
 from mektup.store.postgres.states import State, States
@@ -42,6 +44,9 @@ T = TypeVar("T")
 
 TRIES: Final = 6
 """How often a change is worked out before the account's row is held meanwhile."""
+
+CALLS: Final = 3
+"""How often a write is called whose answer was lost, and which turned out not to be done."""
 
 EVERY: Final[Uids] = NumberSet.span(1, MAX_UINT32)
 
@@ -270,7 +275,8 @@ class Writing:
             return
         statement, parameters, _ = self._moving(mailbox, state, rows)
         parameters |= self._arriving(rows) | self.checked(state, mailbox, EVERY)
-        await change.ask(statement, parameters | {"target": mailbox_key(target), "modseqs": 0})
+        parameters |= {"target": mailbox_key(target), "modseqs": 0, "token": uuid4()}
+        await change.ask(statement, parameters)
         change.touched.add(mailbox)
 
     # Expunge
@@ -372,7 +378,7 @@ class Writing:
             step = await self._with_sets(partial(plan, state), change)
             if isinstance(step, Done):
                 return step, ()
-            return step, (await change.ask(step.statement, step.parameters))[0]
+            return step, (await change.ask(step.statement, {"token": uuid4(), **step.parameters}))[0]
 
         try:
             (step, row), _ = await self._database.shard.change(self._account, self.moment, held)
@@ -381,12 +387,20 @@ class Writing:
         return step.result if isinstance(step, Done) else step.finish(row)
 
     async def _call(self, statement: str, parameters: Parameters, mailbox: MailboxId) -> list[Row]:
+        """The answer of a call that writes, also where it was lost. Raises Refused, StateChanged."""
         self._database.check()
-        try:
-            return await self._database.shard.call(statement, parameters)
-        except LostAnswer as lost:
-            self._database.notifier.changed(self._account, mailbox, None)  # it may have been done
-            raise lost.refused from lost
+        with_token = {"token": uuid4(), **parameters}
+        for left in reversed(range(CALLS)):
+            try:
+                return await self._database.shard.call(statement, with_token)
+            except LostAnswer as lost:
+                self._database.notifier.changed(self._account, mailbox, None)  # it may have been done
+                answer = await answer_of(self._database, statement, with_token, lost)
+                if answer is not None:
+                    return [answer]
+                if not left:
+                    raise lost.refused.fault.refusal() from lost
+        raise AssertionError("the last call returns or raises")
 
     async def _with_sets(self, work: Callable[[Wanted], T], change: Change | None = None) -> T:
         """The result of *work*, after all sets of keywords that it needs were added. Raises Refused."""

@@ -324,6 +324,10 @@ _COPIED = (
     "%(zones)b, {shares})"
 )
 
+_ANSWERED = "note_answer_1(%(account)s, %(token)s, %(moment)s, jsonb_build_array({}))"
+"""Keeps the answer for a node that loses it, see ``lost_answers``."""
+_OF_TARGET = "b.modseq, g.uidvalidity, g.first, t.id, g.tail"
+
 APPEND: Final = (
     f"SELECT b.modseq, g.uidvalidity, g.first, g.tail FROM {BEGUN}, "
     f"LATERAL {_GROWN.format(mailbox='%(mailbox)s', modseq='b.modseq')}, "
@@ -332,7 +336,8 @@ APPEND: Final = (
 REPLACE: Final = (
     f"SELECT b.modseq, g.uidvalidity, g.first, g.tail FROM {BEGUN}, LATERAL {_CHECKED}, "
     f"LATERAL (SELECT r FROM {_REWRITTEN} WHERE c.previous IS NOT NULL) AS w, LATERAL {_REMOVED}, "
-    f"LATERAL {_GROWN.format(mailbox='%(target)s', modseq='d')}, LATERAL {ADDED.format(mailbox='%(target)s')}"
+    f"LATERAL {_GROWN.format(mailbox='%(target)s', modseq='d')}, LATERAL {ADDED.format(mailbox='%(target)s')}, "
+    f"LATERAL {_ANSWERED.format('b.modseq, g.uidvalidity, g.first, g.tail')}"
 )
 STORE: Final = (
     f"SELECT b.modseq, c.previous FROM {BEGUN}, LATERAL {_CHECKED}, "
@@ -347,13 +352,15 @@ FOLD: Final = (
     f"LATERAL (SELECT r FROM {_REWRITTEN} WHERE c.previous IS NOT NULL) AS w"
 )
 COPY: Final = (
-    f"SELECT b.modseq, g.uidvalidity, g.first, t.id, g.tail FROM {BEGUN}, LATERAL {_CHECKED}, "
+    f"SELECT {_OF_TARGET} FROM {BEGUN}, LATERAL {_CHECKED}, "
     f"LATERAL (SELECT t.id FROM target_1(%(account)s, %(target)s) AS t WHERE c.previous IS NOT NULL) AS t, "
-    f"LATERAL {_GROWN.format(mailbox='t.id', modseq='b.modseq')}, LATERAL {_COPIED.format(shares='true')}"
+    f"LATERAL {_GROWN.format(mailbox='t.id', modseq='b.modseq')}, LATERAL {_COPIED.format(shares='true')}, "
+    f"LATERAL {_ANSWERED.format(_OF_TARGET)}"
 )
 MOVE: Final = (
-    f"SELECT b.modseq, g.uidvalidity, g.first, t.id, g.tail FROM {BEGUN}, LATERAL {_CHECKED}, "
+    f"SELECT {_OF_TARGET} FROM {BEGUN}, LATERAL {_CHECKED}, "
     f"LATERAL (SELECT t.id FROM target_1(%(account)s, %(target)s) AS t WHERE c.previous IS NOT NULL) AS t, "
     f"LATERAL (SELECT r FROM {_REWRITTEN} WHERE t.id IS NOT NULL) AS w, LATERAL {_REMOVED}, "
-    f"LATERAL {_GROWN.format(mailbox='t.id', modseq='d')}, LATERAL {_COPIED.format(shares='false')}"
+    f"LATERAL {_GROWN.format(mailbox='t.id', modseq='d')}, LATERAL {_COPIED.format(shares='false')}, "
+    f"LATERAL {_ANSWERED.format(_OF_TARGET)}"
 )
