@@ -422,7 +422,8 @@ class SqliteAccount:
             limits=self._limits,
         )
         room = _room_for(change, flags)
-        return await self._store((order,), make, long=len(uids) > FEW_ROWS, room=room)
+        replaces = change is FlagChange.REPLACE
+        return await self._store(make, flags, replaces=replaces, long=len(uids) > FEW_ROWS, room=room)
 
     async def store_flags_in_turn(self, mailbox: MailboxId, orders: Sequence[FlagOrder]) -> Sequence[FlagsStored]:
         make = partial(
@@ -435,14 +436,18 @@ class SqliteAccount:
         long = sum(len(order.uids) for order in orders) > FEW_ROWS
         rooms = {_room_for(order.change, order.flags) for order in orders}
         room = Room.FREES if rooms == {Room.FREES} else Room.USUAL
-        return await self._store(orders, make, long=long, room=room)
+        flags = frozenset().union(*(order.flags for order in orders))
+        replaces = any(order.change is FlagChange.REPLACE for order in orders)
+        return await self._store(make, flags, replaces=replaces, long=long, room=room)
 
-    async def _store(self, orders: Sequence[FlagOrder], make: Callable[[Change], T], *, long: bool, room: Room) -> T:
-        names_keywords = any(_names_keywords(order.flags) for order in orders)
+    async def _store(
+        self, make: Callable[[Change], T], flags: frozenset[str], *, replaces: bool, long: bool, room: Room
+    ) -> T:
+        names_keywords = _names_keywords(flags)
         if names_keywords:
             await self.learn_keywords()
         stored = await self.database.write(make, durable=self._limits.sync_flags, long=long, room=room)
-        if names_keywords or any(order.change is FlagChange.REPLACE for order in orders):
+        if names_keywords or replaces:
             self.indexer.wake_for_sets()
         return stored
 

@@ -217,7 +217,7 @@ def store_flags(
         (stored,) = store_flags_in_turn(change, mailbox, [order], keyword_sets, limits)
     else:
         stored = _store_many(change, mailbox, order, keyword_sets, limits)
-    return replace(stored, failed=failed)
+    return replace(stored, failed=failed) if failed else stored
 
 
 @dataclass(frozen=True, slots=True)
