@@ -45,10 +45,13 @@ class DeliveryLog:
         self.log.warning("delivery_refused", **self._message(recipient), **account, code=code, reason=str(refusal))
 
     def _message(self, recipient: str | None) -> dict[str, object]:
-        named: dict[str, object] = {
-            "message_id": self.message_id[:MESSAGE_ID_CHARACTERS] or None,
-            "sender": self.sender,
-            "recipient": recipient,
-            "octets": self.octets,
-        }
-        return {name: value for name, value in named.items() if value is not None}
+        named: dict[str, object] = {}
+        if self.message_id:
+            named["message_id"] = self.message_id[:MESSAGE_ID_CHARACTERS]
+        if self.sender is not None:
+            named["sender"] = self.sender
+        if recipient is not None:
+            named["recipient"] = recipient
+        if self.octets is not None:
+            named["octets"] = self.octets
+        return named

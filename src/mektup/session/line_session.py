@@ -74,7 +74,7 @@ class LineSession(Life):
             return
         await self._obey(line)
         # the client may pipeline many commands, and read no answers
-        if self.peer.is_due:
+        if self.peer.is_due_at(self._clock):
             await self.peer.drain()
             self.peer.waited = 0.0
 
