@@ -19,6 +19,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, compress, repeat
 from operator import ne
 from typing import Final, NamedTuple, TypeAlias, cast
@@ -177,6 +178,10 @@ class MailboxState:
     tail: Sequence[TailRow]
 
 
+_fact_row: Final = partial(tuple.__new__, FactRow)
+"""A FactRow of its values, in the time that a tuple takes."""
+
+
 # UIDs and blocks
 
 
@@ -327,7 +332,7 @@ def facts_of(uids: Uids, facts: FactBlocks, blocks: FlagBlocks, tail: Iterable[T
         columns = [column[part] for column in facts[block.number].columns]
         rows = zip(range(start + first, start + last + 1), *columns, strict=True)
         there = rows if GONE not in words else compress(rows, map(ne, words, repeat(GONE)))
-        found += map(FactRow._make, there)
+        found += map(_fact_row, there)
     rows_of_tail = [row.facts for row in tail if row.uid in uids]
     if rows_of_tail:
         found += rows_of_tail

@@ -107,7 +107,7 @@ class Fetching:
         return _by_content(await self._database.ask(*self._question(some, asked)), asked)
 
     def _question(self, some: Slice, asked: Asked) -> tuple[str, Sequence[Any]]:
-        return message_reads.contents(asked.values), (self._account, sorted(set(some.contents)))
+        return message_reads.contents(asked.values), (self._account, message_reads.array_of(sorted(set(some.contents))))
 
     async def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
         at = max(start, 0)

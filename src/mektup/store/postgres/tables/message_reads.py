@@ -114,10 +114,18 @@ VALUES: Final = frozenset(
 
 
 def contents(values: Iterable[str]) -> str:
-    """The statement for these VALUES of some contents; the ID comes first."""
+    """The statement for these VALUES of some contents; the ID comes first.
+
+    Its parameters are the account, and the numbers of the contents as ``array_of`` writes them.
+    """
     wanted = sorted(values)
     assert VALUES.issuperset(wanted)
-    return f"SELECT {', '.join(('id', *wanted))} FROM contents WHERE account = %s AND id = ANY (%b)"
+    return f"SELECT {', '.join(('id', *wanted))} FROM contents WHERE account = %s AND id = ANY (%s::bigint[])"
+
+
+def array_of(numbers: Iterable[int]) -> str:
+    """*numbers* as a parameter: for thousands, much quicker than a list."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 PIECE: Final = """
