@@ -5,27 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mektup.store.interface import Account, Bus, Store
-from mektup.store.sqlite import open_store
 from mektup.store.sqlite.file.change import machine_clock
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 from mektup.terms.quota import NO_QUOTA, QuotaLimits
-from tests.support import naive
+from tests.contract.engines import ENGINES, new_places, open_engine
 
 HERE = Path(__file__).parent
 
 OpenStore = Callable[..., Awaitable[Store]]
 
-ENGINES = ["postgres"] if "MEKTUP_CLUSTER" in os.environ else ["sqlite on disk", "sqlite in memory", "naive"]
-
 NOT_ON_POSTGRES_YET = frozenset(
     """
-    test_moments test_past test_retention test_search test_sort
+    test_model test_moments test_past test_retention test_search test_sort
 
     test_messages::test_copies_stay_when_the_original_is_removed
     test_object_ids::test_search_by_ids
@@ -62,17 +58,11 @@ class RecordingBus:
         self.modseqs.append(modseq)
 
 
-async def open_on_postgres(database: str, **options: Any) -> Store:
-    """A store whose directory and whose only shard are in *database*."""
-    from mektup.store.postgres import open_store  # elsewhere its libraries may be missing
-
-    return await open_store(database, {"a": database}, **options)
-
-
 @pytest.fixture(params=ENGINES)
 async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
     """Opens stores of one engine, and closes them at the end."""
     stores: list[Store] = []
+    new_place = new_places(request, request.param, tmp_path)
 
     async def opening(
         *,
@@ -81,15 +71,7 @@ async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         quota: QuotaLimits = NO_QUOTA,
         clock: Callable[[], float] = machine_clock,
     ) -> Store:
-        if request.param == "postgres":
-            store: Store = await open_on_postgres(
-                request.getfixturevalue("new_database")(), bus=bus, limits=limits, quota=quota, clock=clock
-            )
-        elif request.param == "naive":
-            store = await naive.open_store(bus=bus, limits=limits, quota=quota, clock=clock)
-        else:
-            where = tmp_path / f"data{len(stores)}" if request.param == "sqlite on disk" else None
-            store = await open_store(where, bus=bus, limits=limits, quota=quota, clock=clock)
+        store = await open_engine(request.param, new_place(), bus=bus, limits=limits, quota=quota, clock=clock)
         stores.append(store)
         return store
 

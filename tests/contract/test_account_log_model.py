@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from mektup.store.interface import Account, Store
 from mektup.store.rules import account_log
-from mektup.store.sqlite import open_store
 from mektup.terms.errors import Refused
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq
+from tests.contract.engines import ENGINES, EXAMPLES, new_places, open_engine
 from tests.contract.mail import START, entry_of, incoming
-from tests.support import naive
 
 T = TypeVar("T")
 
@@ -69,22 +67,18 @@ class AccountLogMachine(RuleBasedStateMachine):
     """One follower catches up after each change, others sometimes."""
 
     engine: str
+    new_place: Callable[[], str]
 
     @initialize()
     def open(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.directory = tempfile.TemporaryDirectory()
-        self.store: Store = self.run(self.open_store())
+        self.place = self.new_place()
+        self.store: Store = self.run(open_engine(self.engine, self.place))
         self.id: AccountId = self.run(self.store.directory.add("linda", {})).id
         self.account: Account = self.run(self.store.account(entry_of(self.id)))
         self.eager = Follower()
         self.followers = [Follower()]
         self.is_reset = True
-
-    async def open_store(self) -> Store:
-        if self.engine == "naive":
-            return await naive.open_store()
-        return await open_store(Path(self.directory.name) / "data" if self.engine == "sqlite on disk" else None)
 
     def run(self, asked: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asked)
@@ -101,7 +95,6 @@ class AccountLogMachine(RuleBasedStateMachine):
         if hasattr(self, "store"):
             self.run(self.store.close())
             self.loop.close()
-            self.directory.cleanup()
 
     @rule(name=names, use=uses)
     def create(self, name: str, use: str | None) -> None:
@@ -134,9 +127,9 @@ class AccountLogMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        if self.engine == "sqlite on disk":
+        if self.engine in ("sqlite on disk", "postgres"):
             self.run(self.store.close())
-            self.store = self.run(self.open_store())
+            self.store = self.run(open_engine(self.engine, self.place))
             self.account = self.run(self.store.account(entry_of(self.id)))
 
     @rule()
@@ -160,12 +153,16 @@ class AccountLogMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("kept", [1, account_log.KEPT_TOMBSTONES], ids=["few tombstones", "many tombstones"])
-@pytest.mark.parametrize("engine", ["sqlite on disk", "sqlite in memory", "naive"])
-def test_a_follower_knows_what_a_listing_shows(engine: str, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_follower_knows_what_a_listing_shows(
+    engine: str, kept: int, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     monkeypatch.setattr(account_log, "KEPT_TOMBSTONES", kept)
     monkeypatch.setattr(account_log, "SPARE_TOMBSTONES", kept)
-    machine = type("Machine", (AccountLogMachine,), {"engine": engine})
+    new_place = staticmethod(new_places(request, engine, tmp_path))
+    machine = type("Machine", (AccountLogMachine,), {"engine": engine, "new_place": new_place})
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=15, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
+        settings=settings(max_examples=EXAMPLES, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
     )

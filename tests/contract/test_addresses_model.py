@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from pathlib import Path
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mektup.delivery.address import Address
 from mektup.delivery.recipients import resolve
 from mektup.store.directory_pages import all_aliases
 from mektup.store.interface import Store
-from mektup.store.sqlite import open_store
 from mektup.terms.errors import Code, Refused
 from mektup.terms.names import account_key, address_key
+from tests.contract.engines import ENGINES, EXAMPLES, new_places, open_engine
 from tests.support import naive
 
 USERS = ("a", "A", "a+b")
@@ -81,8 +83,8 @@ async def require_apart(store: Store) -> None:
     assert not {alias.partition("@")[0] for alias in aliases if "@" in alias} & accounts
 
 
-async def play(steps: list[tuple[str, str] | tuple[str, str, list[str]]]) -> None:
-    one, other = await open_store(None), await naive.open_store()
+async def play(store: Awaitable[Store], steps: list[tuple[str, str] | tuple[str, str, list[str]]]) -> None:
+    one, other = await store, await naive.open_store()
     try:
         for store in (one, other):
             for name in ALWAYS:
@@ -96,7 +98,15 @@ async def play(steps: list[tuple[str, str] | tuple[str, str, list[str]]]) -> Non
         await other.close()
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(STEPS, max_size=20))
-def test_both_engines_agree(steps: list[tuple[str, str] | tuple[str, str, list[str]]]) -> None:
-    asyncio.run(play(steps))
+ENGINE = next(engine for engine in ENGINES if engine != "sqlite on disk")
+
+
+@pytest.mark.timeout(240)
+@settings(
+    max_examples=2 * EXAMPLES if ENGINE == "postgres" else 150, deadline=None, suppress_health_check=list(HealthCheck)
+)
+@given(steps=st.lists(STEPS, max_size=20))
+def test_both_engines_agree(
+    request: pytest.FixtureRequest, tmp_path: Path, steps: list[tuple[str, str] | tuple[str, str, list[str]]]
+) -> None:
+    asyncio.run(play(open_engine(ENGINE, new_places(request, ENGINE, tmp_path)()), steps))

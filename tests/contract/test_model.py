@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,13 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from mektup.store.columns import Column
 from mektup.store.interface import Account, FlagOrder, Mailbox, Store
-from mektup.store.sqlite import open_store
 from mektup.terms.flags import FlagChange
 from mektup.terms.numbers import ModSeq, Uid
 from mektup.terms.search import WHOLE, All
 from mektup.terms.sets import Uids
+from tests.contract.engines import ENGINES, EXAMPLES, new_places, open_engine
 from tests.contract.mail import fetched, incoming, raw
-from tests.support import naive
 
 T = TypeVar("T")
 
@@ -61,21 +59,17 @@ class StoreMachine(RuleBasedStateMachine):
     """Each rule changes the store and the model; the invariant compares everything that can be asked."""
 
     engine: str
+    new_place: Callable[[], str]
 
     @initialize()
     def open(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.directory = tempfile.TemporaryDirectory()
-        self.store: Store = self.run(self.open_store())
+        self.place = self.new_place()
+        self.store: Store = self.run(open_engine(self.engine, self.place))
         entry = self.run(self.store.directory.add("linda", {}))
         self.account: Account = self.run(self.store.account(entry))
         self.model = {name: Naive() for name in NAMES}
         self.earlier: dict[str, list[tuple[Mailbox, dict[int, frozenset[str]]]]] = {name: [] for name in NAMES}
-
-    async def open_store(self) -> Store:
-        if self.engine == "naive":
-            return await naive.open_store()
-        return await open_store(Path(self.directory.name) / "data" if self.engine == "sqlite on disk" else None)
 
     def run(self, asked: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(asked)
@@ -84,7 +78,6 @@ class StoreMachine(RuleBasedStateMachine):
         if hasattr(self, "store"):
             self.run(self.store.close())
             self.loop.close()
-            self.directory.cleanup()
 
     def mailbox(self, name: str) -> Mailbox:
         return self.run(self.account.mailbox(name))
@@ -262,10 +255,12 @@ class StoreMachine(RuleBasedStateMachine):
             )
 
 
-@pytest.mark.parametrize("engine", ["sqlite on disk", "sqlite in memory", "naive"])
-def test_the_store_behaves_like_the_naive_mailbox(engine: str) -> None:
-    machine = type("Machine", (StoreMachine,), {"engine": engine})
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_store_behaves_like_the_naive_mailbox(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    new_place = staticmethod(new_places(request, engine, tmp_path))
+    machine = type("Machine", (StoreMachine,), {"engine": engine, "new_place": new_place})
     run_state_machine_as_test(
         machine,
-        settings=settings(max_examples=15, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
+        settings=settings(max_examples=EXAMPLES, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
     )
