@@ -49,6 +49,16 @@ trusted = ["unix", "192.0.2.1"]
 issuer = "https://login.example.org"
 jwks = "keys.json"
 audience = "imap"
+[store]
+engine = "postgres"
+directory = "host=/run/postgresql dbname='my mail' user=mektup"
+bus = "nats://one.example.org:4222, nats://two.example.org:4222"
+objects = "s3://mail"
+connections = 8
+keep_deleted_days = 30
+[store.shards]
+a = "postgresql://mektup@db.example.org/a?sslmode=require"
+b-2 = "postgresql://mektup@db.example.org/b"
 [log]
 file = "logs/mektup.log"
 slow_command_seconds = 0.5

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from mektup.cli.complaints import complaints
-from mektup.cli.options import data_and_quota, require_accounts, said_whose
+from mektup.cli.options import data_and_config, require_accounts, said_whose, store_of
 from mektup.server.bus import Bus
+from mektup.server.engines import open_engine, open_relay, reserve_of
+from mektup.server.logs import silent_logger
+from mektup.server.store_config import ON_FILES, Engine, StoreConfig
 from mektup.store.interface import Store
-from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.limits import DEFAULT_LIMITS, MOST_SECONDS, Limits, most_of
 from mektup.terms.quota import NO_QUOTA, QuotaLimits
 
@@ -30,12 +32,13 @@ def with_store(
     With *make*, a data directory that does not exist is made.
     """
     with complaints():
-        directory, quota = data_and_quota(data, config_file)
-        if not make:
+        directory, loaded = data_and_config(data, config_file)
+        quota, kept = NO_QUOTA if loaded is None else loaded.quota, store_of(loaded)
+        if not make and kept.engine is Engine.SQLITE:
             require_accounts(directory)
 
         async def within() -> None:
-            async with opened_store(directory, quota) as store:
+            async with opened_store(directory, quota, kept=kept) as store:
                 await run(store)
 
         with said_whose(directory):
@@ -49,17 +52,35 @@ async def opened_store(
     *,
     limits: Limits = DEFAULT_LIMITS,
     compression: int | None = None,
+    kept: StoreConfig = ON_FILES,
 ) -> AsyncIterator[Store]:
-    """The store of a data directory, whose changes running servers notice; see ``open_store``. Raises Refused."""
+    """The store of a data directory, or the one that *kept* names, whose changes running servers notice.
+
+    See ``open_engine``. Raises Refused, ConfigError.
+    """
+    relay = open_relay(kept, directory, silent_logger())
+    try:
+        async with _with_bus(directory, quota, limits, compression, kept) as store:
+            yield store
+    finally:
+        if relay is not None:
+            await relay.close()
+
+
+@asynccontextmanager
+async def _with_bus(
+    directory: Path, quota: QuotaLimits, limits: Limits, compression: int | None, kept: StoreConfig
+) -> AsyncIterator[Store]:
     bus = Bus(directory)
     try:
-        store = await open_store(
+        store = await open_engine(
+            kept,
             directory,
             bus=bus,
             limits=_forgets_nothing(limits),
             quota=quota,
             compression=compression,
-            reserve=Reserve(directory),
+            reserve=reserve_of(kept, directory),
         )
         try:
             await store.tidy()

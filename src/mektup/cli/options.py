@@ -16,11 +16,11 @@ from mektup.cli import texts
 from mektup.cli.complaints import WRONG_USAGE, complain
 from mektup.cli.language import told
 from mektup.server import config
+from mektup.server.store_config import ON_FILES, Engine, StoreConfig
 from mektup.store import system
 from mektup.store.sqlite import names_beginning
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.names import account_key
-from mektup.terms.quota import NO_QUOTA, QuotaLimits
 
 DEFAULT_DATA = Path("mektup-data")
 
@@ -54,12 +54,6 @@ def data_and_limits(data: Path | None, config_file: Path | None) -> tuple[Path, 
     return directory, DEFAULT_LIMITS if loaded is None else loaded.limits
 
 
-def data_and_quota(data: Path | None, config_file: Path | None) -> tuple[Path, QuotaLimits]:
-    """The data directory given by the options, and the default quota of its accounts. Raises ConfigError."""
-    directory, loaded = data_and_config(data, config_file)
-    return directory, NO_QUOTA if loaded is None else loaded.quota
-
-
 def data_and_config(data: Path | None, config_file: Path | None) -> tuple[Path, config.Config | None]:
     """The data directory given by the options, and the configuration if one was given. Raises ConfigError."""
     refuse_both(data, config_file)
@@ -68,6 +62,17 @@ def data_and_config(data: Path | None, config_file: Path | None) -> tuple[Path, 
     loaded = config.load(config_file)
     assert loaded.data is not None
     return loaded.data, loaded
+
+
+def store_of(loaded: config.Config | None) -> StoreConfig:
+    """What keeps the mail; without a configuration, files."""
+    return ON_FILES if loaded is None else loaded.store
+
+
+def require_files(loaded: config.Config | None, command: str) -> None:
+    """Complains where mail is in PostgreSQL, because *command* works on the files of accounts."""
+    if store_of(loaded).engine is not Engine.SQLITE:
+        raise complain(texts.ONLY_ON_FILES.of(command=command), WRONG_USAGE)
 
 
 def login_rules(config_file: Path | None) -> LoginRules:
@@ -88,13 +93,17 @@ def require_accounts(directory: Path, status: int = 1) -> None:
 def account_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """For a shell: the accounts whose names begin with *incomplete*; none where this user cannot read them.
 
-    The data directory is that of the options that stand before, else the usual one.
+    The data directory is that of the options that stand before, else the usual one. Names in PostgreSQL are not
+    proposed, because a shell would wait for it.
     """
     given, file = ctx.params.get("data"), ctx.params.get("config_file")
     try:
-        directory = Path(given) if given else DEFAULT_DATA if file is None else config.load(Path(file)).data
+        loaded = None if given or file is None else config.load(Path(file))
     except config.ConfigError:
         return []
+    if store_of(loaded).engine is not Engine.SQLITE:
+        return []
+    directory = Path(given) if given else DEFAULT_DATA if loaded is None else loaded.data
     return [] if directory is None else names_beginning(directory, account_key(incomplete), MOST_COMPLETED)
 
 

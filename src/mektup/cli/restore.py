@@ -25,11 +25,14 @@ from mektup.cli.options import (
     DataDirectory,
     data_and_config,
     require_accounts,
+    require_files,
     said_whose,
+    store_of,
     typed_text,
 )
 from mektup.cli.user import renew_all
 from mektup.server.config import Config
+from mektup.server.store_config import Engine
 from mektup.store import files
 from mektup.store.interface import Store
 from mektup.store.sqlite import require_empty, restore_all, write_own_files
@@ -81,13 +84,16 @@ def restore(
             if account is not None or at is not None:
                 option = "--at" if account is None else "--account"
                 raise complain(backup_texts.ONLY_NEW_FORMAT.of(directory=backup, option=option), WRONG_USAGE)
+            require_files(config, "restore")
             _restore_copy(backup, directory)
             return
         stamp = None if at is None else stamp_at(at)
         if account is None:
+            require_files(config, "restore")
             _restore_all(backup, directory, config, stamp)
             return
-        require_accounts(directory)
+        if store_of(config).engine is Engine.SQLITE:
+            require_accounts(directory)
         name = typed_text(account)
         wish = Wish(
             None if mailbox is None else mailbox_key(typed_text(mailbox)),
@@ -161,7 +167,7 @@ def _in_store(directory: Path, config: Config | None, work: Callable[[Store], Co
     if config is None:
         read_data(directory, work)
     else:
-        read_data(directory, work, config.quota, config.limits, config.compression)
+        read_data(directory, work, config.quota, config.limits, config.compression, config.store)
 
 
 def _say(bar: Bar, name: str, restored: Restored, *, dry: bool) -> None:

@@ -384,6 +384,9 @@ NO_SUCH_LOGIN = Text("{name} is no way to log in; there are {names}")
 WRONG_JOBS = Text("--jobs is a number from 1 to {most}")
 USER_IN_URL_AND_TABLE = Text("the address must not name a user, because --users does")
 USERS_OR_ACCOUNT = Text("give an account and where its mail is; or --users and the address of the server")
+ONLY_ON_FILES = Text(
+    "mektup {command} works on the files of accounts, and the mail of this configuration is in PostgreSQL"
+)
 ONLY_FOR_FILES = Text("--from is for files, not for a server")
 ONLY_FOR_SERVERS = Text("these options are for another server, such as imaps://linda@mail.example.org")
 USERS_IMPORTED = counted("imported the mail of {count} user", "imported the mail of {count} users")

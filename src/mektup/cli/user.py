@@ -19,7 +19,16 @@ from mektup.cli import texts
 from mektup.cli.complaints import WRONG_USAGE, complain, complaints
 from mektup.cli.language import Command, Group, told
 from mektup.cli.opened_store import opened_store, with_store
-from mektup.cli.options import ConfigFile, DataDirectory, Name, account_names, login_rules, typed_text
+from mektup.cli.options import (
+    ConfigFile,
+    DataDirectory,
+    Name,
+    account_names,
+    data_and_config,
+    login_rules,
+    require_files,
+    typed_text,
+)
 from mektup.cli.passwd_file import Line, PasswdFileError, account, numbered
 from mektup.cli.quota import quota
 from mektup.cli.user_list import list_, show
@@ -234,6 +243,8 @@ def compact(
     config_file: ConfigFile = None,
 ) -> None:
     """Runs ``mektup user compact``."""
+    with complaints():
+        require_files(data_and_config(data, config_file)[1], "user compact")
     count = _with_each(name, every, data, config_file, lambda mail: mail.compact())
     typer.echo(told(texts.COMPACTED_ALL.of(count=count) if name is None else texts.COMPACTED.of(name=name)))
 

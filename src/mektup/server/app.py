@@ -35,10 +35,11 @@ from mektup.auth.oauth.rules import OAuthRules
 from mektup.auth.plaintext import Plaintext
 from mektup.server import accounts, logs, texts
 from mektup.server.addresses import AddressError, Endpoint, Service, endpoint
-from mektup.server.config import HIDING, ClientCertificates, Config, ConfigError, unexpected
+from mektup.server.config import HIDING, ClientCertificates, Config, ConfigError, store_settings, unexpected
 from mektup.server.embedded import Message
 from mektup.server.layers.client_names import ClientName
 from mektup.server.single import Single, open_single
+from mektup.server.store_config import ON_FILES
 from mektup.store import system
 from mektup.store.interface import Store
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
@@ -91,6 +92,7 @@ class Server:
         quota: QuotaLimits = NO_QUOTA,
         administrators: Iterable[str] = (),
         contact: str = "",
+        store: Mapping[str, object] | None = None,
     ) -> None:
         """Serves from the data directory *data*, or from memory for None, once it is entered.
 
@@ -103,7 +105,8 @@ class Server:
         that the server hides, as one that does not have them. *scram_sha_1* offers SCRAM-SHA-1, too. *oauth* says whose
         tokens are accepted, as ``[oauth]`` does, and *delivery* how LMTP delivers mail, as ``[lmtp]`` does. *quota* has
         the limits of each account, STORAGE in octets; *administrators* are accounts that may change them. *contact* is
-        a URI by which users reach the operator.
+        a URI by which users reach the operator. *store* says where mail is kept, as ``[store]`` does; the mail of
+        several programs may then be in one PostgreSQL, and each still has a data directory for its sockets.
         Raises ConfigError for arguments that cannot be used.
         """
         self._config = Config(
@@ -121,6 +124,7 @@ class Server:
             quota=dict(quota),
             administrators=frozenset(map(account_key, administrators)),
             contact=contact,
+            store=ON_FILES if store is None else store_settings(store),
         )
         self._users = _checked_users(users or {})
         self._single: Single | None = None

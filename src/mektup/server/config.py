@@ -26,6 +26,7 @@ from mektup.server.fetched import is_url, may_be_fetched
 from mektup.server.hostnames import objection_to_hostname
 from mektup.server.layers.client_names import ClientName
 from mektup.server.socket_access import USUAL_ACCESS, SocketAccess, mode_of
+from mektup.server.store_config import ON_FILES, Engine, StoreConfig, StoreConfigError, StoreTable, store_config
 from mektup.server.tuning.switches import DEFAULT_TUNING, Tuning
 from mektup.store import files
 from mektup.terms.delivery import DEFAULT_DELIVERY_RULES, DeliveryRules
@@ -166,6 +167,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     auth: _Auth = msgspec.field(default_factory=_Auth)
     oauth: _OAuth | None = None
     hide: dict[str, list[str]] = {}
+    store: StoreTable = msgspec.field(default_factory=StoreTable)
     lmtp: DeliveryRules = DEFAULT_DELIVERY_RULES
     quota: _Quota = msgspec.field(default_factory=_Quota)
     log: _Log = msgspec.field(default_factory=_Log)
@@ -194,6 +196,8 @@ class Config:
     """For greetings, and in the self-signed certificate."""
     compression: int | None = None
     """The zstandard level for stored messages; None: not compressed."""
+    store: StoreConfig = ON_FILES
+    """What keeps the mail."""
     listen: Mapping[Service, tuple[Endpoint, ...]]
     sockets: SocketAccess = USUAL_ACCESS
     """Who may connect to the Unix sockets in *listen*."""
@@ -235,6 +239,8 @@ class Config:
             raise ConfigError(ABOUT.of(place="hostname", problem=objection))
         if self.contact and not _URI.fullmatch(self.contact):
             raise unexpected("contact", texts.URI, f'"{self.contact}"')
+        if self.data is None and self.store.engine is not Engine.SQLITE:
+            raise ConfigError(ABOUT.of(place="data", problem=texts.NEEDS_DATA))
         if self.key is not None and self.cert is None:
             raise ConfigError(texts.TLS_KEY_ALONE)
         if (oauth := self.login.oauth) is not None and is_url(oauth.jwks) and not may_be_fetched(oauth.jwks):
@@ -297,6 +303,7 @@ def _read(table: dict[str, Any], base: Path) -> Config:
         workers=file.workers,
         hostname=file.hostname,
         compression=file.compression or None,
+        store=_store(file.store),
         listen=_endpoints(file.listen, base),
         sockets=_access(file.sockets),
         hide=_hidden(file.hide, file.listen, base),
@@ -331,6 +338,7 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
     "tls": _Tls.__struct_fields__,
     "auth": _Auth.__struct_fields__,
     "oauth": _OAuth.__struct_fields__,
+    "store": StoreTable.__struct_fields__,
     "lmtp": tuple(field.name for field in dataclasses.fields(DeliveryRules)),
     "quota": _Quota.__struct_fields__,
     "log": _Log.__struct_fields__,
@@ -402,6 +410,7 @@ def _allowed_values(key: str) -> list[str]:
     choices = {
         "auth.plaintext": [repr(choice.value) for choice in Plaintext],
         "tls.client_name": [repr(choice.value) for choice in ClientName],
+        "store.engine": [repr(choice.value) for choice in Engine],
         "log.level": ["'debug'", "'info'", "'warning'", "'error'"],
         "log.format": ["'text'", "'json'"],
     }
@@ -427,7 +436,8 @@ def _check_texts(table: Mapping[str, Any], prefix: str) -> None:
             _check_texts(value, f"{prefix}{key}.")
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, str) and (not text or not text.isprintable()):
-                got = repr(text[:40]) if text else texts.NOTHING
+                shown = texts.NOT_SHOWN if prefix.startswith("store.") else repr(text[:40])
+                got = shown if text else texts.NOTHING
                 raise unexpected(f"{prefix}{key}", texts.PRINTABLE, got)
 
 
@@ -491,6 +501,23 @@ def _hidden(
             raise ConfigError(ABOUT.of(place=f"hide.{key}", problem=texts.HIDES_WHERE.of(services=services)))
         found[place] = tuple(names)
     return found
+
+
+def _store(written: StoreTable) -> StoreConfig:
+    try:
+        return store_config(written)
+    except StoreConfigError as error:
+        raise unexpected(f"store.{error.key}", error.expected, error.got) from None
+
+
+def store_settings(written: Mapping[str, object]) -> StoreConfig:
+    """What a program gives in place of the table ``[store]``. Raises ConfigError."""
+    _refuse_unknown(written, StoreTable.__struct_fields__, "store.")
+    try:
+        table = msgspec.convert(written, StoreTable)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_in_words(str(error).replace("$.", "$.store."))) from error
+    return _store(table)
 
 
 def _oauth(written: _OAuth | None, base: Path) -> OAuthRules | None:

@@ -16,6 +16,7 @@ import msgspec
 from mektup.server.addresses import Service
 from mektup.server.config import DEFAULT_LISTEN, FILE, FilePath, parsed, read
 from mektup.server.fetched import is_url
+from mektup.server.store_config import Secret, masked
 
 UNIX = "unix:"
 """The beginning of an address that is a path."""
@@ -31,7 +32,7 @@ class Key:
     default: object
     """As TOML has it; None where there is none."""
     value: object
-    """In effect; paths are absolute. None for no value."""
+    """In effect; paths are absolute, and passwords are masked. None for no value."""
     is_set: bool
     """Whether the file has it."""
     required: bool = False
@@ -114,12 +115,23 @@ def _key(table: str, field: _Field, kind: Any, written: Mapping[str, Any], base:
         # the table is there, so a service that it does not name is off, and this is no default
         is_set, default = True, list(DEFAULT_LISTEN[Service(field.name)])
     is_path = kind == FilePath or FilePath in typing.get_args(kind)
+    if kind == Secret or Secret in typing.get_args(kind):
+        value = _masked(value)
     return Key(table, field.name, default, _absolute(value, base, is_path), is_set, field.required)
 
 
 def _plain(value: object) -> object:
     """A default as TOML has it; an empty text stands for none, because the file may have no empty text."""
     return value.value if isinstance(value, enum.Enum) else value or None if isinstance(value, str) else value
+
+
+def _masked(value: object) -> object:
+    match value:
+        case str():
+            return masked(value)
+        case Mapping():
+            return {name: _masked(each) for name, each in value.items()}
+    return value
 
 
 def _absolute(value: object, base: Path, is_path: bool) -> object:

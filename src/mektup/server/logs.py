@@ -106,6 +106,17 @@ def logger(level: str, form: str, out: Out | None = None) -> FilteringBoundLogge
     return Log(level, form, out).logger
 
 
+def leave_faults_to_the_store() -> None:
+    """Silences the pool of psycopg, which logs each attempt to connect: the store reports a fault once."""
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+
+def silent_logger() -> FilteringBoundLogger:
+    """A log that nobody reads, for what does not concern the user of a command."""
+    made = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    return cast("FilteringBoundLogger", made.bind())
+
+
 def library_logger() -> FilteringBoundLogger:
     """A log on top of the standard library's logger ``mektup``, for a server inside a program."""
     made = structlog.wrap_logger(

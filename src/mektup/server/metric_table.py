@@ -103,6 +103,12 @@ METRICS: Mapping[str, Metric] = {
     "mektup_remembered_hits_total": Metric(Kind.COUNTER, "Uses of what is remembered of the mail", ("kind",)),
     "mektup_remembered_misses_total": Metric(Kind.COUNTER, "Times that it was not remembered", ("kind",)),
     "mektup_remembered_bytes": Metric(Kind.GAUGE, "Memory of what is remembered of the mail", ("kind",)),
+    # the bus between nodes
+    "mektup_bus_up": Metric(Kind.GAUGE, "Whether the bus to the other nodes is connected: 1 or 0", over=Over.LARGEST),
+    "mektup_bus_disconnects_total": Metric(Kind.COUNTER, "Times that the bus to the other nodes was lost"),
+    "mektup_bus_notices_total": Metric(
+        Kind.COUNTER, "Notices of changes that went to other nodes, or came from them", ("direction",)
+    ),
     # the server
     "mektup_workers": Metric(Kind.GAUGE, "Workers that should be up", over=Over.LARGEST),
     "mektup_workers_up": Metric(Kind.GAUGE, "Workers that are up and answer", over=Over.LARGEST),

@@ -29,6 +29,7 @@ from mektup.server.addresses import Endpoint, Service
 from mektup.server.bus import Bus
 from mektup.server.config import Config, ConfigError
 from mektup.server.control.answering import Answering
+from mektup.server.engines import open_engine, reserve_of
 from mektup.server.fault_book import FaultBook
 from mektup.server.hidden import Hidden
 from mektup.server.issuer_keys import Issuer
@@ -46,7 +47,7 @@ from mektup.store import files
 from mektup.store.faults import fault_of_os_error, in_words
 from mektup.store.interface import AccountEntry, Store
 from mektup.store.spool import SpoolMemory
-from mektup.store.sqlite import Reserve, open_store
+from mektup.store.sqlite import Reserve
 from mektup.terms.errors import Refused
 from mektup.terms.limits import Limits
 from mektup.terms.networks import Networks
@@ -166,7 +167,7 @@ class Node:
             self.sessions.limits, self.sessions.trusted = config.limits, config.trusted
         self.sessions.proxy_from = config.proxy_from
         self.store.default_quota.limits = config.quota
-        self.config = dataclasses.replace(config, data=self.config.data)
+        self.config = dataclasses.replace(config, data=before.data, store=before.store)
 
     def _use(self, issuer: Issuer | None) -> None:
         before, self._issuer = self._issuer, issuer
@@ -297,10 +298,11 @@ async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None =
             raise ConfigError(ABOUT.of(place="data", problem=files.reason(error, config.data))) from error
         except Refused as error:
             raise ConfigError(ABOUT.of(place="data", problem=error.text)) from error
-    reserve = Reserve(config.data)
+    reserve = reserve_of(config.store, config.data)
     faults = FaultBook(log, reserve)
     try:
-        store = await open_store(
+        store = await open_engine(
+            config.store,
             config.data,
             bus=bus,
             limits=config.limits,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 from collections.abc import Callable, Mapping
 
@@ -11,10 +12,12 @@ from mektup.server.addresses import Endpoint, Service
 from mektup.server.changes import AddressChange, Key, prepare_addresses
 from mektup.server.config import Config, ConfigError
 from mektup.server.control.service import Hand
+from mektup.server.engines import open_relay, warn_of_databases
 from mektup.server.listeners import endpoint_of, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
 from mektup.server.node import Node, open_node, tidy, warn_of_data
+from mektup.server.nodes.relay import Relay
 from mektup.server.status_page import StatusPage
 from mektup.store.faults import in_words
 from mektup.terms.errors import Refused
@@ -27,6 +30,7 @@ class Single:
     def __init__(self, node: Node) -> None:
         """Use ``open_single``."""
         self.node = node
+        self.relay: Relay | None = None
         self._open: dict[Key, tuple[Endpoint, ...]] = {}
         self._pages: dict[Key, StatusPage] = {}
         self.on_process: Callable[[int, Hand], None] | None = None
@@ -64,6 +68,8 @@ class Single:
         for key in [key for key in self._open if key[0] is Service.METRICS]:
             await self._close(key)
         await self.node.stop()
+        if self.relay is not None:
+            await self.relay.close()
         for endpoints in self._open.values():
             for endpoint in endpoints:
                 remove_path(endpoint)
@@ -73,7 +79,9 @@ class Single:
         """The status for the metrics."""
         report = self.node.reporter.report()
         seconds = self.node.certificates.seconds_left
-        return Status({"0": report}, 1, 1, seconds, report.troubles, report.warnings)
+        relayed, warnings = (self.relay.figures(), self.relay.warnings()) if self.relay else ({}, ())
+        whole = dataclasses.replace(report, numbers={**report.numbers, **relayed})
+        return Status({"0": whole}, 1, 1, seconds, report.troubles, (*report.warnings, *warnings))
 
     async def _change(self, change: AddressChange) -> None:
         for key in change.removed:
@@ -107,6 +115,8 @@ async def open_single(config: Config, log: FilteringBoundLogger, own: Log | None
     single = Single(await open_node(config, log, own))
     warn_of_data(config.data, log)
     try:
+        single.relay = open_relay(config.store, config.data, log)
+        await warn_of_databases(config.store, log)
         await tidy(single.node.store, log)
         await single.listen(config.listen)
     except Refused as error:

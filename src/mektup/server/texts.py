@@ -85,6 +85,21 @@ KEY_NAMES_FILE = Text("tls.key names the file that has it")
 EXCHANGED = Text("tls.cert and tls.key are exchanged")
 NO_CERTIFICATE_FOR_TLS = Text("There is no certificate for TLS")
 
+# The store
+
+DSN = Text(
+    'a connection string of PostgreSQL, such as "postgresql://mektup@db.example.org/mektup" '
+    "(in a password, write @ as %40 and / as %2F)"
+)
+SHARDS = Text('at least one shard, such as a = "postgresql://mektup@db.example.org/mektup"')
+SHARD_NAME = Text("names of at most 32 lowercase letters, digits and hyphens")
+NATS_SERVERS = Text('URLs of NATS servers, such as "nats://one.example.org:4222,nats://two.example.org:4222"')
+NOT_SHOWN = Text("something else, which is not shown, because it may hold a password")
+ONLY_POSTGRES = Text('this key only with engine = "postgres"')
+IT_IS_SET = Text("it without")
+FROM_TO = Text("a number from {least} to {most}")
+NEEDS_DATA = Text("a data directory is needed, also for mail in PostgreSQL: it has the sockets and the certificate")
+
 # The end of a connection, for its client
 
 SHUTTING_DOWN = Text("The server is shutting down")

@@ -24,17 +24,18 @@ from mektup.server.channel import Abandon, Commit, Listen, Offer, Prepare, StopL
 from mektup.server.child import START_SECONDS, Child
 from mektup.server.config import Config, ConfigError
 from mektup.server.control.service import Hand
+from mektup.server.engines import open_engine, open_relay, reserve_of, warn_of_databases
 from mektup.server.listeners import BACKLOG, bind_again, endpoint_of, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
 from mektup.server.node import tidy, warn_of_data
+from mektup.server.nodes.relay import Relay
 from mektup.server.report import MetricKey, Report, lasting, process_figures, total
 from mektup.server.reporter import log_figures, log_warnings
 from mektup.server.status_page import StatusPage
 from mektup.server.tls import Certificates
 from mektup.store import system
 from mektup.store.faults import in_words
-from mektup.store.sqlite import Reserve, open_store
 from mektup.terms.errors import Refused
 from mektup.terms.texts import ABOUT
 
@@ -77,6 +78,7 @@ class Parent:
         self.log = log
         self._own = own
         self._certificates = Certificates(config, log)
+        self._relay: Relay | None = None
         self._kept: dict[Key, list[socket.socket]] = {}
         self._pages: dict[Key, StatusPage] = {}
         self._children: dict[int, Child] = {}
@@ -112,6 +114,7 @@ class Parent:
 
     async def start(self) -> None:
         """Opens the addresses and starts the workers; returns when all are up, or on a stop. Raises ConfigError."""
+        self._relay = open_relay(self.config.store, self.config.data, self.log)
         await self._take_up(prepare_addresses(self.config.listen, {}, self.config.sockets))
         loop = asyncio.get_running_loop()
         self._keepers = [loop.create_task(self._keep(number)) for number in range(self._workers)]
@@ -134,7 +137,7 @@ class Parent:
         """Applies *config* in all workers or in none; drops no session. Raises ConfigError, and then none has it."""
         addresses = {key: [endpoint_of(each) for each in kept] for key, kept in self._kept.items()}
         change = prepare_addresses(config.listen, addresses, config.sockets)
-        config = dataclasses.replace(config, data=self.config.data)
+        config = dataclasses.replace(config, data=self.config.data, store=self.config.store)
         self._changes += 1
         children = tuple(self._children.values())
         try:
@@ -175,6 +178,9 @@ class Parent:
             for child in self._children.values():
                 child.kill()
             await asyncio.gather(*late)
+        if self._relay is not None:
+            # the last notices of the workers have come
+            await self._relay.close()
 
     async def status(self) -> Status:
         """The status for the metrics."""
@@ -184,7 +190,7 @@ class Parent:
         answers = await asyncio.gather(*(child.report() for child in children))
         up = 0
         troubles: list[str] = []
-        warnings = list(log_warnings(self._own))
+        warnings = [*log_warnings(self._own), *(self._relay.warnings() if self._relay else ())]
         for child, report in zip(children, answers, strict=True):
             if report is not None:
                 up += 1
@@ -199,7 +205,8 @@ class Parent:
 
     def _reports(self) -> dict[str, Report]:
         """What each worker and its predecessors have counted; of a worker that hangs, what it reported last."""
-        reports = {"parent": Report({**process_figures(), **log_figures(self._own)})}
+        relayed = self._relay.figures() if self._relay else {}
+        reports = {"parent": Report({**process_figures(), **log_figures(self._own), **relayed})}
         for number in range(self._workers):
             child = self._children.get(number)
             present = None if child is None else child.last_report
@@ -342,7 +349,8 @@ async def open_parent(
     """A parent whose *workers* are up. Raises ConfigError, and then no process is left."""
     try:
         # creates or upgrades the store once, before all workers open it at the same time
-        store = await open_store(config.data, limits=config.limits, reserve=Reserve(config.data))
+        reserve = reserve_of(config.store, config.data)
+        store = await open_engine(config.store, config.data, limits=config.limits, reserve=reserve)
         try:
             await tidy(store, log)
         finally:
@@ -350,6 +358,7 @@ async def open_parent(
     except Refused as error:
         raise ConfigError(ABOUT.of(place="data", problem=in_words(error))) from error
     warn_of_data(config.data, log)
+    await warn_of_databases(config.store, log)
     parent = Parent(config, workers, log, own, stopping)
     try:
         await parent.start()

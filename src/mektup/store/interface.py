@@ -509,7 +509,10 @@ class Store(Protocol):
         """
 
     def missed_notices(self) -> None:
-        """Fires all watches, because notices may be lost. For the bus, in the event loop's thread."""
+        """Fires the watches of all that may have changed unnoticed, because notices may be lost.
+
+        For the bus, in the event loop's thread. Returns at once; an engine that has to ask first fires them soon.
+        """
 
     async def tidy(self) -> Tidied:
         """Finishes the work that a killed process left undone."""

@@ -22,8 +22,17 @@ from mektup.cli.backup.reading import json_line, read_data
 from mektup.cli.bar import Bar
 from mektup.cli.complaints import WRONG_USAGE, complain, complaints
 from mektup.cli.language import Command, Group, told
-from mektup.cli.options import ConfigFile, DataDirectory, data_directory, require_accounts, typed_text
+from mektup.cli.options import (
+    ConfigFile,
+    DataDirectory,
+    data_and_config,
+    require_accounts,
+    require_files,
+    store_of,
+    typed_text,
+)
 from mektup.cli.texts import BACKUP, BACKUP_DIR, COMPLAINT, COPIED, JSON, NO_DATA_DIRECTORY
+from mektup.server.store_config import Engine, StoreConfig
 from mektup.store.interface import Store
 from mektup.store.sqlite import back_up_all, own_files
 from mektup.terms.errors import Code, Refused
@@ -68,7 +77,8 @@ def copy(
 ) -> None:
     """Runs ``mektup backup copy``."""
     with complaints():
-        directory = data_directory(data, config_file)
+        directory, loaded = data_and_config(data, config_file)
+        require_files(loaded, "backup copy")
         if not (directory / "mektup.db").is_file():
             raise complain(NO_DATA_DIRECTORY.of(directory=directory))
         accounts = back_up_all(directory, target)
@@ -85,14 +95,16 @@ def create(
     """Runs ``mektup backup create``."""
     names = [typed_text(name) for name in accounts or ()]
     with complaints():
-        directory = data_directory(data, config_file)
-        require_accounts(directory)
+        directory, loaded = data_and_config(data, config_file)
+        kept = store_of(loaded)
+        if kept.engine is Engine.SQLITE:
+            require_accounts(directory)
         if target == TAR:
-            done = _to_tar(directory, names, anew=anew)
+            done = _to_tar(directory, kept, names, anew=anew)
         else:
             if directory.resolve() in (target.resolve(), *target.resolve().parents):
                 raise Refused(Code.CANNOT, IN_DATA.of(directory=target, data=directory))
-            done = _to_directory(directory, target, names, anew=anew)
+            done = _to_directory(directory, kept, target, names, anew=anew)
     for problem in done.problems:
         _complain(problem)
     said = texts.CREATED.of(
@@ -107,7 +119,7 @@ def create(
         raise typer.Exit(1)
 
 
-def _to_directory(directory: Path, target: Path, names: list[str], *, anew: bool) -> Done:
+def _to_directory(directory: Path, kept: StoreConfig, target: Path, names: list[str], *, anew: bool) -> Done:
     with Bar(texts.WORKING) as bar:
 
         async def run(store: Store) -> Done:
@@ -121,10 +133,10 @@ def _to_directory(directory: Path, target: Path, names: list[str], *, anew: bool
                 own = own_files(directory)
                 return await taking.run(chosen(store, names), own, whole=not names, anew=anew)
 
-        return read_data(directory, run)
+        return read_data(directory, run, kept=kept)
 
 
-def _to_tar(directory: Path, names: list[str], *, anew: bool) -> Done:
+def _to_tar(directory: Path, kept: StoreConfig, names: list[str], *, anew: bool) -> Done:
     if sys.stdout.isatty():
         raise complain(texts.NOT_A_TERMINAL, WRONG_USAGE)
     out: BinaryIO = sys.stdout.buffer
@@ -136,7 +148,7 @@ def _to_tar(directory: Path, names: list[str], *, anew: bool) -> Done:
                 taking = Taking(store, to, stamp, bar.progress)
                 return await taking.run(chosen(store, names), own_files(directory), whole=not names, anew=anew)
 
-        done = read_data(directory, run)
+        done = read_data(directory, run, kept=kept)
     out.flush()
     return done
 

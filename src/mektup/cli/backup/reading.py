@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from mektup.backup.manifests import Run, SavedAccount
 from mektup.cli.opened_store import opened_store
+from mektup.server.store_config import ON_FILES, StoreConfig
 from mektup.store.interface import Store
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
 from mektup.terms.quota import NO_QUOTA, QuotaLimits
@@ -23,11 +24,12 @@ def read_data(
     quota: QuotaLimits = NO_QUOTA,
     limits: Limits = DEFAULT_LIMITS,
     compression: int | None = None,
+    kept: StoreConfig = ON_FILES,
 ) -> T:
-    """The result of *run* with the store in *directory*. Raises Refused, OSError."""
+    """The result of *run* with the store in *directory*, or the one that *kept* names. Raises Refused, OSError."""
 
     async def within() -> T:
-        async with opened_store(directory, quota, limits=limits, compression=compression) as store:
+        async with opened_store(directory, quota, limits=limits, compression=compression, kept=kept) as store:
             return await run(store)
 
     return asyncio.run(within())

@@ -20,7 +20,15 @@ from mektup.cli import texts as cli_texts
 from mektup.cli.check import texts, words
 from mektup.cli.complaints import WRONG_USAGE, complain, complaints
 from mektup.cli.language import Command, told
-from mektup.cli.options import ConfigFile, DataDirectory, account_names, data_and_limits, require_accounts, typed_text
+from mektup.cli.options import (
+    ConfigFile,
+    DataDirectory,
+    account_names,
+    data_and_config,
+    require_accounts,
+    require_files,
+    typed_text,
+)
 from mektup.server import self_signed
 from mektup.server.bus import Bus
 from mektup.store.rules.consistency import Finding, Kind, Mend
@@ -28,7 +36,7 @@ from mektup.store.sqlite import Report, check_all
 from mektup.store.sqlite import repair as repair_account
 from mektup.terms.account_names import shown
 from mektup.terms.errors import Code, Refused
-from mektup.terms.limits import Limits
+from mektup.terms.limits import DEFAULT_LIMITS, Limits
 
 FOUND = 1
 """The exit status where something was found."""
@@ -54,7 +62,9 @@ def check(
     if repair and quick:
         raise complain(texts.NOT_QUICK, WRONG_USAGE)
     with complaints():
-        directory, limits = data_and_limits(data, config_file)
+        directory, loaded = data_and_config(data, config_file)
+        require_files(loaded, "check")
+        limits = DEFAULT_LIMITS if loaded is None else loaded.limits
         require_accounts(directory, WRONG_USAGE)
         with Bar() as bar:
             reports = check_all(directory, names, limits, bar, quick=quick)

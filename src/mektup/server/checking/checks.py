@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mektup.server.certificate_files import fits, group_with_access, pair
 from mektup.server.checking import texts
+from mektup.server.checking.databases import databases
 from mektup.server.checking.finding import Finding, failure, fine, warning
 from mektup.server.checking.identity import Identity, identity, why_denied
 from mektup.server.checking.ports import addresses
@@ -22,6 +23,7 @@ from mektup.server.checking.running import open_files_of, servers
 from mektup.server.config import Config, ConfigError
 from mektup.server.fetched import is_url
 from mektup.server.hidden import Hidden
+from mektup.server.store_config import Engine
 from mektup.server.tls import EXPIRY_DAYS, server_context
 from mektup.server.workers import workers_wanted
 from mektup.store import files, system
@@ -51,7 +53,8 @@ def check(config: Config) -> Iterator[Finding]:
     running = servers(config.data)
     yield fine("serve", texts.IS_RUNNING.of(process=running[0]) if running else texts.NOT_RUNNING.of(user=who.name))
     yield from _settings(config)
-    yield from data_directory(config.data, who)
+    yield from data_directory(config.data, who, has_mail=config.store.engine is Engine.SQLITE)
+    yield from databases(config.store)
     yield from disk(config.data)
     yield from certificates(config, who)
     yield from other_files(config, who)
@@ -67,8 +70,8 @@ def _settings(config: Config) -> Iterator[Finding]:
         yield failure("hide", texts.AS_SAID.of(problem=error.text))
 
 
-def data_directory(data: Path, who: Identity) -> Iterator[Finding]:
-    """Whether *who* may use the data directory and what is in it."""
+def data_directory(data: Path, who: Identity, *, has_mail: bool = True) -> Iterator[Finding]:
+    """Whether *who* may use the data directory and what is in it; *has_mail*: it has the accounts."""
     mending = f"install -d -m 700 -o {who.name} {shlex.quote(str(data))}"
     if not data.exists():
         (denied,) = why_denied(who, [(data, True)])
@@ -88,7 +91,7 @@ def data_directory(data: Path, who: Identity) -> Iterator[Finding]:
         yield failure("data", what, f"chown -R {who.name}: {shlex.quote(str(data))}")
     for each in files.open_to_others(data):
         yield warning("data", texts.OPEN.of(file=each), f"chmod -R go-rwx {shlex.quote(str(data))}")
-    if not (data / "mektup.db").exists():
+    if has_mail and not (data / "mektup.db").exists():
         yield warning("data", texts.NO_ACCOUNTS.of(directory=data), texts.ADD_ONE)
     elif not foreign:
         yield fine("data", texts.DATA_FINE.of(directory=data, user=who.name))

@@ -20,6 +20,27 @@ FOREIGN = counted(
 OPEN = Text("other users may write to {file}")
 DATA_FINE = Text("{directory} belongs to {user}, with all that is in it")
 
+DATABASE_WRONG = Text("PostgreSQL cannot read this connection string")
+DATABASE_DOWN = Text("the database cannot be used: {reason}")
+OTHERS_SERVE = Text("the accounts of the other shards are served, and these as soon as it is back")
+OLD_SERVER = Text("the server is PostgreSQL {version}, and mektup needs 15 or newer")
+SCHEMA_TOO_NEW = Text("the tables were made by a newer mektup, which this one cannot work beside")
+UPGRADE = Text("upgrade mektup on this machine")
+DATABASE_EMPTY = Text("the database can be used, and has no tables of mektup yet; the server would make them")
+DATABASE_FINE = Text("the database can be used")
+NOT_SYNCHRONOUS = Text(
+    "no standby has a commit when it is acknowledged: if the machine is lost, so are the last changes"
+)
+SET_STANDBYS = Text("synchronous_standby_names in postgresql.conf")
+CLOCKS_DIFFER = counted(
+    "the database's clock and this machine's differ by {count} second",
+    "the database's clock and this machine's differ by {count} seconds",
+)
+BUS_DOWN = Text(
+    "the bus between nodes cannot be used: {reason}; changes of other nodes would be seen some seconds late"
+)
+BUS_FINE = Text("the bus between nodes can be used")
+
 READ_ONLY = Text("the file system of {directory} is read-only")
 NO_INODES = Text("the file system of {directory} has no room for another file")
 DISK_FULL = Text("only {free} are free on the file system of {directory}; mail will be refused soon")

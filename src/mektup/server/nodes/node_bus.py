@@ -88,7 +88,8 @@ class NodeBus:
         self._news.set()
         self._await_nothing()
         if self._task is not None:
-            await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
+            if self.is_up or self._pending:
+                await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 

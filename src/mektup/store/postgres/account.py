@@ -29,6 +29,7 @@ from mektup.store.postgres.message_calls import Packing
 from mektup.store.postgres.messages import Messages
 from mektup.store.postgres.metadata import PostgresMetadata
 from mektup.store.postgres.quota import PostgresQuota
+from mektup.store.postgres.shard import Shard
 from mektup.store.quota import DefaultQuota
 from mektup.terms.errors import Refused
 from mektup.terms.flags import FlagChange
@@ -66,6 +67,11 @@ class PostgresAccount:
     def id(self) -> AccountId:
         """See ``interface.Account``, also for the other methods."""
         return self._database.account
+
+    @property
+    def shard(self) -> Shard:
+        """The shard that has it."""
+        return self._database.shard
 
     @property
     def has_ended(self) -> bool:

@@ -27,6 +27,7 @@ from mektup.store.postgres.message_calls import Packing
 from mektup.store.postgres.metadata import PostgresServerMetadata
 from mektup.store.postgres.quota import state_of
 from mektup.store.postgres.shard import CONNECTIONS, PATIENCE, Row, Shard
+from mektup.store.postgres.sweep import Sweep
 from mektup.store.postgres.tables import accounts as account_tables
 from mektup.store.postgres.tables import quota as quota_tables
 from mektup.store.postgres.values import account_id, storable_ids
@@ -117,6 +118,7 @@ class PostgresStore:
         self._accounts: WeakValueDictionary[AccountId, PostgresAccount] = WeakValueDictionary()
         self._opening: dict[AccountId, asyncio.Task[PostgresAccount]] = {}
         self._closed = False
+        self._sweep = Sweep(notifier.hub, self._shard_of)
         self.server_metadata = PostgresServerMetadata(self._names, limits)
         self.addresses = PostgresAddresses(self._names, self.memory)
         self._directory = PostgresDirectory(self._names, shards.keys(), self._make_mail, self._remove_mail)
@@ -132,6 +134,7 @@ class PostgresStore:
         preparing = [self._prepare(name) for name in self._shards]
         if preparing:
             await asyncio.wait(preparing, timeout=START_SECONDS)
+        self._sweep.start()
 
     async def account(self, entry: AccountEntry) -> PostgresAccount:
         """See ``interface.Store``."""
@@ -165,8 +168,8 @@ class PostgresStore:
         self._notifier.changed_elsewhere(account, mailbox, modseq)
 
     def missed_notices(self) -> None:
-        """See ``interface.Store``."""
-        self._notifier.missed_notices()
+        """See ``interface.Store``. It asks the shards, so only those wake whom a change concerns."""
+        self._sweep.soon()
 
     async def tidy(self) -> Tidied:
         """See ``interface.Store``. It does not seek for mail that the directory does not know."""
@@ -175,6 +178,7 @@ class PostgresStore:
     async def close(self) -> None:
         """See ``interface.Store``."""
         self._closed = True
+        await self._sweep.close()
         for account in list(self._accounts.values()):
             account.end(_closed())
             await account.close()
@@ -246,6 +250,10 @@ class PostgresStore:
             raise Refused(Code.UNAVAILABLE, texts.UNKNOWN_SHARD.of(shard=name))
         await asyncio.shield(self._prepare(name))
         return shard
+
+    def _shard_of(self, account: AccountId) -> Shard | None:
+        known = self._accounts.get(account)
+        return None if known is None or known.has_ended else known.shard
 
     def _prepare(self, name: str) -> asyncio.Task[None]:
         """The preparation of a shard; the last one, unless that failed."""

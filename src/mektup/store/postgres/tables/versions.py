@@ -21,5 +21,3 @@ LOOK: Final = "SELECT version, oldest_reader, functions FROM schema WHERE part =
 IS_THERE: Final = "SELECT to_regclass('schema') IS NOT NULL"
 SET_VERSION: Final = "UPDATE schema SET version = %s, oldest_reader = %s WHERE part = %s"
 SET_FUNCTIONS: Final = "UPDATE schema SET functions = %s WHERE part = %s"
-IS_SYNCHRONOUS: Final = "SELECT current_setting('synchronous_standby_names') <> ''"
-"""Whether a standby has what is committed."""
