@@ -21,10 +21,9 @@ OpenStore = Callable[..., Awaitable[Store]]
 
 NOT_ON_POSTGRES_YET = frozenset(
     """
-    test_model test_moments test_past test_retention test_search test_sort
+    test_model
 
     test_messages::test_copies_stay_when_the_original_is_removed
-    test_object_ids::test_search_by_ids
     test_rules_of_reading::test_words_are_known_whatever_becomes_of_their_messages
     test_rules_of_reading::test_a_read_that_is_cancelled_holds_nothing
     test_rules_of_reading::test_reads_that_are_cancelled_together_hold_nothing

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from mektup.store import texts
 from mektup.store.access_lists import AccessLists, SharedMailboxes
@@ -30,7 +30,72 @@ from mektup.terms.search import Part, SearchKey
 from mektup.terms.sets import Uids
 from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 
-Opened = Callable[[MailboxId | None], Awaitable[Account]]
+
+class PastMail(Protocol):
+    """What an engine makes of the past: the verbs of ``interface.Account`` that read mailboxes and messages."""
+
+    @property
+    def quota(self) -> PastQuota: ...
+
+    async def mailboxes(self) -> Sequence[Mailbox]: ...
+
+    async def mailbox_changes(self, since: ModSeq) -> MailboxChanges: ...
+
+    async def mailbox(self, name: str) -> Mailbox: ...
+
+    async def select(self, name: str, *, claim_recent: bool) -> Selection: ...
+
+    async def modseq(self, mailbox: MailboxId) -> ModSeq: ...
+
+    async def changes(
+        self, mailbox: MailboxId, *, since: ModSeq, expunged_since: ModSeq, uidnext: Uid, claim_recent: bool
+    ) -> Changes: ...
+
+    async def touched(self, mailbox: MailboxId, since: ModSeq) -> Touched: ...
+
+    def fetch(
+        self, mailbox: MailboxId, uids: Uids, columns: Sequence[AnyColumn]
+    ) -> AsyncGenerator[list[Row], None]: ...
+
+    def lines(
+        self, mailbox: MailboxId, uids: Uids, form: Form, number: Callable[[Uid], int]
+    ) -> AsyncGenerator[Lines, None]: ...
+
+    def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]: ...
+
+    async def search(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None
+    ) -> Found: ...
+
+    async def sort(
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        criteria: Sequence[SortCriterion],
+        modseq_of: Part | None = None,
+    ) -> Sorted: ...
+
+    async def thread(
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        algorithm: ThreadAlgorithm,
+        comparator: Comparator = DEFAULT,
+    ) -> MessageThreads: ...
+
+    async def relevancy(self, mailbox: MailboxId, key: SearchKey, uids: Uids) -> Sequence[int]: ...
+
+
+class PastQuota(Protocol):
+    """The part of a quota that mailboxes of the past have."""
+
+    async def deleted_octets(self, mailboxes: Sequence[MailboxId]) -> Mapping[MailboxId, int]:
+        """See ``store.quota.AccountQuota``."""
+
+
+Opened = Callable[[MailboxId | None], Awaitable[PastMail]]
 """Returns the account of the past; that one of its mailboxes can be read by its ID."""
 
 

@@ -166,18 +166,6 @@ FlagBlocks = Mapping[int, FlagBlock]
 FactBlocks = Mapping[int, FactBlock]
 
 
-@dataclass(frozen=True, slots=True)
-class MailboxState:
-    """What is known of a mailbox's messages, as of one moment."""
-
-    modseq: ModSeq
-    """HIGHESTMODSEQ."""
-    uidnext: Uid
-    flags: FlagBlocks
-    facts: FactBlocks
-    tail: Sequence[TailRow]
-
-
 _fact_row: Final = partial(tuple.__new__, FactRow)
 """A FactRow of its values, in the time that a tuple takes."""
 

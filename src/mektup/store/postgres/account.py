@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 from mektup.store.adoption import Adopted, Adoption
 from mektup.store.columns import AnyColumn, Form, Lines, Row
 from mektup.store.interface import (
+    Account,
     Appended,
     Changes,
     Copied,
     Expunged,
     FlagOrder,
     FlagsStored,
+    Found,
     Incoming,
     Mailbox,
+    SearchStatus,
     Selection,
+    Sorted,
     Touched,
 )
 from mektup.store.mailbox_changes import MailboxChanges
@@ -24,19 +31,27 @@ from mektup.store.memo import Memory
 from mektup.store.postgres.access_lists import PostgresAccessLists
 from mektup.store.postgres.account_database import AccountDatabase
 from mektup.store.postgres.adoption import Adopting
+from mektup.store.postgres.indexer import Indexer
 from mektup.store.postgres.mailboxes import Mailboxes
 from mektup.store.postgres.message_calls import Packing
 from mektup.store.postgres.messages import Messages
 from mektup.store.postgres.metadata import PostgresMetadata
+from mektup.store.postgres.moments import PostgresMoment, snapshot
+from mektup.store.postgres.past import Pasts
 from mektup.store.postgres.quota import PostgresQuota
+from mektup.store.postgres.retention import PostgresRetention
+from mektup.store.postgres.searching import Searching, SharedSearching
 from mektup.store.postgres.shard import Shard
 from mektup.store.quota import DefaultQuota
+from mektup.terms.comparators import DEFAULT, Comparator
 from mektup.terms.errors import Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
 from mektup.terms.numbers import NO_MODSEQ, AccountId, ContentId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.peer import AccountWatch, Watch
+from mektup.terms.search import Part, SearchKey
 from mektup.terms.sets import Uids
+from mektup.terms.sorting import MessageThreads, SortCriterion, ThreadAlgorithm
 
 T = TypeVar("T")
 
@@ -53,7 +68,10 @@ class PostgresAccount:
         limits: Limits,
         memory: Memory,
         packing: Packing,
+        searching: SharedSearching,
+        indexing: asyncio.Lock,
     ) -> None:
+        """*indexing* is held by the account whose texts are being stored."""
         self.name = name
         self.access_lists = access_lists
         self.quota = PostgresQuota(database, quota)
@@ -62,6 +80,27 @@ class PostgresAccount:
         self._messages = Messages(database, memory, limits, quota, packing)
         self._mailboxes = Mailboxes(database, self._messages.writing, quota, limits)
         self._adopting = Adopting(database, self._mailboxes, self._messages, limits)
+        messages = self._messages
+
+        def wake() -> None:
+            indexer.wake()
+
+        self.retention = PostgresRetention(
+            database, quota, messages.keyword_sets, limits, messages.writing.fold_later, wake
+        )
+        indexer = self.indexer = Indexer(
+            database, messages.fetching, limits, indexing, self.retention.forget_old, weakref.ref(self)
+        )
+        self._searching = Searching(
+            database,
+            messages.states,
+            messages.fetching,
+            messages.keyword_sets,
+            searching,
+            limits,
+            self.indexer.wake,
+        )
+        self._pasts = Pasts(self, database, messages.states, messages.keyword_sets, searching, limits)
 
     @property
     def id(self) -> AccountId:
@@ -80,6 +119,7 @@ class PostgresAccount:
 
     async def close(self) -> None:
         """Waits for running writes; may be called twice."""
+        await self.indexer.close()
         await self._messages.close()
 
     def end(self, why: Refused) -> None:
@@ -94,6 +134,17 @@ class PostgresAccount:
     async def compact(self) -> None:
         """Nothing: PostgreSQL gives space back by itself."""
         self._database.check()
+
+    def snapshot(self) -> AbstractAsyncContextManager[PostgresMoment]:
+        return snapshot(self._database)
+
+    # The past
+
+    async def deleted_mail(self) -> Account:
+        return self._pasts.deleted_mail()
+
+    def at(self, moment: int) -> Coroutine[Any, Any, Account]:
+        return self._pasts.at(moment)
 
     # Mailboxes
 
@@ -162,17 +213,50 @@ class PostgresAccount:
     def known_words(self, most: int) -> Sequence[tuple[int, tuple[str, ...]]] | None:
         return self._messages.keyword_sets.known_words(most)
 
+    def search(
+        self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None
+    ) -> Coroutine[Any, Any, Found]:
+        return self._searching.search(mailbox, key, within, modseq_of)
+
+    def sort(
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        criteria: Sequence[SortCriterion],
+        modseq_of: Part | None = None,
+    ) -> Coroutine[Any, Any, Sorted]:
+        return self._searching.sort(mailbox, key, within, criteria, modseq_of)
+
+    def thread(
+        self,
+        mailbox: MailboxId,
+        key: SearchKey,
+        within: Uids,
+        algorithm: ThreadAlgorithm,
+        comparator: Comparator = DEFAULT,
+    ) -> Coroutine[Any, Any, MessageThreads]:
+        return self._searching.thread(mailbox, key, within, algorithm, comparator)
+
+    def relevancy(self, mailbox: MailboxId, key: SearchKey, uids: Uids) -> Coroutine[Any, Any, Sequence[int]]:
+        return self._searching.relevancy(mailbox, key, uids)
+
+    def search_status(self) -> Coroutine[Any, Any, SearchStatus]:
+        return self._searching.search_status()
+
     # One mailbox, written
 
-    def append(self, mailbox: MailboxId, messages: Sequence[Incoming]) -> Coroutine[Any, Any, Appended]:
+    async def append(self, mailbox: MailboxId, messages: Sequence[Incoming]) -> Appended:
         writing = self._messages.writing
-        return writing.whole(writing.append(mailbox, messages))
+        appended = await writing.whole(writing.append(mailbox, messages))
+        self.indexer.wake()
+        return appended
 
-    def replace(
-        self, mailbox: MailboxId, uid: Uid, target: MailboxId, message: Incoming
-    ) -> Coroutine[Any, Any, Appended]:
+    async def replace(self, mailbox: MailboxId, uid: Uid, target: MailboxId, message: Incoming) -> Appended:
         writing = self._messages.writing
-        return writing.whole(writing.replace(mailbox, uid, target, message))
+        appended = await writing.whole(writing.replace(mailbox, uid, target, message))
+        self.indexer.wake()
+        return appended
 
     def store_flags(
         self,
@@ -195,17 +279,23 @@ class PostgresAccount:
         writing = self._messages.writing
         return writing.whole(writing.copy(mailbox, uids, target))
 
-    def move(self, mailbox: MailboxId, uids: Uids, target: str) -> Coroutine[Any, Any, Copied]:
+    async def move(self, mailbox: MailboxId, uids: Uids, target: str) -> Copied:
         writing = self._messages.writing
-        return writing.whole(writing.move(mailbox, uids, target))
+        moved = await writing.whole(writing.move(mailbox, uids, target))
+        self.indexer.wake()
+        return moved
 
-    def expunge(self, mailbox: MailboxId, uids: Uids | None) -> Coroutine[Any, Any, Expunged]:
+    async def expunge(self, mailbox: MailboxId, uids: Uids | None) -> Expunged:
         writing = self._messages.writing
-        return writing.whole(writing.expunge(mailbox, uids))
+        expunged = await writing.whole(writing.expunge(mailbox, uids))
+        self.indexer.wake()
+        return expunged
 
-    def remove(self, mailbox: MailboxId, uids: Uids) -> Coroutine[Any, Any, Expunged]:
+    async def remove(self, mailbox: MailboxId, uids: Uids) -> Expunged:
         writing = self._messages.writing
-        return writing.whole(writing.remove(mailbox, uids))
+        removed = await writing.whole(writing.remove(mailbox, uids))
+        self.indexer.wake()
+        return removed
 
     # Mail of another server
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID, uuid4
 
 from mektup.store.postgres.change import Params
@@ -14,6 +14,20 @@ from mektup.terms.errors import Refused
 from mektup.terms.numbers import AccountId
 
 T = TypeVar("T")
+
+
+class AsksAccount(Protocol):
+    """Who asks of an account's rows."""
+
+    @property
+    def account(self) -> AccountId: ...
+
+    @property
+    def shard(self) -> Shard: ...
+
+    def check(self) -> None: ...
+
+    async def ask(self, statement: str, parameters: Params) -> list[Row]: ...
 
 
 class AccountDatabase:

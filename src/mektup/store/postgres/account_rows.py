@@ -17,7 +17,7 @@ async def make(shard: Shard, entry: AccountEntry, moment: int) -> None:
     """Makes a new account with its mailboxes. Raises Refused; then nobody sees it."""
 
     async def making(connection: Connection) -> None:
-        await connection.execute(tables.ADD.encode(), (entry.id, entry.name, moment))
+        await connection.execute(tables.ADD.encode(), (entry.id, entry.name))
         change = Change(connection, entry.id, moment, keeps_expunged=False)
         await change.lock()
         planned = await tree.read(change)

@@ -47,7 +47,8 @@ def _small_header(values: Values) -> bytes | None:
     return _header(values) if values["header_size"] <= RAW_BYTES else None
 
 
-def _raw(values: Values) -> bytes | None:
+def raw_of(values: Values) -> bytes | None:
+    """The octets of a message, from RAW_VALUES; None where it is too large to hold, or in the object store."""
     if values["size"] > RAW_BYTES or values["octets"] is None:
         return None
     rest: bytes = values["octets"]
@@ -57,6 +58,8 @@ def _raw(values: Values) -> bytes | None:
 
 
 _OF_HEADER: Final = ("header", "header_size", "packed")
+RAW_VALUES: Final = (*_OF_HEADER, "octets", "size")
+"""What ``raw_of`` needs."""
 
 _CONTENTS: Final[Mapping[AnyColumn, tuple[tuple[str, ...], Callable[[Values], Any]]]] = {
     Column.ENVELOPE: (("envelope",), lambda values: values["envelope"]),
@@ -68,7 +71,7 @@ _CONTENTS: Final[Mapping[AnyColumn, tuple[tuple[str, ...], Callable[[Values], An
     Column.HEADER: (_OF_HEADER, _header),
     HeaderColumn.SMALL: (_OF_HEADER, _small_header),
     HeaderColumn.SIZE: (("header_size",), lambda values: values["header_size"]),
-    Column.RAW: ((*_OF_HEADER, "octets", "size"), _raw),
+    Column.RAW: (RAW_VALUES, raw_of),
     Column.PREVIEW: (("preview",), lambda values: shown_preview(values["preview"])),
     Column.EMAILID: (("digest",), lambda values: emailid(values["digest"])),
     Column.THREADID: (("thread",), lambda values: threadid(values["thread"])),

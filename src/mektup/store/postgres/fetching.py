@@ -11,10 +11,11 @@ from itertools import chain
 from typing import Any, Final
 
 from mektup.store.columns import AnyColumn, Form, Lines, Row
-from mektup.store.postgres.account_database import AccountDatabase
+from mektup.store.postgres.account_database import AsksAccount
+from mektup.store.postgres.change import Params
 from mektup.store.postgres.fetch_columns import Asked, Slice, Values, lines_of
 from mektup.store.postgres.message_calls import HEADER_IS_PACKED, REST_IS_PACKED, unpacked
-from mektup.store.postgres.states import State, States
+from mektup.store.postgres.states import ReadsStates, State
 from mektup.store.postgres.tables import message_reads
 from mektup.store.rules.refusals import message_is_gone
 from mektup.store.state_blocks import BLOCK_BITS, facts_of, flags_of
@@ -33,7 +34,7 @@ PIECE_BYTES: Final = 256 * KIB
 class Fetching:
     """The methods of an ``interface.Account`` that read messages."""
 
-    def __init__(self, database: AccountDatabase, states: States) -> None:
+    def __init__(self, database: AsksAccount, states: ReadsStates) -> None:
         self._database = database
         self._account = database.account
         self._states = states
@@ -91,7 +92,7 @@ class Fetching:
             return await self._states.read(mailbox, uids, self._database.ask, facts=asked.needs_facts), {}
         contents: dict[int, Values] = {}
 
-        async def ask(statement: str, parameters: Mapping[str, Any]) -> list[Row]:
+        async def ask(statement: str, parameters: Params) -> list[Row]:
             self._database.check()
             questions = ((statement, parameters), self._question(first, asked))
             rows, brought = await self._database.shard.ask_all(questions)

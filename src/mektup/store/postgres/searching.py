@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from mektup.store.interface import Changes, Found, SearchStatus, Sorted
 from mektup.store.memo import Memo, MemoKind, Memory
-from mektup.store.postgres.shard import Shard
+from mektup.store.postgres.account_database import AccountDatabase
 from mektup.store.postgres.sort_source import KeysOfShard
+from mektup.store.postgres.states import ReadsStates, State
 from mektup.store.postgres.tables import search_queries
 from mektup.store.postgres.tables.search_queries import OF_CONTENTS, OF_STORED_TEXTS
 from mektup.store.postgres.text_search import Mail, TextSearch
@@ -32,12 +33,12 @@ from mektup.store.searches import SearchLimits
 from mektup.store.sorting import answers
 from mektup.store.sorting.answers import of_candidates, with_relevancy
 from mektup.store.sorting.sort_keys import Key, Remembered, SortKeys, keys_of
-from mektup.store.state_blocks import MailboxState, changed_since, existing
+from mektup.store.state_blocks import changed_since, existing
 from mektup.store.state_search import OF_STATE, StateColumns
 from mektup.terms import search as terms
 from mektup.terms.comparators import DEFAULT, Comparator
 from mektup.terms.limits import Limits
-from mektup.terms.numbers import MAX_UINT32, AccountId, MailboxId, ModSeq
+from mektup.terms.numbers import MAX_UINT32, MailboxId
 from mektup.terms.search import Part, SearchKey
 from mektup.terms.search_walk import leaves, narrowed
 from mektup.terms.sets import NumberSet, Uids
@@ -49,13 +50,20 @@ FEW: Final = 5000
 """A search of more messages, or a sort, is worked out in a thread."""
 
 EVERYTHING: Final[Uids] = NumberSet.span(1, MAX_UINT32)
+SOME: Final[Uids] = NumberSet.span(1, 1)
+"""Is read in place of nothing, to see whether the mailbox is there."""
 
 
-class States(Protocol):
-    """The states of an account's mailboxes."""
+@dataclass(frozen=True, slots=True)
+class SharedSearching:
+    """What the searches of all accounts of a process share."""
 
-    async def state(self, mailbox: MailboxId) -> MailboxState:
-        """The present state; its keywords are known. Raises Refused(NONEXISTENT)."""
+    searches: asyncio.Semaphore
+    """Limits all accounts together, see ``searches_of_all``."""
+    sort_keys: Remembered
+    memory: Memory
+    has_index: bool
+    """Whether the shards have an index of the texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class _Asked:
     """A search whose state was read."""
 
     mailbox: MailboxId
-    state: MailboxState
+    state: State
     columns: StateColumns
     key: SearchKey
     within: Uids
@@ -74,35 +82,27 @@ class Searching:
 
     def __init__(
         self,
-        account: AccountId,
-        shard: Shard,
-        states: States,
+        database: AccountDatabase,
+        states: ReadsStates,
         mail: Mail,
         keyword_sets: AnyKeywordSets,
-        searching: asyncio.Semaphore,
+        shared: SharedSearching,
         limits: Limits,
-        sort_keys: Remembered,
-        memory: Memory,
         wake_indexer: Callable[[], None],
-        *,
-        has_index: bool = False,
     ) -> None:
-        """*searching* limits all accounts together, see ``searches_of_all``."""
-        self._account = account
-        self._shard = shard
+        self._database = database
         self._states = states
         self._keyword_sets = keyword_sets
-        self._searches = SearchLimits(searching, limits.search_seconds)
-        self._limits = limits
-        self._sort_keys = sort_keys
+        self._searches = SearchLimits(shared.searches, limits.search_seconds)
+        self._sort_keys = shared.sort_keys
         self._wake_indexer = wake_indexer
-        self._texts = TextSearch(account, shard, mail, limits, has_index)
-        self._flags: Memo[MailboxId, FlagIndex] = Memo(memory, MemoKind.FLAGS)
+        self._texts = TextSearch(database, mail, limits, shared.has_index)
+        self._flags: Memo[MailboxId, FlagIndex] = Memo(shared.memory, MemoKind.FLAGS)
 
     async def search(self, mailbox: MailboxId, key: SearchKey, within: Uids, modseq_of: Part | None = None) -> Found:
         """See ``interface.Account``, also for the other methods."""
         if modseq_of is None and flag_index.answers(key):
-            state = await self._states.state(mailbox)
+            state = await self._state(mailbox, EVERYTHING, facts=False)
             index = await self._flag_index(mailbox, state)
             if index is not TOO_MANY:
                 found, now = index.search(key, within, self._keyword_sets)
@@ -123,14 +123,19 @@ class Searching:
 
     async def _asked(self, mailbox: MailboxId, key: SearchKey, within: Uids, *, of_all: bool = False) -> _Asked:
         """The question, with the state of the messages of *within*, or *of_all* messages."""
-        state = await self._states.state(mailbox)
         key, within = narrowed(key, within)
-        columns = StateColumns.of(EVERYTHING if of_all else within, state.flags, state.facts, state.tail)
+        needed = EVERYTHING if of_all else within
+        state = await self._state(mailbox, needed, facts=True)
+        columns = StateColumns.of(needed, state.flags, state.fact_blocks, state.tail)
         return _Asked(mailbox, state, columns, key, within)
 
-    async def _flag_index(self, mailbox: MailboxId, state: MailboxState) -> FlagIndex:
+    async def _state(self, mailbox: MailboxId, uids: Uids, *, facts: bool) -> State:
+        """The present state of *uids*. Raises Refused(NONEXISTENT)."""
+        return await self._states.read(mailbox, uids or SOME, self._database.ask, facts=facts)
+
+    async def _flag_index(self, mailbox: MailboxId, state: State) -> FlagIndex:
         known = self._flags.get(mailbox) or NOT_ASKED
-        if known.modseq == state.modseq and known is not NOT_ASKED:
+        if known.modseq == state.highestmodseq and known is not NOT_ASKED:
             return known
         make = partial(_indexed, known, state)
         index = await (asyncio.to_thread(make) if state.uidnext > FEW else _at_once(make))
@@ -174,7 +179,9 @@ class Searching:
                 scores = await self._relevancies(asked, candidates)
             find = partial(self._keys, asked, candidates, scores)
             uids = await in_thread(
-                lambda bridge: answers.sort(partial(find, bridge), (self._account, mailbox), self._sort_keys, criteria)
+                lambda bridge: answers.sort(
+                    partial(find, bridge), (self._database.account, mailbox), self._sort_keys, criteria
+                )
             )
             if modseq_of is None or not uids:
                 return Sorted(uids, None)
@@ -192,7 +199,7 @@ class Searching:
     ) -> MessageThreads:
         async def threading() -> MessageThreads:
             find = partial(self._keys, *await self._candidates(mailbox, key, within), ())
-            place = self._account, mailbox
+            place = self._database.account, mailbox
             return await in_thread(
                 lambda bridge: answers.thread(partial(find, bridge), place, self._sort_keys, algorithm, comparator)
             )
@@ -210,9 +217,9 @@ class Searching:
         self, asked: _Asked, candidates: Uids, scores: Sequence[int], bridge: Bridge, needed: Collection[Key]
     ) -> SortKeys:
         """The *needed* columns of *candidates*. Runs in a thread."""
-        source = KeysOfShard(asked.mailbox, asked.state, asked.columns, self._shard, self._account, self._texts, bridge)
+        source = KeysOfShard(asked.mailbox, asked.state, asked.columns, self._database, self._texts, bridge)
         remembered = [each for each in needed if each is not SortKey.RELEVANCY]
-        place = self._account, asked.mailbox
+        place = self._database.account, asked.mailbox
         keys = of_candidates(keys_of(source, place, candidates, remembered, self._sort_keys), candidates)
         return with_relevancy(keys, scores) if SortKey.RELEVANCY in needed else keys
 
@@ -228,7 +235,9 @@ class Searching:
         return relevancies(asked.key, uids, found.__getitem__)
 
     async def search_status(self) -> SearchStatus:
-        ((messages, indexed, octets, packed),) = await self._shard.ask(search_queries.STATUS, (self._account,))
+        ((messages, indexed, octets, packed),) = await self._database.ask(
+            search_queries.STATUS, (self._database.account,)
+        )
         return SearchStatus(messages, indexed, octets, packed, 0)
 
 
@@ -243,12 +252,12 @@ def _of_state(
     return {key: columns.matching(key, keyword_sets, now) for key in keys}
 
 
-def _indexed(known: FlagIndex, state: MailboxState) -> FlagIndex:
+def _indexed(known: FlagIndex, state: State) -> FlagIndex:
     """The index of the flags at *state*; the *known* one, where it is older, saves work."""
-    if known is NOT_ASKED or known is TOO_MANY or known.modseq > state.modseq:
-        return StateColumns.of(EVERYTHING, state.flags, state.facts, state.tail).flag_index(state.modseq)
+    if known is NOT_ASKED or known is TOO_MANY or known.modseq > state.highestmodseq:
+        return StateColumns.of(EVERYTHING, state.flags, state.fact_blocks, state.tail).flag_index(state.highestmodseq)
     there = existing(state.flags.values(), state.tail)
     flags = changed_since(known.modseq, state.flags.values(), state.tail)
     none: Uids = NumberSet()
-    found = Changes(ModSeq(state.modseq), state.uidnext, none, none, none, flags, known.uids - there, ())
+    found = Changes(state.highestmodseq, state.uidnext, none, none, none, flags, known.uids - there, ())
     return followed(known, found)

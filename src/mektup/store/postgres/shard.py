@@ -38,11 +38,15 @@ from mektup.store.postgres.failures import (
     refusal_of_function,
     refused_for,
 )
+from mektup.store.postgres.held_moment import HeldMoment
+from mektup.store.postgres.tables import transactions
 from mektup.terms.errors import Code, Refused
 from mektup.terms.numbers import AccountId
 
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[Row]
+AskMoment = Callable[[str, Params], Awaitable[list[Row]]]
+"""Asks one statement that only reads."""
 
 PATIENCE: Final = 20.0
 """How many seconds a command waits for a database that cannot be reached."""
@@ -86,10 +90,11 @@ class Shard:
         """*name* is for logs. *faulty* gets each fault once a command, for the operator."""
         self.name = name
         self.dsn = dsn
+        self._conninfo = psycopg.conninfo.make_conninfo(dsn, **_settings(dsn))
         self._patience = patience
         self._faulty = faulty
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            psycopg.conninfo.make_conninfo(dsn, **_settings(dsn)),
+            self._conninfo,
             connection_class=psycopg.AsyncConnection[Row],
             kwargs={"autocommit": True},
             min_size=1,
@@ -136,6 +141,46 @@ class Shard:
             return [await cursor.fetchall() for cursor in cursors]
 
         return await self._patiently(asking, is_read=True)
+
+    async def at_one_moment(self, read: Callable[[AskMoment], Awaitable[T]]) -> T:
+        """The result of *read*, whose questions are all answered as of one moment. For reads that are rare."""
+
+        async def reading(connection: Connection) -> T:
+            async def ask(statement: str, parameters: Params) -> list[Row]:
+                cursor = connection.cursor(binary=True)
+                await cursor.execute(statement.encode(), parameters)
+                return await cursor.fetchall()
+
+            async with connection.transaction():
+                await connection.execute(transactions.OF_ONE_MOMENT)
+                return await read(ask)
+
+        return await self._patiently(reading, is_read=True)
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[HeldMoment]:
+        """The database at one moment, on a connection of its own. Raises Refused(UNAVAILABLE)."""
+        try:
+            connection = await psycopg.AsyncConnection[Row].connect(self._conninfo, autocommit=True)
+        except psycopg.Error as error:
+            raise self._refused(error) from error
+        await _configure(connection)
+        held = HeldMoment(connection, self._refused)
+        try:
+            await held.begin()
+            # the moment of a transaction begins with its first question
+            await held.ask(transactions.ONE, ())
+            yield held
+        finally:
+            await held.let_go()
+
+    def _refused(self, error: psycopg.Error) -> Exception:
+        """What to raise for an error of a read that is not tried again."""
+        fault = fault_of(error, self.name)
+        if fault is None:
+            return error  # a bug of ours
+        self._tell(fault)
+        return refused_for(fault, is_uncertain=False)
 
     # Writes
 

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mektup.store.postgres.shard import Shard
+from mektup.store.postgres.account_database import AccountDatabase
+from mektup.store.postgres.states import State
 from mektup.store.postgres.tables import sort_queries
 from mektup.store.postgres.text_search import TextSearch
 from mektup.store.postgres.thread_bridge import Bridge
 from mektup.store.rules.compared_texts import sort_text
 from mektup.store.sorting.columns import Column, MessageIds
 from mektup.store.sorting.sort_keys import TEXT_FIELDS, ComparedKey, Key, ThreadKey, require_few
-from mektup.store.state_blocks import MailboxState
 from mektup.store.state_search import StateColumns
-from mektup.terms.numbers import AccountId, ContentId, MailboxId
+from mektup.terms.numbers import ContentId, MailboxId
 from mektup.terms.sets import NumberSet, Uids
 from mektup.terms.sorting import SortKey
 
@@ -31,17 +31,16 @@ class KeysOfShard:
     """
 
     mailbox: MailboxId
-    of_mailbox: MailboxState
+    of_mailbox: State
     columns: StateColumns
     """Of all messages."""
-    shard: Shard
-    account: AccountId
+    database: AccountDatabase
     texts: TextSearch
     bridge: Bridge
 
     def state(self) -> tuple[int, int, int]:
         """See ``Source``, also for the other methods."""
-        return self.of_mailbox.modseq, self.of_mailbox.uidnext, len(self.columns.uids)
+        return self.of_mailbox.highestmodseq, self.of_mailbox.uidnext, len(self.columns.uids)
 
     def expunged_since(self, modseq: int) -> Uids:
         every: Uids = NumberSet.span(1, self.of_mailbox.uidnext - 1)
@@ -68,7 +67,7 @@ class KeysOfShard:
         named = sort_queries.needed(keys)
         if not named:
             return {}
-        asked = self.shard.ask(sort_queries.read(named), (self.account, sorted(set(contents))))
+        asked = self.database.ask(sort_queries.read(named), (self.database.account, sorted(set(contents))))
         return {row[0]: dict(zip(named, row[1:], strict=True)) for row in self.bridge.ask(asked)}
 
     def _values(

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from mektup.store.memo import Memo, MemoKind, Memory
-from mektup.store.postgres.change import Row
+from mektup.store.postgres.change import Params, Row
 from mektup.store.postgres.keywords import PostgresKeywordSets
 from mektup.store.postgres.tables import message_reads
 from mektup.store.postgres.tables.message_reads import Kind
@@ -21,7 +21,7 @@ from mektup.store.state_blocks import BLOCK_BITS, GONE, SLOT_MASK, FactBlock, Fl
 from mektup.terms.numbers import NO_MODSEQ, AccountId, MailboxId, ModSeq, Uid, UidValidity
 from mektup.terms.sets import NumberSet, Run, Uids
 
-Ask = Callable[[str, Mapping[str, Any]], Awaitable[list[Row]]]
+Ask = Callable[[str, Params], Awaitable[list[Row]]]
 
 BLOCK_OCTETS: Final = 4700
 FACTS_OCTETS: Final = 10_700
@@ -112,6 +112,14 @@ class Answer:
         if self.box is None:
             raise no_such_mailbox()
         return self.box
+
+
+class ReadsStates(Protocol):
+    """Reads the states of an account's mailboxes; see ``States``."""
+
+    def known(self, mailbox: MailboxId, uids: Uids) -> State | None: ...
+
+    async def read(self, mailbox: MailboxId, uids: Uids, ask: Ask, *, facts: bool) -> State: ...
 
 
 class States:

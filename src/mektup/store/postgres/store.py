@@ -26,6 +26,7 @@ from mektup.store.postgres.directory import PostgresDirectory
 from mektup.store.postgres.message_calls import Packing
 from mektup.store.postgres.metadata import PostgresServerMetadata
 from mektup.store.postgres.quota import state_of
+from mektup.store.postgres.searching import SharedSearching
 from mektup.store.postgres.shard import CONNECTIONS, PATIENCE, Row, Shard
 from mektup.store.postgres.sweep import Sweep
 from mektup.store.postgres.tables import accounts as account_tables
@@ -33,6 +34,8 @@ from mektup.store.postgres.tables import quota as quota_tables
 from mektup.store.postgres.values import account_id, storable_ids
 from mektup.store.quota import DefaultQuota, QuotaState
 from mektup.store.rules.account_names import account_is_gone
+from mektup.store.searches import searches_of_all
+from mektup.store.sorting.sort_keys import Remembered
 from mektup.store.watch import ChangeNotifier
 from mektup.terms.errors import Code, Refused
 from mektup.terms.limits import DEFAULT_LIMITS, Limits
@@ -108,6 +111,9 @@ class PostgresStore:
         self._clock = clock
         self.default_quota = quota
         self.memory = Memory(limits.remembered_bytes)
+        sort_keys = Remembered(self.memory, limits.thread_references)
+        self._searching = SharedSearching(searches_of_all(), sort_keys, self.memory, has_index=False)
+        self._indexing = asyncio.Lock()
 
         def database(name: str, dsn: str) -> Shard:
             return Shard(name, dsn, most=connections, patience=patience, faulty=self._happened)
@@ -161,7 +167,8 @@ class PostgresStore:
 
     def backlog(self) -> Backlog:
         """See ``interface.Store``."""
-        return Backlog()
+        waiting = [seconds for each in self._accounts.values() if (seconds := each.indexer.waits()) is not None]
+        return Backlog(len(waiting), max(waiting, default=0.0))
 
     def changed_elsewhere(self, account: AccountId, mailbox: MailboxId, modseq: ModSeq | None) -> None:
         """See ``interface.Store``."""
@@ -222,7 +229,17 @@ class PostgresStore:
         lists = PostgresAccessLists(database, self._names, self._limits)
         with suppress(Refused):  # the fault was reported; mail can be read nevertheless
             await lists.announce(readers or ())
-        return PostgresAccount(name, database, lists, self.default_quota, self._limits, self.memory, self._packing)
+        return PostgresAccount(
+            name,
+            database,
+            lists,
+            self.default_quota,
+            self._limits,
+            self.memory,
+            self._packing,
+            self._searching,
+            self._indexing,
+        )
 
     async def _make_mail(self, entry: AccountEntry) -> None:
         self._check()

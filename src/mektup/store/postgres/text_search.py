@@ -17,7 +17,7 @@ from mektup.message.comparing import certain_part
 from mektup.message.scan import Octets
 from mektup.store.columns import AnyColumn, Column, HeaderColumn, Row
 from mektup.store.message_texts import KnownMessage
-from mektup.store.postgres.shard import Shard
+from mektup.store.postgres.account_database import AccountDatabase
 from mektup.store.postgres.tables import search_queries, text_queries
 from mektup.store.postgres.tables.search_queries import MOST_KEYS, NOT_INDEXED, OF_STORED_TEXTS, Question
 from mektup.store.rules.text_tests import matches, relevancy
@@ -68,8 +68,7 @@ def _relevancy(key: SearchKey, message: KnownMessage, limits: Limits) -> int:
 class TextSearch:
     """The keys of texts of one account."""
 
-    account: AccountId
-    shard: Shard
+    database: AccountDatabase
     mail: Mail
     limits: Limits
     has_index: bool
@@ -108,7 +107,7 @@ class TextSearch:
         unknown: set[int] = set()
         for start in range(0, len(keys), MOST_KEYS):
             some = keys[start : start + MOST_KEYS]
-            rows = await self.shard.ask(*question(self.account, contents, some))
+            rows = await self.database.ask(*question(self.database.account, contents, some))
             unknown.update(content for content, bits in rows if bits == NOT_INDEXED)
             for at, key in enumerate(some):
                 having = {content for content, bits in rows if bits != NOT_INDEXED and bits >> at & 1}
@@ -155,7 +154,9 @@ class TextSearch:
         """The messages of *uids* that exist, with what *needs* names."""
         contents = dict(zip(uids, map(ContentId, state.contents_of(uids)), strict=True))
         columns = sorted(needs - {HEADER, OCTETS})
-        rows = await self.shard.ask(text_queries.read(columns), (self.account, sorted(set(contents.values()))))
+        rows = await self.database.ask(
+            text_queries.read(columns), (self.database.account, sorted(set(contents.values())))
+        )
         by_content = {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows}
         messages: dict[Uid, KnownMessage] = {}
         for uid, content in contents.items():

@@ -6,7 +6,7 @@ from typing import Final
 
 from mektup.store.postgres.tables.shard_tables import OF_AN_ACCOUNT
 
-ADD: Final = "INSERT INTO accounts (account, name, past_from) VALUES (%s::uuid, %s, %s)"
+ADD: Final = "INSERT INTO accounts (account, name) VALUES (%s::uuid, %s)"
 OPEN: Final = (
     "SELECT a.name, (SELECT array_agg(DISTINCT x.identifier) FROM access AS x WHERE x.account = a.account) "
     "FROM accounts AS a WHERE a.account = %s::uuid AND a.state < 2"

@@ -95,7 +95,7 @@ def _chosen(column: str, contents: Sequence[int]) -> _Condition:
     first, last = contents[0], contents[-1]
     if last - first < DENSE * len(contents):
         return _Condition(f"{column} BETWEEN %s AND %s", (first, last))
-    return _Condition(f"{column} = ANY(%s)", (list(contents),))
+    return _Condition(f"{column} = ANY (%b)", (list(contents),))
 
 
 def _of_contents(key: SearchKey) -> _Condition:

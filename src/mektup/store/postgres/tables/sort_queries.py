@@ -27,4 +27,4 @@ def needed(keys: Collection[Key]) -> Sequence[str]:
 def read(columns: Sequence[str]) -> str:
     """The statement that reads *columns* of some contents of an account, after their numbers."""
     chosen = ", ".join(f"left({name}, {KEY_LETTERS})" if name in _TEXTS else name for name in columns)
-    return f"SELECT id, {chosen} FROM contents WHERE account = %s AND id = ANY(%s)"
+    return f"SELECT id, {chosen} FROM contents WHERE account = %s AND id = ANY (%b)"

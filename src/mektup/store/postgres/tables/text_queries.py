@@ -12,7 +12,7 @@ SELECT c.id, c.size FROM contents AS c WHERE c.account = %s AND NOT c.indexed OR
 
 IS_DUE: Final = "SELECT EXISTS (SELECT FROM contents AS c WHERE c.account = %s AND NOT c.indexed)"
 
-PUT_TEXTS: Final = "SELECT put_texts_1(%s, %s, %s, %s)"
+PUT_TEXTS: Final = "SELECT put_texts_1(%s, %b, %b, %b)"
 """Takes the account, contents, and their headers and bodies."""
 
 FUNCTIONS: Final = (
@@ -48,4 +48,4 @@ def read(columns: Collection[str]) -> str:
     """The statement that reads *columns* of some contents of an account. Those of a text may be NULL."""
     chosen = "".join(f", {COLUMNS[column]}" for column in columns)
     joins = "LEFT JOIN texts AS t ON t.account = c.account AND t.content = c.id " if "t." in chosen else ""
-    return f"SELECT c.id{chosen} FROM contents AS c {joins}WHERE c.account = %s AND c.id = ANY(%s)"
+    return f"SELECT c.id{chosen} FROM contents AS c {joins}WHERE c.account = %s AND c.id = ANY (%b)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mektup.store.retention import DeletedMessage, Restored, RestoredAll
+from mektup.store.rules import retention as rules
 from mektup.store.rules.counters import DELETED
 from mektup.store.rules.mailbox_names import no_such_target
 from mektup.store.sqlite.file.change import Change
@@ -23,14 +24,13 @@ UNION ALL SELECT name, 1 FROM past_names WHERE mailbox = ?1 AND id = (SELECT max
 LIMIT 1
 """
 
-LOST_PLACE = "Deleted"
-"""Where messages come back to whose mailbox is not known any more, because too many mailboxes were renamed since."""
-
 
 def place(cursor: Cursor, mailbox: MailboxId, schema: str = "") -> tuple[str, bool]:
     """The name of a mailbox that had messages, and whether it was deleted; *schema* as in ``main.``."""
     row = cursor.execute(_PLACE.format(schema), (mailbox,)).get
-    return (LOST_PLACE, True) if row is None else (row[0], bool(row[1]))
+    if row is None:
+        return rules.place(None, None)
+    return rules.place(None, row[0]) if row[1] else rules.place(row[0], None)
 
 
 def listed(cursor: Cursor, after: int) -> list[DeletedMessage]:
