@@ -30,6 +30,9 @@ BLOCKS: Final = 64
 PIECE_BYTES: Final = 256 * KIB
 """The size of the pieces in which a message is streamed."""
 
+MOST_OCTETS: Final = 2**31 - 2
+"""More than any message has."""
+
 
 class Fetching:
     """The methods of an ``interface.Account`` that read messages."""
@@ -111,7 +114,8 @@ class Fetching:
         return message_reads.contents(asked.values), (self._account, message_reads.array_of(sorted(set(some.contents))))
 
     async def content(self, content: ContentId, start: int, stop: int) -> AsyncGenerator[bytes, None]:
-        at = max(start, 0)
+        # PostgreSQL computes places in octets as int
+        at, stop = min(max(start, 0), MOST_OCTETS), min(stop, MOST_OCTETS)
         first = True
         while first or at < stop:
             end = min(stop, at + PIECE_BYTES)
