@@ -19,8 +19,8 @@ import apsw
 import pytest
 
 from mektup.backup.shelf import Shelf
+from mektup.backup.unfinished import MARK
 from mektup.backup.verifying import Verifying
-from mektup.cli.restore import UNFINISHED
 from mektup.store.arrival import prepare
 from mektup.store.interface import Incoming
 from mektup.store.sqlite import open_store
@@ -106,7 +106,7 @@ async def test_a_day_of_an_operator(tmp_path: Path) -> None:
     assert done.status == 0
     assert "restored linda: 2 messages added" in done.stdout
     assert done.stdout.endswith("restored 2 accounts to mektup-data\n")
-    assert not (tmp_path / "mektup-data" / UNFINISHED).exists()
+    assert not (tmp_path / "mektup-data" / MARK).exists()
     assert run(tmp_path, "alias", "list").stdout == addresses
     done = run(tmp_path, "restore", "backup", "--account", "linda")
     assert "restored linda: 1 message added, 2 were there, 0 got their flags back" in done.stdout
@@ -212,12 +212,15 @@ async def test_a_restore_that_a_full_disk_stopped_is_continued(tmp_path: Path) -
     done = subprocess_of(tmp_path, ["restore", "backup", "--data", "new"], 600_000)
     assert done.returncode == 1
     assert b"stopped at UID" in done.stderr
-    assert (tmp_path / "new" / UNFINISHED).exists()
+    assert (tmp_path / "new" / MARK).exists()
+    refused = run(tmp_path, "serve", "--data", "new")
+    assert refused.status == 1
+    assert "new has a restore that did not end" in refused.stderr
     said = run(tmp_path, "restore", "backup", "--data", "new")
     assert said.status == 0
     assert "were there" in said.stdout
     assert await states(tmp_path / "new") == await states(data)
-    assert not (tmp_path / "new" / UNFINISHED).exists()
+    assert not (tmp_path / "new" / MARK).exists()
 
 
 async def test_a_damaged_account_is_named_and_keeps_its_earlier_backup(tmp_path: Path) -> None:

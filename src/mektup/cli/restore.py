@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
+from mektup.backup import unfinished
 from mektup.backup.accounts import Accounts, find_run, restore_everything
 from mektup.backup.manifests import Run, shown, stamp_at
 from mektup.backup.restoring import Restored, Wish
@@ -39,9 +40,6 @@ from mektup.store.sqlite import require_empty, restore_all, write_own_files
 from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.names import mailbox_key
 from mektup.terms.texts import Text
-
-UNFINISHED: Final = "restore.unfinished"
-"""In a data directory that is being restored: the time of the backup, so that it can be continued."""
 
 
 def register(app: typer.Typer) -> None:
@@ -135,8 +133,8 @@ def _restore_account(
 def _restore_all(backup: Path, directory: Path, config: Config | None, at: str | None) -> None:
     shelf = Shelf(backup)
     run = find_run(shelf, at, None)
-    mark = directory / UNFINISHED
-    if mark.is_file():
+    mark = directory / unfinished.MARK
+    if unfinished.is_unfinished(directory):
         stamp = mark.read_text(encoding="ascii")
         if at is None:
             run = find_run(shelf, stamp, None)

@@ -20,11 +20,13 @@ from mektup.auth.authenticator import Authenticator
 from mektup.auth.login_rules import LoginRules
 from mektup.auth.oauth.rules import Tokens
 from mektup.auth.plaintext import Plaintext
+from mektup.backup.unfinished import is_unfinished
 from mektup.imap.session import ImapSession
 from mektup.lmtp.session import LmtpSession
 from mektup.mta.sasl_session import SaslSession
 from mektup.mta.socketmap import SocketmapSession
 from mektup.pop3.session import Pop3Session
+from mektup.server import texts
 from mektup.server.addresses import Endpoint, Service
 from mektup.server.bus import Bus
 from mektup.server.config import Config, ConfigError
@@ -288,6 +290,7 @@ async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None =
 
     Raises ConfigError.
     """
+    require_restored(config.data)
     certificates = Certificates(config, log)
     issuer, hidden = issuer_of(config, log), Hidden(config.hide)
     bus = None
@@ -328,6 +331,12 @@ async def open_node(config: Config, log: FilteringBoundLogger, own: Log | None =
 def issuer_of(config: Config, log: FilteringBoundLogger) -> Issuer | None:
     """The issuer of tokens that *config* names, which does not fetch keys yet. Raises ConfigError."""
     return None if config.login.oauth is None else Issuer(config.login.oauth, log)
+
+
+def require_restored(data: Path | None) -> None:
+    """Raises ConfigError where a restore into the data directory has not ended: its users would miss mail."""
+    if data is not None and is_unfinished(data):
+        raise ConfigError(ABOUT.of(place="data", problem=texts.RESTORE_UNFINISHED.of(directory=data)))
 
 
 def warn_of_data(data: Path | None, log: FilteringBoundLogger) -> None:

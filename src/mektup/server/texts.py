@@ -110,6 +110,13 @@ FULL_FOR_NETWORK = Text("Too many connections from your address have not logged 
 TLS_EXPECTED = Text("This port expects TLS from the first octet")
 NO_WEB_SERVER = Text("This is not a web server, and this port expects TLS from the first octet")
 
+# The data directory
+
+RESTORE_UNFINISHED = Text(
+    "{directory} has a restore that did not end, and only a part of the mail; run the same mektup restore again, which "
+    "continues it, or empty the directory"
+)
+
 # Workers
 
 WORKERS_DO_NOT_START = Text("the workers do not start")

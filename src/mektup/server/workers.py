@@ -28,7 +28,7 @@ from mektup.server.engines import open_engine, open_relay, reserve_of, warn_of_d
 from mektup.server.listeners import BACKLOG, bind_again, endpoint_of, remove_path
 from mektup.server.logs import Log
 from mektup.server.metrics import Status
-from mektup.server.node import tidy, warn_of_data
+from mektup.server.node import require_restored, tidy, warn_of_data
 from mektup.server.nodes.relay import Relay
 from mektup.server.report import MetricKey, Report, lasting, process_figures, total
 from mektup.server.reporter import log_figures, log_warnings
@@ -347,6 +347,7 @@ async def open_parent(
     stopping: asyncio.Event | None = None,
 ) -> Parent:
     """A parent whose *workers* are up. Raises ConfigError, and then no process is left."""
+    require_restored(config.data)
     try:
         # creates or upgrades the store once, before all workers open it at the same time
         reserve = reserve_of(config.store, config.data)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from mektup.backup.unfinished import MARK
 from mektup.server import config as configuration
 from mektup.server.checking import checks, texts
 from mektup.server.checking.finding import Finding, Weight
@@ -93,6 +94,13 @@ def test_files_of_root_in_the_data_of_another_user(house: Path) -> None:
     told = check(house)
     assert told.returncode == 1
     assert f"ERROR    data: {finding.what}\n         chown -R mail: {house}/data\n" in told.stdout
+
+
+def test_a_restore_that_did_not_end(house: Path) -> None:
+    with_linda(house)
+    (house / "data" / MARK).write_text("20261224T183000")
+    finding = only(found(house), "data")
+    assert (finding.weight, finding.mending) == (Weight.ERROR, texts.CONTINUE_RESTORE)
 
 
 @as_root

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from mektup.backup.unfinished import is_unfinished
 from mektup.server.certificate_files import fits, group_with_access, pair
 from mektup.server.checking import texts
 from mektup.server.checking.databases import databases
@@ -89,6 +90,9 @@ def data_directory(data: Path, who: Identity, *, has_mail: bool = True) -> Itera
         path, owner = foreign[0]
         what = texts.FOREIGN.of(count=len(foreign), file=path, owner=system.user_name(owner), user=who.name)
         yield failure("data", what, f"chown -R {who.name}: {shlex.quote(str(data))}")
+    if is_unfinished(data):
+        yield failure("data", texts.UNFINISHED.of(directory=data), texts.CONTINUE_RESTORE)
+        return
     for each in files.open_to_others(data):
         yield warning("data", texts.OPEN.of(file=each), f"chmod -R go-rwx {shlex.quote(str(data))}")
     if has_mail and not (data / "mektup.db").exists():

@@ -11,6 +11,8 @@ NOT_RUNNING = Text("no server is running; it would run as {user}")
 
 NO_DATA = Text("{directory} is not there; the server would make it")
 NO_DIRECTORY = Text("{directory} is not a directory")
+UNFINISHED = Text("{directory} has a restore that did not end; the server does not start with it")
+CONTINUE_RESTORE = Text("run the same mektup restore again, which continues it, or empty the directory")
 NO_ACCOUNTS = Text("{directory} has no accounts yet")
 ADD_ONE = Text("mektup user add")
 FOREIGN = counted(
