@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from mektup.backup import texts
 from mektup.backup.damage import Damage
+from mektup.backup.key_map import KeyMap
 from mektup.backup.manifests import Run
 from mektup.backup.packs import Kind, Name, read_named, stored_pieces
 from mektup.backup.shelf import JSON_ENDING, RUNS, Objects, Shelf, index_path, indexed, new_pack, publish
@@ -74,44 +77,59 @@ def prune(shelf: Shelf, keep: int, stamp: str) -> Pruned:
     return pruned
 
 
-def _needed(shelf: Shelf, named: set[tuple[str, str]]) -> set[bytes]:
+def _needed(shelf: Shelf, named: set[tuple[str, str]]) -> KeyMap:
     """The keys of the objects that the manifests *named* need."""
-    needed: set[bytes] = set()
+    needed = KeyMap()
     objects = Objects(shelf)
     try:
         for account, stamp in sorted(named):
-            for mailbox in shelf.manifest(account, stamp).mailboxes:
-                for page in mailbox.pages:
-                    name = Name(Kind.PAGE, bytes.fromhex(page.digest))
-                    if name.key not in needed:
-                        needed.add(name.key)
+            with _required():
+                manifest = shelf.manifest(account, stamp)
+            for page in (page for mailbox in manifest.mailboxes for page in mailbox.pages):
+                name = Name(Kind.PAGE, bytes.fromhex(page.digest))
+                if name.key not in needed:
+                    needed.add(name.key)
+                    with _required():
                         listed = objects.page(page.digest).messages
-                        needed.update(Name(Kind.MESSAGE, bytes.fromhex(each.digest)).key for each in listed)
-    except (OSError, Refused) as error:
-        raise Refused(Code.CORRUPTION, texts.PRUNE_REFUSED) from error
+                    for each in listed:
+                        needed.add(Name(Kind.MESSAGE, bytes.fromhex(each.digest)).key)
     finally:
         objects.close()
     return needed
 
 
-def _rewrite(shelf: Shelf, needed: set[bytes], stamp: str) -> int:
+@contextmanager
+def _required() -> Iterator[None]:
+    """A block that reads what a prune must know. Raises Refused where it cannot be read."""
+    try:
+        yield
+    except (OSError, Refused) as error:
+        raise Refused(Code.CORRUPTION, texts.PRUNE_REFUSED) from error
+
+
+def _rewrite(shelf: Shelf, needed: KeyMap, stamp: str) -> int:
     """Removes packs without needed objects, and copies the needed ones of packs with few; returns the octets saved."""
     doomed: list[Path] = []
-    rest: list[tuple[Path, dict[bytes, int]]] = []
+    rest: list[Path] = []
     saved = 0
     for pack in shelf.packs():
-        there = {key: offset for key, offset in indexed(pack) if key in needed}
+        there = _needed_in(pack, needed)
         if not there:
             doomed.append(pack)
         elif _used(pack, there) < WORTHWHILE * pack.stat().st_size:
-            rest.append((pack, there))
-    saved -= _copy(shelf, rest, stamp)
-    for pack in doomed + [pack for pack, _ in rest]:
+            rest.append(pack)
+    saved -= _copy(shelf, rest, needed, stamp)
+    for pack in doomed + rest:
         saved += pack.stat().st_size
         # the index goes last: without it, a pack still is one, and without its pack it is nothing
         pack.unlink()
         index_path(pack).unlink(missing_ok=True)
     return saved
+
+
+def _needed_in(pack: Path, needed: KeyMap) -> dict[bytes, int]:
+    """The keys and offsets of the *needed* objects in *pack*."""
+    return {key: offset for key, offset in indexed(pack) if key in needed}
 
 
 def _used(pack: Path, there: dict[bytes, int]) -> int:
@@ -124,12 +142,12 @@ def _used(pack: Path, there: dict[bytes, int]) -> int:
     return sum(header.end - header.offset for header in headers)
 
 
-def _copy(shelf: Shelf, packs: list[tuple[Path, dict[bytes, int]]], stamp: str) -> int:
-    """Copies objects into new packs, as they are stored; returns the octets of these."""
+def _copy(shelf: Shelf, packs: list[Path], needed: KeyMap, stamp: str) -> int:
+    """Copies *needed* objects into new packs, as they are stored; returns the octets of these."""
     writer, written = None, 0
-    for pack, there in packs:
+    for pack in packs:
         with open(pack, "rb") as file:
-            for key, offset in sorted(there.items(), key=lambda item: item[1]):
+            for key, offset in sorted(_needed_in(pack, needed).items(), key=lambda item: item[1]):
                 if writer is None:
                     writer = new_pack(shelf.directory, stamp)
                 header = read_named(file, pack, key, offset)

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from mektup.backup import texts
 from mektup.backup.damage import Damage, damage_in
+from mektup.backup.key_map import KeyMap
 from mektup.backup.manifests import FORMAT, MOST_BYTES, STAMP, Manifest, Page, Run, decoded, read, seconds_of, stamp_of
 from mektup.backup.packs import Header, Kind, Name, PackWriter, index_of, pieces, read_index, read_named, scan
 from mektup.store import files
@@ -204,26 +205,34 @@ def new_pack(directory: Path, stamp: str) -> PackWriter:
 
 
 class Objects:
-    """Where each object of a backup is. Takes some 200 octets of memory for each."""
+    """Where each object of a backup is, see ``KeyMap``."""
 
-    def __init__(self, shelf: Shelf, bad: Callable[[Text], None] = lambda problem: None) -> None:
-        """*bad* gets what is wrong with indices and packs. Raises OSError."""
-        self._packs = shelf.packs()
-        self._places: dict[bytes, int] = {}
+    def __init__(
+        self,
+        shelf: Shelf,
+        bad: Callable[[Text], None] = lambda problem: None,
+        *,
+        packs: Sequence[Path] | None = None,
+    ) -> None:
+        """*packs*: only what is in these. *bad* gets what is wrong with indices and packs. Raises OSError."""
+        self._packs: list[Path] = []
+        self._places = KeyMap()
         self._open: tuple[Path, BinaryIO] | None = None
-        for number, pack in enumerate(self._packs):
+        for pack in shelf.packs() if packs is None else packs:
             try:
-                for key, offset in indexed(pack):
-                    self._places[key] = number << _OFFSET_BITS | offset
+                self.add(pack, indexed(pack))
             except Damage as damage:
                 bad(damage.text)
 
+    def add(self, pack: Path, entries: Iterable[tuple[bytes, int]]) -> None:
+        """Adds the objects in *pack*: their keys and offsets. Raises OSError."""
+        number = len(self._packs)
+        self._packs.append(pack)
+        for key, offset in entries:
+            self._places.add(key, number << _OFFSET_BITS | offset)
+
     def __contains__(self, name: Name) -> bool:
         return name.key in self._places
-
-    def keys(self) -> set[bytes]:
-        """The keys of all objects."""
-        return set(self._places)
 
     def place(self, name: Name) -> tuple[Path, int]:
         """The pack and the offset of an object. Raises Damage where there is none."""

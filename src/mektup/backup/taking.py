@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from array import array
+import struct
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Final
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import BinaryIO, Final, Self, cast
 
 import msgspec
 
 from mektup.backup import compression, texts
 from mektup.backup.ahead import ahead
 from mektup.backup.damage import Damage
+from mektup.backup.key_map import KeyMap
 from mektup.backup.manifests import (
     FORMAT,
     PAGE_BITS,
@@ -50,6 +53,9 @@ MOMENTS: Final = 5
 BATCH: Final = 500
 """How many messages are asked for at a time."""
 
+_WANTED: Final = struct.Struct(f"=qqqI{DIGEST_BYTES}s")
+"""Content, size, UID, mailbox and digest of a message that has to be read."""
+
 _EVERYTHING: Final = Wanted(("/shared",), None)
 
 
@@ -83,40 +89,44 @@ class _Content:
 
 
 class _Wanted:
-    """The messages that have to be read: some 150 octets for each."""
+    """The messages that have to be read, in a temporary file. A context manager."""
 
     def __init__(self) -> None:
-        self._contents = array("q")
-        self._sizes = array("q")
-        self._uids = array("q")
+        self._file = cast(BinaryIO, TemporaryFile(prefix="mektup-backup-"))
         self._mailboxes: list[str] = []
-        self._digests = bytearray()
-        self._keys: set[bytes] = set()
+        self._keys = KeyMap()
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with suppress(OSError):  # a full disk may be reported again
+            self._file.close()
 
     def __len__(self) -> int:
-        return len(self._contents)
+        return self._count
 
     def add(self, mailbox: str, message: KeptMessage) -> None:
-        if message.digest not in self._keys:
-            self._mailboxes.append(mailbox)
-            self._uids.append(message.uid)
-            self._keys.add(message.digest)
-            self._contents.append(message.content)
-            self._sizes.append(message.size)
-            self._digests += message.digest
+        """Adds a message, unless an equal one was added. Raises OSError."""
+        key = Name(Kind.MESSAGE, message.digest).key
+        if key not in self._keys:
+            self._keys.add(key)
+            if not self._mailboxes or self._mailboxes[-1] != mailbox:
+                self._mailboxes.append(mailbox)
+            at = len(self._mailboxes) - 1
+            self._file.write(_WANTED.pack(message.content, message.size, message.uid, at, message.digest))
+            self._count += 1
 
     def batches(self) -> Iterator[list[_Content]]:
-        for start in range(0, len(self), BATCH):
-            stop = min(start + BATCH, len(self))
+        """All of them, in the order in which they were added. Raises OSError."""
+        self._file.seek(0)
+        while octets := self._file.read(BATCH * _WANTED.size):
             yield [
-                _Content(
-                    ContentId(self._contents[at]),
-                    self._sizes[at],
-                    Name(Kind.MESSAGE, bytes(self._digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES])),
-                    self._mailboxes[at],
-                    self._uids[at],
-                )
-                for at in range(start, stop)
+                _Content(ContentId(content), size, Name(Kind.MESSAGE, digest), self._mailboxes[mailbox], uid)
+                for content, size, uid, mailbox, digest in _WANTED.iter_unpack(octets)
             ]
 
 
@@ -230,10 +240,11 @@ class Taking:
         raise Refused(Code.UNAVAILABLE, texts.TOO_BUSY)
 
     async def _moment(self, account: Account, moment: Moment, before: Manifest | None) -> Manifest:
-        wanted, lists = _Wanted(), _Lists(self, moment, before)
-        mailboxes = [await lists.mailbox(each, wanted) for each in moment.state.mailboxes]
-        manifest = _manifest(account, moment.state, mailboxes, self._stamp)
-        damaged = await self._contents(account, moment, wanted)
+        lists = _Lists(self, moment, before)
+        with _Wanted() as wanted:
+            mailboxes = [await lists.mailbox(each, wanted) for each in moment.state.mailboxes]
+            manifest = _manifest(account, moment.state, mailboxes, self._stamp)
+            damaged = await self._contents(account, moment, wanted)
         known = set(before.damaged) if before else set()
         manifest = msgspec.structs.replace(manifest, damaged=tuple(sorted(known | damaged)))
         if before is not None and msgspec.structs.replace(manifest, taken=before.taken) == before:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Protocol, Self
 
+from mektup.backup.key_map import KeyMap
 from mektup.backup.manifests import Manifest, Run
 from mektup.backup.packs import Name, PackWriter, naming
 from mektup.backup.shelf import (
@@ -60,12 +61,11 @@ class DirectoryTarget:
     """A directory, which may have earlier backups."""
 
     def __init__(self, shelf: Shelf, objects: Objects, stamp: str) -> None:
-        self._shelf, self._stamp = shelf, stamp
-        self._keys = objects.keys()
+        self._shelf, self._objects, self._stamp = shelf, objects, stamp
 
     def has(self, name: Name) -> bool:
         """See ``Target``, also for the other methods."""
-        return name.key in self._keys
+        return name in self._objects
 
     def manifests(self, account: str) -> list[str]:
         return self._shelf.manifests(account)
@@ -78,8 +78,8 @@ class DirectoryTarget:
 
     def finish_pack(self, pack: PackWriter) -> None:
         pack.seal()
-        publish(pack.path, pack.entries)
-        self._keys.update(name.key for name, _ in pack.entries)
+        made = publish(pack.path, pack.entries)
+        self._objects.add(made, ((name.key, offset) for name, offset in pack.entries))
 
     def put_manifest(self, manifest: Manifest, octets: bytes) -> None:
         path = self._shelf.manifest_path(manifest.account, manifest.taken)
@@ -102,7 +102,7 @@ class TarTarget:
         self._directory = Path(self._temporary.name)
         files.make_directory(self._directory / PACKS)
         self._stamp = stamp
-        self._keys: set[bytes] = set()
+        self._keys = KeyMap()
         self._numbers = count(1)
         self._put(MARK, mark())
 
@@ -139,7 +139,8 @@ class TarTarget:
             with open(path, "rb") as file:
                 self._add(str(PACKS / path.name), path.stat().st_size, file)
             path.unlink()
-        self._keys.update(name.key for name, _ in pack.entries)
+        for name, _ in pack.entries:
+            self._keys.add(name.key)
 
     def put_manifest(self, manifest: Manifest, octets: bytes) -> None:
         self._put(str(ACCOUNTS / manifest.account / f"{manifest.taken}{JSON_ENDING}"), octets)

@@ -48,7 +48,10 @@ class Verifying:
         self._shelf, self._progress, self._forget = shelf, progress, forget
         self._bad: dict[bytes, Text] = {}
         """Why an object cannot be read, by its key."""
-        self._good: set[bytes] = set()
+        self._bad_copies: set[tuple[Path, int]] = set()
+        """The packs and offsets of the objects that cannot be read."""
+        self._read: list[Path] = []
+        """The packs that could be read, maybe not all that is in them."""
         self.report = Report()
 
     def run(self) -> Report:
@@ -56,7 +59,10 @@ class Verifying:
         for pack in self._shelf.packs():
             self._progress(pack)
             self._pack(pack)
-        objects = Objects(self._shelf)
+        self._forgive_bad_copies()
+        for problem in self._bad.values():
+            self._problem(problem)
+        objects = Objects(self._shelf, packs=self._read)
         checked: set[tuple[str, str]] = set()
         for stamp in self._shelf.runs():
             self.report.runs += 1
@@ -87,6 +93,7 @@ class Verifying:
         except (OSError, Damage) as error:
             self._problem(_words(error))
             return
+        self._read.append(pack)
         if self._forget and len(good) < len(listed):
             # a dictionary, because an object may be there twice
             kept = {key: (Name(Kind(key[0]), key[1:]), offset) for key, offset in good}
@@ -98,21 +105,19 @@ class Verifying:
             for _ in pieces(file, pack, header):
                 pass
         except (OSError, Damage) as error:
-            self._note_bad(key, _words(error))
+            self._bad.setdefault(key, _words(error))
+            self._bad_copies.add((pack, offset))
             return False
-        self._note_good(key, header.size)
+        self.report.objects += 1
+        self.report.octets += header.size
         return True
 
-    def _note_bad(self, key: bytes, problem: Text) -> None:
-        if key not in self._good:
-            self._bad[key] = problem
-            self._problem(problem)
-
-    def _note_good(self, key: bytes, octets: int) -> None:
-        self._bad.pop(key, None)
-        self._good.add(key)
-        self.report.objects += 1
-        self.report.octets += octets
+    def _forgive_bad_copies(self) -> None:
+        """Leaves out the bad objects of which there is a good copy."""
+        for pack in self._read if self._bad else ():
+            for key, offset in indexed(pack):
+                if (pack, offset) not in self._bad_copies:
+                    self._bad.pop(key, None)
 
     # Accounts
 
@@ -138,12 +143,14 @@ class Verifying:
             lost: dict[Text, list[int]] = defaultdict(list)
             damaged_before: list[int] = []
             for each in listed.messages:
-                key = Name(Kind.MESSAGE, bytes.fromhex(each.digest)).key
-                if key not in self._good:
-                    if each.digest in before and key not in self._bad:
+                name = Name(Kind.MESSAGE, bytes.fromhex(each.digest))
+                if name.key in self._bad:
+                    lost[self._bad[name.key]].append(each.uid)
+                elif name not in objects:
+                    if each.digest in before:
                         damaged_before.append(each.uid)
                     else:
-                        lost[self._bad.get(key, texts.OBJECT_MISSING)].append(each.uid)
+                        lost[texts.OBJECT_MISSING].append(each.uid)
             for problem, uids in lost.items():
                 yield texts.MESSAGES_DAMAGED.of(uids=_uids(uids), count=len(uids), problem=problem)
             if damaged_before:
