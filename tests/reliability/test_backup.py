@@ -16,17 +16,28 @@ import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import pytest
 
 from bench.mektup import PROGRAM, Mektup
 from mektup.backup.accounts import Accounts, find_run
+from mektup.backup.manifests import stamp_of
 from mektup.backup.restoring import Wish
-from mektup.backup.shelf import Shelf
+from mektup.backup.shelf import Objects, Shelf, open_shelf
+from mektup.backup.taking import Taking, chosen
+from mektup.backup.targets import DirectoryTarget
 from mektup.backup.verifying import Verifying
+from mektup.store.arrival import prepare
+from mektup.store.interface import Incoming
+from mektup.store.moments import AccountState, KeptMessage, Moment
 from mektup.store.sqlite import open_store
 from mektup.terms.limits import DEFAULT_LIMITS
+from mektup.terms.numbers import MailboxId, Uid
+from mektup.terms.sets import Uids
 from tests.backup.conftest import state_of
 
 ACCOUNTS = {"crowd": 3, "alone": 1}
@@ -39,6 +50,9 @@ PASSWORD = "Pa$$123"
 
 State = frozenset[tuple[tuple[str, str, frozenset[str]], int]]
 """How often there is a message with that mailbox, digest and flags."""
+
+Found = Counter[tuple[str, str, frozenset[str]]]
+"""The same of a whole account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,15 @@ class Client(threading.Thread):
         return [entry.state for entry in [*before[-1:], *during]]
 
 
+def complaint(client: Client, found: Found, began: float, ended: float) -> str | None:
+    """Why *client* says that a backup from *began* to *ended* cannot have *found*; None where it can."""
+    there = frozenset((key, count) for key, count in found.items() if key[0] in client.mailboxes)
+    allowed = client.allowed(began, ended)
+    if there in allowed:
+        return None
+    return f"{client.account} {client.number}: none of {len(allowed)} states"
+
+
 def must(answer: tuple[str, list[bytes]]) -> list[bytes]:
     status, lines = answer
     assert status == "OK", lines
@@ -176,13 +199,13 @@ def wait_for_changes(clients: list[Client]) -> None:
             raise client.error
 
 
-async def restored(directory: Path, stamp: str, data: Path) -> dict[str, Counter[tuple[str, str, frozenset[str]]]]:
+async def restored(directory: Path, stamp: str, data: Path) -> dict[str, Found]:
     """What each account of the backup *stamp* has."""
     shelf = Shelf(directory)
     run = find_run(shelf, stamp, None)
     store = await open_store(data)
     accounts = Accounts(store, shelf, run, DEFAULT_LIMITS, lambda name, done, total: None)
-    found: dict[str, Counter[tuple[str, str, frozenset[str]]]] = {}
+    found: dict[str, Found] = {}
     for saved in run.accounts:
         await accounts.into(saved, saved.name, Wish(), dry=False)
         entry = await store.directory.find(saved.name)
@@ -230,8 +253,106 @@ def test_each_backup_has_a_state_that_the_journals_allow(tmp_path: Path) -> None
     for stamp, (began, ended) in zip(stamps, times, strict=True):
         found = asyncio.run(restored(directory, stamp, tmp_path / f"restored {stamp}"))
         for client in clients:
-            names = set(client.mailboxes)
-            there = frozenset((key, count) for key, count in found[client.account].items() if key[0] in names)
-            allowed = client.allowed(began, ended)
-            assert there in allowed, f"{client.account} {client.number} at {stamp}: none of {len(allowed)} states"
+            assert complaint(client, found[client.account], began, ended) is None, stamp
     assert any(len(client.allowed(*each)) > 2 for client in clients for each in times), "nothing happened meanwhile"
+
+
+# The comparison itself: what it lets pass, and what it catches
+
+ONE, TWO = ("1" * 64, frozenset[str]()), ("2" * 64, frozenset({"\\Seen"}))
+
+
+@pytest.fixture
+def mover() -> Client:
+    """A client whose journal says: message ONE arrives in a, then TWO arrives in a, then ONE is moved to b."""
+    client = Client(0, "alone", 0, threading.Event())
+    client.mailboxes = {"a0": {}, "b0": {}}
+    journal = client.journal
+
+    def entry(at: float, **messages: Sequence[tuple[str, frozenset[str]]]) -> None:
+        there = Counter((name, *message) for name, some in messages.items() for message in some)
+        journal.append(Entry(at, at + 0.5, frozenset(there.items())))
+
+    entry(1, a0=[ONE])
+    entry(2, a0=[ONE, TWO])
+    entry(3, a0=[TWO], b0=[ONE])
+    return client
+
+
+def held(**messages: Sequence[tuple[str, frozenset[str]]]) -> Found:
+    return Counter((name, *message) for name, some in messages.items() for message in some)
+
+
+def test_the_states_before_and_after_a_move_are_allowed_while_it_runs(mover: Client) -> None:
+    assert complaint(mover, held(a0=[ONE, TWO]), 2.9, 4) is None
+    assert complaint(mover, held(a0=[TWO], b0=[ONE]), 2.9, 4) is None
+
+
+def test_a_moved_message_in_both_mailboxes_is_caught(mover: Client) -> None:
+    assert complaint(mover, held(a0=[ONE, TWO], b0=[ONE]), 0, 9) is not None
+
+
+def test_a_moved_message_in_neither_mailbox_is_caught(mover: Client) -> None:
+    assert complaint(mover, held(a0=[TWO]), 0, 9) is not None
+
+
+def test_a_backup_that_is_too_old_or_too_new_is_caught(mover: Client) -> None:
+    assert complaint(mover, held(a0=[ONE]), 2.9, 4) is not None
+    assert complaint(mover, held(a0=[TWO], b0=[ONE]), 0, 2.9) is not None
+
+
+class TwoMoments:
+    """A moment of an engine that keeps none: the mailbox *early* is as it was before a change, the others as after."""
+
+    def __init__(self, before: Moment, after: Moment, early: MailboxId) -> None:
+        self._before, self._after, self._early = before, after, early
+        self.flag_names, self.contents, self.content = after.flag_names, after.contents, after.content
+
+    @property
+    def state(self) -> AccountState:
+        early = {each.mailbox.id: each for each in self._before.state.mailboxes if each.mailbox.id == self._early}
+        after = self._after.state
+        return replace(after, mailboxes=tuple(early.get(each.mailbox.id, each) for each in after.mailboxes))
+
+    def messages(self, mailbox: MailboxId, uids: Uids) -> AsyncGenerator[Sequence[KeptMessage], None]:
+        return (self._before if mailbox == self._early else self._after).messages(mailbox, uids)
+
+
+@pytest.mark.parametrize("early", ["a0", "b0"])
+async def test_a_backup_of_two_moments_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, early: str) -> None:
+    store = await open_store(tmp_path / "data")
+    account = await store.account(await store.directory.add("alone", {"password": "{PLAIN}x"}))
+    raw = b"Subject: moved\r\n\r\nHere or there\r\n"
+    mailboxes = {name: (await account.create(name)).id for name in ("a0", "b0")}
+    await account.append(mailboxes["a0"], [Incoming(prepare(raw))])
+    message = hashlib.sha256(raw).hexdigest(), frozenset[str]()
+    client = Client(0, "alone", 0, threading.Event())
+    client.mailboxes = {"a0": {}, "b0": {}}
+    client.journal = [
+        Entry(1, 2, frozenset({("a0", *message): 1}.items())),
+        Entry(3, 4, frozenset({("b0", *message): 1}.items())),
+    ]
+
+    async def taken(name: str) -> Found:
+        shelf = open_shelf(tmp_path / name)
+        stamp = stamp_of(1_800_000_000)
+        taking = Taking(store, DirectoryTarget(shelf, Objects(shelf), stamp), stamp, lambda name, done, total: None)
+        await taking.run(chosen(store, []), {}, whole=True, anew=False)
+        return (await restored(shelf.directory, stamp, tmp_path / f"{name} restored"))["alone"]
+
+    async with account.snapshot() as before:
+        await account.move(mailboxes["a0"], Uids.of([Uid(1)]), "b0")
+        async with account.snapshot() as after:
+
+            @asynccontextmanager
+            async def torn(_: object) -> AsyncIterator[TwoMoments]:
+                yield TwoMoments(before, after, mailboxes[early])
+
+            with monkeypatch.context() as patch:
+                patch.setattr(type(account), "snapshot", torn)
+                mixed = await taken("mixed")
+    whole = await taken("whole")
+    await store.close()
+    assert complaint(client, whole, 0, 9) is None
+    assert complaint(client, mixed, 0, 9) is not None
+    assert sum(mixed.values()) == (2 if early == "a0" else 0)
