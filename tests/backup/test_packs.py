@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 from mektup.backup.damage import Damage
 from mektup.backup.packs import (
     HEADER_BYTES,
+    PIECE_BYTES,
+    SYNC_BYTES,
     Kind,
     Name,
     PackWriter,
@@ -22,6 +26,7 @@ from mektup.backup.packs import (
     scan,
 )
 from mektup.backup.shelf import index_path, indexed, publish, salvage
+from mektup.store import system
 from mektup.terms.texts import Text
 
 objects = st.lists(st.binary(max_size=300) | st.binary(min_size=1, max_size=3).map(lambda each: each * 500), max_size=6)
@@ -143,3 +148,28 @@ def test_an_index_has_its_entries(entries: list[tuple[Kind, bytes, int]]) -> Non
         path = Path(directory) / "index"
         path.write_bytes(index_of((Name(kind, digest), offset) for kind, digest, offset in entries))
         assert read_index(path) == sorted((bytes((kind,)) + digest, offset) for kind, digest, offset in entries)
+
+
+def test_few_octets_of_a_pack_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server on the same file system waits for them all when it waits for a small write of its own."""
+    on_disk = [0]
+    sync = system.sync_data
+
+    def noting(file: int) -> None:
+        sync(file)
+        on_disk.append(os.fstat(file).st_size)
+
+    monkeypatch.setattr(system, "sync_data", noting)
+    pack = PackWriter(tmp_path / "a.pack.part")
+    for _ in range(40):
+        octets = os.urandom(PIECE_BYTES)
+        pack.add(Name(Kind.MESSAGE, digest_of(octets)), octets)
+    pieces = [os.urandom(PIECE_BYTES) for _ in range(40)]
+    adding = pack.stream(Name(Kind.MESSAGE, digest_of(b"".join(pieces))), len(pieces) * PIECE_BYTES)
+    for piece in pieces:
+        adding.write(piece)
+    adding.end()
+    on_disk.append(pack.octets)
+    pack.seal()
+    assert pack.octets > 80 * PIECE_BYTES
+    assert max(after - before for before, after in pairwise(on_disk)) <= SYNC_BYTES + 2 * PIECE_BYTES

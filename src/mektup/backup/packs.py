@@ -19,7 +19,7 @@ from zlib import crc32
 
 from mektup.backup import compression, texts
 from mektup.backup.damage import Damage, damage_at, damage_in
-from mektup.store import files
+from mektup.store import files, system
 from mektup.store.arrival import DIGEST_BYTES
 from mektup.terms.errors import Refused
 from mektup.terms.texts import Text
@@ -34,6 +34,13 @@ _ENTRY: Final = struct.Struct(f"<B{DIGEST_BYTES}sQ")
 
 HEADER_BYTES: Final = _HEADER.size + _CRC.size
 PIECE_BYTES: Final = 256 * 1024
+SYNC_BYTES: Final = 1024 * 1024
+"""So many octets of a pack at most wait to be written to the disk.
+
+A server that waits for its own small write waits for all that waits on the same file system: for those of a whole pack
+a good part of a second, where users should not wait 50 ms.
+"""
+
 MOST_OCTETS: Final = 1 << 40
 
 AS_IT_IS: Final = 0
@@ -103,6 +110,8 @@ class PackWriter:
         self.path = path
         self._file = open(files.make_empty(path), "wb")
         self._packer = compression.Packer()
+        self._unsynced = 0
+        """Octets that were written since the last time that all were on disk."""
         self.octets = 0
         """Octets of the whole objects in it."""
         self.entries: list[tuple[Name, int]] = []
@@ -115,9 +124,8 @@ class PackWriter:
         stored = smaller if is_smaller else octets
         header = _header(name, COMPRESSED if is_smaller else AS_IT_IS, len(octets), len(stored))
         try:
-            with naming(self.path):
-                self._file.write(header)
-                self._file.write(stored)
+            self._write(header)
+            self._write(stored)
         except OSError:
             self._go_back()
             raise
@@ -130,14 +138,23 @@ class PackWriter:
     def copy(self, header: Header, pieces: Iterable[bytes]) -> None:
         """Adds an object from another pack: its *header* there, and its stored octets."""
         try:
-            with naming(self.path):
-                self._file.write(_header(header.name, header.encoding, header.size, header.stored))
-                for piece in pieces:
-                    self._file.write(piece)
+            self._write(_header(header.name, header.encoding, header.size, header.stored))
+            for piece in pieces:
+                self._write(piece)
         except (OSError, Refused):
             self._go_back()
             raise
         self._added(header.name, HEADER_BYTES + header.stored)
+
+    def _write(self, octets: bytes) -> None:
+        """Writes the next octets. Raises OSError."""
+        with naming(self.path):
+            self._file.write(octets)
+            self._unsynced += len(octets)
+            if self._unsynced >= SYNC_BYTES:
+                self._file.flush()
+                system.sync_data(self._file.fileno())
+                self._unsynced = 0
 
     def _added(self, name: Name, octets: int) -> None:
         self.entries.append((name, self.octets))
@@ -171,15 +188,13 @@ class Adding:
         self._stream = compression.PackStream(size)
         self._digest = blake2b(digest_size=DIGEST_BYTES)
         self._stored = 0
-        with naming(pack.path):
-            file.write(bytes(HEADER_BYTES))
+        pack._write(bytes(HEADER_BYTES))
 
     def write(self, piece: bytes) -> None:
         """Adds the next octets. Raises OSError."""
         self._digest.update(piece)
         ready = self._stream.add(piece)
-        with naming(self._pack.path):
-            self._file.write(ready)
+        self._pack._write(ready)
         self._stored += len(ready)
 
     def end(self) -> None:
@@ -188,8 +203,8 @@ class Adding:
             last = self._stream.end()
             if self._digest.digest() != self._name.digest:
                 raise Damage(texts.OTHER_OCTETS)
+            self._pack._write(last)
             with naming(self._pack.path):
-                self._file.write(last)
                 self._stored += len(last)
                 self._file.seek(self._pack.octets)
                 self._file.write(_header(self._name, COMPRESSED, self._size, self._stored))
