@@ -150,6 +150,31 @@ class Dovecot:
         """Where the messages of the Maildir itself are then."""
         return f"{mailbox}/INBOX"
 
+    def backup_command(self, account: str, target: Path) -> list[str]:
+        """Backs *account* up to the directory *target*, which does not exist, as an mdbox."""
+        configuration = str(self.folder / "dovecot.conf")
+        return ["doveadm", "-c", configuration, "backup", "-u", account, f"mdbox:{target}"]
+
+    def messages_in_backup(self, account: str, target: Path) -> int:
+        """How many messages of *account* the backup in *target* has."""
+        configuration, location = str(self.folder / "dovecot.conf"), f"mail_location=mdbox:{target}"
+        words = [
+            "doveadm",
+            "-c",
+            configuration,
+            "-o",
+            location,
+            "mailbox",
+            "status",
+            "-u",
+            account,
+            "-t",
+            "messages",
+            "*",
+        ]
+        status = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        return int(status.rpartition("messages=")[2])
+
     def _mail_owner(self) -> tuple[int, int]:
         # Dovecot never reads mail as root.
         if os.getuid() == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import signal
 import subprocess
 import sys
@@ -59,8 +60,15 @@ class Mektup:
         with self.log.open("ab") as log:
             command = [str(self._program), "serve", "--config", str(self.configuration)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        for port in self.ports.values():
-            wait_for_listener(self._process, port)
+        try:
+            for port in self.ports.values():
+                wait_for_listener(self._process, port)
+        except OSError:
+            # nobody would end it: a context that was not entered is not left
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            raise
 
     def stop(self) -> None:
         """Stops mektup, if it runs. Raises OSError if the exit status is not 0."""
@@ -110,6 +118,17 @@ class Mektup:
     def imported_mailbox(self, mailbox: str) -> str:
         """Where the messages of the Maildir itself are then."""
         return mailbox
+
+    def backup_command(self, account: str, target: Path) -> list[str]:
+        """Backs *account* up to the directory *target*, which does not exist."""
+        words = "backup", "create", str(target), "--account", account, "--config", str(self.configuration)
+        return [str(self._program), *words]
+
+    def messages_in_backup(self, account: str, target: Path) -> int:
+        """How many messages of *account* the backup in *target* has."""
+        command = [str(self._program), "backup", "list", str(target), "--account", account, "--json"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return sum(each["messages"] for each in json.loads(listed)["accounts"])
 
     def add_user(self, name: str, password: str) -> None:
         """Adds an account with the command line, while the server runs; it can log in at once."""

@@ -29,7 +29,7 @@ def choose_ports(protocols: Sequence[str]) -> dict[str, int]:
     raise OSError("no free ports on 127.0.0.1")
 
 
-def wait_for_listener(process: subprocess.Popen[bytes], port: int, *, seconds: float = 30) -> None:
+def wait_for_listener(process: subprocess.Popen[bytes], port: int, *, seconds: float = 90) -> None:
     """Returns when *process* accepts connections on *port*. Raises OSError if it ends first, or takes too long."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

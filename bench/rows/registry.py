@@ -77,6 +77,12 @@ class Server(Protocol):
     def imported_mailbox(self, mailbox: str) -> str:
         """Where the messages of the Maildir itself are then."""
 
+    def backup_command(self, account: str, target: Path) -> Sequence[str]:
+        """The command that backs *account* up to the directory *target*, which does not exist."""
+
+    def messages_in_backup(self, account: str, target: Path) -> int:
+        """How many messages of *account* the backup in *target* has."""
+
 
 class Stage(Enum):
     """The state that a server must be in for a row."""

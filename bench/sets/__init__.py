@@ -14,7 +14,7 @@ SETS: Mapping[str, Callable[[Bench], list[Line]]] = {
     "mixed": mixed,
     "stall": stall,
     "disk": disk,
-    "backup": backup,
+    "backup-others": backup,
     "idle-scale": idle_scale,
 }
 """In the order in which they run."""

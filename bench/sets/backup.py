@@ -1,4 +1,4 @@
-"""``backup``: how fast a server in use is backed up, and how long its clients wait meanwhile."""
+"""``backup-others``: how fast a server in use is backed up, and how long its clients wait meanwhile."""
 
 from __future__ import annotations
 
