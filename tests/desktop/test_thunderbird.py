@@ -84,7 +84,7 @@ def test_an_account_is_set_up_and_its_folders_and_messages_are_shown(
 ) -> None:
     for number, subject in enumerate(SUBJECTS):
         desk.append("INBOX", "", "", letter(number, subject))
-    thunderbird.set_up(account)
+    thunderbird.set_up(account.name, account.password, account.port("imaps"))
     thunderbird.show("INBOX")
     thunderbird.until_subjects("INBOX", SUBJECTS)
     special = "return ['Drafts', 'Sent', 'Trash', 'Junk', 'Archive'].every(name => named(name));"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.clients.programs import Program
-from tests.clients.served import HOST, Account
+from tests.clients.served import HOST
 from tests.desktop.marionette import Marionette
 
 PREFERENCES = {
@@ -51,13 +51,13 @@ class Thunderbird:
     def __init__(self, marionette: Marionette) -> None:
         self.marionette = marionette
 
-    def set_up(self, account: Account) -> None:
-        """Makes an account that is encrypted from the start, and waits for its folders."""
+    def set_up(self, name: str, password: str, port: int, *, tls: bool = True) -> None:
+        """Makes an account of the server at *port*, encrypted from the start or not, and waits for its folders."""
         self.run(
             """
             const made = MailServices.accounts.createIncomingServer(a, b, "imap");
             made.port = c;
-            made.socketType = Ci.nsMsgSocketType.SSL;
+            made.socketType = e ? Ci.nsMsgSocketType.SSL : Ci.nsMsgSocketType.plain;
             made.authMethod = Ci.nsMsgAuthMethod.passwordCleartext;
             made.password = d;
             const account = MailServices.accounts.createAccount();
@@ -67,10 +67,11 @@ class Thunderbird:
             account.addIdentity(identity);
             made.performExpand(null);
             """,
-            account.name,
+            name,
             HOST,
-            account.port("imaps"),
-            account.password,
+            port,
+            password,
+            tls,
         )
         self.until("return Boolean(named('INBOX') && named('Trash'));")
 
@@ -99,9 +100,9 @@ class Thunderbird:
 
 @contextmanager
 def running(program: Program, display: str, picture: Path) -> Iterator[Thunderbird]:
-    """A Thunderbird with a new profile. If the test fails, *picture* shows its window."""
+    """A Thunderbird with the profile in its home, or a new one. If the test fails, *picture* shows its window."""
     profile = program.home / "profile"
-    profile.mkdir()
+    profile.mkdir(exist_ok=True)
     port = _free_port()
     written = {**PREFERENCES, "marionette.port": port}
     lines = (f"user_pref({_quoted(name)}, {_quoted(value)});\n" for name, value in written.items())
