@@ -234,6 +234,12 @@ class Objects:
                         raise
                     await self._delete_each(names)
 
+    async def copy(self, name: str, new: str) -> None:
+        """Makes the object *new* of the object *name*, within the object store. Raises as ``read``."""
+        with self._told(name, self._rules.seconds):
+            async with asyncio.timeout(self._rules.seconds):
+                await self._store.copy_async(name, new)
+
     async def _delete_each(self, names: Sequence[str]) -> None:
         for name in names:
             try:

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID, uuid4
 
 from mektup.store.postgres.change import Params
+from mektup.store.postgres.large_messages import LargeMessages
 from mektup.store.postgres.shard import TRIES, Change, LostAnswer, Row, Shard
 from mektup.store.postgres.tables import calls
 from mektup.store.watch import ChangeNotifier
@@ -25,6 +26,9 @@ class AsksAccount(Protocol):
     @property
     def shard(self) -> Shard: ...
 
+    @property
+    def large(self) -> LargeMessages: ...
+
     def check(self) -> None: ...
 
     async def ask(self, statement: str, parameters: Params) -> list[Row]: ...
@@ -33,7 +37,7 @@ class AsksAccount(Protocol):
 class AccountDatabase:
     """What the parts of an open account share."""
 
-    __slots__ = ("_clock", "_ended", "_keeps_expunged", "account", "notifier", "shard")
+    __slots__ = ("_clock", "_ended", "_keeps_expunged", "account", "large", "notifier", "shard")
 
     def __init__(
         self,
@@ -43,11 +47,13 @@ class AccountDatabase:
         clock: Callable[[], float],
         *,
         keeps_expunged: bool,
+        large: LargeMessages,
     ) -> None:
         """*clock* tells the seconds since 1970 UTC. *keeps_expunged*: see ``Change``."""
         self.account = account
         self.shard = shard
         self.notifier = notifier
+        self.large = large
         self._clock = clock
         self._keeps_expunged = keeps_expunged
         self._ended: Refused | None = None

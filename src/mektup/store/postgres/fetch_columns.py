@@ -49,7 +49,7 @@ def _small_header(values: Values) -> bytes | None:
 
 def raw_of(values: Values) -> bytes | None:
     """The octets of a message, from RAW_VALUES; None where it is too large to hold, or in the object store."""
-    if values["size"] > RAW_BYTES or values["octets"] is None:
+    if values["size"] > RAW_BYTES or values["object"] is not None:
         return None
     rest: bytes = values["octets"]
     if values["packed"] & REST_IS_PACKED:
@@ -58,7 +58,7 @@ def raw_of(values: Values) -> bytes | None:
 
 
 _OF_HEADER: Final = ("header", "header_size", "packed")
-RAW_VALUES: Final = (*_OF_HEADER, "octets", "size")
+RAW_VALUES: Final = (*_OF_HEADER, "octets", "size", "object")
 """What ``raw_of`` needs."""
 
 _CONTENTS: Final[Mapping[AnyColumn, tuple[tuple[str, ...], Callable[[Values], Any]]]] = {

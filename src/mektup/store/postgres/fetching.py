@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any, Final
 
 from mektup.store.columns import AnyColumn, Form, Lines, Row
+from mektup.store.objects import Placed
 from mektup.store.postgres.account_database import AsksAccount
 from mektup.store.postgres.change import Params
 from mektup.store.postgres.fetch_columns import Asked, Slice, Values, lines_of
@@ -123,8 +124,12 @@ class Fetching:
             found = await self._database.ask(message_reads.PIECE, parameters)
             if not found:
                 raise message_is_gone()
-            size, header_size, packed, _, header, rest = found[0]
+            size, header_size, packed, name, header, rest = found[0]
             first, stop = False, min(stop, size)
+            if name is not None and stop > header_size:
+                async for piece in self._database.large.read(Placed(name, rest), size, at, stop):
+                    yield piece
+                return
             end = min(end, stop)
             if at >= end:
                 return

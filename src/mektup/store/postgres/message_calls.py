@@ -11,6 +11,7 @@ import zstandard
 
 from mektup.store.arrival import Arrival
 from mektup.store.interface import Incoming
+from mektup.store.objects import Placed
 from mektup.store.retention import ROW_BYTES
 from mektup.store.rules import threads
 from mektup.store.rules.counters import DELETED, SEEN
@@ -180,12 +181,14 @@ def copies(rows: Sequence[tuple[int, FactRow]]) -> Parameters:
     }
 
 
-def add(messages: Sequence[Incoming], words: Sequence[int], packing: Packing) -> Parameters:
-    """New messages with these flag words, and their contents."""
+def add(
+    messages: Sequence[Incoming], words: Sequence[int], packing: Packing, placed: Sequence[Placed | None]
+) -> Parameters:
+    """New messages with these flag words, and their contents; *placed*: the objects of large ones."""
     arrivals = [message.arrival for message in messages]
     keys = [threads.keys_of(each.message_id, each.references) for each in arrivals]
     alone = [threads.joined(some, {}, each.digest).thread for some, each in zip(keys, arrivals, strict=True)]
-    stored = [_stored(each, packing) for each in arrivals]
+    stored = [_stored(each, packing, where) for each, where in zip(arrivals, placed, strict=True)]
     return {
         "words": list(words),
         "dates": [message.internaldate for message in messages],
@@ -204,7 +207,7 @@ def add(messages: Sequence[Incoming], words: Sequence[int], packing: Packing) ->
         "packed": [packed for packed, _, _ in stored],
         "headers": [header for _, header, _ in stored],
         "bytes": [rest for _, _, rest in stored],
-        "objects": [None for _ in arrivals],
+        "objects": [None if where is None else where.name for where in placed],
         **_texts(arrivals),
     }
 
@@ -231,8 +234,10 @@ def _texts(arrivals: Sequence[Arrival]) -> Parameters:
     }
 
 
-def _stored(arrival: Arrival, packing: Packing) -> tuple[int, bytes, bytes]:
-    """How the octets are packed; the header, and the rest."""
+def _stored(arrival: Arrival, packing: Packing, placed: Placed | None) -> tuple[int, bytes, bytes]:
+    """How the octets are packed; the header; and the rest, or the sizes of the object's frames."""
     header, header_is_packed = packing.packed(bytes(arrival.raw[: arrival.header_size]))
+    if placed is not None:
+        return HEADER_IS_PACKED * header_is_packed, header, placed.frames
     rest, rest_is_packed = packing.packed(bytes(arrival.raw[arrival.header_size : arrival.size]))
     return HEADER_IS_PACKED * header_is_packed | REST_IS_PACKED * rest_is_packed, header, rest

@@ -17,14 +17,17 @@ from mektup.store.backlog import Backlog
 from mektup.store.faults import Fault, Faults
 from mektup.store.interface import AccountEntry, Bus, Tidied
 from mektup.store.memo import Memory
+from mektup.store.objects import DEFAULT_LEVEL, ObjectRules, Objects, open_objects
 from mektup.store.postgres import account_rows, parts
 from mektup.store.postgres.access_lists import PostgresAccessLists
 from mektup.store.postgres.account import PostgresAccount
 from mektup.store.postgres.account_database import AccountDatabase
 from mektup.store.postgres.addresses import PostgresAddresses
 from mektup.store.postgres.directory import PostgresDirectory
+from mektup.store.postgres.large_messages import INLINE_BYTES, LargeMessages
 from mektup.store.postgres.message_calls import Packing
 from mektup.store.postgres.metadata import PostgresServerMetadata
+from mektup.store.postgres.object_upkeep import ObjectUpkeep
 from mektup.store.postgres.quota import state_of
 from mektup.store.postgres.searching import SharedSearching
 from mektup.store.postgres.shard import CONNECTIONS, PATIENCE, Row, Shard
@@ -54,6 +57,8 @@ async def open_store(
     limits: Limits = DEFAULT_LIMITS,
     quota: QuotaLimits = NO_QUOTA,
     compression: int | None = None,
+    objects: str | None = None,
+    inline_bytes: int = INLINE_BYTES,
     faults: Faults | None = None,
     clock: Callable[[], float] = time.time,
     connections: int = CONNECTIONS,
@@ -62,10 +67,11 @@ async def open_store(
     """Opens the store whose directory and *shards*, by name, are databases that PostgreSQL can connect to.
 
     *quota* has the default limits of an account. *bus* receives every change, for other processes; *faults* every
-    fault. *compression* is zstandard's level for new messages, None for no compression. *clock* tells the seconds since
-    1970 UTC. *connections* is the most of them to each database; *patience* how many seconds a command waits for a
-    database that cannot be reached. Call it in the event loop that will use the store. Raises Refused(UNAVAILABLE)
-    where the directory cannot be used.
+    fault. *compression* is zstandard's level for new messages, None for no compression. Messages of more than
+    *inline_bytes* go to the object store *objects*, if there is one. *clock* tells the seconds since 1970 UTC.
+    *connections* is the most of them to each database; *patience* how many seconds a command waits for a database that
+    cannot be reached. Call it in the event loop that will use the store. Raises Refused(UNAVAILABLE) where the
+    directory cannot be used, and Refused(CANNOT) where *objects* is no object store.
     """
     store = PostgresStore(
         directory,
@@ -74,6 +80,7 @@ async def open_store(
         limits,
         DefaultQuota(quota),
         Packing(compression),
+        LargeMessages(_opened_objects(objects, compression, faults), inline_bytes),
         faults,
         clock,
         connections=connections,
@@ -98,6 +105,7 @@ class PostgresStore:
         limits: Limits,
         quota: DefaultQuota,
         packing: Packing,
+        large: LargeMessages,
         faults: Faults | None,
         clock: Callable[[], float],
         *,
@@ -106,6 +114,7 @@ class PostgresStore:
     ) -> None:
         self._faults = faults
         self._packing = packing
+        self._large = large
         self._limits = limits
         self._notifier = notifier
         self._clock = clock
@@ -120,6 +129,7 @@ class PostgresStore:
 
         self._names = database("directory", directory)
         self._shards = {name: database(name, dsn) for name, dsn in shards.items()}
+        self._upkeep = None if large.objects is None else ObjectUpkeep(large.objects, self._shards, clock)
         self._preparing: dict[str, asyncio.Task[None]] = {}
         self._accounts: WeakValueDictionary[AccountId, PostgresAccount] = WeakValueDictionary()
         self._opening: dict[AccountId, asyncio.Task[PostgresAccount]] = {}
@@ -141,6 +151,8 @@ class PostgresStore:
         if preparing:
             await asyncio.wait(preparing, timeout=START_SECONDS)
         self._sweep.start()
+        if self._upkeep is not None:
+            self._upkeep.start()
 
     async def account(self, entry: AccountEntry) -> PostgresAccount:
         """See ``interface.Store``."""
@@ -193,6 +205,9 @@ class PostgresStore:
             task.cancel()
             await asyncio.wait((task,))
         await self._directory.close()
+        if self._upkeep is not None:
+            await self._upkeep.close()
+        await self._large.close()
         for database in (self._names, *self._shards.values()):
             await database.close()
 
@@ -225,6 +240,7 @@ class PostgresStore:
             self._notifier,
             self._clock,
             keeps_expunged=self._limits.expunged_seconds > 0,
+            large=self._large,
         )
         lists = PostgresAccessLists(database, self._names, self._limits)
         with suppress(Refused):  # the fault was reported; mail can be read nevertheless
@@ -286,6 +302,20 @@ class PostgresStore:
     def _check(self) -> None:
         if self._closed:
             raise _closed()
+
+
+class _Untold:
+    """``Faults`` of a store that has none."""
+
+    def happened(self, fault: Fault) -> None:
+        """Does nothing: the refusal has the fault."""
+
+
+def _opened_objects(url: str | None, level: int | None, faults: Faults | None) -> Objects | None:
+    if url is None:
+        return None
+    rules = ObjectRules(DEFAULT_LEVEL if level is None else level)
+    return open_objects(url, faults if faults is not None else _Untold(), rules)
 
 
 def _closed() -> Refused:

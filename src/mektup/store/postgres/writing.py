@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 from uuid import uuid4
 
 from mektup.store.interface import Appended, Copied, Expunged, Incoming
+from mektup.store.objects import Placed
 from mektup.store.postgres import message_calls as calls
 from mektup.store.postgres.account_database import AccountDatabase
 from mektup.store.postgres.change import Change, Params, Row
@@ -35,6 +37,7 @@ from mektup.store.rules.mailbox_names import no_such_mailbox, no_such_target
 from mektup.store.rules.refusals import message_is_gone, require_not_too_big
 from mektup.store.state_blocks import BLOCK_BITS, FactBlock, FactRow, FlagBlock, blocks_of, facts_of, flags_of
 from mektup.store.state_changes import FOLD_ROWS, Put, StateChange
+from mektup.terms.errors import Refused
 from mektup.terms.limits import MIB, Limits
 from mektup.terms.names import mailbox_key
 from mektup.terms.numbers import MAX_UINT32, MailboxId, ModSeq, Uid, UidValidity
@@ -132,10 +135,24 @@ class Writing:
         words = await self.words(messages)
         size = sum([message.arrival.size for message in messages])
         parameters = self.begun(contents=len(messages), octets=size, messages=len(messages))
-        parameters |= calls.grow(words, size, self.keywords_in_turn(words)) | await self.added(messages, words)
-        parameters["mailbox"] = mailbox
-        (row,) = await self._call(message_writes.APPEND, parameters, mailbox)
+        parameters |= calls.grow(words, size, self.keywords_in_turn(words)) | {"mailbox": mailbox}
+        async with self._placed(messages) as placed:
+            parameters |= await self.added(messages, words, placed)
+            (row,) = await self._call(message_writes.APPEND, parameters, mailbox)
         return self._appended(mailbox, row, len(messages))
+
+    @asynccontextmanager
+    async def _placed(self, messages: Sequence[Incoming]) -> AsyncIterator[Sequence[Placed | None]]:
+        """Writes the objects of large *messages*; they go again where the block is refused."""
+        large = self._database.large
+        arrivals = [message.arrival for message in messages]
+        placed = await large.place(self._database.shard.name, self._account, arrivals)
+        try:
+            yield placed
+        except Refused as refused:
+            if not refused.uncertain:
+                large.not_committed(placed)
+            raise
 
     def _appended(self, mailbox: MailboxId, row: Row, count: int) -> Appended:
         modseq, uidvalidity, first, tail = row
@@ -151,11 +168,14 @@ class Writing:
         for message in messages:
             require_not_too_big(message.arrival.size, self._limits)
 
-    async def added(self, messages: Sequence[Incoming], words: Sequence[int]) -> Parameters:
-        """The parameters of ``add_1`` for new *messages* with these flag words."""
+    async def added(
+        self, messages: Sequence[Incoming], words: Sequence[int], placed: Sequence[Placed | None] | None = None
+    ) -> Parameters:
+        """The parameters of ``add_1`` for new *messages* with these flag words; *placed*: the objects of large ones."""
+        placed = [None] * len(messages) if placed is None else placed
         if sum([message.arrival.size for message in messages]) > LARGE_BYTES:
-            return await asyncio.to_thread(calls.add, messages, words, self._packing)
-        return calls.add(messages, words, self._packing)
+            return await asyncio.to_thread(calls.add, messages, words, self._packing, placed)
+        return calls.add(messages, words, self._packing, placed)
 
     def keywords_in_turn(self, words: Iterable[int]) -> list[str]:
         """The keywords of these flag words, in the order of their first use."""
@@ -165,8 +185,19 @@ class Writing:
         """See ``interface.Account``."""
         self._require_small([message])
         words = await self.words([message])
-        added = await self.added([message], words)
+        async with self._placed([message]) as placed:
+            added = await self.added([message], words, placed)
+            return await self._replace(mailbox, uid, target, message, words, added)
 
+    async def _replace(
+        self,
+        mailbox: MailboxId,
+        uid: Uid,
+        target: MailboxId,
+        message: Incoming,
+        words: Sequence[int],
+        added: Parameters,
+    ) -> Appended:
         def plan(state: State, wanted: Wanted) -> Done[Appended] | Call[Appended]:
             uids: Uids = NumberSet.span(uid, uid)
             rows = self._rows(state, uids)
@@ -325,6 +356,10 @@ class Writing:
             task.cancel()
 
     async def _fold(self, mailbox: MailboxId) -> None:
+        with suppress(Refused):  # the fault was reported; who appends next tries again
+            await self._fold_now(mailbox)
+
+    async def _fold_now(self, mailbox: MailboxId) -> None:
         ((first, last),) = await self._database.ask(message_reads.IN_TAIL, self._of(mailbox))
         if first is None:
             return

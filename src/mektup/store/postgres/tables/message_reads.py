@@ -132,7 +132,8 @@ PIECE: Final = """
 SELECT size, header_size, packed, object,
     CASE WHEN %(start)s >= header_size THEN NULL WHEN packed & 1 = 1 THEN header
         ELSE substring(header FROM (%(start)s + 1)::int FOR (%(stop)s - %(start)s)::int) END,
-    CASE WHEN %(stop)s <= header_size OR %(start)s >= size OR octets IS NULL THEN NULL WHEN packed & 2 = 2 THEN octets
+    CASE WHEN object IS NOT NULL THEN octets WHEN %(stop)s <= header_size OR %(start)s >= size THEN NULL
+        WHEN packed & 2 = 2 THEN octets
         ELSE substring(octets FROM (greatest(%(start)s - header_size, 0) + 1)::int
             FOR (%(stop)s - greatest(%(start)s, header_size))::int) END
 FROM contents WHERE account = %(account)s AND id = %(content)s

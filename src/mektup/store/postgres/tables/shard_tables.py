@@ -180,8 +180,8 @@ CREATE TABLE contents (
     preview text NOT NULL,
     packed smallint NOT NULL,               -- 1: the header is compressed, 2: the rest is, 3: both are
     header bytea NOT NULL,                  -- the header with its empty line
-    octets bytea,                           -- the octets after the header; NULL where they are in the object store
-    object text,                            -- the name of the object that has all octets
+    octets bytea,                           -- the octets after the header; where there is an object, its frames' sizes
+    object text,                            -- the name of the object that has all octets of a large message
     indexed boolean NOT NULL DEFAULT false, -- whether its texts are in "texts"
     PRIMARY KEY (account, id)
 ) WITH (fillfactor = 90);
