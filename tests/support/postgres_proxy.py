@@ -50,6 +50,9 @@ class PostgresProxy(Proxy):
         """The statements whose question or answer was dropped."""
         self._answers: Wanted | None = None
         self._questions: Wanted | None = None
+        self._drops = asyncio.Event()
+        self.on_drop: Callable[[], object] | None = None
+        """Called when something is dropped, before the server hears of it."""
 
     def dsn(self, user: str, database: str) -> str:
         """For clients of this proxy."""
@@ -63,6 +66,12 @@ class PostgresProxy(Proxy):
         """Cuts the connection of the next statement that is *wanted*, before the server hears of it."""
         self._questions = wanted
 
+    async def dropping(self, count: int) -> None:
+        """Returns when *count* questions and answers were dropped since the start."""
+        while len(self.dropped) < count:
+            self._drops.clear()
+            await self._drops.wait()
+
     async def _between(self, client: Streams, server: Streams) -> None:
         await _pass_greeting(client, server)
         talk = _Talk(self)
@@ -73,7 +82,7 @@ class PostgresProxy(Proxy):
         if self._questions is None or not self._questions(statement):
             return False
         self._questions = None
-        self.dropped.append(statement)
+        self._note_drop(statement)
         return True
 
     def is_doomed(self, statement: str) -> bool:
@@ -81,8 +90,14 @@ class PostgresProxy(Proxy):
         if self._answers is None or not self._answers(statement):
             return False
         self._answers = None
-        self.dropped.append(statement)
+        self._note_drop(statement)
         return True
+
+    def _note_drop(self, statement: str) -> None:
+        self.dropped.append(statement)
+        self._drops.set()
+        if self.on_drop is not None:
+            self.on_drop()
 
 
 class _Talk:
