@@ -5,7 +5,7 @@ STAMP := $(VENV)/.installed
 BEFORE ?= HEAD~1
 COMMIT = $(shell git rev-parse --short=10 $(BEFORE))
 
-.PHONY: run test check lint types imports sizes coverage rfc-coverage capabilities texts test-clients test-moving test-desktop test-peer test-cluster bench bench-before bench-scale hostile floods hostile-short crash fuzz power faults soak reliability-short clean
+.PHONY: run test check lint types imports sizes coverage rfc-coverage capabilities texts test-clients test-moving test-desktop test-peer test-cluster bench bench-before bench-scale hostile floods hostile-short crash fuzz power faults soak cluster-faults million reliability-short clean
 
 run: $(STAMP)
 	@$(BIN)/mektup demo
@@ -113,6 +113,14 @@ fuzz: $(STAMP)
 # make soak TIME=1h CLIENTS=200 SEED=1
 soak: $(STAMP)
 	$(BIN)/python -m reliability.soak --time $(or $(TIME),1h) --clients $(or $(CLIENTS),200) $(if $(SEED),--seed $(SEED)) $(OPTIONS)
+
+# parts of a cluster fail under 32 writers: make cluster-faults SEED=1 OPTIONS='--size 500' (Debian: postgresql)
+cluster-faults: $(STAMP)
+	$(BIN)/python -m reliability.cluster --seed $(or $(SEED),1) $(OPTIONS)
+
+# the rows of a million accounts, sweeps and logins: make million ACCOUNTS=1000000
+million: $(STAMP)
+	$(BIN)/python -m reliability.cluster --accounts $(or $(ACCOUNTS),1000000) --seed $(or $(SEED),1) $(OPTIONS)
 
 # the programs in reliability/, each in its short form
 TRIALS := crash power faults fuzz soak
