@@ -22,7 +22,7 @@ async def proxy(postgres: Postgres) -> AsyncIterator[PostgresProxy]:
 @pytest.fixture
 def database(new_database: NewDatabase) -> str:
     with psycopg.connect(new_database()) as connection:
-        connection.execute("CREATE TABLE numbers (n int)")
+        connection.execute("CREATE TABLE given (n int)")
         return connection.info.dbname
 
 
@@ -35,7 +35,7 @@ async def connection(proxy: PostgresProxy, database: str) -> AsyncIterator[psyco
 
 async def numbers(database: str, postgres: Postgres) -> list[int]:
     async with await psycopg.AsyncConnection.connect(postgres.dsn(database), row_factory=scalar_row) as direct:
-        return await (await direct.execute("SELECT n FROM numbers ORDER BY n")).fetchall()
+        return await (await direct.execute("SELECT n FROM given ORDER BY n")).fetchall()
 
 
 Connection = psycopg.AsyncConnection[tuple[int]]
@@ -75,15 +75,15 @@ async def test_waiting_in_a_pipeline_is_a_round_trip_more(connection: Connection
 
 async def test_a_transaction_costs_what_it_costs(connection: Connection, proxy: PostgresProxy) -> None:
     async with connection.transaction():
-        await connection.execute("INSERT INTO numbers VALUES (1)")
-    assert [str(trip) for trip in proxy.trips] == ["BEGIN", "INSERT INTO numbers VALUES (1)", "COMMIT"]
+        await connection.execute("INSERT INTO given VALUES (1)")
+    assert [str(trip) for trip in proxy.trips] == ["BEGIN", "INSERT INTO given VALUES (1)", "COMMIT"]
 
 
 async def test_rows_that_are_copied_in_are_a_round_trip(connection: Connection, proxy: PostgresProxy) -> None:
-    async with connection.cursor().copy("COPY numbers FROM STDIN") as copy:
+    async with connection.cursor().copy("COPY given FROM STDIN") as copy:
         for number in range(10):
             await copy.write_row((number,))
-    assert [str(trip) for trip in proxy.trips] == ["COPY numbers FROM STDIN", "(rows)"]
+    assert [str(trip) for trip in proxy.trips] == ["COPY given FROM STDIN", "(rows)"]
 
 
 async def test_a_large_answer_passes_whole(connection: Connection, proxy: PostgresProxy) -> None:
@@ -100,9 +100,9 @@ async def test_a_dropped_answer_comes_after_the_commit(
     proxy.drop_answer(lambda statement: statement.startswith("INSERT"))
     await connection.execute("SELECT 1")
     with pytest.raises(psycopg.OperationalError):
-        await connection.execute("INSERT INTO numbers VALUES (%s)", (7,))
+        await connection.execute("INSERT INTO given VALUES (%s)", (7,))
     assert await numbers(database, postgres) == [7]
-    assert proxy.dropped == ["INSERT INTO numbers VALUES ($1)"]
+    assert proxy.dropped == ["INSERT INTO given VALUES ($1)"]
 
 
 async def test_a_dropped_question_never_comes(
@@ -110,7 +110,7 @@ async def test_a_dropped_question_never_comes(
 ) -> None:
     proxy.drop_question(lambda statement: statement.startswith("INSERT"))
     with pytest.raises(psycopg.OperationalError):
-        await connection.execute("INSERT INTO numbers VALUES (7)")
+        await connection.execute("INSERT INTO given VALUES (7)")
     assert await numbers(database, postgres) == []
 
 
@@ -119,7 +119,7 @@ async def test_only_one_answer_is_dropped(proxy: PostgresProxy, postgres: Postgr
     for number in range(3):
         try:
             async with await psycopg.AsyncConnection.connect(proxy.dsn(OWNER, database), autocommit=True) as each:
-                await each.execute("INSERT INTO numbers VALUES (%s)", (number,))
+                await each.execute("INSERT INTO given VALUES (%s)", (number,))
         except psycopg.OperationalError:
             assert number == 0
     assert await numbers(database, postgres) == [0, 1, 2]
