@@ -34,6 +34,7 @@ class PostgresServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.settings = dict(SETTINGS)
         self._kept: subprocess.Popen[bytes] | None = None
 
     @property
@@ -62,7 +63,8 @@ class PostgresServer:
 
     def start(self) -> None:
         """Starts, or starts again. Raises RuntimeError, which shows the log."""
-        options = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+        self._await_end()
+        options = [f"-c{name}={value}" for name, value in self.settings.items()]
         command = [programs() / "postgres", "-D", self.folder / "data", "-k", self.folder, *options]
         line = f'cd "{self.folder}" && exec >>log 2>&1 && exec "$@"'
         words = ["/bin/sh", "-c", line, "start", *map(str, command)]
@@ -98,6 +100,15 @@ class PostgresServer:
                 words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
                 ticks += int(words[11]) + int(words[12])
         return ticks / os.sysconf("SC_CLK_TCK")
+
+    def is_alive(self) -> bool:
+        """Whether it answers, after some tries."""
+        for _ in range(20):
+            with suppress(psycopg.OperationalError):
+                self.ask("SELECT 1", database="postgres")
+                return True
+            time.sleep(0.1)
+        return False
 
     def promote(self) -> None:
         """Makes a primary of this standby."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from mektup.store.postgres.parts import SHARD
+from mektup.store.postgres.schema import Part
+from mektup.store.postgres.shard import Shard
 from reliability.cluster.node import WRITERS, replay
 from reliability.cluster.scene import Outcome, opened, played
-from reliability.cluster.servers import DATABASE, any_of, servers
+from reliability.cluster.servers import DATABASE, PostgresServer, any_of, servers
 from tests.support.postgres import OWNER
 from tests.support.postgres_proxy import PostgresProxy, to_socket
 
@@ -187,6 +193,98 @@ async def _killed_at(verb: str, proxy: PostgresProxy, arguments: Sequence[object
     proxy.on_drop = None
 
 
+BALLAST: Final = "ballast"
+ROOM_MIB: Final = 160
+
+
+async def disk_full(seed: int, size: int) -> Outcome:
+    """The disk of PostgreSQL is full for a while; only root can try it, as it mounts a small one."""
+    name = "PostgreSQL's disk full, then not"
+    if os.getuid() != 0:
+        return Outcome(name, more="not tried: only root can mount a small disk")
+    with servers(1) as (server,):
+        await asyncio.to_thread(_mount, server.folder)
+        try:
+            return await _filled(server, name, seed, size)
+        finally:
+            server.end()
+            await asyncio.to_thread(subprocess.run, ["umount", "--lazy", server.folder], check=True)
+
+
+def _mount(folder: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM_MIB}m", "none", folder], check=True)
+    folder.chmod(0o755)
+
+
+async def _filled(server: PostgresServer, name: str, seed: int, size: int) -> Outcome:
+    server.settings["wal_keep_size"] = "0"
+    server.settings["max_wal_size"] = "48MB"
+    await asyncio.to_thread(server.make)
+    async with played(server.dsn, server.dsn, seed) as scene:
+        await scene.start()
+        await scene.until(size)
+        fill_up(server.folder / BALLAST)
+        refused = 0
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            refused = sum(journal.refused + journal.uncertain for journal in scene.journals.values())
+            if refused > WRITERS_HELD:
+                break
+        (server.folder / BALLAST).unlink()
+        if not server.is_alive():
+            await asyncio.to_thread(server.start)
+        await scene.until(size)
+        await scene.stop()
+        fresh = await opened(server.dsn)
+        outcome = await scene.outcome(name, fresh)
+        outcome.more = f"{refused} were refused or not known meanwhile"
+        await fresh.close()
+        return outcome
+
+
+WRITERS_HELD: Final = 32
+
+
+def fill_up(file: Path) -> None:
+    """Writes into *file* until the disk is full."""
+    with file.open("wb", buffering=0) as ballast, suppress(OSError):
+        while True:
+            ballast.write(bytes(64 * 1024))
+
+
+async def two_versions(seed: int, size: int) -> Outcome:
+    """A node of the next version upgrades the tables while others of this one write; then one of this one starts."""
+    with servers(1) as (server,):
+        await asyncio.to_thread(server.make)
+        async with played(server.dsn, server.dsn, seed) as scene:
+            await scene.start()
+            await scene.until(size)
+            await _upgrade(server.dsn)
+            await scene.until(size)
+            late = await opened(server.dsn)  # a node of this version, started after the upgrade
+            scene.nodes = [*scene.nodes, late]
+            await scene.until(size)
+            await scene.stop()
+            outcome = await scene.outcome("two versions of the tables at once", late)
+            await late.close()
+            return outcome
+
+
+NEXT: Final = (
+    "ALTER TABLE contents ADD COLUMN of_the_next_version bigint NOT NULL DEFAULT 0",
+    "CREATE TABLE of_the_next_version (account uuid PRIMARY KEY)",
+)
+"""What a version may do: new tables, and columns with defaults in one table (see ``postgres.schema``)."""
+
+
+async def _upgrade(dsn: str) -> None:
+    function = "CREATE OR REPLACE FUNCTION of_the_next_version() RETURNS int LANGUAGE sql AS 'SELECT 1'"
+    later = Part(SHARD.name, (*SHARD.versions, NEXT), SHARD.oldest_reader, (*SHARD.functions, function))
+    node = Shard("a", dsn)
+    await node.open(later)
+    await node.close()
+
+
 TRIALS: Final[tuple[Trial, ...]] = (
     killed_and_started,
     promoted,
@@ -195,4 +293,6 @@ TRIALS: Final[tuple[Trial, ...]] = (
     swallowed,
     swallowed_for_good,
     nodes_killed,
+    disk_full,
+    two_versions,
 )

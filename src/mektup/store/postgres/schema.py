@@ -2,8 +2,9 @@
 
 Two versions run at once: a new version only adds tables, indexes and columns with defaults, and ``oldest_reader`` says
 which versions can still use the result. Functions have their version in their names, so a node makes those that it
-calls, and leaves the others. All of this happens while the row of the part is locked, so nodes that start together
-follow one another.
+calls, and leaves the others. A version alters only one table that exists: with two, the transaction would wait for one
+while it keeps writers from the other, and deadlock with them. All of this happens while the row of the part is locked,
+so nodes that start together follow one another.
 """
 
 from __future__ import annotations
