@@ -24,6 +24,7 @@ from mektup.store.postgres.fetch_columns import RAW_BYTES, RAW_VALUES, SLICE_BYT
 from mektup.store.postgres.fetching import BLOCKS, Fetching
 from mektup.store.postgres.held_moment import HeldMoment
 from mektup.store.postgres.keywords import PostgresKeywordSets
+from mektup.store.postgres.large_messages import LargeMessages
 from mektup.store.postgres.shard import Shard
 from mektup.store.postgres.states import State, States
 from mektup.store.postgres.tables import mailboxes as mailbox_tables
@@ -135,6 +136,11 @@ class PostgresMoment:
     def shard(self) -> Shard:
         """The shard, as it is now."""
         return self._database.shard
+
+    @property
+    def large(self) -> LargeMessages:
+        """Where the octets of large messages are."""
+        return self._database.large
 
     def check(self) -> None:
         """Raises Refused where the account has ended."""
