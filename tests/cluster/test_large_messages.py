@@ -161,11 +161,11 @@ def garbage(database: str) -> list[tuple[str, int]]:
         return connection.execute("SELECT object, not_before FROM garbage").fetchall()
 
 
-async def upkeep(database: str, url: str, clock: Clock, book: Book) -> int:
+async def upkeep(database: str, url: str, clock: Clock, book: Book, kept: float = KEPT_OBJECT_SECONDS) -> int:
     """Lets another node look; returns how many objects it removed."""
     shard = Shard("a", database)
     await shard.open()
-    work = ObjectUpkeep(open_objects(url, book), {"a": shard}, clock)
+    work = ObjectUpkeep(open_objects(url, book), {"a": shard}, clock, kept)
     await work.look_after("a")
     await shard.close()
     return work.removed
@@ -191,6 +191,26 @@ async def test_an_object_is_removed_when_no_backup_can_need_it(
     assert garbage(database) == []
     assert len(names()) == 1
     assert await octets(account, inbox, kept) == LARGE
+
+
+async def test_the_operator_says_how_long_objects_stay(
+    account: Account,
+    inbox: MailboxId,
+    names: Names,
+    clock: Clock,
+    database: str,
+    book: Book,
+    object_store: ObjectStore,
+    prefix: str,
+) -> None:
+    (uid,) = await append(account, inbox, LARGE)
+    await account.remove(inbox, NumberSet.of([uid]))
+    url = object_store.url(prefix)
+    clock.now += 86400 - 1
+    assert await upkeep(database, url, clock, book, 86400) == 0
+    clock.now += 3601
+    assert await upkeep(database, url, clock, book, 86400) == 1
+    assert names() == set()
 
 
 async def test_what_was_never_committed_is_removed(

@@ -9,6 +9,7 @@ from typing import Final
 
 from mektup.store.arrival import Arrival
 from mektup.store.objects import Objects, Placed
+from mektup.store.postgres.message_calls import KEPT_OBJECT_SECONDS
 from mektup.terms.errors import Refused
 from mektup.terms.limits import KIB
 from mektup.terms.numbers import AccountId
@@ -20,8 +21,12 @@ INLINE_BYTES: Final = 64 * KIB
 class LargeMessages:
     """Where a node puts the octets of large messages."""
 
-    def __init__(self, objects: Objects | None = None, inline_bytes: int = INLINE_BYTES) -> None:
+    def __init__(
+        self, objects: Objects | None = None, inline_bytes: int = INLINE_BYTES, kept: float = KEPT_OBJECT_SECONDS
+    ) -> None:
         self.objects = objects
+        self.kept = kept
+        """How many seconds an object stays that no message has any more."""
         self._inline_bytes = inline_bytes
         self._removing: set[asyncio.Task[None]] = set()
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from mektup.store.object_garbage import Freed, remove_due, remove_orphans
 from mektup.store.objects import Objects
+from mektup.store.postgres.message_calls import KEPT_OBJECT_SECONDS
 from mektup.store.postgres.shard import LostAnswer, Shard
 from mektup.store.postgres.tables import objects as tables
 from mektup.store.postgres.values import account_id, storable_ids
@@ -53,8 +54,16 @@ class PostgresObjectRows:
 class ObjectUpkeep:
     """The work of a node."""
 
-    def __init__(self, objects: Objects, shards: Mapping[str, Shard], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        shards: Mapping[str, Shard],
+        clock: Callable[[], float],
+        kept: float = KEPT_OBJECT_SECONDS,
+    ) -> None:
+        """*kept*: how many seconds an object stays. The rows say when it is due after KEPT_OBJECT_SECONDS."""
         self._objects, self._shards, self._clock = objects, shards, clock
+        self._sooner = int(KEPT_OBJECT_SECONDS - kept)
         self._owner = uuid4()
         self._task: asyncio.Task[None] | None = None
         self.removed = 0
@@ -76,7 +85,7 @@ class ObjectUpkeep:
         shard = self._shards[name]
         rows, now = PostgresObjectRows(shard), int(self._clock())
         if await self._takes(shard, "garbage", now, DUE_SECONDS):
-            self.removed += await remove_due(self._objects, rows, now)
+            self.removed += await remove_due(self._objects, rows, now + self._sooner)
         if await self._takes(shard, "orphans", now, ORPHANS_SECONDS):
             self.removed += await remove_orphans(self._objects, rows, name, now)
 

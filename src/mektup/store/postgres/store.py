@@ -25,7 +25,7 @@ from mektup.store.postgres.account_database import AccountDatabase
 from mektup.store.postgres.addresses import PostgresAddresses
 from mektup.store.postgres.directory import PostgresDirectory
 from mektup.store.postgres.large_messages import INLINE_BYTES, LargeMessages
-from mektup.store.postgres.message_calls import Packing
+from mektup.store.postgres.message_calls import KEPT_OBJECT_SECONDS, Packing
 from mektup.store.postgres.metadata import PostgresServerMetadata
 from mektup.store.postgres.object_upkeep import ObjectUpkeep
 from mektup.store.postgres.quota import state_of
@@ -59,6 +59,7 @@ async def open_store(
     compression: int | None = None,
     objects: str | None = None,
     inline_bytes: int = INLINE_BYTES,
+    keep_deleted: float = KEPT_OBJECT_SECONDS,
     faults: Faults | None = None,
     clock: Callable[[], float] = time.time,
     connections: int = CONNECTIONS,
@@ -68,7 +69,8 @@ async def open_store(
 
     *quota* has the default limits of an account. *bus* receives every change, for other processes; *faults* every
     fault. *compression* is zstandard's level for new messages, None for no compression. Messages of more than
-    *inline_bytes* go to the object store *objects*, if there is one. *clock* tells the seconds since 1970 UTC.
+    *inline_bytes* go to the object store *objects*, if there is one; an object that no message has any more stays for
+    *keep_deleted* seconds. *clock* tells the seconds since 1970 UTC.
     *connections* is the most of them to each database; *patience* how many seconds a command waits for a database that
     cannot be reached. Call it in the event loop that will use the store. Raises Refused(UNAVAILABLE) where the
     directory cannot be used, and Refused(CANNOT) where *objects* is no object store.
@@ -80,7 +82,7 @@ async def open_store(
         limits,
         DefaultQuota(quota),
         Packing(compression),
-        LargeMessages(_opened_objects(objects, compression, faults), inline_bytes),
+        LargeMessages(_opened_objects(objects, compression, faults), inline_bytes, keep_deleted),
         faults,
         clock,
         connections=connections,
@@ -129,7 +131,7 @@ class PostgresStore:
 
         self._names = database("directory", directory)
         self._shards = {name: database(name, dsn) for name, dsn in shards.items()}
-        self._upkeep = None if large.objects is None else ObjectUpkeep(large.objects, self._shards, clock)
+        self._upkeep = None if large.objects is None else ObjectUpkeep(large.objects, self._shards, clock, large.kept)
         self._preparing: dict[str, asyncio.Task[None]] = {}
         self._accounts: WeakValueDictionary[AccountId, PostgresAccount] = WeakValueDictionary()
         self._opening: dict[AccountId, asyncio.Task[PostgresAccount]] = {}
