@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -15,34 +14,7 @@ from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 from mektup.terms.quota import NO_QUOTA, QuotaLimits
 from tests.contract.engines import ENGINES, new_places, open_engine
 
-HERE = Path(__file__).parent
-
 OpenStore = Callable[..., Awaitable[Store]]
-
-NOT_ON_POSTGRES_YET = frozenset(
-    """
-    test_model
-
-    test_messages::test_copies_stay_when_the_original_is_removed
-    test_rules_of_reading::test_words_are_known_whatever_becomes_of_their_messages
-    test_rules_of_reading::test_a_read_that_is_cancelled_holds_nothing
-    test_rules_of_reading::test_reads_that_are_cancelled_together_hold_nothing
-    """.split()
-)
-"""The modules, or tests as ``module::test``, that do not pass on PostgreSQL. MEKTUP_CLUSTER=all runs them, too."""
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what NOT_ON_POSTGRES_YET names."""
-    if os.environ.get("MEKTUP_CLUSTER") in (None, "all"):
-        return
-    left_out = [item for item in items if item.path.parent == HERE and not NOT_ON_POSTGRES_YET.isdisjoint(_names(item))]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
-
-
-def _names(item: pytest.Item) -> tuple[str, str]:
-    return item.path.stem, f"{item.path.stem}::{getattr(item, 'originalname', item.name)}"
 
 
 class RecordingBus:
