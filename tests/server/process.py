@@ -26,7 +26,7 @@ Entry = dict[str, Any]
 class Process:
     """A running server, and its log."""
 
-    def __init__(self, config: Path, module: str = "mektup") -> None:
+    def __init__(self, config: Path, module: str = "mektup", start_seconds: float = SECONDS) -> None:
         self.log: list[Entry] = []
         self.noise: list[str] = []
         self._news = threading.Condition()
@@ -39,7 +39,7 @@ class Process:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            serving = self.until("serving")
+            serving = self.until("serving", seconds=start_seconds)
         except TimeoutError:
             self.end()
             raise
@@ -68,9 +68,15 @@ class Process:
         elif not SLOW.match(entry["said"]):
             self.noise.append(str(entry))
 
-    def until(self, event: str, since: int = 0, where: Callable[[Entry], bool] = lambda entry: True) -> Entry:
-        """The first log entry of that *event*; waits for it."""
-        deadline = time.monotonic() + SECONDS
+    def until(
+        self,
+        event: str,
+        since: int = 0,
+        where: Callable[[Entry], bool] = lambda entry: True,
+        seconds: float = SECONDS,
+    ) -> Entry:
+        """The first log entry of that *event*; waits for it, *seconds* at most."""
+        deadline = time.monotonic() + seconds
         with self._news:
             while True:
                 for entry in self.log[since:]:
