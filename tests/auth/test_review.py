@@ -143,3 +143,18 @@ async def test_an_account_without_a_password_may_stay(house: House) -> None:
     await house.directory.set_secrets("ada", quick_secrets("a first password"))
     await house.review()
     assert ada.dismissal == PASSWORD_CHANGED
+
+
+async def test_a_hash_that_was_renewed_several_times_ends_no_session(house: House) -> None:
+    linda = await house.enter("linda")
+    for _ in range(3):
+        entry = await house.directory.find("linda")
+        assert entry is not None
+        new = quick_secrets("Pa$$123")
+        assert await house.directory.renew_secrets(entry.id, entry.secrets, new)
+        house.connections.renewed(entry.secrets, new)
+    await house.review()
+    assert linda.dismissal is None
+    await house.directory.set_secrets("linda", quick_secrets("another"))
+    await house.review()
+    assert linda.dismissal == PASSWORD_CHANGED

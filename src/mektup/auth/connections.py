@@ -22,6 +22,9 @@ _NOTHING_SECRET = frozenset({0})
 MOST_RENEWED = 10_000
 """How many replaced secrets are remembered, each with its replacement."""
 
+MOST_REPLACED = 20
+"""How often the secret of a session may have been replaced for the same password."""
+
 
 class AccountConnections:
     """Counts the sessions, refuses those above the limit, and dismisses those whose account or password is gone."""
@@ -94,8 +97,17 @@ class AccountConnections:
             connection.dismiss(texts.ACCOUNT_REMOVED)
             return
         valid = _marks(secrets)
-        if not any(mark in valid or self._renewed.get(mark) in valid for mark in connection.marks):
+        if not any(self._is_still_valid(mark, valid) for mark in connection.marks):
             connection.dismiss(texts.PASSWORD_CHANGED)
+
+    def _is_still_valid(self, mark: int, valid: frozenset[int]) -> bool:
+        """Whether a secret is one of *valid*, or was replaced by one of them, perhaps several times."""
+        now: int | None = mark
+        for _ in range(MOST_REPLACED):
+            if now is None or now in valid:
+                break
+            now = self._renewed.get(now)
+        return now in valid
 
     def _occupied(self, connection: AccountConnection, entry: AccountEntry, peer: Peer) -> None:
         self._sessions.setdefault(connection.account, set()).add(connection)
