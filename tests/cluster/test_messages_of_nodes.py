@@ -6,15 +6,17 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from mektup.store.columns import Column
 from mektup.store.interface import Account, FlagOrder
-from mektup.store.postgres import open_store
+from mektup.store.postgres import open_store, writing
 from mektup.terms.errors import Refused
 from mektup.terms.flags import FlagChange
+from mektup.terms.limits import DEFAULT_LIMITS
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq, Uid
 from mektup.terms.sets import NumberSet, Uids
 from tests.contract.mail import EVERYTHING, entry_of, fetched, flags_of, incoming, uids
@@ -210,6 +212,28 @@ async def test_many_writers_of_one_message_all_get_through(new_database: NewData
         )
         assert all(each.changed for each in stored)
         assert await flags_of(accounts[1], inbox) == {1: set(names)}
+
+
+async def test_keywords_of_a_change_that_was_refused_name_something(
+    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words of other messages have them afterwards, on nodes that have not seen the refusal, too."""
+    monkeypatch.setattr(writing, "TRIES", 0)  # the account is held at once
+    dsn, limits = new_database(), replace(DEFAULT_LIMITS, keywords_per_mailbox=1)
+    store = await open_store(dsn, {"a": dsn}, limits=limits)
+    try:
+        account = await store.account(await store.directory.add("linda", {}))
+        full, free = (await account.mailbox("INBOX")).id, (await account.create("Work")).id
+        await account.append(full, [incoming("first")])
+        await account.append(free, [incoming()])
+        with pytest.raises(Refused):
+            await account.store_flags(full, uids(1), FlagChange.REPLACE, frozenset({"second"}))
+        assert (await account.store_flags(free, uids(1), FlagChange.ADD, frozenset({"second"}))).changed
+    finally:
+        await store.close()
+    async with nodes(dsn, 1) as (fresh,):
+        assert await flags_of(fresh, free) == {1: {"second"}}
+        assert await flags_of(fresh, full) == {1: {"first"}}
 
 
 async def test_what_is_copied_while_it_goes_is_there_or_not(new_database: NewDatabase) -> None:

@@ -61,6 +61,17 @@ class MissingFacts(Exception):
     """A change needs the facts of messages that were not read."""
 
 
+class MissingSets(Exception):
+    """A change needs sets of keywords that are not stored. They are added by a call of their own, before the change.
+
+    A set that a transaction adds is undone with it. So nobody may know it before the commit.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(names)
+        self.names = names
+
+
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
     """Nothing is to be written."""
@@ -410,16 +421,20 @@ class Writing:
 
         async def held(change: Change) -> tuple[Done[T] | Call[T], Row]:
             state = await self._states.read(mailbox, uids, change.ask, facts=True)
-            step = await self._with_sets(partial(plan, state), change)
+            step = _worked(partial(plan, state))
             if isinstance(step, Done):
                 return step, ()
             return step, (await change.ask(step.statement, {"token": uuid4(), **step.parameters}))[0]
 
-        try:
-            (step, row), _ = await self._database.shard.change(self._account, self.moment, held)
-        except LostAnswer as lost:
-            raise lost.refused from lost
-        return step.result if isinstance(step, Done) else step.finish(row)
+        while True:
+            try:
+                (step, row), _ = await self._database.shard.change(self._account, self.moment, held)
+            except MissingSets as missing:
+                await self._add_sets(missing.names)
+            except LostAnswer as lost:
+                raise lost.refused from lost
+            else:
+                return step.result if isinstance(step, Done) else step.finish(row)
 
     async def _call(self, statement: str, parameters: Parameters, mailbox: MailboxId) -> list[Row]:
         """The answer of a call that writes, also where it was lost. Raises Refused, StateChanged."""
@@ -437,19 +452,18 @@ class Writing:
                     raise lost.refused.fault.refusal() from lost
         raise AssertionError("the last call returns or raises")
 
-    async def _with_sets(self, work: Callable[[Wanted], T], change: Change | None = None) -> T:
+    async def _with_sets(self, work: Callable[[Wanted], T]) -> T:
         """The result of *work*, after all sets of keywords that it needs were added. Raises Refused."""
         while True:
-            wanted = Wanted()
             try:
-                result = work(wanted)
-            finally:
-                wanted.forget()
-            if not wanted.names:
-                return result
-            parameters: Params = (self._account, wanted.names, self._keyword_sets.highest)
-            ask = self._database.shard.call if change is None else change.ask
-            self._keyword_sets.learn([(row[0], row[1]) for row in await ask(tables_of_sets.ADD, parameters)])
+                return _worked(work)
+            except MissingSets as missing:
+                await self._add_sets(missing.names)
+
+    async def _add_sets(self, names: Sequence[str]) -> None:
+        parameters: Params = (self._account, names, self._keyword_sets.highest)
+        rows = await self._database.shard.call(tables_of_sets.ADD, parameters)
+        self._keyword_sets.learn([(row[0], row[1]) for row in rows])
 
     def begun(self, **numbers: int) -> Parameters:
         """The parameters of ``begin_1``."""
@@ -517,3 +531,15 @@ class Writing:
 def opened(state: State) -> StateChange:
     """A change on top of *state*."""
     return StateChange(state.flags, state.fact_blocks, state.tail)
+
+
+def _worked(work: Callable[[Wanted], T]) -> T:
+    """The result of *work*. Raises MissingSets."""
+    wanted = Wanted()
+    try:
+        result = work(wanted)
+    finally:
+        wanted.forget()
+    if wanted.names:
+        raise MissingSets(wanted.names)
+    return result
