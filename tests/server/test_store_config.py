@@ -46,7 +46,6 @@ def test_a_table_with_every_key(file: Path) -> None:
         patience_seconds = 2.5
         inline_bytes = 0
         keep_deleted_days = 30
-        text_index = true
         """,
         shards=f'a = "{DSN}"\nb-2 = "host=db user=mektup dbname=\'my mail\'"',
     )
@@ -60,7 +59,6 @@ def test_a_table_with_every_key(file: Path) -> None:
         patience_seconds=2.5,
         inline_bytes=0,
         keep_deleted_days=30,
-        text_index=True,
     )
 
 

@@ -42,7 +42,6 @@ class StoreTable(msgspec.Struct, forbid_unknown_fields=True):
     patience_seconds: float = 20.0
     inline_bytes: int = 64 * 1024
     keep_deleted_days: float = 14.0
-    text_index: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +65,6 @@ class StoreConfig:
     """The size of the largest message that is kept in its shard where there is an object store."""
     keep_deleted_days: float = 14.0
     """How long an object stays that no message has any more."""
-    text_index: bool = False
-    """Whether the shards have an index for SEARCH in texts."""
 
 
 ON_FILES = StoreConfig()
@@ -134,7 +131,6 @@ def store_config(table: StoreTable) -> StoreConfig:
         patience_seconds=table.patience_seconds,
         inline_bytes=table.inline_bytes,
         keep_deleted_days=table.keep_deleted_days,
-        text_index=table.text_index,
     )
 
 
