@@ -206,7 +206,7 @@ def test_what_is_remembered_is_counted(server: ThreadedServer) -> None:
         }
 
     before = remembered("hits_total")
-    assert before.keys() == {"answers", "uids", "flags", "sort_keys"}
+    assert before.keys() == {"answers", "uids", "flags", "sort_keys", "blocks"}
     client = imaplib.IMAP4(*server.address("imap"))
     client.login("linda", "Pa$$123")
     client.select()

@@ -47,6 +47,7 @@ class RunsMachine(StoreMachine):
     """The machine of the contract tests, with a check of the runs after each step."""
 
     engine = "sqlite in memory"
+    new_place = staticmethod(lambda: "")
 
     @invariant()
     def runs_hold(self) -> None:

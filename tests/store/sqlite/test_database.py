@@ -13,12 +13,12 @@ import pytest
 
 from mektup.message.scan import Octets
 from mektup.message.text import search_text
+from mektup.store import message_texts
 from mektup.store.columns import Column
 from mektup.store.interface import Account
 from mektup.store.sqlite import open_store
 from mektup.store.sqlite.file import database, disk, settings, wal_sync
 from mektup.store.sqlite.store import SqliteStore
-from mektup.store.sqlite.tables import text_index
 from mektup.terms.errors import Code, Refused
 from mektup.terms.flags import FlagChange
 from mektup.terms.limits import Limits
@@ -230,7 +230,7 @@ async def test_a_search_that_nobody_waits_for_ends_early(account: Account, monke
         loop.call_soon_threadsafe(begun.set)
         return search_text(octets, limits, folding)
 
-    monkeypatch.setattr(text_index, "search_text", counted)
+    monkeypatch.setattr(message_texts, "search_text", counted)
     search = asyncio.create_task(account.search(mailbox, InBody("nowhere"), EVERYTHING))
     await begun.wait()
     search.cancel()
@@ -252,7 +252,7 @@ async def test_a_search_reads_only_messages_that_nothing_cheaper_excludes(
         read.append(len(octets))
         return search_text(octets, limits, folding)
 
-    monkeypatch.setattr(text_index, "search_text", counted)
+    monkeypatch.setattr(message_texts, "search_text", counted)
     key = And((InBody("eight"), InSubject("dinner"), HasFlag("\\Flagged")))
     assert (await account.search(mailbox, key, EVERYTHING)).uids == uids(51)
     assert len(read) == 1
