@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from mektup.store import quiet_work
+from mektup.store.memo import MemoKind
 from mektup.store.sqlite.account import SqliteAccount
 from tests.limits.limited_server import (
     LOGIN,
