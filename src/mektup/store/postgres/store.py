@@ -189,7 +189,8 @@ class PostgresStore:
         self._notifier.changed_elsewhere(account, mailbox, modseq)
 
     def missed_notices(self) -> None:
-        """See ``interface.Store``. It asks the shards, so only those wake whom a change concerns."""
+        """See ``interface.Store``."""
+        self._notifier.missed_notices()
         self._sweep.soon()
 
     async def tidy(self) -> Tidied:
