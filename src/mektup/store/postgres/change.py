@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 
-from mektup.store.postgres.failures import StateChanged
 from mektup.store.postgres.tables import transactions
 from mektup.store.rules.account_names import account_is_gone
 from mektup.terms.numbers import AccountId, MailboxId, ModSeq
 
 Row = tuple[Any, ...]
 Params = Sequence[Any] | Mapping[str, Any]
-
-NO_MOMENT: Final = 0
 
 
 class Change:
@@ -77,8 +74,3 @@ class Change:
     def committed_as(self) -> ModSeq | None:
         """The modseq for watches; None where the transaction took none."""
         return self._modseq
-
-    def require_unchanged(self, modseq: ModSeq) -> None:
-        """Raises StateChanged where the account is no longer as it was at *modseq*."""
-        if self.before != modseq:
-            raise StateChanged
